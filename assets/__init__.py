@@ -1,0 +1,1 @@
+"""Icons, the logo and the stylesheet, shipped as package data."""

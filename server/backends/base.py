@@ -1,0 +1,195 @@
+"""What every engine offers, as one protocol, and the values that pass through it.
+
+Sizes are bytes, times seconds, instants seconds since the epoch.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do beyond generating. The tools and pages show it rather than fail."""
+
+    load: bool = False
+    unload: bool = False
+    list_loaded: bool = False
+    pull: bool = False
+    keep_alive: bool = False
+    set_num_ctx: bool = False
+    count_tokens: bool = False
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model that the engine can load. ``size`` is 0 and texts are empty where unknown."""
+
+    name: str
+    size: int = 0
+    parameters: str = ""
+    quantization: str = ""
+    family: str = ""
+    context_length: int = 0
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory.
+
+    ``size`` is what it takes in all, ``size_vram`` the part on GPUs. ``expires_at`` is None where it
+    stays until it is unloaded.
+    """
+
+    name: str
+    size: int = 0
+    size_vram: int = 0
+    num_ctx: int = 0
+    slots: int = 1
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What to generate. Thinking is always off; nothing is ever cut to fit.
+
+    ``num_ctx`` is the context length in tokens for engines that can set it, ``max_tokens`` the room
+    for the answer. ``keep_alive`` is Ollama's (``"5m"``, ``"-1"``), None for the engine's own.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    num_ctx: int
+    max_tokens: int
+    temperature: float = 0.2
+    seed: int | None = None
+    keep_alive: str | None = None
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """More text. ``thinking`` marks what a reasoning model thinks aloud: never part of an answer."""
+
+    text: str
+    thinking: bool = False
+
+
+@dataclass(frozen=True)
+class PromptProgress:
+    """The engine works on the prompt: tokens done of tokens in all, where it tells."""
+
+    processed: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The end of a generation, always the last item.
+
+    ``prompt_tokens`` is what the engine really read: less than was sent means that it cut. The
+    times are the engine's own where it tells, else 0.
+    """
+
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    load_seconds: float = 0.0
+    prompt_seconds: float = 0.0
+    generate_seconds: float = 0.0
+    cached_tokens: int = 0
+
+
+GenerationItem = TextDelta | PromptProgress | Completed
+
+
+@dataclass(frozen=True)
+class PullProgress:
+    """How far a download is. ``total`` is 0 until known."""
+
+    model: str
+    status: str
+    completed: int = 0
+    total: int = 0
+
+
+ReportPull = Callable[[PullProgress], Awaitable[None]]
+
+
+class Backend(Protocol):
+    """One engine.
+
+    Every method may raise ``BackendUnreachable`` (nothing answers) or ``BackendFailed`` (it answered
+    with an error or broke off); the others are named. Where a capability is False, its method raises
+    ``BackendUnsupported``.
+    """
+
+    kind: str
+    """``ollama``, ``lmstudio``, ``llama-server``, ``openai`` or ``embedded``."""
+    label: str
+    """For people: ``Ollama 0.33 at 127.0.0.1:11434``."""
+    url: str
+    capabilities: Capabilities
+
+    async def check(self) -> None:
+        """Return when the engine answers."""
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Return the models that can be loaded."""
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models in memory."""
+
+    async def context_length(self, model: str) -> int:
+        """Return the longest context the model supports (or its server's fixed one), 0 if unknown.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
+        """
+
+    async def slots(self, model: str) -> int:
+        """Return how many requests the engine works on at once for the model (at least 1)."""
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
+        """Load the model and return when it is warm.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
+        """
+
+    async def unload(self, model: str) -> None:
+        """Free the model's memory; a model that is not loaded is fine."""
+
+    async def pull(self, model: str, report: ReportPull) -> None:
+        """Download the model, resuming where a download broke off.
+
+        Raises:
+            DownloadError: it could not be fetched.
+            ModelNotFound: the registry has no such model.
+        """
+
+    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
+        """Return the prompt's length with the engine's own tokenizer and template, None if it has none."""
+
+    def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
+        """Generate, item by item; the last item is a ``Completed``.
+
+        Closing the iterator (or cancelling the task) drops the connection, which frees the engine.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
+            PromptTooLong: the prompt does not fit ``num_ctx``; nothing was generated.
+        """
+
+    async def close(self) -> None:
+        """End connections and child processes."""

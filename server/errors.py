@@ -1,0 +1,274 @@
+"""The errors that a user or Claude can see.
+
+Every one has a stable ``code``, says the cause, and names the next step::
+
+    TokenSaverError
+    ├── SettingsError            settings_invalid
+    ├── WorkspaceError           (what a task may read and write)
+    │   ├── PathOutsideRoots     path_outside_roots
+    │   ├── PathProtected        path_protected
+    │   ├── PathNotFound         path_not_found
+    │   ├── NotAFile             not_a_file
+    │   ├── BinaryFile           binary_file
+    │   ├── FileTooLarge         file_too_large
+    │   ├── SelectionNotFound    selection_not_found
+    │   └── FileChanged          file_changed
+    ├── BadArguments             bad_arguments
+    ├── WouldLose                would_lose
+    ├── NotFound                 not_found
+    ├── PolicyError              (what the user's rules say)
+    │   ├── Denied               denied
+    │   ├── Limited              limited
+    │   └── Paused               paused
+    ├── BackendError             (the engine)
+    │   ├── BackendUnreachable   backend_unreachable
+    │   ├── BackendFailed        backend_failed
+    │   ├── BackendUnsupported   backend_unsupported
+    │   ├── ModelNotFound        model_not_found
+    │   ├── ModelTooLarge        model_too_large
+    │   ├── PromptTooLong        prompt_too_long
+    │   └── QueueFull            queue_full
+    ├── DownloadError            (fetching a model)
+    │   ├── NoNetwork            no_network
+    │   ├── NoDiskSpace          no_disk_space
+    │   ├── ChecksumMismatch     checksum_mismatch
+    │   └── StillDownloading     still_downloading
+    ├── StoreError               store_failed
+    └── HubError                 (the app's own process)
+        ├── HubUnreachable       hub_unreachable
+        ├── PortTaken            port_taken
+        └── NotAuthorized        not_authorized
+
+A result that failed its checks is not an error but a hand-back: see ``offload/values.py``.
+"""
+
+from typing import ClassVar
+
+
+class TokenSaverError(Exception):
+    """An error that may reach a user or Claude, as one or two English sentences.
+
+    Args:
+        cause: what went wrong, one sentence, ending in a full stop.
+        next_step: what the reader can do about it, one sentence, ending in a full stop.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, cause: str, next_step: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.cause} {self.next_step}"
+
+
+class SettingsError(TokenSaverError):
+    """``config.toml`` or a ``TOKEN_SAVER_*`` variable has an unknown key or a bad value."""
+
+    code = "settings_invalid"
+
+
+class WorkspaceError(TokenSaverError):
+    """A path that the task may not read or write, or that cannot be."""
+
+    code = "workspace_error"
+
+
+class PathOutsideRoots(WorkspaceError):
+    """The path, with links resolved, lies outside the project's roots."""
+
+    code = "path_outside_roots"
+
+
+class PathProtected(WorkspaceError):
+    """The path is one that is never written, or never read: ``.git``, keys, the app's files."""
+
+    code = "path_protected"
+
+
+class PathNotFound(WorkspaceError):
+    """Nothing is at the path, or no file matches the pattern."""
+
+    code = "path_not_found"
+
+
+class NotAFile(WorkspaceError):
+    """The path is a directory, a socket, a device."""
+
+    code = "not_a_file"
+
+
+class BinaryFile(WorkspaceError):
+    """The file is not text in an encoding that survives a round trip."""
+
+    code = "binary_file"
+
+
+class FileTooLarge(WorkspaceError):
+    """The file is over the size limit of ``[offload] max_file_bytes``."""
+
+    code = "file_too_large"
+
+
+class SelectionNotFound(WorkspaceError):
+    """``path::name`` or ``path:10-40`` selects nothing in the file."""
+
+    code = "selection_not_found"
+
+
+class FileChanged(WorkspaceError):
+    """The file changed between being read and being written; it was left alone."""
+
+    code = "file_changed"
+
+
+class BadArguments(TokenSaverError):
+    """A tool's arguments contradict each other or are out of range."""
+
+    code = "bad_arguments"
+
+
+class WouldLose(TokenSaverError):
+    """The call costs Claude more than it can spare; the next step is the cheaper form."""
+
+    code = "would_lose"
+
+
+class NotFound(TokenSaverError):
+    """No offload, job or setting has that name."""
+
+    code = "not_found"
+
+
+class PolicyError(TokenSaverError):
+    """The user's rules stand against the call."""
+
+    code = "policy_error"
+
+
+class Denied(PolicyError):
+    """A rule or the user said no."""
+
+    code = "denied"
+
+
+class Limited(PolicyError):
+    """A rate limit is used up until its window ends."""
+
+    code = "limited"
+
+
+class Paused(PolicyError):
+    """The user paused offloading."""
+
+    code = "paused"
+
+
+class BackendError(TokenSaverError):
+    """The engine could not do what was asked."""
+
+    code = "backend_error"
+
+
+class BackendUnreachable(BackendError):
+    """Nothing answers at the engine's address."""
+
+    code = "backend_unreachable"
+
+
+class BackendFailed(BackendError):
+    """The engine answered with an error, broke off, or answered garbage."""
+
+    code = "backend_failed"
+
+
+class BackendUnsupported(BackendError):
+    """This engine cannot do that (see its ``Capabilities``)."""
+
+    code = "backend_unsupported"
+
+
+class ModelNotFound(BackendError):
+    """The engine has no model of that name."""
+
+    code = "model_not_found"
+
+
+class ModelTooLarge(BackendError):
+    """The model with this context would not fit in the memory that is free."""
+
+    code = "model_too_large"
+
+
+class PromptTooLong(BackendError):
+    """The prompt and the room for an answer exceed the context length."""
+
+    code = "prompt_too_long"
+
+
+class QueueFull(BackendError):
+    """As many tasks wait for the engine as the queue holds."""
+
+    code = "queue_full"
+
+
+class DownloadError(TokenSaverError):
+    """A model could not be fetched."""
+
+    code = "download_failed"
+
+
+class NoNetwork(DownloadError):
+    """None of the model's sources can be reached."""
+
+    code = "no_network"
+
+
+class NoDiskSpace(DownloadError):
+    """The disk has less room than the model needs."""
+
+    code = "no_disk_space"
+
+
+class ChecksumMismatch(DownloadError):
+    """The downloaded bytes are not the pinned ones; they were removed."""
+
+    code = "checksum_mismatch"
+
+
+class StillDownloading(DownloadError):
+    """The model is on its way; the call was handed back so that the client does not time out."""
+
+    code = "still_downloading"
+
+
+class StoreError(TokenSaverError):
+    """The history could not be read or written."""
+
+    code = "store_failed"
+
+
+class HubError(TokenSaverError):
+    """The app's own process is not there, or not as it should be."""
+
+    code = "hub_error"
+
+
+class HubUnreachable(HubError):
+    """No hub runs, or it does not answer."""
+
+    code = "hub_unreachable"
+
+
+class PortTaken(HubError):
+    """Another program listens on the hub's port."""
+
+    code = "port_taken"
+
+
+class NotAuthorized(HubError):
+    """The token or the login cookie is missing or wrong."""
+
+    code = "not_authorized"

@@ -1,0 +1,120 @@
+"""What happened, published in process. The dashboard, the tray and progress reports listen.
+
+Events are small frozen values. ``publish`` may be called from any thread; a listener is called
+in the thread that publishes, at once, and must not block or raise.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened."""
+
+
+@dataclass(frozen=True)
+class OffloadQueued(Event):
+    """A task was accepted and waits for the engine."""
+
+    offload_id: str
+    tool: str
+    task: str
+    client: str
+
+
+@dataclass(frozen=True)
+class OffloadStage(Event):
+    """An offload entered a stage: ``read``, ``fit``, ``download``, ``queue``, ``load``, ``prompt``,
+    ``generate``, ``check``, ``repair``, ``deliver``."""
+
+    offload_id: str
+    stage: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class OffloadText(Event):
+    """The model wrote more. ``tokens`` is the count so far (approximate until the end)."""
+
+    offload_id: str
+    text: str
+    tokens: int
+    tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class OffloadEnded(Event):
+    """An offload ended. ``outcome`` is one of ``offload.values.OUTCOMES``."""
+
+    offload_id: str
+    outcome: str
+    summary: str
+    net_tokens: int
+
+
+@dataclass(frozen=True)
+class OffloadUndone(Event):
+    """The bytes from before an offload were put back."""
+
+    offload_id: str
+
+
+@dataclass(frozen=True)
+class EngineChanged(Event):
+    """The backend was found, lost or replaced, or its loaded or installed models changed."""
+
+
+@dataclass(frozen=True)
+class ModelProgress(Event):
+    """A model is being downloaded or loaded. Bytes, or 0 where unknown; ``done`` on the last one."""
+
+    model: str
+    phase: str
+    completed: int = 0
+    total: int = 0
+    done: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class PauseChanged(Event):
+    """Offloading was paused or resumed. ``until`` is seconds since the epoch, 0 for "until I resume"."""
+
+    paused: bool
+    until: float = 0.0
+    reason: str = ""
+
+
+Listener = Callable[[Event], None]
+
+
+class EventBus:
+    """Calls every listener with every event."""
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Listener, ...] = ()
+        self._lock = threading.Lock()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with every event from now on; the function returned ends that."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return unsubscribe
+
+    def publish(self, event: Event) -> None:
+        """Tell every listener. One that raises is logged and does not stop the others."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                logger.exception("a listener failed on %s", type(event).__name__)

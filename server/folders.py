@@ -1,0 +1,86 @@
+"""Where the app keeps its files.
+
+``platformdirs`` folders, or all of them directly in ``TOKEN_SAVER_HOME`` where that is set.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+APP_NAME = "token-saver"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The app's folders (absolute paths; created by ``create``)."""
+
+    config: Path
+    data: Path
+    state: Path
+    cache: Path
+
+    @property
+    def config_file(self) -> Path:
+        """``config.toml``, written by the user."""
+        return self.config / "config.toml"
+
+    @property
+    def policy_file(self) -> Path:
+        """``policy.yaml``, written by the user."""
+        return self.config / "policy.yaml"
+
+    @property
+    def prices_file(self) -> Path:
+        """``prices.toml``, the user's price table; the shipped one is used where it is missing."""
+        return self.config / "prices.toml"
+
+    @property
+    def database(self) -> Path:
+        """``history.db``, SQLite in WAL mode."""
+        return self.data / "history.db"
+
+    @property
+    def models(self) -> Path:
+        """GGUF files of the embedded engine."""
+        return self.data / "models"
+
+    @property
+    def hub_file(self) -> Path:
+        """``hub.json``: url, pid and version of the running hub."""
+        return self.state / "hub.json"
+
+    @property
+    def token_file(self) -> Path:
+        """``token``: the bearer token for ``/mcp``, mode 0600."""
+        return self.state / "token"
+
+    @property
+    def log_file(self) -> Path:
+        """``token-saver.log``, rotated."""
+        return self.state / "token-saver.log"
+
+    def create(self) -> None:
+        """Create the folders, readable by the user alone.
+
+        Raises:
+            OSError: a folder cannot be created.
+        """
+        for folder in (self.config, self.data, self.state, self.cache):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def find_folders(environ: dict[str, str] | None = None) -> Folders:
+    """Return the folders for this user, or those under ``TOKEN_SAVER_HOME``."""
+    home = (os.environ if environ is None else environ).get("TOKEN_SAVER_HOME")
+    if home:
+        root = Path(home).expanduser().absolute()
+        return Folders(config=root, data=root, state=root, cache=root / "cache")
+    dirs = PlatformDirs(APP_NAME, appauthor=False, roaming=False)
+    return Folders(
+        config=Path(dirs.user_config_dir),
+        data=Path(dirs.user_data_dir),
+        state=Path(dirs.user_state_dir),
+        cache=Path(dirs.user_cache_dir),
+    )

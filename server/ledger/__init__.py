@@ -1,0 +1,1 @@
+"""What was truly saved: tokens and money, spared and spent, with the sign."""

@@ -1,0 +1,1 @@
+"""Which models run here: hardware, fit in memory, recommendation."""

@@ -1,0 +1,1 @@
+"""One task from files to checked result. Start reading in ``pipeline.py``."""

@@ -1,0 +1,207 @@
+"""The values that pass from stage to stage of one offload, each frozen.
+
+``Task`` → (read) ``Source`` → (fit) ``Prompt`` → (generate) ``Generation`` → (check) ``Verdict``
+→ (deliver) ``Delivery`` → (book) ``Receipt`` (in ``ledger.receipt``), and to the caller ``Outcome``.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from server.backends.base import Message
+
+OutputFormat = Literal["code", "diff", "explanation", "raw"]
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw")
+
+OutcomeName = Literal["delivered", "returned", "handed_back", "failed", "cancelled", "denied"]
+"""``delivered``: written to a file. ``returned``: the text itself was the answer. ``handed_back``: the
+model's answer did not pass, nothing written. ``failed``: an error with a code. ``cancelled``: by the
+caller or the user. ``denied``: by policy."""
+OUTCOMES: tuple[OutcomeName, ...] = (
+    "delivered",
+    "returned",
+    "handed_back",
+    "failed",
+    "cancelled",
+    "denied",
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and which folders are its project.
+
+    ``client`` is the client's own name (``claude-code``), ``session`` one connection of it, ``project``
+    the folder that relative paths start from, ``roots`` all folders it may touch (``project`` among
+    them), ``tool_use_id`` Claude Code's id of the call, None elsewhere.
+    """
+
+    client: str
+    session: str
+    project: Path | None
+    roots: tuple[Path, ...]
+    tool_use_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call, as the caller made it. Paths are as given; nothing is resolved yet."""
+
+    task: str
+    files: tuple[str, ...] = ()
+    output: str | None = None
+    context: str = ""
+    language: str = ""
+    output_format: OutputFormat = "code"
+    model: str | None = None
+    category: str = ""
+    check: str | None = None
+    tool: str = "offload_work"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input as read from disk: the whole file and the part that was selected.
+
+    ``text`` is the file decoded and with ``\\n`` line endings; ``start``/``end`` are character offsets
+    of the selection in it (0 and ``len(text)`` for the whole file). ``encoding``, ``bom`` and ``newline``
+    give the bytes back. ``digest`` is the SHA-256 of the file's bytes, in hex.
+    """
+
+    path: Path
+    shown: str
+    text: str
+    digest: str
+    encoding: str
+    bom: bool
+    newline: str
+    start: int
+    end: int
+    selection: str = ""
+
+    @property
+    def selected(self) -> str:
+        """The selected text."""
+        return self.text[self.start : self.end]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the selection is the whole file."""
+        return self.start == 0 and self.end == len(self.text)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model is asked, and how its answer is to be read.
+
+    ``kind`` names the template; ``num_ctx`` and ``max_tokens`` are tokens. ``prompt_tokens`` is the
+    engine's own count, or an estimate where ``counted`` is False.
+    """
+
+    kind: str
+    messages: tuple[Message, ...]
+    num_ctx: int
+    max_tokens: int
+    prompt_tokens: int
+    counted: bool
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds spent in each stage of one offload."""
+
+    queue: float = 0.0
+    load: float = 0.0
+    prompt: float = 0.0
+    generate: float = 0.0
+    check: float = 0.0
+    write: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One answer of the model, whole, with thinking kept apart."""
+
+    text: str
+    thinking: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    load_seconds: float = 0.0
+    prompt_seconds: float = 0.0
+    generate_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's finding. ``message`` says what is wrong, precisely enough to repair it."""
+
+    name: str
+    passed: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All checks of one answer, in order, and the text that would be delivered if all passed."""
+
+    checks: tuple[Check, ...]
+    text: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def reason(self) -> str:
+        """The first failure in words, empty if all passed."""
+        return next((f"{c.name}: {c.message}" for c in self.checks if not c.passed), "")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One round with the model: what it was asked, what it said, what the checks found."""
+
+    number: int
+    prompt: Prompt
+    generation: Generation
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A file as written. ``before`` is None where it did not exist.
+
+    ``diff`` is a unified diff from before to after; ``added``/``removed`` count its lines; ``names``
+    are the definitions that were added or changed.
+    """
+
+    path: Path
+    shown: str
+    before: bytes | None
+    after_digest: str
+    diff: str
+    added: int
+    removed: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the caller gets. ``text`` is the digest (at most 400 characters), the text itself where no
+    output was named, or the reason of a hand-back."""
+
+    offload_id: str
+    name: OutcomeName
+    text: str
+    code: str = ""
+    net_tokens: int = 0
+    delivery: Delivery | None = None
+    attempts: tuple[Attempt, ...] = field(default=())
+
+
+Report = Callable[[float, float | None, str], Awaitable[None]]
+"""Progress to the caller: done, total (None where unknown), one line of text."""

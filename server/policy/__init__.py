@@ -1,0 +1,1 @@
+"""What a call may touch: roots, rules, limits, approvals, secrets."""

@@ -1,0 +1,190 @@
+"""The settings: defaults, then ``config.toml``, then ``TOKEN_SAVER_*`` variables.
+
+``TOKEN_SAVER_PORT`` sets ``port``; two underscores reach into a section:
+``TOKEN_SAVER_BACKEND__URL`` sets ``[backend] url``. An unknown key or a bad value is a
+``SettingsError`` that names the file and line, or the variable.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from server.errors import SettingsError
+from server.folders import Folders
+
+ENV_PREFIX = "TOKEN_SAVER_"
+# Variables with the prefix that are not settings: where the folders are, switches of the test suite.
+NOT_SETTINGS = frozenset({"HOME", "TOKEN"})
+
+
+class Section(BaseModel):
+    """A table of ``config.toml``: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BackendSettings(Section):
+    """``[backend]``: which engine works, and how it is reached."""
+
+    kind: Literal["auto", "ollama", "openai", "embedded"] = Field(
+        "auto", description="The engine; `auto` takes the first that answers, else the embedded one."
+    )
+    url: str = Field("", description="The engine's address; empty for its usual one.")
+    api_key: str = Field("", description="Sent as a bearer token to an OpenAI-compatible server.")
+    model: str = Field("", description="The model to use when a call names none; empty chooses one.")
+    num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 chooses from a short ladder.")
+    keep_alive: str = Field("10m", description="How long a model stays loaded after use; `-1` for ever.")
+    connect_timeout: float = Field(3.0, gt=0, description="Seconds to wait for a connection.")
+    silence_timeout: float = Field(
+        300.0, gt=0, description="Seconds without a sign of life before the engine counts as dead."
+    )
+    allow_remote: bool = Field(
+        False, description="Allow an engine on another machine: your code is sent to it."
+    )
+
+
+class EmbeddedSettings(Section):
+    """``[embedded]``: the engine that the app brings along."""
+
+    model: str = Field("auto", description="A catalogue name, the path of a GGUF file, or `auto`.")
+    slots: int = Field(1, ge=1, le=16, description="How many tasks it works on at once.")
+    threads: int = Field(0, ge=0, description="Threads; 0 for one less than the cores, at least one.")
+    gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU; -1 for as many as fit.")
+
+
+class OffloadSettings(Section):
+    """``[offload]``: how one task is done."""
+
+    max_file_bytes: int = Field(1_000_000, ge=1, description="Largest file that is read into a prompt.")
+    max_output_tokens: int = Field(4096, ge=16, description="Room for an answer, in tokens.")
+    repair_rounds: int = Field(2, ge=0, le=5, description="Further tries with the error after a failure.")
+    temperature: float = Field(0.2, ge=0, le=2, description="Sampling temperature.")
+    allow_losing: bool = Field(False, description="Run calls that cost more than they can spare.")
+    client_patience: float = Field(
+        45.0, gt=0, description="Seconds after which a waiting client gets an answer all the same."
+    )
+    queue_limit: int = Field(512, ge=1, description="Tasks that may wait for the engine.")
+
+
+class HistorySettings(Section):
+    """``[history]``: what is kept."""
+
+    contents: bool = Field(True, description="Keep prompts, answers and diffs, not only figures.")
+    days: int = Field(90, ge=1, description="Days after which rows are removed.")
+
+
+class LedgerSettings(Section):
+    """``[ledger]``: how savings are counted."""
+
+    model: str = Field("claude-opus-5.5", description="The Claude model that prices are taken from.")
+    cache_reads: float = Field(
+        10.0, ge=0, description="How often a text in Claude's context is read again from the cache."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything the user can set. Frozen: a change makes a new object."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    port: int = Field(7283, ge=0, le=65535, description="The hub's port on 127.0.0.1; 0 for any free one.")
+    roots: tuple[Path, ...] = Field((), description="Folders that every client may work in.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    backend: BackendSettings = BackendSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+    offload: OffloadSettings = OffloadSettings()
+    history: HistorySettings = HistorySettings()
+    ledger: LedgerSettings = LedgerSettings()
+    checks: dict[str, str] = Field(
+        default_factory=dict, description='Named commands that check a written file; "{file}" is its path.'
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before ``config.toml`` (which arrives as init values); no dotenv, no secrets."""
+        return (env_settings, init_settings)
+
+
+def load_settings(folders: Folders) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: the file is not TOML, a key is unknown, or a value is bad.
+    """
+    path = folders.config_file
+    text, table = _read_table(path)
+    _refuse_unknown_variables(os.environ)
+    try:
+        return Settings(**table)
+    except ValidationError as error:
+        raise _explain(error, path, text) from None
+
+
+def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return "", {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error}.", "Mend or remove the file, then start again."
+        ) from None
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.", "Mend that line.") from None
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS
+    for variable in environ:
+        if not variable.upper().startswith(ENV_PREFIX):
+            continue
+        name = variable[len(ENV_PREFIX) :].upper()
+        if name.partition("__")[0] not in known and not name.startswith("TEST_"):
+            raise SettingsError(
+                f"The environment variable {variable} names no setting.",
+                "Unset it, or see the settings in docs/settings.md.",
+            )
+
+
+def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:
+    first = error.errors()[0]
+    keys = [str(key) for key in first["loc"]]
+    variable = ENV_PREFIX + "__".join(keys).upper()
+    unknown = first["type"] == "extra_forbidden"
+    what = "is not a setting" if unknown else f"has a bad value: {first['msg']}"
+    if any(name.upper() == variable for name in os.environ):
+        where = f"The environment variable {variable}"
+    else:
+        where = f"{path}, line {_line_of(text, keys)}: {'.'.join(keys)}"
+    return SettingsError(f"{where} {what}.", "Correct it; docs/settings.md lists every setting.")
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """Return the line (from 1) on which ``keys`` is set, or that of its table."""
+    section: list[str] = []
+    table_line = 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            section = [part.strip() for part in stripped.strip("[] ").split(".")]
+            if section == keys[: len(section)]:
+                table_line = number
+        elif section == keys[:-1] and stripped.partition("=")[0].strip().strip('"') == keys[-1]:
+            return number
+    return table_line

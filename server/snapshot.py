@@ -1,0 +1,71 @@
+"""One picture of the whole app at one moment; it feeds the tray, the page and ``status --json``."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.store.records import Totals
+
+State = Literal["idle", "loaded", "working", "paused", "error"]
+
+
+@dataclass(frozen=True)
+class EngineView:
+    """The engine as last seen. ``error`` is one sentence with the next step, empty when it is well."""
+
+    kind: str
+    label: str
+    url: str
+    capabilities: Capabilities
+    installed: tuple[InstalledModel, ...] = ()
+    loaded: tuple[LoadedModel, ...] = ()
+    default_model: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ModelActivity:
+    """A model that is being downloaded (``download``) or loaded (``load``). Bytes, 0 where unknown."""
+
+    model: str
+    phase: str
+    completed: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class RunningOffload:
+    """An offload that waits or runs. ``text`` is the end of what the model has written so far."""
+
+    id: str
+    tool: str
+    task: str
+    client: str
+    output: str
+    model: str
+    started_at: float
+    stage: str
+    detail: str = ""
+    tokens: int = 0
+    tokens_per_second: float = 0.0
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of the app. ``state`` is what the icon shows; ``saved_*`` are signed nets."""
+
+    version: str
+    url: str
+    state: State
+    taken_at: float
+    engine: EngineView
+    activities: tuple[ModelActivity, ...] = ()
+    running: tuple[RunningOffload, ...] = ()
+    saved_today: Totals = Totals()
+    saved_all: Totals = Totals()
+    paused_until: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the snapshot as plain JSON values."""
+        return asdict(self)

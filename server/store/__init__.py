@@ -1,0 +1,1 @@
+"""Tables, migrations and queries. Knows nothing but its tables."""

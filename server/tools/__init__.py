@@ -1,0 +1,1 @@
+"""The MCP tools: arguments in, text out, nothing else."""

@@ -1,0 +1,1 @@
+"""The tray icon, its menu, and the entry point that starts icon, hub and dashboard together."""
