@@ -1,6 +1,6 @@
 """One picture of the whole app at one moment; it feeds the tray, the page and ``status --json``."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
@@ -62,8 +62,8 @@ class Snapshot:
     engine: EngineView
     activities: tuple[ModelActivity, ...] = ()
     running: tuple[RunningOffload, ...] = ()
-    saved_today: Totals = Totals()
-    saved_all: Totals = Totals()
+    saved_today: Totals = field(default_factory=Totals)
+    saved_all: Totals = field(default_factory=Totals)
     paused_until: float | None = None
 
     def as_json(self) -> dict[str, Any]:
