@@ -1,0 +1,99 @@
+"""Write the reference pages of ``docs/`` from the code: ``uv run python docs/generate.py``.
+
+A test fails while a page differs from what this would write.
+"""
+
+import sys
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent))
+
+from server.errors import TokenSaverError  # noqa: E402 - after the path is set
+from server.settings import ENV_PREFIX, Settings  # noqa: E402 - after the path is set
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page's text by file name."""
+    return {"settings.md": settings_page(), "errors.md": errors_page()}
+
+
+def settings_page() -> str:
+    """Return the table of all settings, a section each."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from defaults, then `config.toml`, then environment variables. `token-saver status` names the",
+        "file's folder; with `TOKEN_SAVER_HOME` set, everything lies in that one folder. An unknown key or a",
+        "bad value is an error that names the line.",
+        "",
+    ]
+    top = {n: f for n, f in Settings.model_fields.items() if _section(f) is None}
+    lines += _table(top, "")
+    for name, field in Settings.model_fields.items():
+        section = _section(field)
+        if section is not None:
+            meaning = _first_sentence(section).partition(": ")[2]
+            lines += ["", f"## `[{name}]`", "", meaning[:1].upper() + meaning[1:], ""]
+            lines += _table(section.model_fields, name)
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Return the table of all error codes."""
+    rows = sorted((e.code, _first_sentence(e)) for e in _tree(TokenSaverError) if "code" in vars(e))
+    head = ["# Errors", "", "Every error has a stable code, its cause, and the next step.", ""]
+    table = ["| code | meaning |", "| --- | --- |", *(f"| `{code}` | {text} |" for code, text in rows)]
+    return "\n".join(head + table) + "\n"
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _table(fields: dict[str, FieldInfo], section: str) -> list[str]:
+    rows = ["| key | default | variable | meaning |", "| --- | --- | --- | --- |"]
+    for name, field in fields.items():
+        variable = ENV_PREFIX + (f"{section}__{name}" if section else name).upper()
+        default = field.get_default(call_default_factory=True)
+        rows.append(f"| `{name}` | `{_toml(default)}` | `{variable}` | {_meaning(field)} |")
+    return rows
+
+
+def _meaning(field: FieldInfo) -> str:
+    choices = [str(arg) for arg in get_args(field.annotation) if isinstance(arg, str)]
+    text = field.description or ""
+    return f"{text} One of {', '.join(f'`{c}`' for c in choices)}.".strip() if choices else text
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_toml(each) for each in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
+    return "" if isinstance(value, NoneType) else str(value)
+
+
+def _first_sentence(thing: type) -> str:
+    text = " ".join((thing.__doc__ or "").split("\n\n")[0].split())
+    return text.replace("``", "`")
+
+
+def _tree(base: type[TokenSaverError]) -> list[type[TokenSaverError]]:
+    return [base, *(each for child in base.__subclasses__() for each in _tree(child))]
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/{name}")  # noqa: T201 - a command's output

@@ -1,0 +1,80 @@
+"""Settings come from defaults, then ``config.toml``, then variables; mistakes name their place."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from server.errors import SettingsError
+from server.folders import Folders, find_folders
+from server.settings import load_settings
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(tmp_path / "häuser und mehr"))
+    found = find_folders()
+    found.create()
+    return found
+
+
+def test_defaults_without_a_file(folders: Folders) -> None:
+    settings = load_settings(folders)
+    assert settings.port == 7283
+    assert settings.backend.kind == "auto"
+
+
+def test_the_file_wins_over_defaults_and_a_variable_over_the_file(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders.config_file.write_text('port = 7000\n[backend]\nkind = "ollama"\nurl = "http://127.0.0.1:9"\n')
+    monkeypatch.setenv("TOKEN_SAVER_BACKEND__URL", "http://127.0.0.1:8")
+    settings = load_settings(folders)
+    assert (settings.port, settings.backend.kind) == (7000, "ollama")
+    assert settings.backend.url == "http://127.0.0.1:8"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("port = 7283\nprot = 1\n", "line 2: prot is not a setting"),
+        ("\n[backend]\n# which\nkind = 'olama'\n", "line 4: backend.kind has a bad value"),
+        ("[offload]\nrepair_rounds = 9\n", "line 2: offload.repair_rounds has a bad value"),
+        ("[backend]\nurl = \n", "not valid TOML"),
+        ("[chekcs]\nx = '1'\n", "line 1: chekcs is not a setting"),
+    ],
+)
+def test_a_mistake_in_the_file_names_its_line(folders: Folders, text: str, place: str) -> None:
+    folders.config_file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(folders)
+    assert place in str(caught.value)
+    assert str(folders.config_file) in str(caught.value)
+    assert caught.value.next_step
+
+
+def test_a_bad_variable_is_named(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_SAVER_PORT", "seven")
+    with pytest.raises(SettingsError, match="TOKEN_SAVER_PORT has a bad value"):
+        load_settings(folders)
+
+
+def test_a_variable_that_names_no_setting_is_refused(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN_SAVER_PROT", "7000")
+    with pytest.raises(SettingsError, match="TOKEN_SAVER_PROT names no setting"):
+        load_settings(folders)
+
+
+def test_settings_never_change_after_reading(folders: Folders) -> None:
+    settings = load_settings(folders)
+    with pytest.raises(ValidationError):
+        settings.port = 1
+
+
+def test_one_folder_holds_everything_when_the_home_is_set(tmp_path: Path) -> None:
+    found = find_folders({"TOKEN_SAVER_HOME": str(tmp_path)})
+    assert found.config_file == tmp_path / "config.toml"
+    assert found.database == tmp_path / "history.db"
+    assert found.hub_file == tmp_path / "hub.json"
