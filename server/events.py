@@ -19,12 +19,15 @@ class Event:
 
 @dataclass(frozen=True)
 class OffloadQueued(Event):
-    """A task was accepted and waits for the engine."""
+    """A task was accepted and waits for the engine. ``output`` and ``model`` are empty where the call
+    names none."""
 
     offload_id: str
     tool: str
     task: str
     client: str
+    output: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)
