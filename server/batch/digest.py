@@ -1,0 +1,63 @@
+"""What Claude is told of a batch: counts, failures by reason, the job's id; at most 600 characters."""
+
+from server.store.job_records import FailureGroup, JobCounts, JobRecord
+
+LONGEST = 600
+LONGEST_EXAMPLE = 90
+
+
+def describe(
+    job: JobRecord, counts: JobCounts, failures: tuple[FailureGroup, ...], left: float | None
+) -> str:
+    """Return the digest. ``left`` is the estimated time left in seconds, None where unknown."""
+    lines = [f"Job {job.id} {_state(job)}: {counts.done_well} of {counts.total} done{_rest(counts)}."]
+    if job.reason:
+        lines.append(job.reason)
+    if counts.ended < counts.total and left is not None and job.state == "running":
+        lines.append(f"About {in_words(left)} left.")
+    if counts.ended:
+        lines.append(f"Net {counts.net_tokens:+,} tokens, {in_words(counts.seconds)} of model time.")
+    tail = _next_step(job, counts)
+    for group in failures:
+        line = f"- {group.count} x {group.code}, e.g. {_short(group.example)}"
+        if len("\n".join([*lines, line, tail])) > LONGEST:
+            break
+        lines.append(line)
+    return "\n".join([*lines, tail])[:LONGEST]
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration such as ``45 s``, ``12 min`` or ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _state(job: JobRecord) -> str:
+    return {"running": "is running", "paused": "is paused", "done": "ended"}.get(job.state, job.state)
+
+
+def _rest(counts: JobCounts) -> str:
+    parts = []
+    if counts.went_wrong:
+        parts.append(f"{counts.went_wrong} not (those files are as they were)")
+    if waiting := counts.total - counts.ended:
+        parts.append(f"{waiting} to go")
+    return ", " + ", ".join(parts) if parts else ""
+
+
+def _next_step(job: JobRecord, counts: JobCounts) -> str:
+    if job.state == "running":
+        return f'check_job(job="{job.id}", wait=300) waits for it.'
+    if job.state == "paused":
+        return f'check_job(job="{job.id}", action="resume") goes on with it.'
+    if counts.went_wrong:
+        return f'check_job(job="{job.id}", action="retry") tries the failed ones again.'
+    return "Diffs and undo are on the dashboard."
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_EXAMPLE else line[: LONGEST_EXAMPLE - 1] + "…"

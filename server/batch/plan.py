@@ -1,0 +1,142 @@
+"""From one call to its items, before anything runs: a bad pattern is an error, not a half-done job.
+
+The map form takes one ``task``, inputs ``each`` and an ``output`` pattern with the placeholders
+``{path}`` ``{dir}`` ``{name}`` ``{stem}`` ``{ext}`` of the input, relative to the project. The list form
+takes up to ten whole tasks.
+"""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from server.errors import BadArguments
+
+MOST_LISTED_TASKS = 10
+PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The items of a batch, as arguments of ``offload_work``, and the files that they write."""
+
+    task: str
+    items: tuple[dict[str, Any], ...]
+    sequential: bool
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The distinct files that would be written, in order."""
+        return tuple(dict.fromkeys(str(item["output"]) for item in self.items if item.get("output")))
+
+
+def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
+    """Return the list form's items.
+
+    Raises:
+        BadArguments: no tasks, too many, one without a task text, or two that write the same file
+            at the same time.
+    """
+    if not 1 <= len(tasks) <= MOST_LISTED_TASKS:
+        raise BadArguments(
+            f"tasks holds {len(tasks)} tasks; it takes 1 to {MOST_LISTED_TASKS}.",
+            'For one task on many files use task with each=["src/**/*.py"].',
+        )
+    for position, item in enumerate(tasks, start=1):
+        if not str(item.get("task", "")).strip():
+            raise BadArguments(f"Task {position} has no task text.", "Say what is to be done.")
+    if not sequential:
+        _refuse_shared_outputs([str(item["output"]) for item in tasks if item.get("output")])
+    return Planned(str(tasks[0]["task"]), tuple(dict(item) for item in tasks), sequential)
+
+
+def plan_each(task: str, inputs: Sequence[str], output: str, shared: dict[str, Any], cap: int) -> Planned:
+    """Return the map form's items, one for each of ``inputs`` (expanded: no globs, each once).
+
+    ``shared`` are arguments that all items have; ``shared["files"]`` are read by every item, before
+    its own input, so that the engine can reuse that part of the prompt.
+
+    Raises:
+        BadArguments: no inputs, more than ``cap``, an unknown placeholder, an output that two inputs
+            would write, or one that is another item's input.
+    """
+    if not inputs:
+        raise BadArguments("each matches no file.", "Check the pattern against the project's files.")
+    if len(inputs) > cap:
+        raise BadArguments(
+            f"each matches {len(inputs)} files; a batch takes {cap}.",
+            "Narrow the pattern, or raise [batch] max_items.",
+        )
+    _refuse_bad_pattern(output)
+    context_files = list(shared.get("files") or ())
+    outputs = [fill(output, path) for path in inputs]
+    _refuse_collisions(inputs, outputs)
+    items = tuple(
+        {**shared, "task": task, "files": [*context_files, path], "output": written}
+        for path, written in zip(inputs, outputs, strict=True)
+    )
+    return Planned(task, items, sequential=False)
+
+
+def fill(pattern: str, given: str) -> str:
+    """Return the output path for one input: ``fill("{dir}/{stem}.md", "src/a.py")`` is ``src/a.md``.
+
+    A selection (``src/a.py::f``, ``src/a.py:1-9``) counts as its file, except that ``{path}`` alone
+    stands for editing the selection in place.
+    """
+    path = file_of(given)
+    directory, name = posixpath.split(path)
+    stem, ext = posixpath.splitext(name)
+    values = {"path": path, "dir": directory or ".", "name": name, "stem": stem, "ext": ext.lstrip(".")}
+    return posixpath.normpath(_PLACEHOLDER.sub(lambda match: values[match.group(1)], pattern))
+
+
+def file_of(given: str) -> str:
+    """Return the file of an input that may carry a selection, with forward slashes."""
+    path = given.split("::", 1)[0].replace("\\", "/")
+    return re.sub(r":\d+(-\d+)?$", "", path)
+
+
+def _refuse_bad_pattern(output: str) -> None:
+    if not output:
+        raise BadArguments(
+            "each needs an output pattern: many answers do not fit into one call's result.",
+            'Say where to write: output="{path}" edits in place, "{dir}/{stem}.md" writes beside.',
+        )
+    names = _PLACEHOLDER.findall(output)
+    unknown = [name for name in names if name not in PLACEHOLDERS]
+    if unknown:
+        raise BadArguments(
+            f"The output pattern has the unknown placeholder {{{unknown[0]}}}.",
+            "Known ones: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS) + ".",
+        )
+
+
+def _refuse_collisions(inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    files = [file_of(path) for path in inputs]
+    in_place = [
+        posixpath.normpath(out) == posixpath.normpath(own) for out, own in zip(outputs, files, strict=True)
+    ]
+    if all(in_place):
+        return  # several selections of one file follow one another
+    _refuse_shared_outputs(outputs)
+    own = {posixpath.normpath(path) for path in files}
+    for output, path, same in zip(outputs, files, in_place, strict=True):
+        if not same and posixpath.normpath(output) in own:
+            raise BadArguments(
+                f"The output of {path} would be {output}, which is itself an input.",
+                "Choose a pattern that writes beside the inputs, or {path} to edit in place.",
+            )
+
+
+def _refuse_shared_outputs(outputs: Sequence[str]) -> None:
+    counts = Counter(posixpath.normpath(output) for output in outputs)
+    shared = [path for path, count in counts.items() if count > 1]
+    if shared:
+        raise BadArguments(
+            f"{counts[shared[0]]} items would write {shared[0]}.",
+            "Put {stem} or {path} into the output pattern so that each writes its own file.",
+        )

@@ -1,0 +1,87 @@
+"""The rows of batches as values. Instants are seconds since the epoch, times seconds."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+JOB_STATES = ("running", "paused", "done", "cancelled", "stopped")
+"""``stopped``: by the circuit breaker, a budget or a deadline; ``reason`` says which."""
+ITEM_STATES = ("waiting", "running", "delivered", "returned", "handed_back", "failed", "cancelled", "denied")
+ENDED = frozenset(ITEM_STATES[2:])
+DONE_WELL = frozenset({"delivered", "returned"})
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """One task of a job. ``arguments`` are those of ``offload_work``; ``tries`` counts its starts."""
+
+    position: int
+    arguments: dict[str, Any]
+    state: str = "waiting"
+    offload_id: str | None = None
+    tries: int = 0
+    code: str = ""
+    summary: str = ""
+    tokens: int = 0
+    net_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A batch as it was asked for, and where it stands. ``roots`` and ``project`` are the caller's
+    folders, kept so that the job can go on after a restart; ``deadline`` is None for none."""
+
+    id: str
+    created_at: float
+    task: str
+    client: str
+    session: str
+    project: str
+    roots: tuple[str, ...]
+    sequential: bool
+    state: str = "running"
+    reason: str = ""
+    ended_at: float | None = None
+    deadline: float | None = None
+    token_budget: int = 0
+    tool_use_id: str | None = None
+
+
+@dataclass(frozen=True)
+class JobCounts:
+    """How many items are in each state, and what they took in all."""
+
+    by_state: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
+    net_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """All items."""
+        return sum(self.by_state.values())
+
+    @property
+    def ended(self) -> int:
+        """Items that need no more work."""
+        return sum(count for state, count in self.by_state.items() if state in ENDED)
+
+    @property
+    def done_well(self) -> int:
+        """Items whose result was written or returned."""
+        return sum(count for state, count in self.by_state.items() if state in DONE_WELL)
+
+    @property
+    def went_wrong(self) -> int:
+        """Items that ended without a result."""
+        return self.ended - self.done_well
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Items that ended for the same reason, with one of them as an example."""
+
+    code: str
+    count: int
+    example: str
+    position: int
