@@ -68,6 +68,13 @@ class OffloadUndone(Event):
 
 
 @dataclass(frozen=True)
+class JobChanged(Event):
+    """A batch, or one of its items, is in another state."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
 class EngineChanged(Event):
     """The backend was found, lost or replaced, or its loaded or installed models changed."""
 

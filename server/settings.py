@@ -71,6 +71,14 @@ class OffloadSettings(Section):
     queue_limit: int = Field(512, ge=1, description="Tasks that may wait for the engine.")
 
 
+class BatchSettings(Section):
+    """``[batch]``: the bounds of one batch."""
+
+    max_items: int = Field(500, ge=1, le=100_000, description="Most items of one batch.")
+    max_tokens: int = Field(0, ge=0, description="Tokens a batch may take in all; 0 for no bound.")
+    max_hours: float = Field(12.0, gt=0, description="Hours after which a batch is stopped.")
+
+
 class HistorySettings(Section):
     """``[history]``: what is kept."""
 
@@ -100,6 +108,7 @@ class Settings(BaseSettings):
     backend: BackendSettings = BackendSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     offload: OffloadSettings = OffloadSettings()
+    batch: BatchSettings = BatchSettings()
     history: HistorySettings = HistorySettings()
     ledger: LedgerSettings = LedgerSettings()
     checks: dict[str, str] = Field(
