@@ -1,0 +1,21 @@
+"""``require`` goes on, skips or fails."""
+
+import pytest
+
+from tests.system import REQUIRE_ALL, require
+
+
+def test_a_program_that_is_there_is_fine() -> None:
+    require("python3")
+
+
+def test_a_missing_program_skips_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(REQUIRE_ALL, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no-such-program"):
+        require("python3", "no-such-program")
+
+
+def test_a_missing_program_fails_where_everything_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REQUIRE_ALL, "1")
+    with pytest.raises(pytest.fail.Exception, match="no-such-program"):
+        require("no-such-program")
