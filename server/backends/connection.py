@@ -1,0 +1,210 @@
+"""HTTP to one engine: bounded, without redirects or proxies, errors in this app's own words.
+
+Every request has a connection of its own. An engine stops working on a request when its connection
+closes, so nothing may keep one alive behind the caller's back.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpx
+
+from server.backends.address import place_of, require_allowed
+from server.backends.wire import Garbled, dump, excerpt, label_of, object_of, parse_object
+from server.errors import BackendFailed, BackendUnreachable
+from server.settings import BackendSettings
+
+LINE_LIMIT = 1 << 20
+"""Longest line of a stream, in bytes. A line holds a token or a few; Ollama's own limit is 512 kB."""
+BODY_LIMIT = 32 << 20
+"""Longest answer in one piece, in bytes: a list of models with their templates is some 100 kB."""
+REFUSAL_LIMIT = 64 << 10
+"""How much of an error's body is read, in bytes."""
+ANSWER_SECONDS = 30.0
+"""Time for a question that takes no work, such as the list of models, on a machine that is busy."""
+
+
+class Refused(Exception):
+    """The engine answered with an HTTP error. Never leaves this package: each dialect translates it.
+
+    ``message`` is the engine's own sentence, ``details`` the fields that came with it.
+    """
+
+    def __init__(self, status: int, message: str, details: dict[str, Any]) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+        self.details = details
+
+
+class Connection:
+    """Requests to the engine at ``url``.
+
+    Args:
+        url: as ``address.engine_url`` returns it.
+        settings: time limits, and whether another machine is allowed.
+        product: the engine's name, for errors.
+        start_hint: what a user does when nothing answers, one sentence.
+        api_key: sent as a bearer token; empty for none.
+
+    Raises:
+        SettingsError: the engine is on another machine and that is not allowed.
+    """
+
+    def __init__(
+        self, url: str, settings: BackendSettings, *, product: str, start_hint: str, api_key: str = ""
+    ) -> None:
+        require_allowed(url, allow_remote=settings.allow_remote)
+        self.url = url
+        self.product = product
+        self._start_hint = start_hint
+        self._silence = settings.silence_timeout
+        headers = {"Accept-Encoding": "identity", "User-Agent": "token-saver"}
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            timeout=httpx.Timeout(self._silence, connect=settings.connect_timeout, pool=None),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            follow_redirects=False,
+            trust_env=False,  # a proxy from the environment would carry the user's code elsewhere
+        )
+
+    async def fetch(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        seconds: float | None = ANSWER_SECONDS,
+    ) -> dict[str, Any]:
+        """Return the JSON object that the engine answers.
+
+        ``seconds`` limits the whole exchange; None leaves only the limit on silence, for work.
+
+        Raises:
+            Refused: the engine answered with an HTTP error.
+            BackendUnreachable: nothing answers.
+            BackendFailed: it broke off, took too long or answered garbage.
+        """
+        with self._translated(seconds):
+            async with asyncio.timeout(seconds), self._open(method, path, body) as response:
+                await self._pass_or_refuse(response)
+                return parse_object(await self._read(response, BODY_LIMIT))
+
+    async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[str, None]:
+        """POST ``body`` and yield the answer's lines, without their ends and without empty ones.
+
+        Closing the generator drops the connection. A last line without an end is yielded as well: it
+        is for the dialect to know whether the stream was complete.
+
+        Raises:
+            Refused: the engine answered with an HTTP error.
+            BackendUnreachable: nothing answers.
+            BackendFailed: it broke off, fell silent, or sent garbage or a line without end.
+        """
+        with self._translated(None):
+            async with self._open("POST", path, body) as response:
+                await self._pass_or_refuse(response)
+                pending = bytearray()
+                async for chunk in response.aiter_raw():
+                    pending += chunk
+                    if b"\n" in chunk:
+                        *lines, pending = pending.split(b"\n")
+                        for line in lines:
+                            if text := _decoded(line):
+                                yield text
+                    if len(pending) > LINE_LIMIT:
+                        raise Garbled(f"a line of more than {LINE_LIMIT // 1024} kB")
+                if text := _decoded(pending):
+                    yield text
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        await self._client.aclose()
+
+    def failed(self, what: str, next_step: str = "") -> BackendFailed:
+        """Return the error that says the engine did ``what``."""
+        return BackendFailed(
+            f"{self.product} at {place_of(self.url)} {what}.",
+            next_step or f"Try again; if it stays so, restart {self.product} and see its log.",
+        )
+
+    def _open(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        content = None if body is None else dump(body)
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        return self._client.stream(method, path, content=content, headers=headers)
+
+    async def _pass_or_refuse(self, response: httpx.Response) -> None:
+        if response.is_success:
+            return
+        if response.is_redirect:
+            target = excerpt(response.headers.get("location", ""))
+            raise self.failed(
+                f"answered with a redirect to {target}, which is not followed",
+                "Set [backend] url to the engine's own address.",
+            )
+        body = await self._read(response, REFUSAL_LIMIT, cut=True)
+        raise _refusal(response.status_code, body)
+
+    @staticmethod
+    async def _read(response: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > limit:
+                if cut:
+                    break
+                raise Garbled(f"more than {limit >> 20} MB in one piece")
+        return bytes(body[:limit])
+
+    @contextmanager
+    def _translated(self, seconds: float | None) -> Iterator[None]:
+        """Turn what goes wrong on the way into this app's errors."""
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise BackendUnreachable(
+                f"{self.product} does not answer at {place_of(self.url)}.", self._start_hint
+            ) from None
+        except httpx.TimeoutException:
+            raise self.failed(
+                f"gave no sign of life for {self._silence:g} s",
+                "Try a smaller task or model, or raise [backend] silence_timeout.",
+            ) from None
+        except TimeoutError:
+            raise self.failed(f"did not answer within {seconds:g} s") from None
+        except httpx.HTTPError as error:
+            raise self.failed(f"broke off ({str(error) or type(error).__name__})".rstrip(".")) from None
+        except Garbled as error:
+            raise self.failed(f"sent {error}") from None
+
+
+def _decoded(line: bytes | bytearray) -> str:
+    if len(line) > LINE_LIMIT:
+        raise Garbled(f"a line of more than {LINE_LIMIT // 1024} kB")
+    try:
+        return line.decode("utf-8").strip("\r\n")
+    except UnicodeDecodeError:
+        raise Garbled(f"bytes that are not UTF-8: {excerpt(bytes(line))}") from None
+
+
+def _refusal(status: int, body: bytes) -> Refused:
+    """Read the error out of ``body``: ``{"error": "…"}``, ``{"error": {"message": …}}``, JSON within
+    that string (Ollama passes on its runner's), or plain text."""
+    try:
+        fields = parse_object(body)
+    except Garbled:
+        return Refused(status, body.decode("utf-8", "replace").strip()[:500], {})
+    error = fields.get("error", fields)
+    if isinstance(error, str) and error.startswith("{"):
+        with suppress(Garbled):  # a sentence may happen to begin with a brace
+            error = parse_object(error).get("error", error)
+    if isinstance(error, str):
+        return Refused(status, label_of(error)[:500], {})
+    details = object_of(error)
+    message = label_of(details.get("message")) or label_of(fields.get("message")) or f"status {status}"
+    return Refused(status, message[:500], details)

@@ -1,0 +1,97 @@
+"""llama.cpp's ``llama-server``: one model, loaded for as long as the server runs.
+
+The embedded engine is such a server in a child process.
+"""
+
+from typing import Any
+
+from server.backends.base import Capabilities, GenerationRequest, InstalledModel, LoadedModel, Message
+from server.backends.connection import Refused
+from server.backends.openai import OpenAICompatible, chat_messages
+from server.backends.wire import count_of, label_of, object_of
+
+
+class LlamaServer(OpenAICompatible):
+    """A ``llama-server`` at ``url``. It cuts nothing: a prompt beyond its context is refused."""
+
+    kind = "llama-server"
+    product = "llama-server"
+    start_hint = "Start it (`llama-server -m model.gguf --port 8080`), or set [backend] url."
+    capabilities = Capabilities(list_loaded=True, count_tokens=True)
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Return the model that the server was started with."""
+        return tuple(
+            InstalledModel(
+                name=name,
+                size=count_of(meta.get("size")),
+                parameters=_parameters(count_of(meta.get("n_params"))),
+                quantization=label_of(meta.get("ftype")),
+                context_length=count_of(meta.get("n_ctx")) or count_of(meta.get("n_ctx_train")),
+            )
+            for entry in await self._entries()
+            if (name := label_of(entry.get("id"))) and (meta := object_of(entry.get("meta"))) is not None
+        )
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the same model. ``size`` is its weights; what lies on GPUs the server does not tell."""
+        properties = await self._properties()
+        return tuple(
+            LoadedModel(
+                name=model.name,
+                size=model.size,
+                num_ctx=_context(properties) or model.context_length,
+                slots=_slots(properties),
+            )
+            for model in await self.installed()
+        )
+
+    async def context_length(self, model: str) -> int:  # noqa: ARG002  # it has one model
+        """Return the context of one slot, in tokens: ``n_ctx`` is shared out among the slots."""
+        return _context(await self._properties())
+
+    async def slots(self, model: str) -> int:  # noqa: ARG002  # it has one model
+        """Return how many requests the server works on at once."""
+        return _slots(await self._properties())
+
+    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
+        """Return the prompt's length by the model's own template and tokenizer."""
+        chat = {"model": model, "messages": chat_messages(messages)} | _NO_THINKING
+        try:
+            counted = await self._connection.fetch("POST", "/v1/chat/completions/input_tokens", chat)
+            return count_of(counted.get("input_tokens"))
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise await self._explained(refusal, model) from None
+        # Servers of before 2026 lack the route and need two steps.
+        prompt = await self._ask("POST", "/apply-template", chat, model=model)
+        text = {"content": label_of(prompt.get("prompt")), "add_special": True, "parse_special": True}
+        tokens = (await self._ask("POST", "/tokenize", text, model=model)).get("tokens")
+        return len(tokens) if isinstance(tokens, list) else None
+
+    def _body(self, request: GenerationRequest) -> dict[str, Any]:
+        return super()._body(request) | {"cache_prompt": True, "return_progress": True}
+
+    def _thinking_off(self) -> dict[str, Any]:
+        return _NO_THINKING
+
+    async def _properties(self) -> dict[str, Any]:
+        return await self._ask("GET", "/props")
+
+
+# For templates that know the switch (Qwen3, Granite, GLM, …); the others ignore it.
+_NO_THINKING: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": False}}
+
+
+def _context(properties: dict[str, Any]) -> int:
+    return count_of(object_of(properties.get("default_generation_settings")).get("n_ctx"))
+
+
+def _slots(properties: dict[str, Any]) -> int:
+    return max(1, count_of(properties.get("total_slots")))
+
+
+def _parameters(count: int) -> str:
+    if not count:
+        return ""
+    return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M"

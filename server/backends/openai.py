@@ -1,0 +1,198 @@
+"""Any server that speaks ``/v1/chat/completions``: the part that all of them share.
+
+What one of them can do beyond that is in its dialect: ``llama_server``, ``lmstudio``, ``llama_swap``,
+``vllm``. This class alone serves the rest, and promises nothing more than to generate.
+"""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+from server.backends.address import engine_url, place_of
+from server.backends.base import (
+    Capabilities,
+    GenerationItem,
+    GenerationRequest,
+    InstalledModel,
+    LoadedModel,
+    Message,
+    ReportPull,
+)
+from server.backends.chat_stream import ChatReader, StreamError
+from server.backends.connection import Connection, Refused
+from server.backends.limits import require_whole_prompt, too_long
+from server.backends.names import not_found
+from server.backends.wire import Garbled, count_of, label_of, objects_of
+from server.errors import BackendError, BackendUnsupported, QueueFull
+from server.settings import Settings
+
+# llama.cpp's type, and the words of vLLM, LM Studio, TabbyAPI and others for a prompt that does not fit.
+_OVERFLOW_TYPES = ("exceed_context_size_error", "context_length_exceeded")
+_OVERFLOW = re.compile(
+    r"context (?:length|size|window|overflow)|maximum (?:context|model) length", re.IGNORECASE
+)
+    r"context (?:length|size|window|overflow)|maximum (?:context|model) length", re.IGNORECASE
+)
+
+
+class OpenAICompatible:
+    """A server at ``url`` (with or without ``/v1``).
+
+    Args:
+        url: its address.
+        api_key: sent as a bearer token; empty for none.
+        settings: time limits, and whether another machine is allowed.
+
+    Raises:
+        SettingsError: the address is none, or on another machine without leave.
+    """
+
+    kind = "openai"
+    product = "The OpenAI-compatible server"
+    start_hint = "Start it, or set [backend] url to where it listens."
+    capabilities = Capabilities()
+
+    def __init__(self, url: str, api_key: str, settings: Settings) -> None:
+        self.url = engine_url(url)
+        self.label = f"{self.product.removeprefix('The ')} at {place_of(self.url)}"
+        self._settings = settings.backend
+        self._connection = Connection(
+            self.url,
+            settings.backend,
+            product=self.product,
+            start_hint=self.start_hint,
+            api_key=api_key,
+        )
+
+    async def check(self) -> None:
+        """Return when the server answers."""
+        await self._ask("GET", "/v1/models", seconds=self._settings.connect_timeout)
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Return the models of ``/v1/models``."""
+        return tuple(
+            InstalledModel(name=name, context_length=count_of(entry.get("max_model_len")))
+            for entry in await self._entries()
+            if (name := label_of(entry.get("id")))
+        )
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """See ``Backend``."""
+        self._unsupported("list what is in memory")
+
+    async def context_length(self, model: str) -> int:
+        """Return the model's context length where the server tells it (vLLM's ``max_model_len``), else 0."""
+        models = await self.installed()
+        for each in models:
+            if each.name == model:
+                return each.context_length
+        raise not_found(model, models)
+
+    async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
+        """Return 1: the protocol has no way to ask, and a second request might only wait inside."""
+        return 1
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
+        """See ``Backend``."""
+        self._unsupported("load a model on request")
+
+    async def unload(self, model: str) -> None:  # noqa: ARG002
+        """See ``Backend``."""
+        self._unsupported("unload a model")
+
+    async def pull(self, model: str, report: ReportPull) -> None:  # noqa: ARG002
+        """See ``Backend``."""
+        self._unsupported("download a model")
+
+    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:  # noqa: ARG002
+        """Return None: the protocol has no way to ask."""
+        return None
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
+        """See ``Backend``."""
+        reader = ChatReader(request)
+        try:
+            async with aclosing(
+                self._connection.stream("/v1/chat/completions", self._body(request))
+            ) as lines:
+                async for line in lines:
+                    for item in reader.read(line):
+                        yield item
+                    if reader.done:
+                        break
+            for item in reader.finish():
+                yield item
+        except Refused as refusal:
+            raise await self._explained(refusal, request.model) from None
+        except StreamError as error:
+            raise self._explained_text(str(error), {}) from None
+        except Garbled as error:
+            raise self._connection.failed(f"sent {error}") from None
+        completed = reader.completed()
+        require_whole_prompt(request, completed.prompt_tokens)
+        yield completed
+
+    async def close(self) -> None:
+        """End connections."""
+        await self._connection.close()
+
+    def _body(self, request: GenerationRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": request.model,
+            "messages": chat_messages(request.messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+        }
+        if request.seed is not None:
+            body["seed"] = request.seed
+        return body | self._thinking_off()
+
+    def _thinking_off(self) -> dict[str, Any]:
+        """Return the fields that turn thinking off. Plain servers may refuse a field they don't know."""
+        return {}
+
+    async def _entries(self) -> list[dict[str, Any]]:
+        return objects_of((await self._ask("GET", "/v1/models")).get("data"))
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        model: str = "",
+        seconds: float | None = 30.0,
+    ) -> dict[str, Any]:
+        """Return a JSON answer, with a refusal explained."""
+        try:
+            return await self._connection.fetch(method, path, body, seconds=seconds)
+        except Refused as refusal:
+            raise await self._explained(refusal, model) from None
+
+    async def _explained(self, refusal: Refused, model: str) -> BackendError:
+        if refusal.status == 404 and model:
+            return not_found(model, await self.installed())
+        if refusal.status in (401, 403):
+            return self._connection.failed("refuses the key", "Set [backend] api_key to the server's key.")
+        if refusal.status == 429:
+            return QueueFull(f"{self.product} has too much to do.", "Try again in a moment.")
+        return self._explained_text(refusal.message or f"status {refusal.status}", refusal.details)
+
+    def _explained_text(self, message: str, details: dict[str, Any]) -> BackendError:
+        kinds = (details.get("type"), details.get("code"))
+        if any(kind in _OVERFLOW_TYPES for kind in kinds) or _OVERFLOW.search(message):
+            return too_long(count_of(details.get("n_prompt_tokens")), count_of(details.get("n_ctx")))
+        return self._connection.failed(f"answered with an error: {message.rstrip('.')}")
+
+    def _unsupported(self, what: str) -> NoReturn:
+        raise BackendUnsupported(
+            f"{self.product} cannot {what}.", "Do it in that server itself, or use another engine."
+        )
+
+
+def chat_messages(messages: tuple[Message, ...]) -> list[dict[str, str]]:
+    """Return the messages as both protocols spell them."""
+    return [{"role": message.role, "content": message.content} for message in messages]

@@ -1,0 +1,86 @@
+"""Reading what an engine sends: JSON that may be anything, from a server that may be anything.
+
+An engine is a foreign program. Nothing here trusts a type, a size or an encoding; what is not as it
+should be becomes ``Garbled``, which never leaves this package.
+"""
+
+import json
+import math
+from typing import Any
+
+
+class Garbled(Exception):
+    """The engine sent something that is not what its protocol says."""
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Return the JSON object in ``text``.
+
+    Raises:
+        Garbled: it is not UTF-8, not JSON, nested too deep, or not an object.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):  # ValueError also covers bad UTF-8 and numbers of absurd length
+        raise Garbled(f"something that is not JSON: {excerpt(text)}") from None
+    if not isinstance(value, dict):
+        raise Garbled(f"JSON that is not an object: {excerpt(text)}")
+    return value
+
+
+def dump(value: dict[str, Any]) -> bytes:
+    """Return ``value`` as JSON. Half of a surrogate pair, which UTF-8 cannot hold, becomes ``?``."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def text_of(value: object) -> str:
+    """Return a string that can be written to a file; empty for None.
+
+    Raises:
+        Garbled: ``value`` is neither a string nor None.
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Garbled(f"{type(value).__name__} where text belongs")
+    # JSON can smuggle in half of a surrogate pair as \ud800, which no encoder takes.
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def label_of(value: object) -> str:
+    """Return a name or word for showing; empty where there is none."""
+    return text_of(value) if isinstance(value, str) else ""
+
+
+def count_of(value: object) -> int:
+    """Return a count, 0 where there is none or it makes no sense."""
+    number = number_of(value)
+    return int(number) if number < 2**63 else 0
+
+
+def number_of(value: object) -> float:
+    """Return a finite number of at least 0, else 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    try:
+        return value if value > 0 and math.isfinite(value) else 0
+    except OverflowError:  # an integer beyond what a float holds
+        return 0
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """Return an object, empty where there is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects_of(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a list, an empty list where there is none."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def excerpt(text: str | bytes, length: int = 120) -> str:
+    """Return the beginning of ``text``, printable, for an error message."""
+    if isinstance(text, bytes):
+        text = text[: 4 * length].decode("utf-8", "replace")
+    shown = text[:length].encode("utf-8", "replace").decode("utf-8")
+    return repr(shown) + ("…" if len(text) > length else "")
