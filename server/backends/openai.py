@@ -32,8 +32,6 @@ _OVERFLOW_TYPES = ("exceed_context_size_error", "context_length_exceeded")
 _OVERFLOW = re.compile(
     r"context (?:length|size|window|overflow)|maximum (?:context|model) length", re.IGNORECASE
 )
-    r"context (?:length|size|window|overflow)|maximum (?:context|model) length", re.IGNORECASE
-)
 
 
 class OpenAICompatible:
