@@ -1,0 +1,240 @@
+"""Batches in the store: written before the first token, changed one item at a time."""
+
+import json
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from server.store.database import Database
+from server.store.job_records import DONE_WELL, ENDED, FailureGroup, ItemRecord, JobCounts, JobRecord
+from server.store.job_tables import item as items
+from server.store.job_tables import job as jobs
+
+MOST_GROUPS = 20
+OPEN = ("running", "paused")
+
+
+class Jobs:
+    """Reads and writes jobs and their items. Every method may raise ``StoreError``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, job: JobRecord, work: tuple[ItemRecord, ...]) -> None:
+        """Write a job and its items, all or nothing."""
+
+        def write(connection: Connection) -> None:
+            connection.execute(insert(jobs).values(**_job_values(job)))
+            connection.execute(insert(items), [_item_values(job.id, each) for each in work])
+
+        await self._database.write(write)
+
+    async def get(self, job_id: str) -> JobRecord | None:
+        """Return the job, None if there is none."""
+
+        def read(connection: Connection) -> JobRecord | None:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+            return None if row is None else _job(row)
+
+        return await self._database.read(read)
+
+    async def open_jobs(self) -> tuple[JobRecord, ...]:
+        """Return the jobs that run or are paused, oldest first."""
+
+        def read(connection: Connection) -> tuple[JobRecord, ...]:
+            found = connection.execute(select(jobs).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.created_at))
+            return tuple(_job(row) for row in found)
+
+        return await self._database.read(read)
+
+    async def page(self, limit: int = 50, before: float | None = None) -> tuple[JobRecord, ...]:
+        """Return jobs, newest first, those created before ``before``."""
+
+        def read(connection: Connection) -> tuple[JobRecord, ...]:
+            query = select(jobs).order_by(jobs.c.created_at.desc()).limit(limit)
+            if before is not None:
+                query = query.where(jobs.c.created_at < before)
+            return tuple(_job(row) for row in connection.execute(query))
+
+        return await self._database.read(read)
+
+    async def set_state(self, job_id: str, state: str, reason: str) -> None:
+        """Change the job's state; one that needs no more work gets its end."""
+        ended = None if state in OPEN else time.time()
+
+        def write(connection: Connection) -> None:
+            connection.execute(
+                update(jobs).where(jobs.c.id == job_id).values(state=state, reason=reason, ended_at=ended)
+            )
+
+        await self._database.write(write)
+
+    async def take(self, job_id: str, offload_id: str) -> ItemRecord | None:
+        """Mark the first waiting item as running and return it; None if none can start.
+
+        An item whose output file is being written by another one waits for that.
+        """
+
+        def write(connection: Connection) -> ItemRecord | None:
+            mine = items.c.job_id == job_id
+            busy = select(items.c.output).where(mine, items.c.state == "running", items.c.output != "")
+            found = connection.execute(
+                select(items)
+                .where(mine, items.c.state == "waiting", items.c.output.not_in(busy))
+                .order_by(items.c.position)
+                .limit(1)
+            ).first()
+            if found is None:
+                return None
+            taken = {"state": "running", "offload_id": offload_id, "tries": found.tries + 1}
+            connection.execute(_at(job_id, found.position).values(**taken))
+            return _item(found, **taken)
+
+        return await self._database.write(write)
+
+    async def settle(self, job_id: str, ended: ItemRecord) -> None:
+        """Write how an item ended."""
+        values = _item_values(job_id, ended)
+        changed = {key: values[key] for key in _OUTCOME}
+
+        def write(connection: Connection) -> None:
+            connection.execute(_at(job_id, ended.position).values(**changed))
+
+        await self._database.write(write)
+
+    async def release(self, job_id: str, position: int) -> None:
+        """Put an item that was running back among the waiting."""
+
+        def write(connection: Connection) -> None:
+            connection.execute(_at(job_id, position).values(state="waiting", offload_id=None))
+
+        await self._database.write(write)
+
+    async def cancel_waiting(self, job_id: str, position: int | None = None) -> None:
+        """Cancel one waiting item, or all of them."""
+
+        def write(connection: Connection) -> None:
+            query = update(items).where(items.c.job_id == job_id, items.c.state == "waiting")
+            if position is not None:
+                query = query.where(items.c.position == position)
+            connection.execute(query.values(state="cancelled", code="cancelled"))
+
+        await self._database.write(write)
+
+    async def retry_failed(self, job_id: str) -> int:
+        """Put every item that ended without a result back among the waiting; return how many."""
+
+        def write(connection: Connection) -> int:
+            again = update(items).where(
+                items.c.job_id == job_id, items.c.state.in_(ENDED), items.c.state.not_in(DONE_WELL)
+            )
+            done = connection.execute(again.values(state="waiting", offload_id=None, code="", summary=""))
+            return int(done.rowcount)
+
+        return await self._database.write(write)
+
+    async def item(self, job_id: str, position: int) -> ItemRecord | None:
+        """Return one item, None if there is none."""
+        found = await self._items(job_id, items.c.position == position)
+        return found[0] if found else None
+
+    async def in_flight(self, job_id: str) -> tuple[ItemRecord, ...]:
+        """Return the items marked as running."""
+        return await self._items(job_id, items.c.state == "running")
+
+    async def items(self, job_id: str, limit: int = 100, after: int = -1) -> tuple[ItemRecord, ...]:
+        """Return items in order, those behind position ``after``."""
+        return await self._items(job_id, items.c.position > after, limit)
+
+    async def counts(self, job_id: str) -> JobCounts:
+        """Return how many items are in each state, and what they took."""
+
+        def read(connection: Connection) -> JobCounts:
+            rows = connection.execute(
+                select(
+                    items.c.state,
+                    func.count(),
+                    func.sum(items.c.tokens),
+                    func.sum(items.c.net_tokens),
+                    func.sum(items.c.seconds),
+                )
+                .where(items.c.job_id == job_id)
+                .group_by(items.c.state)
+            ).all()
+            return JobCounts(
+                {row[0]: row[1] for row in rows},
+                sum(row[2] for row in rows),
+                sum(row[3] for row in rows),
+                sum(row[4] for row in rows),
+            )
+
+        return await self._database.read(read)
+
+    async def failures(self, job_id: str) -> tuple[FailureGroup, ...]:
+        """Return what went wrong, grouped by code, the most frequent first."""
+
+        def read(connection: Connection) -> tuple[FailureGroup, ...]:
+            found = connection.execute(
+                select(items.c.code, func.count().label("many"), func.min(items.c.position).label("first"))
+                .where(items.c.job_id == job_id, items.c.state.in_(("handed_back", "failed", "denied")))
+                .group_by(items.c.code)
+                .order_by(func.count().desc())
+                .limit(MOST_GROUPS)
+            ).all()
+            return tuple(_group(connection, job_id, row) for row in found)
+
+        return await self._database.read(read)
+
+    async def prune(self, before: float) -> None:
+        """Remove jobs that ended before an instant."""
+
+        def write(connection: Connection) -> None:
+            connection.execute(delete(jobs).where(jobs.c.ended_at < before))
+
+        await self._database.write(write)
+
+    async def _items(self, job_id: str, where: Any, limit: int = 1000) -> tuple[ItemRecord, ...]:
+        query = select(items).where(items.c.job_id == job_id, where).order_by(items.c.position).limit(limit)
+
+        def read(connection: Connection) -> tuple[ItemRecord, ...]:
+            return tuple(_item(row) for row in connection.execute(query))
+
+        return await self._database.read(read)
+
+
+_OUTCOME = ("state", "offload_id", "code", "summary", "tokens", "net_tokens", "seconds")
+
+
+def _at(job_id: str, position: int) -> Any:
+    return update(items).where(items.c.job_id == job_id, items.c.position == position)
+
+
+def _group(connection: Connection, job_id: str, row: Row[Any]) -> FailureGroup:
+    example = connection.execute(
+        select(items.c.summary).where(items.c.job_id == job_id, items.c.position == row.first)
+    ).scalar_one()
+    return FailureGroup(row.code, row.many, example, row.first)
+
+
+def _job_values(job: JobRecord) -> dict[str, Any]:
+    return {**vars(job), "roots": json.dumps(job.roots)}
+
+
+def _job(row: Row[Any]) -> JobRecord:
+    return JobRecord(**{**row._mapping, "roots": tuple(json.loads(row.roots))})  # noqa: SLF001 - public by its docs
+
+
+def _item_values(job_id: str, item: ItemRecord) -> dict[str, Any]:
+    return {
+        **vars(item),
+        "job_id": job_id,
+        "arguments": json.dumps(item.arguments),
+        "output": item.arguments.get("output") or "",
+    }
+
+
+def _item(row: Row[Any], **changed: Any) -> ItemRecord:
+    values = {**row._mapping, **changed, "arguments": json.loads(row.arguments)}  # noqa: SLF001 - see _job
+    del values["job_id"], values["output"]
+    return ItemRecord(**values)
