@@ -26,7 +26,10 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A model that the engine can load. ``size`` is 0 and texts are empty where unknown."""
+    """A model that the engine can load. ``size`` is 0 and texts are empty where unknown.
+
+    ``generates`` is False for models that only embed or rank.
+    """
 
     name: str
     size: int = 0
@@ -34,6 +37,7 @@ class InstalledModel:
     quantization: str = ""
     family: str = ""
     context_length: int = 0
+    generates: bool = True
 
 
 @dataclass(frozen=True)

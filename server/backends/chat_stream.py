@@ -14,6 +14,7 @@ from server.backends.limits import RunawayGuard
 from server.backends.thinking import ThinkingSplitter
 from server.backends.wire import (
     Garbled,
+    StreamError,
     count_of,
     label_of,
     number_of,
@@ -22,10 +23,6 @@ from server.backends.wire import (
     parse_object,
     text_of,
 )
-
-
-class StreamError(Exception):
-    """The engine sent an error in the middle of a stream; the text is its own."""
 
 
 class ChatReader:

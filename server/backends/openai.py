@@ -19,11 +19,11 @@ from server.backends.base import (
     Message,
     ReportPull,
 )
-from server.backends.chat_stream import ChatReader, StreamError
+from server.backends.chat_stream import ChatReader
 from server.backends.connection import Connection, Refused
 from server.backends.limits import require_whole_prompt, too_long
 from server.backends.names import not_found
-from server.backends.wire import Garbled, count_of, label_of, objects_of
+from server.backends.wire import Garbled, StreamError, count_of, label_of, objects_of
 from server.errors import BackendError, BackendUnsupported, QueueFull
 from server.settings import Settings
 

@@ -1,7 +1,7 @@
 """Reading what an engine sends: JSON that may be anything, from a server that may be anything.
 
 An engine is a foreign program. Nothing here trusts a type, a size or an encoding; what is not as it
-should be becomes ``Garbled``, which never leaves this package.
+should be becomes ``Garbled``. Neither that nor ``StreamError`` leaves this package.
 """
 
 import json
@@ -11,6 +11,10 @@ from typing import Any
 
 class Garbled(Exception):
     """The engine sent something that is not what its protocol says."""
+
+
+class StreamError(Exception):
+    """The engine says in the middle of a stream that it failed; the text is its own."""
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:

@@ -1,0 +1,285 @@
+"""Ollama, by its own protocol, which can load, unload, list and pull models and set their context.
+
+Known from recorded exchanges with version 0.33 (``tests/data/ollama``): a prompt that does not fit is cut
+in silence unless ``truncate`` is false; a changed ``num_ctx`` reloads the model; errors are
+``{"error": "…"}``, also as a line in a stream under status 200; durations are nanoseconds.
+"""
+
+import os
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+from server.backends.address import OLLAMA_PORT, engine_url, place_of
+from server.backends.base import (
+    Capabilities,
+    GenerationItem,
+    GenerationRequest,
+    InstalledModel,
+    LoadedModel,
+    Message,
+    ReportPull,
+)
+from server.backends.connection import ANSWER_SECONDS, Connection, Refused
+from server.backends.limits import require_whole_prompt
+from server.backends.names import not_found
+from server.backends.ollama_errors import pull_error, refusal_error
+from server.backends.ollama_pull import PullReader
+from server.backends.ollama_stream import ChatReader
+from server.backends.openai import chat_messages
+from server.backends.wire import Garbled, StreamError, count_of, label_of, object_of, objects_of
+from server.errors import (
+    BackendFailed,
+    BackendUnsupported,
+    TokenSaverError,
+)
+from server.settings import Settings
+
+PULL_TRIES = 3
+"""How often a download whose stream breaks off is asked for again; Ollama resumes each layer."""
+
+_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
+_FAR_FUTURE = 2200
+"""Year from which ``expires_at`` means never: for ``keep_alive: -1`` Ollama adds 292 years."""
+
+
+class OllamaBackend:
+    """The Ollama server at ``url``.
+
+    Args:
+        url: its address (``address.ollama_url`` reads ``OLLAMA_HOST``).
+        settings: time limits, keep-alive, and whether another machine is allowed.
+
+    Raises:
+        SettingsError: the address is none, or on another machine without leave.
+    """
+
+    kind = "ollama"
+    capabilities = Capabilities(
+        load=True, unload=True, list_loaded=True, pull=True, keep_alive=True, set_num_ctx=True
+    )
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self.url = engine_url(url, default_port=OLLAMA_PORT)
+        self.label = f"Ollama at {place_of(self.url)}"
+        self._settings = settings.backend
+        self._context_lengths: dict[str, int] = {}
+        self._connection = Connection(
+            self.url,
+            settings.backend,
+            product="Ollama",
+            start_hint="Start it (`ollama serve`, or its app), or set [backend] url to where it listens.",
+        )
+
+    async def check(self) -> None:
+        """Return when Ollama answers; its version is in ``label`` from then on."""
+        answer = await self._ask("GET", "/api/version", seconds=self._settings.connect_timeout)
+        version = label_of(answer.get("version"))
+        if not version:
+            raise self._connection.failed(
+                "answers, but is not Ollama", "Set [backend] url to Ollama's address."
+            )
+        self.label = f"Ollama {version[:40]} at {place_of(self.url)}"
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Return the models on this machine's disk. Those that Ollama runs in its cloud are left out,
+        unless ``allow_remote`` is set: the user's code would leave the machine."""
+        answer = await self._ask("GET", "/api/tags")
+        return tuple(
+            _installed(entry)
+            for entry in objects_of(answer.get("models"))
+            if label_of(entry.get("name")) and (self._settings.allow_remote or not _is_remote(entry))
+        )
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models in memory."""
+        answer = await self._ask("GET", "/api/ps")
+        return tuple(
+            LoadedModel(
+                name=name,
+                size=count_of(entry.get("size")),
+                size_vram=count_of(entry.get("size_vram")),
+                num_ctx=count_of(entry.get("context_length")),
+                slots=_slots(),
+                expires_at=_instant(label_of(entry.get("expires_at"))),
+            )
+            for entry in objects_of(answer.get("models"))
+            if (name := label_of(entry.get("name")))
+        )
+
+    async def context_length(self, model: str) -> int:
+        """Return the longest context the model was trained for, in tokens; 0 if it does not say."""
+        if model not in self._context_lengths:
+            answer = await self._ask("POST", "/api/show", {"model": model}, model=model)
+            info = object_of(answer.get("model_info"))
+            architecture = label_of(info.get("general.architecture"))
+            self._context_lengths[model] = count_of(info.get(f"{architecture}.context_length"))
+        return self._context_lengths[model]
+
+    async def slots(self, model: str) -> int:  # noqa: ARG002  # the same for all models
+        """Return ``OLLAMA_NUM_PARALLEL`` as this process sees it, else Ollama's default of 1."""
+        return _slots()
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
+        """Load the model with ``num_ctx`` tokens of context and return when it is warm."""
+        body = self._chat_body(model, (), keep_alive) | {"stream": False, "options": {"num_ctx": num_ctx}}
+        await self._ask("POST", "/api/chat", body, model=model, seconds=None)
+
+    async def unload(self, model: str) -> None:
+        """Free the model's memory."""
+        body: dict[str, Any] = {"model": model, "messages": [], "keep_alive": 0, "stream": False}
+        await self._ask("POST", "/api/chat", body, model=model)
+
+    async def pull(self, model: str, report: ReportPull) -> None:
+        """Download the model. Where the stream breaks off, ask again: Ollama goes on where it was."""
+        self._require_local(model)
+        for tries_left in reversed(range(PULL_TRIES)):
+            try:
+                await self._pull_once(model, report)
+            except BackendFailed:
+                if not tries_left:
+                    raise
+            else:
+                break
+        self._context_lengths.pop(model, None)
+
+    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:  # noqa: ARG002
+        """Return None: Ollama has no route for it."""
+        return None
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
+        """See ``Backend``."""
+        self._require_local(request.model)
+        body = self._chat_body(request.model, request.messages, request.keep_alive)
+        body |= {"stream": True, "truncate": False, "think": False, "options": _options(request)}
+        reader = ChatReader(request)
+        try:
+            async with aclosing(self._connection.stream("/api/chat", body)) as lines:
+                async for line in lines:
+                    for delta in reader.read(line):
+                        yield delta
+                    if reader.completed:
+                        break
+            completed = reader.end()
+        except Refused as refusal:
+            raise await self._explained(refusal, request.model) from None
+        except StreamError as error:
+            raise self._connection.failed(
+                f"broke off with an error: {str(error)[:300].rstrip('.')}"
+            ) from None
+        except Garbled as error:
+            raise self._connection.failed(f"sent {error}") from None
+        require_whole_prompt(request, completed.prompt_tokens)
+        yield completed
+
+    async def close(self) -> None:
+        """End connections."""
+        await self._connection.close()
+
+    def _chat_body(self, model: str, messages: tuple[Message, ...], keep_alive: str | None) -> dict[str, Any]:
+        self._require_local(model)
+        return {
+            "model": model,
+            "messages": chat_messages(messages),
+            "keep_alive": keep_alive_value(keep_alive or self._settings.keep_alive),
+        }
+
+    async def _pull_once(self, model: str, report: ReportPull) -> None:
+        reader = PullReader(model)
+        try:
+            async with aclosing(self._connection.stream("/api/pull", {"model": model})) as lines:
+                async for line in lines:
+                    await report(reader.read(line))
+        except Refused as refusal:
+            raise pull_error(model, refusal.message) from None
+        except Garbled as error:
+            raise self._connection.failed(f"sent {error}") from None
+        if not reader.done:
+            raise self._connection.failed("stopped the download", "Pull again; what has arrived is kept.")
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        model: str = "",
+        seconds: float | None = ANSWER_SECONDS,
+    ) -> dict[str, Any]:
+        """Return a JSON answer, with a refusal explained."""
+        try:
+            return await self._connection.fetch(method, path, body, seconds=seconds)
+        except Refused as refusal:
+            raise await self._explained(refusal, model) from None
+
+    async def _explained(self, refusal: Refused, model: str) -> TokenSaverError:
+        if refusal.status != 404:
+            return refusal_error(refusal, model, self._connection)
+        if model and "model" in refusal.message:
+            return not_found(model, await self.installed())
+        return self._connection.failed(
+            f"does not know the request ({refusal.message})", "Update Ollama, or mend [backend] url."
+        )
+
+    def _require_local(self, model: str) -> None:
+        """Refuse a model that Ollama would run on its makers' servers."""
+        if _CLOUD.search(model) and not self._settings.allow_remote:
+            raise BackendUnsupported(
+                f"{model} runs in Ollama's cloud, and your code would be sent there.",
+                "Name a model on this machine, or set allow_remote = true in [backend].",
+            )
+
+
+def keep_alive_value(text: str) -> int | str:
+    """Return ``text`` as Ollama takes it: a bare number is seconds (``-1`` for ever, ``0`` unloads)."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _options(request: GenerationRequest) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "num_ctx": request.num_ctx,
+        "num_predict": request.max_tokens,
+        "temperature": request.temperature,
+    }
+    return options if request.seed is None else options | {"seed": request.seed}
+
+
+def _installed(entry: dict[str, Any]) -> InstalledModel:
+    details = object_of(entry.get("details"))
+    capabilities = entry.get("capabilities")
+    return InstalledModel(
+        name=label_of(entry.get("name")),
+        size=count_of(entry.get("size")),
+        parameters=label_of(details.get("parameter_size")),
+        quantization=label_of(details.get("quantization_level")),
+        family=label_of(details.get("family")),
+        context_length=count_of(details.get("context_length")),
+        generates=not isinstance(capabilities, list) or "completion" in capabilities,
+    )
+
+
+def _is_remote(entry: dict[str, Any]) -> bool:
+    return bool(
+        entry.get("remote_host") or entry.get("remote_model") or _CLOUD.search(label_of(entry.get("name")))
+    )
+
+
+def _slots() -> int:
+    text = os.environ.get("OLLAMA_NUM_PARALLEL", "")
+    return max(1, int(text)) if text.isdecimal() else 1
+
+
+def _instant(text: str) -> float | None:
+    """Return seconds since the epoch, None for never or nonsense."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if instant.year >= _FAR_FUTURE:
+        return None
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,73 @@
+"""What Ollama's error sentences mean, in this app's errors.
+
+Ollama has no error codes beyond the HTTP status; its words are all there is.
+"""
+
+import re
+
+from server.backends.connection import Connection, Refused
+from server.backends.limits import too_long
+from server.backends.wire import count_of
+from server.errors import (
+    BadArguments,
+    ChecksumMismatch,
+    DownloadError,
+    ModelNotFound,
+    ModelTooLarge,
+    NoDiskSpace,
+    NoNetwork,
+    QueueFull,
+    TokenSaverError,
+)
+
+_DURATION = re.compile(r"invalid duration|missing unit in duration|unknown unit .* in duration")
+_MEMORY = re.compile(
+    r"requires more .*memory|insufficient memory|out of memory|cudaMalloc failed|unable to allocate",
+    re.IGNORECASE,
+)
+
+# The words of Go's network, file system and of the registry's answers, as they reach the error line.
+_UNKNOWN = re.compile(r"file does not exist|manifest unknown|not found|invalid model name", re.IGNORECASE)
+_OFFLINE = re.compile(
+    r"no such host|dial tcp|network is unreachable|connection re(?:fused|set)|i/o timeout|TLS handshake|"
+    r"max retries exceeded|unexpected EOF|server misbehaving|context deadline exceeded",
+    re.IGNORECASE,
+)
+_FULL = re.compile(r"no space left|not enough (?:disk )?space|disk (?:is )?full", re.IGNORECASE)
+_CORRUPT = re.compile(r"digest mismatch|checksum|sha256", re.IGNORECASE)
+
+
+def refusal_error(refusal: Refused, model: str, connection: Connection) -> TokenSaverError:
+    """Return the error that an HTTP error or an error line means (an unknown model apart)."""
+    details = refusal.details
+    message = refusal.message.rstrip(".") or f"status {refusal.status}"
+    if details.get("type") == "exceed_context_size_error" or "context length" in message:
+        return too_long(count_of(details.get("n_prompt_tokens")), count_of(details.get("n_ctx")))
+    if _DURATION.search(message):
+        return BadArguments(
+            f"Ollama does not take that keep_alive ({message}).", 'Write "10m", "0", or "-1" for ever.'
+        )
+    if _MEMORY.search(message):
+        return ModelTooLarge(
+            f"{model or 'The model'} does not fit in memory: {message}.",
+            "Take a smaller model or context, or unload another model.",
+        )
+    if refusal.status == 503:
+        return QueueFull(f"Ollama is busy: {message}.", "Try again in a moment.")
+    return connection.failed(f"answered with an error: {message}")
+
+
+def pull_error(model: str, message: str) -> TokenSaverError:
+    """Return the error that Ollama's ``message`` about a download means."""
+    cause = f"Ollama could not download {model!r}: {message.rstrip('.') or 'no reason given'}."
+    if _FULL.search(message):
+        return NoDiskSpace(cause, "Free some space, or take a smaller model; what has arrived is kept.")
+    if _CORRUPT.search(message):
+        return ChecksumMismatch(cause, "Pull it again.")
+    if _OFFLINE.search(message):
+        return NoNetwork(cause, "Check the network and pull again; what has arrived is kept.")
+    if _UNKNOWN.search(message):
+        return ModelNotFound(
+            f"The Ollama registry has no model {model!r}.", "See the names at https://ollama.com/search."
+        )
+    return DownloadError(cause, "Pull it again; what has arrived is kept.")
