@@ -1,0 +1,139 @@
+"""The icon, drawn in code: one shape and one colour for each state, at any size.
+
+A token (a disc) with an arrow down into the machine. The states differ in outline and sign, not in
+colour alone, and every colour is of middle brightness: legible on light and on dark panels, and to
+those who see no colours. ``assets/logo.svg`` is the same drawing.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from PIL import Image, ImageDraw
+
+IconState = Literal["idle", "loaded", "working", "paused", "attention", "error"]
+ICON_STATES: tuple[IconState, ...] = ("idle", "loaded", "working", "paused", "attention", "error")
+
+MASTER_SIZE = 128
+"""Pixels of the picture that is handed to the desktop, which scales it down."""
+SCALE = 4
+"""Every pixel is drawn as this many squared and averaged: smooth edges."""
+PROGRESS_STEPS = 24
+"""A progress arc moves in so many steps: a panel redraws at most so often."""
+
+GREY = (128, 136, 148)
+TEAL = (18, 150, 132)
+BLUE = (42, 124, 232)
+AMBER = (226, 138, 12)
+RED = (214, 58, 58)
+WHITE = (255, 255, 255)
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Face:
+    """What the icon shows. ``progress`` (0 to 1) is the arc while working, None where unknown."""
+
+    state: IconState
+    progress: float | None = None
+
+
+def draw(face: Face, size: int = MASTER_SIZE) -> Image.Image:
+    """Return the icon, ``size`` x ``size`` pixels, on a transparent ground."""
+    step = None if face.progress is None else round(min(max(face.progress, 0), 1) * PROGRESS_STEPS)
+    return _drawn(face.state, step, size).copy()
+
+
+@lru_cache(maxsize=64)
+def _drawn(state: IconState, step: int | None, size: int) -> Image.Image:
+    canvas = _Canvas(size * SCALE)
+    match state:
+        case "idle":
+            canvas.ring(GREY, 0.47, 0.1)
+            canvas.arrow(GREY, 0.95)
+        case "loaded":
+            canvas.disc(TEAL, 0.48)
+            canvas.arrow(WHITE, 1.0)
+        case "working":
+            canvas.ring(BLUE, 0.49, 0.115, alpha=255 if step is None else 95)
+            if step is not None:
+                canvas.arc(BLUE, 0.49, 0.115, step / PROGRESS_STEPS)
+            canvas.disc(BLUE, 0.315)
+            canvas.arrow(WHITE, 0.66)
+        case "paused":
+            canvas.disc(GREY, 0.48)
+            canvas.bar(WHITE, (0.325, 0.27), (0.445, 0.73))
+            canvas.bar(WHITE, (0.555, 0.27), (0.675, 0.73))
+        case "attention":
+            canvas.polygon(AMBER, ((0.5, 0.03), (0.99, 0.93), (0.01, 0.93)))
+            canvas.bar(WHITE, (0.435, 0.34), (0.565, 0.65))
+            canvas.bar(WHITE, (0.43, 0.715), (0.57, 0.845))
+        case "error":
+            canvas.disc(RED, 0.48)
+            canvas.cross(WHITE, 0.19, 0.125)
+    return canvas.image.resize((size, size), Image.Resampling.BOX)
+
+
+class _Canvas:
+    """A square to draw on, in units of its side: (0, 0) is the top left, (1, 1) the bottom right."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.image = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+        self._draw = ImageDraw.Draw(self.image)
+
+    def disc(self, colour: tuple[int, int, int], radius: float) -> None:
+        self._draw.ellipse(self._box(radius), fill=(*colour, 255))
+
+    def ring(self, colour: tuple[int, int, int], radius: float, width: float, alpha: int = 255) -> None:
+        self._draw.ellipse(self._box(radius), outline=(*colour, alpha), width=round(width * self.side))
+
+    def arc(self, colour: tuple[int, int, int], radius: float, width: float, part: float) -> None:
+        """A part of a ring, clockwise from the top."""
+        if part > 0:
+            end = -90 + 360 * part
+            self._draw.arc(self._box(radius), -90, end, fill=(*colour, 255), width=round(width * self.side))
+
+    def bar(self, colour: tuple[int, int, int], start: Point, end: Point) -> None:
+        box = [*self._at(start), *self._at(end)]
+        self._draw.rounded_rectangle(box, radius=0.035 * self.side, fill=(*colour, 255))
+
+    def polygon(self, colour: tuple[int, int, int], points: tuple[Point, ...]) -> None:
+        self._draw.polygon([self._at(point) for point in points], fill=(*colour, 255))
+
+    def arrow(self, colour: tuple[int, int, int], scale: float) -> None:
+        """An arrow down to a line, around the centre; 1 fills a disc of radius 0.48 well."""
+        shape = (
+            (-0.07, -0.27),
+            (0.07, -0.27),
+            (0.07, -0.05),
+            (0.205, -0.05),
+            (0.0, 0.165),
+            (-0.205, -0.05),
+            (-0.07, -0.05),
+        )
+        self.polygon(colour, tuple((0.5 + x * scale, 0.5 + y * scale) for x, y in shape))
+        line = ((0.5 - 0.2 * scale, 0.5 + 0.21 * scale), (0.5 + 0.2 * scale, 0.5 + 0.3 * scale))
+        self._draw.rectangle([*self._at(line[0]), *self._at(line[1])], fill=(*colour, 255))
+
+    def cross(self, colour: tuple[int, int, int], reach: float, width: float) -> None:
+        half = width / 2 / math.sqrt(2)
+        for sign in (1, -1):
+            self.polygon(
+                colour,
+                (
+                    (0.5 - reach - half, 0.5 - sign * (reach - half)),
+                    (0.5 - reach + half, 0.5 - sign * (reach + half)),
+                    (0.5 + reach + half, 0.5 + sign * (reach - half)),
+                    (0.5 + reach - half, 0.5 + sign * (reach + half)),
+                ),
+            )
+
+    def _box(self, radius: float) -> tuple[float, float, float, float]:
+        low, high = (0.5 - radius) * self.side, (0.5 + radius) * self.side - 1
+        return (low, low, high, high)
+
+    def _at(self, point: Point) -> Point:
+        return (point[0] * self.side, point[1] * self.side)

@@ -1,0 +1,273 @@
+"""The tray icon of Linux: a StatusNotifierItem with its menu, over the session bus.
+
+pystray's own backends need GTK (not there in an environment of its own) or show no menu (X11), hence
+this one. It needs nothing but a bus: the panel may come, go and come again, and gets the icon each
+time. Specification: https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from dbus_fast import DBusError, Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+from dbus_fast.errors import DBusFastError
+
+from tray.dbusmenu import DBusMenu
+from tray.sni_item import ITEM_PATH, MENU_PATH, StatusNotifierItem, pixmaps
+from tray.toolkit import BaseIcon, TrayUnavailable
+
+logger = logging.getLogger(__name__)
+
+WATCHER = "org.kde.StatusNotifierWatcher"
+WATCHER_PATH = "/StatusNotifierWatcher"
+NOTIFICATIONS = "org.freedesktop.Notifications"
+NOTIFICATIONS_PATH = "/org/freedesktop/Notifications"
+BUS = "org.freedesktop.DBus"
+NOTICE_ICON_SIZE = 64
+
+_ICONS = iter(range(1, 1_000_000))
+
+
+def session_bus_address() -> str | None:
+    """Return the address of the user's session bus, None where there is none."""
+    if address := os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return address
+    # Where systemd runs the bus, a shell without the variable (ssh, cron) still finds it here.
+    socket = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent") / "bus"
+    return f"unix:path={socket}" if socket.is_socket() else None
+
+
+class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
+    """pystray's ``Icon`` over D-Bus. ``run`` blocks; all else may be called from any thread.
+
+    ``on_host`` is called with whether a panel shows the icon, at first and whenever that changes;
+    ``on_open`` before the menu is shown. Both run on the thread of ``run`` and must not block.
+    """
+
+    HAS_MENU_RADIO = True
+
+    def __init__(
+        self,
+        *args: Any,
+        on_host: Callable[[bool], None] = lambda _: None,
+        on_open: Callable[[], None] = lambda: None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._running = False
+        self._on_host = on_host
+        self._on_open = on_open
+        self._hosted: bool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bus: MessageBus | None = None
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bus_name = f"org.kde.StatusNotifierItem-{os.getpid()}-{next(_ICONS)}"
+        self._notice_id = 0
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._loop = self._bus = None
+            if not self._running:
+                # Lets the thread that waits for readiness end, else the process could not.
+                self._mark_ready()
+            self._running = False
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        bus = await self._connect()
+        self._item = StatusNotifierItem(self.name, self.title, self._activate)
+        self._menu_export = DBusMenu(self._click, self._on_open)
+        bus.export(ITEM_PATH, self._item)
+        bus.export(MENU_PATH, self._menu_export)
+        bus.add_message_handler(self._on_message)
+        for rule in (
+            f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{WATCHER}'",
+            f"type='signal',interface='{NOTIFICATIONS}',member='ActionInvoked'",
+            f"type='signal',interface='{WATCHER}'",
+        ):
+            await self._call(BUS, "/org/freedesktop/DBus", BUS, "AddMatch", "s", rule)
+        await bus.request_name(self._bus_name)
+        self._bus = bus
+        if self._icon:
+            self._item.set_pixmaps(pixmaps(self._icon))
+        self._mark_ready()
+        await self._register()
+        try:
+            await self._until_stopped(bus)
+        finally:
+            bus.disconnect()
+
+    async def _connect(self) -> MessageBus:
+        address = session_bus_address()
+        if address is None:
+            raise TrayUnavailable("no session bus (DBUS_SESSION_BUS_ADDRESS is not set)")
+        try:
+            self._bus = await MessageBus(address).connect()
+        except (OSError, DBusFastError, EOFError) as error:
+            raise TrayUnavailable(f"the session bus at {address} does not answer ({error})") from None
+        return self._bus
+
+    async def _until_stopped(self, bus: MessageBus) -> None:
+        """Return on ``stop``, raise where the bus goes away (the user's session ended)."""
+        stopping = asyncio.create_task(self._stopping.wait())
+        lost = asyncio.create_task(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # its gap
+        try:
+            await asyncio.wait((stopping, lost), return_when=asyncio.FIRST_COMPLETED)
+            if not self._stopping.is_set():
+                raise TrayUnavailable("the session bus went away")
+        finally:
+            stopping.cancel()
+            lost.cancel()
+            await asyncio.gather(stopping, lost, return_exceptions=True)
+
+    async def _register(self) -> None:
+        """Hand the icon to the panel, if one runs."""
+        hosted = False
+        try:
+            owned = await self._call(BUS, "/org/freedesktop/DBus", BUS, "NameHasOwner", "s", WATCHER)
+            if owned[0]:
+                await self._call(
+                    WATCHER, WATCHER_PATH, WATCHER, "RegisterStatusNotifierItem", "s", self._bus_name
+                )
+                hosted = await self._host_registered()
+        except DBusError as error:
+            # It went away while it was asked; its return is announced.
+            logger.info("the tray host did not take the icon: %s", error.text)
+        if hosted != self._hosted:
+            self._hosted = hosted
+            self._on_host(hosted)
+
+    async def _host_registered(self) -> bool:
+        """Whether the watcher has something that shows icons (KDE's runs without, too)."""
+        get = (WATCHER, WATCHER_PATH, "org.freedesktop.DBus.Properties", "Get", "ss")
+        answer = await self._call(*get, WATCHER, "IsStatusNotifierHostRegistered")
+        return bool(answer[0].value)
+
+    def _on_message(self, message: Message) -> bool:
+        if message.message_type is not MessageType.SIGNAL:
+            return False
+        match message.interface, message.member:
+            case ("org.freedesktop.DBus", "NameOwnerChanged"):
+                self._start(self._register())
+            case ("org.kde.StatusNotifierWatcher", "StatusNotifierHostRegistered"):
+                self._start(self._register())
+            case ("org.kde.StatusNotifierWatcher", "StatusNotifierHostUnregistered"):
+                self._start(self._register())
+            case ("org.freedesktop.Notifications", "ActionInvoked"):
+                if self._notice_id and message.body[0] == self._notice_id:
+                    self._activate()
+        return False
+
+    def _activate(self) -> None:
+        self._guarded(self)
+
+    def _click(self, item: Any) -> None:
+        self._guarded(self._handler(item))
+
+    def _guarded(self, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except Exception:
+            # A failed entry must not take the icon with it.
+            logger.exception("a menu entry failed")
+
+    def _show(self) -> None:
+        self._soon(lambda: self._item.set_status("Active"))
+
+    def _hide(self) -> None:
+        self._soon(lambda: self._item.set_status("Passive"))
+
+    def _update_icon(self) -> None:
+        images = pixmaps(self._icon)
+        self._soon(lambda: self._item.set_pixmaps(images))
+        self._icon_valid = True
+
+    def _update_title(self) -> None:
+        title = self.title
+        self._soon(lambda: self._item.set_title(title))
+
+    def _update_menu(self) -> None:
+        self._soon(lambda: self._menu_export.replace(self.menu))
+
+    def _stop(self) -> None:
+        self._soon(self._stopping.set)
+
+    def _notify(self, message: str, title: str | None = None) -> None:
+        self._soon(lambda: self._start(self._send_notice(message, title or self.name)))
+
+    async def _send_notice(self, message: str, title: str) -> None:
+        hints = {"desktop-entry": Variant("s", self.name)}
+        if self._icon:
+            size = NOTICE_ICON_SIZE
+            pixels = self._icon.convert("RGBA").resize((size, size)).tobytes()
+            hints["image-data"] = Variant("(iiibiiay)", [size, size, size * 4, True, 8, 4, pixels])
+        body = (self.name, self._notice_id, "", title, message, ["default", "Open dashboard"], hints, -1)
+        try:
+            answer = await self._call(
+                NOTIFICATIONS, NOTIFICATIONS_PATH, NOTIFICATIONS, "Notify", "susssasa{sv}i", *body
+            )
+            self._notice_id = int(answer[0])
+        except DBusError as error:
+            logger.info("no notice was shown: %s", error.text)
+
+    def _remove_notification(self) -> None:
+        if self._notice_id:
+            close = (NOTIFICATIONS, NOTIFICATIONS_PATH, NOTIFICATIONS, "CloseNotification", "u")
+            self._soon(lambda: self._start(self._quietly(self._call(*close, self._notice_id))))
+
+    async def _quietly(self, call: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await call
+        except DBusError as error:
+            logger.info("the notice stays: %s", error.text)
+
+    async def _call(
+        self, name: str, path: str, interface: str, member: str, signature: str, *body: Any
+    ) -> list[Any]:
+        """Call a method and return what it answers.
+
+        Raises:
+            DBusError: it answered with an error, or nobody is there.
+        """
+        if self._bus is None:
+            return []
+        message = Message(
+            destination=name,
+            path=path,
+            interface=interface,
+            member=member,
+            signature=signature,
+            body=list(body),
+        )
+        reply = await self._bus.call(message)
+        if reply is None:
+            return []
+        if reply.message_type is MessageType.ERROR:
+            raise DBusError(reply.error_name or "org.freedesktop.DBus.Error.Failed", str(reply.body[:1]))
+        return list(reply.body)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _soon(self, call: Callable[[], Any]) -> None:
+        """Call on the loop's thread: at once when there, else as soon as it is free."""
+        loop = self._loop
+        if loop is None or self._bus is None or loop.is_closed():
+            return
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is loop:
+            call()
+        else:
+            loop.call_soon_threadsafe(call)
