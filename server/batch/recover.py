@@ -1,0 +1,51 @@
+"""After a crash: settle the items that were in flight, each by what its offload left behind."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from server.store.history import History
+from server.store.job_records import ItemRecord, JobRecord
+from server.store.jobs import Jobs
+from server.store.records import OffloadDetail
+
+
+async def settle_interrupted(job: JobRecord, jobs: Jobs, history: History) -> None:
+    """Settle or release every item of the job that is marked ``running`` though nothing runs.
+
+    An item whose file is exactly what its offload meant to write is delivered: the crash came
+    between the write and its record. Every other one goes back to waiting; its file is the old one,
+    because writing is a single rename.
+    """
+    for item in await jobs.in_flight(job.id):
+        detail = await history.get(item.offload_id) if item.offload_id else None
+        settled = _settled(item, detail) if detail else None
+        if settled is None:
+            await jobs.release(job.id, item.position)
+        else:
+            await jobs.settle(job.id, settled)
+
+
+def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
+    row = detail.row
+    if row.outcome in {"delivered", "returned", "handed_back", "failed", "denied"}:
+        return replace(
+            item,
+            state=row.outcome,
+            code=row.code or row.outcome,
+            summary=row.summary,
+            tokens=row.prompt_tokens + row.completion_tokens,
+            net_tokens=row.net_tokens,
+            seconds=row.seconds,
+        )
+    if detail.undo is not None and _digest(Path(detail.undo.path)) == detail.undo.after_digest:
+        summary = f"{detail.undo.path} was written just before the app ended."
+        return replace(item, state="delivered", code="delivered", summary=summary)
+    return None
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
