@@ -1,0 +1,115 @@
+"""Jobs in the store: items are taken once, in order, and never two for the same file."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from server.store.database import open_database
+from server.store.job_records import ItemRecord, JobRecord
+from server.store.jobs import Jobs
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def jobs(tmp_path: Path) -> AsyncIterator[Jobs]:
+    database = open_database(tmp_path / "history.db")
+    yield Jobs(database)
+    await database.close()
+
+
+async def _create(jobs: Jobs, outputs: list[str]) -> None:
+    job = JobRecord("j1", time.time(), "t", "c", "s", "/p", ("/p",), sequential=False)
+    items = tuple(ItemRecord(i, {"task": "x", "output": out}) for i, out in enumerate(outputs))
+    await jobs.create(job, items)
+
+
+async def test_a_job_comes_back_as_it_was_written(jobs: Jobs) -> None:
+    await _create(jobs, ["a", "b"])
+    job = await jobs.get("j1")
+    assert job is not None
+    assert job.roots == ("/p",)
+    assert [item.arguments["output"] for item in await jobs.items("j1")] == ["a", "b"]
+    assert (await jobs.open_jobs()) == (job,)
+    assert await jobs.get("j2") is None
+
+
+async def test_items_of_one_file_wait_for_each_other(jobs: Jobs) -> None:
+    await _create(jobs, ["a", "a", "b"])
+    first, second, third = [await jobs.take("j1", name) for name in ("o1", "o2", "o3")]
+    assert first is not None
+    assert second is not None
+    assert (first.position, second.position, third) == (0, 2, None)
+    await jobs.settle("j1", ItemRecord(0, first.arguments, "delivered", "o1", code="delivered", tokens=7))
+    again = await jobs.take("j1", "o4")
+    assert again is not None
+    assert again.position == 1
+
+
+async def test_many_takers_never_get_the_same_item(jobs: Jobs) -> None:
+    await _create(jobs, [f"f{i}" for i in range(60)])
+    taken: list[int] = []
+
+    async def take_all(name: str) -> None:
+        while (item := await jobs.take("j1", name)) is not None:
+            taken.append(item.position)
+
+    async with anyio.create_task_group() as group:
+        for number in range(8):
+            group.start_soon(take_all, f"o{number}")
+    assert sorted(taken) == list(range(60))
+
+
+async def test_released_items_are_taken_again_and_tries_are_counted(jobs: Jobs) -> None:
+    await _create(jobs, ["a"])
+    await jobs.take("j1", "o1")
+    await jobs.release("j1", 0)
+    again = await jobs.take("j1", "o2")
+    assert again is not None
+    assert again.tries == 2
+    assert [item.offload_id for item in await jobs.in_flight("j1")] == ["o2"]
+
+
+async def test_counts_and_failures_and_retry(jobs: Jobs) -> None:
+    await _create(jobs, ["a", "b", "c", "d"])
+    for position, (state, code) in enumerate(
+        [("delivered", "delivered"), ("handed_back", "parses"), ("handed_back", "parses")]
+    ):
+        item = await jobs.take("j1", "o")
+        assert item is not None
+        ended = ItemRecord(
+            position, item.arguments, state, "o", code=code, summary=f"s{position}", net_tokens=-5
+        )
+        await jobs.settle("j1", ended)
+    counts = await jobs.counts("j1")
+    assert counts.by_state == {"delivered": 1, "handed_back": 2, "waiting": 1}
+    assert (counts.total, counts.ended, counts.went_wrong, counts.net_tokens) == (4, 3, 2, -15)
+    (group,) = await jobs.failures("j1")
+    assert (group.code, group.count, group.example, group.position) == ("parses", 2, "s1", 1)
+    assert await jobs.retry_failed("j1") == 2
+    assert (await jobs.counts("j1")).by_state == {"delivered": 1, "waiting": 3}
+
+
+async def test_cancelling_what_waits_leaves_what_runs(jobs: Jobs) -> None:
+    await _create(jobs, ["a", "b", "c"])
+    await jobs.take("j1", "o")
+    await jobs.cancel_waiting("j1", 1)
+    assert (await jobs.counts("j1")).by_state == {"running": 1, "cancelled": 1, "waiting": 1}
+    await jobs.cancel_waiting("j1")
+    assert (await jobs.counts("j1")).by_state == {"running": 1, "cancelled": 2}
+
+
+async def test_old_jobs_are_removed_with_their_items(jobs: Jobs) -> None:
+    await _create(jobs, ["a"])
+    await jobs.set_state("j1", "done", "")
+    await jobs.prune(time.time() + 1)
+    assert await jobs.get("j1") is None
+    assert await jobs.items("j1") == ()
