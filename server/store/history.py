@@ -1,35 +1,292 @@
 """The history of offloads: one row each from start to end, with its attempts, files and receipt."""
 
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from server.errors import StoreError
+from server.store import queries, tables
+from server.store.database import Database, open_database
 from server.store.records import (
     AttemptRecord,
+    AuditRecord,
     DayTotal,
+    Facets,
+    GroupTotal,
     OffloadDetail,
     OffloadEnd,
     OffloadFilter,
     OffloadRow,
     OffloadStart,
+    ReceiptRecord,
     Totals,
 )
+from server.store.tables import RECEIPT_FIGURES, offload
+from server.store.totals import RUNNING, keep_sums
+
+INTERRUPTED = "interrupted"
+SECONDS_A_DAY = 86_400
+PRUNED_AT_ONCE = 1_000
+
+OnFinish = Callable[[str, OffloadEnd], None]
 
 
 class History:
-    """Reads and writes the history. Safe to use from one event loop; database work runs in threads."""
+    """Reads and writes the history. Safe to use from one event loop; database work runs in threads.
+
+    Every method may raise ``StoreError``. A write that was begun completes even if its caller is
+    cancelled. ``contents`` False keeps figures, names and digests, but no text of tasks, arguments,
+    prompts, answers and diffs; the bytes for undo are kept all the same. ``notice`` is a sentence for the
+    user where something happened on opening, empty otherwise.
+    """
+
+    def __init__(self, database: Database, contents: bool = True) -> None:
+        self.database = database
+        self.contents = contents
+        self.notice = database.notice
+        self._listeners: tuple[OnFinish, ...] = ()
 
     @classmethod
-    async def open(cls, database: Path) -> "History":
-        """Open (create, migrate) the database; rows left ``running`` become ``interrupted``."""
-        raise NotImplementedError
+    async def open(cls, database: Path, contents: bool = True, owner: bool = True) -> "History":
+        """Open (create, migrate) the database; rows left ``running`` become ``interrupted``.
 
-    async def close(self) -> None: ...
-    async def start(self, start: OffloadStart) -> None: ...
-    async def attempt(self, offload_id: str, attempt: AttemptRecord) -> None: ...
-    async def finish(self, offload_id: str, end: OffloadEnd) -> None: ...
-    async def mark_undone(self, offload_id: str) -> None: ...
-    async def get(self, offload_id: str) -> OffloadDetail | None: ...
+        ``owner`` is False for a program that only looks at the history of a hub that may be running.
+
+        Raises:
+            StoreError: the file is locked, cannot be read or written, or is of a newer version. A damaged
+                file is no error: it is kept aside and a new one begun, see ``notice``.
+        """
+        opened = await asyncio.to_thread(open_database, database)
+        history = cls(opened, contents)
+        if owner:
+            await opened.write(_interrupt)
+        return history
+
+    async def close(self) -> None:
+        """Finish what is being written and close the file."""
+        await self.database.close()
+
+    def on_finish(self, listener: OnFinish) -> None:
+        """Call ``listener(tool, end)`` in the event loop whenever the end of an offload was written."""
+        self._listeners = (*self._listeners, listener)
+
+    async def start(self, start: OffloadStart) -> None:
+        """Write the row of an offload that begins."""
+        await self.database.write(lambda connection: _start(connection, start, self.contents))
+
+    async def attempt(self, offload_id: str, attempt: AttemptRecord) -> None:
+        """Add one round with the model, or replace the round of the same number."""
+        kept = attempt if self.contents else _figures_only(attempt)
+        await self.database.write(lambda connection: _attempt(connection, offload_id, kept))
+
+    async def finish(self, offload_id: str, end: OffloadEnd) -> None:
+        """Complete the row, and with it all sums, in one transaction."""
+        tool = await self.database.write(
+            lambda connection: _finish(connection, offload_id, end, self.contents)
+        )
+        for listener in self._listeners:
+            listener(tool, end)
+
+    async def mark_undone(self, offload_id: str) -> None:
+        """Note that the bytes from before were put back: the call spared nothing, its cost remains."""
+        await self.database.write(lambda connection: _mark_undone(connection, offload_id))
+
+    async def set_audit(self, offload_id: str, audit: AuditRecord) -> None:
+        """Write or replace what the audit found; the estimate stays beside it."""
+        await self.database.write(lambda connection: _set_audit(connection, offload_id, audit))
+
+    async def prune(self, days: int) -> int:
+        """Remove offloads that began more than ``days`` days ago; return how many.
+
+        Their sums are kept, so that what was saved in all does not shrink.
+        """
+        before = time.time() - days * SECONDS_A_DAY
+        pruned = 0
+        while some := await self.database.write(lambda connection: _prune(connection, before)):
+            pruned += some
+        return pruned
+
+    async def get(self, offload_id: str) -> OffloadDetail | None:
+        """Return everything about one offload, None if there is none."""
+        return await self.database.read(lambda connection: queries.read_detail(connection, offload_id))
+
     async def page(
         self, where: OffloadFilter, limit: int = 50, before: str | None = None
-    ) -> tuple[OffloadRow, ...]: ...
-    async def totals(self, since: float | None = None) -> Totals: ...
-    async def by_day(self, days: int) -> tuple[DayTotal, ...]: ...
+    ) -> tuple[OffloadRow, ...]:
+        """Return rows in order of arrival, newest first; the next page is ``before`` the last row's id."""
+        can_search = self.database.can_search
+        return await self.database.read(
+            lambda connection: queries.read_page(connection, where, limit, before, can_search)
+        )
+
+    async def totals(self, since: float | None = None) -> Totals:
+        """Return the sums of offloads that began at ``since`` (seconds since the epoch) or later."""
+        return await self.database.read(lambda connection: queries.read_totals(connection, since))
+
+    async def by_day(self, days: int) -> tuple[DayTotal, ...]:
+        """Return the sums of the last ``days`` local days, today last, empty ones too."""
+        return await self.database.read(lambda connection: queries.read_days(connection, days))
+
+    async def by(self, dimension: str, since: float | None = None) -> tuple[GroupTotal, ...]:
+        """Return the sums by ``tool``, ``model``, ``project`` or ``day``, from the local day of
+        ``since``."""
+        day = "" if since is None else queries.local_day(since)
+        return await self.database.read(lambda connection: queries.read_groups(connection, dimension, day))
+
+    async def losses(self, limit: int = 10, since: float | None = None) -> tuple[OffloadRow, ...]:
+        """Return the calls that lost the most tokens, the worst first."""
+        return await self.database.read(lambda connection: queries.read_losses(connection, limit, since))
+
+    async def facets(self) -> Facets:
+        """Return what the list can be filtered by."""
+        return await self.database.read(queries.read_facets)
+
+
+def _interrupt(connection: Connection) -> None:
+    left = update(offload).where(offload.c.outcome == RUNNING)
+    connection.execute(left.values(outcome=INTERRUPTED, code=INTERRUPTED))
+
+
+def _start(connection: Connection, start: OffloadStart, contents: bool) -> None:
+    values = {
+        "id": start.id,
+        "started_at": start.started_at,
+        "day": queries.local_day(start.started_at),
+        "tool": start.tool,
+        "task": start.task if contents else "",
+        "names": start.output or "",
+        "client": start.client,
+        "session": start.session,
+        "tool_use_id": start.tool_use_id,
+        "project": start.project,
+        "output": start.output,
+        "outcome": RUNNING,
+        **_receipt_values(start.receipt),
+    }
+    seq = connection.execute(insert(offload).values(**values)).inserted_primary_key
+    arguments = json.dumps(start.arguments if contents else {}, ensure_ascii=False, default=str)
+    connection.execute(insert(tables.offload_text).values(seq=seq[0] if seq else None, arguments=arguments))
+
+
+def _attempt(connection: Connection, offload_id: str, attempt: AttemptRecord) -> None:
+    values = {
+        **asdict(attempt),
+        "seq": _seq(connection, offload_id),
+        "prompt": json.dumps(attempt.prompt, ensure_ascii=False),
+        "checks": json.dumps([[c.name, c.passed, c.message] for c in attempt.checks], ensure_ascii=False),
+    }
+    row = upsert(tables.attempt).values(**values)
+    connection.execute(row.on_conflict_do_update(index_elements=["seq", "number"], set_=values))
+
+
+def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: bool) -> str:
+    row = connection.execute(
+        select(offload.c.seq, offload.c.tool, offload.c.output, offload.c.started_at).where(
+            offload.c.id == offload_id
+        )
+    ).first()
+    if row is None:
+        raise _unknown(offload_id)
+    names = dict.fromkeys([row.output or "", *(file.path for file in end.files)])
+    values = {
+        "ended_at": end.ended_at,
+        "outcome": end.outcome,
+        "code": end.code,
+        # The text of a result that was returned is content; the digest of a delivery is figures.
+        "summary": end.summary if contents or end.outcome == "delivered" else "",
+        "model": end.model,
+        "backend": end.backend,
+        "prompt_tokens": end.prompt_tokens,
+        "completion_tokens": end.completion_tokens,
+        "seconds": end.timings.get("total", end.ended_at - row.started_at),
+        "names": "\n".join(name for name in names if name),
+        **_receipt_values(end.receipt),
+    }
+    connection.execute(update(offload).where(offload.c.seq == row.seq).values(**values))
+    texts = {"diff": end.diff if contents else "", "timings": json.dumps(end.timings)}
+    connection.execute(
+        update(tables.offload_text).where(tables.offload_text.c.seq == row.seq).values(**texts)
+    )
+    connection.execute(delete(tables.file).where(tables.file.c.seq == row.seq))
+    files = [{"seq": row.seq, "position": at, **asdict(file)} for at, file in enumerate(end.files)]
+    if files:
+        connection.execute(insert(tables.file), files)
+    if end.undo is not None:
+        kept = {"seq": row.seq, **asdict(end.undo)}
+        connection.execute(upsert(tables.undo).values(**kept).on_conflict_do_nothing())
+    return str(row.tool)
+
+
+def _mark_undone(connection: Connection, offload_id: str) -> None:
+    cost = offload.c.spent_output + offload.c.spent_input + offload.c.spent_share
+    nothing = {
+        "undone": True,
+        "spared_input": 0,
+        "spared_output": 0,
+        "spared_microusd": 0,
+        "net_tokens": -cost,
+        "net_microusd": -offload.c.spent_microusd,
+    }
+    connection.execute(update(offload).where(offload.c.id == offload_id).values(**nothing))
+    seq = _seq(connection, offload_id)
+    connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
+
+
+def _set_audit(connection: Connection, offload_id: str, audit: AuditRecord) -> None:
+    seq = _seq(connection, offload_id)
+    found = _receipt_values(audit.receipt)
+    nets = {"audited_net_tokens": found["net_tokens"], "audited_net_microusd": found["net_microusd"]}
+    connection.execute(update(offload).where(offload.c.seq == seq).values(**nets))
+    found.pop("family")
+    values = {
+        "seq": seq,
+        "audited_at": audit.audited_at,
+        "ending": audit.ending,
+        "survived": audit.survived,
+        "measured": audit.measured,
+        **found,
+    }
+    row = upsert(tables.audit).values(**values)
+    connection.execute(row.on_conflict_do_update(index_elements=["seq"], set_=values))
+
+
+def _prune(connection: Connection, before: float) -> int:
+    oldest = (
+        f"SELECT seq FROM offload WHERE started_at < :before AND outcome <> '{RUNNING}' "  # noqa: S608 (constants)
+        f"ORDER BY started_at, seq LIMIT {PRUNED_AT_ONCE}"
+    )
+    seqs = [row[0] for row in connection.exec_driver_sql(oldest, {"before": before})]
+    if not seqs:
+        return 0
+    keep_sums(connection, f"o.seq IN ({oldest})", {"before": before})
+    connection.execute(delete(offload).where(offload.c.seq.in_(seqs)))
+    return len(seqs)
+
+
+def _seq(connection: Connection, offload_id: str) -> int:
+    seq = connection.scalar(select(offload.c.seq).where(offload.c.id == offload_id))
+    if seq is None:
+        raise _unknown(offload_id)
+    return int(seq)
+
+
+def _unknown(offload_id: str) -> StoreError:
+    return StoreError(f"The history has no offload {offload_id}.", "Look at the list for those it has.")
+
+
+def _receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
+    if receipt is None:
+        return {"family": "", "price_model": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
+    return asdict(receipt)
+
+
+def _figures_only(attempt: AttemptRecord) -> AttemptRecord:
+    checks = tuple(replace(check, message="") for check in attempt.checks)
+    return replace(attempt, prompt=(), answer="", thinking="", checks=checks)

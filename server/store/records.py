@@ -16,8 +16,28 @@ class FileRecord:
 
 
 @dataclass(frozen=True)
+class ReceiptRecord:
+    """The ledger's figures for one offload: tokens and micro-dollars, never negative but the nets."""
+
+    family: str
+    price_model: str
+    spared_input: int
+    spared_output: int
+    spent_output: int
+    spent_input: int
+    spent_share: int
+    net_tokens: int
+    spared_microusd: int
+    spent_microusd: int
+    net_microusd: int
+
+
+@dataclass(frozen=True)
 class OffloadStart:
-    """An offload as it begins; written before anything runs, so that a crash leaves a row."""
+    """An offload as it begins; written before anything runs, so that a crash leaves a row.
+
+    ``receipt`` is what the call costs if nothing comes of it, for the case that the app dies meanwhile.
+    """
 
     id: str
     started_at: float
@@ -29,6 +49,7 @@ class OffloadStart:
     tool_use_id: str | None
     project: str
     output: str | None
+    receipt: ReceiptRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -53,23 +74,6 @@ class AttemptRecord:
     prompt_tokens: int
     completion_tokens: int
     checks: tuple[CheckRecord, ...]
-
-
-@dataclass(frozen=True)
-class ReceiptRecord:
-    """The ledger's figures for one offload: tokens and micro-dollars, never negative but the nets."""
-
-    family: str
-    price_model: str
-    spared_input: int
-    spared_output: int
-    spent_output: int
-    spent_input: int
-    spent_share: int
-    net_tokens: int
-    spared_microusd: int
-    spent_microusd: int
-    net_microusd: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class OffloadEnd:
 @dataclass(frozen=True)
 class OffloadRow:
     """One line of the history's list. ``outcome`` is ``running`` until the offload ends, and
-    ``interrupted`` where the hub went away before it did."""
+    ``interrupted`` where the hub went away before it did. ``audited_*`` are None until an audit."""
 
     id: str
     started_at: float
@@ -124,6 +128,24 @@ class OffloadRow:
     net_tokens: int
     net_microusd: int
     undone: bool
+    audited_net_tokens: int | None = None
+    audited_net_microusd: int | None = None
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """What the client's own transcript says of one offload.
+
+    ``ending`` is what Claude did with the result: ``read_again``, ``edited``, ``rewritten`` or
+    ``left_alone``. ``survived`` is the share (0 to 1) of the delivered lines that were kept, None where
+    nothing was written. ``measured`` tells whether the call's cost is the API's own count.
+    """
+
+    audited_at: float
+    ending: str
+    survived: float | None
+    measured: bool
+    receipt: ReceiptRecord
 
 
 @dataclass(frozen=True)
@@ -141,6 +163,7 @@ class OffloadDetail:
     attempts: tuple[AttemptRecord, ...]
     receipt: ReceiptRecord | None
     undo: UndoRecord | None
+    audit: AuditRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +182,11 @@ class OffloadFilter:
 
 @dataclass(frozen=True)
 class Totals:
-    """Exact sums over offloads that ended."""
+    """Exact sums over offloads that ended.
+
+    ``losing`` counts those with a negative net. ``audited`` counts those that were audited; for these
+    alone, ``audited_estimate_*`` are the sums of the estimates and ``audited_net_*`` of what was found.
+    """
 
     offloads: int = 0
     delivered: int = 0
@@ -169,6 +196,30 @@ class Totals:
     net_microusd: int = 0
     spared_tokens: int = 0
     spent_tokens: int = 0
+    returned: int = 0
+    cancelled: int = 0
+    denied: int = 0
+    interrupted: int = 0
+    losing: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    spared_microusd: int = 0
+    spent_microusd: int = 0
+    audited: int = 0
+    audited_estimate_tokens: int = 0
+    audited_net_tokens: int = 0
+    audited_estimate_microusd: int = 0
+    audited_net_microusd: int = 0
+
+    @property
+    def corrected_tokens(self) -> int:
+        """The net with every estimate replaced by its audit where there is one."""
+        return self.net_tokens - self.audited_estimate_tokens + self.audited_net_tokens
+
+    @property
+    def corrected_microusd(self) -> int:
+        """As ``corrected_tokens``, in micro-dollars."""
+        return self.net_microusd - self.audited_estimate_microusd + self.audited_net_microusd
 
 
 @dataclass(frozen=True)
@@ -177,3 +228,33 @@ class DayTotal:
 
     day: str
     totals: Totals = field(default_factory=Totals)
+
+
+@dataclass(frozen=True)
+class GroupTotal:
+    """The sums of one tool, model, project or day, by its ``name``."""
+
+    name: str
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What the filters of the list can be set to, each sorted."""
+
+    tools: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TranscriptRecord:
+    """How far one transcript was read, in bytes, and what was learnt from it so far, as JSON text."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    position: int
+    state: str

@@ -1,0 +1,8 @@
+"""Runs the migrations on the connection that ``server.store.migrate`` passes in."""
+
+from alembic import context
+
+from server.store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

@@ -1,0 +1,193 @@
+"""The history: offloads with their texts, attempts, files, undo, sums and audit."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "offload",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.Float(), nullable=False),
+        sa.Column("ended_at", sa.Float(), nullable=True),
+        sa.Column("day", sa.Text(), server_default="", nullable=False),
+        sa.Column("tool", sa.Text(), server_default="", nullable=False),
+        sa.Column("task", sa.Text(), server_default="", nullable=False),
+        sa.Column("names", sa.Text(), server_default="", nullable=False),
+        sa.Column("client", sa.Text(), server_default="", nullable=False),
+        sa.Column("session", sa.Text(), server_default="", nullable=False),
+        sa.Column("tool_use_id", sa.Text(), nullable=True),
+        sa.Column("project", sa.Text(), server_default="", nullable=False),
+        sa.Column("output", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.Column("code", sa.Text(), server_default="", nullable=False),
+        sa.Column("summary", sa.Text(), server_default="", nullable=False),
+        sa.Column("model", sa.Text(), server_default="", nullable=False),
+        sa.Column("backend", sa.Text(), server_default="", nullable=False),
+        sa.Column("prompt_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("completion_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("seconds", sa.Float(), server_default="0", nullable=False),
+        sa.Column("undone", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("family", sa.Text(), server_default="", nullable=False),
+        sa.Column("price_model", sa.Text(), server_default="", nullable=False),
+        sa.Column("spared_input", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_output", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_output", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_input", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_share", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_net_tokens", sa.Integer(), nullable=True),
+        sa.Column("audited_net_microusd", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("id"),
+    )
+    op.create_index("ix_offload_client", "offload", ["client"], unique=False)
+    op.create_index("ix_offload_day", "offload", ["day"], unique=False)
+    op.create_index("ix_offload_model", "offload", ["model"], unique=False)
+    op.create_index("ix_offload_net_tokens", "offload", ["net_tokens"], unique=False)
+    op.create_index("ix_offload_outcome", "offload", ["outcome"], unique=False)
+    op.create_index("ix_offload_project", "offload", ["project"], unique=False)
+    op.create_index("ix_offload_started_at", "offload", ["started_at"], unique=False)
+    op.create_index("ix_offload_tool", "offload", ["tool"], unique=False)
+    op.create_index("ix_offload_tool_use_id", "offload", ["tool_use_id"], unique=False)
+    op.create_table(
+        "removed",
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("tool", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("offloads", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("delivered", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("returned", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("handed_back", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cancelled", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("denied", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("interrupted", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("losing", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("prompt_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("completion_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_estimate_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_net_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_estimate_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_net_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("day", "tool", "model", "project"),
+    )
+    op.create_table(
+        "total",
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("tool", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("offloads", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("delivered", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("returned", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("handed_back", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cancelled", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("denied", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("interrupted", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("losing", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("prompt_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("completion_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_estimate_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_net_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_estimate_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("audited_net_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("day", "tool", "model", "project"),
+    )
+    op.create_table(
+        "transcript",
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("mtime_ns", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("position", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("state", sa.Text(), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("path"),
+    )
+    op.create_table(
+        "attempt",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), server_default="", nullable=False),
+        sa.Column("prompt", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("answer", sa.Text(), server_default="", nullable=False),
+        sa.Column("thinking", sa.Text(), server_default="", nullable=False),
+        sa.Column("finish_reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("prompt_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("completion_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("checks", sa.Text(), server_default="[]", nullable=False),
+        sa.ForeignKeyConstraint(["seq"], ["offload.seq"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("seq", "number"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("audited_at", sa.Float(), nullable=False),
+        sa.Column("ending", sa.Text(), server_default="", nullable=False),
+        sa.Column("survived", sa.Float(), nullable=True),
+        sa.Column("measured", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("price_model", sa.Text(), server_default="", nullable=False),
+        sa.Column("spared_input", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_output", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_output", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_input", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_share", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spared_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("spent_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("net_microusd", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["seq"], ["offload.seq"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_table(
+        "file",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("path", sa.Text(), server_default="", nullable=False),
+        sa.Column("role", sa.Text(), server_default="", nullable=False),
+        sa.Column("digest", sa.Text(), server_default="", nullable=False),
+        sa.Column("size", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("selection", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["seq"], ["offload.seq"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("seq", "position"),
+    )
+    op.create_table(
+        "offload_text",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("arguments", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("diff", sa.Text(), server_default="", nullable=False),
+        sa.Column("timings", sa.Text(), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(["seq"], ["offload.seq"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_table(
+        "undo",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("path", sa.Text(), server_default="", nullable=False),
+        sa.Column("before", sa.LargeBinary(), nullable=True),
+        sa.Column("after_digest", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["seq"], ["offload.seq"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("seq"),
+    )

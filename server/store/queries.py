@@ -1,0 +1,226 @@
+"""What the pages ask of the history. Every function reads through a connection and returns values."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, column, func, select, table, text, union_all
+from sqlalchemy.sql import Select
+
+from server.store import tables
+from server.store.records import (
+    AttemptRecord,
+    AuditRecord,
+    CheckRecord,
+    DayTotal,
+    Facets,
+    FileRecord,
+    GroupTotal,
+    OffloadDetail,
+    OffloadFilter,
+    OffloadRow,
+    ReceiptRecord,
+    Totals,
+    UndoRecord,
+)
+from server.store.search import like_patterns, match_expression
+from server.store.tables import DIMENSIONS, MEASURES, offload
+from server.store.totals import RUNNING, sums_of_rows
+
+_ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
+_EXACT = ("tool", "outcome", "model", "project", "client")
+_HITS = table("offload_search", column("rowid"))
+
+
+def read_page(
+    connection: Connection, where: OffloadFilter, limit: int, before: str | None, can_search: bool
+) -> tuple[OffloadRow, ...]:
+    """Return up to ``limit`` rows, newest first, those older than the row ``before``.
+
+    A page costs the same wherever it lies: it starts at a key, nothing is skipped over.
+    """
+    match = match_expression(where.search) if can_search else ""
+    newest = _HITS.c.rowid if match else offload.c.seq
+    query = _filtered(where, match).order_by(newest.desc()).limit(limit)
+    if before is not None:
+        seq = connection.scalar(select(offload.c.seq).where(offload.c.id == before))
+        if seq is None:  # retention took it, and with it everything older
+            return ()
+        query = query.where(newest < seq)
+    return tuple(_offload_row(row) for row in connection.execute(query))
+
+
+def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None:
+    """Return everything about one offload, None if there is none."""
+    row = connection.execute(select(offload).where(offload.c.id == offload_id)).first()
+    if row is None:
+        return None
+    texts = connection.execute(_of(tables.offload_text, row.seq)).first()
+    undo = connection.execute(_of(tables.undo, row.seq)).first()
+    audit = connection.execute(_of(tables.audit, row.seq)).first()
+    files = connection.execute(_of(tables.file, row.seq).order_by(tables.file.c.position))
+    attempts = connection.execute(_of(tables.attempt, row.seq).order_by(tables.attempt.c.number))
+    return OffloadDetail(
+        row=_offload_row(row),
+        arguments=json.loads(texts.arguments) if texts else {},
+        session=row.session,
+        tool_use_id=row.tool_use_id,
+        backend=row.backend,
+        diff=texts.diff if texts else "",
+        timings=json.loads(texts.timings) if texts else {},
+        files=tuple(
+            FileRecord(each.path, each.role, each.digest, each.size, each.selection) for each in files
+        ),
+        attempts=tuple(_attempt(each) for each in attempts),
+        receipt=_receipt(row, row.family) if row.family else None,
+        undo=UndoRecord(undo.path, undo.before, undo.after_digest) if undo else None,
+        audit=_audit(audit, row.family) if audit else None,
+    )
+
+
+def read_totals(connection: Connection, since: float | None) -> Totals:
+    """Return the sums of offloads begun at ``since`` or later, of all if None."""
+    if since is None:
+        return _sum(connection, "1", {}, removed=True)
+    day = local_day(since)
+    if since == _midnight(day):
+        return _sum(connection, "day >= :day", {"day": day}, removed=True)
+    later = _sum(connection, "day > :day", {"day": day}, removed=True)
+    query = sums_of_rows("o.day = :day AND o.started_at >= :since")
+    rows = connection.execute(text(query), {"day": day, "since": since})
+    return _added([later, *(_totals(row[len(DIMENSIONS) :]) for row in rows)])
+
+
+def read_days(connection: Connection, days: int) -> tuple[DayTotal, ...]:
+    """Return the last ``days`` local days, oldest first, empty ones too."""
+    today = datetime.now().astimezone().date()
+    names = [(today - timedelta(days=back)).isoformat() for back in reversed(range(days))]
+    found = {group.name: group.totals for group in read_groups(connection, "day", names[0])}
+    return tuple(DayTotal(name, found.get(name, Totals())) for name in names)
+
+
+def read_groups(connection: Connection, by: str, since_day: str) -> tuple[GroupTotal, ...]:
+    """Return the sums by ``day``, ``tool``, ``model`` or ``project``, the greatest net first (days in
+    order), counting from local day ``since_day`` (empty for all)."""
+    sums = _both_sums()
+    key = sums.c[by]
+    query = select(key, *(func.sum(sums.c[measure]) for measure in MEASURES)).group_by(key)
+    query = query.where(sums.c.day >= since_day)
+    query = query.order_by(key if by == "day" else func.sum(sums.c.net_tokens).desc())
+    return tuple(GroupTotal(row[0], _totals(row[1:])) for row in connection.execute(query))
+
+
+def read_losses(connection: Connection, limit: int, since: float | None) -> tuple[OffloadRow, ...]:
+    """Return the offloads that cost the most, the worst first, by the corrected figure's estimate."""
+    query = select(*_ROW).where(offload.c.net_tokens < 0, offload.c.outcome != RUNNING)
+    if since is not None:
+        query = query.where(offload.c.started_at >= since)
+    query = query.order_by(offload.c.net_tokens).limit(limit)
+    return tuple(_offload_row(row) for row in connection.execute(query))
+
+
+def read_facets(connection: Connection) -> Facets:
+    """Return every tool, model, project, client and outcome that occurs."""
+
+    def distinct(name: str) -> tuple[str, ...]:
+        # SQLite has no skip scan for DISTINCT: hop from value to value along the index instead.
+        hops = text(
+            f"WITH RECURSIVE hop(value) AS (SELECT min({name}) FROM offload "  # noqa: S608 (constants)
+            f"UNION ALL SELECT (SELECT min({name}) FROM offload WHERE {name} > value) FROM hop "
+            "WHERE value IS NOT NULL) "
+            "SELECT value FROM hop WHERE value <> ''"
+        )
+        return tuple(connection.execute(hops).scalars())
+
+    return Facets(*(distinct(name) for name in ("tool", "model", "project", "client", "outcome")))
+
+
+def local_day(instant: float) -> str:
+    """Return the local date of an instant as ``YYYY-MM-DD``."""
+    return datetime.fromtimestamp(instant).astimezone().date().isoformat()
+
+
+def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
+    conditions = [offload.c[name] == getattr(where, name) for name in _EXACT if getattr(where, name)]
+    if match:
+        # The sum keeps SQLite from driving the join by offload: it walks the hits from the newest and
+        # stops when the page is full.
+        conditions += [offload.c.seq == _HITS.c.rowid + 0, text("offload_search MATCH :match")]
+    elif where.search.strip():
+        patterns = like_patterns(where.search)
+        conditions += [offload.c.task.like(each) | offload.c.names.like(each) for each in patterns]
+        conditions += [] if patterns else [text("0")]
+    if where.since is not None:
+        conditions += [offload.c.started_at >= where.since, offload.c.seq >= _edge(func.min, where)]
+    if where.until is not None:
+        conditions += [offload.c.started_at < where.until, offload.c.seq <= _edge(func.max, where)]
+    query = select(*_ROW).where(*conditions)
+    return query.params(match=match) if match else query
+
+
+def _edge(edge: Any, where: OffloadFilter) -> Any:
+    """Return a bound on ``seq`` for the time window: rows arrive nearly in order of time, so it spares
+    walking down from the newest row to a window long ago."""
+    query = select(edge(offload.c.seq))
+    if edge is func.min:
+        return query.where(offload.c.started_at >= where.since).scalar_subquery()
+    return query.where(offload.c.started_at < where.until).scalar_subquery()
+
+
+def _of(texts: Table, seq: int) -> Select[Any]:
+    return select(texts).where(texts.c.seq == seq)
+
+
+def _offload_row(row: Row[Any]) -> OffloadRow:
+    return OffloadRow(*(getattr(row, column.name) for column in _ROW))
+
+
+def _attempt(row: Row[Any]) -> AttemptRecord:
+    return AttemptRecord(
+        number=row.number,
+        kind=row.kind,
+        prompt=tuple(json.loads(row.prompt)),
+        answer=row.answer,
+        thinking=row.thinking,
+        finish_reason=row.finish_reason,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        checks=tuple(CheckRecord(*check) for check in json.loads(row.checks)),
+    )
+
+
+def _receipt(row: Row[Any], family: str) -> ReceiptRecord:
+    figures = {name: getattr(row, name) for name in tables.RECEIPT_FIGURES}
+    return ReceiptRecord(family=family, price_model=row.price_model, **figures)
+
+
+def _audit(row: Row[Any], family: str) -> AuditRecord:
+    return AuditRecord(row.audited_at, row.ending, row.survived, bool(row.measured), _receipt(row, family))
+
+
+def _both_sums() -> Any:
+    return union_all(select(tables.total), select(tables.removed)).subquery("sums")
+
+
+def _sum(connection: Connection, where: str, values: dict[str, Any], removed: bool) -> Totals:
+    names = ("total", "removed") if removed else ("total",)
+    columns = ", ".join(f"coalesce(sum({measure}), 0)" for measure in MEASURES)
+    rows = [
+        connection.execute(text(f"SELECT {columns} FROM {name} WHERE {where}"), values).one()  # noqa: S608
+        for name in names
+    ]
+    return _added([_totals(tuple(row)) for row in rows])
+
+
+def _totals(figures: Sequence[Any]) -> Totals:
+    return Totals(**dict(zip(MEASURES, figures, strict=True)))
+
+
+def _added(parts: Sequence[Totals]) -> Totals:
+    return Totals(**{name: sum(getattr(part, name) for part in parts) for name in MEASURES})
+
+
+def _midnight(day: str) -> float:
+    return datetime.fromisoformat(day).astimezone().timestamp()

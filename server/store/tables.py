@@ -1,0 +1,193 @@
+"""The tables. Instants are seconds since the epoch, money is micro-dollars, counts are integers.
+
+``offload`` holds what lists, filters and sums need, in narrow rows; the long texts of an offload lie in
+tables of their own, joined by ``seq``. ``seq`` grows in order of arrival and is the order of every list.
+``total`` holds the sums of the rows, kept by triggers (see ``totals.py``); ``removed`` the sums of rows
+that retention took away, so that what was saved in all does not shrink.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+RECEIPT_FIGURES = (
+    "spared_input",
+    "spared_output",
+    "spent_output",
+    "spent_input",
+    "spent_share",
+    "net_tokens",
+    "spared_microusd",
+    "spent_microusd",
+    "net_microusd",
+)
+MEASURES = (
+    "offloads",
+    "delivered",
+    "returned",
+    "handed_back",
+    "failed",
+    "cancelled",
+    "denied",
+    "interrupted",
+    "losing",
+    "prompt_tokens",
+    "completion_tokens",
+    "spared_tokens",
+    "spent_tokens",
+    "net_tokens",
+    "spared_microusd",
+    "spent_microusd",
+    "net_microusd",
+    "audited",
+    "audited_estimate_tokens",
+    "audited_net_tokens",
+    "audited_estimate_microusd",
+    "audited_net_microusd",
+)
+DIMENSIONS = ("day", "tool", "model", "project")
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default="0")
+
+
+def _owner() -> Column[int]:
+    return Column("seq", ForeignKey("offload.seq", ondelete="CASCADE"), primary_key=True)
+
+
+offload = Table(
+    "offload",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    _text("day"),
+    _text("tool"),
+    _text("task"),
+    _text("names"),
+    _text("client"),
+    _text("session"),
+    Column("tool_use_id", Text),
+    _text("project"),
+    Column("output", Text),
+    _text("outcome"),
+    _text("code"),
+    _text("summary"),
+    _text("model"),
+    _text("backend"),
+    _count("prompt_tokens"),
+    _count("completion_tokens"),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    Column("undone", Boolean, nullable=False, server_default="0"),
+    _text("family"),
+    _text("price_model"),
+    *(_count(figure) for figure in RECEIPT_FIGURES),
+    Column("audited_net_tokens", Integer),
+    Column("audited_net_microusd", Integer),
+    # A filter is one range of its index, already in the list's order: SQLite adds seq to each.
+    *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
+    Index("ix_offload_started_at", "started_at"),
+    Index("ix_offload_net_tokens", "net_tokens"),
+    Index("ix_offload_day", "day"),
+    Index("ix_offload_tool_use_id", "tool_use_id"),
+)
+
+offload_text = Table(
+    "offload_text",
+    metadata,
+    _owner(),
+    Column("arguments", Text, nullable=False, server_default="{}"),
+    _text("diff"),
+    Column("timings", Text, nullable=False, server_default="{}"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    _owner(),
+    Column("number", Integer, primary_key=True),
+    _text("kind"),
+    Column("prompt", Text, nullable=False, server_default="[]"),
+    _text("answer"),
+    _text("thinking"),
+    _text("finish_reason"),
+    _count("prompt_tokens"),
+    _count("completion_tokens"),
+    Column("checks", Text, nullable=False, server_default="[]"),
+)
+
+file = Table(
+    "file",
+    metadata,
+    _owner(),
+    Column("position", Integer, primary_key=True),
+    _text("path"),
+    _text("role"),
+    _text("digest"),
+    _count("size"),
+    _text("selection"),
+)
+
+# ``before`` is NULL where there was no file.
+undo = Table(
+    "undo",
+    metadata,
+    _owner(),
+    _text("path"),
+    Column("before", LargeBinary),
+    _text("after_digest"),
+)
+
+# What the audit of a call found: the figures in columns, see ``server.ledger.audit``.
+audit = Table(
+    "audit",
+    metadata,
+    _owner(),
+    Column("audited_at", Float, nullable=False),
+    _text("ending"),
+    Column("survived", Float),
+    Column("measured", Boolean, nullable=False, server_default="0"),
+    _text("price_model"),
+    *(_count(figure) for figure in RECEIPT_FIGURES),
+)
+
+# How far each of the client's transcripts was read, and what was learnt from it so far.
+transcript = Table(
+    "transcript",
+    metadata,
+    Column("path", Text, primary_key=True),
+    _count("size"),
+    _count("mtime_ns"),
+    _count("position"),
+    Column("state", Text, nullable=False, server_default="{}"),
+)
+
+
+def _sums(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        *(Column(dimension, Text, primary_key=True) for dimension in DIMENSIONS),
+        *(_count(measure) for measure in MEASURES),
+    )
+
+
+total = _sums("total")
+removed = _sums("removed")
