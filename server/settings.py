@@ -95,6 +95,15 @@ class LedgerSettings(Section):
     )
 
 
+class TraySettings(Section):
+    """``[tray]``: which notices appear on the screen."""
+
+    notify_batch: bool = Field(True, description="Say when a batch finished or failed.")
+    notify_approval: bool = Field(True, description="Say when a call waits for approval.")
+    notify_engine: bool = Field(True, description="Say when the engine went away.")
+    notify_model: bool = Field(True, description="Say when a model was downloaded.")
+
+
 class Settings(BaseSettings):
     """Everything the user can set. Frozen: a change makes a new object."""
 
@@ -111,6 +120,7 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     history: HistorySettings = HistorySettings()
     ledger: LedgerSettings = LedgerSettings()
+    tray: TraySettings = TraySettings()
     checks: dict[str, str] = Field(
         default_factory=dict, description='Named commands that check a written file; "{file}" is its path.'
     )
