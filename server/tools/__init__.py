@@ -1,1 +1,1 @@
-"""The MCP tools: arguments in, text out, nothing else."""
+"""The MCP tools: arguments in, text out, nothing else. Start in ``mcp_server.py``."""

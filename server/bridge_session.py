@@ -1,0 +1,278 @@
+"""The bridge's side of one client's session with the hub, in both eras of the protocol.
+
+Up to 2025-11-25 a client says ``initialize``, gets an ``Mcp-Session-Id``, and the hub may send requests of
+its own. From 2026-07-28 on each request stands for itself and says in ``params._meta`` which protocol it
+speaks. The header names are those of the MCP specification, section "Streamable HTTP".
+"""
+
+import base64
+import json
+import os
+import threading
+import urllib.parse
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from server import rendezvous
+from server.bridge_http import Exchange, HubGone
+
+Message = dict[str, Any]
+
+PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
+NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""Methods whose target goes into the ``Mcp-Name`` header, and the parameter that names it."""
+SAFE_TO_REPEAT = ("initialize", "ping", "server/discover")
+"""Requests that change nothing, with everything that ends in ``/list``."""
+MENDING_ID = "token-saver-mcp"
+"""Id of the ``initialize`` that mends a session; no client gets to see it."""
+
+
+class Hub(NamedTuple):
+    """Where the hub is, and what opens it."""
+
+    address: tuple[str, int]
+    token: str
+
+
+class Session:
+    """One client's session. Requests may run in several threads at once."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._folder = rendezvous.state_folder()
+        self._headers = _client_headers()
+        self._hub: Hub | None = None
+        self._session_id = ""
+        self._version = ""
+        self._initialize: Message | None = None
+        self._mending = threading.RLock()
+        self._running: dict[str, Exchange] = {}
+        self._cancelled: set[str] = set()
+
+    def request(self, message: Message, line: bytes) -> None:
+        """Send a request and write all that comes back.
+
+        Raises:
+            HubGone: with the reason and the next step, for the client.
+        """
+        if message["method"] == "initialize":
+            self._initialize, self._session_id = message, ""
+        repeatable = message["method"] in SAFE_TO_REPEAT or message["method"].endswith("/list")
+        for last_try in (False, True):
+            hub, session_id = self._ready(message)
+            try:
+                if self._exchange(hub, message, line):
+                    return
+            except HubGone as gone:
+                self._forget(hub)
+                if last_try or (gone.sent and not repeatable):
+                    raise _lost(gone) from None
+                continue
+            # The hub does not know the session or the token any more: it was started anew.
+            self._forget(hub, session_id)
+        raise HubGone(
+            "hub_unreachable: The hub refuses this session. Restart the client's connection.", sent=True
+        )
+
+    def tell(self, message: Message, line: bytes) -> None:
+        """Send a notification or an answer, for which nothing comes back."""
+        if message.get("method") == "notifications/cancelled" and self._cancel(message):
+            return
+        if not self._session_id:
+            return  # 2026-07-28 knows no messages from the client but requests
+        hub, _ = self._ready(message)
+        exchange = Exchange(hub.address)
+        try:
+            exchange.send("POST", self._request_headers(hub, message), line)
+        finally:
+            exchange.close()
+        if message.get("method") == "notifications/initialized":
+            self._listen(hub)
+
+    def end(self) -> None:
+        """Drop what runs, which cancels it, and tell the hub that the session is over."""
+        for exchange in tuple(self._running.values()):
+            exchange.abort()
+        if self._hub is None or not self._session_id:
+            return
+        exchange = Exchange(self._hub.address)
+        # The hub need not answer: a client on its way out waits for nobody.
+        threading.Thread(
+            target=_quietly, args=(exchange, "DELETE", self._request_headers(self._hub, {})), daemon=True
+        ).start()
+        exchange.sent.wait(0.1)
+
+    def _exchange(self, hub: Hub, message: Message, line: bytes) -> bool:
+        """Send one request; False where the hub no longer knows the session or the token."""
+        key = json.dumps(message["id"])
+        exchange = self._running[key] = Exchange(hub.address)
+        try:
+            exchange.send("POST", self._request_headers(hub, message), line)
+            if exchange.status == 401 or (exchange.status == 404 and self._session_id):
+                return False
+            if message["method"] == "initialize":
+                self._session_id = exchange.session_id
+            self._relay(exchange, message, key)
+        except HubGone:
+            if not exchange.aborted:
+                raise
+        finally:
+            self._running.pop(key, None)
+            self._cancelled.discard(key)
+            exchange.close()
+        return True
+
+    def _relay(self, exchange: Exchange, message: Message, key: str) -> None:
+        """Write the messages that come back, up to the answer."""
+        for line in exchange.messages():
+            answer = _parse(line)
+            if "method" in answer:
+                self._write(line)
+                continue
+            if message["method"] == "initialize":
+                self._version = answer.get("result", {}).get("protocolVersion", "")
+            if key not in self._cancelled:
+                # An error from before the request was understood has no id; the client needs its own.
+                named = answer.get("id") is not None
+                self._write(line if named else json.dumps({**answer, "id": message["id"]}).encode())
+            return
+        raise HubGone(f"the hub closed the stream (HTTP {exchange.status})", sent=True)
+
+    def _request_headers(self, hub: Hub, message: Message) -> dict[str, str]:
+        headers = {**self._headers, "Authorization": f"Bearer {hub.token}"}
+        params = message.get("params") or {}
+        version = (params.get("_meta") or {}).get(PROTOCOL_VERSION)
+        if version:
+            headers["MCP-Protocol-Version"] = str(version)
+            headers["Mcp-Method"] = message["method"]
+            if (named_by := NAMED_BY.get(message["method"])) and isinstance(params.get(named_by), str):
+                headers["Mcp-Name"] = _header_value(params[named_by])
+        elif message.get("method") != "initialize" and self._session_id:
+            headers["Mcp-Session-Id"] = self._session_id
+            headers["MCP-Protocol-Version"] = self._version
+        return headers
+
+    def _cancel(self, message: Message) -> bool:
+        """Cancel a request; True where closing its stream is all there is to do."""
+        key = json.dumps((message.get("params") or {}).get("requestId"))
+        exchange = self._running.get(key)
+        if exchange is None:
+            return True  # it was answered while the notice was on its way
+        self._cancelled.add(key)
+        if self._session_id:
+            return False  # the hub gets the notice, and answers the request in its own way
+        exchange.abort()
+        return True
+
+    def _ready(self, message: Message) -> tuple[Hub, str]:
+        """Return the hub, started where none runs, with a session where the client needs one."""
+        with self._mending:
+            if self._hub is None:
+                self._hub = _find_or_start(self._folder)
+            stands_alone = PROTOCOL_VERSION in ((message.get("params") or {}).get("_meta") or {})
+            needs_session = not (stands_alone or self._session_id or message.get("method") == "initialize")
+            if needs_session and self._initialize is not None:
+                self._mend(self._hub, self._initialize)
+            return self._hub, self._session_id
+
+    def _mend(self, hub: Hub, initialize: Message) -> None:
+        """Open a session anew, as the client did, without the client."""
+        line = json.dumps({**initialize, "id": MENDING_ID}).encode()
+        exchange = Exchange(hub.address)
+        try:
+            exchange.send("POST", self._request_headers(hub, initialize), line)
+            self._version = (
+                _parse(next(exchange.messages(), b"{}")).get("result", {}).get("protocolVersion", "")
+            )
+            self._session_id = exchange.session_id
+        finally:
+            exchange.close()
+        note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        self.tell(note, json.dumps(note).encode())
+
+    def _forget(self, hub: Hub, session_id: str | None = None) -> None:
+        """Look for the hub again next time, unless another thread did so already."""
+        with self._mending:
+            if self._hub is hub and (session_id is None or session_id == self._session_id):
+                self._hub, self._session_id = None, ""
+
+    def _listen(self, hub: Hub) -> None:
+        """Pass on what the hub sends on its own account, as long as this session lasts."""
+        threading.Thread(target=self._pass_on, args=(hub, self._session_id), daemon=True).start()
+
+    def _pass_on(self, hub: Hub, session_id: str) -> None:
+        while session_id == self._session_id:
+            exchange = Exchange(hub.address)
+            try:
+                exchange.send("GET", self._request_headers(hub, {}))
+                if exchange.status != 200:
+                    return
+                for line in exchange.messages():
+                    self._write(line)
+            except HubGone:
+                return  # the next request finds out and opens a new session
+            finally:
+                exchange.close()
+
+
+def _find_or_start(folder: str) -> Hub:
+    """Return the hub that runs, or one started now.
+
+    Raises:
+        HubGone: it does not start; with the reason.
+    """
+    info = rendezvous.find_running(folder)
+    if info is None:
+        try:
+            process = rendezvous.start_detached(folder)
+        except OSError as error:
+            raise HubGone(f"hub_unreachable: The hub cannot be started: {error}.", sent=False) from None
+        info = rendezvous.wait_for_hub(folder, process, rendezvous.START_SECONDS)
+    if info is None:
+        reason = rendezvous.start_log_tail(folder) or "it did not answer in time."
+        raise HubGone(
+            f"hub_unreachable: The hub did not start: {reason} Run `token-saver serve` to see why.",
+            sent=False,
+        )
+    return Hub(info.address, rendezvous.read_token(folder))
+
+
+def _client_headers() -> dict[str, str]:
+    project = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()  # noqa: PTH109 - pathlib costs milliseconds
+    session = os.environ.get("CLAUDE_CODE_SESSION_ID") or f"{os.getpid():x}{os.urandom(6).hex()}"
+    return {
+        "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        "X-Token-Saver-Project": urllib.parse.quote(os.fsencode(project)),
+        "X-Token-Saver-Session": urllib.parse.quote(session),
+    }
+
+
+def _header_value(text: str) -> str:
+    """Encode what an HTTP header cannot carry as it is (MCP specification 2026-07-28, header values)."""
+    if text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?"):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+
+
+def _lost(gone: HubGone) -> HubGone:
+    return HubGone(
+        f"hub_unreachable: The hub ended or fell silent during this call ({gone}). "
+        "Call again: a new hub is started. Check first whether the output was written.",
+        sent=gone.sent,
+    )
+
+
+def _parse(line: bytes) -> Message:
+    try:
+        message: Any = json.loads(line)
+    except ValueError as error:
+        raise HubGone(f"the hub answered garbage: {error}", sent=True) from None
+    return message if isinstance(message, dict) else {}
+
+
+def _quietly(exchange: Exchange, method: str, headers: dict[str, str]) -> None:
+    try:
+        exchange.send(method, headers)
+    except HubGone:
+        return

@@ -1,0 +1,202 @@
+"""The commands of ``token-saver``.
+
+Exit status: 0 done; 1 an error, one line on standard error; 2 wrong usage; 3 the local model's result did
+not pass the checks and nothing was written; 130 interrupted.
+
+Everything heavy is imported by the command that needs it: the others answer at once.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from server.errors import TokenSaverError
+from server.folders import Folders, find_folders
+from server.settings import Settings, load_settings
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the app is to start. ``background``: nobody looks at its output, open no page."""
+
+    settings: Settings
+    folders: Folders
+    tray: bool
+    background: bool
+
+
+StartApp = Callable[[Start], None]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+models_app = typer.Typer(help="The local models.", no_args_is_help=False)
+
+
+def run_cli(start_app: StartApp) -> None:
+    """Run the command line; ``start_app`` runs the app itself."""
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        build_cli(start_app)(standalone_mode=True)
+    except TokenSaverError as error:
+        if debug:
+            raise
+        typer.echo(f"token-saver: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        typer.echo(f"token-saver: os_error: {error}.", err=True)
+        sys.exit(1)
+
+
+def build_cli(start_app: StartApp) -> typer.Typer:
+    """Return the command line."""
+    app = typer.Typer(
+        help="Lets Claude hand routine work to a local model, and shows what that truly saves.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def start(
+        context: typer.Context,
+        version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+        background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+    ) -> None:
+        """Start the app: tray icon, dashboard and hub. A second start opens the first one's dashboard."""
+        if version:
+            typer.echo(f"token-saver {_version()}")
+        elif context.invoked_subcommand is None:
+            start_app(_start(tray=True, background=background))
+
+    @app.command()
+    def serve() -> None:
+        """Run the hub and the dashboard without a tray icon."""
+        start_app(_start(tray=False, background=False))
+
+    app.command()(offload)
+    app.command()(status)
+    app.command()(dashboard)
+    app.command()(undo)
+    app.command()(logs)
+    app.add_typer(models_app, name="models")
+    return app
+
+
+def offload(
+    task: Annotated[str, typer.Argument(help="What to do.")],
+    *,
+    file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Input; repeatable.")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="File to write.")] = "",
+    model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
+    context: Annotated[str, typer.Option(help="Facts that the files lack.")] = "",
+    language: Annotated[str, typer.Option(help="Language of the result.")] = "",
+    output_format: Annotated[str, typer.Option(help="code, diff, explanation or raw.")] = "code",
+    check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Let the local model do one task in the current folder."""
+    from server.commands.offload import offload_task  # noqa: PLC0415
+
+    arguments = {
+        "task": task,
+        "files": file or [],
+        "output": output,
+        "model": model,
+        "context": context,
+        "language": language,
+        "output_format": output_format,
+        "check": check,
+    }
+    raise typer.Exit(offload_task(_settings(), find_folders(), arguments, as_json=as_json))
+
+
+def status(as_json: Json = False) -> None:
+    """Show what the hub does: engine, models, running work, tokens saved."""
+    from server.commands.status import show_status  # noqa: PLC0415
+
+    show_status(find_folders(), as_json=as_json)
+
+
+def dashboard() -> None:
+    """Open the dashboard in a browser, or print the link that opens it once."""
+    from server.commands.status import open_dashboard  # noqa: PLC0415
+
+    open_dashboard(find_folders())
+
+
+def undo(offload_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Put back the bytes from before an offload, if its file is still as it left it."""
+    from server.commands.offload import undo_offload  # noqa: PLC0415
+
+    undo_offload(_settings(), find_folders(), offload_id)
+
+
+def logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
+) -> None:
+    """Print where the log is, and its last lines."""
+    path = find_folders().log_file
+    typer.echo(path)
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    typer.echo("\n".join(text.splitlines()[-lines:]))
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, as_json: Json = False) -> None:
+    """Show the models that are installed and loaded."""
+    if context.invoked_subcommand is None:
+        from server.commands.models import list_models  # noqa: PLC0415
+
+        list_models(_settings(), find_folders(), as_json=as_json)
+
+
+@models_app.command()
+def pull(model: str, as_json: Json = False) -> None:
+    """Download a model."""
+    from server.commands.models import pull_model  # noqa: PLC0415
+
+    pull_model(_settings(), find_folders(), model, as_json=as_json)
+
+
+@models_app.command()
+def load(
+    model: str,
+    keep_alive: Annotated[str, typer.Option(help='How long it stays: "10m", "-1" for ever.')] = "-1",
+    as_json: Json = False,
+) -> None:
+    """Load a model into memory."""
+    from server.commands.models import load_model  # noqa: PLC0415
+
+    load_model(find_folders(), model, keep_alive, as_json=as_json)
+
+
+@models_app.command()
+def unload(model: str, as_json: Json = False) -> None:
+    """Free a model's memory."""
+    from server.commands.models import unload_model  # noqa: PLC0415
+
+    unload_model(find_folders(), model, as_json=as_json)
+
+
+def _start(*, tray: bool, background: bool) -> Start:
+    folders = find_folders()
+    return Start(load_settings(folders), folders, tray, background)
+
+
+def _settings() -> Settings:
+    return load_settings(find_folders())
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - milliseconds that only this needs
+
+    return version("claude-token-saver")

@@ -1,0 +1,1 @@
+"""What each command of ``token-saver`` does; ``server/cli.py`` lists them."""

@@ -1,0 +1,183 @@
+"""The commands' way to the hub: the one that runs, or one of their own for the call."""
+
+import contextlib
+import http.client
+import json
+import os
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from server import rendezvous
+from server.bridge_http import Exchange, HubGone
+from server.errors import HubUnreachable, TokenSaverError
+from server.folders import Folders
+from server.rendezvous import HubInfo
+from server.settings import Settings
+
+PROTOCOL = "2026-07-28"
+"""Each call stands for itself in this version: one request, one answer, and closing it cancels."""
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ToolAnswer:
+    """What a tool said. ``meta`` is its outcome for programs."""
+
+    text: str
+    failed: bool
+    meta: dict[str, Any]
+
+
+class HubAnswered(TokenSaverError):
+    """The hub answered with an error; its text is the hub's own."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, "")
+        self.hub_code = code
+
+    def __str__(self) -> str:
+        return self.cause
+
+
+class HubClient:
+    """Speaks to one hub."""
+
+    def __init__(self, info: HubInfo, token: str) -> None:
+        self.info = info
+        self._token = token
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at ``path``.
+
+        Raises:
+            HubUnreachable: the hub does not answer.
+            HubAnswered: it answered with an error.
+        """
+        return self._exchange("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Post JSON and return the JSON of the answer; errors as for ``get``."""
+        return self._exchange("POST", path, json.dumps(body or {}).encode())
+
+    def call_tool(self, name: str, arguments: dict[str, Any], on_progress: OnProgress) -> ToolAnswer:
+        """Call an MCP tool for the current folder; leaving it by an exception cancels the call.
+
+        Raises:
+            HubUnreachable: the hub does not answer or broke off.
+            HubAnswered: it refused the call.
+        """
+        headers, body = self._tool_request(name, arguments)
+        exchange = Exchange(self.info.address)
+        try:
+            exchange.send("POST", headers, body)
+            for line in exchange.messages():
+                message = json.loads(line)
+                if "method" not in message:
+                    return _tool_answer(message)
+                if text := message.get("params", {}).get("message"):
+                    on_progress(str(text))
+        except HubGone as gone:
+            raise _unreachable(str(gone)) from None
+        finally:
+            exchange.abort()
+            exchange.close()
+        raise _unreachable("it closed the stream")
+
+    def _tool_request(self, name: str, arguments: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": PROTOCOL,
+            "io.modelcontextprotocol/clientInfo": {"name": "token-saver", "version": self.info.version},
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "progressToken": 1,
+        }
+        params = {"name": name, "arguments": arguments, "_meta": meta}
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+            "MCP-Protocol-Version": PROTOCOL,
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": name,
+            "X-Token-Saver-Project": urllib.parse.quote(os.fsencode(Path.cwd())),
+            "X-Token-Saver-Session": f"shell-{os.getppid()}",
+        }
+        request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        return headers, json.dumps(request).encode()
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> Any:
+        connection = http.client.HTTPConnection(*self.info.address, timeout=30)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            answer: Any = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _unreachable(str(error)) from None
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise HubAnswered(str(answer.get("error", "")), str(answer.get("message", answer)))
+        return answer
+
+
+def connect(folders: Folders) -> HubClient:
+    """Return a client of the hub that runs.
+
+    Raises:
+        HubUnreachable: none runs.
+    """
+    info = rendezvous.find_running(str(folders.state))
+    if info is None:
+        raise HubUnreachable("No hub is running.", "Start it with `token-saver`.")
+    return HubClient(info, rendezvous.read_token(str(folders.state)))
+
+
+def connect_or_start(folders: Folders) -> HubClient:
+    """Return a client of the hub that runs, or of one started now that stays.
+
+    Raises:
+        HubUnreachable: it does not start.
+    """
+    with contextlib.suppress(HubUnreachable):
+        return connect(folders)
+    state = str(folders.state)
+    if rendezvous.wait_for_hub(state, rendezvous.start_detached(state), rendezvous.START_SECONDS) is None:
+        reason = rendezvous.start_log_tail(state) or "It did not answer in time."
+        raise HubUnreachable(f"The hub did not start: {reason}", "Run `token-saver serve` to see why.")
+    return connect(folders)
+
+
+@contextlib.contextmanager
+def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
+    """Give a client of the hub that runs, or of one that lives only within the ``with`` block.
+
+    Raises:
+        TokenSaverError: neither can be had.
+    """
+    if (info := rendezvous.find_running(str(folders.state))) is not None:
+        yield HubClient(info, rendezvous.read_token(str(folders.state)))
+        return
+    # Imported here: it takes a second, and a hub that runs makes it unnecessary.
+    from server.serving import log_to_file, running_hub  # noqa: PLC0415
+
+    log_to_file(settings, folders)
+    with running_hub(settings, folders):
+        yield connect(folders)
+
+
+def _tool_answer(message: dict[str, Any]) -> ToolAnswer:
+    if (error := message.get("error")) is not None:
+        raise HubAnswered("hub_error", str(error.get("message", error)))
+    result = message["result"]
+    text = "\n".join(block.get("text", "") for block in result.get("content", []))
+    return ToolAnswer(text, bool(result.get("isError")), result.get("_meta") or {})
+
+
+def _unreachable(cause: str) -> HubUnreachable:
+    return HubUnreachable(
+        f"The hub does not answer: {cause}.", "See `token-saver logs`, then start it again."
+    )

@@ -1,0 +1,50 @@
+"""``token-saver offload`` and ``undo``."""
+
+from typing import Any
+
+import typer
+
+from server.commands.client import ToolAnswer, hub_for_call
+from server.commands.output import ProgressLine, print_json
+from server.folders import Folders
+from server.settings import Settings
+
+HANDED_BACK = 3
+"""Exit status where the result did not pass and nothing was written."""
+OUTCOME_META = "token-saver/outcome"
+
+
+def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any], *, as_json: bool) -> int:
+    """Run one task and print its digest; return the exit status.
+
+    Raises:
+        TokenSaverError: the hub cannot be had or refuses the call.
+    """
+    line = ProgressLine()
+    with hub_for_call(settings, folders) as hub:
+        try:
+            answer = hub.call_tool("offload_work", {k: v for k, v in arguments.items() if v}, line.show)
+        finally:
+            line.clear()
+    if as_json:
+        print_json({**answer.meta.get(OUTCOME_META, {}), "text": answer.text})
+    else:
+        typer.echo(answer.text, err=answer.failed)
+    return _exit_status(answer)
+
+
+def undo_offload(settings: Settings, folders: Folders, offload_id: str) -> None:
+    """Undo one offload and say so.
+
+    Raises:
+        TokenSaverError: there is no such offload, or its file was changed since.
+    """
+    with hub_for_call(settings, folders) as hub:
+        typer.echo(hub.post("/api/undo", {"id": offload_id})["text"])
+
+
+def _exit_status(answer: ToolAnswer) -> int:
+    if answer.failed:
+        return 1
+    handed_back = answer.meta.get(OUTCOME_META, {}).get("outcome") == "handed_back"
+    return HANDED_BACK if handed_back else 0

@@ -1,0 +1,169 @@
+"""The door of the hub: who may send a request, in front of HTTP and websocket alike.
+
+A web page in the user's browser can reach 127.0.0.1 as well as the user can. So: the Host must be
+ours (no DNS rebinding), an Origin must be ours (no other page's script), and every path but the open
+ones needs the bearer token or, in a browser, the cookie that a one-time login link sets.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.errors import NotAuthorized
+
+OPEN_PATHS = frozenset({"/healthz", "/login"})
+"""Paths without token or cookie, matched exactly. ``/login`` needs its code."""
+TOKEN_PATHS = frozenset({"/mcp"})
+"""Paths for programs: the bearer token alone opens them, so no browser ever does."""
+
+LOGIN_SECONDS = 900.0
+"""How long a login link works (seconds)."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class Keys:
+    """The token, the cookie that stands for it in a browser, and the login links that set it."""
+
+    def __init__(self, token: str, port: int) -> None:
+        self._token = token.encode()
+        self._codes: dict[str, float] = {}
+        # The port is in the name: cookies ignore ports, and two hubs may run on one machine.
+        self.cookie_name = f"token-saver-{port}"
+        # Made from the token, so that a page stays logged in while the hub restarts.
+        self.cookie_value = hmac.new(self._token, self.cookie_name.encode(), hashlib.sha256).hexdigest()
+
+    def new_code(self) -> str:
+        """Return a code that logs one browser in, once, within ``LOGIN_SECONDS``."""
+        now = time.monotonic()
+        self._codes = {code: end for code, end in self._codes.items() if end > now}
+        code = secrets.token_urlsafe(24)
+        self._codes[code] = now + LOGIN_SECONDS
+        return code
+
+    def redeem(self, code: str) -> bool:
+        """Whether the code is good; it is used up."""
+        return self._codes.pop(code, 0.0) > time.monotonic()
+
+    def has_token(self, headers: Headers) -> bool:
+        """Whether the request carries the bearer token."""
+        scheme, _, value = headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(value.strip().encode(), self._token)
+
+    def has_cookie(self, headers: Headers) -> bool:
+        """Whether the request carries the login cookie."""
+        try:
+            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
+        except CookieError:
+            return False
+        return morsel is not None and hmac.compare_digest(morsel.value.encode(), self.cookie_value.encode())
+
+
+class Guard:
+    """ASGI middleware that lets in only what may come in, and hardens every answer."""
+
+    def __init__(self, app: ASGIApp, keys: Keys, port: int) -> None:
+        self.app = app
+        self._keys = keys
+        names = [f"127.0.0.1:{port}", f"localhost:{port}"]
+        self._hosts = frozenset(names)
+        self._origins = frozenset(f"http://{name}" for name in names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):  # the lifespan is no request
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refuse(scope)
+        if scope["type"] == "websocket":
+            if refusal is None:
+                await self.app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": "not authorized"})
+            return
+        if refusal is None and scope["path"] == "/login":
+            refusal = self._login(scope)
+        await (refusal or self.app)(scope, receive, _hardened(send))
+
+    def _refuse(self, scope: Scope) -> Response | None:
+        """Return the answer to a request that may not come in, None for one that may."""
+        headers = Headers(scope=scope)
+        if len(headers.getlist("host")) != 1 or headers["host"] not in self._hosts:
+            return _plain(421, "This address is not the hub's. Use http://127.0.0.1 and its port.")
+        if self._is_foreign(headers, websocket=scope["type"] == "websocket"):
+            return _plain(403, "Requests from other pages are not allowed.")
+        return None if self._is_authorized(scope, headers) else _unauthorized(scope["path"])
+
+    def _is_foreign(self, headers: Headers, *, websocket: bool) -> bool:
+        """Whether another page's script or link sent this. Browsers always name a websocket's Origin."""
+        origin = headers.get("origin")
+        if origin is None and websocket:
+            return True
+        return (origin is not None and origin not in self._origins) or (
+            headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        )
+
+    def _is_authorized(self, scope: Scope, headers: Headers) -> bool:
+        path = scope["path"]
+        if path in OPEN_PATHS and scope["type"] == "http":
+            return True
+        if self._keys.has_token(headers):
+            return True
+        return path not in TOKEN_PATHS and self._keys.has_cookie(headers)
+
+    def _login(self, scope: Scope) -> Response:
+        code = QueryParams(scope["query_string"]).get("code", "")
+        if scope["method"] != "GET" or not self._keys.redeem(code):
+            return _plain(401, "This link was used or is too old. `token-saver dashboard` makes a new one.")
+        response = RedirectResponse("/", status_code=303)
+        response.set_cookie(
+            self._keys.cookie_name, self._keys.cookie_value, httponly=True, samesite="strict", path="/"
+        )
+        return response
+
+
+def _hardened(send: Send) -> Send:
+    async def send_hardened(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return send_hardened
+
+
+def _unauthorized(path: str) -> Response:
+    if path in TOKEN_PATHS or path.startswith("/api/"):
+        error = NotAuthorized(
+            "The bearer token is missing or wrong.",
+            "Send the content of the file `token` in the app's folder.",
+        )
+        return JSONResponse(
+            {"error": error.code, "message": str(error)}, 401, headers={"www-authenticate": "Bearer"}
+        )
+    return _plain(
+        401,
+        "Open the dashboard from the tray icon's menu, or with the command `token-saver dashboard`.",
+    )
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(f"{text}\n", status, media_type="text/plain")

@@ -1,0 +1,115 @@
+"""The ASGI app of the hub: one port for MCP, the dashboard and the commands.
+
+========================  ====================================================================
+``/mcp``                  MCP, streamable HTTP, protocols up to 2026-07-28 (bearer token)
+``/healthz``              who answers here: version and pid (open)
+``/login?code=…``         logs a browser in, once (open)
+``/api/status``           the snapshot as JSON (token or cookie)
+``/api/login``            POST: a new login link (token or cookie)
+``/api/quit``             POST: end the hub (token or cookie)
+``/api/undo``             POST ``{"id": …}``: put back the bytes from before an offload
+``/``                     the dashboard, where one is mounted (cookie)
+========================  ====================================================================
+"""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from fastapi import FastAPI
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from server.disconnect import CancelOnDisconnect
+from server.errors import BadArguments, TokenSaverError
+from server.guard import Guard, Keys
+from server.hub import Hub
+from server.instance import LOOPBACK
+from server.tools.mcp_server import build_mcp
+
+MountDashboard = Callable[[FastAPI, Hub], None]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(hub: Hub, keys: Keys, port: int, mount_dashboard: MountDashboard | None = None) -> ASGIApp:
+    """Return the guarded app. The hub itself is started and closed by who serves the app."""
+    mcp = build_mcp(hub)
+    names = [f"{LOOPBACK}:{port}", f"localhost:{port}"]
+    mcp.streamable_http_app(
+        transport_security=TransportSecuritySettings(allowed_hosts=names, allowed_origins=[])
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with mcp.session_manager.run():
+            yield
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
+    app.router.routes.extend(_api_routes(hub))
+    if mount_dashboard is not None:
+        mount_dashboard(app, hub)
+    else:
+        app.router.routes.append(Route("/", _no_dashboard))
+    return Guard(app, keys, port)
+
+
+def _api_routes(hub: Hub) -> list[Route]:
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"app": "token-saver", "version": hub.version, "pid": os.getpid()})
+
+    async def status(_request: Request) -> Response:
+        return JSONResponse(hub.snapshot().as_json())
+
+    async def login(_request: Request) -> Response:
+        return JSONResponse({"url": hub.login_link()})
+
+    async def end(_request: Request) -> Response:
+        hub.request_quit()
+        return JSONResponse({"quitting": True})
+
+    async def undo(request: Request) -> Response:
+        return JSONResponse({"text": await hub.offloader.undo(await _argument(request, "id"))})
+
+    return [
+        Route("/healthz", healthz),
+        Route("/api/status", _plainly(status)),
+        Route("/api/login", _plainly(login), methods=["POST"]),
+        Route("/api/quit", _plainly(end), methods=["POST"]),
+        Route("/api/undo", _plainly(undo), methods=["POST"]),
+    ]
+
+
+def _plainly(endpoint: Endpoint) -> Endpoint:
+    """Turn the app's own errors into JSON with their code."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except TokenSaverError as error:
+            return JSONResponse({"error": error.code, "message": str(error)}, 400)
+
+    return answer
+
+
+async def _argument(request: Request, name: str) -> str:
+    """Return one text of the request's JSON body.
+
+    Raises:
+        BadArguments: the body is not a JSON object with that text.
+    """
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, str) or not value:
+        raise BadArguments(f"The body has no text `{name}`.", f'Send {{"{name}": "…"}} as JSON.')
+    return value
+
+
+async def _no_dashboard(_request: Request) -> Response:
+    return PlainTextResponse("The hub runs. This installation has no dashboard.\n")

@@ -1,0 +1,191 @@
+"""The hub: composes the parts from the settings, starts and stops them, and shows them as one picture.
+
+Everything but ``snapshot``, ``on_change``, ``submit``, ``request_quit`` and ``login_link`` belongs to the
+hub's event loop; those may be called from any thread.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import datetime
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+from server.backends.engine import Engine
+from server.errors import HubUnreachable, Paused
+from server.events import Event, EventBus, OffloadEnded, PauseChanged
+from server.folders import Folders
+from server.guard import Keys
+from server.ledger.receipt import Ledger
+from server.live import Live
+from server.offload.pipeline import Offloader
+from server.settings import Settings
+from server.snapshot import Snapshot
+from server.store.history import History
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+VERSION = version("claude-token-saver")
+
+
+class Hub:
+    """One per user: the queue, the engine, the history and the policy, for every client."""
+
+    history: History
+    offloader: Offloader
+
+    def __init__(self, settings: Settings, folders: Folders) -> None:
+        self.settings = settings
+        self.folders = folders
+        self.version = VERSION
+        self.events = EventBus()
+        self.engine = Engine(settings, folders, self.events)
+        self.ledger = Ledger(settings.ledger)
+        self.keys: Keys | None = None
+        self._live = Live(self.version, self.engine.view)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._quit = threading.Event()
+        self._on_quit: tuple[Callable[[], None], ...] = ()
+
+    async def start(self) -> None:
+        """Open the history and look for an engine.
+
+        Raises:
+            StoreError: the history cannot be opened.
+            OSError: the folders cannot be made.
+        """
+        self._loop = asyncio.get_running_loop()
+        self.folders.create()
+        self.history = await History.open(self.folders.database)
+        self.offloader = Offloader(
+            self.settings, self.engine, self.history, self.ledger, self.events, self.folders
+        )
+        self.events.subscribe(self._record)
+        await self._refresh_totals()
+        self._watcher = asyncio.create_task(self._watch_totals())
+        await self.engine.start()
+
+    async def close(self) -> None:
+        """End what runs, the engine's child processes and the history, in this order."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
+        await self.engine.close()
+        await self.history.close()
+
+    def snapshot(self) -> Snapshot:
+        """Return the picture of this moment; no I/O, from any thread."""
+        return self._live.snapshot()
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` whenever the snapshot may have changed; the function returned ends that.
+
+        It is called in the thread where the change happened, often many times a second while a model
+        writes: it must return at once.
+        """
+        self._listeners = (*self._listeners, listener)
+
+        def forget() -> None:
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return forget
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
+        """Run ``coroutine`` on the hub's loop, from another thread."""
+        if self._loop is None or self._loop.is_closed():
+            coroutine.close()
+            raise HubUnreachable("The hub is not running.", "Start token-saver again.")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def pause(self, until: float = 0.0, reason: str = "") -> None:
+        """Take on no more work until then (seconds since the epoch; 0: until ``resume``)."""
+        self.events.publish(PauseChanged(paused=True, until=until, reason=reason))
+
+    def resume(self) -> None:
+        """Take on work again."""
+        self.events.publish(PauseChanged(paused=False))
+
+    def check_paused(self) -> None:
+        """Let a call pass.
+
+        Raises:
+            Paused: the user paused offloading.
+        """
+        until = self._live.paused_until
+        if until is not None:
+            when = f"until {datetime.datetime.fromtimestamp(until):%H:%M}" if until else "until resumed"  # noqa: DTZ006
+            raise Paused(f"The user paused offloading {when}.", "Do this task yourself, or ask the user.")
+
+    def login_link(self) -> str:
+        """Return an address that logs one browser in to the dashboard, once."""
+        url = self._live.url
+        return f"{url}/login?code={self.keys.new_code()}" if self.keys is not None else url
+
+    def serve_at(self, url: str, keys: Keys) -> None:
+        """Take note of where the hub is reached and what opens it."""
+        self._live.url = url
+        self.keys = keys
+
+    def request_quit(self) -> None:
+        """Ask the process to end. Safe in a signal handler."""
+        self._quit.set()
+        for listener in self._on_quit:
+            listener()
+
+    def on_quit(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when the process is asked to end; a tray stops its loop there."""
+        self._on_quit = (*self._on_quit, listener)
+        if self._quit.is_set():
+            listener()
+
+    def wait_for_quit(self) -> None:
+        """Block until ``request_quit``."""
+        # A timeout, because on Windows a lock waited for without one holds back Ctrl-C.
+        while not self._quit.wait(0.5):
+            pass
+
+    def _record(self, event: Event) -> None:
+        self._live.record(event)
+        if isinstance(event, OffloadEnded) and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+        self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:
+                logger.exception("a listener of the hub failed")
+
+    async def _watch_totals(self) -> None:
+        """Sum up again whenever an offload ended, and at midnight, when "today" begins anew."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_seconds_to_midnight()):
+                    await self._ended.wait()
+            self._ended.clear()
+            await self._refresh_totals()
+            self._tell_listeners()
+
+    async def _refresh_totals(self) -> None:
+        today = await self.history.totals(_midnight().timestamp())
+        self._live.set_totals(today, await self.history.totals())
+
+
+def _midnight() -> datetime.datetime:
+    """Return the start of today, in the machine's own time zone."""
+    now = datetime.datetime.now().astimezone()
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _seconds_to_midnight() -> float:
+    now = datetime.datetime.now().astimezone()
+    return (_midnight() + datetime.timedelta(days=1) - now).total_seconds() + 1

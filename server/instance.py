@@ -1,0 +1,130 @@
+"""One hub per user: the lock, the port, ``hub.json`` and the token.
+
+The lock is the operating system's own on ``hub.lock``: it goes with the process, however that ends.
+``hub.json`` can therefore be stale (see ``rendezvous.find_running``), the lock cannot.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from server.errors import HubUnreachable, PortTaken
+from server.folders import Folders
+from server.rendezvous import START_SECONDS, HubInfo, find_running, read_token
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOOPBACK = "127.0.0.1"
+
+
+class AlreadyRunning(Exception):
+    """Another process is this user's hub. Not an error: the second start opens the first one's page."""
+
+    def __init__(self, info: HubInfo) -> None:
+        super().__init__(info.url)
+        self.info = info
+
+
+@contextlib.contextmanager
+def claim(folders: Folders) -> Iterator[None]:
+    """Be this user's only hub within the ``with`` block.
+
+    Raises:
+        AlreadyRunning: another one runs, or just starts and then answers.
+        HubUnreachable: another process holds the lock but does not answer.
+    """
+    path = folders.state / "hub.lock"
+    with path.open("a+b") as file:
+        if not _try_lock(file.fileno()):
+            raise AlreadyRunning(_await_other(folders))
+        yield
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on ``port`` of 127.0.0.1 (0: any free one).
+
+    Raises:
+        PortTaken: another program listens there, or the system reserves the port.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # There SO_REUSEADDR would let a second program take over the port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"Port {port} on {LOOPBACK} cannot be used: {error.strerror or error}.",
+            "End the program that has it, or set another with TOKEN_SAVER_PORT (`port` in config.toml).",
+        ) from None
+    return listener
+
+
+@contextlib.contextmanager
+def announced(folders: Folders, url: str, version: str) -> Iterator[HubInfo]:
+    """Let ``hub.json`` tell where the hub is within the ``with`` block."""
+    info = HubInfo(url=url, pid=os.getpid(), version=version, started=time.time())
+    _write_private(folders.hub_file, json.dumps(info._asdict()))
+    try:
+        yield info
+    finally:
+        folders.hub_file.unlink(missing_ok=True)
+
+
+def ensure_token(folders: Folders) -> str:
+    """Return the bearer token, made on first use, readable by the user alone."""
+    if token := read_token(str(folders.state)):
+        if sys.platform != "win32":
+            folders.token_file.chmod(0o600)
+        return token
+    token = secrets.token_urlsafe(32)
+    _write_private(folders.token_file, token)
+    return token
+
+
+def _await_other(folders: Folders) -> HubInfo:
+    """Return the hub that holds the lock; it may still be starting."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if (info := find_running(str(folders.state))) is not None:
+            return info
+        time.sleep(0.1)
+    raise HubUnreachable(
+        "Another token-saver process runs but does not answer.",
+        "End it (look for token-saver in the list of processes), then start again.",
+    )
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write atomically, mode 0600 from the first byte on."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,134 @@
+"""What goes on right now, kept from the events: the moving part of the ``Snapshot``.
+
+Everything here is in memory and cheap; ``record`` may be called from any thread.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from server.events import (
+    Event,
+    ModelProgress,
+    OffloadEnded,
+    OffloadQueued,
+    OffloadStage,
+    OffloadText,
+    PauseChanged,
+)
+from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot, State
+from server.store.records import Totals
+
+TEXT_TAIL = 4096
+"""Characters of streamed text that are kept of each running offload: about a page's pane full."""
+
+
+class Live:
+    """The running offloads, model activities, pause and totals, as one picture."""
+
+    def __init__(self, version: str, view: Callable[[], EngineView]) -> None:
+        self._version = version
+        self._view = view
+        self._lock = threading.Lock()
+        self._running: dict[str, RunningOffload] = {}
+        self._activities: dict[str, ModelActivity] = {}
+        self._paused_until: float | None = None
+        self._today = Totals()
+        self._all = Totals()
+        self.url = ""
+
+    def record(self, event: Event) -> None:
+        """Take in what an event says; one that is not shown changes nothing."""
+        with self._lock:
+            match event:
+                case OffloadQueued():
+                    self._running[event.offload_id] = _queued(event)
+                case OffloadStage():
+                    self._change(event.offload_id, stage=event.stage, detail=event.detail)
+                case OffloadText():
+                    self._append(event)
+                case OffloadEnded():
+                    self._running.pop(event.offload_id, None)
+                case ModelProgress():
+                    self._progress(event)
+                case PauseChanged():
+                    self._paused_until = event.until if event.paused else None
+                case _:
+                    return
+
+    def set_totals(self, today: Totals, everything: Totals) -> None:
+        """Take in the sums as the history gives them."""
+        with self._lock:
+            self._today, self._all = today, everything
+
+    @property
+    def paused_until(self) -> float | None:
+        """Seconds since the epoch, 0 for "until I resume", None where not paused (any more)."""
+        until = self._paused_until
+        return None if until and until <= time.time() else until
+
+    def snapshot(self) -> Snapshot:
+        """Return the picture of this moment."""
+        engine = self._view()
+        paused = self.paused_until
+        with self._lock:
+            running = tuple(self._running.values())
+            return Snapshot(
+                version=self._version,
+                url=self.url,
+                state=_state(engine, running, paused is not None),
+                taken_at=time.time(),
+                engine=engine,
+                activities=tuple(self._activities.values()),
+                running=running,
+                saved_today=self._today,
+                saved_all=self._all,
+                paused_until=paused,
+            )
+
+    def _change(self, offload_id: str, *, stage: str, detail: str) -> None:
+        if (offload := self._running.get(offload_id)) is not None:
+            # A repair is a new answer: what was wrong with the last one is in the history.
+            text = "" if stage == "repair" else offload.text
+            self._running[offload_id] = replace(offload, stage=stage, detail=detail, text=text)
+
+    def _append(self, event: OffloadText) -> None:
+        if (offload := self._running.get(event.offload_id)) is not None:
+            self._running[event.offload_id] = replace(
+                offload,
+                text=(offload.text + event.text)[-TEXT_TAIL:],
+                tokens=event.tokens,
+                tokens_per_second=event.tokens_per_second,
+            )
+
+    def _progress(self, event: ModelProgress) -> None:
+        if event.done:
+            self._activities.pop(event.model, None)
+        else:
+            self._activities[event.model] = ModelActivity(
+                event.model, event.phase, event.completed, event.total
+            )
+
+
+def _queued(event: OffloadQueued) -> RunningOffload:
+    return RunningOffload(
+        id=event.offload_id,
+        tool=event.tool,
+        task=event.task,
+        client=event.client,
+        output=event.output,
+        model=event.model,
+        started_at=time.time(),
+        stage="queue",
+    )
+
+
+def _state(engine: EngineView, running: tuple[RunningOffload, ...], paused: bool) -> State:
+    if paused:
+        return "paused"
+    if running:
+        return "working"
+    if engine.error:
+        return "error"
+    return "loaded" if engine.loaded else "idle"

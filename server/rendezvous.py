@@ -1,0 +1,156 @@
+"""How other processes find the hub: ``hub.json``, ``token`` and ``/healthz``. Standard library only.
+
+The bridge lives on this module and must start within milliseconds, hence no ``platformdirs``, no
+``pathlib`` and no ``httpx`` here. ``state_folder`` gives the same folder as ``folders.find_folders``;
+a test holds the two together.
+"""
+
+# pathlib would cost milliseconds that every start of the bridge pays, hence os.path and open here.
+# ruff: noqa: PTH100, PTH103, PTH111, PTH118, PTH123
+
+import http.client
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import subprocess
+
+APP_NAME = "token-saver"
+HUB_FILE = "hub.json"
+TOKEN_FILE = "token"  # noqa: S105 - a file's name
+START_LOG = "start.log"
+START_SECONDS = 30.0
+"""How long to wait for a hub that was just started (seconds); imports alone take some on a slow disk."""
+PROBE_SECONDS = 2.0
+"""How long ``/healthz`` may take (seconds): it does no work, so more means that the hub hangs."""
+
+
+class HubInfo(NamedTuple):
+    """What ``hub.json`` says. ``started`` is seconds since the epoch."""
+
+    url: str
+    pid: int
+    version: str
+    started: float
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of ``url``."""
+        host, _, port = self.url.removeprefix("http://").rstrip("/").rpartition(":")
+        return host, int(port)
+
+
+def state_folder(environ: dict[str, str] | None = None, platform: str = sys.platform) -> str:
+    """Return the folder of ``hub.json`` and ``token`` (absolute; it may not exist)."""
+    env = dict(os.environ) if environ is None else environ
+    if home := env.get("TOKEN_SAVER_HOME"):
+        return os.path.abspath(os.path.expanduser(home))
+    if platform == "win32":
+        local = env.get("LOCALAPPDATA") or env.get("USERPROFILE", "") + "\\AppData\\Local"
+        return f"{local}\\{APP_NAME}"
+    # Where XDG variables are relative they count as unset (XDG base directory specification 0.8).
+    xdg = env.get("XDG_STATE_HOME", "").strip()
+    if xdg.startswith("/"):
+        return f"{xdg.rstrip('/')}/{APP_NAME}"
+    user = env.get("HOME") or os.path.expanduser("~")
+    base = "Library/Application Support" if platform == "darwin" else ".local/state"
+    return f"{user}/{base}/{APP_NAME}"
+
+
+def read_hub_file(folder: str) -> HubInfo | None:
+    """Return what ``hub.json`` says, None where there is none or it is not whole."""
+    table = _read_json(_in(folder, HUB_FILE))
+    if table is None:
+        return None
+    try:
+        info = HubInfo(str(table["url"]), int(table["pid"]), str(table["version"]), float(table["started"]))
+        return info if info.address[0] else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_token(folder: str) -> str:
+    """Return the bearer token, empty where there is none yet."""
+    try:
+        with open(_in(folder, TOKEN_FILE), encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def answers(info: HubInfo, timeout: float = PROBE_SECONDS) -> bool:
+    """Whether the very hub of ``hub.json`` (its pid, not just any program) answers at its address."""
+    connection = http.client.HTTPConnection(*info.address, timeout=timeout)
+    try:
+        connection.request("GET", "/healthz")
+        health: Any = json.loads(connection.getresponse().read(4096))
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return isinstance(health, dict) and health.get("pid") == info.pid
+
+
+def find_running(folder: str) -> HubInfo | None:
+    """Return the hub that runs, None where there is none or ``hub.json`` is stale."""
+    info = read_hub_file(folder)
+    return info if info is not None and answers(info) else None
+
+
+def start_detached(folder: str) -> "subprocess.Popen[bytes]":
+    """Start a hub that outlives this process; what it prints goes to ``start.log`` in ``folder``.
+
+    Raises:
+        OSError: the folder cannot be made, or the program cannot be started.
+    """
+    import subprocess  # noqa: PLC0415 - milliseconds, and needed only when no hub runs
+
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    # -P: a folder "tray" or "server" in the user's project is never imported.
+    command = [sys.executable, "-P", "-m", "tray.main", "--background"]
+    detached: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        detached = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    with open(_in(folder, START_LOG), "wb") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, close_fds=True, **detached
+        )
+
+
+def start_log_tail(folder: str) -> str:
+    """Return the last line that a hub printed while starting, empty where it said nothing."""
+    try:
+        with open(_in(folder, START_LOG), encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file if line.strip()]
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds: float) -> HubInfo | None:
+    """Return the hub as soon as it answers; None after ``seconds``, or once ``process`` failed."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (info := find_running(folder)) is not None:
+            return info
+        # Exit status 0 means that another start was faster: its hub answers in a moment.
+        if process is not None and process.poll() not in (None, 0):
+            return None
+        time.sleep(0.05)
+    return None
+
+
+def _in(folder: str, name: str) -> str:
+    return os.path.join(folder, name)
+
+
+def _read_json(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,139 @@
+"""Runs the hub: its one event loop and uvicorn in a background thread, the main thread stays free.
+
+The main thread belongs to the tray where there is one, else it waits for the end.
+"""
+
+import asyncio
+import contextlib
+import logging
+import logging.handlers
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from server.errors import HubUnreachable, TokenSaverError
+from server.folders import Folders
+from server.guard import Keys
+from server.http import MountDashboard, build_app
+from server.hub import Hub
+from server.instance import LOOPBACK, announced, claim, ensure_token, listen
+from server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 2.5
+"""Seconds that an orderly end may take; the promise is 3 in all, so then the process just ends."""
+
+
+@contextlib.contextmanager
+def running_hub(
+    settings: Settings, folders: Folders, mount_dashboard: MountDashboard | None = None
+) -> Iterator[Hub]:
+    """Run this user's hub within the ``with`` block, in a background thread.
+
+    Raises:
+        AlreadyRunning: another process is the hub.
+        PortTaken: another program has the port.
+        TokenSaverError: a part of the hub could not start.
+    """
+    folders.create()
+    with claim(folders), contextlib.closing(listen(settings.port)) as listener:
+        port: int = listener.getsockname()[1]
+        url = f"http://{LOOPBACK}:{port}"
+        hub = Hub(settings, folders)
+        keys = Keys(ensure_token(folders), port)
+        hub.serve_at(url, keys)
+        thread = _HubThread(hub, build_app(hub, keys, port, mount_dashboard), listener)
+        thread.start_and_wait()
+        try:
+            with announced(folders, url, hub.version):
+                yield hub
+        finally:
+            thread.stop()
+
+
+class _HubThread:
+    def __init__(self, hub: Hub, app: ASGIApp, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level=hub.settings.log_level,
+            access_log=False,
+            server_header=False,
+            # An open MCP stream or page must not hold up the end.
+            timeout_graceful_shutdown=1,
+            ws_ping_interval=20,
+        )
+        self._hub = hub
+        self._server = uvicorn.Server(config)
+        self._listener = listener
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
+
+    def start_and_wait(self) -> None:
+        """Return when the hub serves; raise what kept it from that."""
+        self._thread.start()
+        while not self._ready.wait(0.02):
+            if self._server.started:
+                return
+        if isinstance(self._error, TokenSaverError):
+            raise self._error
+        raise HubUnreachable(
+            f"The hub could not start{f': {self._error}' if self._error else ''}.",
+            "See the log (`token-saver logs`).",
+        ) from self._error
+
+    def stop(self) -> None:
+        """End the server and wait for it; past ``STOP_SECONDS`` the process ends as it is."""
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            logger.error("the hub did not end in %s s", STOP_SECONDS)
+
+    async def _serve(self) -> None:
+        try:
+            await self._hub.start()
+            await self._server.serve([self._listener])
+        finally:
+            await self._hub.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._error = error
+        finally:
+            self._ready.set()
+
+
+def end_on_signals(hub: Hub) -> None:
+    """Let SIGTERM and Ctrl-C end the process in order. Call in the main thread."""
+
+    def quit_on(_number: int, _frame: FrameType | None) -> None:
+        hub.request_quit()
+
+    signal.signal(signal.SIGINT, quit_on)
+    signal.signal(signal.SIGTERM, quit_on)
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, quit_on)
+
+
+def log_to_file(settings: Settings, folders: Folders) -> None:
+    """Send the log to ``token-saver.log``, 1 MB at most, the last three kept."""
+    folders.create()
+    handler = logging.handlers.RotatingFileHandler(
+        folders.log_file, maxBytes=1_000_000, backupCount=3, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    if settings.log_level != "debug":
+        for chatty in ("httpx", "httpcore", "mcp", "alembic", "sse_starlette"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+    folders.log_file.chmod(0o600)

@@ -1,0 +1,30 @@
+"""One function to make a tool: text results, right annotations, a small schema."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
+
+from server.tools.schema import compact
+
+ALWAYS_LOAD = {"anthropic/alwaysLoad": True}
+"""Claude Code shows a tool's definition from the start, instead of its name alone."""
+
+
+def make_tool(
+    function: Callable[..., Any],
+    description: str,
+    annotations: ToolAnnotations,
+    meta: dict[str, Any] | None = None,
+) -> Tool:
+    """Return the tool. Its result is text only: structured results would hide the text from Claude."""
+    tool = Tool.from_function(
+        function, description=description, annotations=annotations, meta=meta, structured_output=False
+    )
+    return tool.model_copy(update={"parameters": compact(tool.parameters)})
+
+
+def text_result(text: str, *, failed: bool = False, meta: dict[str, Any] | None = None) -> CallToolResult:
+    """Return ``text`` as a result; ``meta`` is for programs and never reaches the model."""
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=failed, _meta=meta)

@@ -1,0 +1,75 @@
+"""Who asks, from what the request carries: built once for each call."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp.shared.message import ServerMessageMetadata
+from mcp_types import ListRootsRequest, ListRootsResult
+from pydantic import ValidationError
+
+from server.offload.values import Caller
+
+PROJECT_HEADER = "x-token-saver-project"
+"""The client's project folder, percent-encoded UTF-8; the bridge sends it."""
+SESSION_HEADER = "x-token-saver-session"
+"""What the bridge calls one client's session, where the protocol has none."""
+TOOL_USE_ID = "claudecode/toolUseId"
+ROOTS_SECONDS = 5.0
+"""How long a client may take to say its roots (seconds); they are in its memory."""
+
+ToolContext = Context[Any, Any]
+
+
+async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> Caller:
+    """Return who makes this call and which folders are its project.
+
+    The project is the bridge's header, else the client's first MCP root, else the only configured root.
+    """
+    headers = ctx.headers or {}
+    named = _project(headers.get(PROJECT_HEADER, ""))
+    roots = [*([named] if named else []), *await _client_roots(ctx), *configured_roots]
+    params = ctx.session.client_params
+    tool_use_id = (ctx.request_context.meta or {}).get(TOOL_USE_ID)
+    return Caller(
+        client=params.client_info.name if params is not None else "unknown",
+        session=headers.get(SESSION_HEADER) or headers.get("mcp-session-id") or "",
+        project=roots[0] if roots else None,
+        roots=tuple(dict.fromkeys(roots)),
+        tool_use_id=tool_use_id if isinstance(tool_use_id, str) else None,
+    )
+
+
+def _project(header: str) -> Path | None:
+    # Names of files need not be UTF-8 on Linux; Python carries such bytes as surrogates.
+    path = Path(unquote(header, errors="surrogateescape"))
+    return path if header and path.is_absolute() else None
+
+
+async def _client_roots(ctx: ToolContext) -> list[Path]:
+    """Ask the client for its roots, where its protocol has that (up to 2025-11-25)."""
+    capabilities = ctx.client_capabilities
+    if capabilities is None or capabilities.roots is None or not ctx.session.can_send_request:
+        return []
+    try:
+        # Related to the call, so that it travels on the call's own stream and needs no other.
+        result = await ctx.session.send_request(
+            ListRootsRequest(),
+            ListRootsResult,
+            request_read_timeout_seconds=ROOTS_SECONDS,
+            metadata=ServerMessageMetadata(related_request_id=ctx.request_id),
+        )
+    except (MCPError, NoBackChannelError, ValidationError):
+        return []  # a client that declares roots but cannot name them has none
+    return [path for root in result.roots if (path := _root_path(str(root.uri))) is not None]
+
+
+def _root_path(uri: str) -> Path | None:
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        return None
+    path = Path(url2pathname(parts.path))
+    return path if path.is_absolute() else None

@@ -1,0 +1,77 @@
+"""The MCP server: which tools there are, and how their errors read."""
+
+from typing import Any
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, InputRequiredResult
+from pydantic import ValidationError
+
+from server.errors import BadArguments, TokenSaverError
+from server.hub import Hub
+from server.tools.model_tools import model_tools
+from server.tools.offload_work import offload_work_tool
+
+INSTRUCTIONS = """\
+Hands routine work to a local model and saves your tokens. Use it for boilerplate, tests, docstrings, \
+conversions, repetitive edits and summaries of files or logs that you need not read yourself.
+Pass paths in `files`, never contents, and name `output`: the result is checked (it must parse; checks named \
+by the user run too), written to disk, and you get a digest. Do not read the inputs before or the output \
+after, unless the digest gives cause.
+Do it yourself when the task needs judgement over much code, or is a few lines. A hand-back says why and \
+wrote nothing: then do the task yourself rather than retry the same words."""
+
+
+class TokenSaverServer(MCPServer[dict[str, Any]]):
+    """The package's server, with every error as ``code: cause next step``."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[dict[str, Any], Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool.
+
+        Raises:
+            ToolError: its text is for Claude to read.
+        """
+        try:
+            self._refuse_unknown(name, arguments)
+            return await super().call_tool(name, arguments, context)
+        except TokenSaverError as error:
+            raise ToolError(str(error)) from error
+        except ToolError as error:
+            if isinstance(error.__cause__, TokenSaverError):
+                raise ToolError(str(error.__cause__)) from error
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(str(_bad_arguments(error.__cause__))) from error.__cause__
+            raise
+
+    def _refuse_unknown(self, name: str, arguments: dict[str, Any]) -> None:
+        """Refuse a misspelt argument, which would else be dropped in silence."""
+        known = (self._tool_input_schema(name) or {"properties": arguments})["properties"]
+        if unknown := sorted(set(arguments) - set(known)):
+            raise BadArguments(
+                f"{name} has no argument {', '.join(unknown)}.", f"It has: {', '.join(known)}."
+            )
+
+
+def build_mcp(hub: Hub) -> TokenSaverServer:
+    """Return the server with all tools of this hub."""
+    return TokenSaverServer(
+        name="token-saver",
+        title="Token Saver",
+        version=hub.version,
+        instructions=INSTRUCTIONS,
+        tools=all_tools(hub),
+    )
+
+
+def all_tools(hub: Hub) -> list[Tool]:
+    """Return the tools, the core ones first."""
+    return [offload_work_tool(hub), *model_tools(hub)]
+
+
+def _bad_arguments(error: ValidationError) -> BadArguments:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return BadArguments(f"{field}: {first['msg']}.", "Correct the argument and call again.")

@@ -1,0 +1,99 @@
+"""``list_loaded_models``, ``preload_model`` and ``pull_model``: who holds the memory."""
+
+import time
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from server.backends.base import LoadedModel, PullProgress
+from server.errors import BadArguments
+from server.hub import Hub
+from server.tools.build import make_tool
+from server.tools.progress import progress_to
+
+GIB = 1024**3
+
+READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+CHANGES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+
+
+def model_tools(hub: Hub) -> list[Tool]:
+    """Return the tools that manage models."""
+    return [_list_loaded_models(hub), _preload_model(hub), _pull_model(hub)]
+
+
+def _list_loaded_models(hub: Hub) -> Tool:
+    async def list_loaded_models() -> str:
+        await hub.engine.refresh()
+        view = hub.engine.view()
+        if view.error:
+            return view.error
+        if not view.loaded:
+            return f"No model is loaded. {view.label}: {len(view.installed)} installed."
+        return "\n".join([view.label, *(_line(model) for model in view.loaded)])
+
+    return make_tool(list_loaded_models, "The local models in memory, their size and expiry.", READS)
+
+
+def _preload_model(hub: Hub) -> Tool:
+    async def preload_model(
+        ctx: Context,
+        model: str,
+        keep_alive: Annotated[str, Field(description='"-1" stays, "10m", "0" unloads')] = "-1",
+    ) -> str:
+        name = await hub.engine.choose_model(_named(model))
+        if keep_alive.strip() in ("0", "0s", "0m", "0h"):
+            await hub.engine.unload(name)
+            return f"{name} is unloaded."
+        started = time.monotonic()
+        async with progress_to(ctx) as report:
+            await report(0, None, f"loading {name}")
+            await hub.engine.load(name, keep_alive.strip() or None)
+        return f"{name} is loaded ({time.monotonic() - started:.1f} s)."
+
+    return make_tool(preload_model, "Load a local model now, or unload it.", CHANGES)
+
+
+def _pull_model(hub: Hub) -> Tool:
+    async def pull_model(ctx: Context, model: str) -> str:
+        name = _named(model)
+        backend = await hub.engine.use()
+        async with progress_to(ctx) as report:
+
+            async def relay(progress: PullProgress) -> None:
+                await report(progress.completed, progress.total or None, _pulled(progress))
+
+            await backend.pull(name, relay)
+        await hub.engine.refresh()
+        return f"{name} is installed."
+
+    return make_tool(pull_model, "Download a model to the local engine.", CHANGES)
+
+
+def _named(model: str) -> str:
+    if not model.strip():
+        raise BadArguments("model is empty.", "Name a model; list_loaded_models shows some.")
+    return model.strip()
+
+
+def _pulled(progress: PullProgress) -> str:
+    if not progress.total:
+        return f"{progress.model}: {progress.status}"
+    share = progress.completed / progress.total
+    return f"{progress.model}: {progress.status} {share:.0%} of {progress.total / GIB:.1f} GiB"
+
+
+def _line(model: LoadedModel) -> str:
+    parts = [f"{model.size / GIB:.1f} GiB"] if model.size else []
+    if spilled := model.size - model.size_vram if model.size_vram else 0:
+        parts.append(f"{spilled / GIB:.1f} GiB of it on the CPU")
+    if model.num_ctx:
+        parts.append(f"context {model.num_ctx}")
+    if model.expires_at is not None:
+        parts.append(f"expires in {max(0, model.expires_at - time.time()) / 60:.0f} min")
+    return f"- {model.name}: {', '.join(parts) or 'size unknown'}"

@@ -1,0 +1,90 @@
+"""``offload_work``: one task, paths in, a checked file out, a digest back."""
+
+from typing import Annotated, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from server.errors import BadArguments
+from server.hub import Hub
+from server.offload.values import Outcome, OutputFormat, Task
+from server.tools.build import ALWAYS_LOAD, make_tool, text_result
+from server.tools.caller import ToolContext, build_caller
+from server.tools.progress import progress_to
+
+DESCRIPTION = (
+    "Let a local model do one routine task. It reads `files`, checks and repairs the result, writes `output` "
+    "and returns a short digest. Pass paths, not contents; don't read the files yourself."
+)
+OUTCOME_META = "token-saver/outcome"
+"""Key of the outcome for programs (the command line reads it), in the result's ``_meta``."""
+
+Category = Literal[
+    "",
+    "coding",
+    "coding-agent",
+    "japanese-text",
+    "japanese-coding",
+    "translation",
+    "summarization",
+    "general",
+]
+
+
+def offload_work_tool(hub: Hub) -> Tool:
+    """Return the tool for this hub."""
+
+    async def offload_work(
+        ctx: Context,
+        task: Annotated[str, Field(description="What to do, in full")],
+        *,
+        files: Annotated[list[str], Field(description="Paths, globs, path::name, path:10-40")] = [],  # noqa: B006 - pydantic copies it
+        output: Annotated[str, Field(description="File to write; an input's path edits it in place")] = "",
+        context: Annotated[str, Field(description="Brief facts the files lack")] = "",
+        language: str = "",
+        output_format: OutputFormat = "code",
+        model: str = "",
+        category: Category = "",
+        check: Annotated[str, Field(description="Name of a check from the user's config")] = "",
+    ) -> CallToolResult:
+        if not task.strip():
+            raise BadArguments("task is empty.", "Say what the local model shall do.")
+        hub.check_paused()
+        asked = Task(
+            task=task,
+            files=tuple(files),
+            output=output or None,
+            context=context,
+            language=language,
+            output_format=output_format,
+            model=model or None,
+            category=category,
+            check=check or None,
+        )
+        return outcome_result(await _run(hub, ctx, asked))
+
+    annotations = ToolAnnotations(
+        read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False
+    )
+    return make_tool(offload_work, DESCRIPTION, annotations, ALWAYS_LOAD)
+
+
+def outcome_result(outcome: Outcome) -> CallToolResult:
+    """Return the outcome as a result. A hand-back is an answer, not an error."""
+    meta = {
+        "id": outcome.offload_id,
+        "outcome": outcome.name,
+        "code": outcome.code,
+        "net_tokens": outcome.net_tokens,
+        "output": outcome.delivery.shown if outcome.delivery else None,
+    }
+    failed = outcome.name in ("failed", "cancelled", "denied")
+    return text_result(outcome.text, failed=failed, meta={OUTCOME_META: meta})
+
+
+async def _run(hub: Hub, ctx: ToolContext, task: Task) -> Outcome:
+    caller = await build_caller(ctx, hub.settings.roots)
+    async with progress_to(ctx) as report:
+        return await hub.offloader.run(task, caller, report)

@@ -1,0 +1,53 @@
+"""Progress to the client while a call runs, at least every 10 s: silence makes clients give up."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+from server.offload.values import Report
+from server.tools.caller import ToolContext
+
+HEARTBEAT_SECONDS = 8.0
+"""Seconds of silence after which the last line is sent again, well within the promised 10."""
+
+
+class _Relay:
+    def __init__(self, ctx: ToolContext) -> None:
+        self._ctx = ctx
+        self._started = time.monotonic()
+        self._sent_at = self._started
+        self._last = 0.0
+        self._total: float | None = None
+        self._message = "working"
+
+    async def report(self, done: float, total: float | None, message: str) -> None:
+        self._total, self._message = total, message
+        # The protocol wants progress to increase with each notification, whatever the stages count.
+        self._last = max(done, self._last + 0.001)
+        await self._send(message)
+
+    async def beat(self) -> None:
+        while True:
+            await asyncio.sleep(max(0.0, self._sent_at + HEARTBEAT_SECONDS - time.monotonic()))
+            if time.monotonic() - self._sent_at >= HEARTBEAT_SECONDS:
+                self._last += 0.001
+                await self._send(f"{self._message} ({time.monotonic() - self._started:.0f} s)")
+
+    async def _send(self, message: str) -> None:
+        self._sent_at = time.monotonic()
+        total = self._total if self._total is not None and self._total >= self._last else None
+        await self._ctx.report_progress(self._last, total, message)
+
+
+@contextlib.asynccontextmanager
+async def progress_to(ctx: ToolContext) -> AsyncIterator[Report]:
+    """Give the function that reports progress to the client; between reports the last line is repeated."""
+    relay = _Relay(ctx)
+    heartbeat = asyncio.create_task(relay.beat())
+    try:
+        yield relay.report
+    finally:
+        heartbeat.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await heartbeat

@@ -1,0 +1,70 @@
+"""What the app says when it starts: where the dashboard is, which engine works, how to connect Claude."""
+
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from server.commands.client import HubClient
+from server.commands.page import open_page
+from server.folders import Folders
+from server.hub import Hub
+from server.rendezvous import HubInfo, read_token
+
+DISCOVERY_SECONDS = 3.0
+"""How long the first lines wait for an engine to be found (seconds)."""
+
+
+def say_ready(hub: Hub) -> None:
+    """Print the four lines a user needs."""
+    typer.echo(f"Claude Token Saver {hub.version}")
+    typer.echo(f"  Dashboard    {hub.login_link()}")
+    typer.echo("               (this link works once; `token-saver dashboard` makes another)")
+    typer.echo(f"  Engine       {_engine(hub)}")
+    typer.echo(f"  Claude Code  {connect_line()}")
+    sys.stdout.flush()
+
+
+def say_no_tray(reason: str) -> None:
+    """Print that there is no icon; the hub goes on without."""
+    typer.echo(f"  Tray         {reason}")
+    sys.stdout.flush()
+
+
+def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
+    """Say that a hub runs already, and open its dashboard."""
+    typer.echo(f"Claude Token Saver {info.version} runs already at {info.url}")
+    if with_page:
+        open_page(HubClient(info, read_token(str(folders.state))).post("/api/login")["url"])
+
+
+def connect_line() -> str:
+    """Return the command that connects Claude Code, with absolute paths: GUI clients have no PATH of ours."""
+    return f"claude mcp add token-saver --scope user -- {_quoted(bridge_command())}"
+
+
+def bridge_command() -> list[str]:
+    """Return the command that starts the bridge."""
+    name = "token-saver-mcp.exe" if sys.platform == "win32" else "token-saver-mcp"
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    return [found] if found else [sys.executable, "-P", "-m", "server.bridge"]
+
+
+def _quoted(command: list[str]) -> str:
+    if sys.platform == "win32":
+        return " ".join(f'"{part}"' if " " in part else part for part in command)
+    return shlex.join(command)
+
+
+def _engine(hub: Hub) -> str:
+    deadline = time.monotonic() + DISCOVERY_SECONDS
+    while time.monotonic() < deadline:
+        view = hub.snapshot().engine
+        if view.label or view.error:
+            return view.error or view.label
+        time.sleep(0.05)
+    return "still looking; see the dashboard"
