@@ -1,0 +1,79 @@
+"""Runs the real Claude Code CLI, shut off from the user's own: its own home, no network but loopback."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class ClaudeCodeRun:
+    """What one ``claude -p`` did. ``transcripts`` are its ``.jsonl`` files."""
+
+    result: dict[str, Any]
+    transcripts: tuple[Path, ...]
+
+
+def claude_binary() -> Path:
+    """Return the CLI that claude-agent-sdk brings; skip the test where its wheel has none."""
+    import claude_agent_sdk
+
+    name = "claude.exe" if os.name == "nt" else "claude"
+    binary = Path(claude_agent_sdk.__file__).parent / "_bundled" / name
+    if not binary.exists():
+        pytest.skip("claude-agent-sdk has no bundled CLI on this platform")
+    return binary
+
+
+def run_claude_code(
+    prompt: str,
+    api_url: str,
+    *,
+    home: Path,
+    project: Path,
+    servers: dict[str, dict[str, Any]],
+    extra: tuple[str, ...] = (),
+) -> ClaudeCodeRun:
+    """Run ``claude -p`` in ``project`` with these MCP servers against the API at ``api_url``.
+
+    ``home`` takes its HOME and configuration; give the same one again to go on in the same folders.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "mcp.json"
+    config.write_text(json.dumps({"mcpServers": servers}), encoding="utf-8")
+    allowed = ",".join(f"mcp__{name}" for name in servers)
+    command = [str(claude_binary()), "-p", prompt, "--mcp-config", str(config), "--strict-mcp-config"]
+    command += ["--allowedTools", allowed, "--output-format", "json", *extra]
+    done = subprocess.run(
+        command,
+        env=_environment(home, api_url),
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
+    transcripts = tuple(sorted((home / "config" / "projects").glob("*/*.jsonl")))
+    return ClaudeCodeRun(json.loads(done.stdout), transcripts)
+
+
+def _environment(home: Path, api_url: str) -> dict[str, str]:
+    """Return all that the CLI gets to see; nothing of this process's own environment but PATH."""
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(home),
+        "CLAUDE_CONFIG_DIR": str(home / "config"),
+        "ANTHROPIC_BASE_URL": api_url,
+        "ANTHROPIC_API_KEY": "dummy",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "IS_SANDBOX": "1",
+    }
