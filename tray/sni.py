@@ -41,6 +41,30 @@ def session_bus_address() -> str | None:
     return f"unix:path={socket}" if socket.is_socket() else None
 
 
+async def has_watcher(address: str) -> bool:
+    """Whether a panel (or what stands between panels and icons) runs on the bus at ``address``.
+
+    Raises:
+        OSError: nothing listens there.
+        DBusFastError: what listens there does not speak D-Bus.
+    """
+    bus = await MessageBus(address).connect()
+    try:
+        reply = await bus.call(
+            Message(
+                destination=BUS,
+                path="/org/freedesktop/DBus",
+                interface=BUS,
+                member="NameHasOwner",
+                signature="s",
+                body=[WATCHER],
+            )
+        )
+        return reply is not None and reply.body == [True]
+    finally:
+        bus.disconnect()
+
+
 class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
     """pystray's ``Icon`` over D-Bus. ``run`` blocks; all else may be called from any thread.
 
@@ -68,6 +92,10 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._tasks: set[asyncio.Task[None]] = set()
         self._bus_name = f"org.kde.StatusNotifierItem-{os.getpid()}-{next(_ICONS)}"
         self._notice_id = 0
+
+    def on_main(self, call: Callable[[], Any]) -> None:
+        """Call at once: everything here may be called from any thread."""
+        call()
 
     def _run(self) -> None:
         try:
@@ -197,7 +225,9 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._soon(lambda: self._menu_export.replace(self.menu))
 
     def _stop(self) -> None:
-        self._soon(self._stopping.set)
+        if self._loop is not None:
+            # Even on the loop's own thread: a signal's handler must wake the loop up.
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _notify(self, message: str, title: str | None = None) -> None:
         self._soon(lambda: self._start(self._send_notice(message, title or self.name)))

@@ -1,0 +1,189 @@
+"""Start at login: an XDG autostart file, a launchd agent, or a value of Windows' Run key.
+
+The file's (or value's) existence is the setting; nothing else remembers it. On Linux it is not a systemd
+unit, since not every desktop starts those.
+"""
+
+import os
+import plistlib
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+NAME = "token-saver"
+TITLE = "Claude Token Saver"
+AGENT = "io.github.claude-token-saver"
+RUN_KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
+RUN_VALUE = "ClaudeTokenSaver"
+
+
+class Autostart(Protocol):
+    """How this system starts programs at login."""
+
+    def enabled(self) -> bool:
+        """Whether the app is started at login."""
+
+    def enable(self) -> None:
+        """Start the app at login from now on.
+
+        Raises:
+            OSError: the entry cannot be written.
+        """
+
+    def disable(self) -> None:
+        """No longer start the app at login; that it never was is fine.
+
+        Raises:
+            OSError: the entry cannot be removed.
+        """
+
+
+def find_autostart(
+    platform: str = sys.platform, environ: Mapping[str, str] = os.environ, home: Path | None = None
+) -> Autostart:
+    """Return this system's way."""
+    user = home or Path.home()
+    if platform == "win32":
+        return RunKey(start_command(platform))
+    if platform == "darwin":
+        return LaunchAgent(user / "Library" / "LaunchAgents" / f"{AGENT}.plist", start_command(platform))
+    config = environ.get("XDG_CONFIG_HOME", "")
+    # The XDG base directory specification: a relative path counts as unset.
+    base = Path(config) if config.startswith("/") else user / ".config"
+    return DesktopEntry(base / "autostart" / f"{NAME}.desktop", start_command(platform))
+
+
+def start_command(platform: str = sys.platform) -> tuple[str, ...]:
+    """Return the command that starts the app in the background, with absolute paths.
+
+    ``-P`` keeps a folder named ``tray`` or ``server`` where it happens to start from being imported.
+    """
+    python = Path(sys.executable)
+    if platform == "win32" and (windowless := python.with_name("pythonw.exe")).exists():
+        python = windowless
+    return (str(python), "-P", "-m", "tray.main", "--background")
+
+
+@dataclass(frozen=True)
+class DesktopEntry:
+    """Linux: a file in ``autostart`` (XDG desktop application autostart specification 0.5)."""
+
+    path: Path
+    command: tuple[str, ...]
+
+    def enabled(self) -> bool:
+        """Whether the file is there; desktops' own settings switch it off with ``Hidden``."""
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return False
+        off = {"hidden=true", "x-gnome-autostart-enabled=false"}
+        return not any(line.replace(" ", "").lower() in off for line in lines)
+
+    def enable(self) -> None:
+        """Write the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lines = (
+            "[Desktop Entry]",
+            "Type=Application",
+            f"Name={TITLE}",
+            "Comment=Hands routine work to a model on this machine",
+            f"Exec={' '.join(_quoted(part) for part in self.command)}",
+            f"Icon={icon_file()}",
+            "Terminal=false",
+        )
+        self.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def disable(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class LaunchAgent:
+    """macOS: a property list in ``~/Library/LaunchAgents``; launchd reads it at the next login."""
+
+    path: Path
+    command: tuple[str, ...]
+
+    def enabled(self) -> bool:
+        """Whether the file is there."""
+        return self.path.is_file()
+
+    def enable(self) -> None:
+        """Write the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Interactive: else macOS slows the process down as a background job.
+        agent = {
+            "Label": AGENT,
+            "ProgramArguments": list(self.command),
+            "RunAtLoad": True,
+            "ProcessType": "Interactive",
+        }
+        self.path.write_bytes(plistlib.dumps(agent))
+
+    def disable(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """Windows: a value of the user's Run key."""
+
+    command: tuple[str, ...]
+
+    def enabled(self) -> bool:
+        """Whether the value is there."""
+        registry = _winreg()
+        try:
+            with registry.OpenKey(registry.HKEY_CURRENT_USER, RUN_KEY) as key:
+                registry.QueryValueEx(key, RUN_VALUE)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def enable(self) -> None:
+        """Set the value."""
+        registry = _winreg()
+        with registry.CreateKey(registry.HKEY_CURRENT_USER, RUN_KEY) as key:
+            registry.SetValueEx(key, RUN_VALUE, 0, registry.REG_SZ, windows_command_line(self.command))
+
+    def disable(self) -> None:
+        """Remove the value."""
+        registry = _winreg()
+        try:
+            with registry.OpenKey(registry.HKEY_CURRENT_USER, RUN_KEY, 0, registry.KEY_SET_VALUE) as key:
+                registry.DeleteValue(key, RUN_VALUE)
+        except FileNotFoundError:
+            return
+
+
+def windows_command_line(command: tuple[str, ...]) -> str:
+    """Return the command as one line; Windows forbids quotes in paths, so quoting the blanks will do."""
+    return " ".join(f'"{part}"' if " " in part else part for part in command)
+
+
+def icon_file() -> Path:
+    """Return the app's icon as a file."""
+    return Path(__file__).parent.parent / "assets" / "icon.png"
+
+
+def _quoted(part: str) -> str:
+    """Return one argument of ``Exec``, quoted as the desktop entry specification has it."""
+    if shlex.quote(part) == part and "%" not in part:
+        return part
+    # Backslashes are halved once when the file's value is read, and once more inside of quotes.
+    quoted = part.replace("\\", "\\\\\\\\")
+    for special in '"`$':
+        quoted = quoted.replace(special, "\\\\" + special)
+    return '"' + quoted.replace("%", "%%") + '"'
+
+
+def _winreg() -> Any:
+    import winreg  # noqa: PLC0415 - exists on Windows alone
+
+    return winreg

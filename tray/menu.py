@@ -1,0 +1,184 @@
+"""What the tray says: from one snapshot to the menu, the icon's face and the tooltip, as pure functions.
+
+Two equal menus look the same, so the tray shows a new one only when something differs: nothing in a
+label moves faster than once a minute or with every task.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from server.backends.base import InstalledModel, LoadedModel
+from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
+from tray import words
+from tray.icon import Face
+
+ActionName = Literal["open", "load", "unload", "cancel", "pause", "resume", "autostart", "about", "quit"]
+PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
+"""Labels, and seconds (0: without end)."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a click does. ``target`` is a model, an offload's id, or seconds of a pause."""
+
+    name: ActionName
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the menu; with ``children`` it opens another menu, without ``action`` it only tells."""
+
+    label: str
+    action: Action | None = None
+    children: tuple["Entry", ...] = ()
+    checked: bool | None = None
+    default: bool = False
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it can be clicked."""
+        return self.action is not None or bool(self.children)
+
+
+SEPARATOR = Entry("-")
+
+Menu = tuple[Entry, ...]
+
+
+def build_menu(snapshot: Snapshot, autostart: bool | None) -> Menu:
+    """Return the menu. ``autostart`` is None where the system has no start at login."""
+    engine = snapshot.engine
+    return (
+        *_status(snapshot),
+        SEPARATOR,
+        Entry("Open dashboard", Action("open"), default=True),
+        SEPARATOR,
+        *_load(engine),
+        *_unload(engine),
+        _pause(snapshot.paused_until),
+        *_running(snapshot.running),
+        SEPARATOR,
+        Entry(words.saved(snapshot.saved_today.net_tokens)),
+        SEPARATOR,
+        *([Entry("Start at login", Action("autostart"), checked=autostart)] if autostart is not None else []),
+        Entry(f"About Claude Token Saver {snapshot.version}", Action("about")),
+        Entry(_quit_label(snapshot), Action("quit")),
+    )
+
+
+def face(snapshot: Snapshot) -> Face:
+    """Return what the icon shows."""
+    if snapshot.state != "paused" and (snapshot.running or snapshot.activities):
+        return Face("working", _progress(snapshot.activities))
+    return Face(snapshot.state)
+
+
+def tooltip(snapshot: Snapshot) -> str:
+    """Return the one line that is shown when the pointer rests on the icon."""
+    saved = words.saved(snapshot.saved_today.net_tokens)
+    return f"Claude Token Saver: {_headline(snapshot)}; {saved}"
+
+
+def _headline(snapshot: Snapshot) -> str:
+    engine = snapshot.engine
+    if snapshot.paused_until is not None:
+        return "paused"
+    if snapshot.running:
+        return f"{words.count(len(snapshot.running), 'task')} at work"
+    if snapshot.activities:
+        return _activity(snapshot.activities[0])
+    if engine.error:
+        return words.shorten(engine.error, 80)
+    if engine.loaded:
+        return f"{', '.join(model.name for model in engine.loaded)} loaded"
+    return "no model loaded"
+
+
+def _status(snapshot: Snapshot) -> Menu:
+    engine = snapshot.engine
+    lines = [Entry(_loaded(model, snapshot.taken_at)) for model in engine.loaded]
+    if engine.error:
+        lines = [Entry(words.shorten(engine.error, 80))]
+    elif not lines:
+        lines = [Entry("No model loaded")]
+    return (*lines, *(Entry(_activity(activity)) for activity in snapshot.activities))
+
+
+def _loaded(model: LoadedModel, now: float) -> str:
+    parts = [model.name]
+    if model.size:
+        parts.append(words.size(model.size))
+        if 0 < model.size_vram < model.size:
+            parts.append(f"{round(100 * model.size_vram / model.size)} % on the GPU")
+    if model.expires_at is not None:
+        parts.append(f"{words.time_left(model.expires_at - now)} left")
+    return " · ".join(parts)
+
+
+def _activity(activity: ModelActivity) -> str:
+    verb = "Downloading" if activity.phase == "download" else "Loading"
+    if not activity.total:
+        return f"{verb} {activity.model}"
+    # In steps of 5 %: the menu is rebuilt with every change of a label.
+    return f"{verb} {activity.model}: {100 * activity.completed // activity.total // 5 * 5} %"
+
+
+def _load(engine: EngineView) -> Menu:
+    if not engine.capabilities.load:
+        return ()
+    if not engine.installed:
+        return (Entry("Load"),)
+    loaded = {model.name for model in engine.loaded}
+    return (Entry("Load", children=tuple(_loadable(model, loaded) for model in engine.installed)),)
+
+
+def _loadable(model: InstalledModel, loaded: set[str]) -> Entry:
+    label = f"{model.name} ({words.size(model.size)})" if model.size else model.name
+    return Entry(label, Action("load", model.name), checked=model.name in loaded)
+
+
+def _unload(engine: EngineView) -> Menu:
+    if not engine.capabilities.unload or not engine.loaded:
+        return ()
+    names = [model.name for model in engine.loaded]
+    if len(names) == 1:
+        return (Entry(f"Unload {names[0]}", Action("unload", names[0])),)
+    each = tuple(Entry(name, Action("unload", name)) for name in names)
+    return (Entry("Unload", children=(*each, SEPARATOR, Entry("All", Action("unload")))),)
+
+
+def _pause(paused_until: float | None) -> Entry:
+    if paused_until is None:
+        choices = tuple(Entry(label, Action("pause", str(seconds))) for label, seconds in PAUSES)
+        return Entry("Pause offloading", children=choices)
+    until = f" (paused until {words.clock(paused_until)})" if paused_until else ""
+    return Entry(f"Resume offloading{until}", Action("resume"))
+
+
+def _running(running: tuple[RunningOffload, ...]) -> Menu:
+    if not running:
+        return ()
+    entries = tuple(
+        Entry(f"Cancel “{words.shorten(each.task)}”{_state(each)}", Action("cancel", each.id))
+        for each in running
+    )
+    return (Entry(f"At work: {words.count(len(running), 'task')}", children=entries),)
+
+
+def _state(offload: RunningOffload) -> str:
+    return " (waiting)" if offload.stage == "queue" else ""
+
+
+def _progress(activities: tuple[ModelActivity, ...]) -> float | None:
+    known = [activity for activity in activities if activity.total]
+    if not known:
+        return None
+    return sum(each.completed for each in known) / sum(each.total for each in known)
+
+
+def _quit_label(snapshot: Snapshot) -> str:
+    if not snapshot.running:
+        return "Quit"
+    verb = "runs" if len(snapshot.running) == 1 else "run"
+    return f"Quit ({words.count(len(snapshot.running), 'task')} still {verb})"

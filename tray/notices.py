@@ -1,0 +1,34 @@
+"""Which happenings are worth a notice on the screen; ``[tray]`` in ``config.toml`` turns each off."""
+
+from dataclasses import dataclass
+
+from server.events import Event, ModelProgress
+from server.settings import TraySettings
+from server.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A title and one or two sentences."""
+
+    title: str
+    text: str
+
+
+def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
+    """Return what to say of an event, None for most."""
+    match event:
+        case ModelProgress(phase="download", done=True, error="") if settings.notify_model:
+            return Notice("Model ready", f"{event.model} was downloaded and can be used.")
+        case ModelProgress(phase="download", done=True) if settings.notify_model:
+            return Notice("Download failed", f"{event.model}: {event.error}")
+        case _:
+            return None
+
+
+def notice_of_change(before: Snapshot, after: Snapshot, settings: TraySettings) -> Notice | None:
+    """Return what to say of the difference between two snapshots: an engine that went away."""
+    lost = after.engine.error and not before.engine.error and before.engine.label
+    if lost and settings.notify_engine:
+        return Notice("The engine is gone", after.engine.error)
+    return None

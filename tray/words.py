@@ -1,0 +1,43 @@
+"""Figures as the menu and the tooltip say them: short, rounded, English."""
+
+import datetime
+import math
+
+GIGABYTE = 1_000_000_000
+MEGABYTE = 1_000_000
+
+
+def size(count: int) -> str:
+    """Return bytes in decimal units, as Ollama prints them: ``986 MB``, ``1.1 GB``."""
+    if count >= GIGABYTE:
+        return f"{count / GIGABYTE:.1f} GB"
+    return f"{max(1, round(count / MEGABYTE))} MB"
+
+
+def time_left(seconds: float) -> str:
+    """Return a time to come, rounded up to minutes (hours from two on): it changes once a minute."""
+    minutes = max(1, math.ceil(seconds / 60))
+    return f"{minutes} min" if minutes < 120 else f"{math.ceil(minutes / 60)} h"
+
+
+def clock(instant: float) -> str:
+    """Return the time of day, in the machine's own time zone."""
+    return f"{datetime.datetime.fromtimestamp(instant).astimezone():%H:%M}"
+
+
+def saved(net_tokens: int) -> str:
+    """Return the net of today with its sign in words: a loss is called one."""
+    if net_tokens < 0:
+        return f"{-net_tokens:,} tokens lost today (net)"
+    return f"{net_tokens:,} tokens saved today (net)"
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 task`` or ``2 tasks``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shorten(text: str, length: int = 48) -> str:
+    """Return one line of at most ``length`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"

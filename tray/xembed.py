@@ -1,0 +1,28 @@
+"""The icon in an X11 tray of the old kind: a picture whose left click opens the dashboard, no menu."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pystray._xorg
+from Xlib import X
+
+
+class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types; pystray's only X11 class
+    """pystray's X11 icon, made to see clicks: it never asks the display for button events."""
+
+    def __init__(
+        self, *args: Any, on_host: Callable[[bool], None], on_open: Callable[[], None], **kwargs: Any
+    ) -> None:
+        del on_host, on_open  # a tray was there when it was asked, and there is no menu
+        super().__init__(*args, **kwargs)
+
+    def on_main(self, call: Callable[[], Any]) -> None:
+        """Call at once: the methods that touch the display hand over to its thread themselves."""
+        call()
+
+    def _create_window(self) -> Any:
+        window = super()._create_window()
+        window.change_attributes(
+            event_mask=X.ExposureMask | X.StructureNotifyMask | X.ButtonPressMask,
+        )
+        return window
