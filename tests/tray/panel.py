@@ -1,0 +1,241 @@
+"""A private session bus, and a panel in it as far as a tray icon can tell: it takes icons and clicks.
+
+The panel speaks the real protocols over the real bus; it only has no pixels.
+"""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dbus_fast import Message, MessageType, PropertyAccess, Variant
+from dbus_fast.aio import MessageBus
+from dbus_fast.annotations import DBusBool, DBusStr
+from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
+
+from tests.system import require
+
+WATCHER = "org.kde.StatusNotifierWatcher"
+ITEM = "org.kde.StatusNotifierItem"
+MENU = "com.canonical.dbusmenu"
+NOTIFICATIONS = "org.freedesktop.Notifications"
+PATIENCE = 20.0
+"""Seconds after which something that should have happened counts as missing."""
+
+
+@dataclass(frozen=True)
+class SessionBus:
+    """A bus of its own, and the environment of programs that live in its session."""
+
+    address: str
+    environment: dict[str, str]
+
+
+@contextmanager
+def session_bus(home: Path, **more: str) -> Iterator[SessionBus]:
+    """Run a bus whose session knows nothing of the user's own. The variables are set before it starts:
+    programs that the bus itself starts inherit them."""
+    require("dbus-daemon")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        **more,
+    }
+    for name in ("config", "cache", "data", "run"):
+        (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = ["dbus-daemon", "--session", "--nofork", "--print-address=1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as daemon:
+        assert daemon.stdout is not None
+        try:
+            address = daemon.stdout.readline().strip()
+            yield SessionBus(address, {**environment, "DBUS_SESSION_BUS_ADDRESS": address})
+        finally:
+            daemon.terminate()
+
+
+class Watcher(ServiceInterface):
+    """``org.kde.StatusNotifierWatcher``: icons register here."""
+
+    def __init__(self) -> None:
+        super().__init__(WATCHER)
+        self.items: asyncio.Queue[str] = asyncio.Queue()
+
+    @dbus_method(name="RegisterStatusNotifierItem")
+    def register_item(self, service: DBusStr) -> None:
+        self.items.put_nowait(service)
+
+    @dbus_property(access=PropertyAccess.READ, name="IsStatusNotifierHostRegistered")
+    def has_host(self) -> DBusBool:
+        return True
+
+
+class Notifications(ServiceInterface):
+    """``org.freedesktop.Notifications``: notices arrive here."""
+
+    def __init__(self) -> None:
+        super().__init__(NOTIFICATIONS)
+        self.notices: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+
+    @dbus_method(name="Notify")
+    def notify(  # noqa: PLR0917 - the protocol's arguments
+        self,
+        app: "s",  # noqa: F821 - D-Bus signatures, here and below
+        replaces: "u",  # noqa: F821
+        icon: "s",  # noqa: F821
+        title: "s",  # noqa: F821
+        text: "s",  # noqa: F821
+        actions: "as",  # noqa: F722
+        hints: "a{sv}",  # noqa: F722
+        timeout: "i",  # noqa: F821
+    ) -> "u":  # noqa: F821
+        self.notices.put_nowait((title, text))
+        return replaces or 7
+
+    @dbus_signal(name="ActionInvoked")
+    def action_invoked(self, notice: int, action: str) -> "us":  # noqa: F821
+        return [notice, action]
+
+
+@dataclass
+class Shown:
+    """An entry of a menu as the panel would show it."""
+
+    id: int
+    label: str
+    enabled: bool = True
+    checked: bool | None = None
+    separator: bool = False
+    children: list["Shown"] = field(default_factory=list)
+
+
+class Panel:
+    """Takes the icons of one session bus. Use as ``async with``."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self.watcher = Watcher()
+        self.notifications = Notifications()
+        self.signals: asyncio.Queue[str] = asyncio.Queue()
+        self.item = ""
+
+    async def __aenter__(self) -> "Panel":
+        self._bus = await MessageBus(self._address).connect()
+        self._bus.add_message_handler(self._note_signal)
+        for interface in (ITEM, MENU):
+            await self._call(
+                "org.freedesktop.DBus",
+                "/org/freedesktop/DBus",
+                "org.freedesktop.DBus",
+                "AddMatch",
+                "s",
+                f"type='signal',interface='{interface}'",
+            )
+        self._bus.export("/StatusNotifierWatcher", self.watcher)
+        self._bus.export("/org/freedesktop/Notifications", self.notifications)
+        await self._bus.request_name(NOTIFICATIONS)
+        await self._bus.request_name(WATCHER)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._bus.disconnect()
+        await self._bus.wait_for_disconnect()
+
+    async def icon(self) -> str:
+        """Wait until an icon registers; it is the one that all else is about."""
+        async with asyncio.timeout(PATIENCE):
+            self.item = await self.watcher.items.get()
+        return self.item
+
+    async def properties(self) -> dict[str, Any]:
+        answer = await self._call(
+            self.item, "/StatusNotifierItem", "org.freedesktop.DBus.Properties", "GetAll", "s", ITEM
+        )
+        return {name: value.value for name, value in answer[0].items()}
+
+    async def activate(self) -> None:
+        """Click with the left button."""
+        await self._call(self.item, "/StatusNotifierItem", ITEM, "Activate", "ii", 3, 4)
+
+    async def menu(self) -> list[Shown]:
+        path = (await self.properties())["Menu"]
+        await self._call(self.item, path, MENU, "AboutToShow", "i", 0)
+        answer = await self._call(self.item, path, MENU, "GetLayout", "iias", 0, -1, [])
+        return _shown(answer[1]).children
+
+    async def labels(self) -> list[str]:
+        return [entry.label for entry in await self.menu()]
+
+    async def click(self, *labels: str) -> None:
+        """Click the entry below these labels; each needs only begin as given."""
+        entry = await self.find(*labels)
+        path = (await self.properties())["Menu"]
+        await self._call(self.item, path, MENU, "Event", "isvu", entry.id, "clicked", Variant("i", 0), 0)
+
+    async def find(self, *labels: str) -> Shown:
+        entries = await self.menu()
+        for depth, label in enumerate(labels):
+            found = [entry for entry in entries if entry.label.startswith(label)]
+            assert found, f"no {label!r} among {[entry.label for entry in entries]}"
+            if depth == len(labels) - 1:
+                return found[0]
+            entries = found[0].children
+        raise AssertionError
+
+    async def until_label(self, start: str) -> None:
+        """Wait until an entry of the menu begins so."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not any(label.startswith(start) for label in await self.labels()):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"no {start!r} in {await self.labels()}") from None
+
+    async def call(self, member: str, signature: str, *body: Any) -> list[Any]:
+        """Call a method of the icon's menu."""
+        return await self._call(self.item, "/MenuBar", MENU, member, signature, *body)
+
+    async def _call(
+        self, name: str, path: str, interface: str, member: str, signature: str, *body: Any
+    ) -> list[Any]:
+        async with asyncio.timeout(PATIENCE):
+            reply = await self._bus.call(
+                Message(
+                    destination=name,
+                    path=path,
+                    interface=interface,
+                    member=member,
+                    signature=signature,
+                    body=list(body),
+                )
+            )
+        assert reply is not None
+        assert reply.message_type is MessageType.METHOD_RETURN, f"{member}: {reply.body}"
+        return list(reply.body)
+
+    def _note_signal(self, message: Message) -> bool:
+        if message.message_type is MessageType.SIGNAL and message.interface in (ITEM, MENU):
+            self.signals.put_nowait(message.member)
+        return False
+
+
+def _shown(layout: Any) -> Shown:
+    entry, properties, children = layout
+    label = properties["label"].value.replace("__", "_") if "label" in properties else ""
+    state = properties.get("toggle-state")
+    return Shown(
+        id=entry,
+        label=label,
+        enabled=properties["enabled"].value if "enabled" in properties else True,
+        checked=None if state is None else bool(state.value),
+        separator="type" in properties,
+        children=[_shown(child.value) for child in children],
+    )
