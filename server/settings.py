@@ -39,6 +39,7 @@ class BackendSettings(Section):
     model: str = Field("", description="The model to use when a call names none; empty chooses one.")
     num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 chooses from a short ladder.")
     keep_alive: str = Field("10m", description="How long a model stays loaded after use; `-1` for ever.")
+    slots: int = Field(0, ge=0, le=64, description="Tasks that the engine works on at once; 0 asks it.")
     connect_timeout: float = Field(3.0, gt=0, description="Seconds to wait for a connection.")
     silence_timeout: float = Field(
         300.0, gt=0, description="Seconds without a sign of life before the engine counts as dead."

@@ -5,7 +5,7 @@ Sizes are bytes, times seconds, instants seconds since the epoch.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -197,3 +197,22 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """End connections and child processes."""
+
+
+@runtime_checkable
+class DownloadsOwnModels(Backend, Protocol):
+    """An engine that brings its models along and fetches them on first need: the embedded one."""
+
+    def default_model(self) -> str:
+        """Return the model that suits this machine, whether its weights are there or not."""
+
+    def has_weights(self, model: str) -> bool:
+        """Return whether the model's weights are on disk, whole and verified."""
+
+    async def ensure_model(self, model: str, report: ReportPull) -> None:
+        """Return when the weights are there, fetching them if they are not.
+
+        Raises:
+            DownloadError: they could not be fetched.
+            ModelNotFound: there is no such model.
+        """

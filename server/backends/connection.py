@@ -95,6 +95,16 @@ class Connection:
                 await self._pass_or_refuse(response)
                 return parse_object(await self._read(response, BODY_LIMIT))
 
+    async def send(self, method: str, path: str) -> None:
+        """Make a request whose answer's text does not matter.
+
+        Raises:
+            Refused, BackendUnreachable, BackendFailed: as ``fetch``.
+        """
+        with self._translated(ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS), self._open(method, path, None) as response:
+                await self._pass_or_refuse(response)
+
     async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[str, None]:
         """POST ``body`` and yield the answer's lines, without their ends and without empty ones.
 

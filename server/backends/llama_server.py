@@ -21,17 +21,7 @@ class LlamaServer(OpenAICompatible):
 
     async def installed(self) -> tuple[InstalledModel, ...]:
         """Return the model that the server was started with."""
-        return tuple(
-            InstalledModel(
-                name=name,
-                size=count_of(meta.get("size")),
-                parameters=_parameters(count_of(meta.get("n_params"))),
-                quantization=label_of(meta.get("ftype")),
-                context_length=count_of(meta.get("n_ctx")) or count_of(meta.get("n_ctx_train")),
-            )
-            for entry in await self._entries()
-            if (name := label_of(entry.get("id"))) and (meta := object_of(entry.get("meta"))) is not None
-        )
+        return tuple(entry_model(entry) for entry in await self.entries() if label_of(entry.get("id")))
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """Return the same model. ``size`` is its weights; what lies on GPUs the server does not tell."""
@@ -40,34 +30,42 @@ class LlamaServer(OpenAICompatible):
             LoadedModel(
                 name=model.name,
                 size=model.size,
-                num_ctx=_context(properties) or model.context_length,
-                slots=_slots(properties),
+                num_ctx=context_of(properties) or model.context_length,
+                slots=slots_of(properties),
             )
             for model in await self.installed()
         )
 
     async def context_length(self, model: str) -> int:  # noqa: ARG002  # it has one model
         """Return the context of one slot, in tokens: ``n_ctx`` is shared out among the slots."""
-        return _context(await self._properties())
+        return context_of(await self._properties())
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # it has one model
         """Return how many requests the server works on at once."""
-        return _slots(await self._properties())
+        return slots_of(await self._properties())
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
         """Return the prompt's length by the model's own template and tokenizer."""
         chat = {"model": model, "messages": chat_messages(messages)} | _NO_THINKING
         try:
+            return await self._count(chat) or None
+        except Refused as refusal:
+            if refusal.status == 404:
+                return None
+            raise await self._explained(refusal, model) from None
+
+    async def _count(self, chat: dict[str, Any]) -> int:
+        try:
             counted = await self._connection.fetch("POST", "/v1/chat/completions/input_tokens", chat)
             return count_of(counted.get("input_tokens"))
         except Refused as refusal:
             if refusal.status != 404:
-                raise await self._explained(refusal, model) from None
-        # Servers of before 2026 lack the route and need two steps.
-        prompt = await self._ask("POST", "/apply-template", chat, model=model)
-        text = {"content": label_of(prompt.get("prompt")), "add_special": True, "parse_special": True}
-        tokens = (await self._ask("POST", "/tokenize", text, model=model)).get("tokens")
-        return len(tokens) if isinstance(tokens, list) else None
+                raise
+        # Servers of before 2026 lack that route and need two steps.
+        prompt = (await self._connection.fetch("POST", "/apply-template", chat)).get("prompt")
+        text = {"content": label_of(prompt), "add_special": True, "parse_special": True}
+        tokens = (await self._connection.fetch("POST", "/tokenize", text)).get("tokens")
+        return len(tokens) if isinstance(tokens, list) else 0
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         return super()._body(request) | {"cache_prompt": True, "return_progress": True}
@@ -83,11 +81,25 @@ class LlamaServer(OpenAICompatible):
 _NO_THINKING: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": False}}
 
 
-def _context(properties: dict[str, Any]) -> int:
+def entry_model(entry: dict[str, Any]) -> InstalledModel:
+    """Read one entry of ``/v1/models``; ``meta`` is there while the model is loaded."""
+    meta = object_of(entry.get("meta"))
+    return InstalledModel(
+        name=label_of(entry.get("id")),
+        size=count_of(meta.get("size")),
+        parameters=_parameters(count_of(meta.get("n_params"))),
+        quantization=label_of(meta.get("ftype")),
+        context_length=count_of(meta.get("n_ctx")) or count_of(meta.get("n_ctx_train")),
+    )
+
+
+def context_of(properties: dict[str, Any]) -> int:
+    """Return the context of one slot, in tokens, from ``/props``."""
     return count_of(object_of(properties.get("default_generation_settings")).get("n_ctx"))
 
 
-def _slots(properties: dict[str, Any]) -> int:
+def slots_of(properties: dict[str, Any]) -> int:
+    """Return the number of slots from ``/props``."""
     return max(1, count_of(properties.get("total_slots")))
 
 

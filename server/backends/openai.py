@@ -24,7 +24,7 @@ from server.backends.connection import Connection, Refused
 from server.backends.limits import require_whole_prompt, too_long
 from server.backends.names import not_found
 from server.backends.wire import Garbled, StreamError, count_of, label_of, objects_of
-from server.errors import BackendError, BackendUnsupported, QueueFull
+from server.errors import BackendError, BackendFailed, BackendUnsupported, QueueFull
 from server.settings import Settings
 
 # llama.cpp's type, and the words of vLLM, LM Studio, TabbyAPI and others for a prompt that does not fit.
@@ -65,13 +65,13 @@ class OpenAICompatible:
 
     async def check(self) -> None:
         """Return when the server answers."""
-        await self._ask("GET", "/v1/models", seconds=self._settings.connect_timeout)
+        await self.entries()
 
     async def installed(self) -> tuple[InstalledModel, ...]:
         """Return the models of ``/v1/models``."""
         return tuple(
             InstalledModel(name=name, context_length=count_of(entry.get("max_model_len")))
-            for entry in await self._entries()
+            for entry in await self.entries()
             if (name := label_of(entry.get("id")))
         )
 
@@ -109,6 +109,7 @@ class OpenAICompatible:
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """See ``Backend``."""
+        await self._prepare(request)
         reader = ChatReader(request)
         try:
             async with aclosing(
@@ -131,9 +132,30 @@ class OpenAICompatible:
         require_whole_prompt(request, completed.prompt_tokens)
         yield completed
 
+    async def entries(self) -> list[dict[str, Any]]:
+        """Return the entries of ``/v1/models``.
+
+        Raises:
+            BackendFailed: what answers is no OpenAI-compatible server, or refuses the key.
+        """
+        data = (await self._ask("GET", "/v1/models")).get("data")
+        if not isinstance(data, list):
+            raise self._connection.failed("answers, but not as such a server does", "Mend [backend] url.")
+        return objects_of(data)
+
+    async def probe(self, path: str) -> dict[str, Any]:
+        """Return the JSON object at ``path``, an empty one where the server has none there."""
+        try:
+            return await self._connection.fetch("GET", path)
+        except (Refused, BackendFailed):
+            return {}
+
     async def close(self) -> None:
         """End connections."""
         await self._connection.close()
+
+    async def _prepare(self, request: GenerationRequest) -> None:
+        """Do what must be done before a request is sent; nothing, by the shared protocol."""
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -151,9 +173,6 @@ class OpenAICompatible:
     def _thinking_off(self) -> dict[str, Any]:
         """Return the fields that turn thinking off. Plain servers may refuse a field they don't know."""
         return {}
-
-    async def _entries(self) -> list[dict[str, Any]]:
-        return objects_of((await self._ask("GET", "/v1/models")).get("data"))
 
     async def _ask(
         self,

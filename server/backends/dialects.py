@@ -1,0 +1,54 @@
+"""Which dialect an OpenAI-compatible server speaks: asked of the server, never guessed from its port."""
+
+from typing import Any
+
+from server.backends.base import Backend
+from server.backends.llama_router import LlamaRouter
+from server.backends.llama_server import LlamaServer
+from server.backends.llama_swap import LlamaSwap
+from server.backends.lmstudio import LMStudio
+from server.backends.ollama import OllamaBackend
+from server.backends.openai import OpenAICompatible
+from server.backends.vllm import VLLM
+from server.backends.wire import label_of, object_of
+from server.settings import Settings
+
+
+async def open_openai(url: str, settings: Settings) -> Backend:
+    """Return the backend for the server at ``url``, which has answered.
+
+    Ollama, which speaks this protocol as well, is returned with its own: only that one sets a context
+    length and refuses to cut a prompt.
+
+    Raises:
+        BackendUnreachable: nothing answers.
+        BackendFailed: what answers is no such server, or refuses the key.
+        SettingsError: the address is wrong, or on another machine without leave.
+    """
+    plain = OpenAICompatible(url, settings.backend.api_key, settings)
+    try:
+        entries = await plain.entries()
+        if label_of((await plain.probe("/api/version")).get("version")):
+            return OllamaBackend(url, settings)
+        dialect = await _identify(plain, entries)
+    finally:
+        await plain.close()
+    return dialect(url, settings.backend.api_key, settings)
+
+
+async def _identify(server: OpenAICompatible, entries: list[dict[str, Any]]) -> type[OpenAICompatible]:
+    owners = {label_of(entry.get("owned_by")) for entry in entries}
+    for owner, dialect in _BY_OWNER.items():
+        if owner in owners:
+            return dialect
+    if (await server.probe("/lmstudio-greeting")).get("lmstudio") is True:
+        has_v1 = isinstance((await server.probe("/api/v1/models")).get("models"), list)
+        return LMStudio if has_v1 else OpenAICompatible  # older than 0.4 it has no management routes
+    properties = await server.probe("/props")
+    if properties.get("role") == "router" or any(object_of(entry.get("status")) for entry in entries):
+        return LlamaRouter
+    return LlamaServer if "llamacpp" in owners or "total_slots" in properties else OpenAICompatible
+
+
+_BY_OWNER: dict[str, type[OpenAICompatible]] = {"llama-swap": LlamaSwap, "vllm": VLLM}
+"""What ``owned_by`` says in ``/v1/models``; "llamacpp" may be a single server or a router."""

@@ -1,0 +1,123 @@
+"""Finding the engine: the configured one, Ollama, LM Studio, llama-server, and else the embedded one.
+
+All places are tried at once, and the first in that order that answers wins.
+"""
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from typing import Any
+
+from server.backends.address import ollama_url
+from server.backends.base import Backend
+from server.backends.dialects import open_openai
+from server.backends.ollama import OllamaBackend
+from server.errors import BackendUnreachable, SettingsError, TokenSaverError
+from server.events import EventBus
+from server.folders import Folders
+from server.settings import Settings
+
+LMSTUDIO_URL = "http://127.0.0.1:1234"
+LLAMA_SERVER_URL = "http://127.0.0.1:8080"
+
+_Opening = Coroutine[Any, Any, Backend]
+
+
+async def discover(settings: Settings, folders: Folders, events: EventBus) -> Backend:
+    """Return the engine to use, which has answered (the embedded one starts on first need).
+
+    A configured ``kind`` is the only one tried; with ``auto``, a configured ``url`` is tried first.
+
+    Raises:
+        BackendUnreachable: none answers.
+        BackendFailed: the only one possible answers wrongly.
+        SettingsError: the configured address is wrong, or on another machine without leave.
+    """
+    if settings.backend.kind == "embedded":
+        return _embedded(settings, folders, events)
+    try:
+        return await find_server(settings)
+    except SettingsError:
+        raise
+    except TokenSaverError:
+        if settings.backend.kind != "auto":
+            raise
+        return _embedded(settings, folders, events)
+
+
+async def find_server(settings: Settings) -> Backend:
+    """Return the first server that answers; the embedded engine is none.
+
+    Raises:
+        BackendUnreachable: none answers.
+        BackendFailed: the only one possible answers wrongly.
+        SettingsError: the configured address is wrong, or on another machine without leave.
+    """
+    tasks = [asyncio.create_task(opening) for opening in _openings(settings)]
+    errors: list[TokenSaverError] = []
+    try:
+        while tasks:
+            try:
+                return await tasks.pop(0)
+            except SettingsError:
+                raise
+            except TokenSaverError as error:
+                errors.append(error)
+    finally:
+        await _drop(tasks)
+    if len(errors) == 1:
+        raise errors[0]
+    raise BackendUnreachable(
+        "No engine answers: " + " ".join(error.cause for error in errors),
+        "Start Ollama or LM Studio, or set [backend] url.",
+    )
+
+
+def _openings(settings: Settings) -> list[_Opening]:
+    """Return the attempts, in order of preference."""
+    kind, url = settings.backend.kind, settings.backend.url
+    openings: list[_Opening] = []
+    if url:
+        if kind != "openai":
+            openings.append(_open_ollama(url, settings))
+        if kind != "ollama":
+            openings.append(open_openai(url, settings))
+    if not url or kind == "auto":
+        if kind != "openai":
+            openings.append(_open_usual_ollama(settings))
+        if kind != "ollama":
+            openings += [open_openai(each, settings) for each in (LMSTUDIO_URL, LLAMA_SERVER_URL)]
+    return openings
+
+
+async def _open_ollama(url: str, settings: Settings) -> Backend:
+    backend = OllamaBackend(url, settings)
+    try:
+        await backend.check()
+    except BaseException:
+        await backend.close()
+        raise
+    return backend
+
+
+async def _open_usual_ollama(settings: Settings) -> Backend:
+    """Try ``OLLAMA_HOST`` or Ollama's usual address."""
+    try:
+        return await _open_ollama(ollama_url(os.environ.get("OLLAMA_HOST", "")), settings)
+    except SettingsError as error:  # the variable is no setting of this app, so not a reason to stop
+        raise BackendUnreachable(f"OLLAMA_HOST: {error.cause}", error.next_step) from None
+
+
+async def _drop(tasks: list[asyncio.Task[Backend]]) -> None:
+    """Close what else was found or is still being tried."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if not isinstance(result, BaseException):
+            await result.close()
+
+
+def _embedded(settings: Settings, folders: Folders, events: EventBus) -> Backend:
+    from server.backends.embedded import EmbeddedBackend  # noqa: PLC0415
+
+    return EmbeddedBackend(settings, folders, events)

@@ -1,0 +1,373 @@
+"""The engine in use: found, watched, lost, found again; and the queue in front of it.
+
+Everything that works with a model goes through here; the parts are ``discovery`` (which engine),
+``selection`` (which model), ``queue`` (who is next) and ``downloads`` (each once).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, contextmanager, suppress
+from typing import Any, TypeVar
+
+from server.backends.base import (
+    Backend,
+    DownloadsOwnModels,
+    GenerationItem,
+    GenerationRequest,
+    InstalledModel,
+    LoadedModel,
+    PullProgress,
+    ReportPull,
+)
+from server.backends.discovery import discover, find_server
+from server.backends.downloads import Downloads
+from server.backends.names import resolve
+from server.backends.queue import FairQueue
+from server.backends.selection import default_model, step_up
+from server.backends.sight import Sight
+from server.errors import BackendError, BackendUnreachable, TokenSaverError
+from server.events import EventBus, ModelProgress
+from server.folders import Folders
+from server.settings import Settings
+from server.snapshot import EngineView
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+WATCHED_SECONDS = 3.0
+"""Between looks at what is loaded, while work runs or somebody looks on."""
+IDLE_SECONDS = 15.0
+"""The same at other times; also how soon a preferred engine that was started is noticed."""
+LOST_SECONDS = 5.0
+"""Between attempts to find an engine while there is none."""
+_QUIET_SECONDS = 0.3
+_UNUSED_SECONDS = 30.0
+
+
+class Engine:
+    """The engine in use. For one event loop; ``view`` and ``watched`` may be used from any thread."""
+
+    def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
+        self.watched = False
+        """Whether somebody looks on, so that what is loaded is looked at more often."""
+        self._settings = settings
+        self._folders = folders
+        self._events = events
+        self._queue = FairQueue(settings.offload.queue_limit)
+        self._downloads = Downloads(events)
+        self._sight = Sight(settings.backend.model, events)
+        self._backend: Backend | None = None
+        self._lost: TokenSaverError | None = None
+        self._contexts: dict[str, int] = {}
+        self._used_at = 0.0
+        self._discovering = asyncio.Lock()
+        self._stirred = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Find the engine and keep watch, in the background. Never raises."""
+        self._in_background(self._watch())
+
+    async def close(self) -> None:
+        """End the watch, the downloads and the engine's connections and child processes."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._downloads.close()
+        backend, self._backend = self._backend, None
+        if backend:
+            await backend.close()
+
+    def view(self) -> EngineView:
+        """Return the engine as last seen; no I/O."""
+        return self._sight.view
+
+    @property
+    def downloads(self) -> tuple[PullProgress, ...]:
+        """How far each download under way is."""
+        return self._downloads.running()
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a slot."""
+        return self._queue.waiting
+
+    async def use(self) -> Backend:
+        """Return the engine, looking for one if there is none.
+
+        Raises:
+            BackendUnreachable: none answers.
+            SettingsError: the configured address is wrong, or on another machine without leave.
+        """
+        async with self._discovering:
+            if self._backend is None:
+                try:
+                    self._backend = await self._found()
+                except TokenSaverError as error:
+                    self._sight.show_error(error)
+                    raise
+                logger.info("engine: %s", self._backend.label)
+                self._contexts.clear()
+                self._sight.forget_installed()
+                self._stirred.set()
+            return self._backend
+
+    def slot(self, client: str, interactive: bool = True) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn at the engine, fairly among clients, and hold it for the time of the context.
+
+        Raises:
+            QueueFull: as many tasks wait as the queue holds.
+        """
+        return self._queue.slot(client, interactive)
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
+        """Generate with the engine in use; see ``Backend.generate``. Close the generator to stop."""
+        backend = await self.use()
+        self._used_at = time.monotonic()
+        loading = ExitStack()
+        if backend.capabilities.list_loaded and not any(m.name == request.model for m in self.view().loaded):
+            loading.enter_context(self._shown_loading(request.model))
+        try:
+            async with aclosing(backend.generate(request)) as items:
+                async for item in items:
+                    loading.close()
+                    yield item
+        except BackendError:
+            self._in_background(self._verify(backend))
+            raise
+        finally:
+            loading.close()
+            self._used_at = time.monotonic()
+            self._stirred.set()
+
+    async def choose_model(self, requested: str | None) -> str:
+        """Return the installed model that ``requested`` means; for None, the configured or the best one.
+
+        Raises:
+            ModelNotFound: it means none or several; the message names the nearest.
+        """
+        wanted = requested or self._settings.backend.model
+        return await self._ask(lambda backend: self._choose(backend, wanted))
+
+    async def num_ctx(self, model: str, need: int = 0) -> int:
+        """Return the model's context length in tokens: always the same, as a change reloads the model.
+
+        The configured one, else that of the model as loaded, else 8,192, never more than it supports.
+        Where ``need`` tokens (prompt and answer) do not fit, it steps up the ladder, once and for good.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
+        """
+        kept = self._contexts.get(model, 0)
+        if not kept or (need > kept and not self._settings.backend.num_ctx):
+            self._contexts[model] = await self._ask(lambda backend: self._context(backend, model, need))
+        return self._contexts[model]
+
+    async def ensure_model(self, report: ReportPull, model: str | None = None) -> None:
+        """Return when the model's weights are there: the embedded engine fetches them on first need.
+
+        The download goes on when the caller gives up waiting, so that the next call finds it further.
+
+        Raises:
+            DownloadError: they could not be fetched.
+            ModelNotFound: the engine knows no such model.
+        """
+        backend = await self.use()
+        if isinstance(backend, DownloadsOwnModels):
+            name = model or await self.choose_model(None)
+            if not backend.has_weights(name):
+                await self._downloads.follow(
+                    name, report, lambda tell: backend.ensure_model(name, tell), keep=True
+                )
+                self._sight.forget_installed()
+
+    async def load(self, model: str, keep_alive: str | None = None) -> None:
+        """Load the model with its context length and return when it is warm; ``keep_alive`` "0" unloads.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
+            BackendUnsupported: this engine cannot load on request.
+        """
+        name = await self.choose_model(model)
+        if keep_alive in ("0", "0s", "0m"):
+            await self.unload(name)
+            return
+        await self.ensure_model(_say_nothing, name)
+        num_ctx = await self.num_ctx(name)
+        with self._shown_loading(name):
+            await self._ask(lambda backend: backend.load(name, num_ctx, keep_alive))
+        await self.refresh()
+
+    async def unload(self, model: str) -> None:
+        """Free the model's memory; one that is not loaded is fine.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
+            BackendUnsupported: this engine cannot unload.
+        """
+        name = await self.choose_model(model)
+        await self._ask(lambda backend: backend.unload(name))
+        await self.refresh()
+
+    async def pull(self, model: str, report: ReportPull) -> None:
+        """Download a model, once for all who ask; it ends when the last of them is cancelled.
+
+        Raises:
+            DownloadError: it could not be fetched.
+            ModelNotFound: the registry has no such model.
+            BackendUnsupported: this engine cannot download.
+        """
+        backend = await self.use()
+        await self._downloads.follow(model, report, lambda tell: backend.pull(model, tell))
+        self._sight.forget_installed()
+        await self.refresh()
+
+    async def cancel_download(self, model: str) -> None:
+        """End a download.
+
+        Raises:
+            NotFound: none of that name is under way.
+        """
+        await self._downloads.cancel(model)
+
+    async def refresh(self) -> None:
+        """Look at the engine now and show what is there. Never raises a ``TokenSaverError``."""
+        backend = self._backend
+        try:
+            backend = await self.use()
+            loaded = await self._sight.look(backend)
+            self._queue.slots = self._settings.backend.slots or await self._slots(backend, loaded)
+        except BackendUnreachable as error:
+            await self._lose(backend, error)
+        except TokenSaverError as error:
+            self._sight.show_error(error)
+
+    async def _found(self) -> Backend:
+        backend = await discover(self._settings, self._folders, self._events)
+        if not isinstance(backend, DownloadsOwnModels):
+            self._lost = None
+        elif self._lost and not backend.has_weights(backend.default_model()):
+            # The user's own engine is gone. A download of a gigabyte is no answer to that.
+            await backend.close()
+            raise self._lost
+        return backend
+
+    async def _slots(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> int:
+        if loaded:
+            return max(each.slots for each in loaded)
+        model = self.view().default_model
+        return await backend.slots(model) if model else 1
+
+    async def _ask(self, question: Callable[[Backend], Awaitable[T]]) -> T:
+        """Ask the engine in use; where it is gone, look for one and ask that."""
+        backend = await self.use()
+        try:
+            return await question(backend)
+        except BackendUnreachable as error:
+            await self._lose(backend, error)
+        return await question(await self.use())
+
+    async def _choose(self, backend: Backend, wanted: str) -> str:
+        installed = await backend.installed()
+        if isinstance(backend, DownloadsOwnModels):
+            usual = backend.default_model()
+            if not wanted:
+                return usual
+            if usual not in {model.name for model in installed}:
+                installed = (*installed, InstalledModel(usual))
+        if wanted:
+            return resolve(wanted, installed)
+        loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
+        return default_model(installed, loaded)
+
+    async def _context(self, backend: Backend, model: str, need: int) -> int:
+        longest = await backend.context_length(model)
+        configured = self._settings.backend.num_ctx
+        if configured:
+            return min(configured, longest or configured)
+        if not backend.capabilities.set_num_ctx:
+            return longest or step_up(0, 0)
+        loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
+        warm = next((each.num_ctx for each in loaded if each.name == model), 0)
+        return warm if warm >= max(need, 1) else step_up(need, longest)
+
+    async def _watch(self) -> None:
+        while True:
+            await self.refresh()
+            await self._prefer_server()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval()):
+                    await self._stirred.wait()
+            await asyncio.sleep(_QUIET_SECONDS)
+            self._stirred.clear()
+
+    def _interval(self) -> float:
+        if self._backend is None:
+            return LOST_SECONDS
+        return WATCHED_SECONDS if self.watched or self._queue.running else IDLE_SECONDS
+
+    async def _prefer_server(self) -> None:
+        """Leave the embedded engine for a server that was started since, unless it is in use."""
+        backend = self._backend
+        if self._settings.backend.kind != "auto" or not isinstance(backend, DownloadsOwnModels):
+            return
+        if self._busy() or (self.view().loaded and not self._lost):
+            return
+        try:
+            server = await find_server(self._settings)
+        except TokenSaverError:
+            return
+        if self._busy() or self._backend is not backend:
+            await server.close()
+            return
+        await backend.close()
+        self._backend, self._lost = server, None
+        self._contexts.clear()
+        self._sight.forget_installed()
+        await self.refresh()
+
+    def _busy(self) -> bool:
+        recently = time.monotonic() - self._used_at < _UNUSED_SECONDS
+        return bool(recently or self._queue.running or self._queue.waiting or self._downloads.running())
+
+    async def _verify(self, backend: Backend) -> None:
+        """Find out after a failure whether the engine is still there."""
+        try:
+            await backend.check()
+        except BackendUnreachable as error:
+            await self._lose(backend, error)
+        except TokenSaverError as error:
+            self._sight.show_error(error)
+
+    async def _lose(self, backend: Backend | None, error: TokenSaverError) -> None:
+        """Give up an engine that is gone. The embedded one is kept: it starts its process anew."""
+        self._sight.show_error(error)
+        if backend is None or backend is not self._backend or isinstance(backend, DownloadsOwnModels):
+            return
+        self._backend, self._lost = None, error
+        self._stirred.set()
+        await backend.close()
+
+    @contextmanager
+    def _shown_loading(self, model: str) -> Iterator[None]:
+        self._events.publish(ModelProgress(model, "load"))
+        error = ""
+        try:
+            yield
+        except TokenSaverError as failure:
+            error = str(failure)
+            raise
+        finally:
+            self._events.publish(ModelProgress(model, "load", done=True, error=error))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _say_nothing(progress: PullProgress) -> None:
+    """Report to nobody."""

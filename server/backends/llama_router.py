@@ -1,0 +1,75 @@
+"""``llama-server`` in router mode: started without a model, it runs one process for each."""
+
+import asyncio
+from typing import Any
+from urllib.parse import quote
+
+from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.backends.llama_server import LlamaServer, context_of, entry_model, slots_of
+from server.backends.names import not_found
+from server.backends.wire import label_of, object_of
+
+_LOOK_SECONDS = 0.5
+
+
+class LlamaRouter(LlamaServer):
+    """A router at ``url``. Contexts are set by its own options, not by request."""
+
+    product = "llama-server (router)"
+    start_hint = "Start it (`llama-server --models-dir DIR`), or set [backend] url."
+    capabilities = Capabilities(load=True, unload=True, list_loaded=True, count_tokens=True)
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Return the models that the router can start."""
+        return tuple(entry_model(entry) for entry in await self.entries() if label_of(entry.get("id")))
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models that run, without those asleep."""
+        entries = [entry for entry in await self.entries() if _status(entry) == "loaded"]
+        return tuple([await self._loaded_model(entry_model(entry)) for entry in entries])
+
+    async def context_length(self, model: str) -> int:
+        """Return the context of one slot if the model runs, else 0: it is decided when it starts."""
+        return context_of(await self._properties_of(model)) if await self._runs(model) else 0
+
+    async def slots(self, model: str) -> int:
+        """Return how many requests the model's process works on at once; 1 while it does not run."""
+        return slots_of(await self._properties_of(model)) if await self._runs(model) else 1
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
+        """Start the model's process and return when it is ready."""
+        if await self._runs(model):
+            return
+        await self._ask("POST", "/models/load", {"model": model}, model=model)
+        while (status := _status(entry := await self._entry(model))) != "loaded":
+            if object_of(entry.get("status")).get("failed") or status not in ("loading", "unloaded"):
+                raise self._connection.failed(f"could not load {model}")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def unload(self, model: str) -> None:
+        """End the model's process."""
+        if _status(await self._entry(model)) not in ("unloaded", "downloading"):
+            await self._ask("POST", "/models/unload", {"model": model}, model=model)
+
+    async def _loaded_model(self, model: InstalledModel) -> LoadedModel:
+        properties = await self._properties_of(model.name)
+        return LoadedModel(
+            model.name, size=model.size, num_ctx=context_of(properties), slots=slots_of(properties)
+        )
+
+    async def _runs(self, model: str) -> bool:
+        return _status(await self._entry(model)) == "loaded"
+
+    async def _entry(self, model: str) -> dict[str, Any]:
+        entries = await self.entries()
+        for entry in entries:
+            if entry.get("id") == model:
+                return entry
+        raise not_found(model, [entry_model(entry) for entry in entries])
+
+    async def _properties_of(self, model: str) -> dict[str, Any]:
+        return await self.probe(f"/props?model={quote(model, safe='')}&autoload=false")
+
+
+def _status(entry: dict[str, Any]) -> str:
+    return label_of(object_of(entry.get("status")).get("value"))

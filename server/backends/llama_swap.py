@@ -1,0 +1,41 @@
+"""llama-swap: a proxy that starts the right server for the model that a request names."""
+
+from typing import Any
+from urllib.parse import quote
+
+from server.backends.base import Capabilities, LoadedModel
+from server.backends.connection import Refused
+from server.backends.openai import OpenAICompatible
+from server.backends.wire import label_of, objects_of
+
+
+class LlamaSwap(OpenAICompatible):
+    """A llama-swap at ``url``. Loading is a request of one token, as it has no route for it."""
+
+    product = "llama-swap"
+    start_hint = "Start it (`llama-swap --config config.yaml`), or set [backend] url."
+    capabilities = Capabilities(load=True, unload=True, list_loaded=True)
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models whose servers are ready. Sizes and contexts it does not tell."""
+        running = objects_of((await self._ask("GET", "/running")).get("running"))
+        return tuple(
+            LoadedModel(name=name)
+            for each in running
+            if each.get("state") == "ready" and (name := label_of(each.get("model")))
+        )
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
+        """Start the model's server and return when it has answered."""
+        body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+        await self._ask("POST", "/v1/chat/completions", body, model=model, seconds=None)
+
+    async def unload(self, model: str) -> None:
+        """Stop the model's server."""
+        try:
+            await self._connection.send("POST", f"/api/models/unload/{quote(model, safe='')}")
+        except Refused as refusal:
+            raise await self._explained(refusal, model) from None
+
+    def _thinking_off(self) -> dict[str, Any]:
+        return {"chat_template_kwargs": {"enable_thinking": False}}

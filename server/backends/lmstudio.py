@@ -1,0 +1,144 @@
+"""LM Studio (0.4 or newer): generates by OpenAI's protocol, manages models by its own under ``/api/v1``.
+
+Unknown routes answer status 200 with ``{"error": …}``. (https://lmstudio.ai/docs/developer/rest)
+"""
+
+import asyncio
+from typing import Any
+
+from server.backends.base import (
+    Capabilities,
+    GenerationRequest,
+    InstalledModel,
+    LoadedModel,
+    PullProgress,
+    ReportPull,
+)
+from server.backends.names import not_found
+from server.backends.openai import OpenAICompatible
+from server.backends.wire import count_of, label_of, object_of, objects_of
+from server.errors import DownloadError
+
+_LOOK_SECONDS = 1.0
+
+
+class LMStudio(OpenAICompatible):
+    """The LM Studio server at ``url``. A model's context is set when it is loaded.
+
+    Whether thinking can be turned off by request depends on the model's template.
+    """
+
+    kind = "lmstudio"
+    product = "LM Studio"
+    start_hint = "Start its server (Developer tab, or `lms server start`), or set [backend] url."
+    capabilities = Capabilities(load=True, unload=True, list_loaded=True, pull=True, set_num_ctx=True)
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Return the downloaded models."""
+        return tuple(_installed(entry) for entry in await self._models())
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models in memory; ``size`` is that of the weights."""
+        return tuple(
+            LoadedModel(
+                name=label_of(entry.get("key")),
+                size=count_of(entry.get("size_bytes")),
+                num_ctx=_num_ctx(instance),
+                slots=_slots(instance),
+            )
+            for entry in await self._models()
+            for instance in _instances(entry)[:1]
+        )
+
+    async def context_length(self, model: str) -> int:
+        """Return the longest context the model supports."""
+        return count_of((await self._entry(model)).get("max_context_length"))
+
+    async def slots(self, model: str) -> int:
+        """Return how many requests the loaded model works on at once, 1 where that is not told."""
+        return max((_slots(each) for each in _instances(await self._entry(model))), default=1)
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
+        """Load the model; one loaded with a shorter context is loaded anew."""
+        instances = _instances(await self._entry(model))
+        if any(_num_ctx(each) >= num_ctx for each in instances):
+            return
+        await self._unload(instances)
+        body = {"model": model, "context_length": num_ctx}
+        answer = await self._ask("POST", "/api/v1/models/load", body, model=model, seconds=None)
+        if answer.get("status") != "loaded":
+            raise self._connection.failed(f"could not load {model}: {_reason(answer)}")
+
+    async def unload(self, model: str) -> None:
+        """Free the memory of all the model's instances."""
+        await self._unload(_instances(await self._entry(model)))
+
+    async def pull(self, model: str, report: ReportPull) -> None:
+        """Download a model of LM Studio's catalogue. Cancelling leaves the download to LM Studio."""
+        job = await self._ask("POST", "/api/v1/models/download", {"model": model})
+        while True:
+            status = label_of(job.get("status"))
+            completed, total = count_of(job.get("downloaded_bytes")), count_of(job.get("total_size_bytes"))
+            await report(PullProgress(model, status, completed, total))
+            if status in ("completed", "already_downloaded"):
+                return
+            if status not in ("downloading", "paused"):
+                raise DownloadError(
+                    f"LM Studio could not download {model!r}: {_reason(job)}.",
+                    "Check the name at https://lmstudio.ai/models and the network, and try again.",
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
+            job = await self._ask("GET", f"/api/v1/models/download/status/{label_of(job.get('job_id'))}")
+
+    async def _prepare(self, request: GenerationRequest) -> None:
+        """Load the model with the context asked for: loaded on demand it would get a default one."""
+        await self.load(request.model, request.num_ctx)
+
+    def _thinking_off(self) -> dict[str, Any]:
+        return {"chat_template_kwargs": {"enable_thinking": False}}
+
+    async def _unload(self, instances: list[dict[str, Any]]) -> None:
+        for instance in instances:
+            body = {"instance_id": label_of(instance.get("id"))}
+            await self._ask("POST", "/api/v1/models/unload", body)
+
+    async def _models(self) -> list[dict[str, Any]]:
+        models = objects_of((await self._ask("GET", "/api/v1/models")).get("models"))
+        return [entry for entry in models if label_of(entry.get("key"))]
+
+    async def _entry(self, model: str) -> dict[str, Any]:
+        models = await self._models()
+        for entry in models:
+            if entry.get("key") == model:
+                return entry
+        raise not_found(model, [_installed(entry) for entry in models])
+
+
+def _installed(entry: dict[str, Any]) -> InstalledModel:
+    return InstalledModel(
+        name=label_of(entry.get("key")),
+        size=count_of(entry.get("size_bytes")),
+        parameters=label_of(entry.get("params_string")),
+        quantization=label_of(object_of(entry.get("quantization")).get("name")),
+        family=label_of(entry.get("architecture")),
+        context_length=count_of(entry.get("max_context_length")),
+        generates=entry.get("type") != "embedding",
+    )
+
+
+def _instances(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    return objects_of(entry.get("loaded_instances"))
+
+
+def _num_ctx(instance: dict[str, Any]) -> int:
+    return count_of(object_of(instance.get("config")).get("context_length"))
+
+
+def _slots(instance: dict[str, Any]) -> int:
+    return max(1, count_of(object_of(instance.get("config")).get("parallel")))
+
+
+def _reason(answer: dict[str, Any]) -> str:
+    error = answer.get("error")
+    message = label_of(error) or label_of(object_of(error).get("message"))
+    return message.rstrip(".") or label_of(answer.get("status")) or "no reason given"

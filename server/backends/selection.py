@@ -1,0 +1,49 @@
+"""Which model works when a call names none, and with how long a context."""
+
+import re
+from collections.abc import Sequence
+
+import psutil
+
+from server.backends.base import InstalledModel, LoadedModel
+from server.backends.names import not_found
+
+NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
+"""Context lengths in tokens to choose from. Few, as each change reloads the model."""
+
+USUAL_NUM_CTX = 8192
+"""Holds a source file of some 20 kB, the task and an answer of 2,000 tokens."""
+
+_CODER = re.compile(r"cod(?:e|er|estral)|devstral|starcoder|granite|gpt-oss|qwen3", re.IGNORECASE)
+_NOT_FOR_TEXT = re.compile(r"embed|rerank|ocr|guard|whisper|-vl\b", re.IGNORECASE)
+_SHARE_OF_MEMORY = 0.6
+
+
+def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedModel]) -> str:
+    """Return the model to use: a loaded one, else the best installed one; of several, the largest
+    that suits code and is no larger than 60 % of the memory.
+
+    Raises:
+        ModelNotFound: none is installed that writes text.
+    """
+    usable = {each.name: each for each in installed if each.generates and not _NOT_FOR_TEXT.search(each.name)}
+    warm = [usable[each.name] for each in loaded if each.name in usable]
+    candidates = warm or list(usable.values())
+    if not candidates:
+        raise not_found("", ())
+    fitting = [each for each in candidates if each.size <= _SHARE_OF_MEMORY * psutil.virtual_memory().total]
+    if not fitting:
+        return min(candidates, key=lambda each: (each.size, each.name)).name
+    return max(fitting, key=lambda each: (_suits_code(each), each.size, each.name)).name
+
+
+def step_up(need: int, longest: int) -> int:
+    """Return the shortest context of the ladder that holds ``need`` tokens, at least the usual one and
+    at most ``longest`` (0: unknown). Where none holds it, the longest there is."""
+    top = longest or NUM_CTX_LADDER[-1]
+    rung = next((each for each in NUM_CTX_LADDER if each >= max(need, USUAL_NUM_CTX)), NUM_CTX_LADDER[-1])
+    return min(rung, top)
+
+
+def _suits_code(model: InstalledModel) -> bool:
+    return bool(_CODER.search(model.name))

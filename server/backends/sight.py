@@ -1,0 +1,77 @@
+"""What was last seen of the engine, and news of it only when that changed."""
+
+import logging
+import time
+
+from server.backends.base import Backend, Capabilities, DownloadsOwnModels, InstalledModel, LoadedModel
+from server.backends.names import resolve
+from server.backends.selection import default_model
+from server.errors import ModelNotFound, TokenSaverError
+from server.events import EngineChanged, EventBus
+from server.snapshot import EngineView
+
+logger = logging.getLogger(__name__)
+
+_INSTALLED_SECONDS = 30.0
+"""How old the list of installed models may be; what is loaded is asked for at every look."""
+
+
+class Sight:
+    """The view of the engine. Publishes ``EngineChanged`` when it is another than before."""
+
+    def __init__(self, configured_model: str, events: EventBus) -> None:
+        self.view = EngineView("", "", "", Capabilities(), error="Looking for an engine.")
+        self._configured_model = configured_model
+        self._events = events
+        self._installed: tuple[InstalledModel, ...] = ()
+        self._installed_at = -_INSTALLED_SECONDS
+
+    def forget_installed(self) -> None:
+        """Ask for the installed models at the next look."""
+        self._installed_at = -_INSTALLED_SECONDS
+
+    async def look(self, backend: Backend) -> tuple[LoadedModel, ...]:
+        """Look at the engine and return what is loaded.
+
+        Raises:
+            BackendUnreachable: it is gone.
+            BackendFailed: it answers with an error.
+        """
+        if time.monotonic() - self._installed_at >= _INSTALLED_SECONDS:
+            self._installed = await backend.installed()
+            self._installed_at = time.monotonic()
+        loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
+        self._show(
+            EngineView(
+                kind=backend.kind,
+                label=backend.label,
+                url=backend.url,
+                capabilities=backend.capabilities,
+                installed=self._installed,
+                loaded=loaded,
+                default_model=self._default(backend, loaded),
+            )
+        )
+        return loaded
+
+    def show_error(self, error: TokenSaverError) -> None:
+        """Show that there is no engine, or that it fails, and why."""
+        was, text = self.view, f"{error.cause} {error.next_step}"
+        self._show(EngineView(was.kind, was.label, was.url, Capabilities(), error=text))
+
+    def _show(self, view: EngineView) -> None:
+        if view != self.view:
+            if view.error and view.error != self.view.error:
+                logger.warning("engine: %s", view.error)
+            self.view = view
+            self._events.publish(EngineChanged())
+
+    def _default(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> str:
+        try:
+            if self._configured_model:
+                return resolve(self._configured_model, self._installed)
+            if isinstance(backend, DownloadsOwnModels):
+                return backend.default_model()
+            return default_model(self._installed, loaded)
+        except ModelNotFound:
+            return ""

@@ -1,0 +1,22 @@
+"""vLLM's server: one model, many requests at once."""
+
+from typing import Any
+
+from server.backends.openai import OpenAICompatible
+
+_SLOTS = 8
+"""vLLM batches whatever arrives and does not tell how many; eight leave room for other users of it."""
+
+
+class VLLM(OpenAICompatible):
+    """A ``vllm serve`` at ``url``. Its context length is fixed and told (``max_model_len``)."""
+
+    product = "vLLM"
+    start_hint = "Start it (`vllm serve MODEL`), or set [backend] url."
+
+    async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
+        """Return a number that its continuous batching serves well."""
+        return _SLOTS
+
+    def _thinking_off(self) -> dict[str, Any]:
+        return {"chat_template_kwargs": {"enable_thinking": False}}
