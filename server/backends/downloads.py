@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from server.backends.base import PullProgress, ReportPull
-from server.errors import NotFound
+from server.errors import DownloadError, NotFound
 from server.events import EventBus, ModelProgress
 
 logger = logging.getLogger(__name__)
