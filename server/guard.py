@@ -8,6 +8,7 @@ ones needs the bearer token or, in a browser, the cookie that a one-time login l
 import hashlib
 import hmac
 import secrets
+import threading
 import time
 from http.cookies import CookieError, SimpleCookie
 
@@ -46,22 +47,25 @@ class Keys:
     def __init__(self, token: str, port: int) -> None:
         self._token = token.encode()
         self._codes: dict[str, float] = {}
+        self._lock = threading.Lock()
         # The port is in the name: cookies ignore ports, and two hubs may run on one machine.
         self.cookie_name = f"token-saver-{port}"
         # Made from the token, so that a page stays logged in while the hub restarts.
         self.cookie_value = hmac.new(self._token, self.cookie_name.encode(), hashlib.sha256).hexdigest()
 
     def new_code(self) -> str:
-        """Return a code that logs one browser in, once, within ``LOGIN_SECONDS``."""
+        """Return a code that logs one browser in, once, within ``LOGIN_SECONDS``. From any thread."""
         now = time.monotonic()
-        self._codes = {code: end for code, end in self._codes.items() if end > now}
         code = secrets.token_urlsafe(24)
-        self._codes[code] = now + LOGIN_SECONDS
+        with self._lock:
+            self._codes = {each: end for each, end in self._codes.items() if end > now}
+            self._codes[code] = now + LOGIN_SECONDS
         return code
 
     def redeem(self, code: str) -> bool:
         """Whether the code is good; it is used up."""
-        return self._codes.pop(code, 0.0) > time.monotonic()
+        with self._lock:
+            return self._codes.pop(code, 0.0) > time.monotonic()
 
     def has_token(self, headers: Headers) -> bool:
         """Whether the request carries the bearer token."""

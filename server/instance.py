@@ -42,6 +42,7 @@ def claim(folders: Folders) -> Iterator[None]:
         AlreadyRunning: another one runs, or just starts and then answers.
         HubUnreachable: another process holds the lock but does not answer.
     """
+    folders.create()
     path = folders.state / "hub.lock"
     with path.open("a+b") as file:
         if not _try_lock(file.fileno()):

@@ -22,7 +22,7 @@ from server.folders import Folders
 from server.guard import Keys
 from server.http import MountDashboard, build_app
 from server.hub import Hub
-from server.instance import LOOPBACK, announced, claim, ensure_token, listen
+from server.instance import LOOPBACK, announced, ensure_token, listen
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,15 +35,13 @@ STOP_SECONDS = 2.5
 def running_hub(
     settings: Settings, folders: Folders, mount_dashboard: MountDashboard | None = None
 ) -> Iterator[Hub]:
-    """Run this user's hub within the ``with`` block, in a background thread.
+    """Run this user's hub within the ``with`` block, in a background thread. Hold ``claim`` around it.
 
     Raises:
-        AlreadyRunning: another process is the hub.
         PortTaken: another program has the port.
         TokenSaverError: a part of the hub could not start.
     """
-    folders.create()
-    with claim(folders), contextlib.closing(listen(settings.port)) as listener:
+    with contextlib.closing(listen(settings.port)) as listener:
         port: int = listener.getsockname()[1]
         url = f"http://{LOOPBACK}:{port}"
         hub = Hub(settings, folders)

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import typer
 
-from server.commands.client import HubClient
-from server.commands.page import open_page
-from server.folders import Folders
 from server.hub import Hub
-from server.rendezvous import HubInfo, read_token
 
 DISCOVERY_SECONDS = 3.0
 """How long the first lines wait for an engine to be found (seconds)."""
@@ -32,13 +28,6 @@ def say_no_tray(reason: str) -> None:
     """Print that there is no icon; the hub goes on without."""
     typer.echo(f"  Tray         {reason}")
     sys.stdout.flush()
-
-
-def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
-    """Say that a hub runs already, and open its dashboard."""
-    typer.echo(f"Claude Token Saver {info.version} runs already at {info.url}")
-    if with_page:
-        open_page(HubClient(info, read_token(str(folders.state))).post("/api/login")["url"])
 
 
 def connect_line() -> str:

@@ -19,31 +19,37 @@ def start_app(start: Start) -> NoReturn:
     Raises:
         TokenSaverError: the app cannot start.
     """
-    # Imported here: `token-saver status` and its like need none of it and shall not wait for it.
-    from dashboard.app import mount  # noqa: PLC0415
+    from server.commands.page import show_running  # noqa: PLC0415 - other commands shall not wait for it
+    from server.instance import AlreadyRunning, claim  # noqa: PLC0415
 
-    from server.instance import AlreadyRunning  # noqa: PLC0415
-    from server.serving import end_on_signals, log_to_file, running_hub  # noqa: PLC0415
-    from server.welcome import say_no_tray, say_ready, show_running  # noqa: PLC0415
-    from tray.app import run_tray  # noqa: PLC0415
-    from tray.toolkit import TrayUnavailable  # noqa: PLC0415
-
-    log_to_file(start.settings, start.folders)
     try:
-        with running_hub(start.settings, start.folders, mount) as hub:
-            end_on_signals(hub)
-            say_ready(hub)
-            if start.tray:
-                try:
-                    run_tray(hub)
-                except TrayUnavailable as reason:
-                    say_no_tray(str(reason))
-                    hub.wait_for_quit()
-            else:
-                hub.wait_for_quit()
+        with claim(start.folders):
+            _run(start)
     except AlreadyRunning as running:
         show_running(running.info, start.folders, with_page=start.tray and not start.background)
     _leave()
+
+
+def _run(start: Start) -> None:
+    # Imported here: it takes seconds, which commands and second starts shall not wait for.
+    from dashboard.app import mount  # noqa: PLC0415
+    from server.serving import end_on_signals, log_to_file, running_hub  # noqa: PLC0415
+    from server.welcome import say_no_tray, say_ready  # noqa: PLC0415
+
+    log_to_file(start.settings, start.folders)
+    with running_hub(start.settings, start.folders, mount) as hub:
+        end_on_signals(hub)
+        say_ready(hub)
+        if start.tray:
+            from tray.app import run_tray  # noqa: PLC0415
+            from tray.toolkit import TrayUnavailable  # noqa: PLC0415
+
+            try:
+                run_tray(hub)
+                return
+            except TrayUnavailable as reason:
+                say_no_tray(str(reason))
+        hub.wait_for_quit()
 
 
 def _leave() -> NoReturn:

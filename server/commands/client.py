@@ -14,6 +14,7 @@ from server import rendezvous
 from server.bridge_http import Exchange, HubGone
 from server.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
+from server.instance import AlreadyRunning, claim
 from server.rendezvous import HubInfo
 from server.settings import Settings
 
@@ -158,14 +159,20 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
     Raises:
         TokenSaverError: neither can be had.
     """
-    if (info := rendezvous.find_running(str(folders.state))) is not None:
-        yield HubClient(info, rendezvous.read_token(str(folders.state)))
+    if rendezvous.find_running(str(folders.state)) is not None:
+        yield connect(folders)
         return
-    # Imported here: it takes a second, and a hub that runs makes it unnecessary.
-    from server.serving import log_to_file, running_hub  # noqa: PLC0415
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(claim(folders))
+        except AlreadyRunning:
+            yield connect(folders)
+            return
+        # Imported here: it takes a second, and a hub that runs makes it unnecessary.
+        from server.serving import log_to_file, running_hub  # noqa: PLC0415
 
-    log_to_file(settings, folders)
-    with running_hub(settings, folders):
+        log_to_file(settings, folders)
+        stack.enter_context(running_hub(settings, folders))
         yield connect(folders)
 
 

@@ -6,6 +6,17 @@ import webbrowser
 
 import typer
 
+from server.commands.client import connect
+from server.folders import Folders
+from server.rendezvous import HubInfo
+
+
+def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
+    """Say that a hub runs already, and open its dashboard."""
+    typer.echo(f"Claude Token Saver {info.version} runs already at {info.url}")
+    if with_page:
+        open_page(connect(folders).post("/api/login")["url"])
+
 
 def open_page(url: str) -> None:
     """Open the page in the user's browser, or print its address where there is none."""

@@ -112,7 +112,7 @@ def _handler(stand_in: MessagesStandIn) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *arguments: object) -> None:
             return
 
         def _send_message(self, request: dict[str, Any]) -> None:

@@ -1,0 +1,102 @@
+"""A real hub in a process of its own, in a folder of its own, on a free port."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from server.rendezvous import HubInfo, read_token, wait_for_hub
+
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class HubProcess:
+    """A hub that runs. ``environ`` is what finds it: give it to bridges and commands."""
+
+    process: "subprocess.Popen[bytes]"
+    home: Path
+    environ: dict[str, str]
+    info: HubInfo
+
+    @property
+    def token(self) -> str:
+        """The bearer token."""
+        return read_token(str(self.home))
+
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1."""
+        return self.info.address[1]
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at ``path``, with the token."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        assert response.status == 200, (response.status, body)
+        return json.loads(body)
+
+    def stop(self) -> int:
+        """End it as a session manager would, and return its exit status."""
+        if os.name == "nt":
+            self.process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            self.process.terminate()
+        return self.process.wait(STOP_SECONDS)
+
+
+def hub_environ(home: Path, **settings: str) -> dict[str, str]:
+    """Return the environment of a hub in ``home``: only what every program needs, and these settings.
+
+    Unless ``settings`` say otherwise no engine is there: a dead address, and no search for others.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name
+        in ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
+    }
+    engine = {"TOKEN_SAVER_BACKEND__KIND": "ollama", "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9"}
+    return {**kept, "TOKEN_SAVER_HOME": str(home), "TOKEN_SAVER_PORT": "0", **engine, **settings}
+
+
+@contextmanager
+def start_hub(home: Path, **settings: str) -> Iterator[HubProcess]:
+    """Run ``token-saver serve`` within the ``with`` block."""
+    environ = hub_environ(home, **settings)
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "output.log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tray.main", "serve"],
+            env=environ,
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+        )
+    try:
+        info = wait_for_hub(str(home), process, START_SECONDS)
+        assert info is not None, (home / "output.log").read_text(errors="replace")
+        yield HubProcess(process, home, environ, info)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -1,0 +1,154 @@
+"""Who may send a request to the hub: Host, Origin, token, cookie, login link; HTTP and websocket alike."""
+
+import http.client
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from tests.hub_process import HubProcess
+
+WEBSOCKET = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+}
+WEBSOCKET_PATH = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def send(hub: HubProcess, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    try:
+        connection.request(method, path, headers={"Host": f"127.0.0.1:{hub.port}", **(headers or {})})
+        response = connection.getresponse()
+        switched = response.status == 101
+        body = "" if switched else response.read().decode()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
+    finally:
+        connection.close()
+
+
+def bearer(hub: HubProcess) -> dict[str, str]:
+    return {"Authorization": f"Bearer {hub.token}"}
+
+
+def log_in(hub: HubProcess) -> dict[str, str]:
+    """Return the cookie that a fresh login link sets."""
+    link = send(hub, "POST", "/api/login", bearer(hub)).body
+    found = re.search(r"/login\?code=[\w-]+", link)
+    assert found
+    answer = send(hub, "GET", found.group())
+    assert answer.status == 303
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+def test_healthz_is_open_and_tells_nothing_private(hub: HubProcess) -> None:
+    answer = send(hub, "GET", "/healthz")
+    assert answer.status == 200
+    assert hub.token not in answer.body
+    assert str(hub.home) not in answer.body
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/mcp", "/api/status", "/healthz/", "/healthz/x", "//healthz", "/Healthz", "/login/x"]
+)
+def test_all_but_the_open_paths_need_a_key(hub: HubProcess, path: str) -> None:
+    assert send(hub, "GET", path).status == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", ""])
+def test_a_foreign_host_is_refused_even_with_the_token(hub: HubProcess, host: str) -> None:
+    assert send(hub, "GET", "/api/status", {**bearer(hub), "Host": host}).status == 421
+    assert send(hub, "GET", "/healthz", {"Host": host}).status == 421
+
+
+def test_localhost_is_a_name_of_ours(hub: HubProcess) -> None:
+    assert send(hub, "GET", "/healthz", {"Host": f"localhost:{hub.port}"}).status == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost"])
+def test_a_foreign_origin_is_refused_even_with_a_key(hub: HubProcess, origin: str) -> None:
+    for key in (bearer(hub), log_in(hub)):
+        assert send(hub, "GET", "/api/status", {**key, "Origin": origin}).status == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_another_page_caused_is_refused(hub: HubProcess, site: str) -> None:
+    assert send(hub, "GET", "/api/status", {**log_in(hub), "Sec-Fetch-Site": site}).status == 403
+
+
+def test_the_token_opens_the_api(hub: HubProcess) -> None:
+    assert send(hub, "GET", "/api/status", bearer(hub)).status == 200
+    assert send(hub, "GET", "/api/status", {"Authorization": "Bearer wrong"}).status == 401
+    assert send(hub, "GET", "/api/status", {"Authorization": hub.token}).status == 401
+
+
+def test_the_cookie_opens_the_pages_but_never_mcp(hub: HubProcess) -> None:
+    cookie = log_in(hub)
+    assert send(hub, "GET", "/", cookie).status == 200
+    assert send(hub, "POST", "/mcp", cookie).status == 401
+
+
+def test_the_cookie_is_for_this_port_and_no_script(hub: HubProcess) -> None:
+    link = send(hub, "POST", "/api/login", bearer(hub)).body
+    found = re.search(r"/login\?code=[\w-]+", link)
+    assert found
+    cookie = send(hub, "GET", found.group()).headers["set-cookie"].lower()
+    assert cookie.startswith(f"token-saver-{hub.port}=")
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert hub.token.lower() not in cookie
+
+
+def test_a_login_link_works_once(hub: HubProcess) -> None:
+    link = send(hub, "POST", "/api/login", bearer(hub)).body
+    found = re.search(r"/login\?code=[\w-]+", link)
+    assert found
+    assert send(hub, "GET", found.group()).status == 303
+    again = send(hub, "GET", found.group())
+    assert again.status == 401
+    assert "token-saver dashboard" in again.body
+
+
+@pytest.mark.parametrize("path", ["/login", "/login?code=", "/login?code=guess"])
+def test_a_login_link_cannot_be_guessed(hub: HubProcess, path: str) -> None:
+    assert send(hub, "GET", path).status == 401
+
+
+def test_a_cookie_of_another_value_opens_nothing(hub: HubProcess) -> None:
+    forged = {"Cookie": f"token-saver-{hub.port}={'0' * 64}"}
+    assert send(hub, "GET", "/", forged).status == 401
+    assert send(hub, "GET", "/", {"Cookie": "garbage\x01; =;"}).status == 401
+
+
+def test_every_answer_is_hardened(hub: HubProcess) -> None:
+    for path, key in (("/", log_in(hub)), ("/healthz", {}), ("/nothing", {})):
+        headers = send(hub, "GET", path, key).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_websocket_needs_key_origin_and_host(hub: HubProcess) -> None:
+    own = f"http://127.0.0.1:{hub.port}"
+    cookie = log_in(hub)
+    opened = send(hub, "GET", WEBSOCKET_PATH, {**WEBSOCKET, **cookie, "Origin": own})
+    assert opened.status == 101
+    for headers in (
+        {"Origin": own},
+        cookie,
+        {**cookie, "Origin": "http://evil.example"},
+        {**cookie, "Origin": own, "Host": "evil.example"},
+        {**cookie, "Origin": own, "Sec-Fetch-Site": "cross-site"},
+    ):
+        assert send(hub, "GET", WEBSOCKET_PATH, {**WEBSOCKET, **headers}).status == 403, headers

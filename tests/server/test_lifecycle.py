@@ -1,0 +1,142 @@
+"""Starting, finding and ending the hub as processes: one per user, never a left-over."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from server.rendezvous import answers, find_running, read_hub_file, wait_for_hub
+from tests.hub_process import HubProcess, hub_environ, start_hub
+
+SECONDS = 60
+
+
+def run_app(environ: dict[str, str], home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tray.main", *arguments],
+        env=environ,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def test_the_first_lines_say_what_a_user_needs(hub: HubProcess) -> None:
+    output = (hub.home / "output.log").read_text()
+    assert f"http://127.0.0.1:{hub.port}/login?code=" in output
+    assert "Engine" in output
+    line = next(line for line in output.splitlines() if "claude mcp add" in line)
+    command = Path(line.split(" -- ")[1])
+    assert command.is_absolute()
+    assert command.exists()
+
+
+def test_a_second_start_finds_the_first(hub: HubProcess) -> None:
+    for arguments in (("serve",), ("--background",), ()):
+        second = run_app(hub.environ, hub.home, *arguments)
+        assert second.returncode == 0, second.stderr
+        assert hub.info.url in second.stdout
+    assert find_running(str(hub.home)) == hub.info
+
+
+def test_a_second_start_without_a_display_prints_a_link(hub: HubProcess) -> None:
+    second = run_app(hub.environ, hub.home)
+    assert f"{hub.info.url}/login?code=" in second.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_the_private_files_are_private(hub: HubProcess) -> None:
+    for name in ("token", "hub.json", "token-saver.log"):
+        assert (hub.home / name).stat().st_mode & 0o077 == 0, name
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows neither")
+def test_a_signal_ends_it_and_leaves_nothing(tmp_path: Path, stop: signal.Signals) -> None:
+    with start_hub(tmp_path) as hub:
+        family = [psutil.Process(hub.process.pid), *psutil.Process(hub.process.pid).children(recursive=True)]
+        hub.process.send_signal(stop)
+        assert hub.process.wait(SECONDS) == 0
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert not alive
+    assert not (tmp_path / "hub.json").exists()
+    assert "Traceback" not in (tmp_path / "output.log").read_text()
+
+
+def test_it_ends_while_a_client_holds_a_stream_open(tmp_path: Path) -> None:
+    with start_hub(tmp_path) as hub, socket.create_connection(("127.0.0.1", hub.port)) as client:
+        client.sendall(b"POST /mcp HTTP/1.1\r\n")  # and never the rest
+        assert hub.stop() == 0
+
+
+def test_what_a_dead_hub_left_behind_does_not_hinder(tmp_path: Path) -> None:
+    with start_hub(tmp_path) as hub:
+        hub.process.kill()
+        hub.process.wait()
+        assert read_hub_file(str(tmp_path)) == hub.info
+        assert find_running(str(tmp_path)) is None
+    with start_hub(tmp_path) as second:
+        assert second.info.pid != hub.info.pid
+
+
+def test_a_file_that_names_another_programs_port_is_stale(tmp_path: Path, hub: HubProcess) -> None:
+    lie = {**hub.info._asdict(), "pid": hub.info.pid + 1}
+    (tmp_path / "hub.json").write_text(json.dumps(lie))
+    info = read_hub_file(str(tmp_path))
+    assert info is not None
+    assert not answers(info)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 1}', '{"url": "x", "pid": "y"}'])
+def test_a_broken_hub_file_is_no_hub(tmp_path: Path, text: str) -> None:
+    (tmp_path / "hub.json").write_text(text)
+    assert find_running(str(tmp_path)) is None
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = run_app(hub_environ(tmp_path, TOKEN_SAVER_PORT=port), tmp_path, "serve")
+    assert done.returncode == 1
+    assert done.stderr.startswith("token-saver: port_taken: ")
+    assert port in done.stderr
+    assert "TOKEN_SAVER_PORT" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "hub.json").exists()
+
+
+def test_a_bad_setting_is_a_clear_error(tmp_path: Path) -> None:
+    done = run_app(hub_environ(tmp_path, TOKEN_SAVER_PORT="many"), tmp_path, "serve")
+    assert done.returncode == 1
+    assert done.stderr.startswith("token-saver: settings_invalid: ")
+    assert "TOKEN_SAVER_PORT" in done.stderr
+
+
+def test_of_ten_started_at_once_one_is_the_hub(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "tray.main", "--background"]
+    environ = hub_environ(tmp_path)
+    with (tmp_path / "output.log").open("wb") as output:
+        started = [
+            subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=output, stderr=output)
+            for _ in range(10)
+        ]
+    try:
+        info = wait_for_hub(str(tmp_path), None, SECONDS)
+        assert info is not None, (tmp_path / "output.log").read_text()
+        others = [process for process in started if process.pid != info.pid]
+        assert [process.wait(SECONDS) for process in others] == [0] * 9
+        assert find_running(str(tmp_path)) == info
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(SECONDS)
