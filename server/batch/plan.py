@@ -13,8 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.errors import BadArguments
+from server.offload.values import OUTPUT_FORMATS
 
 MOST_LISTED_TASKS = 10
+ARGUMENTS = (
+    "task",
+    "files",
+    "output",
+    "context",
+    "language",
+    "output_format",
+    "model",
+    "category",
+    "check",
+)
 PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -46,8 +58,7 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
             'For one task on many files use task with each=["src/**/*.py"].',
         )
     for position, item in enumerate(tasks, start=1):
-        if not str(item.get("task", "")).strip():
-            raise BadArguments(f"Task {position} has no task text.", "Say what is to be done.")
+        _refuse_bad_task(f"Task {position}", item)
     if not sequential:
         _refuse_shared_outputs([str(item["output"]) for item in tasks if item.get("output")])
     return Planned(str(tasks[0]["task"]), tuple(dict(item) for item in tasks), sequential)
@@ -63,6 +74,7 @@ def plan_each(task: str, inputs: Sequence[str], output: str, shared: dict[str, A
         BadArguments: no inputs, more than ``cap``, an unknown placeholder, an output that two inputs
             would write, or one that is another item's input.
     """
+    _refuse_bad_task("The batch", {**shared, "task": task})
     if not inputs:
         raise BadArguments("each matches no file.", "Check the pattern against the project's files.")
     if len(inputs) > cap:
@@ -98,6 +110,21 @@ def file_of(given: str) -> str:
     """Return the file of an input that may carry a selection, with forward slashes."""
     path = given.split("::", 1)[0].replace("\\", "/")
     return re.sub(r":\d+(-\d+)?$", "", path)
+
+
+def _refuse_bad_task(which: str, item: dict[str, Any]) -> None:
+    for name, value in item.items():
+        if name not in ARGUMENTS:
+            raise BadArguments(f"{which} has no argument {name}.", f"It has: {', '.join(ARGUMENTS)}.")
+        texts = value if name == "files" else [value]
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise BadArguments(
+                f"{which}: {name} has a bad value.", "Pass text, and a list of texts for files."
+            )
+    if not item.get("task", "").strip():
+        raise BadArguments(f"{which} has no task text.", "Say what is to be done.")
+    if item.get("output_format", "code") not in OUTPUT_FORMATS:
+        raise BadArguments(f"{which}: output_format is unknown.", f"Known: {', '.join(OUTPUT_FORMATS)}.")
 
 
 def _refuse_bad_pattern(output: str) -> None:

@@ -10,10 +10,12 @@ import contextlib
 import logging
 import secrets
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from server.backends.engine import Engine
 from server.batch.breaker import why_stop
+from server.batch.crew import Crew
 from server.batch.items import blocked, outcome_to_item, task_of
 from server.batch.plan import Planned
 from server.batch.recover import settle_interrupted
@@ -21,29 +23,52 @@ from server.errors import NotFound
 from server.events import EventBus, JobChanged
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
+from server.settings import BatchSettings
 from server.store.history import History
-from server.store.job_records import ItemRecord, JobRecord
+from server.store.job_records import FailureGroup, ItemRecord, JobCounts, JobRecord
 from server.store.jobs import Jobs
+from server.store.records import OffloadFilter
 
 logger = logging.getLogger(__name__)
 
 # An engine that is down stops no batch: its items wait and are tried again after these pauses, in seconds.
 ENGINE_PAUSES = (2.0, 5.0, 15.0, 30.0)
+# Offloads that an estimate of the time is taken from.
+RECENT = 20
+# More tasks than this at once are of no use to an engine's batching, and hold files in memory.
+MOST_WORKERS = 64
 ENGINE_CODES = frozenset({"backend_unreachable", "still_downloading", "queue_full", "paused"})
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When this run of a job began (monotonic seconds), and how many items had ended then."""
+
+    started: float
+    ended_before: int
 
 
 class Batches:
     """All batches of this hub."""
 
     def __init__(
-        self, engine: Engine, offloader: Offloader, jobs: Jobs, history: History, events: EventBus
+        self,
+        *,
+        limits: BatchSettings,
+        engine: Engine,
+        offloader: Offloader,
+        jobs: Jobs,
+        history: History,
+        events: EventBus,
     ) -> None:
+        self._limits = limits
         self._engine = engine
         self._offloader = offloader
         self._jobs = jobs
         self._history = history
         self._events = events
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._paces: dict[str, Pace] = {}
         self._changed: dict[str, asyncio.Event] = {}
 
     async def start(self) -> None:
@@ -60,8 +85,8 @@ class Batches:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def submit(self, planned: Planned, caller: Caller, deadline: float | None, tokens: int) -> str:
-        """Write the job down, start it, and return its id. ``tokens`` is its budget, 0 for none."""
+    async def submit(self, planned: Planned, caller: Caller) -> str:
+        """Write the job down, start it, and return its id."""
         job = JobRecord(
             id=f"j{secrets.token_hex(4)}",
             created_at=time.time(),
@@ -71,8 +96,8 @@ class Batches:
             project=str(caller.project or ""),
             roots=tuple(str(root) for root in caller.roots),
             sequential=planned.sequential,
-            deadline=deadline,
-            token_budget=tokens,
+            deadline=time.time() + self._limits.max_hours * 3600,
+            token_budget=self._limits.max_tokens,
             tool_use_id=caller.tool_use_id,
         )
         items = tuple(ItemRecord(position, arguments) for position, arguments in enumerate(planned.items))
@@ -93,6 +118,36 @@ class Batches:
                 "`token-saver jobs` and the dashboard list the jobs there are.",
             )
         return job
+
+    async def counts(self, job_id: str) -> JobCounts:
+        """Return how many items are in each state."""
+        return await self._jobs.counts(job_id)
+
+    async def failures(self, job_id: str) -> tuple[FailureGroup, ...]:
+        """Return what went wrong, grouped by reason."""
+        return await self._jobs.failures(job_id)
+
+    async def wrong_items(self, job_id: str) -> tuple[ItemRecord, ...]:
+        """Return the items that ended without a result."""
+        return await self._jobs.wrong_items(job_id)
+
+    async def time_left(self, job_id: str) -> float | None:
+        """Return the seconds left at the speed since this start, None until an item has ended."""
+        pace = self._paces.get(job_id)
+        counts = await self._jobs.counts(job_id)
+        if pace is None or counts.ended <= pace.ended_before:
+            return None
+        each = (time.monotonic() - pace.started) / (counts.ended - pace.ended_before)
+        return each * (counts.total - counts.ended)
+
+    async def estimate(self, planned: Planned) -> float | None:
+        """Return the seconds the items would take at the speed of the last offloads, None without any."""
+        recent = await self._history.page(OffloadFilter(outcome="delivered"), limit=RECENT)
+        if not recent:
+            return None
+        each = sum(row.seconds for row in recent) / len(recent)
+        width = 1 if planned.sequential else self._engine.slots
+        return each * len(planned.items) / width
 
     async def wait(self, job_id: str, seconds: float) -> bool:
         """Return True when the job ended (or paused), False when it changed or the time is over."""
@@ -149,24 +204,26 @@ class Batches:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self, job: JobRecord) -> None:
-        width = 1 if job.sequential else max(1, await self._engine.width())
+        self._paces[job.id] = Pace(time.monotonic(), (await self._jobs.counts(job.id)).ended)
         broken = ""
         try:
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(width):
-                    workers.create_task(self._work(job))
-        except* Exception as group:  # a defect or a full disk: the job stops and says so, the hub lives
+            async with asyncio.TaskGroup() as group:
+                crew = Crew(group, lambda: self._work(job, crew), most=1 if job.sequential else MOST_WORKERS)
+                crew.grow(1)
+        except* Exception as errors:  # a defect or a full disk: the job stops and says so, the hub lives
             logger.exception("batch %s broke off", job.id)
-            broken = f"Stopped by an error: {group.exceptions[0]}"
+            broken = f"Stopped by an error: {errors.exceptions[0]}"
         if broken:
             await self._end(job.id, "stopped", broken)
         elif (await self.get(job.id)).state == "running":
             await self._end(job.id, "done", "")
 
-    async def _work(self, job: JobRecord) -> None:
+    async def _work(self, job: JobRecord, crew: Crew) -> None:
         """Do one item after the other until none waits or the job is no longer running."""
         pauses = 0
         while (reason := await self._why_stop(job)) is None:
+            # One more than the engine has slots: its files are read while the others generate.
+            crew.grow(self._engine.slots + 1)
             offload_id = secrets.token_hex(4)
             item = await self._jobs.take(job.id, offload_id)
             if item is None:

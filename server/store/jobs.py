@@ -143,6 +143,10 @@ class Jobs:
         """Return the items marked as running."""
         return await self._items(job_id, items.c.state == "running")
 
+    async def wrong_items(self, job_id: str) -> tuple[ItemRecord, ...]:
+        """Return the items that ended without a result, at most a thousand."""
+        return await self._items(job_id, items.c.state.in_(ENDED - DONE_WELL))
+
     async def items(self, job_id: str, limit: int = 100, after: int = -1) -> tuple[ItemRecord, ...]:
         """Return items in order, those behind position ``after``."""
         return await self._items(job_id, items.c.position > after, limit)

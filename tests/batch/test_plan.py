@@ -74,6 +74,11 @@ def test_an_output_that_is_another_items_input_is_refused() -> None:
         ([{"task": "x"}] * 11, False, "holds 11 tasks"),
         ([{"task": "x"}, {"task": "  "}], False, "Task 2 has no task text"),
         ([{"task": "x", "output": "a"}, {"task": "y", "output": "./a"}], False, "2 items would write a"),
+        ([{"task": "x", "file": "a"}], False, "Task 1 has no argument file"),
+        ([{"task": "x", "files": "a"}], False, "Task 1: files has a bad value"),
+        ([{"task": 3}], False, "Task 1: task has a bad value"),
+        ([{"task": "x", "files": [1]}], False, "Task 1: files has a bad value"),
+        ([{"task": "x", "output_format": "poem"}], False, "Task 1: output_format is unknown"),
     ],
 )
 def test_a_list_that_cannot_be_right_is_refused(

@@ -1,0 +1,24 @@
+"""The workers of one job, as many as the engine can use."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+class Crew:
+    """The workers of one job. It grows to the engine's slots as they become known, up to ``most``."""
+
+    def __init__(
+        self, group: asyncio.TaskGroup, work: Callable[[], Coroutine[Any, Any, None]], most: int
+    ) -> None:
+        self._group = group
+        self._work = work
+        self._most = most
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def grow(self, wanted: int) -> None:
+        """Start workers until there are ``wanted``, or ``most``."""
+        while len(self._tasks) < min(wanted, self._most):
+            task = self._group.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)

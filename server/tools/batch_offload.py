@@ -1,0 +1,82 @@
+"""``batch_offload``: many tasks in one call, as a durable job."""
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from server.batch.plan import Planned, plan_each, plan_tasks
+from server.errors import BadArguments
+from server.hub import Hub
+from server.tools.build import ALWAYS_LOAD, make_tool
+from server.tools.caller import build_caller
+from server.tools.job_wait import wait_for_job
+
+DESCRIPTION = (
+    "Many offload_work tasks at once: either `tasks`, or one `task` for `each` path, glob or "
+    "selection (`src/a.py::*` for its functions) with an `output` pattern. Returns counts and a job id."
+)
+MOST_SHOWN = 12
+"""Files that a dry run names; the rest is a number."""
+
+
+def batch_offload_tool(hub: Hub) -> Tool:
+    """Return the tool for this hub."""
+
+    async def batch_offload(
+        ctx: Context,
+        *,
+        tasks: Annotated[
+            list[dict[str, Any]], Field(description="1-10 objects of offload_work's arguments")
+        ] = [],  # noqa: B006 - pydantic copies it
+        sequential: Annotated[bool, Field(description="Each sees the result before it")] = False,
+        task: str = "",
+        each: list[str] = [],  # noqa: B006 - pydantic copies it
+        output: Annotated[
+            str, Field(description='"{path}" in place, "{dir}/{stem}.md", also {name} {ext}')
+        ] = "",
+        files: Annotated[list[str], Field(description="Read by every task")] = [],  # noqa: B006 - pydantic copies it
+        context: str = "",
+        model: str = "",
+        check: str = "",
+        dry_run: bool = False,
+    ) -> str:
+        hub.check_paused()
+        caller = await build_caller(ctx, hub.settings.roots)
+        shared = {"files": files, "context": context, "model": model, "check": check}
+        shared = {key: value for key, value in shared.items() if value}
+        if bool(tasks) == bool(each):
+            raise BadArguments(
+                "batch_offload takes either tasks or each.",
+                'Pass tasks=[…], or task with each=["src/**/*.py"] and output="{path}".',
+            )
+        if tasks:
+            planned = plan_tasks(tasks, sequential)
+        else:
+            inputs = hub.offloader.expand(tuple(each), caller)
+            planned = plan_each(task, inputs, output, shared, hub.settings.batch.max_items)
+        if dry_run:
+            return await _preview(hub, planned)
+        job_id = await hub.batches.submit(planned, caller)
+        return await wait_for_job(hub, ctx, job_id, cancel_with_call=True)
+
+    annotations = ToolAnnotations(
+        read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False
+    )
+    return make_tool(batch_offload, DESCRIPTION, annotations, ALWAYS_LOAD)
+
+
+async def _preview(hub: Hub, planned: Planned) -> str:
+    outputs = planned.outputs
+    seconds = await hub.batches.estimate(planned)
+    lines = [
+        f"Dry run, nothing was touched: {len(planned.items)} tasks, {len(outputs)} files would be written."
+    ]
+    if seconds is not None:
+        lines[0] += f" About {seconds / 60:.0f} min by this machine's past speed."
+    lines += outputs[:MOST_SHOWN]
+    if len(outputs) > MOST_SHOWN:
+        lines.append(f"… and {len(outputs) - MOST_SHOWN} more")
+    return "\n".join(lines)

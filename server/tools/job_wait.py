@@ -1,0 +1,59 @@
+"""Waiting for a job as long as the client is patient, with progress; then its id instead."""
+
+import asyncio
+import time
+
+from server.batch.digest import describe, in_words
+from server.hub import Hub
+from server.tools.caller import ToolContext
+from server.tools.progress import progress_to
+
+PATIENT_CLIENTS = {"claude-code": 600.0}
+"""Seconds that a client waits for a call that reports progress, beyond ``[offload] client_patience``.
+Claude Code's idle limit (5 min over HTTP, 30 min over stdio) is reset by progress; ten minutes keep a
+conversation usable."""
+
+
+async def wait_for_job(
+    hub: Hub, ctx: ToolContext, job_id: str, *, cancel_with_call: bool, seconds: float | None = None
+) -> str:
+    """Return the job's digest when it ends or the wait is over.
+
+    ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
+    given the job's id does not.
+    """
+    patience = _patience(hub, ctx) if seconds is None else seconds
+    deadline = time.monotonic() + patience
+    try:
+        async with progress_to(ctx) as report:
+            while (left := deadline - time.monotonic()) > 0:
+                if await hub.batches.wait(job_id, min(left, 2.0)):
+                    break
+                counts = await hub.batches.counts(job_id)
+                rate = await hub.batches.time_left(job_id)
+                speed = f", about {in_words(rate)} left" if rate is not None else ""
+                wrong = f", {counts.went_wrong} failed" if counts.went_wrong else ""
+                await report(counts.ended, counts.total, f"{counts.ended}/{counts.total} tasks{wrong}{speed}")
+    except asyncio.CancelledError:
+        if cancel_with_call:
+            await asyncio.shield(hub.batches.cancel(job_id))
+        raise
+    return await describe_job(hub, job_id)
+
+
+async def describe_job(hub: Hub, job_id: str) -> str:
+    """Return the job's digest, at most 600 characters."""
+    return describe(
+        await hub.batches.get(job_id),
+        await hub.batches.counts(job_id),
+        await hub.batches.failures(job_id),
+        await hub.batches.time_left(job_id),
+    )
+
+
+def _patience(hub: Hub, ctx: ToolContext) -> float:
+    params = ctx.session.client_params
+    client = params.client_info.name if params is not None else ""
+    has_progress = bool((ctx.request_context.meta or {}).get("progressToken"))
+    patience = hub.settings.offload.client_patience
+    return max(patience, PATIENT_CLIENTS.get(client, 0.0)) if has_progress else patience
