@@ -32,6 +32,7 @@ class Exchange:
         self.sent = threading.Event()
         self.status = 0
         self.session_id = ""
+        self.content_type = ""
         self._response: http.client.HTTPResponse | None = None
 
     def send(self, method: str, headers: dict[str, str], body: bytes | None = None) -> None:
@@ -55,6 +56,7 @@ class Exchange:
             raise HubGone(str(error) or type(error).__name__, sent=True) from None
         self.status = self._response.status
         self.session_id = self._response.getheader("mcp-session-id") or ""
+        self.content_type = self._response.getheader("content-type") or ""
 
     def messages(self) -> Iterator[bytes]:
         """Yield the answer's JSON-RPC messages, each on one line, as they arrive.
@@ -66,7 +68,7 @@ class Exchange:
         if response is None:
             return
         try:
-            if (response.getheader("content-type") or "").startswith("text/event-stream"):
+            if self.content_type.startswith("text/event-stream"):
                 yield from _events(response)
             elif text := response.read().strip():
                 yield text

@@ -25,6 +25,15 @@ SAFE_TO_REPEAT = ("initialize", "ping", "server/discover")
 """Requests that change nothing, with everything that ends in ``/list``."""
 MENDING_ID = "token-saver-mcp"
 """Id of the ``initialize`` that mends a session; no client gets to see it."""
+REFUSALS = {
+    413: "bad_arguments: The message is too large. Pass paths in `files` instead of contents.",
+    503: "hub_error: The hub has too many sessions open. Close some clients, or restart it.",
+}
+"""What the hub says in plain HTTP, before it looks at a message."""
+
+
+class HubRefused(HubGone):
+    """The hub is there and says no; asking again would not help."""
 
 
 class Hub(NamedTuple):
@@ -63,6 +72,8 @@ class Session:
             try:
                 if self._exchange(hub, message, line):
                     return
+            except HubRefused:
+                raise
             except HubGone as gone:
                 self._forget(hub)
                 if last_try or (gone.sent and not repeatable):
@@ -110,6 +121,10 @@ class Session:
             exchange.send("POST", self._request_headers(hub, message), line)
             if exchange.status == 401 or (exchange.status == 404 and self._session_id):
                 return False
+            if exchange.status >= 400 and not exchange.content_type.startswith("application/json"):
+                raise HubRefused(
+                    REFUSALS.get(exchange.status, f"hub_error: HTTP {exchange.status}."), sent=True
+                )
             if message["method"] == "initialize":
                 self._session_id = exchange.session_id
             self._relay(exchange, message, key)

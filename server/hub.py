@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from server.backends.engine import Engine
+from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused
 from server.events import Event, EventBus, OffloadEnded, PauseChanged
 from server.folders import Folders
@@ -25,6 +26,7 @@ from server.offload.pipeline import Offloader
 from server.settings import Settings
 from server.snapshot import Snapshot
 from server.store.history import History
+from server.store.jobs import Jobs
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,6 +39,7 @@ class Hub:
 
     history: History
     offloader: Offloader
+    batches: Batches
 
     def __init__(self, settings: Settings, folders: Folders) -> None:
         self.settings = settings
@@ -63,23 +66,37 @@ class Hub:
         """
         self._loop = asyncio.get_running_loop()
         self.folders.create()
-        self.history = await History.open(self.folders.database)
+        self.history = await History.open(self.folders.database, self.settings.history.contents)
+        if self.history.notice:
+            logger.warning("%s", self.history.notice)
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
+        )
+        self.batches = Batches(
+            limits=self.settings.batch,
+            engine=self.engine,
+            offloader=self.offloader,
+            jobs=Jobs(self.history.database),
+            history=self.history,
+            events=self.events,
         )
         self.events.subscribe(self._record)
         await self._refresh_totals()
         self._watcher = asyncio.create_task(self._watch_totals())
         await self.engine.start()
+        await self.batches.start()
 
     async def close(self) -> None:
-        """End what runs, the engine's child processes and the history, in this order."""
+        """End what runs, the engine's child processes and the history, in this order. A hub that failed to
+        start is closed as far as it came."""
         if self._watcher is not None:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
+            await self.batches.close()
         await self.engine.close()
-        await self.history.close()
+        if hasattr(self, "history"):
+            await self.history.close()
 
     def snapshot(self) -> Snapshot:
         """Return the picture of this moment; no I/O, from any thread."""
@@ -167,10 +184,13 @@ class Hub:
 
     async def _watch_totals(self) -> None:
         """Sum up again whenever an offload ended, and at midnight, when "today" begins anew."""
+        await self.history.prune(self.settings.history.days)
         while True:
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(_seconds_to_midnight()):
                     await self._ended.wait()
+            except TimeoutError:
+                await self.history.prune(self.settings.history.days)
             self._ended.clear()
             await self._refresh_totals()
             self._tell_listeners()

@@ -62,14 +62,12 @@ def _preload_model(hub: Hub) -> Tool:
 def _pull_model(hub: Hub) -> Tool:
     async def pull_model(ctx: Context, model: str) -> str:
         name = _named(model)
-        backend = await hub.engine.use()
         async with progress_to(ctx) as report:
 
             async def relay(progress: PullProgress) -> None:
                 await report(progress.completed, progress.total or None, _pulled(progress))
 
-            await backend.pull(name, relay)
-        await hub.engine.refresh()
+            await hub.engine.pull(name, relay)
         return f"{name} is installed."
 
     return make_tool(pull_model, "Download a model to the local engine.", CHANGES)

@@ -1,0 +1,158 @@
+"""The bridge between a client's standard streams and a real hub: both eras, restarts, and ends."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from server.rendezvous import find_running, read_hub_file
+from tests.bridge_client import LEGACY, MODERN, RawClient
+from tests.hub_process import HubProcess, hub_environ, start_hub
+
+SECONDS = 60
+
+
+def tool_names(answer: dict[str, object]) -> list[str]:
+    result = answer["result"]
+    assert isinstance(result, dict)
+    return [tool["name"] for tool in result["tools"]]
+
+
+def test_a_client_of_2025(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        opened = client.initialize()["result"]
+        assert opened["protocolVersion"] == LEGACY
+        assert opened["serverInfo"]["name"] == "token-saver"
+        assert "offload_work" in tool_names(client.request("tools/list"))
+        assert client.request("ping")["result"] == {}
+
+
+def test_a_client_of_2026(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        assert MODERN in client.modern("server/discover")["result"]["supportedVersions"]
+        assert "offload_work" in tool_names(client.modern("tools/list"))
+
+
+def test_both_eras_on_one_pipe(hub: HubProcess, tmp_path: Path) -> None:
+    """A client that probes with ``server/discover`` may still choose ``initialize``."""
+    with RawClient(hub.environ, tmp_path) as client:
+        client.modern("server/discover")
+        client.initialize()
+        assert tool_names(client.request("tools/list")) == tool_names(client.modern("tools/list"))
+
+
+def test_errors_come_back_under_the_requests_own_id(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        assert client.modern("no/such/method")["error"]["code"] == -32601
+        unknown = client.modern("tools/call", {"name": "nöt a tööl", "arguments": {}})
+        assert unknown.get("error") or unknown["result"]["isError"]
+        client.initialize()
+        assert client.request("no/such/method")["error"]["code"] == -32601
+        client.write({"id": "a text", "method": "ping"})
+        assert client.next()["id"] == "a text"
+
+
+def test_a_broken_line_does_not_end_it(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        for line in (b"{", b"\xff\xfe", b"[]", b'"text"', b"null"):
+            client.write_line(line)
+            assert client.answer(None)["error"]["code"] == -32700
+        client.write_line(b"")
+        assert client.modern("server/discover")["result"]
+
+
+def test_a_message_that_is_too_large_is_an_error(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        arguments = {"task": "x" * 5_000_000}
+        answer = client.modern("tools/call", {"name": "offload_work", "arguments": arguments})
+        assert "too large" in answer["error"]["message"]
+        assert "files" in answer["error"]["message"]
+        client.initialize()
+        answer = client.request("tools/call", {"name": "offload_work", "arguments": arguments})
+        assert "too large" in answer["error"]["message"]
+
+
+def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
+    environ = hub_environ(tmp_path)
+    try:
+        with RawClient(environ, tmp_path) as client:
+            client.initialize()
+            assert "offload_work" in tool_names(client.request("tools/list"))
+        info = find_running(str(tmp_path))
+        assert info is not None
+    finally:
+        end_hub(tmp_path)
+
+
+def test_it_says_why_no_hub_can_be_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        environ = hub_environ(tmp_path, TOKEN_SAVER_PORT=port)
+        with RawClient(environ, tmp_path) as client:
+            message = client.initialize()["error"]["message"]
+            assert message.startswith("hub_unreachable: ")
+            assert "port_taken" in message
+            assert "TOKEN_SAVER_PORT" in message
+
+
+@pytest.mark.parametrize("new_token", [False, True])
+def test_a_hub_that_restarts_goes_unnoticed(tmp_path: Path, new_token: bool) -> None:
+    with start_hub(tmp_path) as first:
+        client = RawClient(first.environ, tmp_path)
+        client.initialize()
+        client.modern("server/discover")
+        first.stop()
+    if new_token:
+        (tmp_path / "token").unlink()
+    with start_hub(tmp_path) as second, client:
+        assert second.info.url != first.info.url
+        assert "offload_work" in tool_names(client.request("tools/list"))
+        called = client.request("tools/call", {"name": "list_loaded_models", "arguments": {}})
+        assert called["result"]["content"]
+        assert client.modern("server/discover")["result"]
+        assert [message for message in client.received if "id" in message] == []
+
+
+def test_a_call_after_a_crash_starts_a_new_hub(tmp_path: Path) -> None:
+    with start_hub(tmp_path) as first:
+        client = RawClient(first.environ, tmp_path)
+        client.initialize()
+        first.process.kill()
+        first.process.wait()
+    try:
+        with client:
+            assert "offload_work" in tool_names(client.request("tools/list"))
+            info = read_hub_file(str(tmp_path))
+            assert info is not None
+            assert info.pid != first.info.pid
+    finally:
+        end_hub(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows neither")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it(hub: HubProcess, tmp_path: Path, stop: signal.Signals) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        client.initialize()
+        client.process.send_signal(stop)
+        assert client.process.wait(SECONDS) == 0
+
+
+def test_requests_that_were_piped_in_are_answered(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        sent = client.send_modern("server/discover")
+        assert client.process.stdin is not None
+        client.process.stdin.close()
+        assert client.answer(sent)["result"]
+
+
+def end_hub(home: Path) -> None:
+    """End the hub that a bridge started in ``home``, and wait for it."""
+    info = read_hub_file(str(home))
+    if info is not None:
+        process = psutil.Process(info.pid)
+        process.terminate()
+        process.wait(SECONDS)

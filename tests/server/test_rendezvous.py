@@ -1,0 +1,63 @@
+"""The bridge finds the hub's folder without platformdirs, and finds the same one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from platformdirs import PlatformDirs
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
+
+from server.folders import find_folders
+from server.rendezvous import APP_NAME, read_hub_file, read_token, state_folder
+
+
+def test_it_is_the_folder_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOKEN_SAVER_HOME", raising=False)
+    assert state_folder() == PlatformDirs(APP_NAME, appauthor=False).user_state_dir
+    assert state_folder() == str(find_folders({}).state)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="simulates other systems with POSIX paths")
+@pytest.mark.parametrize("xdg", [None, "", "relative", "/some/where", "/some/where/"])
+@pytest.mark.parametrize(("platform", "dirs"), [("linux", Unix), ("darwin", MacOS)])
+def test_it_agrees_on_linux_and_macos(
+    monkeypatch: pytest.MonkeyPatch, platform: str, dirs: type[Unix] | type[MacOS], xdg: str | None
+) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    if xdg is None:
+        monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    else:
+        monkeypatch.setenv("XDG_STATE_HOME", xdg)
+    expected = dirs(APP_NAME, appauthor=False).user_state_dir
+    assert state_folder(platform=platform) == os.path.normpath(expected)
+
+
+def test_it_agrees_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    local = "C:\\Users\\someone\\AppData\\Local"
+    monkeypatch.setenv("WIN_PD_OVERRIDE_LOCAL_APPDATA", local)
+    joined = Windows(APP_NAME, appauthor=False).user_state_dir.replace("/", "\\")
+    assert state_folder({"LOCALAPPDATA": local}, "win32") == joined
+    assert state_folder({"USERPROFILE": "C:\\Users\\someone"}, "win32") == joined
+
+
+@pytest.mark.parametrize("home", ["/abs/home", "relative/home", "~/home"])
+def test_the_apps_own_folder_wins(home: str) -> None:
+    environ = {"TOKEN_SAVER_HOME": home}
+    assert state_folder(environ) == str(find_folders(environ).state)
+
+
+def test_nothing_there_is_no_hub_and_no_token(tmp_path: Path) -> None:
+    assert read_hub_file(str(tmp_path / "none")) is None
+    assert read_token(str(tmp_path / "none")) == ""
+
+
+def test_the_bridge_imports_little() -> None:
+    """Every start of a client waits for it; one careless import would cost more than all the rest."""
+    heavy = "{'asyncio', 'pathlib', 'dataclasses', 'logging', 'typer', 'mcp', 'subprocess', 'pydantic'}"
+    code = f"import sys; import server.bridge; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
