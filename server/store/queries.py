@@ -6,7 +6,20 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, column, func, select, table, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    column,
+    false,
+    func,
+    literal_column,
+    select,
+    table,
+    text,
+    union_all,
+)
 from sqlalchemy.sql import Select
 
 from server.store import tables
@@ -143,30 +156,36 @@ def local_day(instant: float) -> str:
 
 
 def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
-    conditions = [offload.c[name] == getattr(where, name) for name in _EXACT if getattr(where, name)]
+    conditions = _in_window(where, _HITS.c.rowid if match else offload.c.seq)
+    conditions += [offload.c[name] == getattr(where, name) for name in _EXACT if getattr(where, name)]
     if match:
         # The sum keeps SQLite from driving the join by offload: it walks the hits from the newest and
         # stops when the page is full.
-        conditions += [offload.c.seq == _HITS.c.rowid + 0, text("offload_search MATCH :match")]
+        conditions += [
+            offload.c.seq == _HITS.c.rowid + 0,
+            literal_column("offload_search").op("MATCH")(match),
+        ]
     elif where.search.strip():
         patterns = like_patterns(where.search)
         conditions += [offload.c.task.like(each) | offload.c.names.like(each) for each in patterns]
-        conditions += [] if patterns else [text("0")]
+        conditions += [] if patterns else [false()]
+    return select(*_ROW).where(*conditions)
+
+
+def _in_window(where: OffloadFilter, seq: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions of the time window.
+
+    Rows arrive nearly in order of time, so the window bounds ``seq`` too: that spares walking down from
+    the newest row to a window long ago. Adding 0 keeps SQLite from choosing the other index each time.
+    """
+    conditions: list[ColumnElement[bool]] = []
     if where.since is not None:
-        conditions += [offload.c.started_at >= where.since, offload.c.seq >= _edge(func.min, where)]
+        first = select(func.min(offload.c.seq + 0)).where(offload.c.started_at >= where.since)
+        conditions += [offload.c.started_at + 0 >= where.since, seq >= first.scalar_subquery()]
     if where.until is not None:
-        conditions += [offload.c.started_at < where.until, offload.c.seq <= _edge(func.max, where)]
-    query = select(*_ROW).where(*conditions)
-    return query.params(match=match) if match else query
-
-
-def _edge(edge: Any, where: OffloadFilter) -> Any:
-    """Return a bound on ``seq`` for the time window: rows arrive nearly in order of time, so it spares
-    walking down from the newest row to a window long ago."""
-    query = select(edge(offload.c.seq))
-    if edge is func.min:
-        return query.where(offload.c.started_at >= where.since).scalar_subquery()
-    return query.where(offload.c.started_at < where.until).scalar_subquery()
+        last = select(func.max(offload.c.seq + 0)).where(offload.c.started_at < where.until)
+        conditions += [offload.c.started_at + 0 < where.until, seq <= last.scalar_subquery()]
+    return conditions
 
 
 def _of(texts: Table, seq: int) -> Select[Any]:
