@@ -114,6 +114,11 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._menu_export = DBusMenu(self._click, self._on_open)
         bus.export(ITEM_PATH, self._item)
         bus.export(MENU_PATH, self._menu_export)
+        # The name before all else: a panel may come at any moment, and is told it.
+        await bus.request_name(self._bus_name)
+        if self._icon:
+            self._item.set_pixmaps(pixmaps(self._icon))
+        self._mark_ready()
         bus.add_message_handler(self._on_message)
         for rule in (
             f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{WATCHER}'",
@@ -121,11 +126,6 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             f"type='signal',interface='{WATCHER}'",
         ):
             await self._call(BUS, "/org/freedesktop/DBus", BUS, "AddMatch", "s", rule)
-        await bus.request_name(self._bus_name)
-        self._bus = bus
-        if self._icon:
-            self._item.set_pixmaps(pixmaps(self._icon))
-        self._mark_ready()
         await self._register()
         try:
             await self._until_stopped(bus)
