@@ -1,0 +1,91 @@
+"""The icon's states differ in pixels at the sizes of panels, on light and on dark."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops
+
+from tray.icon import ICON_STATES, PROGRESS_STEPS, Face, draw
+from tray.sni_item import SIZES
+
+LIGHT = (242, 242, 242)
+DARK = (38, 40, 44)
+FACES = [*(Face(state) for state in ICON_STATES), Face("working", 0.25), Face("working", 0.75)]
+
+
+def on_panel(face: Face, size: int, panel: tuple[int, int, int]) -> Image.Image:
+    """The icon as a panel shows it: the master picture scaled down, on the panel's colour."""
+    ground = Image.new("RGBA", (size, size), (*panel, 255))
+    ground.alpha_composite(draw(face).resize((size, size), Image.Resampling.LANCZOS))
+    return ground.convert("RGB")
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """The mean difference of a pixel's channel, 0 to 255."""
+    pixels = ImageChops.difference(one, other).tobytes()
+    return sum(pixels) / len(pixels)
+
+
+@pytest.mark.parametrize("panel", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [16, 22, 24, 32])
+def test_every_two_states_differ(size: int, panel: tuple[int, int, int]) -> None:
+    images = {face: on_panel(face, size, panel) for face in FACES}
+    for one, other in itertools.combinations(FACES, 2):
+        assert difference(images[one], images[other]) > 4, (one, other)
+
+
+@pytest.mark.parametrize("size", [16, 22, 24])
+def test_states_differ_without_colour_too(size: int) -> None:
+    images = {state: on_panel(Face(state), size, DARK).convert("L") for state in ICON_STATES}
+    for one, other in itertools.combinations(ICON_STATES, 2):
+        assert difference(images[one], images[other]) > 5, (one, other)
+
+
+@pytest.mark.parametrize("state", ICON_STATES)
+@pytest.mark.parametrize("panel", [LIGHT, DARK], ids=["light", "dark"])
+def test_a_state_stands_out_from_the_panel(state: str, panel: tuple[int, int, int]) -> None:
+    icon = on_panel(Face(state), 22, panel)
+    contrasts = [contrast(icon.getpixel((x, y)), panel) for x in range(22) for y in range(22)]
+    # 3:1 is what WCAG 2.2 (1.4.11) asks of graphics; a good part of the picture shall have 2:1 at least.
+    assert max(contrasts) > 2.4
+    assert sum(each > 1.8 for each in contrasts) > 60
+
+
+def contrast(one: object, other: object) -> float:
+    """The contrast ratio of WCAG 2.2, 1 to 21."""
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: object) -> float:
+    assert isinstance(colour, tuple)
+    parts = [c / 255 for c in colour]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_any_size_is_square_and_keeps_its_corners_free(size: int) -> None:
+    image = draw(Face("loaded"), size)
+    assert image.size == (size, size)
+    assert image.mode == "RGBA"
+    assert image.getpixel((0, 0)) == (0, 0, 0, 0)
+
+
+def test_the_arc_grows_with_progress_in_steps() -> None:
+    def drawn(progress: float) -> bytes:
+        return draw(Face("working", progress)).tobytes()
+
+    assert drawn(0.5) == drawn(0.5 + 0.4 / PROGRESS_STEPS)
+    assert len({drawn(step / PROGRESS_STEPS) for step in range(PROGRESS_STEPS + 1)}) == PROGRESS_STEPS + 1
+    assert drawn(-1) == drawn(0)
+    assert drawn(7) == drawn(1)
+
+
+def test_the_shipped_file_is_the_drawing() -> None:
+    shipped = Image.open(Path(__file__).parents[2] / "assets" / "icon.png").convert("RGB")
+    drawn = draw(Face("loaded"), 256).convert("RGB")
+    assert shipped.size == drawn.size
+    # Pillow's versions round edges differently.
+    assert difference(shipped, drawn) < 1

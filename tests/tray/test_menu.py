@@ -1,0 +1,200 @@
+"""The menu, the face and the tooltip, for every snapshot that matters."""
+
+from dataclasses import replace
+
+import pytest
+
+from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
+from server.store.records import Totals
+from tray.icon import Face
+from tray.menu import SEPARATOR, Action, Entry, build_menu, face, tooltip
+
+NOW = 1_790_000_000.0
+OLLAMA = Capabilities(load=True, unload=True, list_loaded=True, pull=True, keep_alive=True)
+SMALL = InstalledModel("smollm2:135m", size=145_000_000)
+CODER = InstalledModel("qwen2.5-coder:1.5b", size=1_117_320_736)
+CODER_LOADED = LoadedModel(CODER.name, size=1_900_000_000, size_vram=1_900_000_000, expires_at=NOW + 541)
+ENGINE = EngineView("ollama", "Ollama 0.33", "http://127.0.0.1:11434", OLLAMA, installed=(CODER, SMALL))
+IDLE = Snapshot("0.1.0", "http://127.0.0.1:7283", "idle", NOW, ENGINE)
+LOADED = replace(IDLE, state="loaded", engine=replace(ENGINE, loaded=(CODER_LOADED,)))
+TASK = RunningOffload("01A", "offload_work", "Write  docstrings", "claude-code", "a.py", "", NOW, "generate")
+WORKING = replace(LOADED, state="working", running=(TASK,))
+GONE = replace(
+    IDLE,
+    state="error",
+    engine=replace(ENGINE, installed=(), error="Ollama at 127.0.0.1:11434 does not answer. Start it."),
+)
+
+
+def labels(snapshot: Snapshot) -> list[str]:
+    return [entry.label for entry in build_menu(snapshot, autostart=False)]
+
+
+def entry(snapshot: Snapshot, start: str) -> Entry:
+    return next(each for each in build_menu(snapshot, autostart=False) if each.label.startswith(start))
+
+
+def test_the_whole_menu_of_an_idle_app() -> None:
+    assert build_menu(IDLE, autostart=True) == (
+        Entry("No model loaded"),
+        SEPARATOR,
+        Entry("Open dashboard", Action("open"), default=True),
+        SEPARATOR,
+        Entry(
+            "Load",
+            children=(
+                Entry("qwen2.5-coder:1.5b (1.1 GB)", Action("load", CODER.name), checked=False),
+                Entry("smollm2:135m (145 MB)", Action("load", SMALL.name), checked=False),
+            ),
+        ),
+        Entry(
+            "Pause offloading",
+            children=(
+                Entry("15 minutes", Action("pause", "900")),
+                Entry("1 hour", Action("pause", "3600")),
+                Entry("Until I resume", Action("pause", "0")),
+            ),
+        ),
+        SEPARATOR,
+        Entry("0 tokens saved today (net)"),
+        SEPARATOR,
+        Entry("Start at login", Action("autostart"), checked=True),
+        Entry("About Claude Token Saver 0.1.0", Action("about")),
+        Entry("Quit", Action("quit")),
+    )
+
+
+def test_a_loaded_model_says_what_it_takes_and_how_long_it_stays() -> None:
+    assert labels(LOADED)[0] == "qwen2.5-coder:1.5b · 1.9 GB · 10 min left"
+    assert entry(LOADED, "Load").children[0].checked is True
+    assert entry(LOADED, "Unload").action == Action("unload", CODER.name)
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        (LoadedModel("m", expires_at=None), "m"),
+        (LoadedModel("m", size=2_000_000_000, size_vram=0), "m · 2.0 GB"),
+        (LoadedModel("m", size=2_000_000_000, size_vram=500_000_000), "m · 2.0 GB · 25 % on the GPU"),
+        (LoadedModel("m", expires_at=NOW - 5), "m · 1 min left"),
+        (LoadedModel("m", expires_at=NOW + 3 * 3600), "m · 3 h left"),
+    ],
+)
+def test_the_line_of_a_loaded_model(model: LoadedModel, line: str) -> None:
+    assert labels(replace(LOADED, engine=replace(ENGINE, loaded=(model,))))[0] == line
+
+
+def test_several_loaded_models_are_unloaded_one_by_one_or_all() -> None:
+    engine = replace(ENGINE, loaded=(CODER_LOADED, LoadedModel(SMALL.name)))
+    children = entry(replace(LOADED, engine=engine), "Unload").children
+    assert [child.action for child in children] == [
+        Action("unload", CODER.name),
+        Action("unload", SMALL.name),
+        None,
+        Action("unload", ""),
+    ]
+
+
+def test_an_engine_that_can_neither_load_nor_unload_offers_neither() -> None:
+    fixed = replace(LOADED, engine=replace(LOADED.engine, capabilities=Capabilities()))
+    assert not any(label.startswith(("Load", "Unload")) for label in labels(fixed))
+
+
+def test_no_installed_model_leaves_load_grey() -> None:
+    assert not entry(replace(IDLE, engine=replace(ENGINE, installed=())), "Load").enabled
+
+
+def test_what_runs_and_waits_can_be_cancelled() -> None:
+    waiting = replace(TASK, id="01B", task="x" * 200, stage="queue")
+    children = entry(replace(WORKING, running=(TASK, waiting)), "At work: 2 tasks").children
+    assert children[0] == Entry("Cancel “Write docstrings”", Action("cancel", "01A"))
+    assert children[1].action == Action("cancel", "01B")
+    assert children[1].label.endswith("…” (waiting)")
+    assert len(children[1].label) < 80
+
+
+def test_quit_says_what_still_runs() -> None:
+    assert labels(IDLE)[-1] == "Quit"
+    assert labels(WORKING)[-1] == "Quit (1 task still runs)"
+    assert labels(replace(WORKING, running=(TASK, TASK)))[-1] == "Quit (2 tasks still run)"
+
+
+def test_a_loss_is_called_one() -> None:
+    lost = replace(IDLE, saved_today=Totals(offloads=1, net_tokens=-1250))
+    assert "1,250 tokens lost today (net)" in labels(lost)
+    won = replace(IDLE, saved_today=Totals(offloads=1, net_tokens=12_400))
+    assert "12,400 tokens saved today (net)" in labels(won)
+
+
+def test_a_pause_is_ended_where_it_was_begun() -> None:
+    paused = replace(IDLE, state="paused", paused_until=0.0)
+    assert entry(paused, "Resume").label == "Resume offloading"
+    assert entry(paused, "Resume").action == Action("resume")
+    assert entry(replace(paused, paused_until=NOW), "Resume").label.startswith(
+        "Resume offloading (paused until "
+    )
+
+
+def test_a_lost_engine_is_said_first() -> None:
+    assert labels(GONE)[0] == "Ollama at 127.0.0.1:11434 does not answer. Start it."
+
+
+def test_a_download_shows_its_progress_in_steps() -> None:
+    def pulling(completed: int) -> Snapshot:
+        return replace(IDLE, activities=(ModelActivity("qwen", "download", completed, 1000),))
+
+    assert labels(pulling(437))[1] == "Downloading qwen: 40 %"
+    assert build_menu(pulling(437), autostart=None) == build_menu(pulling(449), autostart=None)
+    assert labels(replace(IDLE, activities=(ModelActivity("qwen", "load"),)))[1] == "Loading qwen"
+
+
+def test_a_system_without_start_at_login_does_not_offer_it() -> None:
+    assert all(each.label != "Start at login" for each in build_menu(IDLE, autostart=None))
+
+
+def test_the_menu_does_not_change_with_every_second_or_token() -> None:
+    later = replace(
+        WORKING, taken_at=NOW + 0.5, running=(replace(TASK, tokens=70, tokens_per_second=9.0, text="def f"),)
+    )
+    assert build_menu(later, autostart=None) == build_menu(WORKING, autostart=None)
+
+
+def test_there_is_one_default_entry_and_every_entry_does_something_or_only_tells() -> None:
+    for snapshot in (IDLE, LOADED, WORKING, GONE):
+        menu = build_menu(snapshot, autostart=True)
+        assert [each.label for each in menu if each.default] == ["Open dashboard"]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "shown"),
+    [
+        (IDLE, Face("idle")),
+        (LOADED, Face("loaded")),
+        (WORKING, Face("working")),
+        (GONE, Face("error")),
+        (replace(WORKING, state="paused"), Face("paused")),
+        (replace(IDLE, activities=(ModelActivity("m", "download", 30, 120),)), Face("working", 0.25)),
+        (replace(IDLE, activities=(ModelActivity("m", "load"),)), Face("working")),
+    ],
+)
+def test_the_face_of_each_state(snapshot: Snapshot, shown: Face) -> None:
+    assert face(snapshot) == shown
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "part"),
+    [
+        (IDLE, "no model loaded"),
+        (LOADED, "qwen2.5-coder:1.5b loaded"),
+        (WORKING, "1 task at work"),
+        (GONE, "does not answer"),
+        (replace(IDLE, state="paused", paused_until=0.0), "paused"),
+        (replace(IDLE, activities=(ModelActivity("m", "load"),)), "Loading m"),
+    ],
+)
+def test_the_tooltip_is_one_line(snapshot: Snapshot, part: str) -> None:
+    text = tooltip(snapshot)
+    assert part in text
+    assert "\n" not in text
+    assert text.endswith("0 tokens saved today (net)")

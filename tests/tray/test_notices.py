@@ -1,0 +1,47 @@
+"""Notices say what is worth saying, and each kind can be turned off."""
+
+from dataclasses import replace
+
+import pytest
+
+from server.backends.base import Capabilities
+from server.events import EngineChanged, Event, ModelProgress
+from server.settings import TraySettings
+from server.snapshot import EngineView, Snapshot
+from tray.notices import Notice, notice_of_change, notice_of_event
+
+ALL = TraySettings()
+NONE = TraySettings(notify_batch=False, notify_approval=False, notify_engine=False, notify_model=False)
+PULLED = ModelProgress("qwen", "download", 10, 10, done=True)
+ENGINE = EngineView("ollama", "Ollama 0.33", "http://127.0.0.1:11434", Capabilities())
+WELL = Snapshot("0.1.0", "", "idle", 0.0, ENGINE)
+LOST = replace(WELL, engine=replace(ENGINE, error="Ollama does not answer. Start it."))
+
+
+@pytest.mark.parametrize(
+    ("event", "notice"),
+    [
+        (PULLED, Notice("Model ready", "qwen was downloaded and can be used.")),
+        (replace(PULLED, error="no_network: x."), Notice("Download failed", "qwen: no_network: x.")),
+        (replace(PULLED, done=False), None),
+        (ModelProgress("qwen", "load", done=True), None),
+        (EngineChanged(), None),
+    ],
+)
+def test_events(event: Event, notice: Notice | None) -> None:
+    assert notice_of_event(event, ALL) == notice
+    assert notice_of_event(event, NONE) is None
+
+
+def test_an_engine_that_goes_away_is_said_once() -> None:
+    assert notice_of_change(WELL, LOST, ALL) == Notice(
+        "The engine is gone", "Ollama does not answer. Start it."
+    )
+    assert notice_of_change(LOST, LOST, ALL) is None
+    assert notice_of_change(LOST, WELL, ALL) is None
+    assert notice_of_change(WELL, LOST, NONE) is None
+
+
+def test_an_engine_that_never_was_is_no_news() -> None:
+    nothing = replace(WELL, engine=replace(ENGINE, label=""))
+    assert notice_of_change(nothing, LOST, ALL) is None
