@@ -1,0 +1,25 @@
+"""What every test gets: folders of its own, and stand-ins for engines on request."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.standins.ollama import OllamaStandIn
+
+
+@pytest.fixture(autouse=True)
+def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the app's files of one test apart from the user's and from other tests'."""
+    home = tmp_path / "token-saver-home"
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(home))
+    for variable in ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL"):
+        monkeypatch.delenv(variable, raising=False)
+    return home
+
+
+@pytest.fixture
+def ollama_standin() -> Iterator[OllamaStandIn]:
+    """A server that answers as Ollama does, with one model, ``qwen2.5-coder:0.5b``."""
+    with OllamaStandIn() as standin:
+        yield standin

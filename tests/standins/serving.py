@@ -1,0 +1,199 @@
+"""A real HTTP server on a free port, in a thread of its own, for the stand-ins of engines.
+
+It keeps every request, knows when a client dropped one, and can break off in the middle of an answer.
+"""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+
+@dataclass
+class Exchange:
+    """One request, and how it ended: ``answered``, ``dropped`` by the client, or ``broken`` off here."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    began_at: float = field(default_factory=time.monotonic)
+    outcome: str = ""
+
+    @property
+    def json(self) -> Any:
+        """The request's body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: ``body`` in one piece, or ``stream`` piece by piece. ``breaks_off`` ends the connection
+    after that without ending the answer."""
+
+    status: int = 200
+    body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class BreakOff(Exception):
+    """Raised by a stream to drop the connection in the middle."""
+
+
+def json_reply(value: Any, status: int = 200, content_type: str = "application/json") -> Reply:
+    """Return ``value`` as a JSON answer."""
+    return Reply(status, json.dumps(value, ensure_ascii=False).encode(), content_type=content_type)
+
+
+Handler = Callable[[Exchange], Awaitable[Reply]]
+
+
+class StandInServer:
+    """Serves ``handler`` within a ``with`` block; ``stop`` and ``start`` simulate a server that goes away
+    and comes back at the same address."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.requests: list[Exchange] = []
+        self._handler = handler
+        self._socket = _listen(0)
+        self.port: int = self._socket.getsockname()[1]
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen and answer."""
+        config = uvicorn.Config(
+            self._app,
+            interface="asgi3",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        self._server = server
+        self._thread = threading.Thread(target=server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+        wait_until(lambda: server.started)
+
+    def stop(self) -> None:
+        """Drop every connection and stop listening."""
+        if self._server and self._thread:
+            self._server.force_exit = self._server.should_exit = True
+            self._thread.join(10)
+        self._server = self._thread = None
+        self._socket.close()
+
+    def restart(self) -> None:
+        """Come back at the same address after ``stop``."""
+        self._socket = _listen(self.port)
+        self.start()
+
+    def outcomes(self, path: str) -> list[str]:
+        """Return how the requests for ``path`` ended, in order; empty for those under way."""
+        return [exchange.outcome for exchange in self.requests if exchange.path == path]
+
+    def bodies(self, path: str) -> list[Any]:
+        """Return the JSON bodies of the requests for ``path``."""
+        return [exchange.json for exchange in self.requests if exchange.path == path]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        exchange = Exchange(
+            scope["method"],
+            scope["path"],
+            scope["query_string"].decode(),
+            {name.decode().lower(): value.decode() for name, value in scope["headers"]},
+            await _read(receive),
+        )
+        self.requests.append(exchange)
+        answering = asyncio.create_task(self._answer(exchange, send))
+        dropping = asyncio.create_task(_wait_for_drop(receive))
+        await asyncio.wait({answering, dropping}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            answering.cancel()
+            exchange.outcome = "dropped"
+        dropping.cancel()
+        await asyncio.gather(answering, dropping, return_exceptions=True)
+
+    async def _answer(self, exchange: Exchange, send: Any) -> None:
+        reply = await self._handler(exchange)
+        headers = [("content-type", reply.content_type), *reply.headers]
+        if reply.stream is None:
+            headers.append(("content-length", str(len(reply.body))))
+        raw = [(name.encode(), value.encode()) for name, value in headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+        try:
+            async for piece in reply.stream or _nothing():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except BreakOff:
+            exchange.outcome = "broken"
+            return
+        exchange.outcome = "answered"
+        await send({"type": "http.response.body", "body": reply.body})
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Return once ``condition`` holds; fail where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """The same, without blocking the event loop."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.01)
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    return listening
+
+
+async def _read(receive: Any) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
+async def _wait_for_drop(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for piece in ():
+        yield piece
