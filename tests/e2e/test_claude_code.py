@@ -1,0 +1,76 @@
+"""The real Claude Code CLI calls the tool through the bridge; only the model behind it is a stand-in."""
+
+import ast
+
+from tests.bridge_client import BRIDGE
+from tests.e2e.conftest import Stage
+from tests.e2e.test_offload import FENCED, SLUGIFY, TASK, history
+from tests.standins.claude_code import run_claude_code
+from tests.standins.messages import MessagesStandIn, Text, ToolUse
+
+TOOL = "mcp__token-saver__offload_work"
+
+
+def server(stage: Stage) -> dict[str, dict[str, object]]:
+    command, *arguments = BRIDGE
+    environ = {"TOKEN_SAVER_HOME": stage.hub.environ["TOKEN_SAVER_HOME"]}
+    return {"token-saver": {"command": command, "args": arguments, "env": environ}}
+
+
+def test_claude_code_hands_over_a_chore(stage: Stage) -> None:
+    stage.ollama.answers.when("slugify", FENCED)
+    script = [
+        [Text("I hand this over."), ToolUse(TOOL, {"task": TASK, "output": "slug.py"})],
+        [Text("slug.py is there.")],
+    ]
+    with MessagesStandIn(script) as api:
+        run = run_claude_code(
+            "Write slugify.",
+            api.url,
+            home=stage.hub.home / "claude",
+            project=stage.project,
+            servers=server(stage),
+        )
+    assert run.result["result"] == "slug.py is there."
+    assert "slugify" in ast.dump(ast.parse((stage.project / "slug.py").read_text()))
+    [result] = api.tool_results()
+    assert not result.get("is_error")
+    [block] = result["content"]
+    assert len(block["text"]) < 400
+    assert SLUGIFY not in block["text"]
+    [row] = history(stage)
+    assert row.client == "claude-code"
+    assert row.project == str(stage.project)
+    [transcript] = run.transcripts
+    assert result["tool_use_id"] in transcript.read_text()
+
+
+def test_claude_code_sees_the_core_tool_from_the_start(stage: Stage) -> None:
+    with MessagesStandIn([[Text("Hello.")]]) as api:
+        run_claude_code(
+            "Say hello.",
+            api.url,
+            home=stage.hub.home / "claude",
+            project=stage.project,
+            servers=server(stage),
+        )
+    asked = next(request for request in api.requests if request.get("tools"))
+    [tool] = [tool for tool in asked["tools"] if tool["name"] == TOOL]
+    assert "paths" in tool["description"].lower()
+    assert "title" not in tool["input_schema"]
+    assert "token-saver" in str(asked["system"]) or "token-saver" in str(asked["messages"])
+
+
+def test_claude_code_reads_an_error_with_its_next_step(stage: Stage) -> None:
+    script = [[ToolUse(TOOL, {"task": TASK, "output": "/etc/slug.py"})], [Text("It did not work.")]]
+    with MessagesStandIn(script) as api:
+        run_claude_code(
+            "Write it.",
+            api.url,
+            home=stage.hub.home / "claude",
+            project=stage.project,
+            servers=server(stage),
+        )
+    [result] = api.tool_results()
+    assert result["is_error"]
+    assert "path_outside_roots: " in str(result["content"])

@@ -1,0 +1,152 @@
+"""The commands of ``token-saver`` as a shell runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Stage
+from tests.e2e.test_offload import FENCED, SLUGIFY, TASK, history
+from tests.hub_process import hub_environ
+from tests.standins.answers import Answer
+from tests.standins.ollama import CODER, OllamaStandIn, Registered
+
+SECONDS = 90
+
+
+def token_saver(environ: dict[str, str], folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tray.main", *arguments],
+        env=environ,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def run(stage: Stage, *arguments: str) -> str:
+    """Run a command that succeeds, and return what it prints."""
+    done = token_saver(stage.hub.environ, stage.project, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fail(stage: Stage, *arguments: str) -> str:
+    """Run a command that fails, and return its one line."""
+    done = token_saver(stage.hub.environ, stage.project, *arguments)
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert done.stderr.startswith("token-saver: "), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_offload_prints_the_digest(stage: Stage) -> None:
+    stage.ollama.answers.when("slugify", FENCED)
+    digest = run(stage, "offload", TASK, "--output", "slug.py")
+    assert "slug.py" in digest
+    assert (stage.project / "slug.py").read_text().strip() == SLUGIFY.strip()
+    [row] = history(stage)
+    assert row.client == "token-saver"
+
+
+def test_offload_prints_json(stage: Stage) -> None:
+    stage.ollama.answers.when("slugify", FENCED)
+    (stage.project / "notes.txt").write_text("Slugs are lower case.\n")
+    arguments = ("--file", "notes.txt", "--output", "slug.py", "--model", CODER, "--json")
+    outcome = json.loads(run(stage, "offload", TASK, *arguments))
+    assert outcome["outcome"] == "delivered"
+    assert outcome["output"] == "slug.py"
+    assert outcome["id"] == history(stage)[0].id
+
+
+def test_undo_puts_the_bytes_back(stage: Stage) -> None:
+    stage.ollama.answers.when("slugify", FENCED)
+    (stage.project / "slug.py").write_text("before = 1\n")
+    offload_id = json.loads(run(stage, "offload", TASK, "--output", "slug.py", "--json"))["id"]
+    assert (stage.project / "slug.py").read_text() != "before = 1\n"
+    run(stage, "undo", offload_id)
+    assert (stage.project / "slug.py").read_text() == "before = 1\n"
+    assert "not_found: " in fail(stage, "undo", "no-such-id")
+
+
+def test_a_hand_back_has_an_exit_status_of_its_own(stage: Stage) -> None:
+    stage.ollama.answers.default = Answer("def broken(:\n")
+    done = token_saver(stage.hub.environ, stage.project, "offload", TASK, "--output", "a.py")
+    assert done.returncode == 3
+    assert done.stdout.strip()
+    assert not (stage.project / "a.py").exists()
+
+
+def test_an_offload_without_a_hub_runs_one_for_the_call(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    with OllamaStandIn() as ollama:
+        ollama.answers.when("slugify", FENCED)
+        environ = hub_environ(tmp_path / "home", TOKEN_SAVER_BACKEND__URL=ollama.url)
+        done = token_saver(environ, project, "offload", TASK, "--output", "slug.py")
+    assert done.returncode == 0, done.stderr
+    assert (project / "slug.py").exists()
+    assert not (tmp_path / "home" / "hub.json").exists()
+
+
+def test_errors_are_one_line(stage: Stage) -> None:
+    assert "path_outside_roots: " in fail(stage, "offload", TASK, "--output", "../x.py")
+    assert "model_not_found: " in fail(stage, "offload", TASK, "--model", "no-such-model")
+    assert "model_not_found: " in fail(stage, "models", "load", "no-such-model")
+
+
+def test_status(stage: Stage) -> None:
+    assert stage.hub.info.url in run(stage, "status")
+    assert json.loads(run(stage, "status", "--json"))["engine"]["kind"] == "ollama"
+
+
+def test_status_without_a_hub(tmp_path: Path) -> None:
+    done = token_saver(hub_environ(tmp_path), tmp_path, "status")
+    assert done.returncode == 1
+    assert done.stderr.startswith("token-saver: hub_unreachable: ")
+
+
+def test_models(stage: Stage) -> None:
+    assert CODER in run(stage, "models")
+    run(stage, "models", "load", CODER)
+    assert CODER in stage.ollama.loaded
+    engine = json.loads(run(stage, "models", "--json"))
+    assert [model["name"] for model in engine["loaded"]] == [CODER]
+    run(stage, "models", "unload", CODER)
+    assert not stage.ollama.loaded
+
+
+def test_models_pull(stage: Stage) -> None:
+    stage.ollama.registry["small:1b"] = Registered(layers=(1000, 2000))
+    run(stage, "models", "pull", "small:1b")
+    assert "small:1b" in stage.ollama.models
+    assert fail(stage, "models", "pull", "nothing:1b").count(": ") >= 2
+
+
+def test_dashboard_prints_a_link_where_there_is_no_display(stage: Stage) -> None:
+    assert f"{stage.hub.info.url}/login?code=" in run(stage, "dashboard")
+
+
+def test_logs_and_version(stage: Stage) -> None:
+    assert str(stage.hub.home / "token-saver.log") in run(stage, "logs")
+    assert run(stage, "--version").startswith("token-saver ")
+
+
+@pytest.mark.parametrize("arguments", [("offload",), ("no-such-command",), ("models", "pull")])
+def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = token_saver(hub_environ(tmp_path), tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_named_like_a_package_of_ours_is_not_imported(tmp_path: Path) -> None:
+    for name in ("server", "tray", "dashboard", "mcp"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the project was imported')\n")
+    done = token_saver(hub_environ(tmp_path / "home"), tmp_path, "--version")
+    assert done.returncode == 0, done.stderr

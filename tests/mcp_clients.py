@@ -1,0 +1,54 @@
+"""Clients from the ``mcp`` package, on the bridge and straight over HTTP, in both eras of the protocol."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, ListRootsResult, Root, TextContent
+
+from tests.bridge_client import BRIDGE
+from tests.hub_process import HubProcess
+
+ERAS = ("legacy", "2026-07-28")
+"""Values for ``Client(mode=…)``: the handshake up to 2025-11-25, and the requests that stand alone."""
+
+
+@asynccontextmanager
+async def bridge_client(
+    environ: dict[str, str], project: Path, mode: str = "auto", roots: tuple[Path, ...] = ()
+) -> AsyncIterator[Client]:
+    """Connect through ``token-saver-mcp``, started in ``project``."""
+    command, *arguments = BRIDGE
+    parameters = StdioServerParameters(command=command, args=arguments, env=environ, cwd=project)
+    async with Client(
+        stdio_client(parameters), mode=mode, list_roots_callback=_roots(roots) if roots else None
+    ) as client:
+        yield client
+
+
+@asynccontextmanager
+async def http_client(hub: HubProcess, mode: str) -> AsyncIterator[Client]:
+    """Connect straight to the hub's ``/mcp``."""
+    headers = {"Authorization": f"Bearer {hub.token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        Client(streamable_http_client(f"{hub.info.url}/mcp", http_client=http), mode=mode) as client,
+    ):
+        yield client
+
+
+def text_of(result: object) -> str:
+    """Return the text of a tool's result."""
+    assert isinstance(result, CallToolResult)
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def _roots(folders: tuple[Path, ...]) -> Callable[..., Awaitable[ListRootsResult]]:
+    async def list_roots(_context: object) -> ListRootsResult:
+        return ListRootsResult(roots=[Root(uri=folder.as_uri()) for folder in folders])
+
+    return list_roots
