@@ -34,6 +34,7 @@ Every one has a stable ``code``, says the cause, and names the next step::
     │   ├── ChecksumMismatch     checksum_mismatch
     │   └── StillDownloading     still_downloading
     ├── StoreError               store_failed
+    ├── InternalError            internal_error
     └── HubError                 (the app's own process)
         ├── HubUnreachable       hub_unreachable
         ├── PortTaken            port_taken
@@ -248,6 +249,12 @@ class StoreError(TokenSaverError):
     """The history could not be read or written."""
 
     code = "store_failed"
+
+
+class InternalError(TokenSaverError):
+    """Something failed that nobody foresaw; the log has the details."""
+
+    code = "internal_error"
 
 
 class HubError(TokenSaverError):

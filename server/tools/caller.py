@@ -36,7 +36,7 @@ async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> 
     tool_use_id = (ctx.request_context.meta or {}).get(TOOL_USE_ID)
     return Caller(
         client=params.client_info.name if params is not None else "unknown",
-        session=headers.get(SESSION_HEADER) or headers.get("mcp-session-id") or "",
+        session=unquote(headers.get(SESSION_HEADER, "")) or headers.get("mcp-session-id") or "",
         project=roots[0] if roots else None,
         roots=tuple(dict.fromkeys(roots)),
         tool_use_id=tool_use_id if isinstance(tool_use_id, str) else None,

@@ -1,17 +1,20 @@
 """The MCP server: which tools there are, and how their errors read."""
 
+import logging
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
-from server.errors import BadArguments, TokenSaverError
+from server.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
+
+logger = logging.getLogger(__name__)
 
 INSTRUCTIONS = """\
 Hands routine work to a local model and saves your tokens. Use it for boilerplate, tests, docstrings, \
@@ -44,6 +47,9 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
                 raise ToolError(str(error.__cause__)) from error
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(str(_bad_arguments(error.__cause__))) from error.__cause__
+            if isinstance(error, UnexpectedToolError):
+                logger.exception("%s failed", name)
+                raise ToolError(str(_internal(name))) from error
             raise
 
     def _refuse_unknown(self, name: str, arguments: dict[str, Any]) -> None:
@@ -69,6 +75,13 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
 def all_tools(hub: Hub) -> list[Tool]:
     """Return the tools, the core ones first."""
     return [offload_work_tool(hub), *model_tools(hub)]
+
+
+def _internal(name: str) -> InternalError:
+    return InternalError(
+        f"{name} failed in a way that nobody foresaw.",
+        "Do the task yourself; `token-saver logs` has details.",
+    )
 
 
 def _bad_arguments(error: ValidationError) -> BadArguments:
