@@ -1,0 +1,183 @@
+"""A real desktop without a screen: an X server, a session bus, xfce4-panel, a mouse, and its pixels."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageChops
+from Xlib import X, display
+from Xlib.ext import xtest
+
+from tests.system import require
+from tests.tray.panel import PATIENCE, SessionBus, session_bus
+
+WIDTH, HEIGHT = 640, 480
+PANEL_HEIGHT = 28
+PANEL_SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array">
+    <value type="int" value="1"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=6;x=0;y=0"/>
+      <property name="position-locked" type="bool" value="true"/>
+      <property name="length" type="uint" value="100"/>
+      <property name="size" type="uint" value="28"/>
+      <property name="icon-size" type="uint" value="22"/>
+      <property name="plugin-ids" type="array">
+        <value type="int" value="1"/>
+      </property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="systray">
+      <property name="square-icons" type="bool" value="true"/>
+    </property>
+  </property>
+</channel>
+"""
+
+Box = tuple[int, int, int, int]
+
+
+class Desktop:
+    """The screen, the mouse and the panel."""
+
+    def __init__(self, name: str, bus: SessionBus) -> None:
+        self.bus = bus
+        self._display = display.Display(name)
+        self._panel: subprocess.Popen[bytes] | None = None
+
+    def start_panel(self) -> None:
+        """Start xfce4-panel and wait until it is drawn."""
+        before = self.screen()
+        command = ["xfce4-panel", "--disable-wm-check", "--sm-client-disable"]
+        self._panel = subprocess.Popen(command, env=self.bus.environment)
+        self.until(lambda: ImageChops.difference(before, self.screen()).getbbox(), "the panel")
+        self.settle()
+
+    def kill_panel(self) -> None:
+        """End the panel as a crash would."""
+        assert self._panel is not None
+        self._panel.kill()
+        self._panel.wait()
+        self._panel = None
+
+    def screen(self) -> Image.Image:
+        """Return what is on the screen."""
+        raw = self._display.screen().root.get_image(0, 0, WIDTH, HEIGHT, X.ZPixmap, 0xFFFFFFFF)
+        return Image.frombytes("RGB", (WIDTH, HEIGHT), raw.data, "raw", "BGRX")
+
+    def panel(self) -> Image.Image:
+        """Return the panel's part of the screen."""
+        return self.screen().crop((0, 0, WIDTH, PANEL_HEIGHT))
+
+    def find(self, colour: tuple[int, int, int]) -> Box | None:
+        """Return the box around what has (nearly) this colour on the panel, None where nothing has."""
+        away = ImageChops.difference(self.panel(), Image.new("RGB", (WIDTH, PANEL_HEIGHT), colour))
+        near = away.convert("RGB").point(lambda value: 255 if value < 24 else 0).split()
+        return ImageChops.multiply(ImageChops.multiply(near[0], near[1]), near[2]).getbbox()
+
+    def wait_for(self, colour: tuple[int, int, int]) -> Box:
+        """Wait until a sign of this colour is on the panel, and return where."""
+        self.until(lambda: (box := self.find(colour)) and box[2] - box[0] > 8, f"colour {colour}")
+        self.settle()
+        box = self.find(colour)
+        assert box is not None
+        return box
+
+    def click(self, x: int, y: int, button: int = 1) -> None:
+        """Move the mouse there, as a hand would, and click."""
+        xtest.fake_input(self._display, X.MotionNotify, x=x, y=y)
+        self._display.sync()
+        time.sleep(0.1)
+        xtest.fake_input(self._display, X.ButtonPress, button)
+        xtest.fake_input(self._display, X.ButtonRelease, button)
+        self._display.sync()
+
+    def press(self, *keys: int) -> None:
+        """Press keys, one after the other, by their X keysyms."""
+        for key in keys:
+            code = self._display.keysym_to_keycode(key)
+            xtest.fake_input(self._display, X.KeyPress, code)
+            xtest.fake_input(self._display, X.KeyRelease, code)
+            self._display.sync()
+            time.sleep(0.05)
+
+    def opened(self, before: Image.Image) -> Box:
+        """Wait until something new stands still below the panel (a menu), and return where."""
+        area = (0, PANEL_HEIGHT, WIDTH, HEIGHT)
+        self.until(
+            lambda: (box := _changed(before.crop(area), self.screen().crop(area))) and box[3] - box[1] > 40,
+            "the menu",
+        )
+        self.settle()
+        box = _changed(before.crop(area), self.screen().crop(area))
+        assert box is not None
+        return (box[0], box[1] + PANEL_HEIGHT, box[2], box[3] + PANEL_HEIGHT)
+
+    def settle(self) -> None:
+        """Wait until the screen stands still."""
+        last = self.screen()
+        for _ in range(100):
+            time.sleep(0.15)
+            now = self.screen()
+            if _changed(last, now) is None:
+                return
+            last = now
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for something to come true."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                self.keep("missing")
+                raise AssertionError(f"{what} did not appear on the screen")
+            time.sleep(0.05)
+
+    def keep(self, name: str) -> None:
+        """Save a picture of the screen where ``TOKEN_SAVER_TEST_PICTURES`` names a folder."""
+        if folder := os.environ.get("TOKEN_SAVER_TEST_PICTURES"):
+            self.screen().save(Path(folder) / f"{name}.png")
+
+    def close(self) -> None:
+        """End the panel and let go of the display."""
+        if self._panel is not None:
+            self.kill_panel()
+        self._display.close()
+
+
+@contextmanager
+def desktop(home: Path) -> Iterator[Desktop]:
+    """Run a desktop of its own, with a panel."""
+    require("Xvfb", "dbus-daemon", "xfce4-panel", "xfconf-query")
+    settings = home / "config" / "xfce4" / "xfconf" / "xfce-perchannel-xml"
+    settings.mkdir(parents=True)
+    (settings / "xfce4-panel.xml").write_text(PANEL_SETTINGS)
+    with _x_server() as name, session_bus(home, DISPLAY=name, GTK_A11Y="none", NO_AT_BRIDGE="1") as bus:
+        scene = Desktop(name, bus)
+        try:
+            scene.start_panel()
+            yield scene
+        finally:
+            scene.close()
+
+
+@contextmanager
+def _x_server() -> Iterator[str]:
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL) as server:
+        os.close(writer)
+        try:
+            with os.fdopen(reader) as pipe:
+                yield f":{pipe.readline().strip()}"
+        finally:
+            server.terminate()
+
+
+def _changed(one: Image.Image, other: Image.Image) -> Box | None:
+    return ImageChops.difference(one, other).getbbox()
