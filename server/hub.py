@@ -20,6 +20,7 @@ from server.errors import HubUnreachable, Paused
 from server.events import Event, EventBus, OffloadEnded, PauseChanged
 from server.folders import Folders
 from server.guard import Keys
+from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
 from server.offload.pipeline import Offloader
@@ -47,7 +48,7 @@ class Hub:
         self.version = VERSION
         self.events = EventBus()
         self.engine = Engine(settings, folders, self.events)
-        self.ledger = Ledger(settings.ledger)
+        self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         self.keys: Keys | None = None
         self._live = Live(self.version, self.engine.view)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -94,6 +94,26 @@ class LedgerSettings(Section):
     cache_reads: float = Field(
         10.0, ge=0, description="How often a text in Claude's context is read again from the cache."
     )
+    calls_per_session: float = Field(
+        5.0, gt=0, description="Calls that usually share the cost of the tool definitions in one session."
+    )
+    unit: Literal["dollars", "quota"] = Field(
+        "dollars", description="Show money as dollars, or as a share of a subscription's quota."
+    )
+    quota_dollars: float = Field(
+        0.0, ge=0, description="What a week of your subscription is worth at list prices; 0 if unknown."
+    )
+
+
+class SavingsSettings(Section):
+    """``[savings]``: how savings are checked."""
+
+    audit: bool = Field(
+        False, description="Read Claude Code's transcripts to check every estimate; nothing is written there."
+    )
+    transcripts: str = Field(
+        "", description="Claude Code's folder; empty for `CLAUDE_CONFIG_DIR`, else `~/.claude`."
+    )
 
 
 class TraySettings(Section):
@@ -121,6 +141,7 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     history: HistorySettings = HistorySettings()
     ledger: LedgerSettings = LedgerSettings()
+    savings: SavingsSettings = SavingsSettings()
     tray: TraySettings = TraySettings()
     checks: dict[str, str] = Field(
         default_factory=dict, description='Named commands that check a written file; "{file}" is its path.'

@@ -1,0 +1,146 @@
+"""What Claude's tokens cost: a dated table that the user can edit.
+
+A dollar per million tokens is a micro-dollar per token, so prices are kept as micro-dollars per token,
+exactly as they are written (``Decimal``), and money is rounded once, at the end.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from server.errors import SettingsError
+from server.ledger.tokens import model_version
+
+_LINES = ("fable", "opus", "sonnet", "haiku")
+_REQUIRED = ("input", "cache_read", "output")
+
+
+@dataclass(frozen=True)
+class Price:
+    """One model's prices, micro-dollars per token. ``model`` is its name in the table."""
+
+    model: str
+    input: Decimal
+    cache_write: Decimal
+    cache_read: Decimal
+    output: Decimal
+
+    def context(self, cache_reads: float) -> Decimal:
+        """Return what a token costs that enters Claude's context: written to the cache once, read from
+        it ``cache_reads`` times."""
+        return self.cache_write + self.cache_read * Decimal(str(cache_reads))
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The price table. ``dated`` is the day it was true, ``source`` the file it came from."""
+
+    dated: date
+    source: str
+    _models: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names in the table, in its order."""
+        return tuple(self._models)
+
+    def find(self, model: str, prompt_tokens: int = 0) -> Price:
+        """Return the prices of a Claude model for a prompt of that many tokens.
+
+        A version that the table lacks is priced as the nearest of its line (opus, sonnet, …): the newest
+        that is not newer, else the oldest. Of a name without a line, the table's first model is assumed.
+        """
+        name = self._nearest(model)
+        row = self._models[name]
+        above = row.get("above")
+        if above is not None and prompt_tokens > above["prompt"]:
+            row = {**row, **above}
+        return Price(
+            name,
+            input=Decimal(row["input"]),
+            cache_write=Decimal(row.get("cache_write", row["input"])),
+            cache_read=Decimal(row["cache_read"]),
+            output=Decimal(row["output"]),
+        )
+
+    def knows(self, model: str) -> bool:
+        """Return whether the table has the model itself, not only one like it."""
+        name = self._nearest(model)
+        return _line(name) == _line(model) and _version(name) == _version(model)
+
+    def _nearest(self, model: str) -> str:
+        line = [name for name in self._models if _line(name) == _line(model)]
+        if not line:
+            return next(iter(self._models))
+        older = [name for name in line if _version(name) <= _version(model)]
+        return max(older, key=_version) if older else min(line, key=_version)
+
+
+def load_prices(edited: Path | None = None) -> Prices:
+    """Return the user's table where there is one, else the shipped one.
+
+    Raises:
+        SettingsError: the file is not TOML, or a price is missing, negative or not a number.
+    """
+    if edited is not None and edited.exists():
+        try:
+            return _parse(edited.read_text(encoding="utf-8"), str(edited))
+        except (OSError, UnicodeDecodeError) as error:
+            raise _bad(str(edited), f"cannot be read: {error}") from None
+    return _parse(shipped_prices(), "")
+
+
+def shipped_prices() -> str:
+    """Return the text of the shipped table, for the user to copy and edit."""
+    return (files("server.ledger") / "prices.toml").read_text(encoding="utf-8")
+
+
+def microusd(amount: Decimal) -> int:
+    """Round an amount of micro-dollars to a whole one, half away from zero."""
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _parse(text: str, source: str) -> Prices:
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise _bad(source, f"is not valid TOML: {error}") from None
+    models = table.get("models")
+    if not isinstance(models, dict) or not models:
+        raise _bad(source, 'has no [models."…"] table')
+    for name, row in models.items():
+        _check(source, name, row, _REQUIRED)
+        if "above" in row:
+            _check(source, f"{name}.above", row["above"], ("prompt",))
+    dated = table.get("dated")
+    if not isinstance(dated, date):
+        raise _bad(source, "lacks the day it was true (dated = YYYY-MM-DD)")
+    return Prices(dated, source, models)
+
+
+def _check(source: str, name: str, row: Any, required: tuple[str, ...]) -> None:
+    if not isinstance(row, dict):
+        raise _bad(source, f"has no table for {name}")
+    for key in (*required, *(key for key in row if key != "above")):
+        value = row.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not value >= 0:
+            raise _bad(source, f'has a bad or missing price: models."{name}".{key}')
+
+
+def _bad(source: str, what: str) -> SettingsError:
+    return SettingsError(
+        f"The price table {source} {what}.", "Mend the file, or remove it to use the shipped prices."
+    )
+
+
+def _line(model: str) -> str:
+    return next((line for line in _LINES if line in model.lower()), "")
+
+
+def _version(model: str) -> tuple[int, int]:
+    return model_version(model) or (99, 0)
