@@ -19,6 +19,12 @@ def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """Run tests marked ``anyio`` in asyncio's event loop, which the app uses."""
+    return "asyncio"
+
+
+@pytest.fixture
 def ollama_standin() -> Iterator[OllamaStandIn]:
     """A server that answers as Ollama does, with one model, ``qwen2.5-coder:0.5b``."""
     with OllamaStandIn() as standin:

@@ -84,8 +84,10 @@ class FairQueue:
 
     def _let_in(self) -> None:
         while self._waiting and self._running < self._slots:
-            self._running += 1
-            self._take_next().set_result(None)
+            turn = self._take_next()
+            if not turn.cancelled():  # one whose task has yet to hear of it is passed over
+                self._running += 1
+                turn.set_result(None)
 
     def _take_next(self) -> asyncio.Future[None]:
         line = self._interactive or self._batch
@@ -99,7 +101,9 @@ class FairQueue:
         return turn
 
     def _leave(self, client: str, turn: asyncio.Future[None], line: _Line) -> None:
-        turns = line[client]
+        turns = line.get(client, deque())
+        if turn not in turns:
+            return
         turns.remove(turn)
         self._waiting -= 1
         if not turns:

@@ -23,11 +23,12 @@ class ThinkingSplitter:
         self._held = ""
         self._closing: str | None = None
         self._decided = False
+        self._trims = False
 
     def feed(self, text: str) -> list[TextDelta]:
         """Return what is certain so far."""
         if self._decided and self._closing is None:
-            return [TextDelta(text)] if text else []
+            return self._answer(text)
         self._held += text
         return self._in_thought() if self._decided else self._at_start()
 
@@ -52,12 +53,19 @@ class ThinkingSplitter:
         closing = self._closing or ""
         thought, found, answer = self._held.partition(closing)
         if found:
-            self._held, self._closing = "", None
-            parts = [TextDelta(thought, thinking=True), TextDelta(answer.lstrip("\n"))]
-            return [part for part in parts if part.text]
+            self._held, self._closing, self._trims = "", None, True
+            thoughts = [TextDelta(thought, thinking=True)] if thought else []
+            return thoughts + self._answer(answer)
         keep = _overlap(self._held, closing)
         certain, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         return [TextDelta(certain, thinking=True)] if certain else []
+
+    def _answer(self, text: str) -> list[TextDelta]:
+        """Return a part of the answer, without the empty lines that part it from the thoughts."""
+        if self._trims:
+            text = text.lstrip("\r\n")
+            self._trims = not text
+        return [TextDelta(text)] if text else []
 
 
 def _overlap(text: str, tag: str) -> int:

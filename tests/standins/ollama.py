@@ -13,12 +13,13 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.standins.answers import Answer, Answers, count_tokens
 from tests.standins.completions import answer_events, completion, usage
+from tests.standins.ollama_registry import Registered, pull_lines
 from tests.standins.ollama_words import GoError, check_chat, keep_alive_seconds, parse_body
 from tests.standins.serving import BreakOff, Exchange, Reply, StandInServer, json_reply
 
@@ -54,18 +55,6 @@ class Loaded:
 
     num_ctx: int
     expires_at: datetime
-
-
-@dataclass
-class Registered:
-    """A model in the registry: the size of its layers, and what goes wrong while pulling it."""
-
-    layers: tuple[int, ...] = (1000,)
-    delay: float = 0.0
-    error: str = ""
-    breaks_at: int | None = None
-    """Bytes after which the stream breaks off, once."""
-    have: dict[int, int] = field(default_factory=dict)
 
 
 class OllamaStandIn(StandInServer):
@@ -222,27 +211,11 @@ class OllamaStandIn(StandInServer):
         return json_reply(lines[-1])
 
     async def _pulling(self, name: str) -> AsyncIterator[bytes]:
-        yield _dump({"status": "pulling manifest"})
         registered = self.registry.get(name)
-        if registered is None:
-            yield _dump({"error": _offline(name)})
-            return
-        if registered.error:
-            yield _dump({"error": registered.error})
-            return
-        for number, size in enumerate(registered.layers):
-            digest = f"sha256:{number:064x}"
-            for done in range(registered.have.get(number, 0), size + 1, max(1, size // 10)):
-                await asyncio.sleep(registered.delay)
-                registered.have[number] = done
-                status = f"pulling {digest[7:19]}"
-                yield _dump({"status": status, "digest": digest, "total": size, "completed": done})
-                if registered.breaks_at is not None and sum(registered.have.values()) >= registered.breaks_at:
-                    registered.breaks_at = None
-                    raise BreakOff
-        for status in ("verifying sha256 digest", "writing manifest", "success"):
-            yield _dump({"status": status})
-        self.models[name] = StandInModel(size=sum(registered.layers))
+        async for line in pull_lines(name, registered):
+            if line.get("status") == "success" and registered:
+                self.models[name] = StandInModel(size=sum(registered.layers))
+            yield _dump(line)
 
     async def _openai_models(self, _: dict[str, Any]) -> Reply:
         entry = {"object": "model", "created": 1795237711, "owned_by": "library"}
@@ -384,15 +357,6 @@ def _overflow(tokens: int, num_ctx: int, *, streams: bool) -> GoError:
     }
     message = json.dumps({"error": inner}, separators=(",", ":"))
     return GoError(400, message, "application/json" if streams else JSON)
-
-
-def _offline(name: str) -> str:
-    model, _, tag = name.partition(":")
-    manifest = f"https://registry.ollama.ai/v2/library/{model}/manifests/{tag or 'latest'}"
-    return (
-        f'pull model manifest: Get "{manifest}": dial tcp: lookup registry.ollama.ai '
-        "on 10.255.255.53:53: no such host"
-    )
 
 
 _ROUTES: dict[str, tuple[str, Any]] = {

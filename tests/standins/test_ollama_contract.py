@@ -16,7 +16,8 @@ import ollama
 import pytest
 
 from tests.standins.answers import Answer, prompt_of
-from tests.standins.ollama import CODER, OllamaStandIn, Registered, StandInModel
+from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
+from tests.standins.ollama_registry import Registered
 
 RECORDS = Path(__file__).parents[1] / "data/ollama/exchanges.jsonl"
 LINES = RECORDS.read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,39 @@
+"""Short ways to ask an engine, for the tests here."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from server.backends.base import Completed, GenerationItem, GenerationRequest, Message, TextDelta
+from server.settings import BackendSettings, OffloadSettings, Settings
+
+
+def settings(queue_limit: int = 512, **backend: Any) -> Settings:
+    """Return settings with short time limits."""
+    return Settings(
+        backend=BackendSettings(**{"connect_timeout": 2.0, "silence_timeout": 5.0, **backend}),
+        offload=OffloadSettings(queue_limit=queue_limit),
+    )
+
+
+def request(
+    prompt: str = "hello", model: str = "qwen2.5-coder:0.5b", *, num_ctx: int = 4096, max_tokens: int = 256
+) -> GenerationRequest:
+    """Return a request of one message."""
+    return GenerationRequest(model, (Message("user", prompt),), num_ctx, max_tokens, temperature=0, seed=7)
+
+
+async def collect(items: AsyncGenerator[GenerationItem, None]) -> tuple[str, str, Completed]:
+    """Return the answer, the thoughts and the end of one generation."""
+    text, thoughts, end = "", "", None
+    async with aclosing(items):
+        async for item in items:
+            assert end is None, "nothing comes after Completed"
+            if isinstance(item, TextDelta) and item.thinking:
+                thoughts += item.text
+            elif isinstance(item, TextDelta):
+                text += item.text
+            elif isinstance(item, Completed):
+                end = item
+    assert end is not None
+    return text, thoughts, end

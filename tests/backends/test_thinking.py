@@ -1,0 +1,55 @@
+"""Thoughts and answer are told apart, however the stream is cut into pieces."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.backends.thinking import TAGS, ThinkingSplitter
+
+
+def split(pieces: list[str]) -> tuple[str, str]:
+    """Return the thoughts and the answer."""
+    splitter = ThinkingSplitter()
+    deltas = [delta for piece in pieces for delta in splitter.feed(piece)] + splitter.finish()
+    return (
+        "".join(delta.text for delta in deltas if delta.thinking),
+        "".join(delta.text for delta in deltas if not delta.thinking),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "thoughts", "answer"),
+    [
+        ("plain", "", "plain"),
+        ("<think>hm</think>yes", "hm", "yes"),
+        ("\n <think>\nhm\n</think>\n\nyes", "\nhm\n", "yes"),
+        ("[THINK]hm[/THINK]yes", "hm", "yes"),
+        ("<think>never ends", "never ends", ""),
+        ("<think></think>yes", "", "yes"),
+        ("<thin", "", "<thin"),
+        ("<table>", "", "<table>"),
+        ("the <think>tag</think> in an answer", "", "the <think>tag</think> in an answer"),
+        ("<think>a</think>b<think>c</think>", "a", "b<think>c</think>"),
+        ("<think>a </thin b</think>c", "a </thin b", "c"),
+        ("", "", ""),
+        ("  \n", "", "  \n"),
+    ],
+)
+def test_whole_and_letter_by_letter(text: str, thoughts: str, answer: str) -> None:
+    assert split([text]) == (thoughts, answer)
+    assert split(list(text)) == (thoughts, answer)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([tag for pair in TAGS for tag in pair]), st.text("<>/think \nab", max_size=6)
+        )
+    ),
+    st.data(),
+)
+def test_the_cuts_between_pieces_do_not_matter(parts: list[str], data: st.DataObject) -> None:
+    text = "".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert split(pieces) == split([text])
