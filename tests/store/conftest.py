@@ -1,0 +1,55 @@
+"""Histories on real SQLite files, and offloads to put into them."""
+
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.store.database import open_database
+from server.store.history import History
+from tests.store.offloads import end, start
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with this version's tables and nothing in them, to be copied."""
+    path = tmp_path_factory.mktemp("store") / "history.db"
+    open_database(path).close_now()
+    return path
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_database: Path) -> Path:
+    path = tmp_path / "history.db"
+    shutil.copy(empty_database, path)
+    return path
+
+
+@pytest.fixture
+async def history(database: Path) -> AsyncIterator[History]:
+    opened = await History.open(database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def filled(history: History) -> History:
+    """Five offloads of two tools, in two projects, by three models, one of them failed."""
+    now = time.time()
+    await history.start(start("a", now - 400, task="Write slugify(text)", output="src/slug.py"))
+    await history.finish("a", end(model="small"))
+    await history.start(start("b", now - 300, tool="compress_context", task="Sum up the log", output=None))
+    await history.finish("b", end("returned", model="large", names=("logs/build_2026.log",)))
+    await history.start(start("c", now - 200, project="/other", task="Docstrings for Café", output="café.py"))
+    await history.finish("c", end("failed", model="large", spared=0, code="backend_unreachable"))
+    await history.start(start("d", now - 100, client="claude-desktop", task="Tests for slug"))
+    await history.finish("d", end(model="third"))
+    await history.start(start("e", now, task="Still at it"))
+    return history

@@ -1,0 +1,188 @@
+"""Opening: migrations, a newer version, and every way in which a file or a disk can fail."""
+
+import os
+import re
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import server.store.job_tables  # noqa: F401 - its tables belong to the same metadata
+from server.errors import StoreError
+from server.store.database import open_database
+from server.store.history import History
+from server.store.migrate import HEAD, MIGRATIONS
+from server.store.records import OffloadFilter
+from server.store.tables import metadata
+from tests.store.offloads import end, start
+
+pytestmark = pytest.mark.anyio
+
+
+def test_the_migrations_make_the_tables_of_the_code(database: Path) -> None:
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_name": lambda name, kind, _: "search" not in (name or "")}
+        )
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_newest_migration_is_the_one_the_code_names() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
+
+
+async def test_a_database_of_a_newer_version_is_refused_unharmed(database: Path) -> None:
+    connection = sqlite3.connect(database)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    before = database.read_bytes()
+
+    with pytest.raises(StoreError, match="newer version") as caught:
+        await History.open(database)
+
+    assert "Update Token Saver" in caught.value.next_step
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"this was never a database, only text" * 100, b"SQLite format 3\0" * 400]
+)
+async def test_a_damaged_file_is_kept_aside_and_a_new_one_begun(database: Path, garbage: bytes) -> None:
+    database.write_bytes(garbage)
+
+    history = await History.open(database)
+    await history.start(start("a"))
+    rows = await history.page(OffloadFilter())
+    await history.close()
+
+    kept = [path for path in database.parent.iterdir() if "damaged" in path.name]
+    assert [path.read_bytes() for path in kept] == [garbage]
+    assert str(kept[0]) in history.notice
+    assert len(rows) == 1
+
+
+async def test_damage_found_later_is_put_right_by_a_restart(database: Path) -> None:
+    history = await History.open(database)
+    for number in range(200):
+        await history.start(start(str(number), task="x" * 500))
+    await history.close()
+    data = bytearray(database.read_bytes())
+    # Everything behind the first pages: opening finds nothing wrong until the pages are read.
+    data[len(data) // 4 :] = b"\xff" * (len(data) - len(data) // 4)
+    database.write_bytes(data)
+
+    history = await History.open(database)
+    await history.close()
+
+    assert "damaged" in history.notice
+
+
+async def test_a_locked_database_says_so(database: Path) -> None:
+    other = sqlite3.connect(database)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(StoreError, match="locked by another program") as caught:
+            open_database(database, busy_seconds=0.05)
+        assert caught.value.next_step.startswith("Close the program")
+    finally:
+        other.close()
+
+
+async def test_a_lock_that_is_soon_released_is_waited_for(history: History, database: Path) -> None:
+    other = sqlite3.connect(database, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = history.start(start("a"))
+    other.rollback()
+    await waiting
+    other.close()
+    assert await history.get("a") is not None
+
+
+async def test_a_full_disk_leaves_the_row_as_it_was(history: History) -> None:
+    await history.start(start("a"))
+
+    def fill(connection: object) -> None:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()  # type: ignore[attr-defined]
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")  # type: ignore[attr-defined]
+
+    await history.database.write(fill)
+    with pytest.raises(StoreError, match=r"disk .* is full") as caught:
+        await history.finish("a", end(diff="x" * 5_000_000))
+    assert "Free some space" in caught.value.next_step
+    detail = await history.get("a")
+    assert detail is not None
+    assert detail.row.outcome == "running"
+    assert (await history.totals()).offloads == 0
+
+
+@pytest.fixture
+def as_ordinary_user() -> Iterator[Path]:
+    """A folder anyone can enter, seen by a user who is not root (root may write everywhere)."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
+        if os.geteuid() != os.getuid():
+            os.seteuid(os.getuid())
+
+
+async def test_a_file_that_cannot_be_written_says_so(as_ordinary_user: Path, empty_database: Path) -> None:
+    database = as_ordinary_user / "history.db"
+    database.write_bytes(empty_database.read_bytes())
+    database.chmod(stat.S_IREAD)
+    as_ordinary_user.chmod(0o555)
+    if os.getuid() == 0:
+        os.seteuid(65534)
+    with pytest.raises(StoreError, match=re.escape(str(database))) as caught:
+        await History.open(database)
+    assert "writable" in caught.value.next_step
+
+
+async def test_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be written"):
+        await History.open(tmp_path / "nowhere" / "history.db")
+
+
+async def test_an_old_search_index_is_built_anew(database: Path) -> None:
+    """As after use by a SQLite without full-text search, which drops the triggers."""
+    history = await History.open(database)
+    await history.start(start("a", task="first"))
+    await history.close()
+    connection = sqlite3.connect(database)
+    for name in ("search_insert", "search_update", "search_delete"):
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("UPDATE offload SET task = 'second'")
+    connection.commit()
+    connection.close()
+
+    history = await History.open(database)
+    found = [len(await history.page(OffloadFilter(search=word))) for word in ("first", "second")]
+    await history.close()
+    assert found == [0, 1]
+
+
+async def test_sums_of_an_older_kind_are_made_anew(database: Path) -> None:
+    history = await History.open(database)
+    await history.start(start("a"))
+    await history.finish("a", end())
+    await history.close()
+    connection = sqlite3.connect(database)
+    connection.execute("DROP TRIGGER total_update")
+    connection.execute("UPDATE total SET net_tokens = 12345")
+    connection.commit()
+    connection.close()
+
+    history = await History.open(database)
+    totals = await history.totals()
+    await history.close()
+    assert totals.net_tokens == 293

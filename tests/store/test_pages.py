@@ -1,0 +1,151 @@
+"""Lists, filters, search and sums, as the pages ask for them."""
+
+import time
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Connection, text
+
+from server.store.history import History
+from server.store.queries import read_page
+from server.store.records import OffloadFilter, Totals
+from tests.store.offloads import end, start
+
+pytestmark = pytest.mark.anyio
+
+
+async def _ids(history: History, **where: object) -> str:
+    return "".join(row.id for row in await history.page(OffloadFilter(**where)))  # type: ignore[arg-type]
+
+
+async def test_the_newest_is_first(filled: History) -> None:
+    assert await _ids(filled) == "edcba"
+
+
+async def test_pages_follow_one_another_without_gap_or_repeat(filled: History) -> None:
+    seen: list[str] = []
+    before = None
+    while page := await filled.page(OffloadFilter(), limit=2, before=before):
+        seen += [row.id for row in page]
+        before = page[-1].id
+        await filled.start(start(f"new{len(seen)}"))  # arrivals do not shift later pages
+    assert seen == list("edcba")
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ({"tool": "compress_context"}, "b"),
+        ({"outcome": "failed"}, "c"),
+        ({"outcome": "running"}, "e"),
+        ({"model": "large"}, "cb"),
+        ({"project": "/other"}, "c"),
+        ({"client": "claude-desktop"}, "d"),
+        ({"model": "large", "outcome": "returned"}, "b"),
+        ({"model": "none"}, ""),
+    ],
+)
+async def test_filters(filled: History, where: dict[str, str], found: str) -> None:
+    assert await _ids(filled, **where) == found
+
+
+async def test_a_window_of_time(filled: History) -> None:
+    now = time.time()
+    assert await _ids(filled, since=now - 250) == "edc"
+    assert await _ids(filled, until=now - 250) == "ba"
+    assert await _ids(filled, since=now - 350, until=now - 150) == "cb"
+    assert await _ids(filled, since=now + 10) == ""
+    assert await _ids(filled, search="slug", until=now - 250) == "a"
+
+
+SEARCHES = [
+    ("slugify", "a"),
+    ("SLUG", "da"),
+    ("slug tests", "d"),
+    ("src/slug.py", "a"),
+    ("build_2026", "b"),
+    ("nothing", ""),
+    ("", "edcba"),
+    ("   ", "edcba"),
+]
+
+
+@pytest.mark.parametrize(("search", "found"), [*SEARCHES, ("cafe", "c"), ("-()\"*'", "")])
+async def test_search_in_task_and_file_names(filled: History, search: str, found: str) -> None:
+    assert filled.database.can_search
+    assert await _ids(filled, search=search) == found
+
+
+@pytest.mark.parametrize(("search", "found"), [*SEARCHES, ("-()\"*'", "")])
+async def test_search_without_fts5(filled: History, search: str, found: str) -> None:
+    def read(connection: Connection) -> str:
+        rows = read_page(connection, OffloadFilter(search=search), 50, None, can_search=False)
+        return "".join(row.id for row in rows)
+
+    assert await filled.database.read(read) == found
+
+
+async def test_search_pages_and_filters(filled: History) -> None:
+    first = await filled.page(OffloadFilter(search="slug"), limit=1)
+    second = await filled.page(OffloadFilter(search="slug"), limit=1, before=first[0].id)
+    assert [row.id for row in (*first, *second)] == ["d", "a"]
+    assert await _ids(filled, search="slug", model="small") == "a"
+
+
+async def test_a_search_reads_its_index_and_not_the_table(filled: History) -> None:
+    """A page of hits must not cost more the longer the history is."""
+
+    def plan(connection: Connection) -> list[str]:
+        rows = connection.execute(
+            text(
+                "EXPLAIN QUERY PLAN SELECT offload.id FROM offload_search, offload "
+                "WHERE offload.seq = offload_search.rowid + 0 AND offload_search MATCH 'a' "
+                "ORDER BY offload_search.rowid DESC LIMIT 5"
+            )
+        )
+        return [row.detail for row in rows]
+
+    steps = await filled.database.read(plan)
+    assert steps[0].startswith("SCAN offload_search VIRTUAL TABLE")
+    assert "SEARCH offload USING INTEGER PRIMARY KEY" in steps[1]
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+async def test_sums_in_all_and_since(filled: History) -> None:
+    totals = await filled.totals()
+    assert (totals.offloads, totals.delivered, totals.returned, totals.failed) == (4, 2, 1, 1)
+    assert totals.net_tokens == 3 * 293 - 207
+    assert totals.losing == 1
+    recent = await filled.totals(time.time() - 250)
+    assert (recent.offloads, recent.net_tokens) == (2, 293 - 207)
+    assert await filled.totals(time.time() + 10) == Totals()
+
+
+async def test_since_midnight_is_the_day(filled: History) -> None:
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    days = await filled.by_day(2)
+    assert await filled.totals(midnight) == days[-1].totals
+    assert len(days) == 2
+
+
+async def test_sums_by_dimension(filled: History) -> None:
+    by_model = {group.name: group.totals.net_tokens for group in await filled.by("model")}
+    assert by_model == {"small": 293, "third": 293, "large": 293 - 207}
+    assert [group.name for group in await filled.by("project")] == ["/home/me/project", "/other"]
+    assert sum(group.totals.offloads for group in await filled.by("day")) == 4
+
+
+async def test_the_worst_losses(filled: History) -> None:
+    await filled.finish("e", replace(end("handed_back", spared=0, spent=900), code="cut"))
+    assert [row.id for row in await filled.losses()] == ["e", "c"]
+    assert [row.net_tokens for row in await filled.losses(limit=1)] == [-907]
+
+
+async def test_what_can_be_filtered_by(filled: History) -> None:
+    facets = await filled.facets()
+    assert facets.tools == ("compress_context", "offload_work")
+    assert facets.models == ("large", "small", "third")
+    assert facets.clients == ("claude-code", "claude-desktop")
+    assert facets.projects == ("/home/me/project", "/other")
+    assert facets.outcomes == ("delivered", "failed", "returned", "running")
