@@ -91,6 +91,11 @@ class Engine:
         return self._downloads.running()
 
     @property
+    def slots(self) -> int:
+        """How many tasks the engine works on at once, as last seen (at least 1)."""
+        return self._queue.slots
+
+    @property
     def waiting(self) -> int:
         """How many tasks wait for a slot."""
         return self._queue.waiting
