@@ -84,6 +84,8 @@ def build_cli(start_app: StartApp) -> typer.Typer:
     app.command()(dashboard)
     app.command()(undo)
     app.command()(logs)
+    app.command()(connect)
+    app.command()(disconnect)
     app.add_typer(models_app, name="models")
     return app
 
@@ -148,6 +150,36 @@ def logs(
     except FileNotFoundError:
         return
     typer.echo("\n".join(text.splitlines()[-lines:]))
+
+
+Client = Annotated[
+    str,
+    typer.Argument(
+        help="claude-code, claude-desktop, cursor, vscode, codex, gemini, windsurf or zed.", metavar="CLIENT"
+    ),
+]
+ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project: this folder alone.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change and make none.")]
+
+
+def connect(
+    client: Client, scope: ScopeOption = "user", dry_run: DryRun = False, as_json: Json = False
+) -> None:
+    """Let a client start token-saver: `token-saver connect claude-code`."""
+    from server.clients.command import bridge_command  # noqa: PLC0415
+    from server.commands.connect import connect_client  # noqa: PLC0415
+
+    connect_client(client, scope, find_folders(), bridge_command(), dry_run=dry_run, as_json=as_json)
+
+
+def disconnect(
+    client: Client, scope: ScopeOption = "user", dry_run: DryRun = False, as_json: Json = False
+) -> None:
+    """Take token-saver out of a client again; its file is put back as it was."""
+    from server.clients.command import bridge_command  # noqa: PLC0415
+    from server.commands.connect import disconnect_client  # noqa: PLC0415
+
+    disconnect_client(client, scope, find_folders(), bridge_command(), dry_run=dry_run, as_json=as_json)
 
 
 @models_app.callback(invoke_without_command=True)

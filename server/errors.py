@@ -33,6 +33,7 @@ Every one has a stable ``code``, says the cause, and names the next step::
     │   ├── NoDiskSpace          no_disk_space
     │   ├── ChecksumMismatch     checksum_mismatch
     │   └── StillDownloading     still_downloading
+    ├── ClientFailed             client_failed
     ├── StoreError               store_failed
     ├── InternalError            internal_error
     └── HubError                 (the app's own process)
@@ -243,6 +244,12 @@ class StillDownloading(DownloadError):
     """The model is on its way; the call was handed back so that the client does not time out."""
 
     code = "still_downloading"
+
+
+class ClientFailed(TokenSaverError):
+    """An MCP client's own command failed while it was being connected."""
+
+    code = "client_failed"
 
 
 class StoreError(TokenSaverError):

@@ -1,13 +1,12 @@
 """What the app says when it starts: where the dashboard is, which engine works, how to connect Claude."""
 
 import shlex
-import shutil
 import sys
 import time
-from pathlib import Path
 
 import typer
 
+from server.clients.command import bridge_command
 from server.hub import Hub
 
 DISCOVERY_SECONDS = 3.0
@@ -33,14 +32,6 @@ def say_no_tray(reason: str) -> None:
 def connect_line() -> str:
     """Return the command that connects Claude Code, with absolute paths: GUI clients have no PATH of ours."""
     return f"claude mcp add token-saver --scope user -- {_quoted(bridge_command())}"
-
-
-def bridge_command() -> list[str]:
-    """Return the command that starts the bridge."""
-    name = "token-saver-mcp.exe" if sys.platform == "win32" else "token-saver-mcp"
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    return [found] if found else [sys.executable, "-P", "-m", "server.bridge"]
 
 
 def _quoted(command: list[str]) -> str:

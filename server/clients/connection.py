@@ -1,0 +1,228 @@
+"""Connects and disconnects a client by one change of one file: planned, shown, applied, undone.
+
+What a file was before is kept in the state folder, with the digest of what was written. As long as the
+file is still that, ``disconnect`` puts the old bytes back; where it was edited since, it takes out the
+entry alone.
+"""
+
+import base64
+import difflib
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from server.clients.jsonc import JsonError, get_member, remove_member, set_member
+from server.clients.places import Place
+from server.clients.toml_text import TomlError, get_table, remove_table, set_table
+from server.errors import BadArguments
+from server.folders import Folders
+
+BOM = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file before and after; None where it is not there. ``place`` says whose it is."""
+
+    place: Place
+    before: bytes | None
+    after: bytes | None
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything changes."""
+        return self.before != self.after
+
+    def diff(self) -> str:
+        """Return the change as a unified diff, empty where nothing changes."""
+        old, new = (_lines(side) for side in (self.before, self.after))
+        name = str(self.place.path)
+        source = name if self.before is not None else "/dev/null"
+        target = name if self.after is not None else "/dev/null"
+        return "".join(difflib.unified_diff(old, new, source, target))
+
+
+def plan_connect(place: Place) -> Change:
+    """Return the change that puts the entry in.
+
+    Raises:
+        BadArguments: the file is broken, or not one to be edited safely.
+    """
+    before = _read(place.path)
+    text = _decode(before or b"", place)
+    try:
+        found = _present(text, place)
+        if isinstance(found, dict):
+            if place.entry.items() <= found.items():
+                return Change(place, before, before)
+            # What the user added to the entry (a timeout, variables) stays.
+            place = replace(place, entry={**found, **place.entry})
+        setter = set_table if place.format == "toml" else set_member
+        after = setter(text, place.keys, place.entry)
+    except (JsonError, TomlError) as error:
+        raise _broken(place, error) from None
+    return Change(place, before, after.encode())
+
+
+def plan_disconnect(place: Place, folders: Folders) -> Change:
+    """Return the change that undoes ``connect``.
+
+    Raises:
+        BadArguments: the file is broken, or not one to be edited safely.
+    """
+    before = _read(place.path)
+    record = _record(place, folders)
+    if before is not None and record is not None and record["digest"] == _digest(before):
+        old = record["before"]
+        return Change(place, before, None if old is None else base64.b64decode(old))
+    if before is None:
+        return Change(place, None, None)
+    text = _decode(before, place)
+    try:
+        remove = remove_table if place.format == "toml" else remove_member
+        after = remove(text, place.keys)
+    except (JsonError, TomlError) as error:
+        raise _broken(place, error) from None
+    return Change(place, before, before if after == text else after.encode())
+
+
+def connect(change: Change, folders: Folders) -> Path | None:
+    """Write the change and keep what was there; return the backup's path, None where nothing changed.
+
+    Raises:
+        OSError: the file or the backup cannot be written; the file is then as it was.
+    """
+    if not change.needed or change.after is None:
+        return None
+    backup = keep(change, folders)
+    change.place.path.parent.mkdir(parents=True, exist_ok=True)
+    _write(change.place.path, change.after)
+    return backup
+
+
+def keep(change: Change, folders: Folders) -> Path:
+    """Keep what the file was before ``change``, for ``disconnect``; return where.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = _record_path(change.place, folders)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = _record(change.place, folders)
+    original = None if change.before is None else base64.b64encode(change.before).decode()
+    made_folder = not change.place.path.parent.exists()
+    if kept is not None and change.before is not None and kept["digest"] == _digest(change.before):
+        # Connected before, with another command: what counts is how the file was before that.
+        original, made_folder = kept["before"], kept["made_folder"]
+    record = {
+        "path": str(change.place.path),
+        "digest": _digest(change.after or b""),
+        "before": original,
+        "made_folder": made_folder,
+    }
+    # Clients keep keys and tokens in such files, hence for the user's eyes alone.
+    _write(path, json.dumps(record).encode(), 0o600)
+    return path
+
+
+def disconnect(change: Change, folders: Folders) -> None:
+    """Write the change and forget the backup.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path = change.place.path
+    if change.needed and change.after is None:
+        path.unlink()
+        record = _record(change.place, folders)
+        if record is not None and record["made_folder"] and _is_empty(path.parent):
+            path.parent.rmdir()
+    elif change.needed and change.after is not None:
+        _write(path, change.after)
+    _record_path(change.place, folders).unlink(missing_ok=True)
+
+
+def connected(place: Place) -> dict[str, Any] | None:
+    """Return the entry that is there now, None where there is none or the file cannot be read."""
+    data = _read(place.path)
+    if data is None:
+        return None
+    try:
+        found = _present(_decode(data, place), place)
+    except (BadArguments, JsonError, TomlError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _present(text: str, place: Place) -> Any:
+    return get_table(text, place.keys) if place.format == "toml" else get_member(text, place.keys)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _decode(data: bytes, place: Place) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadArguments(
+            f"{place.path} is not UTF-8 text.", "Save it as UTF-8, then connect again."
+        ) from None
+
+
+def _broken(place: Place, error: Exception) -> BadArguments:
+    return BadArguments(
+        f"{place.path} cannot be edited: {error}.",
+        "Mend the file, then run the command again; it is unchanged.",
+    )
+
+
+def _write(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Replace the file in one step, keeping its mode; a link stays a link."""
+    target = path.resolve()
+    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        draft.write_bytes(data)
+        if mode is not None:
+            draft.chmod(mode)
+        elif target.exists():
+            draft.chmod(target.stat().st_mode & 0o7777)
+        draft.replace(target)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _record(place: Place, folders: Folders) -> dict[str, Any] | None:
+    try:
+        record = json.loads(_record_path(place, folders).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return (
+        record if isinstance(record, dict) and {"digest", "before", "made_folder"} <= record.keys() else None
+    )
+
+
+def _record_path(place: Place, folders: Folders) -> Path:
+    name = hashlib.sha256(str(place.path).encode()).hexdigest()[:12]
+    return folders.state / "clients" / f"{place.client}-{name}.json"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _is_empty(folder: Path) -> bool:
+    return next(folder.iterdir(), None) is None
+
+
+def _lines(data: bytes | None) -> list[str]:
+    lines = (data or b"").decode("utf-8", errors="replace").removeprefix(BOM).splitlines(keepends=True)
+    return [line if line.endswith("\n") else line + "\n" for line in lines]

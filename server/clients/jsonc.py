@@ -1,0 +1,248 @@
+"""JSON as editors write it (comments, trailing commas): read with positions, changed in place.
+
+Only the entry in question is touched: comments, order, indentation, line endings and unknown keys stay
+as they are.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+_BLANK = re.compile(r"(?:[\s\ufeff]|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+_SCALAR = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
+
+
+class JsonError(ValueError):
+    """The text is not JSON, even with comments. ``line`` counts from 1."""
+
+    def __init__(self, what: str, text: str, position: int) -> None:
+        self.line = text.count("\n", 0, position) + 1
+        super().__init__(f"{what} in line {self.line}")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value and where it is. ``members`` are an object's, as (key, where the key begins, value)."""
+
+    value: Any
+    start: int
+    end: int
+    members: tuple[tuple[str, int, "Node"], ...] = field(default=())
+
+    def member(self, key: str) -> "tuple[int, Node] | None":
+        """Return where the key begins and its value; the last one counts, as in JSON."""
+        for name, start, node in reversed(self.members):
+            if name == key:
+                return start, node
+        return None
+
+
+def parse(text: str) -> Node:
+    """Read the whole text.
+
+    Raises:
+        JsonError: it is not JSON.
+    """
+    start = _skip(text, 0)
+    node = _value(text, start)
+    end = _skip(text, node.end)
+    if end != len(text):
+        raise JsonError("text after the end", text, end)
+    return node
+
+
+def get_member(text: str, path: tuple[str, ...]) -> Any:
+    """Return the value at ``path``, None where there is none.
+
+    Raises:
+        JsonError: the text is not JSON.
+    """
+    value = parse(text).value if _BLANK.sub("", text) else None
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
+    """Return the text with the member at ``path`` set; objects on the way are made.
+
+    Raises:
+        JsonError: the text is not JSON, or something on the way is not an object.
+    """
+    if not _BLANK.sub("", text):
+        newline = "\r\n" if "\r\n" in text else "\n"
+        return text + _dump(_nested(path, value), "", "  ", newline) + newline
+    node = parse(text)
+    for depth, key in enumerate(path):
+        if not isinstance(node.value, dict):
+            raise JsonError(f"{'.'.join(path[:depth]) or 'the file'} is not an object", text, node.start)
+        found = node.member(key)
+        if found is None:
+            return _insert(text, node, key, _nested(path[depth + 1 :], value))
+        node = found[1]
+    style = _style(text, node.start)
+    return text[: node.start] + _dump(value, style.indent, style.unit, style.newline) + text[node.end :]
+
+
+def remove_member(text: str, path: tuple[str, ...]) -> str:
+    """Return the text without the member at ``path``; that there is none is fine.
+
+    Raises:
+        JsonError: the text is not JSON.
+    """
+    node = parse(text) if _BLANK.sub("", text) else None
+    for key in path[:-1]:
+        found = node.member(key) if node is not None else None
+        node = found[1] if found is not None else None
+    found = node.member(path[-1]) if node is not None else None
+    if node is None or found is None:
+        return text
+    return _cut(text, node, *found)
+
+
+def _cut(text: str, parent: Node, start: int, value: Node) -> str:
+    """Cut a member with the comma and the line break that belong to it."""
+    comma_after = re.compile(r"[\s]*,").match(text, value.end)
+    before = next((n.end for _, _, n in reversed(parent.members) if n.end <= start), None)
+    if before is None:
+        end = comma_after.end() if comma_after else value.end
+        # Alone in its object: what is left is "{}" if only blanks surround it.
+        if len(parent.members) == 1 and not text[parent.start + 1 : start].strip():
+            rest = text[end : parent.end - 1]
+            if not rest.strip():
+                return text[: parent.start + 1] + text[parent.end - 1 :]
+        return text[:start] + text[end:].lstrip(" \t\r\n")
+    if comma_after and not _is_last(parent, value):
+        return text[:start] + text[comma_after.end() :].lstrip(" \t\r\n")
+    # The last one: the comma before it goes, and stays where a trailing comma followed.
+    end = comma_after.end() if comma_after else value.end
+    between = text[before:start]
+    comma = _comma_at(between)
+    kept = between[: comma + 1] if comma_after else between[:comma] + between[comma + 1 :].rstrip()
+    return text[:before] + kept + text[end:]
+
+
+def _comma_at(between: str) -> int:
+    """Return where the comma is among blanks and comments."""
+    position = 0
+    while between[position] != ",":
+        position = _skip(between, position)
+    return position
+
+
+def _is_last(parent: Node, value: Node) -> bool:
+    return parent.members[-1][2] is value
+
+
+@dataclass(frozen=True)
+class _Style:
+    indent: str
+    unit: str
+    newline: str
+
+
+def _style(text: str, position: int) -> _Style:
+    """Return the indentation of the line at ``position``, and the file's unit and line ending."""
+    line = text[text.rfind("\n", 0, position) + 1 : position]
+    indent = line[: len(line) - len(line.lstrip(" \t"))]
+    first = re.search(r"\n([ \t]+)\S", text)
+    return _Style(indent, first.group(1) if first else "  ", "\r\n" if "\r\n" in text else "\n")
+
+
+def _insert(text: str, parent: Node, key: str, value: Any) -> str:
+    """Add a member at the end of ``parent``."""
+    style = _style(text, parent.start)
+    name = json.dumps(key, ensure_ascii=False)
+    if not parent.members:
+        inner = style.indent + style.unit
+        entry = f"{inner}{name}: {_dump(value, inner, style.unit, style.newline)}"
+        body = text[parent.start + 1 : parent.end - 1].rstrip()
+        return (
+            f"{text[: parent.start + 1]}{body}{style.newline}{entry}{style.newline}{style.indent}"
+            f"{text[parent.end - 1 :]}"
+        )
+    last_key, last = parent.members[-1][1], parent.members[-1][2]
+    trailing = re.compile(r"\s*,").match(text, last.end)
+    if "\n" not in text[parent.start : last_key]:
+        one_line = f"{name}: {json.dumps(value, ensure_ascii=False)}"
+        position = trailing.end() if trailing else last.end
+        return f"{text[:position]}{' ' if trailing else ', '}{one_line}{text[position:]}"
+    indent = _style(text, last_key).indent
+    entry = f"{style.newline}{indent}{name}: {_dump(value, indent, style.unit, style.newline)}"
+    if trailing:
+        return text[: trailing.end()] + entry + "," + text[trailing.end() :]
+    return text[: last.end] + "," + entry + text[last.end :]
+
+
+def _nested(path: tuple[str, ...], value: Any) -> Any:
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _dump(value: Any, indent: str, unit: str, newline: str) -> str:
+    lines = json.dumps(value, indent=unit, ensure_ascii=False).split("\n")
+    return (newline + indent).join(lines)
+
+
+def _skip(text: str, position: int) -> int:
+    match = _BLANK.match(text, position)
+    return match.end() if match else position
+
+
+def _value(text: str, start: int) -> Node:
+    if start >= len(text):
+        raise JsonError("unexpected end", text, start)
+    if text[start] == "{":
+        return _object(text, start)
+    if text[start] == "[":
+        items = list(_items(text, start + 1))
+        end = _skip(text, items[-1].end if items else start + 1)
+        if text[end : end + 1] == ",":
+            end = _skip(text, end + 1)
+        return Node([item.value for item in items], start, end + 1)
+    match = _STRING.match(text, start) or _SCALAR.match(text, start)
+    if match is None:
+        raise JsonError("not a value", text, start)
+    try:
+        return Node(json.loads(match.group(), strict=False), start, match.end())
+    except ValueError:
+        raise JsonError("not a value", text, start) from None
+
+
+def _items(text: str, position: int) -> Iterator[Node]:
+    position = _skip(text, position)
+    while text[position : position + 1] != "]":
+        node = _value(text, position)
+        yield node
+        position = _next(text, node.end, "]")
+
+
+def _object(text: str, start: int) -> Node:
+    members = []
+    position = _skip(text, start + 1)
+    while text[position : position + 1] != "}":
+        match = _STRING.match(text, position)
+        if match is None:
+            raise JsonError("a key is missing", text, position)
+        colon = _skip(text, match.end())
+        if text[colon : colon + 1] != ":":
+            raise JsonError("a colon is missing", text, colon)
+        node = _value(text, _skip(text, colon + 1))
+        members.append((str(json.loads(match.group(), strict=False)), position, node))
+        position = _next(text, node.end, "}")
+    value = {key: node.value for key, _, node in members}
+    return Node(value, start, position + 1, tuple(members))
+
+
+def _next(text: str, position: int, closing: str) -> int:
+    """Return where the next element begins, or the closing bracket."""
+    position = _skip(text, position)
+    if text[position : position + 1] == closing:
+        return position
+    if text[position : position + 1] != ",":
+        raise JsonError(f"a comma or {closing} is missing", text, position)
+    return _skip(text, position + 1)

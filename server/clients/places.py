@@ -1,0 +1,197 @@
+"""Where each MCP client keeps its list of servers, and the form of an entry in it.
+
+Sources, autumn 2026: the clients' own documentation, and for Claude Desktop's packaged build on Windows
+https://github.com/anthropics/claude-code/issues/26073. Tested here with simulated folders; only Claude
+Code's are tested with the client itself.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from server.errors import BadArguments, NotFound
+
+ClientName = Literal[
+    "claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini", "windsurf", "zed"
+]
+CLIENTS: tuple[ClientName, ...] = (
+    "claude-code",
+    "claude-desktop",
+    "cursor",
+    "vscode",
+    "codex",
+    "gemini",
+    "windsurf",
+    "zed",
+)
+Scope = Literal["user", "project"]
+SERVER_NAME = "token-saver"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The system, the user's home, the environment and the project's folder: what places depend on."""
+
+    home: Path = field(default_factory=Path.home)
+    project: Path = field(default_factory=Path.cwd)
+    platform: str = sys.platform
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def roaming(self) -> Path:
+        """Where desktop programs keep their settings: ``%APPDATA%``, Application Support, ``~/.config``."""
+        if self.platform == "win32":
+            return self._folder("APPDATA", self.home / "AppData" / "Roaming")
+        if self.platform == "darwin":
+            return self.home / "Library" / "Application Support"
+        return self.xdg_config
+
+    @property
+    def xdg_config(self) -> Path:
+        """``XDG_CONFIG_HOME``, or ``~/.config``."""
+        return self._folder("XDG_CONFIG_HOME", self.home / ".config")
+
+    @property
+    def local(self) -> Path:
+        """``%LOCALAPPDATA%``."""
+        return self._folder("LOCALAPPDATA", self.home / "AppData" / "Local")
+
+    def _folder(self, variable: str, default: Path) -> Path:
+        value = self.environ.get(variable, "")
+        # The XDG specification lets relative paths count as unset; a project's folder is none for settings.
+        return Path(value) if Path(value).is_absolute() else default
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file with servers in it. ``keys`` lead to the entry; ``installed`` is a folder that shows that
+    the client is there at all, None where the file may be made in any case."""
+
+    client: ClientName
+    scope: Scope
+    path: Path
+    format: Literal["json", "toml"]
+    keys: tuple[str, ...]
+    entry: dict[str, Any]
+    installed: Path | None
+
+
+def find_place(
+    client: ClientName, scope: Scope, command: list[str], surroundings: Surroundings | None = None
+) -> Place:
+    """Return where ``client`` would have the entry that starts ``command``.
+
+    Raises:
+        BadArguments: the client has no servers of a project's own.
+        NotFound: the client is not installed for this user.
+    """
+    around = surroundings or Surroundings()
+    path = _FILES[client](around, scope)
+    if path is None:
+        raise BadArguments(
+            f"{client} has no servers for a single project.", f"Leave out --scope: connect {client}."
+        )
+    installed = _installed(client, path, around) if scope == "user" else None
+    if installed is not None and not installed.is_dir():
+        raise NotFound(
+            f"{client} was not found: there is no folder {installed}.",
+            f"Install {client} and start it once, then connect it again.",
+        )
+    keys = (_LISTS.get(client, "mcpServers"), SERVER_NAME)
+    kind: Literal["json", "toml"] = "toml" if client == "codex" else "json"
+    return Place(client, scope, path, kind, keys, _entry(client, command), installed)
+
+
+_LISTS = {"vscode": "servers", "codex": "mcp_servers", "zed": "context_servers"}
+"""The key of the list of servers, where it is not ``mcpServers``."""
+
+
+def _entry(client: ClientName, command: list[str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"command": command[0], "args": command[1:]}
+    if client in ("vscode", "claude-code"):
+        return {"type": "stdio", **entry}
+    if client == "zed":
+        # Zed up to mid-2026 tells its own extensions' servers from the user's by this key.
+        return {"source": "custom", **entry}
+    return entry
+
+
+def _claude_code(around: Surroundings, scope: Scope) -> Path | None:
+    if scope == "project":
+        return around.project / ".mcp.json"
+    config = around.environ.get("CLAUDE_CONFIG_DIR")
+    return (Path(config) if config else around.home) / ".claude.json"
+
+
+def _claude_desktop(around: Surroundings, scope: Scope) -> Path | None:
+    if scope == "project":
+        return None
+    name = "claude_desktop_config.json"
+    plain = around.roaming / "Claude"
+    if around.platform == "win32":
+        # Windows shows a packaged program other files than the ones at the usual path.
+        packages = sorted(around.local.glob("Packages/Claude_*/LocalCache/Roaming/Claude"))
+        with_file = [folder for folder in packages if (folder / name).exists()]
+        return next(iter([*with_file, *packages, plain])) / name
+    return plain / name
+
+
+def _cursor(around: Surroundings, scope: Scope) -> Path | None:
+    return (around.home if scope == "user" else around.project) / ".cursor" / "mcp.json"
+
+
+def _vscode(around: Surroundings, scope: Scope) -> Path | None:
+    if scope == "project":
+        return around.project / ".vscode" / "mcp.json"
+    return around.roaming / "Code" / "User" / "mcp.json"
+
+
+def _codex(around: Surroundings, scope: Scope) -> Path | None:
+    if scope == "project":
+        return around.project / ".codex" / "config.toml"
+    home = around.environ.get("CODEX_HOME")
+    return (Path(home) if home else around.home / ".codex") / "config.toml"
+
+
+def _gemini(around: Surroundings, scope: Scope) -> Path | None:
+    return (around.home if scope == "user" else around.project) / ".gemini" / "settings.json"
+
+
+def _windsurf(around: Surroundings, scope: Scope) -> Path | None:
+    return None if scope == "project" else around.home / ".codeium" / "windsurf" / "mcp_config.json"
+
+
+def _zed(around: Surroundings, scope: Scope) -> Path | None:
+    if scope == "project":
+        return around.project / ".zed" / "settings.json"
+    folder = around.roaming / "Zed" if around.platform == "win32" else _zed_unix(around)
+    return folder / "settings.json"
+
+
+def _zed_unix(around: Surroundings) -> Path:
+    # On macOS, too, Zed uses ~/.config; only on Linux does it follow the XDG variable.
+    return (around.home / ".config" if around.platform == "darwin" else around.xdg_config) / "zed"
+
+
+def _installed(client: ClientName, path: Path, around: Surroundings) -> Path:
+    """Return the folder that exists once the client was started."""
+    if client == "claude-code":
+        return Path(around.environ.get("CLAUDE_CONFIG_DIR") or around.home / ".claude")
+    if client == "vscode":
+        return path.parent.parent
+    return path.parent
+
+
+_FILES: dict[ClientName, Callable[[Surroundings, Scope], Path | None]] = {
+    "claude-code": _claude_code,
+    "claude-desktop": _claude_desktop,
+    "cursor": _cursor,
+    "vscode": _vscode,
+    "codex": _codex,
+    "gemini": _gemini,
+    "windsurf": _windsurf,
+    "zed": _zed,
+}

@@ -1,0 +1,65 @@
+"""Proves that a configured command works: starts it and asks it to introduce itself, as a client does."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+PROTOCOL = "2025-11-25"
+PROOF_SECONDS = 20.0
+"""How long the command may take to answer (seconds); it may have to start the hub first."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether the command answered, and what: the server's name and version, or what went wrong."""
+
+    works: bool
+    text: str
+
+
+def prove(command: list[str], seconds: float = PROOF_SECONDS) -> Proof:
+    """Start ``command`` and send ``initialize``."""
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError as error:
+        return Proof(works=False, text=f"{command[0]} cannot be started: {error.strerror or error}.")
+    with process:
+        try:
+            answer = _ask(process, seconds)
+        finally:
+            process.kill()
+    info = answer.get("result", {}).get("serverInfo") if answer is not None else None
+    if not isinstance(info, dict):
+        return Proof(works=False, text=f"{' '.join(command)} does not answer as an MCP server.")
+    return Proof(works=True, text=f"{info.get('name', '?')} {info.get('version', '')}".strip())
+
+
+def _ask(process: "subprocess.Popen[bytes]", seconds: float) -> dict[str, Any] | None:
+    request = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": PROTOCOL,
+            "capabilities": {},
+            "clientInfo": {"name": "token-saver-connect", "version": "1"},
+        },
+    }
+    if process.stdin is None or process.stdout is None:
+        return None
+    lines: SimpleQueue[bytes] = SimpleQueue()
+    output = process.stdout
+    # A thread, since a pipe cannot be waited on with a limit on every system.
+    Thread(target=lambda: lines.put(output.readline()), daemon=True).start()
+    try:
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.flush()
+        answer = json.loads(lines.get(timeout=seconds))
+    except (OSError, ValueError, Empty):
+        return None
+    return answer if isinstance(answer, dict) else None
