@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.standins.ollama import OllamaStandIn
+from tests.standins.openai import OpenAIStandIn
 
 
 @pytest.fixture(autouse=True)
@@ -28,4 +29,11 @@ def anyio_backend() -> str:
 def ollama_standin() -> Iterator[OllamaStandIn]:
     """A server that answers as Ollama does, with one model, ``qwen2.5-coder:0.5b``."""
     with OllamaStandIn() as standin:
+        yield standin
+
+
+@pytest.fixture
+def openai_standin() -> Iterator[OpenAIStandIn]:
+    """A server that answers as llama-server does, with one model, ``qwen2.5-coder-1.5b``."""
+    with OpenAIStandIn("llama-server") as standin:
         yield standin

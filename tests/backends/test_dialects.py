@@ -1,0 +1,142 @@
+"""What each OpenAI-compatible server can do beyond generating, and how it is recognised."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from server.backends.base import Backend, PullProgress
+from server.backends.dialects import open_openai
+from server.backends.llama_router import LlamaRouter
+from server.backends.llama_server import LlamaServer
+from server.backends.llama_swap import LlamaSwap
+from server.backends.lmstudio import LMStudio
+from server.backends.ollama import OllamaBackend
+from server.backends.openai import OpenAICompatible
+from server.backends.vllm import VLLM
+from server.errors import BackendFailed, DownloadError, ModelNotFound
+from tests.backends.asking import collect, request, settings
+from tests.standins.answers import count_tokens
+from tests.standins.ollama import OllamaStandIn
+from tests.standins.openai import MODEL, OpenAIModel, OpenAIStandIn
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def opened(dialect: str, **models: OpenAIModel) -> AsyncIterator[tuple[Backend, OpenAIStandIn]]:
+    with OpenAIStandIn(dialect, slots=3) as server:
+        server.models.update(models)
+        backend = await open_openai(server.url, settings())
+        try:
+            yield backend, server
+        finally:
+            await backend.close()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind"),
+    [
+        ("llama-server", LlamaServer),
+        ("old-llama-server", LlamaServer),
+        ("router", LlamaRouter),
+        ("llama-swap", LlamaSwap),
+        ("lmstudio", LMStudio),
+        ("vllm", VLLM),
+        ("plain", OpenAICompatible),
+    ],
+)
+async def test_is_recognised(dialect: str, kind: type[Backend]) -> None:
+    async with opened(dialect) as (backend, _):
+        assert type(backend) is kind
+        assert [model.name for model in await backend.installed()] == [MODEL]
+
+
+async def test_ollama_is_recognised_and_spoken_to_in_its_own_way(ollama_standin: OllamaStandIn) -> None:
+    backend = await open_openai(f"{ollama_standin.url}/v1", settings())
+    assert isinstance(backend, OllamaBackend)
+    await backend.close()
+
+
+@pytest.mark.parametrize("dialect", ["llama-server", "old-llama-server", "router"])
+async def test_llama_server_counts_tokens(dialect: str) -> None:
+    async with opened(dialect) as (backend, _):
+        messages = request("count these words").messages
+        expected = count_tokens([{"role": "user", "content": "count these words"}])
+        assert await backend.count_tokens(MODEL, messages) == expected
+
+
+async def test_llama_server_tells_what_is_loaded() -> None:
+    async with opened("llama-server") as (backend, _):
+        (loaded,) = await backend.loaded()
+        assert (loaded.name, loaded.num_ctx, loaded.slots) == (MODEL, 4096, 3)
+        assert await backend.context_length(MODEL) == 4096
+        assert await backend.slots(MODEL) == 3
+
+
+async def test_vllm_tells_its_context() -> None:
+    async with opened("vllm") as (backend, _):
+        assert await backend.context_length(MODEL) == 4096
+        assert await backend.slots(MODEL) > 1
+        with pytest.raises(ModelNotFound):
+            await backend.context_length("other")
+
+
+@pytest.mark.parametrize("dialect", ["router", "llama-swap", "lmstudio"])
+async def test_loads_and_unloads(dialect: str) -> None:
+    async with opened(dialect, other=OpenAIModel(num_ctx=0)) as (backend, server):
+        assert backend.capabilities.load
+        assert backend.capabilities.unload
+        assert [model.name for model in await backend.loaded()] == [MODEL]
+
+        await backend.load("other", 8192)
+        assert {model.name for model in await backend.loaded()} == {MODEL, "other"}
+        await backend.unload("other")
+        await backend.unload("other")
+
+        assert [model.name for model in await backend.loaded()] == [MODEL]
+        assert server.models["other"].num_ctx == 0
+
+
+@pytest.mark.parametrize("dialect", ["router", "lmstudio"])
+async def test_a_model_that_does_not_load(dialect: str) -> None:
+    async with opened(dialect, bad=OpenAIModel(num_ctx=0, fails=True)) as (backend, _):
+        with pytest.raises(BackendFailed, match=r"(?i)failed to load"):
+            await backend.load("bad", 4096)
+        with pytest.raises(ModelNotFound, match="nope"):
+            await backend.load("nope", 4096)
+
+
+async def test_lm_studio_loads_with_the_context_asked_for() -> None:
+    async with opened("lmstudio") as (backend, server):
+        server.models[MODEL].num_ctx = 2048
+        await collect(backend.generate(request(model=MODEL, num_ctx=8192)))
+        await collect(backend.generate(request(model=MODEL, num_ctx=4096)))
+
+        assert server.models[MODEL].num_ctx == 8192
+        assert len(server.bodies("/api/v1/models/load")) == 1
+        (loaded,) = await backend.loaded()
+        assert (loaded.num_ctx, loaded.slots) == (8192, 3)
+
+
+async def test_lm_studio_marks_models_that_only_embed() -> None:
+    async with opened("lmstudio", embedder=OpenAIModel(embeds=True)) as (backend, _):
+        assert {model.name: model.generates for model in await backend.installed()} == {
+            MODEL: True,
+            "embedder": False,
+        }
+
+
+async def test_lm_studio_downloads() -> None:
+    seen: list[PullProgress] = []
+
+    async def report(progress: PullProgress) -> None:
+        seen.append(progress)
+
+    async with opened("lmstudio") as (backend, server):
+        server.downloads["qwen3-4b"] = 0
+        await backend.pull("qwen3-4b", report)
+        assert [each.completed for each in seen] == [500, 1000]
+        assert "qwen3-4b" in {model.name for model in await backend.installed()}
+        with pytest.raises(DownloadError, match="not found in the catalogue"):
+            await backend.pull("nonsense", report)
