@@ -5,7 +5,7 @@ All places are tried at once, and the first in that order that answers wins.
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from server.backends.address import ollama_url
@@ -17,8 +17,8 @@ from server.events import EventBus
 from server.folders import Folders
 from server.settings import Settings
 
-LMSTUDIO_URL = "http://127.0.0.1:1234"
-LLAMA_SERVER_URL = "http://127.0.0.1:8080"
+USUAL_URLS = ("http://127.0.0.1:1234", "http://127.0.0.1:8080")
+"""Where LM Studio and llama-server listen unless told otherwise."""
 
 _Opening = Coroutine[Any, Any, Backend]
 
@@ -45,15 +45,15 @@ async def discover(settings: Settings, folders: Folders, events: EventBus) -> Ba
         return _embedded(settings, folders, events)
 
 
-async def find_server(settings: Settings) -> Backend:
-    """Return the first server that answers; the embedded engine is none.
+async def find_server(settings: Settings, usual_urls: Sequence[str] = USUAL_URLS) -> Backend:
+    """Return the first server that answers, Ollama and ``usual_urls`` in order; the embedded engine is none.
 
     Raises:
         BackendUnreachable: none answers.
         BackendFailed: the only one possible answers wrongly.
         SettingsError: the configured address is wrong, or on another machine without leave.
     """
-    tasks = [asyncio.create_task(opening) for opening in _openings(settings)]
+    tasks = [asyncio.create_task(opening) for opening in _openings(settings, usual_urls)]
     errors: list[TokenSaverError] = []
     try:
         while tasks:
@@ -73,7 +73,7 @@ async def find_server(settings: Settings) -> Backend:
     )
 
 
-def _openings(settings: Settings) -> list[_Opening]:
+def _openings(settings: Settings, usual_urls: Sequence[str]) -> list[_Opening]:
     """Return the attempts, in order of preference."""
     kind, url = settings.backend.kind, settings.backend.url
     openings: list[_Opening] = []
@@ -86,7 +86,7 @@ def _openings(settings: Settings) -> list[_Opening]:
         if kind != "openai":
             openings.append(_open_usual_ollama(settings))
         if kind != "ollama":
-            openings += [open_openai(each, settings) for each in (LMSTUDIO_URL, LLAMA_SERVER_URL)]
+            openings += [open_openai(each, settings) for each in usual_urls]
     return openings
 
 

@@ -41,7 +41,7 @@ WATCHED_SECONDS = 3.0
 """Between looks at what is loaded, while work runs or somebody looks on."""
 IDLE_SECONDS = 15.0
 """The same at other times; also how soon a preferred engine that was started is noticed."""
-LOST_SECONDS = 5.0
+LOST_SECONDS = 2.0
 """Between attempts to find an engine while there is none."""
 _QUIET_SECONDS = 0.3
 _UNUSED_SECONDS = 30.0

@@ -1,0 +1,99 @@
+"""Which engine is found, in which order."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from server.backends.discovery import find_server
+from server.errors import BackendFailed, BackendUnreachable, SettingsError
+from tests.backends.asking import settings
+from tests.standins.ollama import OllamaStandIn
+from tests.standins.openai import OpenAIStandIn
+from tests.standins.raw import HEAD, RawServer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn]]:
+    """Ollama where ``OLLAMA_HOST`` says, LM Studio and llama-server."""
+    with ExitStack() as stack:
+        ollama = stack.enter_context(OllamaStandIn())
+        lmstudio = stack.enter_context(OpenAIStandIn("lmstudio"))
+        llama_server = stack.enter_context(OpenAIStandIn("llama-server"))
+        monkeypatch.setenv("OLLAMA_HOST", f"0.0.0.0:{ollama.port}")
+        yield ollama, lmstudio, llama_server
+
+
+async def found(usual_urls: tuple[str, ...], **backend: str) -> str:
+    """Return the kind of what is found."""
+    server = await find_server(settings(**backend), usual_urls)
+    await server.close()
+    return server.kind
+
+
+async def test_the_order(servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn]) -> None:
+    usual = (servers[1].url, servers[2].url)
+
+    assert await found(usual) == "ollama"
+    servers[0].stop()
+    assert await found(usual) == "lmstudio"
+    servers[1].stop()
+    assert await found(usual) == "llama-server"
+    servers[2].stop()
+    with pytest.raises(BackendUnreachable, match=r"No engine answers: .*Ollama.*") as raised:
+        await found(usual)
+    assert "Start Ollama" in raised.value.next_step
+
+
+async def test_the_configured_one_comes_first(
+    servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn],
+) -> None:
+    ollama, lmstudio, llama_server = servers
+    usual = (lmstudio.url,)
+
+    assert await found(usual, url=llama_server.url) == "llama-server"
+    assert await found(usual, url=ollama.url) == "ollama"
+    assert await found(usual, kind="openai") == "lmstudio"
+    assert await found(usual, kind="openai", url=f"{llama_server.url}/v1") == "llama-server"
+    llama_server.stop()
+    assert await found(usual, url=llama_server.url) == "ollama"
+
+
+async def test_a_configured_kind_is_the_only_one(
+    servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn],
+) -> None:
+    ollama, lmstudio, _ = servers
+    ollama.stop()
+    with pytest.raises(BackendUnreachable, match="Ollama does not answer"):
+        await found((lmstudio.url,), kind="ollama")
+    with pytest.raises(BackendFailed):
+        await found((lmstudio.url,), kind="ollama", url=lmstudio.url)
+
+
+async def test_a_wrong_address_is_not_passed_over(
+    servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn],
+) -> None:
+    with pytest.raises(SettingsError, match="another machine"):
+        await found((servers[1].url,), url="http://10.1.2.3:11434")
+    with pytest.raises(SettingsError, match="not an engine's address"):
+        await found((servers[1].url,), url="http://")
+
+
+async def test_ollama_on_another_machine_is_passed_over(
+    servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "10.1.2.3")
+    assert await found((servers[1].url,)) == "lmstudio"
+    with pytest.raises(BackendUnreachable, match=r"OLLAMA_HOST: .*another machine"):
+        await found((), kind="ollama")
+
+
+async def test_another_program_at_the_port_is_no_engine() -> None:
+    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>hello</html>"
+    with RawServer([page]) as web, RawServer([HEAD], hangs=True) as silent, OpenAIStandIn("vllm") as vllm:
+        slow = settings(kind="openai", connect_timeout=0.5, silence_timeout=0.5)
+        server = await find_server(slow, (web.url, silent.url, vllm.url))
+        assert server.url == vllm.url
+        await server.close()

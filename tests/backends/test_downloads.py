@@ -1,0 +1,131 @@
+"""Downloads run once, tell all who wait, and end when nobody does."""
+
+import asyncio
+
+import pytest
+
+from server.backends.base import PullProgress, ReportPull
+from server.backends.downloads import Downloads
+from server.errors import DownloadError, NoNetwork, NotFound
+from server.events import Event, EventBus, ModelProgress
+from tests.standins.serving import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+class Source:
+    """Something to download, a step whenever it is let."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.cancelled = 0
+        self.step = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def fetch(self, report: ReportPull) -> None:
+        self.started += 1
+        try:
+            await report(PullProgress("m", "pulling", 10, 100))
+            await self.step.wait()
+            if self.error:
+                raise self.error
+            await report(PullProgress("m", "success", 100, 100))
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+class Follower:
+    """Somebody who waits for the download."""
+
+    def __init__(self, downloads: Downloads, source: Source, *, keep: bool = False) -> None:
+        self.seen: list[PullProgress] = []
+        self.task = asyncio.create_task(downloads.follow("m", self._report, source.fetch, keep=keep))
+
+    async def _report(self, progress: PullProgress) -> None:
+        self.seen.append(progress)
+
+    def saw(self, completed: int) -> bool:
+        return any(each.completed == completed for each in self.seen)
+
+
+async def test_two_followers_share_one_download() -> None:
+    heard: list[Event] = []
+    events = EventBus()
+    events.subscribe(heard.append)
+    downloads, source = Downloads(events), Source()
+
+    one, two = Follower(downloads, source), Follower(downloads, source)
+    await eventually(lambda: one.saw(10) and two.saw(10))
+    source.step.set()
+    await asyncio.gather(one.task, two.task)
+
+    assert source.started == 1
+    assert one.saw(100)
+    assert two.saw(100)
+    assert heard[-1] == ModelProgress("m", "download", 100, 100, done=True)
+    assert downloads.running() == ()
+
+
+async def test_it_ends_with_its_last_follower() -> None:
+    downloads, source = Downloads(EventBus()), Source()
+    one, two = Follower(downloads, source), Follower(downloads, source)
+    await eventually(lambda: one.saw(10) and two.saw(10))
+
+    one.task.cancel()
+    await eventually(one.task.done)
+    assert (source.cancelled, len(downloads.running())) == (0, 1)
+    two.task.cancel()
+    await eventually(two.task.done)
+    assert (source.cancelled, downloads.running()) == (1, ())
+
+
+async def test_one_that_is_kept_goes_on_without_followers() -> None:
+    downloads, source = Downloads(EventBus()), Source()
+    one = Follower(downloads, source, keep=True)
+    await eventually(lambda: one.saw(10))
+    one.task.cancel()
+    await eventually(one.task.done)
+
+    assert downloads.running() == (PullProgress("m", "pulling", 10, 100),)
+    two = Follower(downloads, source)
+    source.step.set()
+    await two.task
+    assert source.started == 1
+
+
+async def test_an_error_reaches_everyone_and_the_next_try_starts_anew() -> None:
+    downloads, source = Downloads(EventBus()), Source()
+    source.error = NoNetwork("Offline.", "Wait.")
+    source.step.set()
+    one, two = Follower(downloads, source), Follower(downloads, source)
+    for follower in (one, two):
+        with pytest.raises(NoNetwork):
+            await follower.task
+
+    source.error = None
+    await Follower(downloads, source).task
+    assert source.started == 2
+
+
+async def test_it_can_be_cancelled_by_name() -> None:
+    downloads, source = Downloads(EventBus()), Source()
+    one = Follower(downloads, source)
+    await eventually(lambda: one.saw(10))
+
+    await downloads.cancel("m")
+
+    with pytest.raises(DownloadError, match="cancelled"):
+        await one.task
+    with pytest.raises(NotFound):
+        await downloads.cancel("m")
+
+
+async def test_closing_ends_all() -> None:
+    downloads, source = Downloads(EventBus()), Source()
+    one = Follower(downloads, source, keep=True)
+    await eventually(lambda: one.saw(10))
+    await downloads.close()
+    assert source.cancelled == 1
+    with pytest.raises(DownloadError):
+        await one.task

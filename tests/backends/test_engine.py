@@ -1,0 +1,275 @@
+"""The engine in use: found, watched, lost, found again; and what is asked of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from server.backends.engine import Engine
+from server.errors import BackendFailed, BackendUnreachable, ModelNotFound, QueueFull, SettingsError
+from server.events import EngineChanged, Event, EventBus, ModelProgress
+from server.folders import find_folders
+from tests.backends.asking import collect, request, settings
+from tests.standins.answers import Answer
+from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
+from tests.standins.openai import MODEL, OpenAIStandIn
+from tests.standins.serving import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+class Heard(list[Event]):
+    """The events that were published."""
+
+    def count_of(self, kind: type[Event]) -> int:
+        return sum(isinstance(event, kind) for event in self)
+
+
+@asynccontextmanager
+async def running(
+    server: OllamaStandIn | OpenAIStandIn, *, start: bool = False, **options: Any
+) -> AsyncIterator[tuple[Engine, Heard]]:
+    events, heard = EventBus(), Heard()
+    events.subscribe(heard.append)
+    kind = "ollama" if isinstance(server, OllamaStandIn) else "openai"
+    engine = Engine(settings(**{"kind": kind, "url": server.url, **options}), find_folders(), events)
+    if start:
+        await engine.start()
+    try:
+        yield engine, heard
+    finally:
+        await engine.close()
+
+
+async def test_shows_what_it_finds(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin, start=True) as (engine, _):
+        assert engine.view().error
+        await eventually(lambda: engine.view().kind == "ollama")
+        view = engine.view()
+    assert view.error == ""
+    assert view.label.startswith("Ollama 0.33")
+    assert [model.name for model in view.installed] == [view.default_model] == [CODER]
+    assert view.loaded == ()
+    assert view.capabilities.pull
+
+
+async def test_tells_only_of_changes(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin) as (engine, heard):
+        for _ in range(5):
+            await engine.refresh()
+        assert heard.count_of(EngineChanged) == 1
+        await engine.load(CODER, "-1")
+        assert heard.count_of(EngineChanged) == 2
+        await engine.refresh()
+        assert heard.count_of(EngineChanged) == 2
+
+
+async def test_looking_is_cheap(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin) as (engine, _):
+        for _ in range(5):
+            await engine.refresh()
+    paths = [exchange.path for exchange in ollama_standin.requests]
+    assert paths.count("/api/ps") == 5
+    assert paths.count("/api/tags") == 1
+
+
+async def test_an_engine_that_goes_and_comes_back(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin) as (engine, _):
+        assert (await collect(engine.generate(request())))[0] == "Hello!"
+
+        ollama_standin.stop()
+        for _ in range(2):
+            with pytest.raises(BackendUnreachable, match="does not answer"):
+                await collect(engine.generate(request()))
+            with pytest.raises(BackendUnreachable, match="does not answer"):
+                await engine.choose_model(None)
+        assert "does not answer" in engine.view().error
+
+        ollama_standin.restart()
+        assert (await collect(engine.generate(request())))[0] == "Hello!"
+        await engine.refresh()
+        assert engine.view().error == ""
+        assert [model.name for model in engine.view().loaded] == [CODER]
+
+
+async def test_an_engine_that_comes_back_is_noticed_by_itself(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.stop()
+    async with running(ollama_standin, start=True) as (engine, _):
+        await eventually(lambda: "ollama serve" in engine.view().error)
+        ollama_standin.restart()
+        await eventually(lambda: engine.view().error == "", seconds=20)
+
+
+async def test_an_engine_that_dies_in_the_middle(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.default = Answer("word " * 20, delay=0.05, ends="endless")
+    async with running(ollama_standin) as (engine, _):
+
+        async def stop_in_the_middle() -> None:
+            async with aclosing(engine.generate(request())) as items:
+                async for _item in items:
+                    if ollama_standin.running:
+                        await asyncio.to_thread(ollama_standin.stop)
+
+        with pytest.raises(BackendFailed):
+            await stop_in_the_middle()
+        await eventually(lambda: "does not answer" in engine.view().error)
+
+
+async def test_an_address_elsewhere_is_refused(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin, url="http://10.1.2.3:11434") as (engine, _):
+        await engine.refresh()
+        assert "another machine" in engine.view().error
+        with pytest.raises(SettingsError, match="allow_remote"):
+            await engine.use()
+
+
+async def test_chooses_a_loaded_model_first(ollama_standin: OllamaStandIn) -> None:
+    gib = 1 << 30
+    ollama_standin.models = {
+        "llama3.2:3b": StandInModel(size=gib // 2),
+        "qwen2.5-coder:0.5b": StandInModel(size=gib // 8),
+        "qwen2.5-coder:1.5b": StandInModel(size=gib // 4),
+        "deepseek-coder:671b": StandInModel(size=400 * 1024 * gib),
+        "nomic-embed-text:latest": StandInModel(size=gib // 2, capabilities=("embedding",)),
+    }
+    async with running(ollama_standin) as (engine, _):
+        assert await engine.choose_model(None) == "qwen2.5-coder:1.5b"
+        await engine.load("llama3.2")
+        assert await engine.choose_model(None) == "llama3.2:3b"
+        assert engine.view().default_model == "llama3.2:3b"
+    async with running(ollama_standin, model="qwen2.5-coder:0.5b") as (engine, _):
+        assert await engine.choose_model(None) == "qwen2.5-coder:0.5b"
+        assert await engine.choose_model("llama3.2") == "llama3.2:3b"
+
+
+async def test_an_unknown_model(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin) as (engine, _):
+        with pytest.raises(ModelNotFound, match="gpt-5"):
+            await engine.choose_model("gpt-5")
+        ollama_standin.models.clear()
+        with pytest.raises(ModelNotFound, match="No model is installed"):
+            await engine.choose_model(None)
+
+
+async def test_one_context_length_for_a_model(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.models["short:1b"] = StandInModel(context_length=2048)
+    async with running(ollama_standin) as (engine, _):
+        assert await engine.num_ctx(CODER) == 8192
+        assert await engine.num_ctx("short:1b") == 2048
+        assert await engine.num_ctx(CODER, need=9000) == 16384
+        assert await engine.num_ctx(CODER) == await engine.num_ctx(CODER, need=100) == 16384
+        assert await engine.num_ctx(CODER, need=10**6) == 32768
+        assert await engine.num_ctx("short:1b", need=10**6) == 2048
+        with pytest.raises(ModelNotFound):
+            await engine.num_ctx("gone:1b")
+
+
+async def test_the_context_of_a_loaded_model_is_kept(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin) as (engine, _):
+        backend = await engine.use()
+        await backend.load(CODER, 12_000)
+        assert await engine.num_ctx(CODER) == 12_000
+        await engine.load(CODER)
+        await collect(engine.generate(request(num_ctx=await engine.num_ctx(CODER))))
+    assert ollama_standin.loads == [(CODER, 12_000)]
+
+
+async def test_the_configured_context_wins(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin, num_ctx=5000) as (engine, _):
+        assert await engine.num_ctx(CODER) == await engine.num_ctx(CODER, need=9000) == 5000
+    async with running(ollama_standin, num_ctx=100_000) as (engine, _):
+        assert await engine.num_ctx(CODER) == 32768
+
+
+async def test_the_context_of_a_server_that_has_one(openai_standin: OpenAIStandIn) -> None:
+    async with running(openai_standin) as (engine, _):
+        assert await engine.num_ctx(MODEL) == await engine.num_ctx(MODEL, need=10**6) == 4096
+
+
+async def test_loads_and_unloads(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.models[CODER] = StandInModel(load_seconds=0.05)
+    async with running(ollama_standin) as (engine, heard):
+        await engine.load("qwen2.5-coder", "-1")
+        (loaded,) = engine.view().loaded
+        assert (loaded.name, loaded.num_ctx, loaded.expires_at) == (CODER, 8192, None)
+        assert [event for event in heard if isinstance(event, ModelProgress)] == [
+            ModelProgress(CODER, "load"),
+            ModelProgress(CODER, "load", done=True),
+        ]
+        await engine.load(CODER, "0")
+        assert engine.view().loaded == ()
+        await engine.unload(CODER)
+
+
+async def test_a_cold_start_is_shown(ollama_standin: OllamaStandIn) -> None:
+    async with running(ollama_standin) as (engine, heard):
+        await collect(engine.generate(request()))
+        await engine.refresh()
+        await collect(engine.generate(request()))
+        assert [event.done for event in heard if isinstance(event, ModelProgress)] == [False, True]
+
+
+async def test_a_load_that_fails_ends_its_progress(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.models["huge:70b"] = StandInModel(needs=48 << 30)
+    async with running(ollama_standin) as (engine, heard):
+        with pytest.raises(Exception, match="does not fit in memory"):
+            await engine.load("huge:70b")
+        last = [event for event in heard if isinstance(event, ModelProgress)][-1]
+        assert last.done
+        assert "model_too_large" in last.error
+
+
+async def test_as_many_at_once_as_the_engine_has_slots(
+    ollama_standin: OllamaStandIn, openai_standin: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(ollama_standin) as (engine, _):
+        await engine.refresh()
+        assert engine.slots == 1
+    monkeypatch.setenv("OLLAMA_NUM_PARALLEL", "3")
+    async with running(ollama_standin) as (engine, _):
+        await engine.refresh()
+        assert engine.slots == 3
+    async with running(ollama_standin, slots=2) as (engine, _):
+        await engine.refresh()
+        assert engine.slots == 2
+    openai_standin.slots = 4
+    async with running(openai_standin) as (engine, _):
+        await engine.refresh()
+        assert engine.slots == 4
+
+
+async def test_the_queue_keeps_the_engine_from_being_asked_too_much(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.default = Answer("a b c", delay=0.01)
+
+    async def one(engine: Engine, client: str) -> None:
+        async with engine.slot(client):
+            await collect(engine.generate(request()))
+
+    async with running(ollama_standin, queue_limit=5) as (engine, _):
+        await asyncio.gather(*(one(engine, client) for client in "aabbcc"))
+        assert ollama_standin.most_running == 1
+        async with engine.slot("x"):
+            waiting = [asyncio.create_task(one(engine, "y")) for _ in range(5)]
+            await eventually(lambda: engine.waiting == 5)
+            with pytest.raises(QueueFull):
+                await one(engine, "z")
+        await asyncio.gather(*waiting)
+    assert ollama_standin.outcomes("/api/chat") == ["answered"] * 11
+
+
+async def test_cancelling_reaches_the_engine(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.default = Answer("never", first_delay=60)
+    async with running(ollama_standin) as (engine, _):
+
+        async def work() -> None:
+            async with engine.slot("a"):
+                await collect(engine.generate(request()))
+
+        task = asyncio.create_task(work())
+        await eventually(lambda: ollama_standin.running == 1)
+        task.cancel()
+        await eventually(lambda: ollama_standin.outcomes("/api/chat") == ["dropped"], seconds=2)
+        async with engine.slot("b"):
+            pass
