@@ -84,7 +84,10 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
             return _insert(text, node, key, _nested(path[depth + 1 :], value))
         node = found[1]
     style = _style(text, node.start)
-    return text[: node.start] + _dump(value, style.indent, style.unit, style.newline) + text[node.end :]
+    new = _dump(value, style.indent, style.unit, style.newline)
+    if "\n" not in text[node.start : node.end]:
+        new = json.dumps(value, ensure_ascii=False)
+    return text[: node.start] + new + text[node.end :]
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:

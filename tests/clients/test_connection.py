@@ -1,0 +1,180 @@
+"""Connecting changes one entry; twice changes nothing; disconnecting gives the bytes back."""
+
+import stat
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.clients import connection
+from server.clients.jsonc import parse
+from server.clients.places import CLIENTS, ClientName, Place, Surroundings, find_place
+from server.errors import BadArguments
+from server.folders import Folders, find_folders
+from tests.clients.configurations import CASES, broken, configuration
+
+
+@pytest.fixture
+def folders() -> Folders:
+    found = find_folders()
+    found.create()
+    return found
+
+
+def place_of(client: ClientName, home: Path, data: bytes | None = None) -> Place:
+    """A client of a user with this file, or with none yet."""
+    for folder in (
+        ".claude",
+        ".config/Claude",
+        ".cursor",
+        ".config/Code/User",
+        ".codex",
+        ".gemini",
+        ".codeium/windsurf",
+        ".config/zed",
+    ):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    around = Surroundings(home=home, project=home, platform="linux", environ={})
+    place = find_place(client, "user", ["/opt/token saver/token-saver-mcp"], around)
+    if data is not None:
+        place.path.write_bytes(data)
+    return place
+
+
+def read(place: Place) -> dict[str, Any]:
+    text = place.path.read_bytes().decode()
+    found: dict[str, Any] = tomllib.loads(text) if place.format == "toml" else parse(text).value
+    return found
+
+
+@pytest.mark.parametrize(("client", "name"), CASES)
+def test_connect_and_disconnect(client: ClientName, name: str, tmp_path: Path, folders: Folders) -> None:
+    data = configuration(client, name)
+    place = place_of(client, tmp_path, data)
+    before = read(place) if data else {}
+
+    change = connection.plan_connect(place)
+    assert place.path.read_bytes() == data, "planning must not write"
+    assert "+" in change.diff()
+    backup = connection.connect(change, folders)
+    assert backup is not None
+    after = read(place)
+    assert after[place.keys[0]].pop("token-saver") == place.entry
+    if place.keys[0] not in before:
+        assert after.pop(place.keys[0]) == {}
+    assert after == before
+    assert connection.connected(place) == place.entry
+
+    again = connection.plan_connect(place)
+    assert not again.needed
+    assert again.diff() == ""
+    assert connection.connect(again, folders) is None
+
+    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    assert place.path.read_bytes() == data
+    assert not backup.exists()
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_without_a_file_gets_one_that_goes_again(
+    client: ClientName, tmp_path: Path, folders: Folders
+) -> None:
+    place = place_of(client, tmp_path)
+    connection.connect(connection.plan_connect(place), folders)
+    assert read(place) == {place.keys[0]: {"token-saver": place.entry}}
+    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    assert not place.path.exists()
+    assert place.path.parent.is_dir()
+
+
+@pytest.mark.parametrize(("client", "name"), CASES)
+def test_what_was_edited_since_stays(client: ClientName, name: str, tmp_path: Path, folders: Folders) -> None:
+    place = place_of(client, tmp_path, configuration(client, name))
+    connection.connect(connection.plan_connect(place), folders)
+    comment = b"# later\n" if place.format == "toml" else b"\n// later\n"
+    place.path.write_bytes(place.path.read_bytes() + comment)
+    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    assert place.path.read_bytes().endswith(comment)
+    assert connection.connected(place) is None
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_broken_file_is_refused_and_left_alone(
+    client: ClientName, tmp_path: Path, folders: Folders
+) -> None:
+    place = place_of(client, tmp_path)
+    place.path.write_bytes(broken(place.format))
+    for plan in (connection.plan_connect, lambda place: connection.plan_disconnect(place, folders)):
+        with pytest.raises(BadArguments, match="cannot be edited") as caught:
+            plan(place)
+        assert str(place.path) in str(caught.value)
+    assert place.path.read_bytes() == broken(place.format)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    place = place_of("cursor", tmp_path)
+    place.path.write_bytes(b'{"a": "\xff\xfe"}')
+    with pytest.raises(BadArguments, match="not UTF-8"):
+        connection.plan_connect(place)
+
+
+def test_another_command_replaces_the_entry_and_keeps_what_the_user_added(
+    tmp_path: Path, folders: Folders
+) -> None:
+    old = place_of("gemini", tmp_path, configuration("gemini", "2025.jsonc"))
+    connection.connect(connection.plan_connect(old), folders)
+    old.path.write_text(old.path.read_text().replace('"args": []', '"args": [],\n      "timeout": 60000'))
+    assert not connection.plan_connect(old).needed
+    new = replace(old, entry={"command": "/new/token-saver-mcp", "args": []})
+    connection.connect(connection.plan_connect(new), folders)
+    assert connection.connected(new) == {**new.entry, "timeout": 60000}
+
+
+def test_connecting_again_elsewhere_still_remembers_the_first_bytes(tmp_path: Path, folders: Folders) -> None:
+    data = configuration("zed", "2025.jsonc")
+    place = place_of("zed", tmp_path, data)
+    connection.connect(connection.plan_connect(place), folders)
+    moved = replace(place, entry={**place.entry, "command": "/moved"})
+    connection.connect(connection.plan_connect(moved), folders)
+    connection.disconnect(connection.plan_disconnect(moved, folders), folders)
+    assert place.path.read_bytes() == data
+
+
+def test_disconnecting_what_was_never_connected_changes_nothing(tmp_path: Path, folders: Folders) -> None:
+    data = configuration("cursor", "2025.json")
+    place = place_of("cursor", tmp_path, data)
+    change = connection.plan_disconnect(place, folders)
+    assert not change.needed
+    connection.disconnect(change, folders)
+    assert place.path.read_bytes() == data
+    gone = place_of("windsurf", tmp_path)
+    connection.disconnect(connection.plan_disconnect(gone, folders), folders)
+    assert not gone.path.exists()
+
+
+def test_a_projects_folder_that_was_made_goes_again(tmp_path: Path, folders: Folders) -> None:
+    around = Surroundings(home=tmp_path, project=tmp_path / "größer 1", platform="linux", environ={})
+    around.project.mkdir()
+    place = find_place("vscode", "project", ["/opt/x"], around)
+    connection.connect(connection.plan_connect(place), folders)
+    assert place.path.exists()
+    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    assert list(around.project.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_modes_and_links_stay_and_the_backup_is_private(tmp_path: Path, folders: Folders) -> None:
+    place = place_of("cursor", tmp_path)
+    real = tmp_path / "dotfiles.json"
+    real.write_bytes(configuration("cursor", "2025.json"))
+    real.chmod(0o640)
+    place.path.symlink_to(real)
+    backup = connection.connect(connection.plan_connect(place), folders)
+    assert backup is not None
+    assert place.path.is_symlink()
+    assert "token-saver" in real.read_text()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600

@@ -1,0 +1,150 @@
+"""One entry of a commented JSON file is set and removed; every other byte stays."""
+
+import json
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.clients.jsonc import JsonError, get_member, parse, remove_member, set_member
+
+PATH = ("mcpServers", "token-saver")
+ENTRY = {"command": "/opt/token-saver-mcp", "args": []}
+
+FILES = {
+    "empty object": "{}\n",
+    "empty object on lines": "{\n}\n",
+    "other servers": '{\n  "mcpServers": {\n    "other": {\n      "command": "x"\n    }\n  }\n}\n',
+    "no servers yet": '{\n  "theme": "dark"\n}',
+    "empty list of servers": '{\n  "mcpServers": {},\n  "theme": "dark"\n}\n',
+    "tabs": '{\n\t"mcpServers": {\n\t\t"other": {"command": "x"}\n\t}\n}\n',
+    "four blanks and Windows line ends": '{\r\n    "mcpServers": {\r\n        "other": {}\r\n    }\r\n}\r\n',
+    "one line": '{"mcpServers": {"other": {"command": "x"}}, "a": [1, 2]}',
+    "comments": (
+        '// Zed settings\n//\n{\n  /* look */ "theme": "One Dark", // dark\n'
+        '  "mcpServers": {\n    // the other one\n    "other": { "command": "x" } // keep\n  }\n}\n'
+    ),
+    "trailing commas": '{\n  "mcpServers": {\n    "other": { "args": ["a",], },\n  },\n}\n',
+    "byte order mark": '\ufeff{\n  "mcpServers": {\n    "other": {}\n  }\n}\n',
+    "braces in texts": '{\n  "a": "}{ // no comment \\" /*",\n  "mcpServers": {\n    "{": {}\n  }\n}\n',
+    "not only ASCII": '{\n  "mcpServers": {\n    "größe": {"command": "C:\\\\Jörg"}\n  }\n}\n',
+}
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+def test_set_adds_the_entry_and_nothing_else(text: str) -> None:
+    before = parse(text).value
+    changed = set_member(text, PATH, ENTRY)
+    after = parse(changed).value
+    assert after["mcpServers"].pop("token-saver") == ENTRY
+    if "mcpServers" not in before:
+        assert after.pop("mcpServers") == {}
+    assert after == before
+    # What was there is still there, in order: only text was added.
+    rest = iter(changed)
+    assert all(character in rest for character in text)
+    assert ("\r\n" in text) == ("\r\n" in changed)
+    assert changed.count("\n") - changed.count("\r\n") == 0 or "\r\n" not in text
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+def test_set_twice_is_set_once(text: str) -> None:
+    once = set_member(text, PATH, ENTRY)
+    assert set_member(once, PATH, ENTRY) == once
+
+
+@pytest.mark.parametrize(
+    "text", [text for text in FILES.values() if '"other"' in text or '"{"' in text or "größe" in text]
+)
+def test_remove_undoes_set_to_the_byte_where_the_list_was_there(text: str) -> None:
+    assert remove_member(set_member(text, PATH, ENTRY), PATH) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ('{"mcpServers": {"token-saver": {}, "b": {}}}', '{"mcpServers": {"b": {}}}'),
+        ('{"mcpServers": {"a": {}, "token-saver": {}}}', '{"mcpServers": {"a": {}}}'),
+        ('{"mcpServers": {"a": {}, "token-saver": {}, "b": 1}}', '{"mcpServers": {"a": {}, "b": 1}}'),
+        ('{\n  "mcpServers": {\n    "token-saver": {}\n  }\n}', '{\n  "mcpServers": {}\n}'),
+        (
+            '{"mcpServers": {\n  "a": {}, // first\n  "token-saver": {}\n}}',
+            '{"mcpServers": {\n  "a": {} // first\n}}',
+        ),
+        ('{"mcpServers": {\n  "a": {},\n  "token-saver": {},\n}}', '{"mcpServers": {\n  "a": {},\n}}'),
+        ('{"mcpServers": {"a": 1}}', '{"mcpServers": {"a": 1}}'),
+        ("{}", "{}"),
+        ("", ""),
+        ('{"mcpServers": 7}', '{"mcpServers": 7}'),
+    ],
+)
+def test_remove_takes_the_entry_alone(text: str, left: str) -> None:
+    assert remove_member(text, PATH) == left
+
+
+def test_a_changed_entry_is_replaced_where_it_stands() -> None:
+    text = '{\n  "mcpServers": {\n    "token-saver": {"command": "/old"}, // mine\n    "b": {}\n  }\n}\n'
+    changed = set_member(text, PATH, ENTRY)
+    assert get_member(changed, PATH) == ENTRY
+    assert "}, // mine\n" in changed
+    assert changed.index("token-saver") < changed.index('"b"')
+
+
+def test_an_empty_file_becomes_one() -> None:
+    assert json.loads(set_member("", PATH, ENTRY)) == {"mcpServers": {"token-saver": ENTRY}}
+    assert json.loads(set_member(" \n", PATH, ENTRY)) == {"mcpServers": {"token-saver": ENTRY}}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("{", 1),
+        ('{\n  "a": \n}', 3),
+        ('{\n  "a": 1\n  "b": 2\n}', 3),
+        ('{\n  "a": tru\n}', 2),
+        ("{} {}", 1),
+        ('{"a": [1, 2}', 1),
+        ("{'a': 1}", 1),
+        ('{"a" 1}', 1),
+        ("[1", 1),
+        ('{"a": 1.2.3}', 1),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_line(text: str, line: int) -> None:
+    with pytest.raises(JsonError) as caught:
+        set_member(text, PATH, ENTRY)
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize("text", ["[]", '{"mcpServers": []}', "7"])
+def test_a_file_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(JsonError, match="is not an object"):
+        set_member(text, PATH, ENTRY)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(string.printable, max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    document=st.dictionaries(st.text(max_size=6), VALUES, max_size=4),
+    servers=st.dictionaries(st.text(max_size=6), VALUES, max_size=3),
+    indent=st.sampled_from([None, 2, 4, "\t"]),
+)
+def test_any_document_comes_back_as_it_was(
+    document: dict[str, object], servers: dict[str, object], indent: int | str | None
+) -> None:
+    document["mcpServers"] = servers
+    servers.pop("token-saver", None)
+    text = json.dumps(document, indent=indent)
+    assert parse(text).value == document
+    changed = set_member(text, PATH, ENTRY)
+    assert json.loads(changed) == {**document, "mcpServers": {**servers, "token-saver": ENTRY}}
+    removed = remove_member(changed, PATH)
+    assert json.loads(removed) == document
+    if servers:
+        assert removed == text
