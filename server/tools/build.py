@@ -8,7 +8,8 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 
 from server.tools.schema import compact
 
-ALWAYS_LOAD = {"anthropic/alwaysLoad": True}
+ALWAYS_LOAD_KEY = "anthropic/alwaysLoad"
+ALWAYS_LOAD = {ALWAYS_LOAD_KEY: True}
 """Claude Code shows a tool's definition from the start, instead of its name alone."""
 
 

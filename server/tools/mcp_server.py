@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from server.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
+from server.ledger.tokens import Family, estimate_definitions
+from server.tools.build import ALWAYS_LOAD_KEY
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
 
@@ -62,19 +64,31 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
 
 
 def build_mcp(hub: Hub) -> TokenSaverServer:
-    """Return the server with all tools of this hub."""
+    """Return the server with all tools of this hub, and let the hub's ledger know what they cost."""
+    tools = all_tools(hub)
+    hub.ledger.definitions_tokens = _definitions_tokens(tools, hub.ledger.family)
     return TokenSaverServer(
         name="token-saver",
         title="Token Saver",
         version=hub.version,
         instructions=INSTRUCTIONS,
-        tools=all_tools(hub),
+        tools=tools,
     )
 
 
 def all_tools(hub: Hub) -> list[Tool]:
     """Return the tools, the core ones first."""
     return [offload_work_tool(hub), *model_tools(hub)]
+
+
+def _definitions_tokens(tools: list[Tool], family: Family) -> int:
+    """Return what every session pays for: the definitions that are always loaded, and the instructions."""
+    eager = [tool for tool in tools if (tool.meta or {}).get(ALWAYS_LOAD_KEY)]
+    definitions = [
+        {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+        for tool in eager
+    ]
+    return estimate_definitions(definitions, INSTRUCTIONS, family)
 
 
 def _internal(name: str) -> InternalError:
