@@ -142,7 +142,12 @@ def disconnect(change: Change, folders: Folders) -> None:
             path.parent.rmdir()
     elif change.needed and change.after is not None:
         _write(path, change.after)
-    _record_path(change.place, folders).unlink(missing_ok=True)
+    forget(change.place, folders)
+
+
+def forget(place: Place, folders: Folders) -> None:
+    """Remove what ``keep`` kept."""
+    _record_path(place, folders).unlink(missing_ok=True)
 
 
 def connected(place: Place) -> dict[str, Any] | None:

@@ -53,7 +53,12 @@ def disconnect_client(
     """
     place = _place(client, scope, command)
     change = connection.plan_disconnect(place, folders)
-    if not dry_run:
+    claude = claude_code.find_command() if client == "claude-code" and scope == "user" else None
+    if claude and change.needed and not dry_run:
+        # The user's file is one that Claude Code itself writes all the time: let it take out the entry.
+        claude_code.remove(claude, place)
+        connection.forget(place, folders)
+    elif not dry_run:
         connection.disconnect(change, folders)
     if as_json:
         print_json(_facts(change, dry_run=dry_run))

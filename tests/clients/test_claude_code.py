@@ -1,0 +1,127 @@
+"""Claude Code is connected by its own command: the real one, in a home of its own."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.clients import claude_code, connection
+from server.clients.places import Place, Surroundings, find_place
+from server.clients.proof import prove
+from server.errors import ClientFailed
+from server.folders import Folders, find_folders
+from tests.standins.claude_code import claude_binary
+
+BRIDGE = [sys.executable, "-P", "-c", "import sys; sys.exit(0)"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's home; nothing of this process's environment reaches the CLI but PATH."""
+    home = tmp_path / "größer home"
+    (home / "config").mkdir(parents=True)
+    (home / "project").mkdir()
+    for name in set(os.environ) - {"PATH", "TOKEN_SAVER_HOME"}:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(home / "config"))
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "dummy")
+    for switch in (
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+        "DISABLE_TELEMETRY",
+        "DISABLE_AUTOUPDATER",
+        "IS_SANDBOX",
+    ):
+        monkeypatch.setenv(switch, "1")
+    yield home
+
+
+@pytest.fixture
+def folders(home: Path) -> Folders:
+    found = find_folders()
+    found.create()
+    return found
+
+
+def place_of(home: Path, scope: str) -> Place:
+    around = Surroundings(home=home, project=home / "project", environ=dict(os.environ))
+    return find_place("claude-code", "user" if scope == "user" else "project", BRIDGE, around)
+
+
+def servers(place: Place) -> dict[str, object]:
+    found: dict[str, object] = json.loads(place.path.read_bytes()).get("mcpServers", {})
+    return found
+
+
+def test_a_projects_list_is_given_back_to_the_byte(home: Path, folders: Folders) -> None:
+    claude = str(claude_binary())
+    place = place_of(home, "project")
+    text = '{\n    "mcpServers": {"other": {"command": "x", "args": []}},\n    "unknown": 1\n}\n'
+    place.path.write_text(text)
+    assert connection.plan_connect(place).needed
+
+    claude_code.add(claude, place, folders)
+    assert servers(place).keys() == {"other", "token-saver"}
+    assert connection.connected(place) is not None
+    # What the CLI wrote is what would have been written: connecting again finds nothing to do.
+    assert not connection.plan_connect(place).needed
+
+    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    assert place.path.read_text() == text
+
+
+def test_the_users_list_is_the_one_that_the_client_reads(home: Path, folders: Folders) -> None:
+    claude = str(claude_binary())
+    place = place_of(home, "user")
+    claude_code.add(claude, place, folders)
+    entry = servers(place)["token-saver"]
+    assert isinstance(entry, dict)
+    assert [entry["command"], *entry["args"]] == BRIDGE
+    # A second time, as after an update that moved the program.
+    claude_code.add(claude, place, folders)
+    assert servers(place).keys() == {"token-saver"}
+    claude_code.remove(claude, place)
+    assert "token-saver" not in servers(place)
+
+
+def test_a_command_that_fails_says_what_to_do(home: Path) -> None:
+    place = place_of(home, "user")
+    with pytest.raises(ClientFailed, match="failed") as caught:
+        claude_code.remove(str(claude_binary()), place)
+    assert "claude mcp list" in caught.value.next_step
+    with pytest.raises(ClientFailed, match="did not run"):
+        claude_code.remove(str(home / "none"), place)
+
+
+SERVER = """
+import json, sys
+request = json.loads(sys.stdin.readline())
+assert request["method"] == "initialize"
+result = {"protocolVersion": request["params"]["protocolVersion"], "capabilities": {},
+          "serverInfo": {"name": "token-saver", "version": "1"}}
+print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_command_that_answers_is_proven() -> None:
+    proof = prove([sys.executable, "-c", SERVER])
+    assert (proof.works, proof.text) == (True, "token-saver 1")
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (["/no/such/program"], "cannot be started"),
+        ([sys.executable, "-c", "pass"], "does not answer as an MCP server"),
+        ([sys.executable, "-c", "print('hello', flush=True); input()"], "does not answer as an MCP server"),
+        ([sys.executable, "-c", "import time; time.sleep(60)"], "does not answer as an MCP server"),
+    ],
+)
+def test_a_command_that_does_not_answer_is_told(command: list[str], part: str) -> None:
+    proof = prove(command, seconds=1.5)
+    assert not proof.works
+    assert part in proof.text
