@@ -6,7 +6,7 @@ closes, so nothing may keep one alive behind the caller's back.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -143,7 +143,9 @@ class Connection:
             next_step or f"Try again; if it stays so, restart {self.product} and see its log.",
         )
 
-    def _open(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+    def _open(
+        self, method: str, path: str, body: dict[str, Any] | None
+    ) -> AbstractAsyncContextManager[httpx.Response]:
         content = None if body is None else dump(body)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         return self._client.stream(method, path, content=content, headers=headers)

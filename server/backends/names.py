@@ -38,12 +38,12 @@ def resolve(name: str, models: Iterable[InstalledModel]) -> str:
 
 
 def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
-    """Return the error that names the installed models nearest to ``name``."""
+    """Return the error that names the installed models nearest to ``name`` (empty: any at all)."""
     near = nearest(name, [model.name for model in models])
-    cause = f"The engine has no model {name!r}."
+    cause = f"The engine has no model {name!r}." if name else "The engine has no model that writes text."
     if not near:
-        return ModelNotFound(cause, "No model is installed: download one first (tool pull_model).")
-    return ModelNotFound(cause, f"Installed and nearest: {_listed(near)}; or download it (tool pull_model).")
+        return ModelNotFound(cause, "Download one first, with pull_model or in the engine itself.")
+    return ModelNotFound(cause, f"Name one that it has: {_listed(near)}; or download that one first.")
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:

@@ -52,7 +52,7 @@ def test_several_are_listed() -> None:
 
 
 def test_nothing_is_installed() -> None:
-    with pytest.raises(ModelNotFound, match="No model is installed"):
+    with pytest.raises(ModelNotFound, match="Download one first"):
         resolve("llama3.2", ())
 
 
