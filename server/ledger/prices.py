@@ -128,7 +128,8 @@ def _check(source: str, name: str, row: Any, required: tuple[str, ...]) -> None:
         raise _bad(source, f"has no table for {name}")
     for key in (*required, *(key for key in row if key != "above")):
         value = row.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not value >= 0:
+        number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+        if not number or not Decimal(value).is_finite() or value < 0:
             raise _bad(source, f'has a bad or missing price: models."{name}".{key}')
 
 
