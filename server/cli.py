@@ -1,7 +1,7 @@
 """The commands of ``token-saver``.
 
 Exit status: 0 done; 1 an error, one line on standard error; 2 wrong usage; 3 the local model's result did
-not pass the checks and nothing was written; 130 interrupted.
+not pass the checks and nothing was written; 4 ``doctor`` has a warning; 130 interrupted.
 
 Everything heavy is imported by the command that needs it: the others answer at once.
 """
@@ -29,18 +29,20 @@ class Start:
 
 
 StartApp = Callable[[Start], None]
+MissingTray = Callable[[], str]
+"""Returns one line that says why no tray icon can be seen now, empty where one can."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 models_app = typer.Typer(help="The local models.", no_args_is_help=False)
 
 
-def run_cli(start_app: StartApp) -> None:
-    """Run the command line; ``start_app`` runs the app itself."""
+def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
+    """Run the command line; ``start_app`` runs the app itself, ``missing_tray`` is for ``doctor``."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
-        build_cli(start_app)(standalone_mode=True)
+        build_cli(start_app, missing_tray)(standalone_mode=True)
     except TokenSaverError as error:
         if debug:
             raise
@@ -53,7 +55,7 @@ def run_cli(start_app: StartApp) -> None:
         sys.exit(1)
 
 
-def build_cli(start_app: StartApp) -> typer.Typer:
+def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     """Return the command line."""
     app = typer.Typer(
         help="Lets Claude hand routine work to a local model, and shows what that truly saves.",
@@ -78,6 +80,16 @@ def build_cli(start_app: StartApp) -> typer.Typer:
     def serve() -> None:
         """Run the hub and the dashboard without a tray icon."""
         start_app(_start(tray=False, background=False))
+
+    @app.command()
+    def doctor(
+        as_json: Json = False,
+        no_offload: Annotated[bool, typer.Option("--no-offload", help="Do not try the model.")] = False,
+    ) -> None:
+        """Look at everything, and say what is wrong and how to mend it."""
+        from server.commands.doctor import examine  # noqa: PLC0415
+
+        raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
 
     app.command()(offload)
     app.command()(status)

@@ -10,7 +10,7 @@ from server.cli import Start, run_cli
 
 def main() -> None:
     """Run a command, or the app where none is named."""
-    run_cli(start_app)
+    run_cli(start_app, _missing_tray)
 
 
 def start_app(start: Start) -> NoReturn:
@@ -50,6 +50,12 @@ def _run(start: Start) -> None:
             except TrayUnavailable as reason:
                 say_no_tray(str(reason))
         hub.wait_for_quit()
+
+
+def _missing_tray() -> str:
+    from tray.host import missing_host  # noqa: PLC0415 - other commands shall not wait for it
+
+    return missing_host()
 
 
 def _leave() -> NoReturn:

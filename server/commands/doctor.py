@@ -1,0 +1,227 @@
+"""``token-saver doctor``: what is well, what is not, and the command that mends it."""
+
+import contextlib
+import dataclasses
+import os
+import platform
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+
+from server import rendezvous
+from server.clients import connection
+from server.clients.command import bridge_command
+from server.clients.places import CLIENTS, Place, Scope, find_place
+from server.commands.client import HubClient, hub_for_call
+from server.commands.output import print_json
+from server.errors import TokenSaverError
+from server.folders import Folders
+from server.instance import listen
+from server.models.hardware import read_machine
+from server.settings import Settings, load_settings
+
+Level = Literal["ok", "warning", "error"]
+EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
+"""By the worst finding; 2 is wrong usage and 3 a hand-back everywhere else, so a warning is 4."""
+ENGINE_SECONDS = 10.0
+"""How long an engine may take to be found (seconds)."""
+SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
+GIB = 1024**3
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. ``mend`` is what to do about it, empty where it is well."""
+
+    name: str
+    level: Level
+    text: str
+    mend: str = ""
+
+
+def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool, offload: bool) -> int:
+    """Look at everything, print it, and return the exit status.
+
+    ``missing_tray`` returns one line that says why no icon can be seen, empty where one can.
+    """
+    findings: list[Finding] = []
+    for finding in _findings(folders, missing_tray, offload=offload):
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
+    if as_json:
+        print_json([dataclasses.asdict(finding) for finding in findings])
+    levels = {finding.level for finding in findings}
+    worst: Level = "error" if "error" in levels else "warning" if "warning" in levels else "ok"
+    return EXIT_STATUS[worst]
+
+
+def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: bool) -> Iterator[Finding]:
+    yield Finding("python", "ok", f"{platform.python_version()} at {sys.executable}")
+    versions = ", ".join(f"{name} {version(name)}" for name in SHOWN_VERSIONS)
+    yield Finding("versions", "ok", f"token-saver {version('claude-token-saver')}, {versions}")
+    yield _tray(missing_tray())
+    yield _hardware()
+    yield _folders(folders)
+    yield _token(folders)
+    try:
+        settings = load_settings(folders)
+    except TokenSaverError as error:
+        yield _failed("settings", error)
+        return
+    yield Finding("settings", "ok", str(folders.config_file) if folders.config_file.exists() else "defaults")
+    yield _port(settings, folders)
+    yield from _clients()
+    try:
+        with hub_for_call(settings, folders) as hub:
+            yield from _work(hub, offload=offload)
+    except TokenSaverError as error:
+        yield _failed("hub", error)
+
+
+def _tray(missing: str) -> Finding:
+    if not missing:
+        return Finding("tray", "ok", "the desktop shows tray icons")
+    return Finding("tray", "warning", missing, "Use the dashboard instead: token-saver dashboard")
+
+
+def _hardware() -> Finding:
+    machine = read_machine()
+    gpus = [f"{gpu.name} with {gpu.total / GIB:.0f} GiB" for gpu in machine.gpus]
+    text = f"{', '.join(gpus) or 'no GPU: the CPU works'}; {machine.cores} cores; "
+    text += f"{machine.ram_available / GIB:.1f} of {machine.ram_total / GIB:.1f} GiB RAM free"
+    return Finding("hardware", "ok", text)
+
+
+def _folders(folders: Folders) -> Finding:
+    try:
+        folders.create()
+        with tempfile.TemporaryFile(dir=folders.data):
+            pass
+    except OSError as error:
+        return Finding(
+            "folders",
+            "error",
+            f"{folders.data} cannot be written: {error.strerror or error}",
+            "Make it writable, or set TOKEN_SAVER_HOME to another folder",
+        )
+    return Finding("folders", "ok", str(folders.data))
+
+
+def _token(folders: Folders) -> Finding:
+    path = folders.token_file
+    if not path.exists():
+        return Finding("token", "ok", "not made yet; the first start makes it")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if sys.platform != "win32" and mode & 0o077:
+        return Finding("token", "error", f"others can read {path} (mode {mode:04o})", f"chmod 600 '{path}'")
+    return Finding("token", "ok", f"{path} is readable by you alone")
+
+
+def _port(settings: Settings, folders: Folders) -> Finding:
+    info = rendezvous.find_running(str(folders.state))
+    if info is not None:
+        return Finding("hub", "ok", f"version {info.version} runs at {info.url} (process {info.pid})")
+    try:
+        listen(settings.port).close()
+    except TokenSaverError as error:
+        return _failed("port", error)
+    return Finding("port", "ok", f"{settings.port} is free; no hub runs now")
+
+
+def _clients() -> Iterator[Finding]:
+    none = True
+    for client in CLIENTS:
+        for scope in ("user", "project"):
+            with contextlib.suppress(TokenSaverError, OSError):
+                place = find_place(client, _scope(scope), bridge_command())
+                if (entry := connection.connected(place)) is not None:
+                    none = False
+                    yield _client(place, entry)
+    if none:
+        yield Finding("clients", "warning", "none is connected", "token-saver connect claude-code")
+
+
+def _scope(name: str) -> Scope:
+    return "project" if name == "project" else "user"
+
+
+def _client(place: Place, entry: dict[str, Any]) -> Finding:
+    name = f"{place.client} ({place.scope})"
+    connect = f"token-saver connect {place.client} --scope {place.scope}"
+    command = entry.get("command")
+    if not isinstance(command, str):
+        return Finding(name, "ok", f"connected by {entry.get('url', 'an entry of its own')}")
+    if not (Path(command).is_absolute() and os.access(command, os.X_OK)):
+        return Finding(name, "error", f"its command is gone: {command}", connect)
+    if [command, *entry.get("args", [])] != bridge_command():
+        return Finding(name, "warning", f"it starts another installation: {command}", connect)
+    return Finding(name, "ok", f"connected in {place.path}")
+
+
+def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
+    engine = _engine(hub)
+    if engine["error"] or not engine["label"]:
+        problem = engine["error"] or "none was found"
+        yield Finding("engine", "error", problem, "Start it; token-saver logs says more")
+        return
+    yield Finding("engine", "ok", engine["label"])
+    if not engine["installed"]:
+        yield Finding("model", "warning", "none is installed yet", "token-saver models pull")
+        return
+    names = [model["name"] for model in engine["installed"]]
+    yield Finding(
+        "model", "ok", engine["default_model"] or f"{len(names)} installed, the first is {names[0]}"
+    )
+    if offload:
+        yield _offload(hub)
+
+
+def _engine(hub: HubClient) -> dict[str, Any]:
+    deadline = time.monotonic() + ENGINE_SECONDS
+    while True:
+        engine: dict[str, Any] = hub.get("/api/status")["engine"]
+        if engine["label"] or engine["error"] or time.monotonic() > deadline:
+            return engine
+        time.sleep(0.1)
+
+
+def _offload(hub: HubClient) -> Finding:
+    """Let the model write one small file, in a folder that goes away again."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="token-saver-doctor-") as folder, contextlib.chdir(folder):
+        arguments = {"task": "Write a function add(a, b) that returns their sum.", "output": "add.py"}
+        try:
+            answer = hub.call_tool("offload_work", arguments, lambda _: None)
+        except TokenSaverError as error:
+            return _failed("offload", error)
+        written = Path("add.py").is_file()
+    seconds = f"{time.monotonic() - start:.1f} s"
+    if written:
+        return Finding("offload", "ok", f"a file was written and checked in {seconds}")
+    if answer.failed:
+        return Finding("offload", "error", answer.text.replace("\n", " "), "token-saver logs")
+    return Finding(
+        "offload",
+        "warning",
+        f"nothing was written after {seconds}: {answer.text.splitlines()[0]}",
+        "Try a larger model: token-saver models",
+    )
+
+
+def _failed(name: str, error: TokenSaverError) -> Finding:
+    return Finding(name, "error", f"{error.code}: {error.cause}", error.next_step)
+
+
+def _show(finding: Finding) -> None:
+    mark = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[finding.level]
+    typer.echo(f"{mark}  {finding.name}: {finding.text}")
+    if finding.mend:
+        typer.echo(f"         → {finding.mend}")
