@@ -1,0 +1,100 @@
+"""Passes on to the open pages what happens in the hub.
+
+One feed for all pages: it listens to the hub, takes a snapshot at most every ``PACE_SECONDS`` however
+fast a model writes, and tells the pages. Nothing here asks the engine anything.
+"""
+
+import asyncio
+import contextlib
+import time
+
+from nicegui import Client, Event
+
+from server.hub import Hub
+from server.models.hardware import Machine, read_machine
+from server.snapshot import Snapshot
+
+PACE_SECONDS = 0.15
+"""The least time between two updates of the pages: quick to the eye, a twentieth of a model's events."""
+MACHINE_SECONDS = 10.0
+"""Between looks at the machine's memory while a page is open; other programs take and free it too."""
+
+
+class Feed:
+    """The pages' source of news. Belongs to the hub's event loop once ``start`` ran."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.changed = Event[Snapshot]()
+        """The snapshot is another one."""
+        self.booked = Event[[]]()
+        """An offload began or ended, or one was undone: the history is another one."""
+        self.ticked = Event[float]()
+        """A second passed; the time is seconds since the epoch."""
+        self.machine: Machine | None = None
+        self._hub = hub
+        self._last = hub.snapshot()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pending = False
+        self._shown_at = 0.0
+        self._looked_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._forget = lambda: None
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        self._loop = asyncio.get_running_loop()
+        self._forget = self._hub.on_change(self._note)
+        self._task = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        self._forget()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def _note(self) -> None:
+        """Take note that something changed; called in any thread, often, and must return at once."""
+        if self._pending or self._loop is None or self._loop.is_closed():
+            return
+        self._pending = True
+        self._loop.call_soon_threadsafe(self._schedule)
+
+    def _schedule(self) -> None:
+        assert self._loop is not None
+        wait = self._shown_at + PACE_SECONDS - self._loop.time()
+        self._loop.call_later(max(0.0, wait), self._show)
+
+    def _show(self) -> None:
+        assert self._loop is not None
+        self._pending = False
+        self._shown_at = self._loop.time()
+        snapshot, before = self._hub.snapshot(), self._last
+        self._last = snapshot
+        if snapshot.engine.loaded != before.engine.loaded:
+            self._looked_at = 0.0
+        self.changed.emit(snapshot)
+        if _ids(snapshot) != _ids(before) or snapshot.saved_all != before.saved_all:
+            self.booked.emit()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            looking = any(client.has_socket_connection for client in Client.instances.values())
+            self._hub.engine.watched = looking
+            if not looking:
+                continue
+            self.ticked.emit(time.time())
+            if time.monotonic() - self._looked_at >= MACHINE_SECONDS:
+                await self.look_at_machine()
+
+    async def look_at_machine(self) -> None:
+        """Read the machine's memory, and tell the pages."""
+        self._looked_at = time.monotonic()
+        self.machine = await asyncio.to_thread(read_machine)
+        self.changed.emit(self._hub.snapshot())
+
+
+def _ids(snapshot: Snapshot) -> set[str]:
+    return {offload.id for offload in snapshot.running}

@@ -1,0 +1,1 @@
+"""The pages, one a file. Each has ``add(hub)``, which registers its address."""
