@@ -1,1 +1,0 @@
-"""The pages, one a file. Each has ``add(hub)``, which registers its address."""
