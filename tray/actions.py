@@ -1,29 +1,47 @@
 """What the menu's entries do. Nothing here waits: the tray's thread must stay free for the desktop."""
 
 import concurrent.futures
+import contextlib
 import logging
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from server.errors import TokenSaverError
+from server.clients import switch
+from server.clients.command import bridge_command
+from server.clients.connection import connected, plan_connect, plan_disconnect
+from server.clients.places import CLIENTS, Place, find_place
+from server.errors import NotFound, TokenSaverError
 from server.hub import Hub
 from tray.autostart import Autostart
-from tray.menu import Action
+from tray.menu import Action, Surroundings
 from tray.notices import Notice
 
 logger = logging.getLogger(__name__)
 
 
 class Actions:
-    """Carries out clicks; what goes wrong is said in a notice, through ``tell``."""
+    """Carries out clicks. What goes wrong is said in a notice, through ``tell``; ``changed`` is called
+    when what ``surroundings`` returns may be different."""
 
-    def __init__(self, hub: Hub, autostart: Autostart | None, tell: Callable[[Notice], None]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        autostart: Autostart | None,
+        tell: Callable[[Notice], None],
+        changed: Callable[[], None],
+    ) -> None:
         self._hub = hub
         self._autostart = autostart
         self._tell = tell
+        self._changed = changed
+
+    def surroundings(self) -> Surroundings:
+        """Ask the system: some small files are read."""
+        autostart = self._autostart.enabled() if self._autostart is not None else None
+        return Surroundings(autostart, tuple(_clients()))
 
     def run(self, action: Action) -> None:
         """Start what the action names; its end shows in the next snapshot."""
@@ -41,6 +59,8 @@ class Actions:
                 self._hub.pause(time.time() + seconds if seconds else 0.0)
             case "resume":
                 self._hub.resume()
+            case "connect":
+                self._in_thread(self._toggle_client, action.target)
             case "autostart":
                 self._toggle_autostart()
             case "about":
@@ -50,14 +70,29 @@ class Actions:
 
     def open_dashboard(self) -> None:
         """Open the dashboard in the user's browser, logged in."""
-        link = self._hub.login_link()
         # Some browsers are started in the foreground, hence a thread.
-        threading.Thread(target=webbrowser.open, args=(link,), name="open-dashboard", daemon=True).start()
+        self._in_thread(webbrowser.open, self._hub.login_link())
 
     def _unload(self, model: str) -> None:
         loaded = [model] if model else [each.name for each in self._hub.snapshot().engine.loaded]
         for name in loaded:
             self._submit(self._hub.engine.unload(name))
+
+    def _in_thread(self, work: Callable[[str], object], argument: str) -> None:
+        threading.Thread(target=work, args=(argument,), name="tray-action", daemon=True).start()
+
+    def _toggle_client(self, client: str) -> None:
+        try:
+            place = next(place for place in _places() if place.client == client)
+            if connected(place) is None:
+                switch.turn_on(plan_connect(place), self._hub.folders)
+                self._tell(Notice("Connected", f"Start {client} again to see token-saver there."))
+            else:
+                switch.turn_off(plan_disconnect(place, self._hub.folders), self._hub.folders)
+                self._tell(Notice("Disconnected", f"{client} no longer knows token-saver."))
+        except (TokenSaverError, OSError) as error:
+            self._tell(Notice("Not done", str(error)))
+        self._changed()
 
     def _toggle_autostart(self) -> None:
         if self._autostart is None:
@@ -69,6 +104,7 @@ class Actions:
                 self._autostart.enable()
         except OSError as error:
             self._tell(Notice("Start at login", f"It could not be changed: {error}."))
+        self._changed()
 
     def _about(self) -> None:
         snapshot = self._hub.snapshot()
@@ -91,3 +127,15 @@ class Actions:
         else:
             logger.error("a menu entry failed", exc_info=error)
             self._tell(Notice("Not done", "An unexpected error; see the log (`token-saver logs`)."))
+
+
+def _clients() -> Iterator[tuple[str, bool]]:
+    for place in _places():
+        yield place.client, connected(place) is not None
+
+
+def _places() -> Iterator[Place]:
+    """Yield the user's file of every client that is installed."""
+    for client in CLIENTS:
+        with contextlib.suppress(NotFound):
+            yield find_place(client, "user", bridge_command())

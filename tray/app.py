@@ -46,11 +46,12 @@ class Tray:
 
     def __init__(self, hub: Hub, autostart: Autostart | None, say: Callable[[str], None]) -> None:
         self._hub = hub
-        self._autostart = autostart
         self._say = say
-        self._actions = Actions(hub, autostart, self._tell)
+        self._actions = Actions(hub, autostart, self._tell, self._look_around)
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self._changed = threading.Event()
+        self._around = self._actions.surroundings()
+        self._stale = threading.Event()
         self._ended = threading.Event()
         self._last: Snapshot = hub.snapshot()
         self._shown: tuple[Face, str, Menu] = self._picture(self._last)
@@ -60,7 +61,7 @@ class Tray:
             self._shown[1],
             self._native(self._shown[2]),
             on_host=self._on_host,
-            on_open=self._changed.set,
+            on_open=self._look_around,
         )
 
     def run(self) -> None:
@@ -101,13 +102,15 @@ class Tray:
         if notice := notice_of_change(self._last, snapshot, self._hub.settings.tray):
             self._notices.put(notice)
         self._last = snapshot
+        if self._stale.is_set():
+            self._stale.clear()
+            self._around = self._actions.surroundings()
         picture = self._picture(snapshot)
         self._icon.on_main(lambda: self._show(picture))
         self._send_notices()
 
     def _picture(self, snapshot: Snapshot) -> tuple[Face, str, Menu]:
-        autostart = self._autostart.enabled() if self._autostart is not None else None
-        return face(snapshot), tooltip(snapshot), build_menu(snapshot, autostart)
+        return face(snapshot), tooltip(snapshot), build_menu(snapshot, self._around)
 
     def _show(self, picture: tuple[Face, str, Menu]) -> None:
         """Change what differs from what is shown. Runs on the icon's thread."""
@@ -156,6 +159,11 @@ class Tray:
     def _tell(self, notice: Notice) -> None:
         """Show a notice soon; from any thread."""
         self._notices.put(notice)
+        self._changed.set()
+
+    def _look_around(self) -> None:
+        """Ask the system again (start at login, clients): before the menu opens, and after a change."""
+        self._stale.set()
         self._changed.set()
 
     def _end(self) -> None:

@@ -12,14 +12,16 @@ from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from tray import words
 from tray.icon import Face
 
-ActionName = Literal["open", "load", "unload", "cancel", "pause", "resume", "autostart", "about", "quit"]
+ActionName = Literal[
+    "open", "load", "unload", "cancel", "pause", "resume", "connect", "autostart", "about", "quit"
+]
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
 """Labels, and seconds (0: without end)."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a click does. ``target`` is a model, an offload's id, or seconds of a pause."""
+    """What a click does. ``target`` is a model, an offload's id, seconds of a pause, or a client."""
 
     name: ActionName
     target: str = ""
@@ -41,13 +43,22 @@ class Entry:
         return self.action is not None or bool(self.children)
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the system around the app says. ``autostart`` is None where it has no start at login;
+    ``clients`` are the MCP clients that are installed, and whether they are connected."""
+
+    autostart: bool | None = None
+    clients: tuple[tuple[str, bool], ...] = ()
+
+
 SEPARATOR = Entry("-")
 
 Menu = tuple[Entry, ...]
 
 
-def build_menu(snapshot: Snapshot, autostart: bool | None) -> Menu:
-    """Return the menu. ``autostart`` is None where the system has no start at login."""
+def build_menu(snapshot: Snapshot, around: Surroundings) -> Menu:
+    """Return the menu."""
     engine = snapshot.engine
     return (
         *_status(snapshot),
@@ -61,7 +72,8 @@ def build_menu(snapshot: Snapshot, autostart: bool | None) -> Menu:
         SEPARATOR,
         Entry(words.saved(snapshot.saved_today.net_tokens)),
         SEPARATOR,
-        *([Entry("Start at login", Action("autostart"), checked=autostart)] if autostart is not None else []),
+        *_connect(around.clients),
+        *_autostart(around.autostart),
         Entry(f"About Claude Token Saver {snapshot.version}", Action("about")),
         Entry(_quit_label(snapshot), Action("quit")),
     )
@@ -168,6 +180,15 @@ def _running(running: tuple[RunningOffload, ...]) -> Menu:
 
 def _state(offload: RunningOffload) -> str:
     return " (waiting)" if offload.stage == "queue" else ""
+
+
+def _connect(clients: tuple[tuple[str, bool], ...]) -> Menu:
+    children = tuple(Entry(name, Action("connect", name), checked=connected) for name, connected in clients)
+    return (Entry("Connect", children=children),) if children else ()
+
+
+def _autostart(enabled: bool | None) -> Menu:
+    return (Entry("Start at login", Action("autostart"), checked=enabled),) if enabled is not None else ()
 
 
 def _progress(activities: tuple[ModelActivity, ...]) -> float | None:

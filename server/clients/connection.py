@@ -152,12 +152,10 @@ def forget(place: Place, folders: Folders) -> None:
 
 def connected(place: Place) -> dict[str, Any] | None:
     """Return the entry that is there now, None where there is none or the file cannot be read."""
-    data = _read(place.path)
-    if data is None:
-        return None
     try:
-        found = _present(_decode(data, place), place)
-    except (BadArguments, JsonError, TomlError):
+        data = _read(place.path)
+        found = None if data is None else _present(_decode(data, place), place)
+    except (OSError, BadArguments, JsonError, TomlError):
         return None
     return found if isinstance(found, dict) else None
 

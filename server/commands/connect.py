@@ -5,7 +5,7 @@ from typing import get_args
 
 import typer
 
-from server.clients import claude_code, connection
+from server.clients import connection, switch
 from server.clients.places import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
 from server.clients.proof import prove
 from server.commands.output import print_json
@@ -27,8 +27,7 @@ def connect_client(
     change = connection.plan_connect(place)
     backup = None
     if change.needed and not dry_run:
-        claude = claude_code.find_command() if client == "claude-code" else None
-        backup = claude_code.add(claude, place, folders) if claude else connection.connect(change, folders)
+        backup = switch.turn_on(change, folders)
     proof = None if dry_run else prove(command)
     if as_json:
         facts = _facts(change, dry_run=dry_run)
@@ -53,13 +52,8 @@ def disconnect_client(
     """
     place = _place(client, scope, command)
     change = connection.plan_disconnect(place, folders)
-    claude = claude_code.find_command() if client == "claude-code" and scope == "user" else None
-    if claude and change.needed and not dry_run:
-        # The user's file is one that Claude Code itself writes all the time: let it take out the entry.
-        claude_code.remove(claude, place)
-        connection.forget(place, folders)
-    elif not dry_run:
-        connection.disconnect(change, folders)
+    if not dry_run:
+        switch.turn_off(change, folders)
     if as_json:
         print_json(_facts(change, dry_run=dry_run))
     else:

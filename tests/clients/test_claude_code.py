@@ -36,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "IS_SANDBOX",
     ):
         monkeypatch.setenv(switch, "1")
-    yield home
+    return home
 
 
 @pytest.fixture

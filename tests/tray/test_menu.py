@@ -8,7 +8,7 @@ from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
 from tray.icon import Face
-from tray.menu import SEPARATOR, Action, Entry, build_menu, face, tooltip
+from tray.menu import SEPARATOR, Action, Entry, Surroundings, build_menu, face, tooltip
 
 NOW = 1_790_000_000.0
 OLLAMA = Capabilities(load=True, unload=True, list_loaded=True, pull=True, keep_alive=True)
@@ -28,15 +28,17 @@ GONE = replace(
 
 
 def labels(snapshot: Snapshot) -> list[str]:
-    return [entry.label for entry in build_menu(snapshot, autostart=False)]
+    return [entry.label for entry in build_menu(snapshot, Surroundings(autostart=False))]
 
 
 def entry(snapshot: Snapshot, start: str) -> Entry:
-    return next(each for each in build_menu(snapshot, autostart=False) if each.label.startswith(start))
+    return next(
+        each for each in build_menu(snapshot, Surroundings(autostart=False)) if each.label.startswith(start)
+    )
 
 
 def test_the_whole_menu_of_an_idle_app() -> None:
-    assert build_menu(IDLE, autostart=True) == (
+    assert build_menu(IDLE, Surroundings(True, (("claude-code", True), ("cursor", False)))) == (
         Entry("No model loaded"),
         SEPARATOR,
         Entry("Open dashboard", Action("open"), default=True),
@@ -59,6 +61,13 @@ def test_the_whole_menu_of_an_idle_app() -> None:
         SEPARATOR,
         Entry("0 tokens saved today (net)"),
         SEPARATOR,
+        Entry(
+            "Connect",
+            children=(
+                Entry("claude-code", Action("connect", "claude-code"), checked=True),
+                Entry("cursor", Action("connect", "cursor"), checked=False),
+            ),
+        ),
         Entry("Start at login", Action("autostart"), checked=True),
         Entry("About Claude Token Saver 0.1.0", Action("about")),
         Entry("Quit", Action("quit")),
@@ -145,24 +154,28 @@ def test_a_download_shows_its_progress_in_steps() -> None:
         return replace(IDLE, activities=(ModelActivity("qwen", "download", completed, 1000),))
 
     assert labels(pulling(437))[1] == "Downloading qwen: 40 %"
-    assert build_menu(pulling(437), autostart=None) == build_menu(pulling(449), autostart=None)
+    assert build_menu(pulling(437), Surroundings()) == build_menu(pulling(449), Surroundings())
     assert labels(replace(IDLE, activities=(ModelActivity("qwen", "load"),)))[1] == "Loading qwen"
 
 
 def test_a_system_without_start_at_login_does_not_offer_it() -> None:
-    assert all(each.label != "Start at login" for each in build_menu(IDLE, autostart=None))
+    assert all(each.label != "Start at login" for each in build_menu(IDLE, Surroundings()))
+
+
+def test_without_clients_there_is_nothing_to_connect() -> None:
+    assert all(each.label != "Connect" for each in build_menu(IDLE, Surroundings(autostart=True)))
 
 
 def test_the_menu_does_not_change_with_every_second_or_token() -> None:
     later = replace(
         WORKING, taken_at=NOW + 0.5, running=(replace(TASK, tokens=70, tokens_per_second=9.0, text="def f"),)
     )
-    assert build_menu(later, autostart=None) == build_menu(WORKING, autostart=None)
+    assert build_menu(later, Surroundings()) == build_menu(WORKING, Surroundings())
 
 
 def test_there_is_one_default_entry_and_every_entry_does_something_or_only_tells() -> None:
     for snapshot in (IDLE, LOADED, WORKING, GONE):
-        menu = build_menu(snapshot, autostart=True)
+        menu = build_menu(snapshot, Surroundings(autostart=True))
         assert [each.label for each in menu if each.default] == ["Open dashboard"]
 
 

@@ -1,0 +1,40 @@
+"""Turns a client's connection on and off: by the client's own command where it has one, else by its file."""
+
+from pathlib import Path
+
+from server.clients import claude_code, connection
+from server.clients.connection import Change
+from server.folders import Folders
+
+
+def turn_on(change: Change, folders: Folders) -> Path | None:
+    """Connect as planned; return where the file's old bytes are kept, None where nothing changed.
+
+    Raises:
+        ClientFailed: the client's own command failed.
+        OSError: the file or the backup cannot be written.
+    """
+    claude = _own_command(change)
+    if claude is not None and change.needed:
+        return claude_code.add(claude, change.place, folders)
+    return connection.connect(change, folders)
+
+
+def turn_off(change: Change, folders: Folders) -> None:
+    """Disconnect as planned.
+
+    Raises:
+        ClientFailed: the client's own command failed.
+        OSError: the file cannot be written.
+    """
+    claude = _own_command(change)
+    if claude is not None and change.needed and change.place.scope == "user":
+        # The user's file is one that Claude Code itself writes all the time: let it take out the entry.
+        claude_code.remove(claude, change.place)
+        connection.forget(change.place, folders)
+        return
+    connection.disconnect(change, folders)
+
+
+def _own_command(change: Change) -> str | None:
+    return claude_code.find_command() if change.place.client == "claude-code" else None

@@ -1,0 +1,169 @@
+"""The whole app on a session bus without a display: its icon and menu as a panel finds and uses them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
+from tests.tray.app import App, running_app
+from tests.tray.panel import PATIENCE, Panel, SessionBus, session_bus
+from tray.icon import GREY, RED, TEAL
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Iterator[SessionBus]:
+    with session_bus(tmp_path / "user") as session:
+        yield session
+
+
+@pytest.fixture
+def app(tmp_path: Path, bus: SessionBus, ollama_standin: OllamaStandIn) -> Iterator[App]:
+    ollama_standin.models["smollm2:135m"] = StandInModel(size=145_000_000)
+    with running_app(tmp_path / "home", bus, ollama_standin.url) as running:
+        yield running
+
+
+async def colour(panel: Panel) -> tuple[int, ...]:
+    """The colour at the upper edge of the icon as it is now."""
+    width, _, pixels = max((await panel.properties())["IconPixmap"])
+    start = 4 * (width * 4 + width // 2)
+    return tuple(pixels[start + 1 : start + 4])
+
+
+async def until_colour(panel: Panel, wanted: tuple[int, int, int]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await colour(panel) != pytest.approx(wanted, abs=24):
+            await asyncio.sleep(0.05)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def test_a_click_loads_a_model_and_another_unloads_it(
+    app: App, bus: SessionBus, ollama_standin: OllamaStandIn
+) -> None:
+    async def scene() -> None:
+        async with Panel(bus.address) as panel:
+            await panel.icon()
+            await panel.until_label("Load")
+            await until_colour(panel, GREY)
+            assert "No model loaded" in await panel.labels()
+            models = (await panel.find("Load")).children
+            assert [model.label.split(" ")[0] for model in models] == sorted([CODER, "smollm2:135m"])
+
+            await panel.click("Load", CODER)
+            await until(lambda: CODER in ollama_standin.loaded)
+            await panel.until_label(f"Unload {CODER}")
+            await until_colour(panel, TEAL)
+            assert (await panel.labels())[0].startswith(CODER)
+            assert (await panel.find("Load", CODER)).checked
+            assert CODER in (await panel.properties())["Title"]
+
+            await panel.click(f"Unload {CODER}")
+            await until(lambda: not ollama_standin.loaded)
+            await panel.until_label("No model loaded")
+            await until_colour(panel, GREY)
+
+    asyncio.run(scene())
+
+
+def test_pause_and_resume(app: App, bus: SessionBus) -> None:
+    async def scene() -> None:
+        async with Panel(bus.address) as panel:
+            await panel.icon()
+            await panel.click("Pause offloading", "1 hour")
+            await panel.until_label("Resume offloading (paused until ")
+            assert "paused" in (await panel.properties())["Title"]
+            await panel.click("Resume offloading")
+            await panel.until_label("Pause offloading")
+
+    asyncio.run(scene())
+
+
+def test_start_at_login_is_switched(app: App, bus: SessionBus) -> None:
+    entry = Path(bus.environment["XDG_CONFIG_HOME"]) / "autostart" / "token-saver.desktop"
+
+    async def scene() -> None:
+        async with Panel(bus.address) as panel:
+            await panel.icon()
+            assert (await panel.find("Start at login")).checked is False
+            await panel.click("Start at login")
+            await until(entry.exists)
+            async with asyncio.timeout(PATIENCE):
+                while not (await panel.find("Start at login")).checked:
+                    await asyncio.sleep(0.05)
+            await panel.click("Start at login")
+            await until(lambda: not entry.exists())
+
+    asyncio.run(scene())
+
+
+def test_quit_ends_the_process(app: App, bus: SessionBus) -> None:
+    async def scene() -> None:
+        async with Panel(bus.address) as panel:
+            await panel.icon()
+            await panel.click("Quit")
+
+    asyncio.run(scene())
+    assert app.process.wait(PATIENCE) == 0
+
+
+def test_sigterm_ends_it_with_its_icon(app: App, bus: SessionBus) -> None:
+    async def scene() -> None:
+        async with Panel(bus.address) as panel:
+            await panel.icon()
+            app.process.terminate()
+            await until(lambda: app.process.poll() is not None)
+
+    asyncio.run(scene())
+    assert app.process.returncode == 0
+
+
+def test_an_engine_that_goes_away_is_seen_and_said(tmp_path: Path, bus: SessionBus) -> None:
+    with OllamaStandIn() as ollama, running_app(tmp_path / "home", bus, ollama.url) as app:
+
+        async def scene() -> None:
+            async with Panel(bus.address) as panel:
+                await panel.icon()
+                await panel.until_label("Load")
+                await panel.click("Load", CODER)
+                await until_colour(panel, TEAL)
+                await asyncio.to_thread(ollama.stop)
+                await until_colour(panel, RED)
+                async with asyncio.timeout(PATIENCE):
+                    title, _ = await panel.notifications.notices.get()
+                assert title == "The engine is gone"
+
+        asyncio.run(scene())
+        assert app.process.poll() is None
+
+
+def test_without_a_panel_one_line_says_so_and_a_panel_that_starts_later_gets_the_icon(
+    app: App, bus: SessionBus
+) -> None:
+    async def scene() -> None:
+        await until(lambda: "  Tray  " in app.output)
+        assert app.output.count("  Tray  ") == 1
+        assert "no panel shows tray icons" in app.output
+        async with Panel(bus.address) as panel:
+            await panel.icon()
+            await panel.until_label("Open dashboard")
+
+    asyncio.run(scene())
+
+
+def test_without_a_session_bus_the_hub_goes_on(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
+    with running_app(tmp_path / "home", None, ollama_standin.url) as app:
+        deadline = time.monotonic() + PATIENCE
+        while "  Tray  " not in app.output and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "no session bus" in app.output
+        assert "Traceback" not in app.output
+        assert app.process.poll() is None
