@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageChops
-from Xlib import X, display
+from Xlib import XK, X, display
 from Xlib.ext import xtest
 
 from tests.system import require
@@ -77,9 +77,16 @@ class Desktop:
 
     def find(self, colour: tuple[int, int, int]) -> Box | None:
         """Return the box around what has (nearly) this colour on the panel, None where nothing has."""
+        return self._near(colour).getbbox()
+
+    def amount(self, colour: tuple[int, int, int]) -> int:
+        """Return how many pixels of the panel have (nearly) this colour."""
+        return self._near(colour).histogram()[255]
+
+    def _near(self, colour: tuple[int, int, int]) -> Image.Image:
         away = ImageChops.difference(self.panel(), Image.new("RGB", (WIDTH, PANEL_HEIGHT), colour))
-        near = away.convert("RGB").point(lambda value: 255 if value < 24 else 0).split()
-        return ImageChops.multiply(ImageChops.multiply(near[0], near[1]), near[2]).getbbox()
+        near = away.point(lambda value: 255 if value < 24 else 0).split()
+        return ImageChops.multiply(ImageChops.multiply(near[0], near[1]), near[2])
 
     def wait_for(self, colour: tuple[int, int, int]) -> Box:
         """Wait until a sign of this colour is on the panel, and return where."""
@@ -106,6 +113,16 @@ class Desktop:
             xtest.fake_input(self._display, X.KeyRelease, code)
             self._display.sync()
             time.sleep(0.05)
+
+    def menu(self, x: int, y: int, *keys: int) -> None:
+        """Open the menu of the icon at this place, and choose an entry by these keys and Return."""
+        before = self.screen()
+        self.click(x, y, button=3)
+        self.opened(before)
+        self.press(*keys)
+        self.settle()
+        self.keep("menu")
+        self.press(XK.XK_Return)
 
     def opened(self, before: Image.Image) -> Box:
         """Wait until something new stands still below the panel (a menu), and return where."""

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from Xlib import XK
 
+from tests.standins.ollama import CODER, OllamaStandIn
+from tests.tray.app import running_app
 from tests.tray.desktop import Desktop, desktop
 from tests.tray.panel import PATIENCE
 from tray.host import missing_host
-from tray.icon import RED, TEAL, Face, draw
+from tray.icon import GREY, RED, TEAL, Face, draw
 from tray.sni import Icon
 from tray.toolkit import Menu, MenuItem
 
@@ -62,14 +64,7 @@ def test_seen_clicked_and_followed_through_the_panels_end(scene: Desktop) -> Non
         scene.click(x, y)
         wait_for(clicks, ["open"])
 
-        before = scene.screen()
-        scene.click(x, y, button=3)
-        box = scene.opened(before)
-        assert box[2] - box[0] > 60
-        scene.press(XK.XK_Down, XK.XK_Down, XK.XK_Right)
-        scene.settle()
-        scene.keep("menu")
-        scene.press(XK.XK_Return)
+        scene.menu(x, y, XK.XK_Down, XK.XK_Down, XK.XK_Right)
         wait_for(clicks, ["open", "load"])
 
         icon.icon = draw(Face("error"))
@@ -79,6 +74,31 @@ def test_seen_clicked_and_followed_through_the_panels_end(scene: Desktop) -> Non
         scene.kill_panel()
         scene.start_panel()
         scene.wait_for(RED)
+
+
+def test_the_app_loads_unloads_and_pauses_by_the_mouse(
+    scene: Desktop, tmp_path: Path, ollama_standin: OllamaStandIn
+) -> None:
+    disc = 230  # pixels of a paused icon's disc; an idle icon's ring has fewer of the same grey
+    with running_app(tmp_path / "app", scene.bus, ollama_standin.url):
+        left, top, right, bottom = scene.wait_for(GREY)
+        x, y = (left + right) // 2, (top + bottom) // 2
+        scene.until(lambda: ollama_standin.requests, "the app's question to the engine")
+        assert 60 < scene.amount(GREY) < disc
+
+        # Grey entries are passed over: the first that a key reaches is "Open dashboard".
+        scene.menu(x, y, XK.XK_Down, XK.XK_Down, XK.XK_Right)
+        scene.wait_for(TEAL)
+        assert CODER in ollama_standin.loaded
+
+        scene.menu(x, y, XK.XK_Down, XK.XK_Down, XK.XK_Down)
+        scene.wait_for(GREY)
+        assert not ollama_standin.loaded
+        assert scene.amount(GREY) < disc
+
+        scene.menu(x, y, XK.XK_Down, XK.XK_Down, XK.XK_Down, XK.XK_Right)
+        scene.until(lambda: scene.amount(GREY) > disc, "the paused icon")
+        scene.keep("paused")
 
 
 def test_an_old_x11_tray_gets_a_picture_that_opens_the_dashboard(scene: Desktop) -> None:
