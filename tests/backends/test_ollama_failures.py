@@ -137,6 +137,33 @@ async def test_an_answer_of_the_wrong_shape(line: bytes) -> None:
         await backend.close()
 
 
+async def test_a_redirect_is_not_followed(ollama_standin: OllamaStandIn) -> None:
+    target = f"{ollama_standin.url}/api/chat".encode()
+    with RawServer(
+        [b"HTTP/1.1 307 Elsewhere\r\nLocation: " + target + b"\r\nContent-Length: 0\r\n\r\n"]
+    ) as server:
+        backend = OllamaBackend(server.url, settings())
+        with pytest.raises(BackendFailed, match=r"a redirect to .* not followed"):
+            await collect(backend.generate(request()))
+        await backend.close()
+    assert ollama_standin.requests == []
+
+
+async def test_a_proxy_of_the_environment_is_not_used(
+    ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OllamaStandIn() as proxy:
+        for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(variable, proxy.url)
+        for variable in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(variable, raising=False)
+        backend = OllamaBackend(ollama_standin.url, settings())
+        await collect(backend.generate(request()))
+        await backend.close()
+        assert proxy.requests == []
+    assert ollama_standin.outcomes("/api/chat") == ["answered"]
+
+
 async def test_numbers_of_any_size_are_taken() -> None:
     line = b'{"message": {"content": "ok"}, "done": true, "eval_count": 1e999, "prompt_eval_count": -3}\n'
     with RawServer([HEAD + line]) as server:

@@ -126,6 +126,18 @@ async def test_cancelled_in_the_instant_of_being_let_in() -> None:
     assert worker.queue.running == worker.queue.waiting == 0
 
 
+async def test_cancelled_just_before_its_turn() -> None:
+    worker = Worker(FairQueue(limit=10))
+    for name in ("first", "gone", "last"):
+        await worker.enter(name, "a")
+    worker.tasks["gone"].cancel()
+    worker.queue.slots = 2
+    await settle()
+    assert list(worker.inside) == ["first", "last"]
+    await worker.finish()
+    assert worker.queue.running == worker.queue.waiting == 0
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("enter"), st.sampled_from("abc"), st.booleans()),
