@@ -1,0 +1,25 @@
+"""Buttons, all of one kind: Quasar's, in the colours of the stylesheet."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from nicegui import ui
+
+Look = Literal["plain", "main", "danger", "quiet"]
+
+
+def button(
+    words: str,
+    on_click: Callable[..., Any] | None = None,
+    *,
+    look: Look = "plain",
+    icon: str | None = None,
+    label: str = "",
+) -> ui.button:
+    """Show a button. ``label`` says more to a screen reader than the words alone; it contains them."""
+    made = ui.button(words, on_click=on_click, icon=icon, color=None)
+    made.classes(f"btn btn-{look}").props("no-caps unelevated")
+    if label:
+        made.props["aria-label"] = label
+        made.props["title"] = label
+    return made

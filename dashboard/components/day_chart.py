@@ -1,0 +1,86 @@
+"""Net tokens by day as bars, gains up and losses down.
+
+Drawn as SVG, whose colours the stylesheet replaces: it alone decides, and a change between light and dark
+needs no new drawing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nicegui import ui
+
+from dashboard import formats
+from server.store.records import DayTotal
+
+GAIN, LOSS, INK, LINE = "#0a7a4b", "#b3261e", "#55606a", "#dfe3e6"
+"""The colours that the stylesheet looks for."""
+
+
+class DayChart:
+    """The chart; says in words what it shows, too."""
+
+    def __init__(self) -> None:
+        self._chart = ui.echart(_options([]), renderer="svg").classes("chart")
+        self._chart.props["role"] = "img"
+
+    def update(self, days: Sequence[DayTotal]) -> None:
+        """Show these days, the last one on the right."""
+        self._chart.props["options"] = _options(days)
+        self._chart.props["aria-label"] = _in_words(days)
+        self._chart.update()
+
+
+def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
+    return {
+        "animation": False,
+        "grid": {"left": 4, "right": 4, "top": 12, "bottom": 4, "containLabel": True},
+        "tooltip": {
+            "trigger": "axis",
+            "axisPointer": {"type": "none"},
+            "className": "chart-tip",
+            "confine": True,
+            ":formatter": "points => points[0].data.words",
+        },
+        "xAxis": {
+            "type": "category",
+            "data": [formats.day_name(day.day) for day in days],
+            "axisTick": {"show": False},
+            "axisLine": {"lineStyle": {"color": LINE}, "onZero": True},
+            "axisLabel": {"color": INK, "hideOverlap": True},
+        },
+        "yAxis": {
+            "type": "value",
+            "axisLabel": {"color": INK, ":formatter": _SHORT},
+            "splitLine": {"lineStyle": {"color": LINE}},
+            "splitNumber": 3,
+        },
+        "series": [{"type": "bar", "barMaxWidth": 22, "barMinHeight": 2, "data": [_bar(day) for day in days]}],
+    }
+
+
+_SHORT = "v => Math.abs(v) >= 1e6 ? v / 1e6 + 'M' : Math.abs(v) >= 1e3 ? v / 1e3 + 'k' : '' + v"
+"""``formats.short`` for the round figures of an axis, which only the browser knows."""
+
+
+def _bar(day: DayTotal) -> dict[str, Any]:
+    totals = day.totals
+    words = (
+        f"{formats.day_name(day.day)}<br><b>{formats.signed_exact(totals.net_tokens)} tokens</b><br>"
+        f"{formats.signed_money(totals.net_microusd)} · {formats.count(totals.offloads, 'offload')}"
+    )
+    gain = totals.net_tokens >= 0
+    style = {"color": GAIN if gain else LOSS, "borderRadius": [3, 3, 0, 0] if gain else [0, 0, 3, 3]}
+    value = totals.net_tokens if totals.offloads else None
+    return {"value": value, "itemStyle": style, "emphasis": {"disabled": True}, "words": words}
+
+
+def _in_words(days: Sequence[DayTotal]) -> str:
+    busy = [day for day in days if day.totals.offloads]
+    if not busy:
+        return "Net tokens by day: nothing yet."
+    net = sum(day.totals.net_tokens for day in busy)
+    best = max(busy, key=lambda day: day.totals.net_tokens)
+    return (
+        f"Net tokens by day, {len(days)} days: {formats.signed_exact(net)} in all, "
+        f"best day {formats.day_name(best.day)} with {formats.signed_exact(best.totals.net_tokens)}."
+    )

@@ -1,0 +1,38 @@
+"""What happened after a click: done, or an error with its code and next step."""
+
+from collections.abc import Awaitable
+
+from nicegui import ui
+
+from server.errors import TokenSaverError
+
+
+async def attempt(action: Awaitable[object], done: str = "") -> bool:
+    """Await an action of the user's; say ``done``, or what went wrong. Return whether it went well."""
+    try:
+        await action
+    except TokenSaverError as error:
+        tell_error(error)
+        return False
+    if done:
+        tell(done)
+    return True
+
+
+def tell(words: str) -> None:
+    """Say something that went well."""
+    ui.notify(words, type="positive", position="bottom-right", classes="notice")
+
+
+def tell_error(error: TokenSaverError) -> None:
+    """Show an error until it is closed: cause, next step, code."""
+    ui.notify(
+        f"{error.cause} {error.next_step}",
+        caption=error.code,
+        type="negative",
+        position="bottom-right",
+        multi_line=True,
+        close_button="Close",
+        timeout=0,
+        classes="notice",
+    )

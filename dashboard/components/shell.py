@@ -1,0 +1,75 @@
+"""What every page has: the way to the other pages, the state of the app, what needs the user."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from dashboard.components.banner import Banner
+from dashboard.components.clock import Clock
+from dashboard.components.pause import Pause
+from dashboard.components.state_chip import StateChip
+from dashboard.components.text import box, icon, link, text
+from dashboard.feed import Feed
+from dashboard.state import headline
+from server.hub import Hub
+from server.snapshot import Snapshot
+
+PAGES = (
+    ("/", "Now", "bolt"),
+    ("/history", "History", "history"),
+)
+"""The pages of the navigation: path, name, icon."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page needs to show itself and to stay true."""
+
+    hub: Hub
+    feed: Feed
+    clock: Clock
+
+
+@contextmanager
+def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
+    """Open a page. ``section`` is the path of the page in the navigation that it belongs to."""
+    ui.page_title(f"{title} · Claude Token Saver")
+    with box("app"):
+        _navigation(hub, section)
+        with box("column"):
+            with box("topbar", "header"):
+                text(title, tag="h1")
+                chip = StateChip()
+                pause = Pause(hub)
+            banner = Banner(hub)
+            main = box("main", "main")
+    ui.skip_link("Skip to the page's content", target=main)
+
+    def update(snapshot: Snapshot) -> None:
+        words = headline(snapshot)
+        chip.update(words)
+        banner.update(words)
+        pause.update(paused=snapshot.paused_until is not None)
+
+    update(hub.snapshot())
+    with main:
+        feed.changed.subscribe(update)
+        yield Page(hub, feed, Clock(feed))
+
+
+def _navigation(hub: Hub, section: str) -> None:
+    with box("rail", "nav", "Pages"):
+        with link("/", "brand"):
+            logo = box("brand-logo", "img")
+            logo.props["src"] = "/assets/logo.svg"
+            logo.props["alt"] = ""
+            text("Token Saver", "brand-name")
+        for path, name, picture in PAGES:
+            with link(path, "nav-item") as entry:
+                if path == section:
+                    entry.props["aria-current"] = "page"
+                icon(picture)
+                text(name, "nav-name")
+        text(f"Version {hub.version}", "rail-foot")

@@ -1,0 +1,21 @@
+"""The state of the app in a word, at the top of every page."""
+
+from dashboard.components.text import box, set_classes, text
+from dashboard.state import Headline
+
+
+class StateChip:
+    """A dot, the word and one line of detail; read aloud when it changes."""
+
+    def __init__(self) -> None:
+        with box("chip") as self._chip:
+            self._chip.props["role"] = "status"
+            box("dot")
+            self._word = text("", "chip-word")
+            self._detail = text("", "chip-detail")
+
+    def update(self, headline: Headline) -> None:
+        """Show another state."""
+        set_classes(self._chip, f"chip chip-{headline.state}")
+        self._word.set_text(headline.word)
+        self._detail.set_text(headline.detail)

@@ -1,0 +1,186 @@
+"""Figures and times as words: one way for the whole dashboard.
+
+A true minus sign and a plus sign mark signed figures, so that a gain and a loss never look alike.
+"""
+
+import datetime
+import math
+from collections.abc import Mapping
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+MINUS = "−"
+KIB = 1024
+
+
+def number(value: int) -> str:
+    """``12345`` → ``12,345``."""
+    return f"{value:,}".replace("-", MINUS)
+
+
+def short(value: int) -> str:
+    """Three significant figures: ``950``, ``12.3k``, ``4.56M``, ``1.20G``."""
+    magnitude = abs(value)
+    sign = MINUS if value < 0 else ""
+    if magnitude < 1000:
+        return f"{sign}{magnitude}"
+    for unit, size in (("k", 1e3), ("M", 1e6), ("G", 1e9)):
+        scaled = magnitude / size
+        if scaled < 999.5 or unit == "G":
+            break
+    digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{sign}{scaled:.{digits}f}{unit}"
+
+
+def signed(value: int) -> str:
+    """``short`` with its sign: ``+12.3k``, ``−310``, ``0``."""
+    return f"+{short(value)}" if value > 0 else short(value)
+
+
+def signed_exact(value: int) -> str:
+    """``number`` with its sign: ``+12,345``."""
+    return f"+{number(value)}" if value > 0 else number(value)
+
+
+def money(microusd: int) -> str:
+    """Micro-dollars as dollars, fine enough to tell a small amount from none: ``$12.34``, ``$0.0021``."""
+    dollars = abs(microusd) / 1e6
+    sign = MINUS if microusd < 0 else ""
+    if microusd and dollars < 0.00005:
+        return f"{sign}<$0.0001"
+    digits = 2 if dollars >= 1 or not microusd else 3 if dollars >= 0.1 else 4
+    return f"{sign}${dollars:,.{digits}f}"
+
+
+def signed_money(microusd: int) -> str:
+    """``money`` with its sign: ``+$1.23``."""
+    return f"+{money(microusd)}" if microusd > 0 else money(microusd)
+
+
+def size(count: int) -> str:
+    """Bytes: ``812 B``, ``4.6 GiB``."""
+    if count < KIB:
+        return f"{count} B"
+    scaled = float(count)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        scaled /= KIB
+        if scaled < 1000 or unit == "TiB":
+            break
+    return f"{scaled:.{1 if scaled < 99.95 else 0}f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds: ``0.4 s``, ``15.5 s``, ``2 min 05 s``, ``1 h 04 min``."""
+    if seconds < 0.05:
+        return "0 s" if seconds <= 0 else "<0.1 s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02d} s"
+    minutes = round(seconds / MINUTE)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def countdown(seconds: float) -> str:
+    """Seconds to go: ``0:07``, ``9:41``, ``1:02:03``."""
+    whole = max(0, math.ceil(seconds))
+    hours, rest = divmod(whole, HOUR)
+    minutes, last = divmod(rest, MINUTE)
+    return f"{hours}:{minutes:02d}:{last:02d}" if hours else f"{minutes}:{last:02d}"
+
+
+def speed(tokens_per_second: float) -> str:
+    """``35 tokens/s``; one decimal below ten."""
+    return f"{tokens_per_second:.{1 if tokens_per_second < 9.95 else 0}f} tokens/s"
+
+
+def ago(at: float, now: float) -> str:
+    """How long before ``now`` (both seconds since the epoch): ``just now``, ``3 min ago``, ``12 Nov``."""
+    seconds = now - at
+    if seconds < 5:
+        return "just now"
+    if seconds < MINUTE:
+        return f"{int(seconds)} s ago"
+    if seconds < HOUR:
+        return f"{int(seconds // MINUTE)} min ago"
+    if seconds < DAY:
+        return f"{int(seconds // HOUR)} h ago"
+    if seconds < 7 * DAY:
+        return f"{int(seconds // DAY)} d ago"
+    then = _local(at)
+    return f"{then.day} {then:%b}" if then.year == _local(now).year else f"{then.day} {then:%b %Y}"
+
+
+def exact(at: float) -> str:
+    """The instant in the machine's own time zone: ``Sat 21 Nov 2026, 08:23:11``."""
+    then = _local(at)
+    return f"{then:%a} {then.day} {then:%b %Y, %H:%M:%S}"
+
+
+def iso(at: float) -> str:
+    """The instant for machines, as HTML's ``datetime`` wants it."""
+    return _local(at).isoformat(timespec="seconds")
+
+
+def clock_time(at: float) -> str:
+    """``14:05``, in the machine's own time zone."""
+    return f"{_local(at):%H:%M}"
+
+
+def day_name(day: str) -> str:
+    """``2026-11-21`` → ``Sat 21 Nov``."""
+    date = datetime.date.fromisoformat(day)
+    return f"{date:%a} {date.day} {date:%b}"
+
+
+def count(value: int, one: str, many: str = "") -> str:
+    """``1 offload``, ``2 offloads``."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """The text on one line, cut with an ellipsis after ``limit`` characters."""
+    line = " ".join(text[: 4 * limit].split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+STAGES: Mapping[str, str] = {
+    "read": "Reading files",
+    "fit": "Fitting the prompt",
+    "download": "Downloading the model",
+    "queue": "Waiting for the engine",
+    "load": "Loading the model",
+    "prompt": "Processing the prompt",
+    "generate": "Writing the answer",
+    "check": "Checking the answer",
+    "repair": "Repairing the answer",
+    "deliver": "Writing the file",
+}
+"""The stages of ``events.OffloadStage``, in words."""
+
+
+def stage(name: str) -> str:
+    """The stage in words; one that is new here by its own name."""
+    return STAGES.get(name, name.replace("_", " ").capitalize())
+
+
+OUTCOMES: Mapping[str, tuple[str, str]] = {
+    "delivered": ("Written", "check_circle"),
+    "returned": ("Returned", "reply"),
+    "handed_back": ("Handed back", "assignment_return"),
+    "failed": ("Failed", "error"),
+    "cancelled": ("Cancelled", "cancel"),
+    "denied": ("Denied", "block"),
+    "interrupted": ("Interrupted", "power_off"),
+    "running": ("Running", "pending"),
+}
+"""The outcomes of an offload: in words, and by an icon's name."""
+
+
+def outcome(name: str) -> str:
+    """The outcome in words."""
+    return OUTCOMES.get(name, (name.replace("_", " ").capitalize(), ""))[0]
+
+
+def _local(at: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at).astimezone()

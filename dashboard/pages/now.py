@@ -1,0 +1,63 @@
+"""*Now*: is it working, what is it doing, what has it saved, what went wrong."""
+
+from collections.abc import Sequence
+
+from dashboard.components.card import card, empty
+from dashboard.components.engine import EngineCard
+from dashboard.components.offload_list import offload_list
+from dashboard.components.running import Running, Waiting
+from dashboard.components.saved import CHART_DAYS, Saved
+from dashboard.components.shell import Page, shell
+from dashboard.components.text import box, link
+from dashboard.feed import Feed
+from dashboard.state import split
+from server.hub import Hub
+from server.snapshot import Snapshot
+from server.store.records import OffloadFilter, OffloadRow
+from server.welcome import connect_line
+
+LAST_OFFLOADS = 10
+
+
+async def show(hub: Hub, feed: Feed) -> None:
+    """Fill the page."""
+    if feed.machine is None:
+        await feed.look_at_machine()
+    with shell(hub, feed, "Now", "/") as page, box("now"):
+        with box("now-runs"), card("Running now"):
+            running = Running(hub, page.clock)
+            waiting = Waiting(hub)
+        with box("now-side"):
+            with card("Tokens saved", aside="net, estimated"):
+                saved = Saved()
+            with card("Model and memory"):
+                engine = EngineCard(hub, page.clock)
+        with box("now-last"), card("Last offloads"):
+            last = box()
+
+        def update(snapshot: Snapshot) -> None:
+            runs, waits = split(snapshot.running)
+            running.update(runs)
+            waiting.update(waits)
+            engine.update(snapshot.engine, snapshot.activities, feed.machine)
+
+        async def update_booked() -> None:
+            saved.update(await hub.history.by_day(CHART_DAYS), await hub.history.totals())
+            rows = await hub.history.page(OffloadFilter(), LAST_OFFLOADS + len(hub.snapshot().running))
+            ended = [row for row in rows if row.outcome != "running"][:LAST_OFFLOADS]
+            last.clear()
+            with last:
+                _show_last(page, ended)
+
+        update(hub.snapshot())
+        await update_booked()
+        feed.changed.subscribe(update)
+        feed.booked.subscribe(update_booked)
+
+
+def _show_last(page: Page, rows: Sequence[OffloadRow]) -> None:
+    if rows:
+        offload_list(rows, page.clock)
+        link("/history", "more", "All offloads")
+    else:
+        empty("No offloads yet. Connect Claude Code, then ask it for a chore:", command=connect_line())

@@ -1,0 +1,51 @@
+"""The state of the app in words: what is going on, and the next step where there is one."""
+
+from dataclasses import dataclass
+
+from dashboard.formats import clock_time, count
+from server.snapshot import RunningOffload, Snapshot
+
+
+@dataclass(frozen=True)
+class Headline:
+    """``word`` is the state in a word or two, ``detail`` one line on it, ``next_step`` what to do about
+    it (empty where nothing needs to be done)."""
+
+    state: str
+    word: str
+    detail: str
+    next_step: str = ""
+
+
+def headline(snapshot: Snapshot) -> Headline:
+    """Say how the app is. What keeps it from working comes before what it does."""
+    engine = snapshot.engine
+    running, waiting = split(snapshot.running)
+    if snapshot.paused_until is not None:
+        until = clock_time(snapshot.paused_until) if snapshot.paused_until else ""
+        detail = f"until {until}" if until else "until you resume"
+        return Headline("paused", "Paused", detail, "Claude does its work itself meanwhile.")
+    if engine.error and not running:
+        if not engine.label:
+            return Headline("error", "No engine", "none was found so far", engine.error)
+        return Headline("error", "Engine trouble", engine.label, engine.error)
+    if running or waiting:
+        words = [count(len(running), "offload") if running else "", f"{len(waiting)} waiting" if waiting else ""]
+        return Headline("working", "Working", ", ".join(word for word in words if word))
+    if snapshot.activities:
+        activity = snapshot.activities[0]
+        doing = "Downloading" if activity.phase == "download" else "Loading"
+        return Headline("working", doing, activity.model)
+    if engine.loaded:
+        return Headline("loaded", "Ready", ", ".join(model.name for model in engine.loaded))
+    if not engine.installed and not engine.default_model:
+        return Headline(
+            "idle", "No model", engine.label, f"{engine.label} has no model yet: fetch one on the page Models."
+        )
+    return Headline("idle", "Idle", "no model loaded; the next offload loads one")
+
+
+def split(offloads: tuple[RunningOffload, ...]) -> tuple[tuple[RunningOffload, ...], tuple[RunningOffload, ...]]:
+    """Return those that run and those that wait for the engine."""
+    waiting = tuple(each for each in offloads if each.stage == "queue")
+    return tuple(each for each in offloads if each.stage != "queue"), waiting

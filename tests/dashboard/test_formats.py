@@ -1,0 +1,148 @@
+"""Figures and times as a reader sees them."""
+
+import datetime
+
+import pytest
+
+from dashboard import formats
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.00k"),
+        (12_345, "12.3k"),
+        (99_950, "100k"),
+        (999_499, "999k"),
+        (999_500, "1.00M"),
+        (4_560_000, "4.56M"),
+        (1_200_000_000, "1.20G"),
+        (3_500_000_000_000, "3500G"),
+        (-310, "−310"),
+    ],
+)
+def test_short_numbers_keep_three_figures(value: int, words: str) -> None:
+    assert formats.short(value) == words
+
+
+def test_a_gain_and_a_loss_carry_their_signs() -> None:
+    assert [formats.signed(value) for value in (12_345, 0, -12_345)] == ["+12.3k", "0", "−12.3k"]
+    assert formats.signed_exact(12_345) == "+12,345"
+    assert formats.signed_exact(-1) == "−1"
+
+
+@pytest.mark.parametrize(
+    ("microusd", "words"),
+    [
+        (0, "$0.00"),
+        (12_345_678, "$12.35"),
+        (999_000_000_000, "$999,000.00"),
+        (123_456, "$0.123"),
+        (2_100, "$0.0021"),
+        (1, "<$0.0001"),
+        (-2_100, "−$0.0021"),
+        (-1, "−<$0.0001"),
+    ],
+)
+def test_money_tells_a_small_amount_from_none(microusd: int, words: str) -> None:
+    assert formats.money(microusd) == words
+
+
+def test_signed_money() -> None:
+    assert formats.signed_money(1_230_000) == "+$1.23"
+    assert formats.signed_money(0) == "$0.00"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (491_400_218, "469 MiB"),
+        (1023 * 2**20, "1.0 GiB"),
+        (5 * 2**30, "5.0 GiB"),
+        (3 * 2**50, "3072 TiB"),
+    ],
+)
+def test_sizes(count: int, words: str) -> None:
+    assert formats.size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.01, "<0.1 s"),
+        (0.44, "0.4 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (3840, "1 h 04 min"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert formats.duration(seconds) == words
+
+
+def test_countdowns_never_go_below_zero() -> None:
+    assert [formats.countdown(s) for s in (-3, 0, 6.2, 581, 3723)] == ["0:00", "0:00", "0:07", "9:41", "1:02:03"]
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (-2, "just now"),
+        (4, "just now"),
+        (5, "5 s ago"),
+        (59.9, "59 s ago"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (3600, "1 h ago"),
+        (86_399, "23 h ago"),
+        (86_400, "1 d ago"),
+        (7 * 86_400 - 1, "6 d ago"),
+    ],
+)
+def test_times_ago(before: float, words: str) -> None:
+    now = 1_790_000_000.0
+    assert formats.ago(now - before, now) == words
+
+
+def test_long_ago_is_a_date_with_the_year_only_where_it_is_another() -> None:
+    now = datetime.datetime(2026, 11, 21, 12).timestamp()
+    assert formats.ago(datetime.datetime(2026, 11, 2, 9).timestamp(), now) == "2 Nov"
+    assert formats.ago(datetime.datetime(2025, 3, 2, 9).timestamp(), now) == "2 Mar 2025"
+
+
+def test_the_exact_time() -> None:
+    at = datetime.datetime(2026, 11, 1, 8, 3, 11).timestamp()
+    assert formats.exact(at) == "Sun 1 Nov 2026, 08:03:11"
+    assert formats.iso(at).startswith("2026-11-01T08:03:11")
+    assert formats.clock_time(at) == "08:03"
+    assert formats.day_name("2026-11-01") == "Sun 1 Nov"
+
+
+def test_one_line_cuts_long_texts_and_folds_breaks() -> None:
+    assert formats.one_line("a\n  b\tc") == "a b c"
+    assert formats.one_line("x" * 300, 10) == "x" * 9 + "…"
+
+
+def test_counts_and_names() -> None:
+    assert formats.count(1, "offload") == "1 offload"
+    assert formats.count(1200, "offload") == "1,200 offloads"
+    assert formats.count(2, "try", "tries") == "2 tries"
+    assert formats.stage("prompt") == "Processing the prompt"
+    assert formats.stage("new_stage") == "New stage"
+    assert formats.outcome("handed_back") == "Handed back"
+    assert formats.speed(9.94) == "9.9 tokens/s"
+    assert formats.speed(35.4) == "35 tokens/s"
+
+
+def test_every_outcome_of_the_app_has_a_word() -> None:
+    from server.offload.values import OUTCOMES
+
+    assert {*OUTCOMES, "running", "interrupted"} == set(formats.OUTCOMES)
