@@ -13,8 +13,9 @@ HEARTBEAT_SECONDS = 8.0
 
 
 class _Relay:
-    def __init__(self, ctx: ToolContext) -> None:
+    def __init__(self, ctx: ToolContext, heartbeat: float) -> None:
         self._ctx = ctx
+        self._heartbeat = heartbeat
         self._started = time.monotonic()
         self._sent_at = self._started
         self._last = 0.0
@@ -29,8 +30,8 @@ class _Relay:
 
     async def beat(self) -> None:
         while True:
-            await asyncio.sleep(max(0.0, self._sent_at + HEARTBEAT_SECONDS - time.monotonic()))
-            if time.monotonic() - self._sent_at >= HEARTBEAT_SECONDS:
+            await asyncio.sleep(max(0.0, self._sent_at + self._heartbeat - time.monotonic()))
+            if time.monotonic() - self._sent_at >= self._heartbeat:
                 self._last += 0.001
                 await self._send(f"{self._message} ({time.monotonic() - self._started:.0f} s)")
 
@@ -41,9 +42,10 @@ class _Relay:
 
 
 @contextlib.asynccontextmanager
-async def progress_to(ctx: ToolContext) -> AsyncIterator[Report]:
-    """Give the function that reports progress to the client; between reports the last line is repeated."""
-    relay = _Relay(ctx)
+async def progress_to(ctx: ToolContext, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncIterator[Report]:
+    """Give the function that reports progress to the client; between reports the last line is repeated
+    every ``heartbeat`` seconds."""
+    relay = _Relay(ctx, heartbeat)
     heartbeat = asyncio.create_task(relay.beat())
     try:
         yield relay.report
