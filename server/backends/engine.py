@@ -16,16 +16,14 @@ from server.backends.base import (
     DownloadsOwnModels,
     GenerationItem,
     GenerationRequest,
-    InstalledModel,
     LoadedModel,
     PullProgress,
     ReportPull,
 )
 from server.backends.discovery import discover, find_server
 from server.backends.downloads import Downloads
-from server.backends.names import resolve
 from server.backends.queue import FairQueue
-from server.backends.selection import default_model, step_up
+from server.backends.selection import choose_model, choose_num_ctx
 from server.backends.sight import Sight
 from server.errors import BackendError, BackendUnreachable, TokenSaverError
 from server.events import EventBus, ModelProgress
@@ -44,7 +42,9 @@ IDLE_SECONDS = 15.0
 LOST_SECONDS = 2.0
 """Between attempts to find an engine while there is none."""
 _QUIET_SECONDS = 0.3
+"""After a change, before looking: several often come together."""
 _UNUSED_SECONDS = 30.0
+"""Without use before the embedded engine is left for a server."""
 
 
 class Engine:
@@ -155,7 +155,7 @@ class Engine:
             ModelNotFound: it means none or several; the message names the nearest.
         """
         wanted = requested or self._settings.backend.model
-        return await self._ask(lambda backend: self._choose(backend, wanted))
+        return await self._ask(lambda backend: choose_model(backend, wanted))
 
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens: always the same, as a change reloads the model.
@@ -168,7 +168,9 @@ class Engine:
         """
         kept = self._contexts.get(model, 0)
         if not kept or (need > kept and not self._settings.backend.num_ctx):
-            self._contexts[model] = await self._ask(lambda backend: self._context(backend, model, need))
+            self._contexts[model] = await self._ask(
+                lambda backend: choose_num_ctx(backend, model, need, self._settings.backend.num_ctx)
+            )
         return self._contexts[model]
 
     async def ensure_model(self, report: ReportPull, model: str | None = None) -> None:
@@ -269,35 +271,12 @@ class Engine:
     async def _ask(self, question: Callable[[Backend], Awaitable[T]]) -> T:
         """Ask the engine in use; where it is gone, look for one and ask that."""
         backend = await self.use()
+        self._used_at = time.monotonic()
         try:
             return await question(backend)
         except BackendUnreachable as error:
             await self._lose(backend, error)
         return await question(await self.use())
-
-    async def _choose(self, backend: Backend, wanted: str) -> str:
-        installed = await backend.installed()
-        if isinstance(backend, DownloadsOwnModels):
-            usual = backend.default_model()
-            if not wanted:
-                return usual
-            if usual not in {model.name for model in installed}:
-                installed = (*installed, InstalledModel(usual))
-        if wanted:
-            return resolve(wanted, installed)
-        loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
-        return default_model(installed, loaded)
-
-    async def _context(self, backend: Backend, model: str, need: int) -> int:
-        longest = await backend.context_length(model)
-        configured = self._settings.backend.num_ctx
-        if configured:
-            return min(configured, longest or configured)
-        if not backend.capabilities.set_num_ctx:
-            return longest or step_up(0, 0)
-        loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
-        warm = next((each.num_ctx for each in loaded if each.name == model), 0)
-        return warm if warm >= max(need, 1) else step_up(need, longest)
 
     async def _watch(self) -> None:
         while True:
@@ -349,8 +328,10 @@ class Engine:
 
     async def _lose(self, backend: Backend | None, error: TokenSaverError) -> None:
         """Give up an engine that is gone. The embedded one is kept: it starts its process anew."""
+        if backend is None or backend is not self._backend:
+            return
         self._sight.show_error(error)
-        if backend is None or backend is not self._backend or isinstance(backend, DownloadsOwnModels):
+        if isinstance(backend, DownloadsOwnModels):
             return
         self._backend, self._lost = None, error
         self._stirred.set()
@@ -371,7 +352,12 @@ class Engine:
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("the engine's watch failed", exc_info=error)
 
 
 async def _say_nothing(progress: PullProgress) -> None:

@@ -1,12 +1,12 @@
-"""Which model works when a call names none, and with how long a context."""
+"""Which model works, and with how long a context."""
 
 import re
 from collections.abc import Sequence
 
 import psutil
 
-from server.backends.base import InstalledModel, LoadedModel
-from server.backends.names import not_found
+from server.backends.base import Backend, DownloadsOwnModels, InstalledModel, LoadedModel
+from server.backends.names import not_found, resolve
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
 """Context lengths in tokens to choose from. Few, as each change reloads the model."""
@@ -17,6 +17,41 @@ USUAL_NUM_CTX = 8192
 _CODER = re.compile(r"cod(?:e|er|estral)|devstral|starcoder|granite|gpt-oss|qwen3", re.IGNORECASE)
 _NOT_FOR_TEXT = re.compile(r"embed|rerank|ocr|guard|whisper|-vl\b", re.IGNORECASE)
 _SHARE_OF_MEMORY = 0.6
+
+
+async def choose_model(backend: Backend, wanted: str) -> str:
+    """Return the installed model that ``wanted`` means; where it is empty, the best one.
+
+    Raises:
+        ModelNotFound: it means none or several; the message names the nearest.
+    """
+    if not wanted and isinstance(backend, DownloadsOwnModels):
+        return backend.default_model()
+    installed = await backend.installed()
+    if not wanted:
+        return default_model(installed, await _loaded(backend))
+    if isinstance(backend, DownloadsOwnModels):
+        usual = backend.default_model()
+        if all(model.name != usual for model in installed):
+            installed = (*installed, InstalledModel(usual))
+    return resolve(wanted, installed)
+
+
+async def choose_num_ctx(backend: Backend, model: str, need: int, configured: int) -> int:
+    """Return the context length for the model, in tokens: the ``configured`` one (0 for none), the
+    server's where it is fixed, that of the model as loaded if ``need`` tokens fit, else a rung of the
+    ladder; never more than the model supports.
+
+    Raises:
+        ModelNotFound: the engine has no such model.
+    """
+    longest = await backend.context_length(model)
+    if configured:
+        return min(configured, longest or configured)
+    if not backend.capabilities.set_num_ctx:
+        return longest or USUAL_NUM_CTX
+    warm = next((each.num_ctx for each in await _loaded(backend) if each.name == model), 0)
+    return warm if warm >= max(need, 1) else step_up(need, longest)
 
 
 def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedModel]) -> str:
@@ -43,6 +78,10 @@ def step_up(need: int, longest: int) -> int:
     top = longest or NUM_CTX_LADDER[-1]
     rung = next((each for each in NUM_CTX_LADDER if each >= max(need, USUAL_NUM_CTX)), NUM_CTX_LADDER[-1])
     return min(rung, top)
+
+
+async def _loaded(backend: Backend) -> tuple[LoadedModel, ...]:
+    return await backend.loaded() if backend.capabilities.list_loaded else ()
 
 
 def _suits_code(model: InstalledModel) -> bool:
