@@ -54,7 +54,7 @@ class EmbeddedSettings(Section):
 
     model: str = Field("auto", description="A catalogue name, the path of a GGUF file, or `auto`.")
     slots: int = Field(1, ge=1, le=16, description="How many tasks it works on at once.")
-    threads: int = Field(0, ge=0, description="Threads; 0 for one less than the cores, at least one.")
+    threads: int = Field(0, ge=0, description="Threads; 0 for all cores up to four, beyond that one less.")
     gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU; -1 for as many as fit.")
 
 
@@ -65,6 +65,7 @@ class OffloadSettings(Section):
     max_output_tokens: int = Field(4096, ge=16, description="Room for an answer, in tokens.")
     repair_rounds: int = Field(2, ge=0, le=5, description="Further tries with the error after a failure.")
     temperature: float = Field(0.2, ge=0, le=2, description="Sampling temperature.")
+    check_timeout: float = Field(120.0, gt=0, description="Seconds a check of `[checks]` may take.")
     allow_losing: bool = Field(False, description="Run calls that cost more than they can spare.")
     client_patience: float = Field(
         45.0, gt=0, description="Seconds after which a waiting client gets an answer all the same."

