@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from server.errors import StoreError
 from server.store import queries, tables
+from server.store.audits import receipt_values, seq_of, unknown, write_audit
 from server.store.database import Database, open_database
 from server.store.records import (
     AttemptRecord,
@@ -25,10 +24,10 @@ from server.store.records import (
     OffloadFilter,
     OffloadRow,
     OffloadStart,
-    ReceiptRecord,
     Totals,
+    UndoRecord,
 )
-from server.store.tables import RECEIPT_FIGURES, offload
+from server.store.tables import offload
 from server.store.totals import RUNNING, keep_sums
 
 INTERRUPTED = "interrupted"
@@ -86,6 +85,15 @@ class History:
         kept = attempt if self.contents else _figures_only(attempt)
         await self.database.write(lambda connection: _attempt(connection, offload_id, kept))
 
+    async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
+        """Keep what undo needs before the file is written, so that a crash leaves a way back; None drops
+        it."""
+        await self.database.write(lambda connection: _keep_undo(connection, offload_id, undo))
+
+    async def left_over(self) -> tuple[tuple[str, UndoRecord], ...]:
+        """Return what interrupted offloads had written or were about to write, by offload."""
+        return await self.database.read(queries.read_left_over)
+
     async def finish(self, offload_id: str, end: OffloadEnd) -> None:
         """Complete the row, and with it all sums, in one transaction."""
         tool = await self.database.write(
@@ -100,7 +108,7 @@ class History:
 
     async def set_audit(self, offload_id: str, audit: AuditRecord) -> None:
         """Write or replace what the audit found; the estimate stays beside it."""
-        await self.database.write(lambda connection: _set_audit(connection, offload_id, audit))
+        await self.database.write(lambda connection: write_audit(connection, offload_id, audit))
 
     async def prune(self, days: int) -> int:
         """Remove offloads that began more than ``days`` days ago; return how many.
@@ -168,7 +176,7 @@ def _start(connection: Connection, start: OffloadStart, contents: bool) -> None:
         "project": start.project,
         "output": start.output,
         "outcome": RUNNING,
-        **_receipt_values(start.receipt),
+        **receipt_values(start.receipt),
     }
     seq = connection.execute(insert(offload).values(**values)).inserted_primary_key
     arguments = json.dumps(start.arguments if contents else {}, ensure_ascii=False, default=str)
@@ -178,12 +186,19 @@ def _start(connection: Connection, start: OffloadStart, contents: bool) -> None:
 def _attempt(connection: Connection, offload_id: str, attempt: AttemptRecord) -> None:
     values = {
         **asdict(attempt),
-        "seq": _seq(connection, offload_id),
+        "seq": seq_of(connection, offload_id),
         "prompt": json.dumps(attempt.prompt, ensure_ascii=False),
         "checks": json.dumps([[c.name, c.passed, c.message] for c in attempt.checks], ensure_ascii=False),
     }
     row = upsert(tables.attempt).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["seq", "number"], set_=values))
+
+
+def _keep_undo(connection: Connection, offload_id: str, undo: UndoRecord | None) -> None:
+    seq = seq_of(connection, offload_id)
+    connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
+    if undo is not None:
+        connection.execute(insert(tables.undo).values(seq=seq, **asdict(undo)))
 
 
 def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: bool) -> str:
@@ -193,7 +208,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         )
     ).first()
     if row is None:
-        raise _unknown(offload_id)
+        raise unknown(offload_id)
     names = dict.fromkeys([row.output or "", *(file.path for file in end.files)])
     values = {
         "ended_at": end.ended_at,
@@ -207,7 +222,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "completion_tokens": end.completion_tokens,
         "seconds": end.timings.get("total", end.ended_at - row.started_at),
         "names": "\n".join(name for name in names if name),
-        **_receipt_values(end.receipt),
+        **receipt_values(end.receipt),
     }
     connection.execute(update(offload).where(offload.c.seq == row.seq).values(**values))
     texts = {"diff": end.diff if contents else "", "timings": json.dumps(end.timings)}
@@ -220,7 +235,8 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         connection.execute(insert(tables.file), files)
     if end.undo is not None:
         kept = {"seq": row.seq, **asdict(end.undo)}
-        connection.execute(upsert(tables.undo).values(**kept).on_conflict_do_nothing())
+        way_back = upsert(tables.undo).values(**kept)
+        connection.execute(way_back.on_conflict_do_update(index_elements=["seq"], set_=kept))
     return str(row.tool)
 
 
@@ -235,26 +251,8 @@ def _mark_undone(connection: Connection, offload_id: str) -> None:
         "net_microusd": -offload.c.spent_microusd,
     }
     connection.execute(update(offload).where(offload.c.id == offload_id).values(**nothing))
-    seq = _seq(connection, offload_id)
+    seq = seq_of(connection, offload_id)
     connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
-
-
-def _set_audit(connection: Connection, offload_id: str, audit: AuditRecord) -> None:
-    seq = _seq(connection, offload_id)
-    found = _receipt_values(audit.receipt)
-    nets = {"audited_net_tokens": found["net_tokens"], "audited_net_microusd": found["net_microusd"]}
-    connection.execute(update(offload).where(offload.c.seq == seq).values(**nets))
-    found.pop("family")
-    values = {
-        "seq": seq,
-        "audited_at": audit.audited_at,
-        "ending": audit.ending,
-        "survived": audit.survived,
-        "measured": audit.measured,
-        **found,
-    }
-    row = upsert(tables.audit).values(**values)
-    connection.execute(row.on_conflict_do_update(index_elements=["seq"], set_=values))
 
 
 def _prune(connection: Connection, before: float) -> int:
@@ -268,23 +266,6 @@ def _prune(connection: Connection, before: float) -> int:
     keep_sums(connection, f"o.seq IN ({oldest})", {"before": before})
     connection.execute(delete(offload).where(offload.c.seq.in_(seqs)))
     return len(seqs)
-
-
-def _seq(connection: Connection, offload_id: str) -> int:
-    seq = connection.scalar(select(offload.c.seq).where(offload.c.id == offload_id))
-    if seq is None:
-        raise _unknown(offload_id)
-    return int(seq)
-
-
-def _unknown(offload_id: str) -> StoreError:
-    return StoreError(f"The history has no offload {offload_id}.", "Look at the list for those it has.")
-
-
-def _receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
-    if receipt is None:
-        return {"family": "", "price_model": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
-    return asdict(receipt)
 
 
 def _figures_only(attempt: AttemptRecord) -> AttemptRecord:

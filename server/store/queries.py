@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import Select
 
 from server.store import tables
+from server.store.audits import receipt_of
 from server.store.records import (
     AttemptRecord,
     AuditRecord,
@@ -34,7 +35,6 @@ from server.store.records import (
     OffloadDetail,
     OffloadFilter,
     OffloadRow,
-    ReceiptRecord,
     Totals,
     UndoRecord,
 )
@@ -87,9 +87,21 @@ def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None
             FileRecord(each.path, each.role, each.digest, each.size, each.selection) for each in files
         ),
         attempts=tuple(_attempt(each) for each in attempts),
-        receipt=_receipt(row, row.family) if row.family else None,
+        receipt=receipt_of(row, row.family) if row.family else None,
         undo=UndoRecord(undo.path, undo.before, undo.after_digest) if undo else None,
         audit=_audit(audit, row.family) if audit else None,
+    )
+
+
+def read_left_over(connection: Connection) -> tuple[tuple[str, UndoRecord], ...]:
+    """Return what interrupted offloads had written or were about to write, by offload."""
+    query = (
+        select(offload.c.id, tables.undo.c.path, tables.undo.c.before, tables.undo.c.after_digest)
+        .join(tables.undo, tables.undo.c.seq == offload.c.seq)
+        .where(offload.c.outcome == "interrupted", ~offload.c.undone)
+    )
+    return tuple(
+        (row.id, UndoRecord(row.path, row.before, row.after_digest)) for row in connection.execute(query)
     )
 
 
@@ -210,13 +222,8 @@ def _attempt(row: Row[Any]) -> AttemptRecord:
     )
 
 
-def _receipt(row: Row[Any], family: str) -> ReceiptRecord:
-    figures = {name: getattr(row, name) for name in tables.RECEIPT_FIGURES}
-    return ReceiptRecord(family=family, price_model=row.price_model, **figures)
-
-
 def _audit(row: Row[Any], family: str) -> AuditRecord:
-    return AuditRecord(row.audited_at, row.ending, row.survived, bool(row.measured), _receipt(row, family))
+    return AuditRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt_of(row, family))
 
 
 def _both_sums() -> Any:

@@ -251,10 +251,26 @@ class Facets:
 
 @dataclass(frozen=True)
 class TranscriptRecord:
-    """How far one transcript was read, in bytes, and what was learnt from it so far, as JSON text."""
+    """How far one transcript was read, in bytes; ``state`` is what the next pass goes on from and
+    ``summary`` what the reports add up, both JSON text."""
 
     path: str
     size: int
     mtime_ns: int
     position: int
     state: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class BookedOffload:
+    """An offload as the audit needs it. Paths are as recorded: absolute, or from ``project``."""
+
+    id: str
+    tool: str
+    outcome: str
+    project: str
+    output: str
+    diff: str
+    inputs: tuple[FileRecord, ...]
+    receipt: ReceiptRecord

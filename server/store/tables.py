@@ -168,7 +168,8 @@ audit = Table(
     *(_count(figure) for figure in RECEIPT_FIGURES),
 )
 
-# How far each of the client's transcripts was read, and what was learnt from it so far.
+# How far each of the client's transcripts was read, what the next pass goes on from, and what the reports
+# add up; both as JSON.
 transcript = Table(
     "transcript",
     metadata,
@@ -177,6 +178,7 @@ transcript = Table(
     _count("mtime_ns"),
     _count("position"),
     Column("state", Text, nullable=False, server_default="{}"),
+    Column("summary", Text, nullable=False, server_default="{}"),
 )
 
 

@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("mtime_ns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("position", sa.Integer(), server_default="0", nullable=False),
         sa.Column("state", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("summary", sa.Text(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("path"),
     )
     op.create_table(

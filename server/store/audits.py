@@ -1,0 +1,125 @@
+"""What the audit reads and writes: transcripts' progress, booked offloads, findings."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from server.errors import StoreError
+from server.store import tables
+from server.store.records import AuditRecord, BookedOffload, FileRecord, ReceiptRecord, TranscriptRecord
+from server.store.tables import RECEIPT_FIGURES, offload, transcript
+
+
+def read_known(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Return size and time of change (nanoseconds) of every transcript as it was last read."""
+    rows = connection.execute(select(transcript.c.path, transcript.c.size, transcript.c.mtime_ns))
+    return {row.path: (row.size, row.mtime_ns) for row in rows}
+
+
+def read_transcript(connection: Connection, path: str) -> TranscriptRecord | None:
+    """Return how far a transcript was read, None if it never was."""
+    row = connection.execute(select(transcript).where(transcript.c.path == path)).first()
+    return None if row is None else TranscriptRecord(*row)
+
+
+def read_summaries(connection: Connection) -> tuple[str, ...]:
+    """Return the summaries of all transcripts, those that are gone by now too."""
+    return tuple(connection.execute(select(transcript.c.summary)).scalars())
+
+
+def read_booked(connection: Connection, tool_use_id: str) -> tuple[BookedOffload, ...]:
+    """Return the offloads that came from one call of the client, in order; running ones are left out."""
+    rows = connection.execute(
+        select(offload, tables.offload_text.c.diff)
+        .outerjoin(tables.offload_text, tables.offload_text.c.seq == offload.c.seq)
+        .where(offload.c.tool_use_id == tool_use_id, offload.c.outcome != "running")
+        .order_by(offload.c.seq)
+    )
+    return tuple(_booked(connection, row) for row in rows)
+
+
+def write_pass(
+    connection: Connection, record: TranscriptRecord, findings: Iterable[tuple[str, AuditRecord]]
+) -> None:
+    """Write how far a transcript was read together with what was found in it."""
+    values = asdict(record)
+    row = upsert(transcript).values(**values)
+    connection.execute(row.on_conflict_do_update(index_elements=["path"], set_=values))
+    for offload_id, audit in findings:
+        write_audit(connection, offload_id, audit)
+
+
+def write_audit(connection: Connection, offload_id: str, audit: AuditRecord) -> None:
+    """Write or replace what the audit of one offload found."""
+    seq = seq_of(connection, offload_id)
+    found = receipt_values(audit.receipt)
+    nets = {"audited_net_tokens": found["net_tokens"], "audited_net_microusd": found["net_microusd"]}
+    connection.execute(update(offload).where(offload.c.seq == seq).values(**nets))
+    found.pop("family")
+    values = {
+        "seq": seq,
+        "audited_at": audit.audited_at,
+        "ending": audit.ending,
+        "survived": audit.survived,
+        "measured": audit.measured,
+        **found,
+    }
+    row = upsert(tables.audit).values(**values)
+    connection.execute(row.on_conflict_do_update(index_elements=["seq"], set_=values))
+
+
+def read_endings(connection: Connection) -> dict[str, int]:
+    """Return how many audited offloads had each ending."""
+    rows = connection.exec_driver_sql("SELECT ending, count(*) FROM audit GROUP BY ending")
+    return {row[0]: row[1] for row in rows}
+
+
+def seq_of(connection: Connection, offload_id: str) -> int:
+    """Return an offload's number.
+
+    Raises:
+        StoreError: there is none of that id.
+    """
+    seq = connection.scalar(select(offload.c.seq).where(offload.c.id == offload_id))
+    if seq is None:
+        raise unknown(offload_id)
+    return int(seq)
+
+
+def unknown(offload_id: str) -> StoreError:
+    """Return the error for an id that the history lacks."""
+    return StoreError(f"The history has no offload {offload_id}.", "Look at the list for those it has.")
+
+
+def receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
+    """Return a receipt as values of columns; none at all counts as zeros."""
+    if receipt is None:
+        return {"family": "", "price_model": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
+    return asdict(receipt)
+
+
+def receipt_of(row: Row[Any], family: str) -> ReceiptRecord:
+    """Return the receipt in a row of ``offload`` or ``audit``."""
+    figures = {name: getattr(row, name) for name in RECEIPT_FIGURES}
+    return ReceiptRecord(family=family, price_model=row.price_model, **figures)
+
+
+def _booked(connection: Connection, row: Row[Any]) -> BookedOffload:
+    inputs = connection.execute(
+        select(tables.file)
+        .where(tables.file.c.seq == row.seq, tables.file.c.role == "input")
+        .order_by(tables.file.c.position)
+    )
+    return BookedOffload(
+        id=row.id,
+        tool=row.tool,
+        outcome=row.outcome,
+        project=row.project,
+        output=row.output or "",
+        diff=row.diff or "",
+        inputs=tuple(FileRecord(file.path, file.role, file.digest, file.size) for file in inputs),
+        receipt=receipt_of(row, row.family),
+    )
