@@ -127,7 +127,7 @@ def _check(source: str, name: str, row: Any, required: tuple[str, ...]) -> None:
     if not isinstance(row, dict):
         raise _bad(source, f"has no table for {name}")
     for key in (*required, *(key for key in row if key != "above")):
-        value = row.get(key)
+        value: Any = row.get(key)
         number = isinstance(value, int | Decimal) and not isinstance(value, bool)
         if not number or not Decimal(value).is_finite() or value < 0:
             raise _bad(source, f'has a bad or missing price: models."{name}".{key}')

@@ -107,6 +107,11 @@ def estimate_result(text: str, family: Family, error: bool = False) -> float:
     return _weigh({"c_res": 1, "c_err": int(error)}, family) + estimate_tokens(text, family)
 
 
+def estimate_message_text(text: str, family: Family, first: bool = True) -> float:
+    """Return the estimated output tokens of text in a message; ``first`` adds the framing."""
+    return _weigh({"c_text": int(first)}, family) + estimate_tokens(text, family)
+
+
 def estimate_definition(definition: Mapping[str, Any], family: Family) -> float:
     """Return the estimated input tokens of a tool's definition (name, description, input_schema)."""
     return DEFINITION_FACTOR * estimate_tokens(_raw(definition), family)

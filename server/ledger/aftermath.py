@@ -1,0 +1,132 @@
+"""What became of an offload: what Claude did with its file, its text and its inputs afterwards.
+
+Lines are compared as checksums of what is left of them without the space around; blank ones do not count.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Ending = Literal["read_again", "edited", "rewritten", "left_alone", "nothing_delivered"]
+ENDINGS: tuple[Ending, ...] = ("left_alone", "read_again", "edited", "rewritten", "nothing_delivered")
+
+
+@dataclass(frozen=True)
+class KnownOffload:
+    """What the history knows of an offload: paths are absolute, ``lines`` what it delivered (empty where
+    contents are not kept), ``inputs`` the size of each input in bytes."""
+
+    id: str
+    outcome: str
+    tool: str
+    path: str
+    lines: tuple[str, ...]
+    inputs: dict[str, int]
+
+
+@dataclass
+class Aftermath:
+    """One offload as later lines of the transcript show it; plain JSON values, kept between passes."""
+
+    id: str
+    outcome: str
+    tool: str
+    path: str
+    delivered: list[int]
+    inputs: dict[str, int]
+    lost: list[int] = field(default_factory=list)
+    rewritten: bool = False
+    edited: bool = False
+    read_tokens: int = 0
+    edit_tokens: int = 0
+    edited_tokens: int = 0
+    inputs_read: list[str] = field(default_factory=list)
+    returned: list[int] = field(default_factory=list)
+    written_again: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, known: KnownOffload, already_read: Iterable[str]) -> "Aftermath":
+        """Begin to follow an offload; ``already_read`` are paths that Claude has read before."""
+        read = [path for path in known.inputs if path in set(already_read)]
+        return cls(
+            known.id,
+            known.outcome,
+            known.tool,
+            known.path if known.outcome == "delivered" else "",
+            checksums(known.lines),
+            known.inputs,
+            inputs_read=read,
+        )
+
+    @property
+    def ending(self) -> Ending:
+        """What Claude did, the costliest of all it did."""
+        if self.outcome not in ("delivered", "returned"):
+            return "nothing_delivered"
+        if self.rewritten or (self.returned and self.kept_text < 0.5):
+            return "rewritten"
+        if self.edited:
+            return "edited"
+        return "read_again" if self.read_tokens else "left_alone"
+
+    @property
+    def survived(self) -> float | None:
+        """The share of delivered lines that no later edit took away; None where they are not known."""
+        if self.outcome != "delivered" or not self.delivered:
+            return None
+        return 1 - len(self.lost) / len(self.delivered)
+
+    @property
+    def kept_text(self) -> float:
+        """The share of a returned text's lines that Claude did not write again."""
+        if not self.returned:
+            return 1.0
+        return 1 - len(self.written_again) / len(self.returned)
+
+    @property
+    def unread_inputs(self) -> float:
+        """The share of the inputs, by size, that Claude never read itself."""
+        size = sum(self.inputs.values())
+        read = sum(self.inputs[path] for path in self.inputs_read if path in self.inputs)
+        return 1 - read / size if size else 1.0
+
+    def read_input(self, path: str) -> None:
+        """Note that Claude read an input itself. (A file that is edited in place is its own input: to read
+        it afterwards counts as reading the result.)"""
+        if path not in self.inputs_read:
+            self.inputs_read.append(path)
+
+    def edit_file(self, old: list[int], new: list[int], call_tokens: int, old_tokens: int) -> None:
+        """Note an edit of the delivered file: the lines it took out and put in, what the call cost, and
+        what its old text would cost to write. An edit elsewhere in the file is no correction."""
+        gone = Counter(old) - Counter(new)
+        hit = gone & (Counter(self.delivered) - Counter(self.lost))
+        if self.delivered and not hit:
+            return
+        self.lost += list(hit.elements())
+        self.edited = True
+        self.edit_tokens += call_tokens
+        self.edited_tokens += old_tokens
+
+    def write_file(self, lines: list[int]) -> None:
+        """Note that Claude wrote the whole delivered file itself."""
+        self.rewritten = True
+        kept = Counter(self.delivered) & Counter(lines)
+        self.lost = list((Counter(self.delivered) - kept).elements())
+
+    def get_text(self, text: str) -> None:
+        """Note the text that was returned; writing it again would undo what it spared."""
+        if self.outcome == "returned" and self.tool == "offload_work":
+            self.returned = checksums(text.splitlines())
+
+    def write_text(self, lines: list[int]) -> None:
+        """Note lines that Claude wrote, anywhere."""
+        again = (Counter(self.returned) - Counter(self.written_again)) & Counter(lines)
+        self.written_again += list(again.elements())
+
+
+def checksums(lines: Iterable[str]) -> list[int]:
+    """Return a checksum of each line that is not blank."""
+    return [zlib.crc32(line.encode("utf-8", "replace")) for each in lines if (line := each.strip())]

@@ -1,0 +1,279 @@
+"""Follow one transcript line by line: our calls, their true sizes, what became of their results.
+
+A request's prompt holds everything before it. So the next prompt's total, less this one's and less this
+answer's output, is the true size of the results between them; and the output of an answer without thinking
+is the true size of its calls and text. Where several share it, it is divided in proportion to the estimates.
+"""
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from server.ledger.accuracy import Accuracy
+from server.ledger.aftermath import Aftermath, KnownOffload, checksums
+from server.ledger.chances import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
+from server.ledger.session_state import Chain, FollowedCall, SessionState
+from server.ledger.tokens import (
+    estimate_call,
+    estimate_message_text,
+    estimate_result,
+    estimate_tokens,
+    family_of,
+)
+from server.ledger.transcripts import Answer, ToolResult, ToolUse, Turn
+
+Lookup = Callable[[str], tuple[KnownOffload, ...]]
+"""The offloads that the history has for a tool use id; none for a call that is not ours."""
+
+OUR_TOOLS = frozenset({"offload_work", "compress_context", "batch_offload"})
+_READS = frozenset({"Read", "NotebookRead"})
+_EDITS = frozenset({"Edit", "MultiEdit", "NotebookEdit"})
+_PRINTS = frozenset({"cat", "head", "tail", "less", "more", "bat", "nl", "sed"})
+# Estimating every result would take most of a pass: of those that are none of ours, one in eight is.
+_SAMPLE = 8
+# Resumed sessions repeat lines; so many of the last message ids are remembered.
+_REMEMBERED = 512
+# Beyond this factor something else is in the count than what the transcript shows.
+_PLAUSIBLE = 3.0
+
+
+class Session:
+    """One transcript as it is read. ``state`` is what the next pass goes on from."""
+
+    def __init__(self, state: SessionState, lookup: Lookup) -> None:
+        self.state = state
+        self._lookup = lookup
+
+    def follow(self, line: Answer | Turn) -> None:
+        """Take in the next line."""
+        chain = self.state.chains.setdefault(line.chain, Chain())
+        if isinstance(line, Turn):
+            self._take_turn(chain, line)
+        elif line.message_id == chain.message_id:
+            self._take_answer(chain, line)
+        elif not self._repeated(line.message_id):
+            self._measure(chain, line.prompt_tokens)
+            self.state.answers += 1
+            self.state.chains[line.chain] = chain = Chain(message_id=line.message_id, model=line.model)
+            self._take_answer(chain, line)
+
+    def _take_answer(self, chain: Chain, line: Answer) -> None:
+        chain.prompt = max(chain.prompt, line.prompt_tokens)
+        chain.output = max(chain.output, line.output_tokens)
+        chain.thinking = chain.thinking or line.thinking
+        for use in line.uses:
+            if use.id and use.id not in chain.uses:
+                self._take_use(chain, use)
+        for text in line.texts:
+            self._take_text(chain, text)
+
+    def _take_text(self, chain: Chain, text: str) -> None:
+        mark = zlib.crc32(text.encode("utf-8", "replace"))
+        if mark in chain.texts:
+            return
+        first = not chain.texts
+        chain.texts.append(mark)
+        chain.estimate += estimate_message_text(text, family_of(chain.model), first)
+        self._note_written(text)
+
+    def _take_use(self, chain: Chain, use: ToolUse) -> None:
+        estimate = estimate_call(use.arguments, family_of(chain.model), chain.model)
+        chain.uses[use.id] = estimate
+        chain.tools[use.id] = use.name
+        chain.estimate += estimate
+        server, _, tool = use.name.rpartition("__")
+        if server.startswith("mcp__") and tool in OUR_TOOLS:
+            self._begin_call(chain, use, estimate)
+        else:
+            self._expect(chain, use, estimate)
+
+    def _begin_call(self, chain: Chain, use: ToolUse, estimate: float) -> None:
+        if use.id in self.state.calls:
+            return
+        self.state.our_calls += 1
+        known = self._lookup(use.id)
+        if not known:
+            self.state.unmatched += 1
+            return
+        self.state.calls[use.id] = FollowedCall(
+            model=chain.model,
+            prompt_tokens=chain.prompt,
+            call_tokens=estimate,
+            offloads=[Aftermath.of(each, self.state.reads) for each in known],
+        )
+
+    def _expect(self, chain: Chain, use: ToolUse, estimate: float) -> None:
+        """Remember what a call would do to a file, until its result says that it did."""
+        path = _path(use)
+        family = family_of(chain.model)
+        arguments = use.arguments
+        if use.name in _READS and path:
+            self.state.waiting[use.id] = {"kind": "read", "path": path}
+        elif use.name in _EDITS and path:
+            old, new = _edited(arguments)
+            self._note_written(new)
+            expected: dict[str, Any] = {"kind": "edit", "path": path}
+            if self._followed(path) is not None:
+                expected |= {
+                    "old": checksums(old.splitlines()),
+                    "new": checksums(new.splitlines()),
+                    "call_tokens": round(estimate),
+                    "old_tokens": round(estimate_tokens(old, family)),
+                }
+            self.state.waiting[use.id] = expected
+        elif use.name == "Write" and path:
+            text = _text(arguments.get("content"))
+            self._note_written(text)
+            followed = self._followed(path) is not None
+            lines = checksums(text.splitlines()) if followed else []
+            size = rough_tokens(len(text))
+            self.state.waiting[use.id] = {"kind": "write", "path": path, "lines": lines, "size": size}
+        elif use.name == "Bash" and (printed := self._printed(use)):
+            self.state.waiting[use.id] = {"kind": "print", "path": printed}
+
+    def _take_turn(self, chain: Chain, turn: Turn) -> None:
+        chain.other = chain.other or turn.other
+        for result in turn.results:
+            if result.id not in chain.results:
+                self._take_result(chain, result)
+
+    def _take_result(self, chain: Chain, result: ToolResult) -> None:
+        call = self.state.calls.get(result.id)
+        expected = self.state.waiting.pop(result.id, None)
+        concerns_us = expected is not None and self._concerns(expected["path"])
+        estimate = 0.0
+        if call is not None or concerns_us or zlib.crc32(chain.message_id.encode()) % _SAMPLE == 0:
+            estimate = estimate_result(result.text, family_of(chain.model), result.error)
+        chain.results[result.id] = estimate
+        if call is not None:
+            call.result_tokens = estimate
+            call.answered = call.changed = True
+            for offload in call.offloads:
+                offload.get_text(result.text)
+        elif expected is not None and not result.error:
+            self._happen(expected, round(estimate), len(result.text))
+        if call is None and (expected is None or expected["kind"] == "print"):
+            self._note_chance(kind_of(chain.tools.get(result.id, "")), rough_tokens(len(result.text)))
+
+    def _happen(self, expected: dict[str, Any], tokens: int, characters: int) -> None:
+        """Note what a call did to a file, now that it did."""
+        path = expected["path"]
+        kind = expected["kind"]
+        if kind == "read":
+            large = rough_tokens(characters)
+            self.state.reads[path] = large if large >= LARGE_RESULT else 0
+        elif kind == "edit":
+            self.state.reads[path] = 0  # it was read in order to be edited
+        elif kind == "write" and expected["size"] >= LARGE_FILE:
+            self._note_chance(kind_of("Write"), expected["size"])
+        if kind in ("read", "print"):
+            for call, offload in self._offloads():
+                if path in offload.inputs and path != offload.path:
+                    offload.read_input(path)
+                    call.changed = True
+        followed = self._followed(path)
+        if followed is None:
+            return
+        call, offload = followed
+        if kind in ("read", "print"):
+            offload.read_tokens += tokens
+        elif kind == "write":
+            offload.write_file(expected["lines"])
+        elif "old" in expected:
+            offload.edit_file(
+                expected["old"], expected["new"], expected["call_tokens"], expected["old_tokens"]
+            )
+        call.changed = True
+
+    def _measure(self, chain: Chain, next_prompt: int) -> None:
+        """Take the true sizes of an answer that is over, and of its results, from the next prompt."""
+        accuracy = self.state.accuracy.setdefault(family_of(chain.model), Accuracy())
+        if not chain.thinking and _plausible(chain.estimate, chain.output):
+            accuracy.add(chain.estimate, chain.output)
+            for use_id, estimate in chain.uses.items():
+                if (call := self.state.calls.get(use_id)) is not None:
+                    call.call_tokens = estimate * chain.output / chain.estimate
+                    call.call_measured = call.changed = True
+        grown = next_prompt - chain.prompt - chain.output
+        total = sum(chain.results.values())
+        if chain.other or not all(chain.results.values()) or not _plausible(total, grown):
+            return
+        if len(chain.results) == 1:
+            accuracy.add(total, grown)
+        for use_id, estimate in chain.results.items():
+            if (call := self.state.calls.get(use_id)) is not None:
+                call.result_tokens = estimate * grown / total
+                call.result_measured = call.changed = True
+
+    def _followed(self, path: str) -> tuple[FollowedCall, Aftermath] | None:
+        """Return the last offload that delivered this file: an earlier one's work is no longer there."""
+        for call in reversed(self.state.calls.values()):
+            for offload in reversed(call.offloads):
+                if offload.path == path:
+                    return call, offload
+        return None
+
+    def _concerns(self, path: str) -> bool:
+        return any(path == each.path or path in each.inputs for _, each in self._offloads())
+
+    def _note_written(self, text: str) -> None:
+        waiting = [(call, each) for call, each in self._offloads() if each.returned]
+        if waiting:
+            lines = checksums(text.splitlines())
+            for call, offload in waiting:
+                offload.write_text(lines)
+                call.changed = True
+
+    def _note_chance(self, kind: str, tokens: int) -> None:
+        if tokens >= (LARGE_FILE if kind == WROTE_FILE else LARGE_RESULT):
+            chance = self.state.chances.setdefault(kind, [0, 0])
+            chance[0] += 1
+            chance[1] += tokens
+
+    def _printed(self, use: ToolUse) -> str:
+        """Return the followed file that a shell command prints, empty for none."""
+        words = _text(use.arguments.get("command")).replace("'", " ").replace('"', " ").split()
+        if not _PRINTS.intersection(words):
+            return ""
+        named = {os.path.normpath(Path(use.cwd, word)) for word in words}
+        return next((each.path for _, each in self._offloads() if each.path in named), "")
+
+    def _offloads(self) -> Iterator[tuple[FollowedCall, Aftermath]]:
+        for call in self.state.calls.values():
+            for offload in call.offloads:
+                yield call, offload
+
+    def _repeated(self, message_id: str) -> bool:
+        if message_id in self.state.seen:
+            return True
+        self.state.seen.append(message_id)
+        del self.state.seen[:-_REMEMBERED]
+        return False
+
+
+def _plausible(estimate: float, true: int) -> bool:
+    return estimate > 0 and estimate / _PLAUSIBLE < true < estimate * _PLAUSIBLE
+
+
+def _path(use: ToolUse) -> str:
+    named = _text(use.arguments.get("file_path")) or _text(use.arguments.get("notebook_path"))
+    return os.path.normpath(Path(use.cwd, named)) if named else ""
+
+
+def _edited(arguments: Any) -> tuple[str, str]:
+    """Return all text that an edit takes out, and all that it puts in."""
+    parts = arguments.get("edits")
+    edits = (
+        [arguments, *(part for part in parts if isinstance(part, dict))]
+        if isinstance(parts, list)
+        else [arguments]
+    )
+    old = "\n".join(_text(edit.get("old_string")) for edit in edits)
+    new = "\n".join(_text(edit.get("new_string")) or _text(edit.get("new_source")) for edit in edits)
+    return old, new
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

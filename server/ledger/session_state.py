@@ -1,0 +1,113 @@
+"""What is known of one transcript between two passes: plain values, kept as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from server.ledger.accuracy import Accuracy
+from server.ledger.aftermath import Aftermath
+from server.ledger.chances import READ_FILE
+
+# Another layout of what is kept: transcripts are then read anew.
+VERSION = 1
+
+
+@dataclass
+class FollowedCall:
+    """One of our calls. ``*_tokens`` are true sizes where ``*_measured``, else estimates;
+    ``prompt_tokens`` is the size of the request that made it."""
+
+    model: str
+    prompt_tokens: int
+    call_tokens: float
+    result_tokens: float = 0.0
+    call_measured: bool = False
+    result_measured: bool = False
+    answered: bool = False
+    changed: bool = True
+    offloads: list[Aftermath] = field(default_factory=list)
+
+
+@dataclass
+class Chain:
+    """The answer that is being read, of the main conversation or of one subagent, and its results:
+    estimates by tool use id (0 for a result that was not sampled), ``tools`` the names."""
+
+    message_id: str = ""
+    model: str = ""
+    prompt: int = 0
+    output: int = 0
+    estimate: float = 0.0
+    texts: list[int] = field(default_factory=list)
+    uses: dict[str, float] = field(default_factory=dict)
+    tools: dict[str, str] = field(default_factory=dict)
+    results: dict[str, float] = field(default_factory=dict)
+    thinking: bool = False
+    other: bool = False
+
+
+@dataclass
+class SessionState:
+    """Everything learnt from one transcript. ``reads`` are the files that Claude read, with the tokens at
+    stake where the file was large and not edited afterwards; ``broken`` counts lines that were cut."""
+
+    chains: dict[str, Chain] = field(default_factory=dict)
+    calls: dict[str, FollowedCall] = field(default_factory=dict)
+    waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reads: dict[str, int] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    chances: dict[str, list[int]] = field(default_factory=dict)
+    accuracy: dict[str, Accuracy] = field(default_factory=dict)
+    our_calls: int = 0
+    unmatched: int = 0
+    answers: int = 0
+    broken: int = 0
+
+    def summary(self) -> "Summary":
+        """Return what the reports add up."""
+        large = [tokens for tokens in self.reads.values() if tokens]
+        chances = dict(self.chances)
+        if large:
+            chances[READ_FILE] = [len(large), sum(large)]
+        return Summary(self.our_calls, self.unmatched, self.answers, self.broken, chances, self.accuracy)
+
+    def as_json(self) -> str:
+        """Return the state as JSON text."""
+        return json.dumps({"version": VERSION, **asdict(self)}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "SessionState | None":
+        """Return the state, None if it is of another layout."""
+        values = json.loads(text)
+        if values.pop("version", None) != VERSION:
+            return None
+        values["chains"] = {key: Chain(**chain) for key, chain in values["chains"].items()}
+        values["accuracy"] = {key: Accuracy(**each) for key, each in values["accuracy"].items()}
+        for key, call in values["calls"].items():
+            offloads = [Aftermath(**each) for each in call.pop("offloads")]
+            values["calls"][key] = FollowedCall(**call, offloads=offloads)
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One transcript's part in the reports: our calls and those that the history lacks, Claude's answers,
+    cut lines, chances by kind (count, tokens), estimates against true counts by family."""
+
+    our_calls: int
+    unmatched: int
+    answers: int
+    broken: int
+    chances: dict[str, list[int]]
+    accuracy: dict[str, Accuracy]
+
+    def as_json(self) -> str:
+        """Return the summary as JSON text."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Summary":
+        """Return the summary."""
+        values = json.loads(text)
+        values["accuracy"] = {key: Accuracy(**each) for key, each in values["accuracy"].items()}
+        return cls(**values)
