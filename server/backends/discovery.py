@@ -11,6 +11,7 @@ from typing import Any
 from server.backends.address import ollama_url
 from server.backends.base import Backend
 from server.backends.dialects import open_openai
+from server.backends.embedded import EmbeddedBackend
 from server.backends.ollama import OllamaBackend
 from server.errors import BackendUnreachable, SettingsError, TokenSaverError
 from server.events import EventBus
@@ -34,7 +35,7 @@ async def discover(settings: Settings, folders: Folders, events: EventBus) -> Ba
         SettingsError: the configured address is wrong, or on another machine without leave.
     """
     if settings.backend.kind == "embedded":
-        return _embedded(settings, folders, events)
+        return EmbeddedBackend(settings, folders, events)
     try:
         return await find_server(settings)
     except SettingsError:
@@ -42,18 +43,19 @@ async def discover(settings: Settings, folders: Folders, events: EventBus) -> Ba
     except TokenSaverError:
         if settings.backend.kind != "auto":
             raise
-        return _embedded(settings, folders, events)
+        return EmbeddedBackend(settings, folders, events)
 
 
-async def find_server(settings: Settings, usual_urls: Sequence[str] = USUAL_URLS) -> Backend:
-    """Return the first server that answers, Ollama and ``usual_urls`` in order; the embedded engine is none.
+async def find_server(settings: Settings, usual_urls: Sequence[str] | None = None) -> Backend:
+    """Return the first server that answers: Ollama, then ``usual_urls`` (default: ``USUAL_URLS``), in order.
 
     Raises:
         BackendUnreachable: none answers.
         BackendFailed: the only one possible answers wrongly.
         SettingsError: the configured address is wrong, or on another machine without leave.
     """
-    tasks = [asyncio.create_task(opening) for opening in _openings(settings, usual_urls)]
+    urls = USUAL_URLS if usual_urls is None else usual_urls
+    tasks = [asyncio.create_task(opening) for opening in _openings(settings, urls)]
     errors: list[TokenSaverError] = []
     try:
         while tasks:
@@ -115,9 +117,3 @@ async def _drop(tasks: list[asyncio.Task[Backend]]) -> None:
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if not isinstance(result, BaseException):
             await result.close()
-
-
-def _embedded(settings: Settings, folders: Folders, events: EventBus) -> Backend:
-    from server.backends.embedded import EmbeddedBackend  # noqa: PLC0415
-
-    return EmbeddedBackend(settings, folders, events)

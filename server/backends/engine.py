@@ -134,7 +134,7 @@ class Engine:
         self._used_at = time.monotonic()
         loading = ExitStack()
         if backend.capabilities.list_loaded and not any(m.name == request.model for m in self.view().loaded):
-            loading.enter_context(self._shown_loading(request.model))
+            loading.enter_context(self._shown_loading(backend, request.model))
         try:
             async with aclosing(backend.generate(request)) as items:
                 async for item in items:
@@ -204,7 +204,7 @@ class Engine:
             return
         await self.ensure_model(_say_nothing, name)
         num_ctx = await self.num_ctx(name)
-        with self._shown_loading(name):
+        with self._shown_loading(await self.use(), name):
             await self._ask(lambda backend: backend.load(name, num_ctx, keep_alive))
         await self.refresh()
 
@@ -281,7 +281,7 @@ class Engine:
     async def _watch(self) -> None:
         while True:
             await self.refresh()
-            await self._prefer_server()
+            await self.prefer_server()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval()):
                     await self._stirred.wait()
@@ -293,7 +293,7 @@ class Engine:
             return LOST_SECONDS
         return WATCHED_SECONDS if self.watched or self._queue.running else IDLE_SECONDS
 
-    async def _prefer_server(self) -> None:
+    async def prefer_server(self) -> None:
         """Leave the embedded engine for a server that was started since, unless it is in use."""
         backend = self._backend
         if self._settings.backend.kind != "auto" or not isinstance(backend, DownloadsOwnModels):
@@ -338,7 +338,10 @@ class Engine:
         await backend.close()
 
     @contextmanager
-    def _shown_loading(self, model: str) -> Iterator[None]:
+    def _shown_loading(self, backend: Backend, model: str) -> Iterator[None]:
+        if isinstance(backend, DownloadsOwnModels):  # which tells itself when it loads
+            yield
+            return
         self._events.publish(ModelProgress(model, "load"))
         error = ""
         try:

@@ -1,0 +1,101 @@
+"""When the embedded engine stands in for a server, and when it gives way to one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from server.backends.base import DownloadsOwnModels
+from server.backends.embedded import EmbeddedBackend
+from server.backends.engine import Engine
+from server.errors import BackendUnreachable
+from server.events import EventBus
+from server.folders import find_folders
+from tests.backends.asking import collect, request, settings
+from tests.standins.ollama import CODER, OllamaStandIn
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def ollama(ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> OllamaStandIn:
+    """Ollama where ``OLLAMA_HOST`` says."""
+    monkeypatch.setenv("OLLAMA_HOST", ollama_standin.url)
+    return ollama_standin
+
+
+@pytest.fixture
+def no_usual_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep whatever listens on this machine's usual ports out of the test."""
+    monkeypatch.setattr("server.backends.discovery.USUAL_URLS", ())
+
+
+@asynccontextmanager
+async def engine_in_use(**backend: str) -> AsyncIterator[Engine]:
+    engine = Engine(settings(**backend), find_folders(), EventBus())
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def test_the_embedded_engine_is_a_backend_that_downloads() -> None:
+    backend = EmbeddedBackend(settings(), find_folders(), EventBus())
+    assert isinstance(backend, DownloadsOwnModels)
+    await backend.close()
+
+
+@pytest.mark.usefixtures("no_usual_servers")
+async def test_without_a_server_it_is_the_embedded_one(ollama: OllamaStandIn) -> None:
+    ollama.stop()
+    async with engine_in_use() as engine:
+        await engine.refresh()
+        view = engine.view()
+        assert view.kind == "embedded"
+        assert view.error == ""
+        assert view.default_model == await engine.choose_model(None) != ""
+        assert view.loaded == view.installed == ()
+
+
+async def test_configured_it_is_the_only_one(ollama: OllamaStandIn) -> None:
+    async with engine_in_use(kind="embedded") as engine:
+        assert (await engine.use()).kind == "embedded"
+    assert ollama.requests == []
+
+
+@pytest.mark.usefixtures("no_usual_servers")
+async def test_it_gives_way_to_a_server_that_was_started(ollama: OllamaStandIn) -> None:
+    ollama.stop()
+    async with engine_in_use() as engine:
+        await engine.refresh()
+        assert engine.view().kind == "embedded"
+        ollama.restart()
+        await engine.prefer_server()
+        assert engine.view().kind == "ollama"
+        assert await engine.choose_model(None) == CODER
+
+
+@pytest.mark.usefixtures("no_usual_servers")
+async def test_a_server_that_went_is_not_answered_with_a_download(ollama: OllamaStandIn) -> None:
+    async with engine_in_use() as engine:
+        assert (await collect(engine.generate(request())))[0] == "Hello!"
+        ollama.stop()
+        with pytest.raises(BackendUnreachable, match="Ollama does not answer"):
+            await engine.choose_model(None)
+        assert "Ollama does not answer" in engine.view().error
+        ollama.restart()
+        assert await engine.choose_model(None) == CODER
+
+
+@pytest.mark.usefixtures("no_usual_servers")
+async def test_a_server_that_went_is_replaced_where_the_weights_are_there(ollama: OllamaStandIn) -> None:
+    folders = find_folders()
+    async with engine_in_use() as engine:
+        await engine.use()
+        embedded = EmbeddedBackend(settings(), folders, EventBus())
+        folders.models.mkdir(parents=True)
+        (folders.models / f"{embedded.default_model()}.gguf").write_bytes(b"GGUF")
+        await embedded.close()
+        ollama.stop()
+        assert await engine.choose_model(None) == embedded.default_model()
+        assert (await engine.use()).kind == "embedded"
