@@ -12,7 +12,8 @@ Every one has a stable ``code``, says the cause, and names the next step::
     │   ├── BinaryFile           binary_file
     │   ├── FileTooLarge         file_too_large
     │   ├── SelectionNotFound    selection_not_found
-    │   └── FileChanged          file_changed
+    │   ├── FileChanged          file_changed
+    │   └── WriteFailed          write_failed
     ├── BadArguments             bad_arguments
     ├── WouldLose                would_lose
     ├── NotFound                 not_found
@@ -124,6 +125,12 @@ class FileChanged(WorkspaceError):
     """The file changed between being read and being written; it was left alone."""
 
     code = "file_changed"
+
+
+class WriteFailed(WorkspaceError):
+    """The system refused to write the file: no permission, no space, a read-only disk."""
+
+    code = "write_failed"
 
 
 class BadArguments(TokenSaverError):

@@ -92,6 +92,31 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Target:
+    """The file to write: ``path`` with links resolved, and the digest of what is there.
+
+    ``digest`` is the SHA-256 in hex, None where there is no file yet; ``text`` is then empty.
+    """
+
+    path: Path
+    shown: str
+    digest: str | None = None
+    text: str = ""
+    encoding: str = "utf-8"
+    bom: bool = False
+    newline: str = "\n"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A span of a file's text (``\\n`` line endings, offsets in characters) and what replaces it."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Prompt:
     """What the model is asked, and how its answer is to be read.
 
@@ -136,19 +161,29 @@ class Generation:
 
 @dataclass(frozen=True)
 class Check:
-    """One check's finding. ``message`` says what is wrong, precisely enough to repair it."""
+    """One check's finding. ``message`` says what is wrong, precisely enough to repair it.
+
+    ``code`` is the reason of a hand-back (one of ``offload.reasons``), empty where it passed.
+    ``hopeless`` marks a failure that asking again would only repeat.
+    """
 
     name: str
     passed: bool
     message: str = ""
+    code: str = ""
+    hopeless: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks of one answer, in order, and the text that would be delivered if all passed."""
+    """All checks of one answer, in order, and the text that would be delivered if all passed.
+
+    ``edits`` are the spans of the edited file that it replaces, empty where a file is written anew.
+    """
 
     checks: tuple[Check, ...]
     text: str = ""
+    edits: tuple[Edit, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -159,6 +194,11 @@ class Verdict:
     def reason(self) -> str:
         """The first failure in words, empty if all passed."""
         return next((f"{c.name}: {c.message}" for c in self.checks if not c.passed), "")
+
+    @property
+    def failure(self) -> Check | None:
+        """The first failure, None if all passed."""
+        return next((check for check in self.checks if not check.passed), None)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,227 @@
+"""Writes and removes files so that no crash, race or link can leave anything half done or misplaced.
+
+Where the system can, the file's folder is opened component by component without following links, and
+everything happens relative to that handle: a folder that became a link since it was checked is refused.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from server.errors import FileChanged, PathOutsideRoots, PathProtected, WriteFailed
+
+_HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
+
+
+def write(path: Path, data: bytes, expected: str | None) -> tuple[Path, ...]:
+    """Put ``data`` at ``path`` (absolute, free of links), keeping mode and owner of what it replaces.
+
+    ``expected`` is the digest of what must be there, None for nothing. Returns the folders it created,
+    outermost first.
+
+    Raises:
+        FileChanged: something else is there; it was left alone.
+        PathOutsideRoots: a folder on the way has become a link.
+        PathProtected: the file is read-only or belongs to another user.
+        WriteFailed: the system refused; nothing was changed.
+    """
+    created: list[Path] = []
+    try:
+        with _folder(path.parent, created) as folder:
+            _write(folder, path, data, expected)
+    except OSError as error:
+        remove_folders(tuple(created))
+        raise _explain(error, path) from None
+    except BaseException:
+        remove_folders(tuple(created))
+        raise
+    return tuple(created)
+
+
+def remove(path: Path, expected: str) -> None:
+    """Remove the file if it still has the digest ``expected``.
+
+    Raises:
+        FileChanged: it has not; it was left alone.
+        PathOutsideRoots: a folder on the way has become a link.
+        WriteFailed: the system refused.
+    """
+    try:
+        with _folder(path.parent, None) as folder:
+            _require(folder, path, expected)
+            folder.unlink(path.name)
+    except OSError as error:
+        raise _explain(error, path) from None
+
+
+def remove_folders(created: tuple[Path, ...]) -> None:
+    """Remove folders that were created for a file, innermost first, as far as they are empty."""
+    for folder in reversed(created):
+        with contextlib.suppress(OSError):  # somebody uses it meanwhile: then it stays
+            folder.rmdir()
+
+
+def digest_at(path: Path) -> str | None:
+    """Return the digest of the file at ``path``, None where there is no ordinary file."""
+    try:
+        with _folder(path.parent, None) as folder:
+            return folder.digest(path.name)
+    except OSError:
+        return None
+
+
+class _Folder:
+    """A folder by its handle, or by its path on systems without such handles."""
+
+    def __init__(self, path: Path, handle: int | None) -> None:
+        self._path = path
+        self._handle = handle
+
+    def create(self, name: str) -> int:
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
+        return os.open(self._at(name), flags, 0o666, dir_fd=self._handle)
+
+    def stat(self, name: str) -> os.stat_result | None:
+        try:
+            return os.stat(self._at(name), dir_fd=self._handle, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def digest(self, name: str) -> str | None:
+        status = self.stat(name)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return None
+        flags = (
+            os.O_RDONLY
+            | getattr(os, "O_NOFOLLOW", 0)
+            | getattr(os, "O_NONBLOCK", 0)
+            | getattr(os, "O_BINARY", 0)
+        )
+        with os.fdopen(os.open(self._at(name), flags, dir_fd=self._handle), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def replace(self, source: str, target: str) -> None:
+        if self._handle is None:
+            Path(self._at(source)).replace(self._at(target))
+        else:
+            os.rename(source, target, src_dir_fd=self._handle, dst_dir_fd=self._handle)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(self._at(name), dir_fd=self._handle)
+
+    def sync(self) -> None:
+        if self._handle is not None:
+            with contextlib.suppress(OSError):  # some file systems cannot; the rename is atomic all the same
+                os.fsync(self._handle)
+
+    def _at(self, name: str) -> str:
+        return name if self._handle is not None else str(self._path / name)
+
+
+@contextlib.contextmanager
+def _folder(path: Path, created: list[Path] | None) -> Iterator[_Folder]:
+    """Open a folder; where ``created`` is a list, make what is missing and note it there."""
+    if not _HAS_HANDLES:
+        if created is not None:
+            missing = [each for each in (path, *path.parents) if not each.exists()]
+            for each in reversed(missing):
+                each.mkdir()
+                created.append(each)
+        if path.resolve() != path:
+            raise OSError(errno.ELOOP, "a folder has become a link")
+        yield _Folder(path, None)
+        return
+    handle = _open_folder(path, created)
+    try:
+        yield _Folder(path, handle)
+    finally:
+        os.close(handle)
+
+
+def _open_folder(path: Path, created: list[Path] | None) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    handle = os.open(path.anchor, flags)
+    here = Path(path.anchor)
+    for part in path.parts[1:]:
+        here /= part
+        try:
+            try:
+                inner = os.open(part, flags, dir_fd=handle)
+            except FileNotFoundError:
+                if created is None:
+                    raise
+                os.mkdir(part, dir_fd=handle)
+                created.append(here)
+                inner = os.open(part, flags, dir_fd=handle)
+        finally:
+            os.close(handle)
+        handle = inner
+    return handle
+
+
+def _write(folder: _Folder, path: Path, data: bytes, expected: str | None) -> None:
+    _require(folder, path, expected)
+    before = folder.stat(path.name)
+    _refuse_read_only(before, path)
+    temporary = f".token-saver-{secrets.token_hex(6)}"
+    descriptor = folder.create(temporary)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if before is not None:
+                _take_over(file.fileno(), before, path)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _require(folder, path, expected)
+        folder.replace(temporary, path.name)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            folder.unlink(temporary)
+        raise
+    folder.sync()
+
+
+def _require(folder: _Folder, path: Path, expected: str | None) -> None:
+    found = folder.digest(path.name)
+    if found != expected or (expected is None and folder.stat(path.name) is not None):
+        raise FileChanged(
+            f"{path.name} changed since it was read; it was left as it is.",
+            "Call again to work on the new state.",
+        )
+
+
+def _refuse_read_only(before: os.stat_result | None, path: Path) -> None:
+    if before is not None and not before.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise PathProtected(f"{path.name} is read-only.", "Make it writable if it may be changed.")
+
+
+def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
+    """Give the new file the owner and the mode of the old one."""
+    if hasattr(os, "fchown"):
+        now = os.fstat(descriptor)
+        if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+            try:
+                os.fchown(descriptor, before.st_uid, before.st_gid)
+            except PermissionError:
+                if now.st_uid != before.st_uid:
+                    raise PathProtected(
+                        f"{path.name} belongs to another user.", "Change its owner if it may be changed."
+                    ) from None
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _explain(error: OSError, path: Path) -> PathOutsideRoots | WriteFailed:
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        return PathOutsideRoots(
+            f"A folder on the way to {path.name} is a link or no folder (any more).", "Name the real path."
+        )
+    return WriteFailed(
+        f"{path.name} could not be written: {error.strerror or error}.", "Check permissions and free space."
+    )

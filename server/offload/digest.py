@@ -1,0 +1,62 @@
+"""What Claude is told at the end: at most 400 characters, facts only."""
+
+from server.offload.values import Attempt, Check, Delivery
+
+LONGEST = 400
+LONG_TEXT = 2_000
+"""Characters of a returned text from which on the hint about ``output`` is worth its tokens."""
+HINT = "\n\n(Name an `output` to have such text written to a file and get only a digest.)"
+
+
+def delivered(
+    offload_id: str,
+    delivery: Delivery,
+    attempts: tuple[Attempt, ...],
+    *,
+    model: str,
+    seconds: float,
+    net: int,
+) -> str:
+    """Return the digest of a file that was written."""
+    change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
+    checks = ", ".join(check.name for check in attempts[-1].verdict.checks)
+    repaired = f" after {len(attempts) - 1} repair(s)" if len(attempts) > 1 else ""
+    cost = f"{short(model, 50)}, {seconds:.1f} s, net {net:+,} tokens"
+    tail = f"Checks passed{repaired}: {checks}. {cost}. id {offload_id}"
+    head = f"{short_path(delivery.shown)}: {change} lines"
+    room = LONGEST - len(head) - len(tail) - 4
+    names = _names(delivery.names, room)
+    return f"{head}{names}.\n{tail}"[:LONGEST]
+
+
+def handed_back(offload_id: str, failure: Check, attempts: int) -> str:
+    """Return why the result was not accepted, and what to do."""
+    tries = "1 try" if attempts == 1 else f"{attempts} tries"
+    tail = f"Nothing was written ({tries}; answers in the history under {offload_id}). Do this one yourself."
+    head = f"Handed back, {failure.code} ({failure.name}): "
+    return head + short(failure.message, LONGEST - len(head) - len(tail) - 1) + " " + tail
+
+
+def returned(text: str) -> str:
+    """Return the text itself, with a hint where it is long."""
+    return text + HINT if len(text) > LONG_TEXT else text
+
+
+def short(text: str, longest: int) -> str:
+    """Return ``text`` on one line, cut to ``longest`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def short_path(path: str) -> str:
+    """Return a path of at most 120 characters; of a longer one, the end."""
+    return path if len(path) <= 120 else "…" + path[-119:]
+
+
+def _names(names: tuple[str, ...], room: int) -> str:
+    for count in range(min(len(names), 8), 0, -1):
+        rest = f" and {len(names) - count} more" if count < len(names) else ""
+        text = f"; {', '.join(names[:count])}{rest}"
+        if len(text) <= room:
+            return text
+    return ""

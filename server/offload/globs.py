@@ -1,0 +1,120 @@
+"""Globs over a project: ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``; what git ignores is left out."""
+
+import itertools
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+MOST_ENTRIES = 200_000
+"""Files and folders looked at before a pattern counts as too wide."""
+NEVER_ENTERED = frozenset({".git", ".hg", ".svn"})
+_MAGIC = re.compile(r"[*?\[{]")
+
+
+def is_pattern(given: str) -> bool:
+    """Whether ``given`` holds characters of a glob."""
+    return _MAGIC.search(given) is not None
+
+
+def split(given: str) -> tuple[str, str]:
+    """Return the folder before the first glob character (empty for none) and the pattern below it."""
+    parts = given.replace("\\", "/").split("/")
+    count = next(i for i, part in enumerate(parts) if is_pattern(part))
+    folder = "/".join(parts[:count])
+    return (folder or "/" if given.startswith("/") else folder), "/".join(parts[count:])
+
+
+def find(start: Path, pattern: str, roots: Sequence[Path]) -> list[Path]:
+    """Return the files below ``start`` that match, sorted. Links to folders are not followed."""
+    matches = re.compile("|".join(f"(?:{_translate(each)})" for each in _alternatives(pattern))).fullmatch
+    entries = itertools.islice(_walk(start, _Ignored(_top(start, roots))), MOST_ENTRIES)
+    return sorted(path for path, relative in entries if matches(relative))
+
+
+def _walk(start: Path, ignored: "_Ignored") -> Iterator[tuple[Path, str]]:
+    for folder, names, files in os.walk(start, followlinks=False):
+        here = Path(folder)
+        names[:] = sorted(
+            n for n in names if n not in NEVER_ENTERED and not ignored.matches(here / n, folder=True)
+        )
+        for name in files:
+            path = here / name
+            if not ignored.matches(path, folder=False):
+                yield path, path.relative_to(start).as_posix()
+
+
+class _Ignored:
+    """The ``.gitignore`` files from the project's top down, the deepest one first to decide."""
+
+    def __init__(self, top: Path) -> None:
+        self._top = top
+        self._specs: dict[Path, GitIgnoreSpec | None] = {}
+
+    def matches(self, path: Path, folder: bool) -> bool:
+        at = path.parent
+        while True:
+            spec = self._spec(at)
+            if spec is not None:
+                name = path.relative_to(at).as_posix() + ("/" if folder else "")
+                decided = spec.check_file(name).include
+                if decided is not None:
+                    return decided
+            if at in (self._top, at.parent):
+                return False
+            at = at.parent
+
+    def _spec(self, folder: Path) -> GitIgnoreSpec | None:
+        if folder not in self._specs:
+            names = [folder / ".gitignore"]
+            if folder == self._top:
+                names.append(folder / ".git" / "info" / "exclude")
+            lines = [line for name in names for line in _lines(name)]
+            self._specs[folder] = GitIgnoreSpec.from_lines(lines) if lines else None
+        return self._specs[folder]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []  # most folders have none
+
+
+def _top(start: Path, roots: Sequence[Path]) -> Path:
+    """Return the nearest folder with a ``.git``, else the root that ``start`` lies in."""
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists():
+            return folder
+    inside = [real for root in roots if start.is_relative_to(real := root.resolve())]
+    return max(inside, key=lambda root: len(root.parts), default=start)
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """Return the patterns that ``{a,b}`` stands for."""
+    match = re.search(r"\{([^{}]*)\}", pattern)
+    if match is None or pattern.count("{") > 3 or pattern.count(",") > 30:
+        return [pattern]
+    before, after = pattern[: match.start()], pattern[match.end() :]
+    return [whole for choice in match.group(1).split(",") for whole in _alternatives(before + choice + after)]
+
+
+def _translate(pattern: str) -> str:
+    """Return the regular expression of one pattern; ``**`` crosses folders, ``*`` does not."""
+    out = ""
+    rest = re.sub(r"(\*\*/)+", "**/", pattern)
+    while rest:
+        if rest.startswith("**/"):
+            out, rest = out + r"(?:[^/]+/)*", rest[3:]
+        elif rest.startswith("**"):
+            out, rest = out + ".*", rest[2:]
+        elif rest[0] in "*?":
+            out, rest = out + ("[^/]*" if rest[0] == "*" else "[^/]"), rest[1:]
+        elif (charset := re.match(r"\[(!?)([^]/]+)\]", rest)) is not None:
+            inner = charset[2].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
+            out, rest = out + f"[{'^' if charset[1] else ''}{inner}]", rest[charset.end() :]
+        else:
+            out, rest = out + re.escape(rest[0]), rest[1:]
+    return out

@@ -1,0 +1,188 @@
+"""The languages whose grammars the app brings: names, file endings, and which nodes define something."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import PurePath
+
+import tree_sitter
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language and its tree-sitter grammar.
+
+    ``defines`` maps node types to what they define; ``imports`` are node types shown in an outline.
+    ``fence`` is the name after the backticks of a Markdown block, ``other_names`` what else it is called.
+    """
+
+    name: str
+    fence: str
+    endings: tuple[str, ...]
+    module: str
+    function: str = "language"
+    other_names: tuple[str, ...] = ()
+    defines: Mapping[str, str] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
+    comment: str = "#"
+
+    @property
+    def has_definitions(self) -> bool:
+        """Whether it is a language of functions and classes, not only of data."""
+        return bool(self.defines)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+_SCRIPT = {
+    "function_declaration": "function",
+    "generator_function_declaration": "function",
+    "class_declaration": "class",
+    "method_definition": "method",
+    "variable_declarator": "function",  # only where its value is a function or class
+    "field_definition": "function",
+    "public_field_definition": "function",
+}
+_TYPED = {
+    **_SCRIPT,
+    "abstract_class_declaration": "class",
+    "interface_declaration": "interface",
+    "enum_declaration": "enum",
+    "type_alias_declaration": "type",
+    "internal_module": "namespace",
+    "abstract_method_signature": "method",
+}
+_C = {
+    "function_definition": "function",
+    "struct_specifier": "struct",
+    "enum_specifier": "enum",
+    "union_specifier": "union",
+}
+
+LANGUAGES: tuple[Language, ...] = (
+    Language(
+        "Python", "python", (".py", ".pyi"), "tree_sitter_python", other_names=("py", "python3"),
+        defines={"function_definition": "function", "class_definition": "class"},
+        imports=("import_statement", "import_from_statement", "future_import_statement"),
+    ),
+    Language(
+        "JavaScript", "javascript", (".js", ".jsx", ".mjs", ".cjs"), "tree_sitter_javascript",
+        other_names=("js", "jsx", "node"), defines=_SCRIPT, imports=("import_statement",), comment="//",
+    ),
+    Language(
+        "TypeScript", "typescript", (".ts", ".mts", ".cts"), "tree_sitter_typescript",
+        "language_typescript", other_names=("ts",), defines=_TYPED, imports=("import_statement",),
+        comment="//",
+    ),
+    Language(
+        "TSX", "tsx", (".tsx",), "tree_sitter_typescript", "language_tsx", defines=_TYPED,
+        imports=("import_statement",), comment="//",
+    ),
+    Language(
+        "Go", "go", (".go",), "tree_sitter_go", other_names=("golang",),
+        defines={
+            "function_declaration": "function", "method_declaration": "method", "type_spec": "type",
+            "type_alias": "type",
+        },
+        imports=("package_clause", "import_declaration"), comment="//",
+    ),
+    Language(
+        "Rust", "rust", (".rs",), "tree_sitter_rust", other_names=("rs",),
+        defines={
+            "function_item": "function", "struct_item": "struct", "enum_item": "enum", "trait_item": "trait",
+            "impl_item": "impl", "mod_item": "module", "type_item": "type", "macro_definition": "macro",
+            "union_item": "union", "function_signature_item": "function",
+        },
+        imports=("use_declaration",), comment="//",
+    ),
+    Language(
+        "Java", "java", (".java",), "tree_sitter_java",
+        defines={
+            "class_declaration": "class", "interface_declaration": "interface", "enum_declaration": "enum",
+            "record_declaration": "record", "annotation_type_declaration": "annotation",
+            "method_declaration": "method", "constructor_declaration": "constructor",
+        },
+        imports=("package_declaration", "import_declaration"), comment="//",
+    ),
+    Language(
+        "C", "c", (".c", ".h"), "tree_sitter_c", defines=_C, imports=("preproc_include",), comment="//",
+    ),
+    Language(
+        "C++", "cpp", (".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx"), "tree_sitter_cpp",
+        other_names=("c++", "cxx"),
+        defines={**_C, "class_specifier": "class", "namespace_definition": "namespace"},
+        imports=("preproc_include", "using_declaration"), comment="//",
+    ),
+    Language(
+        "C#", "csharp", (".cs",), "tree_sitter_c_sharp", other_names=("c#", "cs"),
+        defines={
+            "class_declaration": "class", "struct_declaration": "struct",
+            "interface_declaration": "interface", "record_declaration": "record",
+            "enum_declaration": "enum", "method_declaration": "method",
+            "constructor_declaration": "constructor", "property_declaration": "property",
+            "namespace_declaration": "namespace", "local_function_statement": "function",
+            "delegate_declaration": "delegate",
+        },
+        imports=("using_directive", "file_scoped_namespace_declaration"), comment="//",
+    ),
+    Language(
+        "Ruby", "ruby", (".rb", ".rake", ".gemspec"), "tree_sitter_ruby", other_names=("rb",),
+        defines={
+            "method": "method", "singleton_method": "method", "class": "class", "module": "module",
+        },
+    ),
+    Language(
+        "PHP", "php", (".php",), "tree_sitter_php", "language_php",
+        defines={
+            "function_definition": "function", "class_declaration": "class", "method_declaration": "method",
+            "interface_declaration": "interface", "trait_declaration": "trait", "enum_declaration": "enum",
+        },
+        imports=("namespace_use_declaration", "namespace_definition"), comment="//",
+    ),
+    Language(
+        "Bash", "bash", (".sh", ".bash"), "tree_sitter_bash", other_names=("sh", "shell", "zsh"),
+        defines={"function_definition": "function"},
+    ),
+    Language("JSON", "json", (".json", ".jsonc"), "tree_sitter_json", other_names=("jsonc",), comment="//"),
+    Language("HTML", "html", (".html", ".htm"), "tree_sitter_html", comment="<!--"),
+    Language("CSS", "css", (".css",), "tree_sitter_css", comment="/*"),
+)  # fmt: skip
+
+PLAIN_FENCES = {
+    ".md": "markdown", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".sql": "sql", ".xml": "xml",
+    ".txt": "text", ".ini": "ini", ".kt": "kotlin", ".swift": "swift", ".scala": "scala", ".lua": "lua",
+    ".scss": "scss", ".vue": "vue", ".svelte": "svelte", ".dart": "dart", ".r": "r", ".pl": "perl",
+}  # fmt: skip
+"""Names after the backticks for files whose grammar the app does not bring."""
+
+PROSE_ENDINGS = frozenset({".md", ".markdown", ".txt", ".rst", ".adoc", ".org", ""})
+"""Files of prose: what looks like chatter or a block of code may belong there."""
+
+
+def language_of(name: str, asked: str = "") -> Language | None:
+    """Return the language of a file by its ending, else the one that was asked for, None for others."""
+    ending = PurePath(name).suffix.lower() if name else ""
+    for language in LANGUAGES:
+        if ending and ending in language.endings:
+            return language
+    if ending in PLAIN_FENCES:
+        return None
+    return named_language(asked)
+
+
+def named_language(asked: str) -> Language | None:
+    """Return the language that goes by this name, None if there is none."""
+    wanted = asked.strip().lower()
+    for language in LANGUAGES:
+        if wanted and wanted in {language.name.lower(), language.fence, *language.other_names}:
+            return language
+    return None
+
+
+@cache
+def parser_of(language: Language) -> tree_sitter.Parser:
+    """Return the language's parser. Not for two threads at once: parsing is under the interpreter's lock."""
+    module = importlib.import_module(language.module)
+    return tree_sitter.Parser(tree_sitter.Language(getattr(module, language.function)()))

@@ -1,0 +1,52 @@
+"""Names that a Python module uses and nothing defines: the commonest slip of a small model.
+
+A name counts as defined if anything in the module binds it, anywhere: that errs towards silence.
+"""
+
+import ast
+import builtins
+
+_MODULE_NAMES = frozenset(
+    {"__name__", "__file__", "__doc__", "__spec__", "__package__", "__loader__", "__path__", "__builtins__",
+     "__annotations__", "__class__", "__module__", "__qualname__", "__debug__", "reveal_type", "WindowsError"}
+)  # fmt: skip
+
+
+def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
+    """Return each undefined name with the line (from 1) of its first use; none where it does not parse.
+
+    A module with ``from x import *`` has none that could be told.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    bound = set(dir(builtins)) | _MODULE_NAMES
+    used: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            return ()
+        bound.update(_bound(node))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            used[node.id] = min(node.lineno, used.get(node.id, node.lineno))
+    missing = [(name, line) for name, line in used.items() if name not in bound]
+    return tuple(sorted(missing, key=lambda item: item[1]))
+
+
+def _bound(node: ast.AST) -> list[str]:  # noqa: PLR0911 - one line for each kind of binding
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return [name]
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name, *(p.name for p in getattr(node, "type_params", ()))]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [alias.asname or alias.name.partition(".")[0] for alias in names]
+        case ast.arg(arg=name):
+            return [name]
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return [name]
+        case ast.MatchMapping(rest=str(name)):
+            return [name]
+        case ast.Global(names=global_names) | ast.Nonlocal(names=global_names):
+            return list(global_names)
+    return []

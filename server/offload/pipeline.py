@@ -1,0 +1,264 @@
+"""One offload, top to bottom: read, weigh, fit, generate, check, repair, deliver, book.
+
+``Offloader.run`` is the whole of it. Each stage takes a frozen value and returns the next (see
+``values.py``); nothing is written before all checks passed, and whatever was in place for a check of the
+user's is taken back unless that passed.
+"""
+
+import asyncio
+import secrets
+import time
+from dataclasses import replace
+
+from server.backends.base import PullProgress
+from server.backends.engine import Engine
+from server.errors import NotFound, StillDownloading, TokenSaverError
+from server.events import EventBus
+from server.folders import Folders
+from server.ledger.receipt import Ledger
+from server.offload import digest, patches, undo
+from server.offload.checks import check_answer
+from server.offload.generate import Sampling, generate
+from server.offload.place import Placer
+from server.offload.plan import Plan, make_plan
+from server.offload.progress import Progress
+from server.offload.prompt import fit, fit_repair
+from server.offload.running import Books, Running
+from server.offload.values import Attempt, Caller, Check, Delivery, Outcome, Prompt, Report, Task
+from server.offload.weigh import refuse_loss
+from server.offload.workspace import Workspace, read_task
+from server.settings import Settings
+from server.store.history import History
+
+PATIENCE_RESERVE = 5.0
+"""Seconds before the client's patience ends at which a call that waits for a download is handed back."""
+
+
+class Offloader:
+    """Runs offloads. For one event loop; any number at once, the engine's queue puts them in order."""
+
+    def __init__(  # noqa: PLR0917 - the parts of the hub, in the order it has them
+        self,
+        settings: Settings,
+        engine: Engine,
+        history: History,
+        ledger: Ledger,
+        events: EventBus,
+        folders: Folders,
+    ) -> None:
+        self._settings = settings.offload
+        self._keep_alive = settings.backend.keep_alive
+        self._engine = engine
+        self._history = history
+        self._ledger = ledger
+        self._events = events
+        self._books = Books(history, ledger, events)
+        self._placer = Placer(history, settings)
+        self._protected = (folders.config, folders.data, folders.state, folders.cache)
+        self._running: dict[str, asyncio.Task[Outcome]] = {}
+
+    async def start(self) -> tuple[str, ...]:
+        """Put back what a crash left in place unaccepted; return the paths. Call it before ``run``."""
+        return await undo.recover(self._history)
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait until all of it is taken back and recorded."""
+        tasks = tuple(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def run(
+        self,
+        task: Task,
+        caller: Caller,
+        report: Report,
+        *,
+        offload_id: str | None = None,
+        interactive: bool = True,
+    ) -> Outcome:
+        """Do one task and return how it ended; an error of the tree is an outcome, too.
+
+        ``interactive`` tasks go before those of batches. Cancelling the call cancels the offload, which is
+        recorded before ``CancelledError`` goes on.
+
+        Raises:
+            StoreError: the history cannot be written; then nothing was done.
+        """
+        run_id = offload_id or secrets.token_hex(4)
+        run = Running(run_id, task, caller, Progress(run_id, report, self._events), interactive=interactive)
+        # A task of its own, so that ``cancel`` ends the offload and not the caller, and so that taking back
+        # and recording are not themselves cancelled.
+        work = asyncio.create_task(self._recorded(run), name=f"offload {run_id}")
+        self._running[run_id] = work
+        work.add_done_callback(lambda _: self._running.pop(run_id, None))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if not work.cancelled() or (this is not None and this.cancelling()):
+                work.cancel()
+                await asyncio.wait([work])
+                raise
+        return _cancelled_by_user(run)
+
+    async def cancel(self, offload_id: str) -> None:
+        """Cancel a running offload; its caller gets an outcome that says so.
+
+        Raises:
+            NotFound: none of that id is running.
+        """
+        work = self._running.get(offload_id)
+        if work is None:
+            raise NotFound(f"No offload {offload_id!r} is running.", "It may have ended.")
+        work.cancel()
+        await asyncio.wait([work])
+
+    async def undo(self, offload_id: str) -> str:
+        """Put back what the offload overwrote; see ``undo.undo``."""
+        return await undo.undo(self._history, self._events, offload_id)
+
+    async def _recorded(self, run: Running) -> Outcome:
+        """Run the offload with its row in the history, however it ends."""
+        await self._books.open(run)
+        try:
+            async with run.progress.reporting():
+                return await self._work(run)
+        except asyncio.CancelledError:
+            await self._settle(run, None)
+            raise
+        except TokenSaverError as error:
+            return await self._settle(run, error)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a row that never ends
+            return await self._settle(run, error)
+
+    async def _settle(self, run: Running, error: Exception | None) -> Outcome:
+        """Record an offload that was broken off: by ``error``, or by being cancelled (None)."""
+        if run.outcome is not None:
+            return run.outcome
+        if run.delivery is not None:  # written and passed before it was broken off
+            return await self._delivered(run, run.delivery)
+        if error is None:
+            text = "cancelled: The call was cancelled. Nothing was written."
+            return await self._books.close(run, "cancelled", text, "cancelled")
+        return await self._books.close_failed(run, error)
+
+    async def _work(self, run: Running) -> Outcome:
+        task = run.task
+        run.progress.stage("read", ", ".join(task.files[:3]))
+        workspace = Workspace(run.caller, self._settings.max_file_bytes, self._protected)
+        reading = await asyncio.to_thread(read_task, workspace, task)
+        plan = make_plan(task, reading, self._settings.max_output_tokens)
+        run.sources = plan.sources
+        self._placer.require_check(task, workspace)
+        if not self._settings.allow_losing:
+            refuse_loss(plan, self._ledger, self._settings.max_output_tokens)
+        run.model = await self._model(run)
+        run.progress.stage("fit", run.model)
+        prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
+        delivery, failure = await self._rounds(run, workspace, plan, prompt)
+        if failure is not None:
+            text = digest.handed_back(run.id, failure, len(run.attempts))
+            return await self._books.close(run, "handed_back", text, failure.code)
+        if delivery is None:
+            text = digest.returned(run.attempts[-1].verdict.text)
+            return await self._books.close(run, "returned", text, "")
+        return await self._delivered(run, delivery)
+
+    async def _rounds(
+        self, run: Running, workspace: Workspace, plan: Plan, prompt: Prompt
+    ) -> tuple[Delivery | None, Check | None]:
+        """Ask, check, write, and ask again with the precise error as often as allowed.
+
+        Returns what was written, None where the text is to be returned, and the failure that is left.
+        """
+        sampling = Sampling(
+            run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
+        )
+        number = 0
+        while True:
+            number += 1
+            generation, waited = await generate(self._engine, prompt, sampling, run.progress)
+            run.spent("queue", waited)
+            run.progress.stage("check")
+            began = time.monotonic()
+            verdict = await asyncio.to_thread(check_answer, plan, generation)
+            verdict = await asyncio.to_thread(patches.as_diff, plan, verdict)
+            run.spent("check", time.monotonic() - began)
+            attempt = Attempt(number, prompt, generation, verdict)
+            await self._books.attempt(run, attempt)
+            delivery: Delivery | None = None
+            if verdict.passed and plan.target is not None:
+                delivery, checked = await self._placer.place(run, workspace, plan, verdict)
+                if checked is not None:
+                    verdict = replace(verdict, checks=(*verdict.checks, checked))
+                    await self._books.attempt(run, replace(attempt, verdict=verdict))
+            failure = verdict.failure
+            if failure is None or failure.hopeless or number > self._settings.repair_rounds:
+                return delivery, failure
+            run.progress.stage("repair", failure.name)
+            again = await fit_repair(
+                attempt, failure, self._engine, run.model, self._settings.max_output_tokens
+            )
+            if again is None:
+                return None, failure
+            prompt = again
+
+    async def _delivered(self, run: Running, delivery: Delivery) -> Outcome:
+        """Book what was written; the digest holds the net, which in turn counts the digest."""
+        net = 0
+        for _ in range(2):
+            text = self._digest(run, delivery, net)
+            net = self._books.receipt(run, delivery, text, returned=False).net_tokens
+        return await self._books.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
+
+    def _digest(self, run: Running, delivery: Delivery, net: int) -> str:
+        return digest.delivered(
+            run.id, delivery, tuple(run.attempts), model=run.model, seconds=run.elapsed, net=net
+        )
+
+    async def _model(self, run: Running) -> str:
+        """Return the model to use, once its weights are there.
+
+        Raises:
+            StillDownloading: they are on their way and the client would not wait any longer.
+            BackendError: no engine, or no such model.
+        """
+        backend = await self._engine.use()
+        run.backend = backend.label
+        model = await self._engine.choose_model(run.task.model)
+        so_far = PullProgress(model, "")
+
+        async def report(progress: PullProgress) -> None:
+            nonlocal so_far
+            so_far = progress
+            run.progress.stage("download", _how_far(progress))
+
+        patience = max(1.0, self._settings.client_patience - PATIENCE_RESERVE) if run.interactive else None
+        try:
+            async with asyncio.timeout(patience):
+                await self._engine.ensure_model(report, model)
+        except TimeoutError:
+            raise StillDownloading(
+                f"The model {model} is being downloaded: {_how_far(so_far)}.",
+                "The download goes on; call again in some minutes, or do this task yourself.",
+            ) from None
+        return model
+
+
+def _cancelled_by_user(run: Running) -> Outcome:
+    if run.outcome is not None and run.outcome.name == "delivered":
+        return run.outcome
+    return Outcome(
+        offload_id=run.id,
+        name="cancelled",
+        text="cancelled: The user cancelled this offload; nothing was written. Ask how to go on.",
+        code="cancelled",
+        attempts=tuple(run.attempts),
+    )
+
+
+def _how_far(progress: PullProgress) -> str:
+    if not progress.total:
+        return progress.status or "starting"
+    return f"{progress.completed / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"

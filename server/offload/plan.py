@@ -1,0 +1,134 @@
+"""Decides what kind of work a task is: which file is edited and how, or what is written anew."""
+
+import re
+from dataclasses import dataclass, replace
+
+from server.errors import BadArguments
+from server.offload.languages import PROSE_ENDINGS, Language, language_of
+from server.offload.syntax import Definition, definitions
+from server.offload.values import Source, Target, Task
+from server.offload.workspace import Reading
+
+REWRITTEN_WHOLE = 6_000
+"""Characters up to which an edited file is answered whole; larger ones are edited by blocks."""
+_BEYOND_ONE = re.compile(
+    r"\b(rename|every|all|each|everywhere|file|module|whole|import\w*|callers?|remove|delete|move|extract|split)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One task, understood.
+
+    ``kind`` names the prompt's template: ``generate``, ``write`` (prose), ``edit_file``,
+    ``edit_selection``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited`` is the input that an
+    edit changes, with the span that is replaced. ``target`` is where the result is written, None where it
+    is returned. ``language`` is that of the result.
+    """
+
+    kind: str
+    task: Task
+    sources: tuple[Source, ...]
+    target: Target | None = None
+    edited: Source | None = None
+    language: Language | None = None
+
+    @property
+    def edits(self) -> bool:
+        """Whether the answer changes inputs."""
+        return self.kind in ("edit_file", "edit_selection", "edit_blocks", "diff")
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the result is written over the input that it was made from."""
+        return bool(self.target and self.edited and self.target.path == self.edited.path)
+
+    @property
+    def file_name(self) -> str:
+        """The name that tells the result's language, empty if there is none."""
+        if self.edited is not None:
+            return self.edited.path.name
+        return self.target.path.name if self.target else ""
+
+
+def make_plan(task: Task, reading: Reading, most_output_tokens: int) -> Plan:
+    """Return the plan of a task.
+
+    Raises:
+        BadArguments: a diff was asked for but no file to change was named, or a check but no output.
+    """
+    target, sources = reading.target, reading.sources
+    if task.check and target is None:
+        raise BadArguments("check needs an output: it checks the written file.", "Name an output.")
+    if task.output_format == "diff":
+        return _diff_plan(task, sources, target, most_output_tokens)
+    edited = _edited(sources, target)
+    if edited is not None and task.output_format != "explanation":
+        return _edit_plan(task, sources, edited, target, most_output_tokens)
+    language = language_of(target.path.name if target else "", task.language)
+    prose = target is not None and target.path.suffix.lower() in PROSE_ENDINGS and language is None
+    kind = {"explanation": "explain", "raw": "raw"}.get(task.output_format, "write" if prose else "generate")
+    return Plan(kind, task, sources, target, language=language)
+
+
+def _diff_plan(
+    task: Task, sources: tuple[Source, ...], target: Target | None, most_output_tokens: int
+) -> Plan:
+    if not sources:
+        raise BadArguments("A diff needs the files that it changes.", "Name them in files.")
+    if len({source.path for source in sources}) > 1:
+        return Plan("diff", task, sources, target)
+    plan = _edit_plan(task, sources, _one_part(sources), target, most_output_tokens)
+    return replace(plan, target=target)
+
+
+def _edited(sources: tuple[Source, ...], target: Target | None) -> Source | None:
+    """Return the input that the output is, None if it is none of them."""
+    same = tuple(source for source in sources if target is not None and source.path == target.path)
+    return _one_part(same) if same else None
+
+
+def _one_part(parts: tuple[Source, ...]) -> Source:
+    """Return the only part of a file, or the whole file where several parts were selected."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(parts[0], start=0, end=len(parts[0].text), selection="")
+
+
+def _edit_plan(
+    task: Task, sources: tuple[Source, ...], edited: Source, target: Target | None, most_output_tokens: int
+) -> Plan:
+    language = language_of(edited.path.name, task.language)
+    others = tuple(source for source in sources if source.path != edited.path)
+    small = len(edited.text) <= min(REWRITTEN_WHOLE, 2 * most_output_tokens)
+    if edited.whole and not small and (only := _only_definition(task.task, edited.text, language)):
+        edited = replace(edited, start=only.start, end=only.end, selection=only.name)
+    whole_kind = "edit_file" if small else "edit_blocks"
+    kind = whole_kind if edited.whole else "edit_selection"
+    return Plan(kind, task, (*others, edited), target, edited, language)
+
+
+def _only_definition(task: str, text: str, language: Language | None) -> Definition | None:
+    """Return the definition of a large file that the task is about, if it is clearly just one.
+
+    A small model edits one function far better than a whole file of hundreds of lines.
+    """
+    if language is None or _BEYOND_ONE.search(task):
+        return None
+    found = definitions(text, language)
+    named = [each for each in found if _names(task, each)]
+    inner = [each for each in named if not any(_inside(other, each) for other in named)]
+    return inner[0] if len(inner) == 1 else None
+
+
+def _names(task: str, definition: Definition) -> bool:
+    """Whether the task names the definition as code: in backticks, with parentheses, or qualified."""
+    last = re.escape(definition.last)
+    whole = re.escape(definition.name)
+    return re.search(rf"`(?:\w+\.)*{last}(?:\(\))?`|\b{last}\(|\b{whole}\b(?=.)" if "." in definition.name
+                     else rf"`{last}(?:\(\))?`|(?<![\w.]){last}\(", task) is not None  # fmt: skip
+
+
+def _inside(inner: Definition, outer: Definition) -> bool:
+    return inner is not outer and outer.start <= inner.start and inner.end <= outer.end

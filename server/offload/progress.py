@@ -1,0 +1,73 @@
+"""What one offload tells while it runs: events for the pages, lines of progress for the caller."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+
+from server.events import EventBus, OffloadStage, OffloadText
+from server.offload.values import Report
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SILENCE = 5.0
+"""Seconds after which the last line is sent again; clients give up on silence."""
+_TEXT_INTERVAL = 0.1
+
+
+class Progress:
+    """Publishes stages and text, and reports to the caller in the background, so that neither waits."""
+
+    def __init__(self, offload_id: str, report: Report, events: EventBus) -> None:
+        self._id = offload_id
+        self._report = report
+        self._events = events
+        self._began = time.monotonic()
+        self._line = "starting"
+        self._changed = asyncio.Event()
+        self._pending = ""
+        self._told_at = 0.0
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """Say that the offload entered a stage; see ``events.OffloadStage``."""
+        self._events.publish(OffloadStage(self._id, name, detail))
+        self.say(f"{name}: {detail}" if detail else name)
+
+    def say(self, line: str) -> None:
+        """Set the line that the caller sees."""
+        if line != self._line:
+            self._line = line
+            self._changed.set()
+
+    def text(self, more: str, tokens: int, rate: float, last: bool = False) -> None:
+        """Pass on more of the answer; pieces are joined so that pages get some ten a second."""
+        self._pending += more
+        now = time.monotonic()
+        if self._pending and (last or now - self._told_at >= _TEXT_INTERVAL):
+            self._events.publish(OffloadText(self._id, self._pending, tokens, rate))
+            self._pending, self._told_at = "", now
+            self.say(f"generate: ~{tokens} tokens, {rate:.0f} tokens/s")
+
+    @contextlib.asynccontextmanager
+    async def reporting(self) -> AsyncIterator[None]:
+        """Report to the caller for the time of the context."""
+        task = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _beat(self) -> None:
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LONGEST_SILENCE):
+                        await self._changed.wait()
+                self._changed.clear()
+                await self._report(time.monotonic() - self._began, None, self._line)
+                await asyncio.sleep(_TEXT_INTERVAL)
+        except Exception as error:  # noqa: BLE001 - whatever a client's connection raises, the work goes on
+            logger.info("progress of %s is no longer reported: %s", self._id, error)

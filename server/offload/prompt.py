@@ -1,0 +1,164 @@
+"""Builds what the model is asked, from templates in ``prompts/``, and sees to it that it fits.
+
+The shared part and the files come first and the task last, so that engines reuse their prefix cache
+over the items of a batch and the rounds of a repair.
+"""
+
+import re
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from string import Template
+
+from server.backends.base import Message
+from server.backends.engine import Engine
+from server.errors import PromptTooLong
+from server.offload import selection
+from server.offload.languages import PLAIN_FENCES, language_of
+from server.offload.plan import Plan
+from server.offload.values import Attempt, Check, Prompt, Source
+
+LONGEST_OUTLINE = 3_000
+"""Characters of outline around a selection."""
+LEAST_ANSWER = 256
+"""Tokens that there must be room for, whatever the task."""
+USUAL_ANSWER = 1_024
+"""Tokens that an answer of unknown length gets where the context can be chosen."""
+_MESSAGE_TOKENS = 8
+_BYTES_PER_TOKEN = 3.2
+
+
+async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -> Prompt:
+    """Return the prompt, counted, with the context length and the room for the answer.
+
+    Raises:
+        PromptTooLong: prompt and answer do not fit the model's context; the message says by how much.
+    """
+    messages = build(plan, LONGEST_OUTLINE)
+    tokens, counted = await count(engine, model, messages)
+    usual, least = _room(plan)
+    num_ctx = await engine.num_ctx(model, tokens + min(usual, most_output_tokens))
+    if tokens + least > num_ctx:
+        messages = build(plan, 0)
+        tokens, counted = await count(engine, model, messages)
+    if tokens + least > num_ctx:
+        raise too_long(tokens, least, num_ctx)
+    return Prompt(plan.kind, messages, num_ctx, min(most_output_tokens, num_ctx - tokens), tokens, counted)
+
+
+async def fit_repair(
+    attempt: Attempt, failure: Check, engine: Engine, model: str, most_output_tokens: int
+) -> Prompt | None:
+    """Return the next round of the same conversation, None where it does not fit the context."""
+    prompt, answer = attempt.prompt, attempt.generation.text
+    question = template("repair").substitute(problem=failure.message).strip()
+    messages = (*prompt.messages, Message("assistant", answer), Message("user", question))
+    tokens, counted = await count(engine, model, messages)
+    room = prompt.num_ctx - tokens
+    if room < max(LEAST_ANSWER, estimate_tokens(answer)):
+        return None
+    return replace(
+        prompt,
+        kind="repair",
+        messages=messages,
+        max_tokens=min(most_output_tokens, room),
+        prompt_tokens=tokens,
+        counted=counted,
+    )
+
+
+def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
+    """Return the messages of the first round."""
+    others = [_whole(source) for source in plan.sources if source is not plan.edited]
+    edited = [_edited(plan, longest_outline)] if plan.edited is not None else []
+    task = plan.task
+    text = template(plan.kind).substitute(
+        material="".join(f"{part}\n\n" for part in (*others, *edited)),
+        context=f"Context: {task.context.strip()}\n\n" if task.context.strip() else "",
+        task=task.task.strip(),
+        output=plan.edited.shown if plan.edited else (plan.target.shown if plan.target else ""),
+        goal=f"the complete content of `{plan.target.shown}`" if plan.target else "the complete code",
+        fence=_fence(plan),
+    )
+    return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
+
+
+@cache
+def template(kind: str) -> Template:
+    """Return the template of one kind of work."""
+    return Template(
+        (resources.files("server.offload") / "prompts" / f"{kind}.txt").read_text(encoding="utf-8")
+    )
+
+
+async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tuple[int, bool]:
+    """Return the prompt's tokens, and whether the engine itself counted them."""
+    backend = await engine.use()
+    if backend.capabilities.count_tokens:
+        counted = await backend.count_tokens(model, messages)
+        if counted is not None:
+            return counted, True
+    return sum(estimate_tokens(message.content) + _MESSAGE_TOKENS for message in messages), False
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a local model counts, rather too many than too few.
+
+    Digits count one each, as the tokenizers of Qwen, Gemma and Llama 2 have it; other text some 3.2
+    bytes a token, which also holds for scripts of three bytes a character.
+    """
+    digits = len(re.findall(r"[0-9]", text))
+    return digits + int((len(text.encode(errors="replace")) - digits) / _BYTES_PER_TOKEN) + 1
+
+
+def too_long(tokens: int, least: int, num_ctx: int) -> PromptTooLong:
+    """Return the refusal of a prompt that does not fit."""
+    return PromptTooLong(
+        f"The prompt has about {tokens:,} tokens and the answer needs {least:,}: "
+        f"{tokens + least - num_ctx:,} more than the context of {num_ctx:,} holds.",
+        "Pass fewer files, select parts (path::name, path:10-40), or use compress_context for reading.",
+    )
+
+
+def _room(plan: Plan) -> tuple[int, int]:
+    """Return the tokens that an answer usually takes, and those it needs at least."""
+    if plan.edited is not None and plan.kind != "edit_blocks":
+        length = estimate_tokens(plan.edited.selected)
+        return length + length // 4 + LEAST_ANSWER, length + LEAST_ANSWER // 2
+    return USUAL_ANSWER, LEAST_ANSWER
+
+
+def _whole(source: Source) -> str:
+    if source.whole:
+        return f"File `{source.shown}`:\n{_block(source.text, source)}"
+    first = source.text.count("\n", 0, source.start) + 1
+    last = first + source.selected.count("\n")
+    return f"Lines {first}-{last} of `{source.shown}`:\n{_block(source.selected, source)}"
+
+
+def _edited(plan: Plan, longest_outline: int) -> str:
+    source = plan.edited
+    if source is None:
+        return ""
+    if source.whole:
+        return _whole(source)
+    around = selection.outline(source.text, plan.language, source.start, source.end, longest_outline)
+    before = (
+        f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}\n\n" if around else ""
+    )
+    return before + f"The part of `{source.shown}`:\n{_block(source.selected, source)}"
+
+
+def _block(text: str, source: Source) -> str:
+    """Return a Markdown block whose fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    language = language_of(source.path.name)
+    name = language.fence if language else PLAIN_FENCES.get(source.path.suffix.lower(), "")
+    return f"{fence}{name}\n{text.rstrip(chr(10))}\n{fence}"
+
+
+def _fence(plan: Plan) -> str:
+    if plan.language is not None:
+        return plan.language.fence
+    return PLAIN_FENCES.get("." + plan.file_name.rpartition(".")[2].lower(), "")

@@ -1,0 +1,55 @@
+"""The history's rows from the values of one offload."""
+
+from server.ledger.receipt import Receipt
+from server.offload.values import Attempt, Delivery, Source
+from server.store.records import AttemptRecord, CheckRecord, FileRecord, ReceiptRecord, UndoRecord
+
+
+def receipt_record(receipt: Receipt) -> ReceiptRecord:
+    """Return the receipt as the history keeps it."""
+    return ReceiptRecord(
+        family=receipt.family,
+        price_model=receipt.price_model,
+        spared_input=receipt.spared_input,
+        spared_output=receipt.spared_output,
+        spent_output=receipt.spent_output,
+        spent_input=receipt.spent_input,
+        spent_share=receipt.spent_share,
+        net_tokens=receipt.net_tokens,
+        spared_microusd=receipt.spared_microusd,
+        spent_microusd=receipt.spent_microusd,
+        net_microusd=receipt.net_microusd,
+    )
+
+
+def attempt_record(attempt: Attempt) -> AttemptRecord:
+    """Return one round as the history keeps it."""
+    prompt, generation = attempt.prompt, attempt.generation
+    return AttemptRecord(
+        number=attempt.number,
+        kind=prompt.kind,
+        prompt=tuple({"role": each.role, "content": each.content} for each in prompt.messages),
+        answer=generation.text,
+        thinking=generation.thinking,
+        finish_reason=generation.finish_reason,
+        prompt_tokens=generation.prompt_tokens,
+        completion_tokens=generation.completion_tokens,
+        checks=tuple(CheckRecord(each.name, each.passed, each.message) for each in attempt.verdict.checks),
+    )
+
+
+def file_records(sources: tuple[Source, ...], delivery: Delivery | None) -> tuple[FileRecord, ...]:
+    """Return the inputs and the output as the history keeps them."""
+    inputs = [
+        FileRecord(each.shown, "input", each.digest, len(each.text.encode()), each.selection)
+        for each in sources
+    ]
+    if delivery is None:
+        return tuple(inputs)
+    size = delivery.path.stat().st_size if delivery.path.is_file() else 0
+    return (*inputs, FileRecord(delivery.shown, "output", delivery.after_digest, size))
+
+
+def undo_record(delivery: Delivery) -> UndoRecord:
+    """Return what undo needs."""
+    return UndoRecord(str(delivery.path), delivery.before, delivery.after_digest)

@@ -1,0 +1,158 @@
+"""One offload on its way: what is known of it so far, and its rows in the history."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from server.errors import TokenSaverError
+from server.events import EventBus, OffloadEnded, OffloadQueued
+from server.ledger.receipt import Ledger, Receipt
+from server.offload import deliver, record
+from server.offload.progress import Progress
+from server.offload.values import Attempt, Caller, Delivery, Outcome, OutcomeName, Source, Task
+from server.offload.weigh import arguments_of
+from server.store.history import History
+from server.store.records import OffloadEnd, OffloadStart
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Running:
+    """The state of one offload. Only its own task changes it."""
+
+    id: str
+    task: Task
+    caller: Caller
+    progress: Progress
+    began: float = field(default_factory=time.time)
+    clock: float = field(default_factory=time.monotonic)
+    interactive: bool = True
+    sources: tuple[Source, ...] = ()
+    model: str = ""
+    backend: str = ""
+    attempts: list[Attempt] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    delivery: Delivery | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the offload began."""
+        return time.monotonic() - self.clock
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """Add seconds to a stage."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+
+class Books:
+    """Writes the rows of offloads and their receipts, and publishes their begin and end."""
+
+    def __init__(self, history: History, ledger: Ledger, events: EventBus) -> None:
+        self._history = history
+        self._ledger = ledger
+        self._events = events
+
+    async def open(self, run: Running) -> None:
+        """Write the row before anything runs, with the cost that the call has in any case."""
+        task, caller = run.task, run.caller
+        arguments = arguments_of(task)
+        self._events.publish(
+            OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
+        )
+        await self._history.start(
+            OffloadStart(
+                id=run.id,
+                started_at=run.began,
+                tool=task.tool,
+                task=task.task,
+                arguments=arguments,
+                client=caller.client,
+                session=caller.session,
+                tool_use_id=caller.tool_use_id,
+                project=str(caller.project or ""),
+                output=task.output,
+                receipt=record.receipt_record(self._ledger.book(task.tool, arguments, (), None, "")),
+            )
+        )
+
+    async def attempt(self, run: Running, attempt: Attempt) -> None:
+        """Keep one round; called again when a check of the user's adds to its verdict."""
+        if run.attempts and run.attempts[-1].number == attempt.number:
+            run.attempts[-1] = attempt
+        else:
+            run.attempts.append(attempt)
+        await self._history.attempt(run.id, record.attempt_record(attempt))
+
+    def receipt(self, run: Running, delivery: Delivery | None, text: str, *, returned: bool) -> Receipt:
+        """Return the receipt of the offload with ``text`` as its result."""
+        written = deliver.written_text(delivery) if delivery is not None else None
+        inputs = [source.selected for source in run.sources]
+        return self._ledger.book(
+            run.task.tool, arguments_of(run.task), inputs, written, text, returned=returned
+        )
+
+    async def close(
+        self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
+    ) -> Outcome:
+        """Complete the row, publish the end, and return what the caller gets."""
+        receipt = self.receipt(run, delivery, text, returned=name == "returned")
+        generations = [attempt.generation for attempt in run.attempts]
+        end = OffloadEnd(
+            ended_at=time.time(),
+            outcome=name,
+            code=code,
+            summary=text,
+            model=run.model,
+            backend=run.backend,
+            diff=delivery.diff if delivery else "",
+            timings=_timings(run),
+            prompt_tokens=sum(each.prompt_tokens for each in generations),
+            completion_tokens=sum(each.completion_tokens for each in generations),
+            files=record.file_records(run.sources, delivery),
+            receipt=record.receipt_record(receipt),
+        )
+        run.outcome = Outcome(
+            offload_id=run.id,
+            name=name,
+            text=text,
+            code=code,
+            net_tokens=receipt.net_tokens,
+            delivery=delivery,
+            attempts=tuple(run.attempts),
+        )
+        await self._history.finish(run.id, end)
+        self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
+        return run.outcome
+
+    async def close_failed(self, run: Running, error: Exception) -> Outcome:
+        """Complete the row of an offload that met an error, one of the tree or a defect of this app."""
+        if not isinstance(error, TokenSaverError):
+            logger.error("offload %s met a defect", run.id, exc_info=error)
+            text = f"internal_error: {type(error).__name__} in the app. Nothing was written; see its log."
+            return await self.close(run, "failed", text, "internal_error")
+        denied = error.code in ("denied", "limited", "paused")
+        return await self.close(run, "denied" if denied else "failed", str(error), error.code)
+
+
+def _timings(run: Running) -> dict[str, float]:
+    generations = [attempt.generation for attempt in run.attempts]
+    return {
+        "queue": run.seconds.get("queue", 0.0),
+        "load": sum(each.load_seconds for each in generations),
+        "prompt": sum(each.prompt_seconds for each in generations),
+        "generate": sum(each.generate_seconds for each in generations),
+        "check": run.seconds.get("check", 0.0),
+        "write": run.seconds.get("write", 0.0),
+        "total": run.elapsed,
+    }
+
+
+def check_folder(caller: Caller, file: Path) -> Path:
+    """Return where a check of the user's runs: the project, else the root that the file lies in."""
+    if caller.project is not None:
+        return caller.project
+    inside = [root for root in caller.roots if file.is_relative_to(root.resolve())]
+    return inside[0] if inside else file.parent

@@ -1,0 +1,141 @@
+"""Text files as bytes, and back: encoding, byte order mark and line endings survive the round trip."""
+
+import bisect
+import codecs
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from server.errors import BinaryFile
+from server.offload.values import Edit
+
+_UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# Control characters that text files do hold: tab, line feed, form feed, carriage return, escape (logs).
+_ALLOWED_CONTROLS = frozenset("\t\n\f\r\x1b\x08\v")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A file's text with ``\\n`` line endings. ``newline`` is the ending that most of its lines have."""
+
+    text: str
+    encoding: str
+    bom: bool
+    newline: str
+
+
+def decode(data: bytes, shown: str) -> Decoded:
+    """Return the text of ``data``.
+
+    Raises:
+        BinaryFile: it is not text in an encoding that gives the same bytes back.
+    """
+    encoding, bom = _encoding(data, shown)
+    raw = _to_text(data, encoding, bom)
+    crlf = raw.count("\r\n")
+    newline = "\r\n" if crlf * 2 > raw.count("\n") else "\n"
+    return Decoded(raw.replace("\r\n", "\n"), encoding, bom, newline)
+
+
+def encode(text: str, encoding: str, bom: bool, newline: str, shown: str) -> bytes:
+    """Return the bytes of ``text`` (``\\n`` line endings) as a new content.
+
+    Raises:
+        BinaryFile: it holds characters that the file's encoding lacks.
+    """
+    return _to_bytes(text.replace("\r\n", "\n").replace("\n", newline), encoding, bom, shown)
+
+
+def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
+    """Return ``data`` with each span replaced; every byte outside the spans stays as it is.
+
+    Raises:
+        BinaryFile: a replacement holds characters that the file's encoding lacks.
+    """
+    decoded = decode(data, shown)
+    raw = raw_text(data, shown)
+    at = _RawOffsets(raw)
+    parts: list[str] = []
+    done = 0
+    for edit in sorted(edits, key=lambda each: each.start):
+        parts += [raw[done : at(edit.start)], edit.text.replace("\r\n", "\n").replace("\n", decoded.newline)]
+        done = at(edit.end)
+    parts.append(raw[done:])
+    return _to_bytes("".join(parts), decoded.encoding, decoded.bom, shown)
+
+
+def raw_text(data: bytes, shown: str) -> str:
+    """Return the text with the line endings that it has on disk.
+
+    Raises:
+        BinaryFile: as ``decode``.
+    """
+    return _to_text(data, *_encoding(data, shown))
+
+
+def edits_between(before: str, after: str) -> tuple[Edit, ...]:
+    """Return the smallest runs of whole lines that turn ``before`` into ``after``.
+
+    So that a file which mixes line endings keeps those of all lines that did not change.
+    """
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    starts = [0]
+    for line in old:
+        starts.append(starts[-1] + len(line))
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    return tuple(
+        Edit(starts[i1], starts[i2], "".join(new[j1:j2]))
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
+        if tag != "equal"
+    )
+
+
+def _encoding(data: bytes, shown: str) -> tuple[str, bool]:
+    if data.startswith(codecs.BOM_UTF8):
+        candidates, bom = ["utf-8"], True
+    else:
+        wide = next((name for mark, name in _UTF16 if data.startswith(mark)), None)
+        candidates, bom = ([wide], True) if wide else (["utf-8", "cp1252"], False)
+    for encoding in candidates:
+        try:
+            text = _to_text(data, encoding, bom)
+        except UnicodeDecodeError:
+            continue
+        if _is_text(text) and _to_bytes(text, encoding, bom, shown) == data:
+            return encoding, bom
+    raise BinaryFile(f"{shown} is not a text file.", "Name text files only.")
+
+
+def _is_text(text: str) -> bool:
+    return not any(c < " " and c not in _ALLOWED_CONTROLS for c in set(text))
+
+
+def _to_text(data: bytes, encoding: str, bom: bool) -> str:
+    mark = len("\ufeff".encode(encoding)) if bom else 0
+    return data[mark:].decode(encoding)
+
+
+def _to_bytes(text: str, encoding: str, bom: bool, shown: str) -> bytes:
+    try:
+        return (("\ufeff" if bom else "") + text).encode(encoding)
+    except UnicodeEncodeError as error:
+        raise BinaryFile(
+            f"{shown} is encoded as {encoding}, which has no {error.object[error.start]!r}.",
+            "Convert the file to UTF-8, or ask for plain characters.",
+        ) from None
+
+
+class _RawOffsets:
+    """Turns offsets in the text with ``\\n`` endings into offsets in the text as it is on disk."""
+
+    def __init__(self, raw: str) -> None:
+        self._positions: list[int] = []
+        position = raw.find("\r\n")
+        while position >= 0:
+            # The offset, in the text with short endings, of this line's end.
+            self._positions.append(position - len(self._positions))
+            position = raw.find("\r\n", position + 2)
+
+    def __call__(self, offset: int) -> int:
+        """Return how far on it is: one more for each two-character ending before it."""
+        return offset + bisect.bisect_left(self._positions, offset)

@@ -1,0 +1,61 @@
+"""Puts back what an offload overwrote, if the file still is what the offload wrote."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from server.errors import FileChanged, NotFound, TokenSaverError
+from server.events import EventBus, OffloadUndone
+from server.offload import atomic, deliver
+from server.store.history import History
+
+logger = logging.getLogger(__name__)
+
+
+async def undo(history: History, events: EventBus, offload_id: str) -> str:
+    """Put the old bytes back, or remove the file that the offload made; return a sentence saying so.
+
+    Raises:
+        NotFound: there is no such offload, or it wrote nothing, or it was undone before.
+        FileChanged: the file is no longer what the offload wrote; it was left alone.
+        WorkspaceError: the file cannot be written.
+    """
+    detail = await history.get(offload_id)
+    if detail is None:
+        raise NotFound(f"There is no offload {offload_id!r}.", "The history on the dashboard lists them.")
+    if detail.row.undone:
+        raise NotFound(f"Offload {offload_id} was undone before.", "There is nothing left to do.")
+    kept = detail.undo
+    if kept is None:
+        raise NotFound(f"Offload {offload_id} wrote no file.", "There is nothing to undo.")
+    path = Path(kept.path)
+    if await asyncio.to_thread(atomic.digest_at, path) != kept.after_digest:
+        raise FileChanged(
+            f"{path} is no longer what offload {offload_id} wrote; it was left as it is.",
+            "Take the old text from the diff in the history.",
+        )
+    await asyncio.to_thread(deliver.restore, path, kept.before, kept.after_digest)
+    await history.mark_undone(offload_id)
+    events.publish(OffloadUndone(offload_id))
+    return f"{path} is as it was before." if kept.before is not None else f"{path} was removed again."
+
+
+async def recover(history: History) -> tuple[str, ...]:
+    """Take back what offloads had in place, unaccepted, when the app died; return the paths.
+
+    An offload that did not end as delivered leaves nothing: a file that is still exactly what it wrote gets
+    its old bytes back. A file that was changed since is left alone.
+    """
+    taken: list[str] = []
+    for offload_id, kept in await history.left_over():
+        path = Path(kept.path)
+        try:
+            if await asyncio.to_thread(atomic.digest_at, path) == kept.after_digest:
+                await asyncio.to_thread(deliver.restore, path, kept.before, kept.after_digest)
+                taken.append(kept.path)
+                logger.warning("%s was put back: the app ended before its check did", path)
+        except TokenSaverError as error:
+            logger.warning("%s could not be put back: %s", path, error)
+            continue
+        await history.keep_undo(offload_id, None)
+    return tuple(taken)

@@ -1,0 +1,58 @@
+"""Whether a call can win at all: asked before anything runs, with the ledger's own model."""
+
+from typing import Any
+
+from server.errors import WouldLose
+from server.ledger.receipt import Ledger
+from server.offload.plan import Plan
+from server.offload.prompt import estimate_tokens
+from server.offload.values import Task
+
+CHEAP_CALL = 500
+"""Tokens of arguments up to which no call is refused: it can lose only a trifle."""
+
+
+def arguments_of(task: Task) -> dict[str, Any]:
+    """Return the arguments of the call, as Claude wrote them: those that are not empty."""
+    given: dict[str, Any] = {
+        "task": task.task,
+        "files": list(task.files),
+        "output": task.output,
+        "context": task.context,
+        "language": task.language,
+        "output_format": "" if task.output_format == "code" else task.output_format,
+        "model": task.model,
+        "category": task.category,
+        "check": task.check,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def refuse_loss(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
+    """Return if the call can spare more than it costs, or costs little.
+
+    Raises:
+        WouldLose: it cannot; the next step is the form that would win.
+    """
+    task = plan.task
+    arguments = arguments_of(task)
+    inputs = [source.selected for source in plan.sources]
+    receipt = ledger.estimate(
+        task.tool, arguments, inputs, written_tokens=_most_written(plan, most_output_tokens)
+    )
+    if receipt.spent_output <= CHEAP_CALL or receipt.net_microusd >= 0:
+        return
+    raise WouldLose(
+        f"The call's own text costs about {receipt.spent_output:,} output tokens, more than it can spare.",
+        "Put the material into a file and pass its path in `files`"
+        + ("." if task.output else ", and name an `output` for the result."),
+    )
+
+
+def _most_written(plan: Plan, most_output_tokens: int) -> int:
+    """Return the most tokens that the result can spare Claude to write."""
+    if plan.target is None:
+        return 0
+    if plan.edited is not None:
+        return 2 * estimate_tokens(plan.edited.selected)
+    return most_output_tokens

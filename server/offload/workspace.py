@@ -1,0 +1,199 @@
+"""Reads what a task names: paths, globs and selections, inside the caller's roots, with their digests."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.errors import (
+    BadArguments,
+    FileTooLarge,
+    NotAFile,
+    PathNotFound,
+    PathOutsideRoots,
+    PathProtected,
+)
+from server.offload import globs, selection
+from server.offload.textfile import Decoded, decode
+from server.offload.values import Caller, Source, Target, Task
+from server.policy import paths
+
+MOST_FILES = 500
+"""Files of one task, globs expanded; more would fit no model's context."""
+_LINES = re.compile(r"(?P<path>.+?):(?P<range>\d+(?:-\d+)?)")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where one caller may read and write, and how large a file may be (bytes)."""
+
+    caller: Caller
+    max_file_bytes: int
+    protected: tuple[Path, ...] = ()
+
+    def confine(self, given: str) -> Path:
+        """Return the absolute path that ``given`` means; see ``policy.paths.confine``."""
+        return paths.confine(given, self.caller.project, self.caller.roots, self.protected)
+
+    def shown(self, path: Path) -> str:
+        """Return the path relative to the project where it lies in there."""
+        return paths.shown(path, self.caller.project)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a task reads and where it writes."""
+
+    sources: tuple[Source, ...]
+    target: Target | None
+
+
+def read_task(workspace: Workspace, task: Task) -> Reading:
+    """Read all inputs and look at the output's place; blocks.
+
+    Raises:
+        WorkspaceError: a path is not allowed, missing, no text, too large, or selects nothing.
+        BadArguments: too many files.
+    """
+    sources: dict[tuple[Path, int, int], Source] = {}
+    for given in task.files:
+        for name in expand(workspace, given):
+            source = read_source(workspace, name)
+            sources.setdefault((source.path, source.start, source.end), source)
+        if len(sources) > MOST_FILES:
+            raise BadArguments(
+                f"files names more than {MOST_FILES} files.", "Use batch_offload, one item for each file."
+            )
+    target = read_target(workspace, task.output) if task.output else None
+    return Reading(tuple(sources.values()), target)
+
+
+def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
+    """Return the paths (relative to the project where they can be) that a path or glob names, sorted.
+
+    A path, also one with a selection, is returned as it is. Of globs, files that git ignores are left
+    out and ``.git`` is never entered.
+
+    Raises:
+        WorkspaceError: the pattern leads outside the roots, or matches nothing.
+    """
+    if not globs.is_pattern(given) or _exists(workspace, given):
+        return (given,)
+    folder, pattern = globs.split(given)
+    start = workspace.confine(folder or ".")
+    found = globs.find(start, pattern, workspace.caller.roots)
+    allowed = [path for path in found if _allowed(workspace, path)]
+    if not allowed:
+        raise PathNotFound(
+            f"{given} matches no file.", "Check the pattern; files that git ignores are left out."
+        )
+    return tuple(workspace.shown(path) for path in allowed)
+
+
+def read_source(workspace: Workspace, given: str) -> Source:
+    """Read one file, whole or the part that ``path::name`` or ``path:10-40`` selects.
+
+    Raises:
+        WorkspaceError: as ``read_task``.
+    """
+    name, part = split_selection(workspace, given)
+    path = workspace.confine(name)
+    data = _read_bytes(path, name, workspace.max_file_bytes)
+    shown = workspace.shown(path)
+    decoded = decode(data, shown)
+    start, end = selection.find(decoded.text, path.name, part, shown) if part else (0, len(decoded.text))
+    return Source(
+        path=path,
+        shown=shown,
+        text=decoded.text,
+        digest=digest_of(data),
+        encoding=decoded.encoding,
+        bom=decoded.bom,
+        newline=decoded.newline,
+        start=start,
+        end=end,
+        selection=part,
+    )
+
+
+def read_target(workspace: Workspace, given: str) -> Target:
+    """Look at the place of the output, which need not exist; a selection after it is dropped.
+
+    Raises:
+        WorkspaceError: it may not be written, is a directory, or is no text that could be replaced.
+    """
+    name, _ = split_selection(workspace, given)
+    if name.endswith(("/", os.sep)):
+        paths.require_file(workspace.confine(name), name)
+    path = workspace.confine(name)
+    shown = workspace.shown(path)
+    try:
+        data = _read_bytes(path, name, workspace.max_file_bytes)
+    except PathNotFound:
+        if path.parent.exists() and not path.parent.is_dir():
+            raise
+        return Target(path, shown)
+    decoded: Decoded = decode(data, shown)
+    return Target(path, shown, digest_of(data), decoded.text, decoded.encoding, decoded.bom, decoded.newline)
+
+
+def split_selection(workspace: Workspace, given: str) -> tuple[str, str]:
+    """Return the path and the selection behind it (``Class.method``, ``10-40``), empty if there is none."""
+    if _exists(workspace, given):
+        return given, ""
+    name, found, part = given.partition("::")
+    if found and name and part.strip():
+        return name, part.strip()
+    lines = _LINES.fullmatch(given)
+    return (lines["path"], lines["range"]) if lines else (given, "")
+
+
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read_bytes(path: Path, given: str, limit: int) -> bytes:
+    status = paths.require_file(path, given)
+    if status.st_size > limit:
+        raise _too_large(given, status.st_size, limit)
+    try:
+        # Not blocking, in case the file became a pipe since it was looked at.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise PathNotFound(f"{given} cannot be read: {error.strerror}.", "Check its permissions.") from None
+    if len(data) > limit:
+        raise _too_large(given, len(data), limit)
+    return data
+
+
+def _too_large(given: str, size: int, limit: int) -> FileTooLarge:
+    return FileTooLarge(
+        f"{given} has {size:,} bytes; the limit is {limit:,}.",
+        "Select a part (path::name or path:10-40), use compress_context, or raise [offload] max_file_bytes.",
+    )
+
+
+def _exists(workspace: Workspace, given: str) -> bool:
+    base = workspace.caller.project or next(iter(workspace.caller.roots), None)
+    try:
+        return base is not None and "\0" not in given and os.path.lexists(base / given)
+    except (OSError, ValueError):
+        return False
+
+
+def _allowed(workspace: Workspace, path: Path) -> bool:
+    """Whether a file that a glob found may be read: links out and credentials are passed over."""
+    try:
+        return paths.require_file(workspace.confine(str(path)), str(path)).st_size >= 0
+    except (PathNotFound, PathOutsideRoots, PathProtected, NotAFile):
+        return False
+
+
+def all_texts(sources: Iterable[Source]) -> list[str]:
+    """Return what was selected of each source."""
+    return [source.selected for source in sources]

@@ -1,0 +1,141 @@
+"""Which files a call may touch: only what lies inside the caller's roots, after every link is resolved.
+
+A path that is allowed here is absolute and free of links and ``..``. It is asked for again at the
+moment of writing, because a folder may have become a link in between.
+"""
+
+import ntpath
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from server.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected
+
+LONGEST_PATH = 4096
+"""Characters; Linux's ``PATH_MAX``. Anything longer is no path that a project has."""
+PROTECTED_FOLDERS = frozenset({".git", ".hg", ".svn", ".ssh", ".gnupg", ".aws", ".kube"})
+"""Never read or written, at any depth: version control's own files and folders of credentials."""
+PROTECTED_FILES = frozenset(
+    {".netrc", "_netrc", ".pgpass", ".pypirc", ".npmrc", ".git-credentials", "credentials.json"}
+)
+"""Never read or written: files that hold passwords or tokens by custom."""
+_PRIVATE_KEY = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)(_sk)?|.*\.(pem|key|p12|pfx|jks|keystore|ppk)")
+_WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def confine(given: str, base: Path | None, roots: Iterable[Path], protected: Iterable[Path] = ()) -> Path:
+    """Return the absolute path, links resolved, that ``given`` means; it need not exist.
+
+    ``base`` is the folder that relative paths start from. ``protected`` are folders of the app itself.
+
+    Raises:
+        PathOutsideRoots: it is, or leads, outside all of ``roots``, or there are none.
+        PathProtected: it lies in a protected folder or is a file of credentials.
+        PathNotFound: it is no path at all, or its links form a loop.
+    """
+    _refuse_malformed(given)
+    _refuse_foreign_forms(given)
+    real_roots = tuple(_resolve(root, str(root)) for root in roots)
+    if not real_roots:
+        raise PathOutsideRoots(
+            f"{given} cannot be used: the client named no project folder.",
+            "Start the client in a project, or list folders as `roots` in config.toml.",
+        )
+    path = Path(given)
+    if not path.is_absolute():
+        path = (base or real_roots[0]) / path
+    real = _resolve(path, given)
+    if not any(real.is_relative_to(root) for root in real_roots):
+        folders = ", ".join(str(root) for root in real_roots)
+        raise PathOutsideRoots(
+            f"{given} leads outside the project ({folders}).",
+            "Name a file inside it, or add its folder to `roots` in config.toml.",
+        )
+    _refuse_protected(real, given, real_roots, protected)
+    return real
+
+
+def require_file(path: Path, given: str) -> os.stat_result:
+    """Return the status of an existing, ordinary file.
+
+    Raises:
+        PathNotFound: nothing is there.
+        NotAFile: it is a directory, a device, a pipe, a socket.
+    """
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PathNotFound(f"{given} does not exist.", "Check the path and its case.") from None
+    except OSError as error:
+        raise PathNotFound(f"{given} cannot be read: {error.strerror}.", "Check its permissions.") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise NotAFile(f"{given} is a directory.", f'Name files, or a glob such as "{given.rstrip("/")}/**".')
+    if not stat.S_ISREG(status.st_mode):
+        raise NotAFile(f"{given} is not an ordinary file.", "Name a text file.")
+    return status
+
+
+def shown(path: Path, base: Path | None) -> str:
+    """Return the path as people see it: relative to ``base`` where it lies in there."""
+    real_base = _resolve(base, str(base)) if base else None
+    if real_base and path.is_relative_to(real_base):
+        return PurePosixPath(path.relative_to(real_base)).as_posix()
+    return path.as_posix()
+
+
+def _refuse_malformed(given: str) -> None:
+    if not given.strip():
+        raise PathNotFound("A path is empty.", "Name a file.")
+    if len(given) > LONGEST_PATH:
+        raise PathNotFound(f"A path has {len(given):,} characters.", "Pass paths, not contents.")
+    if any(ord(character) < 32 or ord(character) == 127 for character in given):
+        raise PathNotFound(f"{given!r} holds control characters.", "Check the path.")
+
+
+def _refuse_foreign_forms(given: str) -> None:
+    """Refuse what would mean another place on another system than it seems to mean here."""
+    if given.startswith("~"):
+        raise PathOutsideRoots(f"{given} is in a home folder.", "Name a file inside the project.")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given):
+        raise PathOutsideRoots(f"{given} is an address, not a path.", "Name a file inside the project.")
+    if os.name == "nt":
+        _refuse_windows_names(given)
+    elif given.startswith("\\\\") or _WINDOWS_DRIVE.match(given):
+        raise PathOutsideRoots(f"{given} is a path of Windows.", "Name a file inside the project.")
+
+
+def _refuse_windows_names(given: str) -> None:
+    drive, rest = ntpath.splitdrive(given)
+    if drive.startswith("\\\\") or given.startswith("//"):
+        raise PathOutsideRoots(f"{given} is a network or device path.", "Name a file inside the project.")
+    if drive and not rest.startswith(("\\", "/")):
+        raise PathOutsideRoots(f"{given} depends on a drive's own folder.", "Name a file inside the project.")
+    for part in re.split(r"[\\/]+", rest):
+        if ":" in part:
+            raise PathOutsideRoots(f"{given} names a stream of a file.", "Name the file itself.")
+        if _RESERVED.fullmatch(part.rstrip(" .")) or part not in (part.rstrip(" ."), ".", ".."):
+            raise NotAFile(f"{given} holds a name that Windows reserves.", "Choose another name.")
+
+
+def _refuse_protected(real: Path, given: str, roots: tuple[Path, ...], protected: Iterable[Path]) -> None:
+    inside = max((root for root in roots if real.is_relative_to(root)), key=lambda root: len(root.parts))
+    parts = [part.casefold().rstrip(" .") for part in real.relative_to(inside).parts]
+    if PROTECTED_FOLDERS.intersection(parts) or PROTECTED_FOLDERS.intersection(
+        part.casefold() for part in inside.parts
+    ):
+        raise PathProtected(f"{given} lies in a protected folder.", "Leave it alone.")
+    if parts and (parts[-1] in PROTECTED_FILES or _PRIVATE_KEY.fullmatch(parts[-1])):
+        raise PathProtected(f"{given} may hold credentials or keys.", "Leave it alone.")
+    for folder in protected:
+        if real.is_relative_to(_resolve(folder, str(folder))):
+            raise PathProtected(f"{given} belongs to this app.", "Leave it alone.")
+
+
+def _resolve(path: Path, given: str) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        raise PathNotFound(f"{given} cannot be resolved; its links form a loop.", "Check the path.") from None

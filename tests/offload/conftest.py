@@ -1,0 +1,93 @@
+"""A project folder, and the real pipeline on a stand-in for Ollama, with a real history and ledger."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.backends.engine import Engine
+from server.events import Event, EventBus
+from server.folders import Folders, find_folders
+from server.ledger.prices import load_prices
+from server.ledger.receipt import Ledger
+from server.offload.pipeline import Offloader
+from server.offload.values import Caller, Outcome, Task
+from server.settings import Settings
+from server.store.history import History
+from tests.standins.ollama import OllamaStandIn
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty project folder."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def caller(project: Path) -> Caller:
+    return Caller(client="tests", session="s1", project=project, roots=(project,))
+
+
+@dataclass
+class House:
+    """The pipeline with everything around it."""
+
+    offloader: Offloader
+    history: History
+    engine: Engine
+    caller: Caller
+    settings: Settings
+    ollama: OllamaStandIn
+    events: list[Event] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    async def run(self, text: str = "", **arguments: Any) -> Outcome:
+        """Run one task and return its outcome."""
+        return await self.offloader.run(Task(task=text, **arguments), self.caller, self.report)
+
+    async def report(self, _done: float, _total: float | None, line: str) -> None:
+        self.lines.append(line)
+
+
+OpenHouse = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture
+async def open_house(caller: Caller, ollama_standin: OllamaStandIn) -> AsyncIterator[OpenHouse]:
+    """Open houses with settings of one's own; all are closed at the end."""
+    houses: list[House] = []
+
+    async def opened(**settings: Any) -> House:
+        house = await make_house(caller, ollama_standin, find_folders(), **settings)
+        houses.append(house)
+        return house
+
+    yield opened
+    for house in houses:
+        await house.offloader.close()
+        await house.engine.close()
+        await house.history.close()
+
+
+@pytest.fixture
+async def house(open_house: OpenHouse) -> House:
+    """The pipeline with default settings."""
+    return await open_house()
+
+
+async def make_house(caller: Caller, ollama: OllamaStandIn, folders: Folders, **settings: Any) -> House:
+    """Compose the pipeline as the hub does."""
+    folders.create()
+    whole = Settings(backend={"kind": "ollama", "url": ollama.url}, **settings)
+    bus = EventBus()
+    history = await History.open(folders.database)
+    engine = Engine(whole, folders, bus)
+    ledger = Ledger(whole.ledger, load_prices(folders.prices_file), 800)
+    offloader = Offloader(whole, engine, history, ledger, bus, folders)
+    house = House(offloader, history, engine, caller, whole, ollama)
+    bus.subscribe(house.events.append)
+    return house

@@ -1,0 +1,241 @@
+"""One offload end to end, on a stand-in for Ollama: what lands on disk, in the history, with the caller."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from server.errors import NotFound
+from server.events import OffloadEnded, OffloadQueued, OffloadStage, OffloadText
+from tests.offload.conftest import House, OpenHouse
+from tests.standins.answers import Answer
+
+pytestmark = pytest.mark.anyio
+
+SLUGIFY = (
+    'import re\n\n\ndef slugify(text):\n    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")\n'
+)
+
+
+def fenced(code: str, language: str = "python") -> str:
+    return f"```{language}\n{code}```"
+
+
+async def test_a_task_with_an_output_leaves_a_checked_file_and_a_short_digest(
+    house: House, project: Path
+) -> None:
+    house.ollama.answers.when("slugify", Answer(fenced(SLUGIFY)))
+    outcome = await house.run("Write a Python function slugify(text).", output="src/slug.py")
+    assert outcome.name == "delivered", outcome.text
+    assert (project / "src/slug.py").read_text() == SLUGIFY
+    assert len(outcome.text) <= 400
+    for part in ("src/slug.py", "+5 -0 (new)", "slugify", "parses", "net ", outcome.offload_id):
+        assert part in outcome.text
+
+
+async def test_the_history_has_the_whole_story(house: House, project: Path) -> None:
+    house.ollama.answers.when("slugify", Answer(fenced(SLUGIFY)))
+    outcome = await house.run("Write slugify(text).", output="slug.py")
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.row.outcome == "delivered"
+    assert detail.row.net_tokens == outcome.net_tokens
+    assert detail.row.model == "qwen2.5-coder:0.5b"
+    assert detail.undo is not None
+    assert detail.undo.before is None
+    assert detail.undo.after_digest == hashlib.sha256((project / "slug.py").read_bytes()).hexdigest()
+    assert "+def slugify(text):" in detail.diff
+    [attempt] = detail.attempts
+    assert attempt.kind == "generate"
+    assert attempt.prompt[0]["role"] == "system"
+    assert "slugify" in attempt.prompt[1]["content"]
+    assert [check.name for check in attempt.checks][:3] == ["complete", "clean", "parses"]
+
+
+async def test_every_stage_is_an_event(house: House) -> None:
+    house.ollama.answers.when("slugify", Answer(fenced(SLUGIFY), delay=0.005))
+    outcome = await house.run("Write slugify(text).", output="slug.py")
+    stages = [event.stage for event in house.events if isinstance(event, OffloadStage)]
+    assert [s for s in stages if s != "load"] == [
+        "read", "fit", "queue", "prompt", "generate", "check", "deliver"
+    ] or "load" in stages  # fmt: skip
+    texts = [event for event in house.events if isinstance(event, OffloadText)]
+    assert "".join(event.text for event in texts) == fenced(SLUGIFY)
+    assert isinstance(house.events[0], OffloadQueued)
+    [ended] = [event for event in house.events if isinstance(event, OffloadEnded)]
+    assert ended.outcome == "delivered"
+    assert ended.net_tokens == outcome.net_tokens
+
+
+async def test_without_an_output_the_text_itself_comes_back(house: House, project: Path) -> None:
+    (project / "a.txt").write_text("one\ntwo\n")
+    house.ollama.answers.when("Summarise", Answer("Two lines."))
+    outcome = await house.run("Summarise it.", files=("a.txt",), output_format="explanation")
+    assert outcome.name == "returned"
+    assert outcome.text == "Two lines."
+    house.ollama.answers.when("Summarise", Answer("Long. " * 500))
+    long = await house.run("Summarise it.", files=("a.txt",), output_format="explanation")
+    assert "Name an `output`" in long.text
+
+
+async def test_a_bad_answer_is_repaired_with_the_precise_error(house: House, project: Path) -> None:
+    house.ollama.answers.when("Write twice", Answer(fenced("def twice(x)\n    return 2 * x\n")))
+    house.ollama.answers.when("expected ':'", Answer(fenced("def twice(x):\n    return 2 * x\n")))
+    outcome = await house.run("Write twice(x).", output="twice.py")
+    assert outcome.name == "delivered", outcome.text
+    assert "1 repair" in outcome.text
+    assert [attempt.number for attempt in outcome.attempts] == [1, 2]
+    asked_again = outcome.attempts[1].prompt.messages
+    assert [message.role for message in asked_again] == ["system", "user", "assistant", "user"]
+    assert "Line 1: expected ':'" in asked_again[-1].content
+    assert (project / "twice.py").read_text() == "def twice(x):\n    return 2 * x\n"
+
+
+async def test_after_the_last_repair_it_is_handed_back_and_nothing_is_written(
+    house: House, project: Path
+) -> None:
+    house.ollama.answers.when("Write twice", Answer(fenced("def twice(x)\n    return 2 * x\n")))
+    outcome = await house.run("Write twice(x).", output="new/twice.py")
+    assert (outcome.name, outcome.code) == ("handed_back", "does_not_parse")
+    assert len(outcome.attempts) == 3
+    assert len(outcome.text) <= 400
+    assert "Line 1" in outcome.text
+    assert outcome.offload_id in outcome.text
+    assert list(project.iterdir()) == []
+    assert outcome.net_tokens < 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Answer("", thinking="Let me think about it. " * 5), "only_thinking"),
+        (Answer("<think>Hmm, so I have to</think>"), "only_thinking"),
+        (Answer(""), "answer_empty"),
+        (Answer("def f():\n" + "    x = 1\n" * 9000), "answer_cut"),
+    ],
+)
+async def test_what_is_no_answer_is_never_a_success(
+    open_house: OpenHouse, project: Path, answer: Answer, code: str
+) -> None:
+    house = await open_house(offload={"max_output_tokens": 512})
+    house.ollama.answers.default = answer
+    outcome = await house.run("Write f().", output="f.py")
+    assert (outcome.name, outcome.code) == ("handed_back", code)
+    assert not (project / "f.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"files": ("../outside.txt",)}, "path_outside_roots"),
+        ({"files": ("missing.py",)}, "path_not_found"),
+        ({"files": ("*.nothing",)}, "path_not_found"),
+        ({"files": ("binary.bin",)}, "binary_file"),
+        ({"files": ("folder",)}, "not_a_file"),
+        ({"files": ("big.txt",)}, "file_too_large"),
+        ({"files": ("a.py::nothing",)}, "selection_not_found"),
+        ({"output": "/etc/passwd"}, "path_outside_roots"),
+        ({"output": ".git/config"}, "path_protected"),
+        ({"output": "folder"}, "not_a_file"),
+        ({"output": "x.py", "model": "no-such-model"}, "model_not_found"),
+        ({"output": "x.py", "check": "no-such-check"}, "bad_arguments"),
+        ({"files": ("long.txt",), "output": "x.py"}, "prompt_too_long"),
+        ({"context": "word " * 4000}, "would_lose"),
+        ({"output_format": "diff"}, "bad_arguments"),
+    ],
+)
+async def test_bad_input_is_refused_with_a_code_and_changes_nothing(
+    open_house: OpenHouse, project: Path, arguments: dict[str, object], code: str
+) -> None:
+    (project / "binary.bin").write_bytes(bytes(range(256)))
+    (project / "folder").mkdir()
+    (project / "big.txt").write_text("x" * 200_001)
+    (project / "long.txt").write_text("some words in a line\n" * 4000)
+    (project / "a.py").write_text("def f():\n    pass\n")
+    before = snapshot(project)
+    house = await open_house(
+        offload={"max_file_bytes": 200_000},
+    )
+    house.ollama.models["qwen2.5-coder:0.5b"] = type(house.ollama.models["qwen2.5-coder:0.5b"])(
+        context_length=4096
+    )
+    outcome = await house.run("Do it.", **arguments)  # type: ignore[arg-type]
+    assert (outcome.name, outcome.code) == ("failed", code), outcome.text
+    assert snapshot(project) == before
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.row.code == code
+
+
+@pytest.mark.parametrize("ends", ["broken", "early", "half", "garbage", "error"])
+async def test_an_engine_that_dies_in_the_middle_is_an_error_with_a_code(
+    house: House, project: Path, ends: str
+) -> None:
+    house.ollama.answers.default = Answer(fenced(SLUGIFY), ends=ends)
+    outcome = await house.run("Write slugify(text).", output="slug.py")
+    assert outcome.name == "failed"
+    assert outcome.code in ("backend_failed", "backend_unreachable")
+    assert list(project.iterdir()) == []
+
+
+async def test_a_prompt_that_the_engine_cut_in_silence_is_never_a_success(
+    house: House, project: Path
+) -> None:
+    (project / "a.txt").write_text("0123456789 " * 300)
+    house.ollama.answers.default = Answer("Digits.", prompt_tokens=400)
+    outcome = await house.run("Summarise it.", files=("a.txt",), output_format="explanation")
+    assert (outcome.name, outcome.code) == ("failed", "prompt_too_long")
+
+
+async def test_cancelling_the_call_frees_the_engine_and_writes_nothing(house: House, project: Path) -> None:
+    house.ollama.answers.default = Answer(ends="endless", delay=0.01)
+    call = asyncio.create_task(house.run("Write f().", output="f.py"))
+    while not any(isinstance(event, OffloadText) for event in house.events):
+        await asyncio.sleep(0.02)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert list(project.iterdir()) == []
+    [ended] = [event for event in house.events if isinstance(event, OffloadEnded)]
+    detail = await house.history.get(house.events[0].offload_id)  # type: ignore[attr-defined]
+    assert detail is not None
+    assert ended.outcome == detail.row.outcome == "cancelled"
+    async with asyncio.timeout(5):
+        while house.ollama.running:
+            await asyncio.sleep(0.02)
+
+
+async def test_the_user_cancels_one_offload_and_its_caller_is_told(house: House, project: Path) -> None:
+    house.ollama.answers.default = Answer(ends="endless", delay=0.01)
+    call = asyncio.create_task(house.run("Write f().", output="f.py"))
+    while not any(isinstance(event, OffloadText) for event in house.events):
+        await asyncio.sleep(0.02)
+    await house.offloader.cancel(house.events[0].offload_id)  # type: ignore[attr-defined]
+    outcome = await call
+    assert (outcome.name, outcome.code) == ("cancelled", "cancelled")
+    with pytest.raises(NotFound):
+        await house.offloader.cancel(outcome.offload_id)
+
+
+async def test_a_file_that_changed_meanwhile_is_not_overwritten(house: House, project: Path) -> None:
+    (project / "a.py").write_text("x = 1\n")
+
+    def change(_prompt: str, _body: object) -> Answer:
+        (project / "a.py").write_text("x = 'by hand'\n")
+        return Answer(fenced("x = 2\n"))
+
+    house.ollama.answers.choose(change)
+    outcome = await house.run("Set x to 2.", files=("a.py",), output="a.py")
+    assert (outcome.name, outcome.code) == ("failed", "file_changed")
+    assert (project / "a.py").read_text() == "x = 'by hand'\n"
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.undo is None
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
