@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from server.clients import switch
@@ -48,12 +48,8 @@ class Actions:
         match action.name:
             case "open":
                 self.open_dashboard()
-            case "load":
-                self._submit(self._hub.engine.load(action.target))
             case "unload":
                 self._unload(action.target)
-            case "cancel":
-                self._submit(self._hub.offloader.cancel(action.target))
             case "pause":
                 seconds = float(action.target)
                 self._hub.pause(time.time() + seconds if seconds else 0.0)
@@ -67,6 +63,19 @@ class Actions:
                 self._about()
             case "quit":
                 self._hub.request_quit()
+            case "load" | "cancel" | "pause-batch" | "resume-batch" | "cancel-batch":
+                self._submit(self._work(action))
+
+    def _work(self, action: Action) -> Coroutine[Any, Any, Any]:
+        """Return what the hub shall do."""
+        works: dict[str, Callable[[str], Coroutine[Any, Any, Any]]] = {
+            "load": self._hub.engine.load,
+            "cancel": self._hub.offloader.cancel,
+            "pause-batch": self._hub.batches.pause,
+            "resume-batch": self._hub.batches.resume,
+            "cancel-batch": self._hub.batches.cancel,
+        }
+        return works[action.name](action.target)
 
     def open_dashboard(self) -> None:
         """Open the dashboard in the user's browser, logged in."""
@@ -111,7 +120,7 @@ class Actions:
         engine = snapshot.engine.label or "no engine"
         self._tell(Notice(f"Claude Token Saver {snapshot.version}", f"{engine}\n{snapshot.url}"))
 
-    def _submit(self, work: Any) -> None:
+    def _submit(self, work: Coroutine[Any, Any, Any]) -> None:
         try:
             future = self._hub.submit(work)
         except TokenSaverError as error:

@@ -13,10 +13,11 @@ from server.snapshot import Snapshot
 from server.welcome import say_no_tray
 from tray.actions import Actions
 from tray.autostart import Autostart, find_autostart
+from tray.batches import Batch, BatchWatch
 from tray.host import WAITING, make_icon
 from tray.icon import Face, draw
 from tray.menu import SEPARATOR, Entry, Menu, build_menu, face, tooltip
-from tray.notices import Notice, notice_of_change, notice_of_event
+from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 from tray.toolkit import Menu as NativeMenu
 from tray.toolkit import MenuItem
 
@@ -52,6 +53,7 @@ class Tray:
         self._changed = threading.Event()
         self._around = self._actions.surroundings()
         self._stale = threading.Event()
+        self._batches = BatchWatch(hub, self._on_batch)
         self._ended = threading.Event()
         self._last: Snapshot = hub.snapshot()
         self._shown: tuple[Face, str, Menu] = self._picture(self._last)
@@ -110,7 +112,8 @@ class Tray:
         self._send_notices()
 
     def _picture(self, snapshot: Snapshot) -> tuple[Face, str, Menu]:
-        return face(snapshot), tooltip(snapshot), build_menu(snapshot, self._around)
+        batches = self._batches.open()
+        return face(snapshot, batches), tooltip(snapshot), build_menu(snapshot, self._around, batches)
 
     def _show(self, picture: tuple[Face, str, Menu]) -> None:
         """Change what differs from what is shown. Runs on the icon's thread."""
@@ -152,7 +155,13 @@ class Tray:
         if not hosted:
             self._say(WAITING)
 
+    def _on_batch(self, before: Batch | None, after: Batch) -> None:
+        if notice := notice_of_batch(before, after, self._hub.settings.tray):
+            self._notices.put(notice)
+        self._changed.set()
+
     def _on_event(self, event: Event) -> None:
+        self._batches.take(event)
         if notice := notice_of_event(event, self._hub.settings.tray):
             self._tell(notice)
 

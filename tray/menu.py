@@ -10,10 +10,23 @@ from typing import Literal
 from server.backends.base import InstalledModel, LoadedModel
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from tray import words
+from tray.batches import Batch
 from tray.icon import Face
 
 ActionName = Literal[
-    "open", "load", "unload", "cancel", "pause", "resume", "connect", "autostart", "about", "quit"
+    "open",
+    "load",
+    "unload",
+    "cancel",
+    "pause",
+    "resume",
+    "pause-batch",
+    "resume-batch",
+    "cancel-batch",
+    "connect",
+    "autostart",
+    "about",
+    "quit",
 ]
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
 """Labels, and seconds (0: without end)."""
@@ -21,7 +34,8 @@ PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), 
 
 @dataclass(frozen=True)
 class Action:
-    """What a click does. ``target`` is a model, an offload's id, seconds of a pause, or a client."""
+    """What a click does. ``target`` is a model, the id of an offload or a batch, the seconds of a pause, or
+    a client."""
 
     name: ActionName
     target: str = ""
@@ -57,7 +71,7 @@ SEPARATOR = Entry("-")
 Menu = tuple[Entry, ...]
 
 
-def build_menu(snapshot: Snapshot, around: Surroundings) -> Menu:
+def build_menu(snapshot: Snapshot, around: Surroundings, batches: tuple[Batch, ...] = ()) -> Menu:
     """Return the menu."""
     engine = snapshot.engine
     return (
@@ -68,6 +82,7 @@ def build_menu(snapshot: Snapshot, around: Surroundings) -> Menu:
         *_load(engine),
         *_unload(engine),
         _pause(snapshot.paused_until),
+        *(_batch(batch) for batch in batches),
         *_running(snapshot.running),
         SEPARATOR,
         Entry(words.saved(snapshot.saved_today.net_tokens)),
@@ -79,11 +94,14 @@ def build_menu(snapshot: Snapshot, around: Surroundings) -> Menu:
     )
 
 
-def face(snapshot: Snapshot) -> Face:
-    """Return what the icon shows."""
-    if snapshot.state != "paused" and (snapshot.running or snapshot.activities):
-        return Face("working", _progress(snapshot.activities))
-    return Face(snapshot.state)
+def face(snapshot: Snapshot, batches: tuple[Batch, ...] = ()) -> Face:
+    """Return what the icon shows: the arc is that of the batches, or else of a download."""
+    working = [batch for batch in batches if batch.state == "running"]
+    if snapshot.state == "paused" or not (snapshot.running or snapshot.activities or working):
+        return Face(snapshot.state)
+    if total := sum(batch.total for batch in working):
+        return Face("working", sum(batch.ended for batch in working) / total)
+    return Face("working", _progress(snapshot.activities))
 
 
 def tooltip(snapshot: Snapshot) -> str:
@@ -166,6 +184,21 @@ def _pause(paused_until: float | None) -> Entry:
         return Entry("Pause offloading", children=choices)
     until = f" (paused until {words.clock(paused_until)})" if paused_until else ""
     return Entry(f"Resume offloading{until}", Action("resume"))
+
+
+def _batch(batch: Batch) -> Entry:
+    task = words.shorten(batch.task, 32)
+    wrong = f", {batch.wrong} went wrong" if batch.wrong else ""
+    paused = " (paused)" if batch.state == "paused" else ""
+    switch = (
+        Entry("Resume", Action("resume-batch", batch.id))
+        if batch.state == "paused"
+        else Entry("Pause", Action("pause-batch", batch.id))
+    )
+    return Entry(
+        f"Batch “{task}”: {batch.ended} of {batch.total} done{wrong}{paused}",
+        children=(switch, Entry("Cancel", Action("cancel-batch", batch.id))),
+    )
 
 
 def _running(running: tuple[RunningOffload, ...]) -> Menu:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from server.events import Event, ModelProgress
 from server.settings import TraySettings
 from server.snapshot import Snapshot
+from tray.batches import Batch
+from tray.words import shorten
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,17 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
             return Notice("Download failed", f"{event.model}: {event.error}")
         case _:
             return None
+
+
+def notice_of_batch(before: Batch | None, after: Batch, settings: TraySettings) -> Notice | None:
+    """Return what to say of a batch that ended by itself; one that the user ended is no news."""
+    ended = before is not None and before.open and not after.open
+    if not settings.notify_batch or not ended or after.state == "cancelled":
+        return None
+    done = f"{after.ended - after.wrong} of {after.total} done"
+    wrong = f", {after.wrong} went wrong" if after.wrong else ""
+    title = "Batch finished" if after.state == "done" else "Batch stopped"
+    return Notice(title, f"{shorten(after.task)}: {done}{wrong}. {after.reason}".rstrip())
 
 
 def notice_of_change(before: Snapshot, after: Snapshot, settings: TraySettings) -> Notice | None:

@@ -7,6 +7,7 @@ import pytest
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
+from tray.batches import Batch
 from tray.icon import Face
 from tray.menu import SEPARATOR, Action, Entry, Surroundings, build_menu, face, tooltip
 
@@ -121,6 +122,29 @@ def test_what_runs_and_waits_can_be_cancelled() -> None:
     assert children[1].action == Action("cancel", "01B")
     assert children[1].label.endswith("…” (waiting)")
     assert len(children[1].label) < 80
+
+
+def test_a_batch_says_how_far_it_is_and_can_be_paused_and_cancelled() -> None:
+    batch = Batch("j1", "Docstrings for src/**.py", "running", total=40, ended=12, wrong=2)
+    menu = build_menu(WORKING, Surroundings(), (batch, replace(batch, id="j2", state="paused", wrong=0)))
+    shown = [each for each in menu if each.label.startswith("Batch")]
+    assert [each.label for each in shown] == [
+        "Batch “Docstrings for src/**.py”: 12 of 40 done, 2 went wrong",
+        "Batch “Docstrings for src/**.py”: 12 of 40 done (paused)",
+    ]
+    assert [child.action for child in shown[0].children] == [
+        Action("pause-batch", "j1"),
+        Action("cancel-batch", "j1"),
+    ]
+    assert shown[1].children[0].action == Action("resume-batch", "j2")
+
+
+def test_the_arc_is_that_of_the_running_batches() -> None:
+    batch = Batch("j1", "x", "running", total=40, ended=10, wrong=0)
+    assert face(WORKING, (batch,)) == Face("working", 0.25)
+    assert face(LOADED, (batch,)) == Face("working", 0.25)
+    assert face(LOADED, (replace(batch, state="paused"),)) == Face("loaded")
+    assert face(replace(WORKING, state="paused"), (batch,)) == Face("paused")
 
 
 def test_quit_says_what_still_runs() -> None:

@@ -8,7 +8,8 @@ from server.backends.base import Capabilities
 from server.events import EngineChanged, Event, ModelProgress
 from server.settings import TraySettings
 from server.snapshot import EngineView, Snapshot
-from tray.notices import Notice, notice_of_change, notice_of_event
+from tray.batches import Batch
+from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 
 ALL = TraySettings()
 NONE = TraySettings(notify_batch=False, notify_approval=False, notify_engine=False, notify_model=False)
@@ -45,3 +46,24 @@ def test_an_engine_that_goes_away_is_said_once() -> None:
 def test_an_engine_that_never_was_is_no_news() -> None:
     nothing = replace(WELL, engine=replace(ENGINE, label=""))
     assert notice_of_change(nothing, LOST, ALL) is None
+
+
+def test_a_batch_that_ends_by_itself_is_said() -> None:
+    running = Batch("j1", "Docstrings", "running", total=40, ended=39, wrong=2)
+    done = replace(running, state="done", ended=40)
+    assert notice_of_batch(running, done, ALL) == Notice(
+        "Batch finished", "Docstrings: 38 of 40 done, 2 went wrong."
+    )
+    stopped = replace(running, state="stopped", reason="Stopped at its deadline.")
+    assert notice_of_batch(running, stopped, ALL) == Notice(
+        "Batch stopped", "Docstrings: 37 of 40 done, 2 went wrong. Stopped at its deadline."
+    )
+    assert notice_of_batch(running, done, NONE) is None
+
+
+def test_other_changes_of_a_batch_are_no_news() -> None:
+    running = Batch("j1", "Docstrings", "running", total=2, ended=0, wrong=0)
+    assert notice_of_batch(None, running, ALL) is None
+    assert notice_of_batch(running, replace(running, ended=1), ALL) is None
+    assert notice_of_batch(running, replace(running, state="cancelled"), ALL) is None
+    assert notice_of_batch(None, replace(running, state="done"), ALL) is None

@@ -1,0 +1,95 @@
+"""The open batches as the tray shows them, looked up whenever the hub says that one changed."""
+
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from server.events import Event, JobChanged
+from server.hub import Hub
+from server.store.job_records import JobCounts, JobRecord
+
+logger = logging.getLogger(__name__)
+
+OPEN_STATES = ("running", "paused")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch: ``ended`` of ``total`` items need no more work, ``wrong`` of them have no result."""
+
+    id: str
+    task: str
+    state: str
+    total: int
+    ended: int
+    wrong: int
+    reason: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it goes on, or could."""
+        return self.state in OPEN_STATES
+
+
+class BatchWatch:
+    """Keeps the open batches. ``on_change`` is called with how a batch was before (None: not known) and
+    how it is now, on the hub's thread."""
+
+    def __init__(self, hub: Hub, on_change: Callable[[Batch | None, Batch], None]) -> None:
+        self._hub = hub
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._open: dict[str, Batch] = {}
+        self._asked: dict[str, bool] = {}
+
+    def open(self) -> tuple[Batch, ...]:
+        """Return the open batches, the oldest first."""
+        with self._lock:
+            return tuple(self._open.values())
+
+    def take(self, event: Event) -> None:
+        """Look a batch up if the event is about one; never waits."""
+        if not isinstance(event, JobChanged):
+            return
+        with self._lock:
+            under_way = event.job_id in self._asked
+            # A change during a look-up asks for one more, however many they are.
+            self._asked[event.job_id] = under_way
+        if not under_way:
+            self._look_up(event.job_id)
+
+    def _look_up(self, job_id: str) -> None:
+        future = self._hub.submit(self._read(job_id))
+        future.add_done_callback(lambda done: self._settle(job_id, done))
+
+    async def _read(self, job_id: str) -> Batch:
+        job = await self._hub.batches.get(job_id)
+        return _batch(job, await self._hub.batches.counts(job_id))
+
+    def _settle(self, job_id: str, done: "concurrent.futures.Future[Batch]") -> None:
+        with self._lock:
+            again = self._asked.pop(job_id, False)
+            if again:
+                self._asked[job_id] = False
+        if not done.cancelled():
+            if (error := done.exception()) is None:
+                self._keep(done.result())
+            else:
+                logger.error("batch %s could not be looked up: %s", job_id, error)
+        if again:
+            self._look_up(job_id)
+
+    def _keep(self, batch: Batch) -> None:
+        with self._lock:
+            before = self._open.get(batch.id)
+            if batch.open:
+                self._open[batch.id] = batch
+            else:
+                self._open.pop(batch.id, None)
+        self._on_change(before, batch)
+
+
+def _batch(job: JobRecord, counts: JobCounts) -> Batch:
+    return Batch(job.id, job.task, job.state, counts.total, counts.ended, counts.went_wrong, job.reason)
