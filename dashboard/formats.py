@@ -133,6 +133,12 @@ def day_name(day: str) -> str:
     return f"{date:%a} {date.day} {date:%b}"
 
 
+def day_short(day: str) -> str:
+    """``2026-11-21`` → ``21 Nov``."""
+    date = datetime.date.fromisoformat(day)
+    return f"{date.day} {date:%b}"
+
+
 def count(value: int, one: str, many: str = "") -> str:
     """``1 offload``, ``2 offloads``."""
     return f"{number(value)} {one if value == 1 else many or one + 's'}"

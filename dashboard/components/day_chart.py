@@ -33,7 +33,7 @@ class DayChart:
 def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
     return {
         "animation": False,
-        "grid": {"left": 4, "right": 4, "top": 12, "bottom": 4, "containLabel": True},
+        "grid": {"left": 4, "right": 12, "top": 12, "bottom": 4, "containLabel": True},
         "tooltip": {
             "trigger": "axis",
             "axisPointer": {"type": "none"},
@@ -43,10 +43,10 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
         },
         "xAxis": {
             "type": "category",
-            "data": [formats.day_name(day.day) for day in days],
+            "data": [formats.day_short(day.day) for day in days],
             "axisTick": {"show": False},
             "axisLine": {"lineStyle": {"color": LINE}, "onZero": True},
-            "axisLabel": {"color": INK, "hideOverlap": True},
+            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14},
         },
         "yAxis": {
             "type": "value",

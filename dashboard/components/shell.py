@@ -60,7 +60,7 @@ def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
 
 
 def _navigation(hub: Hub, section: str) -> None:
-    with box("rail", "nav", "Pages"):
+    with box("rail", "nav", "Pages"), box("rail-inside"):
         with link("/", "brand"):
             logo = box("brand-logo", "img")
             logo.props["src"] = "/assets/logo.svg"

@@ -1,0 +1,139 @@
+"""Take the pictures of the dashboard in ``docs/screenshots``: ``uv run python docs/screenshots.py``.
+
+A real hub with a month of sample history, in front of a stand-in for Ollama, seen by the system's Chromium.
+Arguments choose: ``--page now --width 1280 --scheme dark``; without any, everything is taken.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Page, sync_playwright  # noqa: E402 - after the path is set
+
+from tests.bridge_client import RawClient  # noqa: E402
+from tests.dashboard.browser import launch  # noqa: E402
+from tests.dashboard.sample import AFTER, BEFORE, CODER, SMALL, write_month  # noqa: E402
+from tests.hub_process import HubProcess, start_hub  # noqa: E402
+from tests.standins.answers import Answer  # noqa: E402
+from tests.standins.ollama import OllamaStandIn, StandInModel  # noqa: E402
+
+WIDTHS = {360: 780, 1280: 860, 2560: 1300}
+SCHEMES = ("light", "dark")
+TASK = "Write unit tests for the berth fees, with the edge at 12 metres"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: its name, the path, and whether work runs meanwhile."""
+
+    name: str
+    path: str
+    working: bool = False
+
+
+def main() -> None:
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", action="append", help="only these pages")
+    parser.add_argument("--width", action="append", type=int, help="only these widths")
+    parser.add_argument("--scheme", action="append", choices=SCHEMES, help="only these schemes")
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "screenshots")
+    chosen = parser.parse_args()
+    chosen.to.mkdir(parents=True, exist_ok=True)
+    with stage() as (hub, project, ids), sync_playwright() as playwright, launch(playwright) as browser:
+        for scheme in chosen.scheme or SCHEMES:
+            for width in chosen.width or WIDTHS:
+                context = browser.new_context(
+                    viewport={"width": width, "height": WIDTHS.get(width, 900)},
+                    color_scheme=scheme,  # type: ignore[arg-type]
+                    reduced_motion="reduce",
+                )
+                page = context.new_page()
+                page.goto(login_link(hub))
+                for shot in shots(ids[-1]):
+                    if not chosen.page or shot.name in chosen.page:
+                        take(page, hub, project, shot, chosen.to / f"{shot.name}-{width}-{scheme}.png")
+                context.close()
+
+
+def shots(offload_id: str) -> tuple[Shot, ...]:
+    """Return the pictures that are taken at every width in both schemes."""
+    return (
+        Shot("working", "/", working=True),
+        Shot("now", "/"),
+        Shot("history", "/history"),
+        Shot("offload", f"/offload/{offload_id}"),
+        Shot("models", "/models"),
+        Shot("savings", "/savings"),
+        Shot("settings", "/settings"),
+    )
+
+
+def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> None:
+    """Take one picture."""
+    with offloads_running(hub, project) if shot.working else contextlib.nullcontext():
+        page.goto(f"{hub.info.url}{shot.path}")
+        page.wait_for_load_state("networkidle")
+        if shot.working:
+            page.locator(".stream-text", has_text="def test_").first.wait_for(timeout=15_000)
+        page.wait_for_timeout(400)
+        page.screenshot(path=file, full_page=not shot.working)
+    print(file)
+
+
+@contextlib.contextmanager
+def offloads_running(hub: HubProcess, project: Path) -> Iterator[None]:
+    """Let two clients ask for work, one more than the engine does at once."""
+    with RawClient(hub.environ, project) as first, RawClient(hub.environ, project) as second:
+        for client, task in ((first, TASK), (second, "Summarise the log of last night's import")):
+            client.initialize()
+            arguments = {"task": task, "files": ["fees.py"], "output": f"tests/{len(task)}.py"}
+            client.send("tools/call", {"name": "offload_work", "arguments": arguments})
+            time.sleep(0.5)
+        yield
+
+
+@contextlib.contextmanager
+def stage() -> Iterator[tuple[HubProcess, Path, list[str]]]:
+    """Run the hub, with its past and its engine."""
+    with tempfile.TemporaryDirectory() as folder, OllamaStandIn() as ollama:
+        home, project = Path(folder) / "home", Path(folder) / "harbour"
+        (project / "tests").mkdir(parents=True)
+        (project / "fees.py").write_text(BEFORE)
+        ids = write_month(home / "history.db")
+        ollama.models = {
+            CODER: StandInModel(size=4_683_087_332, parameters="7.6B", vram=0.0),
+            SMALL: StandInModel(size=986_061_892, parameters="1.5B"),
+            "gemma3:4b": StandInModel(size=3_338_801_804, parameters="4.3B", family="gemma3"),
+        }
+        tests = "".join(
+            f'def test_fee_at_{length}_metres() -> None:\n    """The rate changes above 12 metres."""\n'
+            f"    assert berth_fee({length}, 3) == {fee}\n\n\n"
+            for length, fee in ((8, 37.5), (12, 37.5), (13, 54), (20, 54), (40, 54))
+        )
+        ollama.answers.default = Answer(f"```python\n{tests * 40}\n{AFTER}```", delay=0.03)
+        with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, TOKEN_SAVER_BACKEND__MODEL=CODER) as hub:
+            yield hub, project, ids
+
+
+def login_link(hub: HubProcess) -> str:
+    """Return an address that logs one browser in."""
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    connection.request("POST", "/api/login", headers={"Authorization": f"Bearer {hub.token}"})
+    url = json.loads(connection.getresponse().read())["url"]
+    connection.close()
+    return str(url)
+
+
+if __name__ == "__main__":
+    main()
