@@ -84,6 +84,8 @@ class Hub:
         self.events.subscribe(self._record)
         await self._refresh_totals()
         self._watcher = asyncio.create_task(self._watch_totals())
+        for path in await self.offloader.start():
+            logger.warning("took back what a crash left in %s", path)
         await self.engine.start()
         await self.batches.start()
 
@@ -95,6 +97,7 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
             await self.batches.close()
+            await self.offloader.close()
         await self.engine.close()
         if hasattr(self, "history"):
             await self.history.close()
