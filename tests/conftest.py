@@ -9,6 +9,9 @@ from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 
 
+pytest_plugins = ("tests.engine_models",)
+
+
 @pytest.fixture(autouse=True)
 def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the app's files of one test apart from the user's and from other tests'."""

@@ -45,8 +45,13 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.returncode is None
+        """Whether the process runs. A process that was killed a moment ago does not."""
+        if self._process.returncode is not None:
+            return False
+        try:
+            return psutil.Process(self._process.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
 
     @property
     def memory(self) -> int:

@@ -1,0 +1,191 @@
+"""The embedded engine for real: llama.cpp in a child process, with a small model."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from server.backends.base import Completed, GenerationRequest, Message, TextDelta
+from server.backends.embedded import EmbeddedBackend, parse_keep_alive
+from server.errors import BackendFailed, ModelNotFound, PromptTooLong
+from server.events import EventBus
+from server.folders import Folders, find_folders
+from server.settings import BackendSettings, EmbeddedSettings, Settings
+from tests.engine_models import SMOLLM2
+
+pytestmark = pytest.mark.anyio
+
+HELLO = (Message("user", "Say hello in one word."),)
+COUNT = (Message("user", "Count from 1 to 500, one number a line."),)
+
+
+@pytest.fixture
+def folders(smollm2: Path) -> Folders:
+    return find_folders()
+
+
+@pytest.fixture
+async def engine(folders: Folders) -> AsyncIterator[EmbeddedBackend]:
+    settings = Settings(
+        embedded=EmbeddedSettings(model=SMOLLM2, slots=2), backend=BackendSettings(keep_alive="5m")
+    )
+    backend = EmbeddedBackend(settings, folders, EventBus())
+    yield backend
+    await backend.close()
+
+
+def _request(messages: tuple[Message, ...] = HELLO, num_ctx: int = 2048, most: int = 20) -> GenerationRequest:
+    return GenerationRequest(SMOLLM2, messages, num_ctx, most, temperature=0.0)
+
+
+async def _generate(engine: EmbeddedBackend, request: GenerationRequest) -> tuple[str, Completed]:
+    text, completed = "", None
+    async with aclosing(engine.generate(request)) as items:
+        async for item in items:
+            if isinstance(item, TextDelta):
+                text += item.text
+            elif isinstance(item, Completed):
+                completed = item
+    assert completed is not None
+    return text, completed
+
+
+def _child() -> psutil.Process:
+    children = psutil.Process().children(recursive=True)
+    (found,) = [each for each in children if "server.backends.embedded_child" in each.cmdline()]
+    return found
+
+
+async def test_it_lists_loads_generates_and_gives_the_memory_back(engine: EmbeddedBackend) -> None:
+    assert [model.name for model in await engine.installed()] == [SMOLLM2]
+    assert await engine.context_length(SMOLLM2) == 8192
+    assert await engine.loaded() == ()
+    await engine.load(SMOLLM2, 2048)
+    (loaded,) = await engine.loaded()
+    assert (loaded.name, loaded.num_ctx, loaded.slots) == (SMOLLM2, 2048, 2)
+    assert loaded.size > 50_000_000
+    assert loaded.expires_at is not None
+    text, completed = await _generate(engine, _request())
+    assert text.strip()
+    assert completed.prompt_tokens == await engine.count_tokens(SMOLLM2, HELLO)
+    pid = _child().pid
+    await engine.unload(SMOLLM2)
+    assert await engine.loaded() == ()
+    assert not psutil.pid_exists(pid)
+
+
+async def test_a_longer_context_starts_it_anew_and_a_shorter_one_does_not(engine: EmbeddedBackend) -> None:
+    await engine.load(SMOLLM2, 2048)
+    first = _child().pid
+    await engine.load(SMOLLM2, 1024)
+    assert _child().pid == first
+    await engine.load(SMOLLM2, 4096)
+    assert _child().pid != first
+    assert (await engine.loaded())[0].num_ctx == 4096
+
+
+async def test_a_prompt_that_does_not_fit_is_refused_whole(engine: EmbeddedBackend) -> None:
+    long = (Message("user", "word " * 3000),)
+    with pytest.raises(PromptTooLong):
+        await _generate(engine, _request(long))
+
+
+async def test_two_requests_run_side_by_side(engine: EmbeddedBackend) -> None:
+    answers = await asyncio.gather(*(_generate(engine, _request()) for _ in range(2)))
+    assert all(text.strip() for text, _ in answers)
+
+
+async def test_leaving_early_frees_the_slot(engine: EmbeddedBackend) -> None:
+    for _ in range(3):  # more often than there are slots
+        async with aclosing(engine.generate(_request(COUNT, most=1500))) as items:
+            async for item in items:
+                if isinstance(item, TextDelta):
+                    break
+    _, completed = await _generate(engine, _request())
+    assert completed.completion_tokens > 0
+
+
+async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(engine: EmbeddedBackend) -> None:
+    async def until_killed() -> None:
+        async with aclosing(engine.generate(_request(COUNT, most=1500))) as items:
+            async for item in items:
+                if isinstance(item, TextDelta):
+                    _child().kill()
+
+    with pytest.raises(BackendFailed):
+        await until_killed()
+    text, _ = await _generate(engine, _request())
+    assert text.strip()
+
+
+async def test_it_unloads_after_keep_alive(folders: Folders) -> None:
+    engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=SMOLLM2)), folders, EventBus())
+    await engine.load(SMOLLM2, 1024, keep_alive="1s")
+    child = _child()
+    deadline = time.monotonic() + 30
+    while await engine.loaded() and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    assert await engine.loaded() == ()
+    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
+    assert gone == [child]
+    await engine.close()
+
+
+async def test_what_is_no_model_fails_with_the_engines_words(folders: Folders, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(100))
+    engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=str(broken))), folders, EventBus())
+    assert engine.default_model() == "broken"
+    with pytest.raises(BackendFailed, match="could not load broken"):
+        await engine.load("broken", 1024)
+    with pytest.raises(ModelNotFound):
+        await engine.load("no-such-model", 1024)
+    await engine.close()
+
+
+SERVE_UNTIL_KILLED = """
+import asyncio, sys
+from server.backends.embedded import EmbeddedBackend
+from server.events import EventBus
+from server.folders import find_folders
+from server.settings import EmbeddedSettings, Settings
+
+async def main():
+    settings = Settings(embedded=EmbeddedSettings(model=sys.argv[1]))
+    engine = EmbeddedBackend(settings, find_folders(), EventBus())
+    await engine.load(sys.argv[1], 1024)
+    print("loaded", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
+async def test_it_dies_with_a_parent_that_is_killed(folders: Folders) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVE_UNTIL_KILLED, SMOLLM2, stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    assert await parent.stdout.readline() == b"loaded\n"
+    child = _child()
+    os.kill(parent.pid, signal.SIGKILL)
+    await parent.wait()
+    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
+    assert gone == [child]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("-1", None), ("0", 0), ("90", 90), ("10m", 600), ("1h30m", 5400), ("1.5s", 1.5), ("500ms", 0.5)],
+)
+async def test_keep_alive_is_read_as_ollama_reads_it(text: str, seconds: float | None) -> None:
+    assert parse_keep_alive(text) == seconds

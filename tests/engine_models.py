@@ -1,0 +1,52 @@
+"""Real models for tests, fetched once by the app's own code and kept between runs.
+
+They lie in ``TOKEN_SAVER_TEST_MODELS`` or in the user's cache folder; a test links the one it needs into
+its own home. A machine without a network and without them fails these tests: a hole must not hide.
+"""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+
+from server.backends.base import PullProgress
+from server.backends.weights import fetch_weights
+
+SMOLLM2, SMALL_QWEN, QWEN = "smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
+
+
+def put_model(home: Path, name: str) -> Path:
+    """Put a model into the app's home for a test, fetching it first where that was never done."""
+    source = asyncio.run(fetch_weights(_store(), name, _say_nothing))
+    target = home / "models" / source.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        try:
+            os.link(source, target)
+        except OSError:  # another disk
+            shutil.copyfile(source, target)
+    return target
+
+
+@pytest.fixture
+def smollm2(token_saver_home: Path) -> Path:
+    """The path of SmolLM2 135M in this test's home: for plumbing, useless for work."""
+    return put_model(token_saver_home, SMOLLM2)
+
+
+@pytest.fixture
+def qwen(token_saver_home: Path) -> Path:
+    """The path of Qwen2.5-Coder 1.5B in this test's home: small functions, often right."""
+    return put_model(token_saver_home, QWEN)
+
+
+def _store() -> Path:
+    given = os.environ.get("TOKEN_SAVER_TEST_MODELS")
+    return Path(given) if given else user_cache_path("token-saver-tests") / "models"
+
+
+async def _say_nothing(_progress: PullProgress) -> None:
+    """Nobody watches a fixture."""
