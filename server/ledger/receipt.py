@@ -17,13 +17,14 @@ wherever a call makes more text than it takes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
 from server.ledger.prices import Price, Prices, microusd
 from server.ledger.tokens import Family, estimate_call, estimate_result, estimate_tokens, family_of
 from server.settings import LedgerSettings
+from server.store.records import ReceiptRecord
 
 DIGEST_TOKENS = 60
 """What a digest of a delivered file usually takes, tokens (at most 400 characters)."""
@@ -56,6 +57,10 @@ class Receipt:
     def net_microusd(self) -> int:
         """As ``net_tokens``, in micro-dollars."""
         return self.spared_microusd - self.spent_microusd
+
+    def as_record(self) -> ReceiptRecord:
+        """Return the receipt as the history keeps it."""
+        return ReceiptRecord(**asdict(self), net_tokens=self.net_tokens, net_microusd=self.net_microusd)
 
 
 @dataclass(frozen=True)
@@ -118,9 +123,9 @@ class Ledger:
             Figures(
                 spared_input=self._round(sum(map(self._tokens, inputs))) if accepted else 0,
                 spared_output=self._round(self._tokens(written)) if written is not None else 0,
-                spent_output=_part(self._call(arguments), part),
-                spent_input=_part(self._round(estimate_result(result, self.family, error)), part),
-                spent_share=_part(self.share, part),
+                spent_output=part_of(self._call(arguments), part),
+                spent_input=part_of(self._round(estimate_result(result, self.family, error)), part),
+                spent_share=part_of(self.share, part),
             )
         )
 
@@ -198,6 +203,8 @@ def amounts(figures: Figures, price: Price, cache_reads: float) -> tuple[Decimal
     return spared, spent
 
 
-def _part(whole: int, part: tuple[int, int]) -> int:
+def part_of(whole: int, part: tuple[int, int]) -> int:
+    """Return one part of a whole number, ``part`` being its number (from 0) and the count of parts; all
+    parts add up to the whole."""
     number, count = part
     return whole * (number + 1) // count - whole * number // count

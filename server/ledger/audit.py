@@ -1,0 +1,230 @@
+"""The audit: hold every receipt against Claude Code's own transcripts, and correct it.
+
+What is corrected, with the figures of ``receipt.py``:
+
+* the call and its result cost what the API counted, at the prices of the model that made the call;
+* a result that Claude **read again** cost that reading, too;
+* of a file that Claude **edited**, only the lines that survived were spared, and the edits that took out
+  delivered lines are part of the cost;
+* a file that Claude **rewrote** spared nothing;
+* an input that Claude read itself, before or after, was not spared;
+* a text returned inline spared what Claude did not write again.
+
+Only ``[savings] audit = true`` makes it read anything; transcripts are never written.
+"""
+
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from server.ledger.accuracy import Accuracy, add_up
+from server.ledger.aftermath import Aftermath, KnownOffload
+from server.ledger.chances import Chances, merge
+from server.ledger.receipt import Figures, Ledger, part_of
+from server.ledger.session import Session
+from server.ledger.session_state import FollowedCall, SessionState, Summary
+from server.ledger.transcripts import (
+    TranscriptFile,
+    find_transcripts,
+    new_lines,
+    parse_line,
+    transcripts_folder,
+)
+from server.settings import SavingsSettings
+from server.store.audits import (
+    read_booked,
+    read_endings,
+    read_known,
+    read_summaries,
+    read_transcript,
+    write_pass,
+)
+from server.store.database import Database
+from server.store.records import AuditRecord, BookedOffload, TranscriptRecord
+
+logger = logging.getLogger(__name__)
+
+Finding = tuple[str, AuditRecord]
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What all passes so far found. ``accuracy`` holds the estimator's error by family; ``unmatched``
+    counts calls in transcripts that this history does not have; ``endings`` the offloads by ending."""
+
+    transcripts: int = 0
+    answers: int = 0
+    our_calls: int = 0
+    unmatched: int = 0
+    broken_lines: int = 0
+    endings: dict[str, int] = field(default_factory=dict)
+    accuracy: dict[str, Accuracy] = field(default_factory=dict)
+    chances: Chances = field(default_factory=lambda: Chances((), 0))
+
+
+class Audit:
+    """Audits one history against one folder of transcripts."""
+
+    def __init__(
+        self, settings: SavingsSettings, database: Database, ledger: Ledger, folder: Path | None = None
+    ) -> None:
+        self.settings = settings
+        self.folder = transcripts_folder(settings.transcripts) if folder is None else folder
+        self._database = database
+        self._ledger = ledger
+
+    async def run(self) -> int:
+        """Read what is new in the transcripts and correct receipts; return how many files had news.
+
+        Does nothing where the audit is switched off. A file that cannot be read is left for another time.
+
+        Raises:
+            StoreError: the history cannot be read or written.
+        """
+        if not self.settings.audit:
+            return 0
+        changed = await self._database.read(self._changed)
+        for file in changed:
+            await self._pass(file)
+        return len(changed)
+
+    async def report(self) -> AuditReport:
+        """Return what all passes so far found."""
+        return await self._database.read(read_report)
+
+    def _changed(self, connection: Connection) -> list[TranscriptFile]:
+        known = read_known(connection)
+        return [
+            file
+            for file in find_transcripts(self.folder)
+            if known.get(str(file.path)) != (file.size, file.mtime_ns)
+        ]
+
+    async def _pass(self, file: TranscriptFile) -> None:
+        try:
+            record, findings = await self._database.read(lambda connection: self._read(connection, file))
+        except OSError as error:
+            logger.info("cannot read the transcript %s: %s", file.path, error)
+            return
+        await self._database.write(lambda connection: write_pass(connection, record, findings))
+
+    def _read(self, connection: Connection, file: TranscriptFile) -> tuple[TranscriptRecord, list[Finding]]:
+        state, start = _resume(connection, file)
+        reached = start
+        session = Session(state, lambda use_id: tuple(map(_known, read_booked(connection, use_id))))
+        for end, line in new_lines(file.path, start):
+            reached = end
+            try:
+                parsed = parse_line(line)
+            except ValueError:
+                state.broken += 1
+                continue
+            if parsed is not None:
+                session.follow(parsed)
+        findings = self._findings(connection, state)
+        record = TranscriptRecord(
+            path=str(file.path),
+            size=file.size,
+            mtime_ns=file.mtime_ns,
+            position=reached,
+            state=state.as_json(),
+            summary=state.summary().as_json(),
+        )
+        return record, findings
+
+    def _findings(self, connection: Connection, state: SessionState) -> list[Finding]:
+        """Return the corrections of the calls on which this pass had news."""
+        findings = []
+        for use_id, call in state.calls.items():
+            if not call.changed or not call.answered:
+                continue
+            call.changed = False
+            booked = {each.id: each for each in read_booked(connection, use_id)}
+            count = len(call.offloads)
+            for number, offload in enumerate(call.offloads):
+                if offload.id in booked:
+                    found = correct(call, offload, (number, count), booked[offload.id], self._ledger)
+                    findings.append((offload.id, found))
+        return findings
+
+
+def correct(
+    call: FollowedCall, offload: Aftermath, part: tuple[int, int], booked: BookedOffload, ledger: Ledger
+) -> AuditRecord:
+    """Return what the offload truly spared and cost; ``part`` is its number and the count of offloads that
+    share the call."""
+    estimate = booked.receipt
+    spared_output = float(estimate.spared_output)
+    if offload.returned:
+        spared_output = call.result_tokens * offload.kept_text
+    elif offload.rewritten:
+        spared_output = 0.0
+    elif offload.edited and offload.survived is not None:
+        spared_output *= offload.survived
+    elif offload.edited:
+        spared_output -= min(spared_output, offload.edited_tokens)
+    figures = Figures(
+        spared_input=round(estimate.spared_input * offload.unread_inputs),
+        spared_output=round(spared_output),
+        spent_output=part_of(round(call.call_tokens), part) + offload.edit_tokens,
+        spent_input=part_of(round(call.result_tokens), part) + offload.read_tokens,
+        spent_share=estimate.spent_share,
+    )
+    receipt = ledger.price(figures, call.model, call.prompt_tokens)
+    return AuditRecord(
+        audited_at=time.time(),
+        ending=offload.ending,
+        survived=offload.survived,
+        measured=call.call_measured and call.result_measured,
+        receipt=receipt.as_record(),
+    )
+
+
+def read_report(connection: Connection) -> AuditReport:
+    """Add up what was learnt from all transcripts."""
+    parts = [Summary.from_json(text) for text in read_summaries(connection)]
+    families = sorted({family for part in parts for family in part.accuracy})
+    our_calls = sum(part.our_calls for part in parts)
+    return AuditReport(
+        transcripts=len(parts),
+        answers=sum(part.answers for part in parts),
+        our_calls=our_calls,
+        unmatched=sum(part.unmatched for part in parts),
+        broken_lines=sum(part.broken for part in parts),
+        endings=read_endings(connection),
+        accuracy={
+            family: add_up(part.accuracy[family] for part in parts if family in part.accuracy)
+            for family in families
+        },
+        chances=merge([part.chances for part in parts], our_calls),
+    )
+
+
+def _resume(connection: Connection, file: TranscriptFile) -> tuple[SessionState, int]:
+    """Return what an earlier pass left; a file that shrank was replaced and is read anew."""
+    record = read_transcript(connection, str(file.path))
+    if record is None or record.position > file.size:
+        return SessionState(), 0
+    state = SessionState.from_json(record.state)
+    return (state, record.position) if state is not None else (SessionState(), 0)
+
+
+def _known(booked: BookedOffload) -> KnownOffload:
+    project = Path(booked.project)
+    added = [line[1:] for line in booked.diff.splitlines() if line[:1] == "+" and line[:3] != "+++"]
+    return KnownOffload(
+        id=booked.id,
+        outcome=booked.outcome,
+        tool=booked.tool,
+        path=_absolute(project, booked.output),
+        lines=tuple(added),
+        inputs={_absolute(project, file.path): file.size for file in booked.inputs},
+    )
+
+
+def _absolute(project: Path, path: str) -> str:
+    return os.path.normpath(project / path) if path else ""

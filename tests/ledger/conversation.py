@@ -1,0 +1,104 @@
+"""Transcripts written by hand, as Claude Code writes them: one JSON object a line, usage as the API counts.
+
+Token counts are chosen by the test and kept consistent: each prompt holds the one before, its answer and the
+results since.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+PROJECT = "/home/me/project"
+
+
+class Conversation:
+    """One session's transcript."""
+
+    def __init__(self, folder: Path, session: str = "s1", model: str = "claude-opus-5-5-20261001") -> None:
+        self.path = folder / "projects" / "-home-me-project" / f"{session}.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.session = session
+        self.model = model
+        self.prompt = 12_000
+        self._messages = 0
+        self.write({"type": "summary", "summary": "About slugs", "leafUuid": "x"})
+        self.write(self._line("user", {"role": "user", "content": "Please do it."}))
+
+    def use(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        result: str,
+        *,
+        call_tokens: int,
+        result_tokens: int,
+        use_id: str = "",
+        **options: Any,
+    ) -> None:
+        """One answer with one call, and its result."""
+        use_id = use_id or f"toolu_{self.session}_{self._messages}"
+        self.answer([{"type": "tool_use", "id": use_id, "name": name, "input": arguments}], call_tokens)
+        self.results([(use_id, result)], result_tokens, **options)
+
+    def answer(self, blocks: list[dict[str, Any]], output: int, message_id: str = "") -> None:
+        """One answer, a line for each of its blocks: the usage grows until the last one."""
+        self._messages += 1
+        message_id = message_id or f"msg_{self.session}_{self._messages}"
+        for number, block in enumerate(blocks, start=1):
+            usage = {
+                "input_tokens": 4,
+                "cache_creation_input_tokens": 96,
+                "cache_read_input_tokens": self.prompt - 100,
+                "output_tokens": output if number == len(blocks) else 1,
+            }
+            message = {
+                "id": message_id,
+                "type": "message",
+                "role": "assistant",
+                "model": self.model,
+                "content": [block],
+                "usage": usage,
+            }
+            self.write(self._line("assistant", message))
+        self.prompt += output
+
+    def results(self, results: list[tuple[str, str]], tokens: int, *, error: bool = False) -> None:
+        """The results of the last answer's calls, each in a line, and what they take together."""
+        for use_id, text in results:
+            block = {
+                "type": "tool_result",
+                "tool_use_id": use_id,
+                "content": [{"type": "text", "text": text}],
+                **({"is_error": True} if error else {}),
+            }
+            line = self._line("user", {"role": "user", "content": [block]})
+            self.write(line | {"toolUseResult": {"stdout": text}})
+        self.prompt += tokens
+
+    def read(self, path: str, text: str, tokens: int) -> None:
+        self.use("Read", {"file_path": path}, text, call_tokens=90, result_tokens=tokens)
+
+    def end(self) -> None:
+        """A last answer, by which the result before it can be measured."""
+        self.answer([{"type": "text", "text": "Done."}], 5)
+
+    def write(self, line: dict[str, Any]) -> None:
+        self.write_text(json.dumps(line) + "\n")
+
+    def write_text(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def _line(self, kind: str, message: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "parentUuid": None,
+            "isSidechain": False,
+            "userType": "external",
+            "cwd": PROJECT,
+            "sessionId": self.session,
+            "version": "2.1.329",
+            "type": kind,
+            "message": message,
+            "uuid": f"{self.session}-{self._messages}",
+            "timestamp": "2026-11-20T10:00:00.000Z",
+        }
