@@ -7,10 +7,12 @@ import typer
 
 from server.clients import connection, switch
 from server.clients.places import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
-from server.clients.proof import prove
+from server.clients.proof import Proof, prove
+from server.commands.client import hub_for_call
 from server.commands.output import print_json
 from server.errors import BadArguments, ClientFailed
 from server.folders import Folders
+from server.settings import load_settings
 
 
 def connect_client(
@@ -28,7 +30,7 @@ def connect_client(
     backup = None
     if change.needed and not dry_run:
         backup = switch.turn_on(change, folders)
-    proof = None if dry_run else prove(command)
+    proof = None if dry_run else _prove(command, folders)
     if as_json:
         facts = _facts(change, dry_run=dry_run)
         print_json({**facts, "backup": str(backup) if backup else None, "proof": proof and vars(proof)})
@@ -58,6 +60,12 @@ def disconnect_client(
         print_json(_facts(change, dry_run=dry_run))
     else:
         _say(change, dry_run=dry_run, verb="disconnected")
+
+
+def _prove(command: list[str], folders: Folders) -> Proof:
+    # Where no hub runs the bridge would start one that stays; a look shall leave nothing behind.
+    with hub_for_call(load_settings(folders), folders):
+        return prove(command)
 
 
 def _place(client: str, scope: str, command: list[str]) -> Place:

@@ -170,7 +170,7 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
     engine = _engine(hub)
     if engine["error"] or not engine["label"]:
         problem = engine["error"] or "none was found"
-        yield Finding("engine", "error", problem, "Start it; token-saver logs says more")
+        yield Finding("engine", "error", problem, "token-saver logs")
         return
     yield Finding("engine", "ok", engine["label"])
     if not engine["installed"]:

@@ -1,0 +1,101 @@
+"""``token-saver connect`` and ``disconnect`` as a user types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.rendezvous import find_running
+from tests.clients.configurations import broken, configuration
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A user's home with a blank and a letter beyond ASCII, in which Cursor was started once."""
+    home = tmp_path / "größer home"
+    (home / ".cursor").mkdir(parents=True)
+    return home
+
+
+def run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environ = {
+        "PATH": os.defpath,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "TOKEN_SAVER_HOME": str(home / "token-saver"),
+        "TOKEN_SAVER_PORT": "0",
+        "TOKEN_SAVER_BACKEND__KIND": "ollama",
+        "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9",
+    }
+    command = [sys.executable, "-P", "-m", "tray.main", *arguments]
+    return subprocess.run(
+        command,
+        env=environ,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+
+
+def test_dry_run_connect_twice_and_disconnect(home: Path) -> None:
+    file = home / ".cursor" / "mcp.json"
+    data = configuration("cursor", "2025.json")
+    file.write_bytes(data)
+
+    shown = run(home, "connect", "cursor", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert '+    "token-saver": {' in shown.stdout
+    assert file.read_bytes() == data
+
+    done = run(home, "connect", "cursor")
+    assert done.returncode == 0, done.stderr
+    assert "It works: token-saver" in done.stdout
+    entry = json.loads(file.read_bytes())["mcpServers"]["token-saver"]
+    assert Path(entry["command"]).is_absolute()
+    assert find_running(str(home / "token-saver")) is None, "the proof left a hub behind"
+
+    written = file.read_bytes()
+    again = run(home, "connect", "cursor", "--json")
+    facts: dict[str, Any] = json.loads(again.stdout)
+    assert (facts["changed"], facts["diff"], facts["proof"]["works"]) == (False, "", True)
+    assert file.read_bytes() == written
+
+    gone = run(home, "disconnect", "cursor")
+    assert gone.returncode == 0, gone.stderr
+    assert file.read_bytes() == data
+    assert "nothing to change" in run(home, "disconnect", "cursor").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (("connect", "vim"), "bad_arguments", "claude-code"),
+        (("connect", "cursor", "--scope", "team"), "bad_arguments", "user or project"),
+        (("connect", "windsurf"), "not_found", "Install windsurf"),
+        (("connect", "windsurf", "--scope", "project"), "bad_arguments", "--scope"),
+        (("disconnect", "vim"), "bad_arguments", "claude-code"),
+    ],
+)
+def test_mistakes_are_explained(home: Path, arguments: tuple[str, ...], code: str, hint: str) -> None:
+    done = run(home, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"token-saver: {code}: ")
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_file_is_named_and_left_alone(home: Path) -> None:
+    file = home / ".cursor" / "mcp.json"
+    file.write_bytes(broken("json"))
+    done = run(home, "connect", "cursor")
+    assert done.returncode == 1
+    assert str(file) in done.stderr
+    assert "line" in done.stderr
+    assert file.read_bytes() == broken("json")

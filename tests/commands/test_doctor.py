@@ -1,0 +1,101 @@
+"""``token-saver doctor`` finds what is wrong, names the mend, and exits by the worst."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+
+Findings = dict[str, dict[str, Any]]
+
+
+def doctor(home: Path, engine_url: str, *arguments: str, **more: str) -> tuple[int, Findings]:
+    """Run it as a user would; return its exit status and its findings by name."""
+    home.mkdir(exist_ok=True)
+    environ = {
+        "PATH": os.defpath,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "TOKEN_SAVER_HOME": str(home / "token-saver"),
+        "TOKEN_SAVER_PORT": "0",
+        "TOKEN_SAVER_BACKEND__KIND": "ollama",
+        "TOKEN_SAVER_BACKEND__URL": engine_url,
+        **more,
+    }
+    command = [sys.executable, "-P", "-m", "tray.main", "doctor", "--json", *arguments]
+    done = subprocess.run(
+        command, env=environ, cwd=home, capture_output=True, text=True, check=False, timeout=90
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, {finding["name"]: finding for finding in json.loads(done.stdout)}
+
+
+def test_a_real_offload_proves_the_whole_way(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.when("sum", Answer("def add(a, b):\n    return a + b\n"))
+    status, findings = doctor(tmp_path / "home", ollama_standin.url)
+    assert findings["offload"]["level"] == "ok", findings
+    assert findings["engine"]["level"] == "ok"
+    assert findings["model"]["level"] == "ok"
+    assert status == 4, "no client is connected, and there is no tray: warnings"
+    assert findings["clients"]["mend"] == "token-saver connect claude-code"
+    assert "session bus" in findings["tray"]["text"]
+    assert ollama_standin.requests
+
+
+def test_a_model_that_writes_nonsense_is_a_warning(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.when("sum", Answer("def add(a, b:\n"))
+    _, findings = doctor(tmp_path / "home", ollama_standin.url)
+    assert findings["offload"]["level"] == "warning"
+    assert "larger model" in findings["offload"]["mend"]
+
+
+def test_a_dead_engine_is_an_error(tmp_path: Path) -> None:
+    status, findings = doctor(tmp_path / "home", "http://127.0.0.1:9")
+    assert status == 1
+    assert findings["engine"]["level"] == "error"
+    assert "127.0.0.1:9" in findings["engine"]["text"]
+    assert "offload" not in findings
+
+
+def test_broken_settings_are_an_error_that_names_the_line(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "token-saver"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("[backend]\nkind = 'olama'\n")
+    status, findings = doctor(tmp_path / "home", "http://127.0.0.1:9", TOKEN_SAVER_BACKEND__KIND="olama")
+    assert status == 1
+    assert findings["settings"]["text"].startswith("settings_invalid: ")
+    assert "hub" not in findings
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_token_that_others_can_read_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "token-saver"
+    folder.mkdir(parents=True)
+    (folder / "token").write_text("x")
+    (folder / "token").chmod(0o644)
+    status, findings = doctor(tmp_path / "home", "http://127.0.0.1:9")
+    assert status == 1
+    assert findings["token"]["mend"] == f"chmod 600 '{folder / 'token'}'"
+
+
+@pytest.mark.parametrize(
+    ("entry", "level", "part"),
+    [
+        ({"command": "/gone/token-saver-mcp", "args": []}, "error", "its command is gone"),
+        ({"command": sys.executable, "args": ["-V"]}, "warning", "another installation"),
+        ({"url": "http://127.0.0.1:7283/mcp"}, "ok", "connected by http://127.0.0.1:7283/mcp"),
+    ],
+)
+def test_clients_are_looked_at(tmp_path: Path, entry: dict[str, Any], level: str, part: str) -> None:
+    cursor = tmp_path / "home" / ".cursor"
+    cursor.mkdir(parents=True)
+    (cursor / "mcp.json").write_text(json.dumps({"mcpServers": {"token-saver": entry}}))
+    _, findings = doctor(tmp_path / "home", "http://127.0.0.1:9", "--no-offload")
+    assert findings["cursor (user)"]["level"] == level
+    assert part in findings["cursor (user)"]["text"]
