@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from server.commands.client import ToolAnswer, hub_for_call
+from server.commands.client import HubAnswered, ToolAnswer, hub_for_call
 from server.commands.output import ProgressLine, print_json
 from server.folders import Folders
 from server.settings import Settings
@@ -18,7 +18,7 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     """Run one task and print its digest; return the exit status.
 
     Raises:
-        TokenSaverError: the hub cannot be had or refuses the call.
+        TokenSaverError: the hub cannot be had, or the offload failed; the message says why.
     """
     line = ProgressLine()
     with hub_for_call(settings, folders) as hub:
@@ -28,8 +28,10 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
             line.clear()
     if as_json:
         print_json({**answer.meta.get(OUTCOME_META, {}), "text": answer.text})
+    elif answer.failed:
+        raise HubAnswered("offload_work", answer.text)
     else:
-        typer.echo(answer.text, err=answer.failed)
+        typer.echo(answer.text)
     return _exit_status(answer)
 
 

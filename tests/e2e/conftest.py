@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.hub_process import HubProcess, start_hub
-from tests.standins.ollama import OllamaStandIn
+from tests.standins.answers import Answers
+from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,29 @@ class Stage:
     project: Path
 
 
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HubProcess, OllamaStandIn]]:
+    home = tmp_path_factory.mktemp("hub-with-engine")
+    with OllamaStandIn() as ollama, start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url) as hub:
+        yield hub, ollama
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(running: tuple[HubProcess, OllamaStandIn], tmp_path: Path) -> Stage:
+    """A hub that all tests share; engine and project are as new. Leave the hub running."""
+    hub, ollama = running
+    ollama.answers = Answers()
+    ollama.requests.clear()
+    ollama.models = {CODER: StandInModel()}
+    ollama.loaded.clear()
+    project = tmp_path / "project"
+    project.mkdir()
+    return Stage(hub, ollama, project)
+
+
+@pytest.fixture
+def own_stage(tmp_path: Path) -> Iterator[Stage]:
+    """A hub for one test, to do with as it likes."""
     project = tmp_path / "project"
     project.mkdir()
     home = tmp_path / "home"

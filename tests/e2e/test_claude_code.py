@@ -27,7 +27,7 @@ def test_claude_code_hands_over_a_chore(stage: Stage) -> None:
         run = run_claude_code(
             "Write slugify.",
             api.url,
-            home=stage.hub.home / "claude",
+            home=stage.project.parent / "claude",
             project=stage.project,
             servers=server(stage),
         )
@@ -50,7 +50,7 @@ def test_claude_code_sees_the_core_tool_from_the_start(stage: Stage) -> None:
         run_claude_code(
             "Say hello.",
             api.url,
-            home=stage.hub.home / "claude",
+            home=stage.project.parent / "claude",
             project=stage.project,
             servers=server(stage),
         )
@@ -67,7 +67,7 @@ def test_claude_code_reads_an_error_with_its_next_step(stage: Stage) -> None:
         run_claude_code(
             "Write it.",
             api.url,
-            home=stage.hub.home / "claude",
+            home=stage.project.parent / "claude",
             project=stage.project,
             servers=server(stage),
         )

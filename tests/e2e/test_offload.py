@@ -33,7 +33,7 @@ def history(stage: Stage) -> tuple[OffloadRow, ...]:
     async def read() -> tuple[OffloadRow, ...]:
         opened = await History.open(stage.hub.home / "history.db", owner=False)
         try:
-            return await opened.page(OffloadFilter())
+            return await opened.page(OffloadFilter(project=str(stage.project)))
         finally:
             await opened.close()
 
@@ -42,6 +42,7 @@ def history(stage: Stage) -> tuple[OffloadRow, ...]:
 
 @pytest.mark.parametrize("mode", ERAS)
 def test_a_checked_file_and_a_digest(stage: Stage, mode: str) -> None:
+    delivered = stage.hub.get("/api/status")["saved_all"]["delivered"]
     stage.ollama.answers.when("slugify", FENCED)
 
     async def offload() -> str:
@@ -59,7 +60,7 @@ def test_a_checked_file_and_a_digest(stage: Stage, mode: str) -> None:
     assert "slug.py" in digest
     [row] = history(stage)
     assert (row.outcome, row.client, row.project) == ("delivered", "mcp", str(stage.project))
-    assert stage.hub.get("/api/status")["saved_all"]["offloads"] == 1
+    wait_until(lambda: stage.hub.get("/api/status")["saved_all"]["delivered"] == delivered + 1)
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -206,17 +207,17 @@ def test_bad_input_is_a_clear_error_and_changes_nothing(
     assert sorted(stage.project.parent.rglob("project/**/*")) == before
 
 
-def test_an_engine_that_dies_in_the_middle(stage: Stage) -> None:
-    stage.ollama.answers.default = Answer(FENCED, ends="broken")
+def test_an_engine_that_dies_in_the_middle(own_stage: Stage) -> None:
+    own_stage.ollama.answers.default = Answer(FENCED, ends="broken")
 
     async def offload() -> str:
-        async with bridge_client(stage.hub.environ, stage.project) as client:
+        async with bridge_client(own_stage.hub.environ, own_stage.project) as client:
             result = await client.call_tool("offload_work", {"task": TASK, "output": "slug.py"})
             assert result.is_error
             return text_of(result)
 
     assert asyncio.run(offload()).startswith("backend_")
-    assert not (stage.project / "slug.py").exists()
+    assert not (own_stage.project / "slug.py").exists()
 
 
 def test_an_answer_that_is_all_thinking_is_handed_back(stage: Stage) -> None:
@@ -232,28 +233,28 @@ def test_an_answer_that_is_all_thinking_is_handed_back(stage: Stage) -> None:
     assert row.outcome == "handed_back"
 
 
-def test_a_hub_that_dies_in_the_middle_of_a_call(stage: Stage) -> None:
-    stage.ollama.answers.default = SLOW
-    with RawClient(stage.hub.environ, stage.project) as client:
+def test_a_hub_that_dies_in_the_middle_of_a_call(own_stage: Stage) -> None:
+    own_stage.ollama.answers.default = SLOW
+    with RawClient(own_stage.hub.environ, own_stage.project) as client:
         client.initialize()
         call = client.send("tools/call", {"name": "offload_work", "arguments": {"task": TASK}})
-        wait_until(lambda: stage.ollama.running == 1)
-        stage.hub.process.kill()
+        wait_until(lambda: own_stage.ollama.running == 1)
+        own_stage.hub.process.kill()
         error = client.answer(call)["error"]
     assert error["message"].startswith("hub_unreachable: ")
     assert "Call again" in error["message"]
 
 
-def test_what_a_killed_hub_was_doing_is_marked_so(stage: Stage) -> None:
-    stage.ollama.answers.default = SLOW
-    with RawClient(stage.hub.environ, stage.project) as client:
+def test_what_a_killed_hub_was_doing_is_marked_so(own_stage: Stage) -> None:
+    own_stage.ollama.answers.default = SLOW
+    with RawClient(own_stage.hub.environ, own_stage.project) as client:
         client.send_modern("tools/call", {"name": "offload_work", "arguments": {"task": TASK}})
-        wait_until(lambda: stage.ollama.running == 1)
-        stage.hub.process.kill()
-        stage.hub.process.wait()
+        wait_until(lambda: own_stage.ollama.running == 1)
+        own_stage.hub.process.kill()
+        own_stage.hub.process.wait()
 
     async def reopen() -> tuple[OffloadRow, ...]:
-        opened = await History.open(stage.hub.home / "history.db")
+        opened = await History.open(own_stage.hub.home / "history.db")
         try:
             return await opened.page(OffloadFilter())
         finally:
