@@ -10,12 +10,14 @@ import contextlib
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from server.backends.engine import Engine
 from server.batch.breaker import why_stop
 from server.batch.crew import Crew
+from server.batch.inputs import expand_inputs
 from server.batch.items import blocked, outcome_to_item, task_of
 from server.batch.plan import Planned
 from server.batch.recover import settle_interrupted
@@ -84,6 +86,10 @@ class Batches:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def expand(self, each: Sequence[str], caller: Caller) -> tuple[str, ...]:
+        """Return the inputs that ``each`` names; see ``inputs.expand_inputs``."""
+        return await asyncio.to_thread(expand_inputs, self._offloader.workspace(caller), each)
 
     async def submit(self, planned: Planned, caller: Caller) -> str:
         """Write the job down, start it, and return its id."""

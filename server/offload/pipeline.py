@@ -102,6 +102,10 @@ class Offloader:
                 raise
         return _cancelled_by_user(run)
 
+    def workspace(self, caller: Caller) -> Workspace:
+        """Return where this caller may read and write."""
+        return Workspace(caller, self._settings.max_file_bytes, self._protected)
+
     async def cancel(self, offload_id: str) -> None:
         """Cancel a running offload; its caller gets an outcome that says so.
 
@@ -146,7 +150,7 @@ class Offloader:
     async def _work(self, run: Running) -> Outcome:
         task = run.task
         run.progress.stage("read", ", ".join(task.files[:3]))
-        workspace = Workspace(run.caller, self._settings.max_file_bytes, self._protected)
+        workspace = self.workspace(run.caller)
         reading = await asyncio.to_thread(read_task, workspace, task)
         plan = make_plan(task, reading, self._settings.max_output_tokens)
         run.sources = plan.sources

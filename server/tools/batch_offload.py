@@ -55,7 +55,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
         if tasks:
             planned = plan_tasks(tasks, sequential)
         else:
-            inputs = hub.offloader.expand(tuple(each), caller)
+            inputs = await hub.batches.expand(each, caller)
             planned = plan_each(task, inputs, output, shared, hub.settings.batch.max_items)
         if dry_run:
             return await _preview(hub, planned)

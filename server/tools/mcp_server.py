@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from server.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
 from server.ledger.tokens import Family, estimate_definitions
+from server.tools.batch_offload import batch_offload_tool
 from server.tools.build import ALWAYS_LOAD_KEY
+from server.tools.check_job import check_job_tool
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
 
@@ -78,7 +80,7 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
 
 def all_tools(hub: Hub) -> list[Tool]:
     """Return the tools, the core ones first."""
-    return [offload_work_tool(hub), *model_tools(hub)]
+    return [offload_work_tool(hub), batch_offload_tool(hub), check_job_tool(hub), *model_tools(hub)]
 
 
 def _definitions_tokens(tools: list[Tool], family: Family) -> int:
