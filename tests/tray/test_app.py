@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from server.commands.client import HubClient
+from server.rendezvous import read_token
+from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.tray.app import App, running_app
 from tests.tray.panel import PATIENCE, Panel, SessionBus, session_bus
-from tray.icon import GREY, RED, TEAL
+from tray.icon import BLUE, GREY, RED, TEAL
 
 
 @pytest.fixture
@@ -167,3 +170,37 @@ def test_without_a_session_bus_the_hub_goes_on(tmp_path: Path, ollama_standin: O
         assert "no session bus" in app.output
         assert "Traceback" not in app.output
         assert app.process.poll() is None
+
+
+def test_a_batch_shows_its_progress_and_says_when_it_ends(
+    app: App, bus: SessionBus, ollama_standin: OllamaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama_standin.answers.default = Answer("def f():\n    return 1\n", first_delay=0.4)
+    (tmp_path / "project").mkdir()
+    # The client's current folder is the project.
+    monkeypatch.chdir(tmp_path / "project")
+    client = HubClient(app.info, read_token(str(app.home)))
+    tasks = [{"task": f"Write function number {n}.", "output": f"f{n}.py"} for n in range(4)]
+
+    async def scene() -> None:
+        # In a group, so that a failed call ends the scene and says why.
+        async with Panel(bus.address) as panel, asyncio.TaskGroup() as group:
+            await panel.icon()
+            await panel.until_label("Load")
+            group.create_task(
+                asyncio.to_thread(client.call_tool, "batch_offload", {"tasks": tasks}, lambda _: None)
+            )
+            await panel.until_label("Batch ")
+            await until_colour(panel, BLUE)
+            assert [child.label for child in (await panel.find("Batch ")).children] == ["Pause", "Cancel"]
+            assert "still run" in (await panel.find("Quit")).label
+            async with asyncio.timeout(PATIENCE):
+                title, text = await panel.notifications.notices.get()
+            assert title == "Batch finished"
+            assert "4 of 4 done" in text
+            async with asyncio.timeout(PATIENCE):
+                while any(label.startswith("Batch ") for label in await panel.labels()):
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(scene())
+    assert (tmp_path / "project" / "f3.py").exists()
