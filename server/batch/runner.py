@@ -156,13 +156,19 @@ class Batches:
         return each * len(planned.items) / width
 
     async def wait(self, job_id: str, seconds: float) -> bool:
-        """Return True when the job ended (or paused), False when it changed or the time is over."""
-        job = await self.get(job_id)
-        if job.state != "running":
-            return True
-        changed = self._changed.setdefault(job_id, asyncio.Event())
+        """Return whether the job ended or paused within this time.
+
+        Raises:
+            NotFound: there is no such job.
+        """
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                while True:
+                    # Taken before the state is read: what changes in between is not missed.
+                    changed = self._changed.setdefault(job_id, asyncio.Event())
+                    if (await self.get(job_id)).state != "running":
+                        break
+                    await changed.wait()
         return (await self.get(job_id)).state != "running"
 
     async def pause(self, job_id: str) -> None:
