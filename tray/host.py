@@ -3,10 +3,13 @@
 import asyncio
 import os
 import sys
+import time
 from typing import Any
 
 from tray.toolkit import TrayUnavailable
 
+GRACE_SECONDS = 3.0
+"""How long an X11 tray of the old kind has to wait for the bus's answer to be a panel's (seconds)."""
 QUERY_SECONDS = 2.0
 """How long the session bus may take to say whether a panel runs (seconds)."""
 WAITING = "no panel shows tray icons (GNOME needs the AppIndicator extension); the icon appears once one does"
@@ -31,7 +34,7 @@ def make_icon(*args: Any, **kwargs: Any) -> Any:
     from tray.sni import Icon, session_bus_address  # noqa: PLC0415 - dbus-fast exists on Linux alone
 
     address = session_bus_address()
-    if (address is None or not _has_watcher(address)) and _has_x11_tray():
+    if _has_x11_tray() and (address is None or not _awaits_watcher(address)):
         from tray.xembed import Icon as X11Icon  # noqa: PLC0415 - its import opens the display
 
         return X11Icon(*args, **kwargs)
@@ -50,6 +53,17 @@ def missing_host() -> str:
     if (address is not None and _has_watcher(address)) or _has_x11_tray():
         return ""
     return WAITING if address is not None else "no session bus (DBUS_SESSION_BUS_ADDRESS is not set)"
+
+
+def _awaits_watcher(address: str) -> bool:
+    """Whether a panel answers on the bus, soon: at login, one that speaks both protocols may come up with
+    the old one first, which has no menu."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while not _has_watcher(address):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _has_watcher(address: str) -> bool:

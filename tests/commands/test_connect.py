@@ -11,6 +11,8 @@ import pytest
 
 from server.rendezvous import find_running
 from tests.clients.configurations import broken, configuration
+from tests.hub_process import start_hub
+from tests.standins.claude_code import claude_binary
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-def run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(home: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
     environ = {
         "PATH": os.defpath,
         "HOME": str(home),
@@ -30,6 +32,7 @@ def run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         "TOKEN_SAVER_PORT": "0",
         "TOKEN_SAVER_BACKEND__KIND": "ollama",
         "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9",
+        **more,
     }
     command = [sys.executable, "-P", "-m", "tray.main", *arguments]
     return subprocess.run(
@@ -99,3 +102,36 @@ def test_a_broken_file_is_named_and_left_alone(home: Path) -> None:
     assert str(file) in done.stderr
     assert "line" in done.stderr
     assert file.read_bytes() == broken("json")
+
+
+def test_claude_code_sees_a_working_server(home: Path) -> None:
+    claude = claude_binary()
+    (home / ".claude").mkdir()
+    shut_off = {
+        "PATH": f"{claude.parent}{os.pathsep}{os.defpath}",
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+        "ANTHROPIC_API_KEY": "dummy",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "IS_SANDBOX": "1",
+    }
+    with start_hub(home / "token-saver"):
+        done = run(home, "connect", "claude-code", **shut_off)
+        assert done.returncode == 0, done.stderr
+        assert "claude-code is connected" in done.stdout
+        seen = subprocess.run(
+            [claude, "mcp", "list"],
+            env={**shut_off, "HOME": str(home), "TOKEN_SAVER_HOME": str(home / "token-saver")},
+            cwd=home,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=60,
+        )
+        assert "token-saver: " in seen.stdout
+        assert "Connected" in seen.stdout
+        assert "nothing to change" in run(home, "connect", "claude-code", **shut_off).stdout
+        gone = run(home, "disconnect", "claude-code", **shut_off)
+        assert gone.returncode == 0, gone.stderr
+        assert "token-saver" not in json.loads((home / ".claude.json").read_bytes())["mcpServers"]
