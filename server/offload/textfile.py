@@ -53,7 +53,7 @@ def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
         BinaryFile: a replacement holds characters that the file's encoding lacks.
     """
     decoded = decode(data, shown)
-    raw = raw_text(data, shown)
+    raw = _to_text(data, decoded.encoding, decoded.bom)
     at = _RawOffsets(raw)
     parts: list[str] = []
     done = 0
@@ -65,12 +65,13 @@ def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
 
 
 def raw_text(data: bytes, shown: str) -> str:
-    """Return the text with the line endings that it has on disk.
+    """Return the text with the line endings and the byte order mark that it has on disk.
 
     Raises:
         BinaryFile: as ``decode``.
     """
-    return _to_text(data, *_encoding(data, shown))
+    encoding, _ = _encoding(data, shown)
+    return data.decode(encoding)
 
 
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:

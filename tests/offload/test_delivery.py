@@ -1,0 +1,247 @@
+"""Writing, taking back and undoing: atomic, exact, never past a link or a change."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.errors import FileChanged, NotFound, PathOutsideRoots, PathProtected
+from server.events import OffloadUndone
+from server.folders import find_folders
+from server.offload import atomic
+from server.offload.workspace import digest_of
+from tests.offload.conftest import House, OpenHouse, make_house
+from tests.offload.test_pipeline import fenced, snapshot
+from tests.standins.answers import Answer
+
+pytestmark = pytest.mark.anyio
+POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and owners are POSIX's")
+
+
+@POSIX
+def test_mode_and_owner_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "run.sh"
+    path.write_text("old")
+    path.chmod(0o751)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 2345)
+    before = path.stat()
+    atomic.write(path, b"new", digest_of(b"old"))
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in tmp_path.iterdir()] == ["run.sh"]
+
+
+@POSIX
+def test_a_new_file_has_the_usual_mode_and_its_folders_are_made(tmp_path: Path) -> None:
+    umask = os.umask(0o022)
+    try:
+        created = atomic.write(tmp_path / "a/b/c.txt", b"x", None)
+    finally:
+        os.umask(umask)
+    assert created == (tmp_path / "a", tmp_path / "a/b")
+    assert stat.S_IMODE((tmp_path / "a/b/c.txt").stat().st_mode) == 0o644
+
+
+def test_what_changed_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("theirs")
+    for expected in (None, digest_of(b"old")):
+        with pytest.raises(FileChanged):
+            atomic.write(path, b"new", expected)
+    with pytest.raises(FileChanged):
+        atomic.write(tmp_path / "new/gone", b"new", digest_of(b"old"))
+    with pytest.raises(FileChanged):
+        atomic.remove(path, digest_of(b"old"))
+    assert snapshot(tmp_path) == {"a": b"theirs"}
+
+
+@POSIX
+def test_a_folder_that_became_a_link_is_refused(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "sub").symlink_to(outside)
+    with pytest.raises(PathOutsideRoots):
+        atomic.write(tmp_path / "sub/a.txt", b"x", None)
+    with pytest.raises(PathOutsideRoots):
+        atomic.write(tmp_path / "sub/deeper/a.txt", b"x", None)
+    assert list(outside.iterdir()) == []
+
+
+@POSIX
+def test_a_link_in_the_place_of_the_file_is_neither_followed_nor_replaced(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("old")
+    (tmp_path / "a.txt").symlink_to(outside)
+    for expected in (None, digest_of(b"old")):
+        with pytest.raises(FileChanged):
+            atomic.write(tmp_path / "a.txt", b"new", expected)
+    assert outside.read_text() == "old"
+    assert (tmp_path / "a.txt").is_symlink()
+
+
+@POSIX
+def test_a_read_only_file_is_respected_even_for_root(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    path.chmod(0o444)
+    with pytest.raises(PathProtected):
+        atomic.write(path, b"new", digest_of(b"old"))
+    assert snapshot(tmp_path) == {"a": b"old"}
+
+
+async def test_undo_gives_the_exact_bytes_back(house: House, project: Path) -> None:
+    old = b"\xef\xbb\xbfx = 1\r\ny = 2"
+    (project / "a.py").write_bytes(old)
+    house.ollama.answers.default = Answer(fenced("x = 7\ny = 2\n"))
+    outcome = await house.run("Set x to 7.", files=("a.py",), output="a.py")
+    assert outcome.name == "delivered", outcome.text
+    assert (project / "a.py").read_bytes() == b"\xef\xbb\xbfx = 7\r\ny = 2"
+    assert "as it was before" in await house.offloader.undo(outcome.offload_id)
+    assert (project / "a.py").read_bytes() == old
+    assert any(isinstance(event, OffloadUndone) for event in house.events)
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.row.undone
+    with pytest.raises(NotFound, match="undone before"):
+        await house.offloader.undo(outcome.offload_id)
+
+
+async def test_undo_removes_a_file_that_was_new(house: House, project: Path) -> None:
+    house.ollama.answers.default = Answer(fenced("x = 7\n"))
+    outcome = await house.run("Write x.", output="a.py")
+    await house.offloader.undo(outcome.offload_id)
+    assert list(project.iterdir()) == []
+
+
+async def test_undo_refuses_when_the_file_was_changed_since(house: House, project: Path) -> None:
+    house.ollama.answers.default = Answer(fenced("x = 7\n"))
+    outcome = await house.run("Write x.", output="a.py")
+    (project / "a.py").write_text("x = 8\n")
+    with pytest.raises(FileChanged):
+        await house.offloader.undo(outcome.offload_id)
+    assert (project / "a.py").read_text() == "x = 8\n"
+
+
+async def test_undo_knows_what_it_cannot_undo(house: House) -> None:
+    with pytest.raises(NotFound, match="no offload"):
+        await house.offloader.undo("nothing")
+    house.ollama.answers.default = Answer("")
+    outcome = await house.run("Write x.", output="a.py")
+    with pytest.raises(NotFound, match="wrote no file"):
+        await house.offloader.undo(outcome.offload_id)
+
+
+def command(code: str) -> str:
+    return f'"{sys.executable}" -c "{code}" {{file}}'
+
+
+CHECKS = {
+    "good": command("import sys; exec(open(sys.argv[1]).read())"),
+    "seven": command(
+        "import sys; text = open(sys.argv[1]).read(); sys.exit('want 7' if '7' not in text else 0)"
+    ),
+    "slow": command("import time; time.sleep(60)"),
+    "format": command("import sys; open(sys.argv[1], 'a').write('# formatted')"),
+    "spoil": command("import sys; open(sys.argv[1], 'a').write('# spoilt'); sys.exit(3)"),
+    "missing": "no-such-program-anywhere {file}",
+    "where": command("import os; assert os.path.exists('marker')"),
+}
+
+
+@pytest.fixture
+async def checked(open_house: OpenHouse) -> House:
+    return await open_house(checks=CHECKS, offload={"check_timeout": 20.0})
+
+
+async def test_a_check_of_the_users_decides(checked: House, project: Path) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    checked.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="seven")
+    assert (outcome.name, outcome.code) == ("handed_back", "check_failed"), outcome.text
+    assert "want 7" in outcome.text
+    assert (project / "a.py").read_text() == "x = 1\n"
+    assert len(outcome.attempts) == 3
+    checked.ollama.answers.when("want 7", Answer(fenced("x = 7\n")))
+    outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="seven")
+    assert outcome.name == "delivered"
+    assert "check seven" in outcome.text
+    assert (project / "a.py").read_text() == "x = 7\n"
+
+
+async def test_a_new_file_that_fails_its_check_leaves_no_folder(checked: House, project: Path) -> None:
+    checked.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await checked.run("Write x.", output="new/deep/a.py", check="seven")
+    assert outcome.name == "handed_back"
+    assert list(project.iterdir()) == []
+
+
+async def test_a_check_may_format_the_file_and_undo_still_works(checked: House, project: Path) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    checked.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="format")
+    assert outcome.name == "delivered"
+    assert (project / "a.py").read_text() == "x = 6\n# formatted"
+    await checked.offloader.undo(outcome.offload_id)
+    assert (project / "a.py").read_text() == "x = 1\n"
+
+
+async def test_what_a_failing_check_did_to_the_file_is_taken_back_too(checked: House, project: Path) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    checked.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="spoil")
+    assert outcome.code == "check_failed"
+    assert (project / "a.py").read_text() == "x = 1\n"
+
+
+async def test_a_check_runs_in_the_project(checked: House, project: Path) -> None:
+    (project / "marker").write_text("")
+    checked.ollama.answers.default = Answer(fenced("x = 6\n"))
+    assert (await checked.run("Write x.", output="sub/a.py", check="where")).name == "delivered"
+
+
+async def test_a_check_that_cannot_start_is_the_users_to_mend(checked: House, project: Path) -> None:
+    checked.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await checked.run("Write x.", output="a.py", check="missing")
+    assert (outcome.name, outcome.code) == ("failed", "settings_invalid")
+    assert list(project.iterdir()) == []
+
+
+async def test_a_check_that_hangs_is_ended(open_house: OpenHouse, project: Path) -> None:
+    house = await open_house(checks=CHECKS, offload={"check_timeout": 0.3, "repair_rounds": 0})
+    house.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await house.run("Write x.", output="a.py", check="slow")
+    assert outcome.code == "check_failed"
+    assert "did not end within" in outcome.text
+    assert list(project.iterdir()) == []
+
+
+async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
+    house: House, project: Path, open_house: OpenHouse
+) -> None:
+    """A dying hub leaves a row that never ended, the old bytes in the history, the new ones in place."""
+    from server.store.records import OffloadStart, UndoRecord
+
+    for name, found in (("a.py", b"unchecked"), ("b.py", b"changed by hand since")):
+        (project / name).write_bytes(found)
+        start = OffloadStart(name, 1.0, "offload_work", "t", {}, "c", "s", None, str(project), name)
+        await house.history.start(start)
+        undo = UndoRecord(str(project / name), b"old", digest_of(b"unchecked"))
+        await house.history.keep_undo(name, undo)
+    (project / "new.py").write_bytes(b"unchecked")
+    await house.history.start(
+        OffloadStart("new", 1.0, "offload_work", "t", {}, "c", "s", None, str(project), "new.py")
+    )
+    await house.history.keep_undo("new", UndoRecord(str(project / "new.py"), None, digest_of(b"unchecked")))
+    await house.history.close()
+
+    again = await make_house(house.caller, house.ollama, find_folders())
+    taken = await again.offloader.start()
+    assert sorted(Path(path).name for path in taken) == ["a.py", "new.py"]
+    assert snapshot(project) == {"a.py": b"old", "b.py": b"changed by hand since"}
+    assert await again.offloader.start() == ()
+    await again.engine.close()
+    await again.history.close()

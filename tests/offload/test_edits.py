@@ -1,0 +1,104 @@
+"""Search/replace blocks and selections: exact, then tolerant of white space, never by guess."""
+
+from pathlib import Path
+
+import pytest
+
+from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection
+from server.offload.values import Source
+
+TEXT = """\
+class A:
+    def f(self):
+        x = 1
+        return x
+
+    def g(self):
+        x = 1
+        return x + 1
+"""
+FIVE = TEXT.replace("x = 1", "x = 5", 1)
+WITHOUT_F = TEXT[:9] + TEXT[TEXT.index("    def g") :]
+
+
+def block(search: str, replace: str) -> str:
+    return f"<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE\n"
+
+
+@pytest.mark.parametrize(
+    ("search", "replace", "expected"),
+    [
+        ("        return x\n\n    def g", "", None),  # half a line is no line
+        ("        return x + 1", "        return x + 2", TEXT.replace("x + 1", "x + 2")),
+        ("    def f(self):\n        x = 1", "    def f(self):\n        x = 5", FIVE),
+        # The whole block is indented less, or has blanks at line ends.
+        ("def f(self):\n    x = 1", "def f(self):\n    x = 5", FIVE),
+        ("    def f(self):  \n        x = 1 ", "    def f(self):\n        x = 5", FIVE),
+        ("class A:", "class B:", TEXT.replace("class A", "class B")),
+        # Removing lines takes their ending along.
+        ("    def f(self):\n        x = 1\n        return x\n", "", WITHOUT_F),
+    ],
+)
+def test_a_block_replaces_the_lines_it_names(search: str, replace: str, expected: str | None) -> None:
+    blocks = parse_blocks(block(search, replace))
+    if expected is None:
+        with pytest.raises(EditFailed):
+            locate(TEXT, blocks, "a.py")
+        return
+    assert apply(TEXT, locate(TEXT, blocks, "a.py")) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (block("        x = 1", "        x = 2"), "stand 2 times"),
+        (block("x = 1", "x = 2"), "several times"),
+        (block("        return y", "        return z"), "'return y' is not one"),
+        (block("", "new"), "empty SEARCH"),
+        ("no edits at all", "holds no edit"),
+        ("<<<<<<< SEARCH\nclass A:\n", "no ======= line"),
+        ("<<<<<<< SEARCH\nclass A:\n=======\nclass B:\n", "no >>>>>>> REPLACE"),
+        (block("class A:", "class B:") + block("class A:\n    def f(self):", "class C:"), "same lines"),
+    ],
+)
+def test_what_is_not_certain_is_refused_with_words_for_the_model(answer: str, message: str) -> None:
+    with pytest.raises(EditFailed, match=message):
+        locate(TEXT, parse_blocks(answer), "a.py")
+
+
+def test_an_empty_file_is_filled() -> None:
+    assert apply("", locate("", parse_blocks(block("", "x = 1")), "a.py")) == "x = 1\n"
+
+
+def test_blocks_name_their_files() -> None:
+    answer = f"FILE: a.py\n{block('a', 'b')}\n**FILE:** `src/b.py`\n{block('c', 'd')}{block('e', 'f')}"
+    assert [each.path for each in parse_blocks(answer)] == ["a.py", "src/b.py", "src/b.py"]
+
+
+def source(text: str, part: str) -> Source:
+    start = text.index(part)
+    return Source(Path("/a.py"), "a.py", text, "", "utf-8", False, "\n", start, start + len(part))
+
+
+METHOD = "    def f(self):\n        x = 1\n        return x"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "    def f(self):\n        return 2",
+        "def f(self):\n    return 2",
+        "def f(self):\n        return 2",  # only its first line lost the indentation
+        "\n\n    def f(self):\n        return 2\n\n",
+        "        def f(self):\n            return 2",
+    ],
+)
+def test_a_selection_is_replaced_at_its_own_indentation(answer: str) -> None:
+    edit = replace_selection(source(TEXT, METHOD), answer)
+    assert apply(TEXT, (edit,)) == TEXT.replace(METHOD, "    def f(self):\n        return 2")
+
+
+def test_lines_within_a_string_that_start_at_the_margin_stay_there() -> None:
+    answer = '    def f(self):\n        return """\nraw\n"""'
+    edit = replace_selection(source(TEXT, METHOD), answer)
+    assert edit.text == answer

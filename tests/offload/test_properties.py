@@ -1,0 +1,244 @@
+"""What holds for any file: bytes outside a selection survive, failures leave no trace, undo is exact."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from server.errors import TokenSaverError
+from server.folders import find_folders
+from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection
+from server.offload.languages import LANGUAGES
+from server.offload.patches import diff_of
+from server.offload.syntax import definitions, problems
+from server.offload.textfile import apply_edits, decode, edits_between, encode
+from server.offload.values import Caller, Edit, Source, Task
+from server.offload.workspace import digest_of
+from tests.offload.conftest import make_house
+from tests.offload.test_pipeline import snapshot
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+
+LINE = st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\ufeff"), max_size=12)
+NEWLINE = st.sampled_from(["\n", "\r\n"])
+ENCODING = st.sampled_from([("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("utf-16-le", b"\xff\xfe")])
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    """Bytes of a text file: any of the encodings, line endings mixed at will, with or without a last one."""
+    encoding, mark = draw(ENCODING)
+    lines = draw(st.lists(st.tuples(LINE, NEWLINE), max_size=12))
+    last = draw(LINE)
+    return mark + ("".join(line + end for line, end in lines) + last).encode(encoding)
+
+
+@given(files())
+def test_a_text_file_survives_the_round_trip(data: bytes) -> None:
+    decoded = decode(data, "f")
+    assert apply_edits(data, (), "f") == data
+    if "\r\n" not in data.decode(decoded.encoding, "replace") or data.count(b"\r") == data.count(b"\n"):
+        again = encode(decoded.text, decoded.encoding, decoded.bom, decoded.newline, "f")
+        assert decode(again, "f").text == decoded.text
+
+
+@given(files(), st.data(), st.text("ab \n", max_size=20))
+def test_bytes_outside_a_selection_survive(data: bytes, draw: st.DataObject, new: str) -> None:
+    decoded = decode(data, "f")
+    start = draw.draw(st.integers(0, len(decoded.text)))
+    end = draw.draw(st.integers(start, len(decoded.text)))
+    after = apply_edits(data, (Edit(start, end, new),), "f")
+    # What is before and behind the selection on disk, found by another way than the code's own.
+    raw = data[(3 if decoded.bom and decoded.encoding == "utf-8" else 2 if decoded.bom else 0) :]
+    text = raw.decode(decoded.encoding)
+    kept = _raw_prefix(text, start), _raw_suffix(text, len(decoded.text) - end)
+    expected = kept[0] + new.replace("\n", decoded.newline) + kept[1]
+    assert after == data[: len(data) - len(raw)] + expected.encode(decoded.encoding)
+
+
+def _raw_prefix(text: str, count: int) -> str:
+    out = ""
+    while len(out.replace("\r\n", "\n")) < count:
+        size = 2 if text.startswith("\r\n", len(out)) else 1
+        out += text[len(out) : len(out) + size]
+    return out
+
+
+def _raw_suffix(text: str, count: int) -> str:
+    out = ""
+    while len(out.replace("\r\n", "\n")) < count:
+        rest = text[: len(text) - len(out)]
+        out = rest[-2 if rest.endswith("\r\n") else -1 :] + out
+    return out
+
+
+@given(files(), files())
+def test_whole_lines_that_did_not_change_keep_their_endings(old: bytes, new: bytes) -> None:
+    before, after = decode(old, "f"), decode(new, "f")
+    result = apply_edits(old, edits_between(before.text, after.text), "f")
+    assert decode(result, "f").text == after.text
+    assert apply(before.text, edits_between(before.text, after.text)) == after.text
+
+
+@given(st.text("ab \n#=<>SEARCHREPLACE", max_size=200), st.text("ab \n", max_size=100))
+def test_the_reader_of_blocks_never_falls_over(answer: str, text: str) -> None:
+    try:
+        edits = locate(text, parse_blocks(answer), "f")
+    except EditFailed:
+        return
+    assert isinstance(apply(text, edits), str)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "  c", "", "    d"]), min_size=1, max_size=15), st.data())
+def test_a_block_changes_only_the_lines_it_names(lines: list[str], draw: st.DataObject) -> None:
+    text = "\n".join(lines)
+    at = draw.draw(st.integers(0, len(lines) - 1))
+    count = draw.draw(st.integers(1, len(lines) - at))
+    wanted = lines[at : at + count]
+    assume(any(line.strip() for line in wanted))
+    answer = "\n".join(["<<<<<<< SEARCH", *wanted, "=======", "new", ">>>>>>> REPLACE"])
+    times = sum(lines[i : i + count] == wanted for i in range(len(lines) - count + 1))
+    if times == 1:
+        after = apply(text, locate(text, parse_blocks(answer), "f"))
+        assert after.split("\n") == [*lines[:at], "new", *lines[at + count :]]
+    else:
+        with pytest.raises(EditFailed):
+            locate(text, parse_blocks(answer), "f")
+
+
+@given(st.text(max_size=200), st.sampled_from(LANGUAGES))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_any_text_can_be_looked_at_in_any_language(text: str, language: object) -> None:
+    assume(not any("\ud800" <= c <= "\udfff" for c in text))
+    found = definitions(text, language)  # type: ignore[arg-type]
+    problems(text, language)  # type: ignore[arg-type]
+    assert all(0 <= each.start <= each.head <= each.body <= each.end <= len(text) for each in found)
+
+
+@given(st.text("ab \n\t", min_size=1, max_size=60), st.text("ab \n\t", max_size=60), st.data())
+def test_an_indented_selection_never_touches_what_is_around(
+    text: str, answer: str, draw: st.DataObject
+) -> None:
+    start = draw.draw(st.integers(0, len(text)))
+    end = draw.draw(st.integers(start, len(text)))
+    source = Source(Path("/f"), "f", text, "", "utf-8", False, "\n", start, end)
+    edit = replace_selection(source, answer)
+    assert (edit.start, edit.end) == (start, end)
+    after = apply(text, (edit,))
+    assert after.startswith(text[:start])
+    assert after.endswith(text[end:])
+
+
+@given(files(), st.text("abc\n ", max_size=40))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_git_applies_the_diffs(tmp_path: Path, data: bytes, new: str) -> None:
+    path = tmp_path / "a file.txt"
+    path.write_bytes(data)
+    decoded = decode(data, "f")
+    assume(not decoded.encoding.startswith("utf-16"))
+    source = Source(
+        path, path.name, decoded.text, digest_of(data), decoded.encoding, decoded.bom, decoded.newline, 0, 0
+    )
+    edits = edits_between(decoded.text, new)
+    diff = diff_of(source, edits)
+    assume(diff != "")
+    git = ["git", "-c", "core.autocrlf=false", "apply", "--whitespace=nowarn", "-"]
+    applied = subprocess.run(git, check=False, cwd=tmp_path, input=diff.encode(), capture_output=True)
+    assert applied.returncode == 0, applied.stderr
+    assert path.read_bytes() == apply_edits(data, edits, "f")
+
+
+ANSWERS = st.sampled_from(
+    [
+        Answer("```python\nx = 7\n```"),
+        Answer("```python\nx = (\n```"),
+        Answer(""),
+        Answer("<think>hm"),
+        Answer("```python\nx = 7\n```", ends="broken"),
+        Answer("```python\nx = 7\n```", ends="error"),
+        Answer("```python\nx = 7\n```", prompt_tokens=3),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    old: bytes | None
+    answer: Answer
+    stop_after: int
+    check: str | None
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Call:
+    """A call, what the model says to it, and after how many events it is cancelled (0: never)."""
+    return Call(
+        old=draw(st.sampled_from([None, b"x = 1\n", b"\xef\xbb\xbfx = 1\r\n"])),
+        answer=draw(ANSWERS),
+        stop_after=draw(st.integers(0, 25)),
+        check=draw(st.sampled_from([None, "good", "bad"])),
+    )
+
+
+@given(call=calls())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_an_offload_that_is_not_delivered_leaves_the_tree_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory,
+    tree_ollama: OllamaStandIn,
+    call: Call,
+) -> None:
+    """Whatever the model says, and wherever the call is cancelled."""
+    project = tmp_path_factory.mktemp("project")
+    if call.old is not None:
+        (project / "a.py").write_bytes(call.old)
+    tree_ollama.answers.default = call.answer
+    asyncio.run(_cancelled_somewhere(project, tree_ollama, call))
+
+
+@pytest.fixture(scope="module")
+def tree_ollama() -> Iterator[OllamaStandIn]:
+    with OllamaStandIn() as standin:
+        yield standin
+
+
+async def _cancelled_somewhere(project: Path, ollama: OllamaStandIn, wanted: Call) -> None:
+    before = snapshot(project)
+    caller = Caller("t", "s", project, (project,))
+    checks = {"good": "true {file}", "bad": "false {file}"}
+    house = await make_house(caller, ollama, find_folders(), checks=checks)
+    task = Task(
+        "Set x.", files=("a.py",) if wanted.old is not None else (), output="a.py", check=wanted.check
+    )
+    call = asyncio.create_task(house.offloader.run(task, caller, house.report))
+    stages = 0
+
+    def stop(_event: object) -> None:
+        nonlocal stages
+        stages += 1
+        if stages == wanted.stop_after:
+            asyncio.get_running_loop().call_soon(call.cancel)
+
+    house.offloader._events.subscribe(stop)
+    try:
+        outcome = await call
+    except asyncio.CancelledError:
+        outcome = None
+    offload_id = house.events[0].offload_id  # type: ignore[attr-defined]
+    detail = await house.history.get(offload_id) if house.events else None
+    ended = detail.row.outcome if detail else ""
+    assert outcome is None or ended == outcome.name
+    if ended == "delivered":
+        assert b"x = 7" in (project / "a.py").read_bytes()
+        await house.offloader.undo(offload_id)
+    else:
+        with pytest.raises(TokenSaverError):
+            await house.offloader.undo(offload_id)
+    assert snapshot(project) == before
+    await house.offloader.close()
+    await house.engine.close()
+    await house.history.close()

@@ -1,0 +1,127 @@
+"""Reading: paths, globs, selections, encodings, limits."""
+
+from pathlib import Path
+
+import pytest
+
+from server.errors import BinaryFile, FileTooLarge, PathNotFound, PathOutsideRoots, SelectionNotFound
+from server.offload.values import Caller, Task
+from server.offload.workspace import Workspace, expand, read_source, read_target, read_task
+
+
+@pytest.fixture
+def workspace(caller: Caller, project: Path) -> Workspace:
+    read = ["a.py", "b.ts", "src/c.py", "src/deep/d.py", "src/deep/e.txt", "app/[slug]/page.tsx", "keep.log"]
+    ignored = ["build/f.py", "src/gen/g.py", "x.log", ".git/h.py", "node_modules/i/j.py"]
+    for name in (*read, *ignored):
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# {name}\n")
+    (project / ".gitignore").write_text("build/\n*.log\n!keep.log\nnode_modules\n")
+    (project / "src/.gitignore").write_text("/gen/\n")
+    return Workspace(caller, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.py", ["a.py"]),
+        ("**/*.py", ["a.py", "src/c.py", "src/deep/d.py"]),
+        ("src/**/*.py", ["src/c.py", "src/deep/d.py"]),
+        ("src/*", ["src/.gitignore", "src/c.py"]),
+        ("src/**", ["src/.gitignore", "src/c.py", "src/deep/d.py", "src/deep/e.txt"]),
+        ("*.{py,ts}", ["a.py", "b.ts"]),
+        ("[ab].*", ["a.py", "b.ts"]),
+        ("?.ts", ["b.ts"]),
+        ("*.log", ["keep.log"]),
+        ("./src/*.py", ["src/c.py"]),
+        ("app/[slug]/page.tsx", ["app/[slug]/page.tsx"]),
+    ],
+)
+def test_globs_leave_out_what_git_ignores(workspace: Workspace, pattern: str, found: list[str]) -> None:
+    assert list(expand(workspace, pattern)) == found
+
+
+def test_a_glob_that_matches_only_ignored_files_says_so(workspace: Workspace) -> None:
+    with pytest.raises(PathNotFound, match="matches no file"):
+        expand(workspace, "build/*.py")
+
+
+@pytest.mark.parametrize("pattern", ["../**", "/etc/*", "~/*"])
+def test_globs_stay_inside_the_roots(workspace: Workspace, pattern: str) -> None:
+    with pytest.raises(PathOutsideRoots):
+        expand(workspace, pattern)
+
+
+def test_globs_never_enter_git_nor_follow_links(workspace: Workspace, project: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/o.py").write_text("")
+    (project / "out").symlink_to(tmp_path / "outside")
+    (project / "link.py").symlink_to(tmp_path / "outside/o.py")
+    assert list(expand(workspace, "**/*.py")) == ["a.py", "src/c.py", "src/deep/d.py"]
+    with pytest.raises(PathNotFound):
+        expand(workspace, "**/h.py")
+
+
+def test_a_selection_is_told_from_a_path(workspace: Workspace, project: Path) -> None:
+    (project / "odd:10-20").write_text("odd\n")
+    (project / "m.py").write_text("def f():\n    pass\n\n\ndef g():\n    return 1\n")
+    assert read_source(workspace, "odd:10-20").text == "odd\n"
+    assert read_source(workspace, "m.py::g").selected == "def g():\n    return 1"
+    assert read_source(workspace, "m.py:1-2").selected == "def f():\n    pass"
+    assert read_source(workspace, "m.py:5-99").selected == "def g():\n    return 1"
+    assert read_source(workspace, "m.py:2").selected == "    pass"
+    for given in ("m.py:0-2", "m.py:3-2", "m.py:40", "m.py::h", "src/deep/e.txt::x"):
+        with pytest.raises(SelectionNotFound):
+            read_source(workspace, given)
+
+
+def test_files_are_read_once(workspace: Workspace) -> None:
+    reading = read_task(workspace, Task("t", files=("a.py", "./a.py", "*.py")))
+    assert [source.shown for source in reading.sources] == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("data", "known"),
+    [
+        (b"a\nb", ("utf-8", False, "\n", "a\nb")),
+        (b"\xef\xbb\xbfa\r\nb\r\n", ("utf-8", True, "\r\n", "a\nb\n")),
+        ("grün\n".encode("utf-16"), ("utf-16-le", True, "\n", "grün\n")),
+        ("grün\n".encode("cp1252"), ("cp1252", False, "\n", "grün\n")),
+        (b"", ("utf-8", False, "\n", "")),
+        (b"\x1b[31mred\x1b[0m\n", ("utf-8", False, "\n", "\x1b[31mred\x1b[0m\n")),
+        (b"a\r\nb\nc\r\n", ("utf-8", False, "\r\n", "a\nb\nc\n")),
+        (b"old\rmac\r", ("utf-8", False, "\n", "old\rmac\r")),
+    ],
+)
+def test_encodings_and_line_endings_are_known(
+    workspace: Workspace, project: Path, data: bytes, known: tuple[str, bool, str, str]
+) -> None:
+    (project / "f.txt").write_bytes(data)
+    source = read_source(workspace, "f.txt")
+    assert (source.encoding, source.bom, source.newline, source.text) == known
+
+
+@pytest.mark.parametrize("data", [b"\x00\x01", b"\x89PNG\r\n\x1a\n\x00", b"a\x00b", b"\xff\xfe\x00"])
+def test_what_is_no_text_is_refused(workspace: Workspace, project: Path, data: bytes) -> None:
+    (project / "f.bin").write_bytes(data)
+    with pytest.raises(BinaryFile):
+        read_source(workspace, "f.bin")
+    with pytest.raises(BinaryFile):
+        read_target(workspace, "f.bin")
+
+
+def test_large_files_are_refused_by_their_size(caller: Caller, project: Path) -> None:
+    (project / "big").write_bytes(b"x" * 11)
+    with pytest.raises(FileTooLarge, match="11 bytes"):
+        read_source(Workspace(caller, 10), "big")
+
+
+def test_an_output_need_not_exist_and_keeps_what_is_known_of_one_that_does(
+    workspace: Workspace, project: Path
+) -> None:
+    assert read_target(workspace, "new/deep/x.py").digest is None
+    (project / "y.py").write_bytes(b"\xef\xbb\xbfx = 1\r\n")
+    target = read_target(workspace, "y.py")
+    assert (target.bom, target.newline, target.text) == (True, "\r\n", "x = 1\n")
+    assert read_target(workspace, "y.py::f").path == project / "y.py"
