@@ -12,7 +12,7 @@ from server.clients.places import Place, Surroundings, find_place
 from server.clients.proof import prove
 from server.errors import ClientFailed
 from server.folders import Folders, find_folders
-from tests.standins.claude_code import claude_binary
+from tests.standins.claude_code import claude_binary, shut_off
 
 BRIDGE = [sys.executable, "-P", "-c", "import sys; sys.exit(0)"]
 
@@ -23,19 +23,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "größer home"
     (home / "config").mkdir(parents=True)
     (home / "project").mkdir()
-    for name in set(os.environ) - {"PATH", "TOKEN_SAVER_HOME"}:
+    environ = shut_off(home)
+    for name in set(os.environ) - {"TOKEN_SAVER_HOME"}:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(home / "config"))
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "dummy")
-    for switch in (
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-        "DISABLE_TELEMETRY",
-        "DISABLE_AUTOUPDATER",
-        "IS_SANDBOX",
-    ):
-        monkeypatch.setenv(switch, "1")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     return home
 
 

@@ -12,7 +12,7 @@ import pytest
 from server.rendezvous import find_running
 from tests.clients.configurations import broken, configuration
 from tests.hub_process import start_hub
-from tests.standins.claude_code import claude_binary
+from tests.standins.claude_code import claude_binary, shut_off
 
 
 @pytest.fixture
@@ -106,23 +106,15 @@ def test_a_broken_file_is_named_and_left_alone(home: Path) -> None:
 
 def test_claude_code_sees_a_working_server(home: Path) -> None:
     claude = claude_binary()
-    (home / ".claude").mkdir()
-    shut_off = {
-        "PATH": f"{claude.parent}{os.pathsep}{os.defpath}",
-        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
-        "ANTHROPIC_API_KEY": "dummy",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_TELEMETRY": "1",
-        "DISABLE_AUTOUPDATER": "1",
-        "IS_SANDBOX": "1",
-    }
+    (home / "config").mkdir()
+    environ = {**shut_off(home), "PATH": f"{claude.parent}{os.pathsep}{os.defpath}"}
     with start_hub(home / "token-saver"):
-        done = run(home, "connect", "claude-code", **shut_off)
+        done = run(home, "connect", "claude-code", **environ)
         assert done.returncode == 0, done.stderr
         assert "claude-code is connected" in done.stdout
         seen = subprocess.run(
             [claude, "mcp", "list"],
-            env={**shut_off, "HOME": str(home), "TOKEN_SAVER_HOME": str(home / "token-saver")},
+            env={**environ, "TOKEN_SAVER_HOME": str(home / "token-saver")},
             cwd=home,
             capture_output=True,
             encoding="utf-8",
@@ -131,7 +123,7 @@ def test_claude_code_sees_a_working_server(home: Path) -> None:
         )
         assert "token-saver: " in seen.stdout
         assert "Connected" in seen.stdout
-        assert "nothing to change" in run(home, "connect", "claude-code", **shut_off).stdout
-        gone = run(home, "disconnect", "claude-code", **shut_off)
+        assert "nothing to change" in run(home, "connect", "claude-code", **environ).stdout
+        gone = run(home, "disconnect", "claude-code", **environ)
         assert gone.returncode == 0, gone.stderr
-        assert "token-saver" not in json.loads((home / ".claude.json").read_bytes())["mcpServers"]
+        assert "token-saver" not in json.loads((home / "config" / ".claude.json").read_bytes())["mcpServers"]

@@ -52,7 +52,7 @@ def run_claude_code(
     command += ["--allowedTools", allowed, "--output-format", "json", *extra]
     done = subprocess.run(
         command,
-        env=_environment(home, api_url),
+        env=shut_off(home, api_url),
         cwd=project,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -64,7 +64,7 @@ def run_claude_code(
     return ClaudeCodeRun(json.loads(done.stdout), transcripts)
 
 
-def _environment(home: Path, api_url: str) -> dict[str, str]:
+def shut_off(home: Path, api_url: str = "http://127.0.0.1:9") -> dict[str, str]:
     """Return all that the CLI gets to see; nothing of this process's own environment but PATH."""
     return {
         "PATH": os.environ.get("PATH", ""),
