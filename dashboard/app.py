@@ -14,12 +14,13 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from nicegui import app as pages
 from nicegui import ui
 
+from dashboard.address import HistoryAddress
 from dashboard.feed import Feed
-from dashboard.pages import now
+from dashboard.pages import history, now, offload
 from server.hub import Hub
 
 ASSETS = Path(str(files("assets")))
@@ -54,6 +55,14 @@ def _add_pages(hub: Hub, feed: Feed) -> None:
     @ui.page("/")
     async def show_now() -> None:
         await now.show(hub, feed)
+
+    @ui.page("/history")
+    async def show_history(request: Request) -> None:
+        await history.show(hub, feed, HistoryAddress.read(request.query_params))
+
+    @ui.page("/offload/{offload_id}")
+    async def show_offload(offload_id: str) -> None:
+        await offload.show(hub, feed, offload_id)
 
 
 def _add_assets() -> None:

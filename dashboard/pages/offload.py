@@ -1,0 +1,157 @@
+"""All about one offload: how it ended, what changed, what it spared, each round with the model."""
+
+import json
+
+from nicegui import ui
+
+from dashboard import formats
+from dashboard.components.attempt import attempt_view, fold
+from dashboard.components.button import button
+from dashboard.components.card import card, empty
+from dashboard.components.diff import diff_view
+from dashboard.components.files import file_list
+from dashboard.components.notices import attempt, tell_error
+from dashboard.components.outcome import outcome_badge
+from dashboard.components.receipt import receipt_view
+from dashboard.components.running import Running
+from dashboard.components.shell import Page, shell
+from dashboard.components.text import box, link, text
+from dashboard.components.timing import timing_bar
+from dashboard.feed import Feed
+from dashboard.rerun import can_run_again, run_again
+from server.errors import TokenSaverError
+from server.hub import Hub
+from server.snapshot import Snapshot
+from server.store.records import OffloadDetail, OffloadRow
+
+
+async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
+    """Fill the page; while the offload runs, it is followed."""
+    detail = await hub.history.get(offload_id)
+    if detail is None:
+        with shell(hub, feed, "No such offload", "/history"), card("Not found"):
+            empty(f"There is no offload {offload_id}: it was removed after the days that the history keeps.")
+            link("/history", "more", "All offloads")
+        return
+    with shell(hub, feed, formats.one_line(detail.row.task, 110) or detail.row.tool, "/history") as page:
+        body = box("details-page")
+        shown = Shown(page, offload_id)
+        with body:
+            shown.build(detail)
+
+        async def follow() -> None:
+            if (now := await hub.history.get(offload_id)) is not None and now.row != shown.row:
+                body.clear()
+                with body:
+                    shown.build(now)
+
+        feed.booked.subscribe(follow)
+        feed.changed.subscribe(shown.update)
+
+
+class Shown:
+    """One offload as the page shows it at the moment."""
+
+    row: OffloadRow
+
+    def __init__(self, page: Page, offload_id: str) -> None:
+        self._page = page
+        self._id = offload_id
+        self._running: Running | None = None
+
+    def build(self, detail: OffloadDetail) -> None:
+        """Show everything that is known."""
+        self.row = detail.row
+        self._running = None
+        with box("stack"):
+            with card("Result"):
+                self._result(detail)
+            if detail.diff:
+                with card("Change"):
+                    diff_view(detail.diff)
+            if detail.attempts:
+                with card("Rounds with the model"):
+                    for each in detail.attempts:
+                        attempt_view(each)
+            with card("The call"):
+                fold("As Claude made it", json.dumps(detail.arguments, indent=2, ensure_ascii=False), open_at_first=True)
+        with box("stack"):
+            if detail.receipt is not None and detail.row.ended_at is not None:
+                with card("Receipt"):
+                    receipt_view(detail.receipt, self._page.hub.ledger, detail.audit)
+            if detail.timings:
+                with card("Time", aside=_speed(detail)):
+                    timing_bar(detail.timings)
+            if detail.files:
+                with card("Files"):
+                    file_list(detail.files, detail.row.project)
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Follow it while it runs."""
+        if self._running is not None:
+            self._running.update([each for each in snapshot.running if each.id == self._id])
+
+    def _result(self, detail: OffloadDetail) -> None:
+        row = detail.row
+        with box("result-head"):
+            outcome_badge(row.outcome, undone=row.undone)
+            if row.code:
+                text(row.code, "code")
+            self._page.clock.ago(row.started_at, "sub")
+        if row.outcome == "running":
+            self._running = Running(self._page.hub, self._page.clock)
+            self.update(self._page.hub.snapshot())
+        if row.summary:
+            text(row.summary, "summary", "p")
+        _facts(detail)
+        if row.outcome != "running":
+            self._actions(detail)
+
+    def _actions(self, detail: OffloadDetail) -> None:
+        hub = self._page.hub
+        with box("actions"):
+            if detail.undo is not None and not detail.row.undone:
+                label = f"Undo: put back {detail.undo.path} as it was before"
+                button("Undo", lambda: self._undo(detail), icon="undo", label=label)
+            if can_run_again(detail):
+                models = [model.name for model in hub.snapshot().engine.installed if model.generates]
+                value = detail.row.model if detail.row.model in models else None
+                choice = ui.select(models, value=value, label="Model").props("outlined dense options-dense")
+                choice.classes("rerun-model")
+
+                async def rerun() -> None:
+                    try:
+                        ui.navigate.to(f"/offload/{await run_again(hub, detail, choice.value or '')}")
+                    except TokenSaverError as error:
+                        tell_error(error)
+
+                button("Run again", rerun, icon="replay", label="Run again with the chosen model")
+
+    async def _undo(self, detail: OffloadDetail) -> None:
+        await attempt(self._page.hub.offloader.undo(detail.row.id), "Undone: the file is as it was before.")
+
+
+def _facts(detail: OffloadDetail) -> None:
+    row = detail.row
+    facts = (
+        ("Began", formats.exact(row.started_at)),
+        ("Client", row.client),
+        ("Tool", row.tool),
+        ("Model", row.model),
+        ("Engine", detail.backend),
+        ("Project", row.project),
+        ("Output", row.output or "none: the text was the answer"),
+        ("Id", row.id),
+    )
+    with box("facts facts-wide", "dl"):
+        for name, words in facts:
+            if words:
+                with box("fact"):
+                    text(name, "", "dt")
+                    text(words, "", "dd")
+
+
+def _speed(detail: OffloadDetail) -> str:
+    seconds = detail.timings.get("generate", 0.0)
+    written = formats.count(detail.row.completion_tokens, "token")
+    return f"{written}, {formats.speed(detail.row.completion_tokens / seconds)}" if seconds else written

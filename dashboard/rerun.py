@@ -1,0 +1,69 @@
+"""Runs an offload of the history again, with the same or another model."""
+
+import asyncio
+import secrets
+from pathlib import Path
+
+from nicegui import background_tasks
+
+from server.errors import NotFound
+from server.hub import Hub
+from server.offload.values import OUTPUT_FORMATS, Caller, Task
+from server.store.records import OffloadDetail
+
+CLIENT = "dashboard"
+TOOL = "offload_work"
+START_SECONDS = 10.0
+"""How long the row of a new offload may take to appear (seconds)."""
+
+
+def can_run_again(detail: OffloadDetail) -> bool:
+    """Whether the history kept what the call said."""
+    return detail.row.tool == TOOL and bool(detail.arguments.get("task"))
+
+
+async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:
+    """Start the task anew and return the new offload's id once its row is there.
+
+    Raises:
+        Paused: the user paused offloading.
+        NotFound: the call was not kept.
+        StoreError: the history cannot be written.
+    """
+    hub.check_paused()
+    if not can_run_again(detail):
+        raise NotFound("The history did not keep this call.", "Ask Claude for it again.")
+    offload_id = secrets.token_hex(4)
+    project = Path(detail.row.project) if detail.row.project else None
+    roots = (project, *hub.settings.roots) if project else hub.settings.roots
+    caller = Caller(CLIENT, f"{CLIENT}-{offload_id}", project, roots)
+    work = background_tasks.create(
+        hub.offloader.run(task_of(detail, model), caller, _say_nothing, offload_id=offload_id)
+    )
+    async with asyncio.timeout(START_SECONDS):
+        while await hub.history.get(offload_id) is None:
+            if work.done():
+                work.result()
+            await asyncio.sleep(0.05)
+    return offload_id
+
+
+def task_of(detail: OffloadDetail, model: str) -> Task:
+    """Return the task as it was called, for ``model`` (empty: the one that is chosen anew)."""
+    said = detail.arguments
+    wanted = said.get("output_format", "code")
+    return Task(
+        task=str(said["task"]),
+        files=tuple(str(file) for file in said.get("files", ())),
+        output=said.get("output") or None,
+        context=str(said.get("context", "")),
+        language=str(said.get("language", "")),
+        output_format=next((each for each in OUTPUT_FORMATS if each == wanted), "code"),
+        model=model or None,
+        category=str(said.get("category", "")),
+        check=said.get("check") or None,
+    )
+
+
+async def _say_nothing(_done: float, _total: float | None, _words: str) -> None:
+    """Report to nobody: the page follows the events."""
