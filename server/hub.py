@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from server.backends.engine import Engine
 from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused
-from server.events import Event, EventBus, OffloadEnded, PauseChanged
+from server.events import Event, EventBus, OffloadEnded, OffloadUndone, PauseChanged
 from server.folders import Folders
 from server.guard import Keys
 from server.ledger.prices import load_prices
@@ -175,7 +175,7 @@ class Hub:
 
     def _record(self, event: Event) -> None:
         self._live.record(event)
-        if isinstance(event, OffloadEnded) and self._loop is not None:
+        if isinstance(event, OffloadEnded | OffloadUndone) and self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
         self._tell_listeners()
 
@@ -187,7 +187,7 @@ class Hub:
                 logger.exception("a listener of the hub failed")
 
     async def _watch_totals(self) -> None:
-        """Sum up again whenever an offload ended, and at midnight, when "today" begins anew."""
+        """Sum up again whenever an offload ended or was undone, and at midnight, when "today" begins anew."""
         await self.history.prune(self.settings.history.days)
         while True:
             try:
