@@ -126,7 +126,7 @@ def test_a_login_link_cannot_be_guessed(hub: HubProcess, path: str) -> None:
 def test_a_cookie_of_another_value_opens_nothing(hub: HubProcess) -> None:
     forged = {"Cookie": f"token-saver-{hub.port}={'0' * 64}"}
     assert send(hub, "GET", "/", forged).status == 401
-    assert send(hub, "GET", "/", {"Cookie": "garbage\x01; =;"}).status == 401
+    assert send(hub, "GET", "/", {"Cookie": "garbage; =; ;;token-saver="}).status == 401
 
 
 def test_every_answer_is_hardened(hub: HubProcess) -> None:

@@ -27,6 +27,7 @@ def test_it_is_the_folder_of_this_system(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_it_agrees_on_linux_and_macos(
     monkeypatch: pytest.MonkeyPatch, platform: str, dirs: type[Unix] | type[MacOS], xdg: str | None
 ) -> None:
+    monkeypatch.delenv("TOKEN_SAVER_HOME")
     monkeypatch.setenv("HOME", "/home/someone")
     if xdg is None:
         monkeypatch.delenv("XDG_STATE_HOME", raising=False)
