@@ -12,7 +12,7 @@ from server.errors import BadArguments
 from server.hub import Hub
 from server.tools.build import ALWAYS_LOAD, make_tool
 from server.tools.caller import build_caller
-from server.tools.job_wait import wait_for_job
+from server.tools.job_wait import describe_job, wait_for_job
 
 DESCRIPTION = (
     "Many offload_work tasks at once: either `tasks`, or one `task` for `each` path, glob or "
@@ -42,6 +42,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
         model: str = "",
         check: str = "",
         dry_run: bool = False,
+        wait: Annotated[bool, Field(description="false: return the job id at once")] = True,
     ) -> str:
         hub.check_paused()
         caller = await build_caller(ctx, hub.settings.roots)
@@ -60,6 +61,8 @@ def batch_offload_tool(hub: Hub) -> Tool:
         if dry_run:
             return await _preview(hub, planned)
         job_id = await hub.batches.submit(planned, caller)
+        if not wait:
+            return await describe_job(hub, job_id)
         return await wait_for_job(hub, ctx, job_id, cancel_with_call=True)
 
     annotations = ToolAnnotations(
