@@ -46,10 +46,10 @@ async def progress_to(ctx: ToolContext, heartbeat: float = HEARTBEAT_SECONDS) ->
     """Give the function that reports progress to the client; between reports the last line is repeated
     every ``heartbeat`` seconds."""
     relay = _Relay(ctx, heartbeat)
-    heartbeat = asyncio.create_task(relay.beat())
+    beating = asyncio.create_task(relay.beat())
     try:
         yield relay.report
     finally:
-        heartbeat.cancel()
+        beating.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await heartbeat
+            await beating
