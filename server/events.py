@@ -100,6 +100,40 @@ class PauseChanged(Event):
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class ApprovalRequested(Event):
+    """A call waits for the user. ``paths`` are some of the ``files`` it would touch; at ``deadline``
+    (seconds since the epoch) it is denied."""
+
+    approval_id: str
+    tool: str
+    client: str
+    reason: str
+    files: int
+    paths: tuple[str, ...]
+    deadline: float
+
+
+@dataclass(frozen=True)
+class ApprovalAnswered(Event):
+    """A call that waited was answered. ``extent`` is ``once``, ``session`` or ``project``; ``by`` is
+    ``tray``, ``dashboard``, ``client``, ``timeout`` or ``cancelled``."""
+
+    approval_id: str
+    approved: bool
+    extent: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PolicyReloaded(Event):
+    """The policy file changed. ``error`` says where it is broken; then the last good rules hold."""
+
+    path: str
+    error: str = ""
+
+
 Listener = Callable[[Event], None]
 
 

@@ -1,0 +1,160 @@
+"""Calls that wait for the user. The tray, the dashboard and the client ask; the first answer wins."""
+
+import asyncio
+import contextlib
+import secrets
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from server.events import ApprovalAnswered, ApprovalRequested, EventBus
+from server.policy.values import Call, Rule
+from server.store.policy_tables import approval as remembered
+
+Extent = Literal["once", "session", "project"]
+"""For this call; for this session of this client; always in this project."""
+EXTENTS: tuple[Extent, ...] = ("once", "session", "project")
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A call that waits. ``paths`` are some of the ``files`` that it would touch. Instants are seconds
+    since the epoch; at ``deadline`` it is denied."""
+
+    id: str
+    call: Call
+    rule: Rule
+    reason: str
+    asked_at: float
+    deadline: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said. ``by`` is ``tray``, ``dashboard``, ``client`` or ``timeout``; ``reason`` goes to the
+    agent."""
+
+    approved: bool
+    extent: Extent = "once"
+    by: str = ""
+    reason: str = ""
+
+
+AskElsewhere = Callable[[Approval], Awaitable[Answer | None]]
+"""Asks by another way, as the client's own dialog; None if nobody answered there."""
+
+
+class Approvals:
+    """The calls that wait. ``pending`` and ``answer`` may be called from any thread."""
+
+    def __init__(self, events: EventBus) -> None:
+        self._events = events
+        self._lock = threading.Lock()
+        self._waiting: dict[str, tuple[Approval, asyncio.Future[Answer], asyncio.AbstractEventLoop]] = {}
+        self._answered: set[str] = set()
+        self._session_grants: set[tuple[str, str, str]] = set()
+
+    def pending(self) -> tuple[Approval, ...]:
+        """Return the calls that wait, the oldest first."""
+        with self._lock:
+            return tuple(approval for approval, _, _ in self._waiting.values())
+
+    def answer(self, approval_id: str, answer: Answer) -> bool:
+        """Answer a call that waits; False if it does not (any more): somebody else was first."""
+        with self._lock:
+            if approval_id not in self._waiting or approval_id in self._answered:
+                return False
+            self._answered.add(approval_id)
+            _approval, future, loop = self._waiting[approval_id]
+        loop.call_soon_threadsafe(_settle, future, answer)
+        return True
+
+    async def wait(
+        self, call: Call, rule: Rule, reason: str, now: float, elsewhere: AskElsewhere | None = None
+    ) -> Answer:
+        """Ask, and return the first answer; at the rule's timeout, a denial."""
+        approval = Approval(secrets.token_hex(8), call, rule, reason, now, now + rule.approval_seconds)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        with self._lock:
+            self._waiting[approval.id] = (approval, future, asyncio.get_running_loop())
+        asking = (
+            asyncio.create_task(self._ask_elsewhere(approval, elsewhere)) if elsewhere is not None else None
+        )
+        self._events.publish(_requested(approval))
+        answer = Answer(approved=False, by="cancelled", reason="The call was cancelled.")
+        try:
+            async with asyncio.timeout(rule.approval_seconds):
+                answer = await asyncio.shield(future)
+        except TimeoutError:
+            # The answer that came in the very last moment counts.
+            late = future.result() if future.done() else None
+            answer = late or Answer(approved=False, by="timeout", reason="Nobody answered in time.")
+        finally:
+            with self._lock:
+                self._waiting.pop(approval.id, None)
+                self._answered.discard(approval.id)
+            if asking is not None:
+                asking.cancel()
+            self._events.publish(
+                ApprovalAnswered(approval.id, answer.approved, answer.extent, answer.by, answer.reason)
+            )
+        if answer.approved and answer.extent == "session":
+            self._session_grants.add((call.session, call.tool, rule.fingerprint))
+        return answer
+
+    def granted_in_session(self, call: Call, rule: Rule) -> bool:
+        """Whether the user approved this rule for the rest of the client's session."""
+        return bool(call.session) and (call.session, call.tool, rule.fingerprint) in self._session_grants
+
+    async def _ask_elsewhere(self, approval: Approval, ask: AskElsewhere) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            answer = await ask(approval)
+            if answer is not None:
+                self.answer(approval.id, answer)
+
+
+def granted_in_project(connection: Connection, call: Call, rule: Rule) -> bool:
+    """Whether the user approved this rule for always in the call's project."""
+    if not call.project:
+        return False
+    found = select(remembered.c.approved_at).where(
+        remembered.c.project == call.project,
+        remembered.c.tool == call.tool,
+        remembered.c.rule == rule.fingerprint,
+    )
+    return connection.scalar(found) is not None
+
+
+def grant_in_project(connection: Connection, call: Call, rule: Rule, now: float) -> None:
+    """Remember an approval for always; without a project there is nothing to remember it for."""
+    if call.project:
+        row = insert(remembered).values(
+            project=call.project, tool=call.tool, rule=rule.fingerprint, approved_at=now
+        )
+        connection.execute(row.on_conflict_do_nothing())
+
+
+def forget_project(connection: Connection, project: str) -> int:
+    """Forget what was approved for always in a project; return how many rules."""
+    return int(connection.execute(delete(remembered).where(remembered.c.project == project)).rowcount)
+
+
+def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+def _requested(approval: Approval) -> ApprovalRequested:
+    return ApprovalRequested(
+        approval_id=approval.id,
+        tool=approval.call.tool,
+        client=approval.call.client,
+        reason=approval.reason,
+        files=approval.call.files,
+        paths=approval.call.paths,
+        deadline=approval.deadline,
+    )

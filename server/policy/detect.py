@@ -1,0 +1,48 @@
+"""Which of the three formats a policy file has: told by its keys, never guessed.
+
+A tool with ``rules`` is Intercept's, one with ``require``, ``deny_if`` or ``limits`` PolicyLayer's, as is a
+top-level ``all_tools``. A file with both, or with keys of neither, is an error. Where no tool says anything
+(``tools: {}``), both formats mean the same.
+"""
+
+from server.policy.document import Located, Mapping, broken, parse_document
+from server.policy.parse_intercept import parse_intercept
+from server.policy.parse_policylayer import parse_policylayer
+from server.policy.values import Policy
+
+_POLICYLAYER_KEYS = frozenset({"require", "deny_if", "limits"})
+
+
+def parse_policy(text: str, name: str) -> Policy:
+    """Return the policy of a file's text; ``name`` is the file's, for errors.
+
+    Raises:
+        SettingsError: it is in none of the formats or breaks its own; the message has the line.
+    """
+    document = parse_document(text, name)
+    intercept, policylayer = _marks(document)
+    if intercept and policylayer:
+        raise broken(
+            name,
+            max(intercept, policylayer),
+            "the file mixes Intercept's rules with PolicyLayer's require, deny_if and limits",
+        )
+    if policylayer or (not intercept and text.lstrip("\ufeff \t\r\n").startswith("{")):
+        return parse_policylayer(document, name)
+    return parse_intercept(document, name)
+
+
+def _marks(document: Located) -> tuple[int, int]:
+    """Return the lines where something says Intercept and PolicyLayer, 0 where nothing does."""
+    intercept = policylayer = 0
+    if not isinstance(document, Mapping):
+        return 0, 0
+    policylayer = document.key_lines.get("all_tools", 0)
+    intercept = document.key_lines.get("description", 0)
+    tools = document.entries.get("tools")
+    for entry in tools.entries.values() if isinstance(tools, Mapping) else ():
+        if isinstance(entry, Mapping):
+            intercept = intercept or entry.key_lines.get("rules", 0)
+            for key in _POLICYLAYER_KEYS:
+                policylayer = policylayer or entry.key_lines.get(key, 0)
+    return intercept, policylayer

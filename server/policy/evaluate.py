@@ -1,0 +1,199 @@
+"""The decision on one call: pure, from the policy, the call and the counters' present values.
+
+The order is the published one: hidden tools, then the default for tools that the file does not list, then
+the tool's own rules, then those of ``*``. The first rule that stands against the call decides. Counters are
+read as they will be after this call, so that "at most 5" lets five through.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from server.policy.pattern import search
+from server.policy.values import (
+    GLOBAL_SCOPE,
+    Call,
+    Condition,
+    Counter,
+    Decision,
+    Policy,
+    Reservation,
+    Rule,
+    Window,
+)
+
+ReadCounter = Callable[[str, Window, int], float]
+"""The value of a counter: its key, its window and when that began."""
+_MISSING = object()
+
+
+def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decision:
+    """Return what the policy says of the call at ``now`` (seconds since the epoch)."""
+    if policy.hides(call.tool):
+        return Decision("deny", f"{call.tool} is hidden by the user's policy.")
+    if policy.default == "deny" and call.tool not in policy.tools:
+        return Decision("deny", f"The user's policy denies tools that it does not list, as {call.tool}.")
+    facts = _Facts(policy, call, read, now)
+    asking: Rule | None = None
+    for rule in policy.rules_for(call.tool):
+        against = _judge(rule, facts)
+        if against == "approve":
+            asking = asking or rule
+        elif against != "allow":
+            return _refusal(rule, facts, against == "limit")
+    if asking is not None:
+        reason = asking.on_deny or f"The rule {asking.where} asks for the user's approval."
+        return Decision("approve", reason, asking, facts.reservations())
+    decisive = next(iter(policy.rules_for(call.tool)), None)
+    reason = "No rule stands against it." if decisive else "No rule concerns it, and the default allows it."
+    return Decision("allow", reason, None, facts.reservations())
+
+
+class _Facts:
+    """What conditions can read."""
+
+    def __init__(self, policy: Policy, call: Call, read: ReadCounter, now: float) -> None:
+        self.call = call
+        self.now = now
+        self._read = read
+        self._mine = [rule.counter for rule in policy.rules_for(call.tool) if rule.counter is not None]
+        self._all = {
+            (rule.counter.scope, rule.counter.name): rule.counter
+            for rules in policy.tools.values()
+            for rule in rules
+            if rule.counter is not None
+        }
+
+    def resolve(self, path: str) -> Any:
+        """Return the value at a condition's path, ``_MISSING`` where there is none."""
+        if path == "call.files":
+            return self.call.files
+        if path.startswith("args."):
+            return _descend(self.call.arguments, path.removeprefix("args.").split("."))
+        _state, scope, name = path.split(".")
+        counter = self._all.get((scope, name))
+        if counter is None:
+            return _MISSING
+        value = self._read(counter.key(self.call), counter.window, counter.window.start(self.now))
+        return value + (self.amount(counter) if counter in self._mine else 0.0)
+
+    def amount(self, counter: Counter) -> float:
+        """Return what this call adds to the counter; an argument that is no number above 0 adds nothing."""
+        if not counter.increment_from:
+            return counter.increment
+        value = _descend(self.call.arguments, counter.increment_from.removeprefix("args.").split("."))
+        number = _number(value)
+        return max(number, 0.0) if number is not None and math.isfinite(number) else 0.0
+
+    def reservations(self) -> tuple[Reservation, ...]:
+        """Return what the call takes from each counter."""
+        return tuple(
+            Reservation(counter.key(self.call), counter.window, counter.window.start(self.now), amount)
+            for counter in self._mine
+            if (amount := self.amount(counter)) > 0
+        )
+
+
+def _judge(rule: Rule, facts: _Facts) -> str:
+    """Return ``allow``, ``approve``, ``deny`` or ``limit``."""
+    if rule.action == "require_approval":
+        return "approve" if _all_hold(rule.conditions, facts) else "allow"
+    if rule.action == "deny":
+        return "deny" if _all_hold(rule.conditions, facts) else "allow"
+    if _all_hold(rule.conditions, facts):
+        return "allow"
+    return "limit" if rule.limit is not None or _only_counts(rule) else "deny"
+
+
+def _all_hold(conditions: tuple[Condition, ...], facts: _Facts) -> bool:
+    return all(holds(condition, facts.resolve(condition.path)) for condition in conditions)
+
+
+def _only_counts(rule: Rule) -> bool:
+    return all(condition.path.startswith("state.") for condition in rule.conditions)
+
+
+def _refusal(rule: Rule, facts: _Facts, limited: bool) -> Decision:
+    if not limited:
+        reason = rule.on_deny or f"The user's rule {rule.where} denies it."
+        return Decision("deny", _sentence(reason), rule)
+    counter = rule.counter
+    ends = counter.window.start(facts.now) + counter.window.seconds if counter is not None else 0.0
+    if rule.on_deny:
+        reason = rule.on_deny
+    elif rule.limit is not None and counter is not None:
+        whose = "all tools" if counter.scope == GLOBAL_SCOPE else rule.tool
+        reason = f"The limit of {rule.limit:.0f} calls of {whose} a {counter.window} is used up."
+    else:
+        reason = f"The user's limit {rule.where} is used up."
+    return Decision("limit", _sentence(reason), rule, retry_at=float(ends))
+
+
+def holds(condition: Condition, value: Any) -> bool:
+    """Whether the condition holds for the value at its path; a missing one holds for no operator but
+    ``exists: false``."""
+    if condition.op == "exists":
+        return (value is not _MISSING) == bool(condition.value)
+    if value is _MISSING:
+        return False
+    return _OPERATORS[condition.op](value, condition.value)
+
+
+def _compare(value: Any, expected: Any, compare: Callable[[float, float], bool]) -> bool:
+    left, right = _number(value), _number(expected)
+    return left is not None and right is not None and compare(left, right)
+
+
+def _contains(value: Any, expected: Any) -> bool:
+    if isinstance(value, str):
+        return isinstance(expected, str) and expected in value
+    return isinstance(value, list | tuple) and any(_equal(each, expected) for each in value)
+
+
+def _equal(value: Any, expected: Any) -> bool:
+    """Compare texts as texts, numbers (also one written as text) as numbers; truth values equal only
+    themselves."""
+    if type(value) is type(expected):
+        return bool(value == expected)
+    left, right = _number(value), _number(expected)
+    return left is not None and left == right
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, also one that is written as text, as arguments of tools often are."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float | str):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            return None
+    return None
+
+
+def _descend(value: Any, keys: list[str]) -> Any:
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
+            return _MISSING
+        value = value[key]
+    return value
+
+
+def _sentence(text: str) -> str:
+    stripped = text.strip()
+    return stripped if stripped.endswith((".", "!", "?")) else f"{stripped}."
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": _equal,
+    "neq": lambda value, expected: not _equal(value, expected),
+    "in": lambda value, expected: any(_equal(value, each) for each in expected),
+    "not_in": lambda value, expected: not any(_equal(value, each) for each in expected),
+    "lt": lambda value, expected: _compare(value, expected, operator.lt),
+    "lte": lambda value, expected: _compare(value, expected, operator.le),
+    "gt": lambda value, expected: _compare(value, expected, operator.gt),
+    "gte": lambda value, expected: _compare(value, expected, operator.ge),
+    "regex": lambda value, expected: isinstance(value, str) and search(expected, value),
+    "contains": _contains,
+}

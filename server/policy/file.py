@@ -1,0 +1,122 @@
+"""The user's policy file: read, read again when it changes, never lost to a typing error.
+
+``policy.yaml`` or ``policy.json`` in the config folder, else the shipped ``default.yaml``. While the file is
+broken the last good rules hold, also across a restart (their text is kept beside the state); where there
+never were any, every call is denied until the file is mended.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.errors import SettingsError
+from server.events import EventBus, PolicyReloaded
+from server.folders import Folders
+from server.policy.detect import parse_policy
+from server.policy.document import MOST_BYTES
+from server.policy.values import Policy
+
+logger = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).with_name("default.yaml")
+DENY_ALL = Policy(format="intercept", default="deny")
+_Stamp = tuple[str, int, int, int] | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The rules in force, the file they are from, and what is wrong with the file (empty if nothing)."""
+
+    policy: Policy
+    path: Path
+    error: str = ""
+
+
+class PolicyFile:
+    """Keeps the rules in force. ``current`` looks at the file's date first: no watcher, no delay."""
+
+    def __init__(self, folders: Folders, events: EventBus) -> None:
+        self._folders = folders
+        self._events = events
+        self._stamp: _Stamp = None
+        self._loaded: Loaded | None = None
+
+    def current(self) -> Loaded:
+        """Return the rules in force."""
+        stamp = self._look()
+        if self._loaded is None or stamp != self._stamp:
+            first = self._loaded is None
+            self._stamp = stamp
+            self._loaded = self._load()
+            if not first or self._loaded.error:
+                self._events.publish(PolicyReloaded(str(self._loaded.path), self._loaded.error))
+        return self._loaded
+
+    def _look(self) -> _Stamp:
+        for path in candidates(self._folders):
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            return (path.name, status.st_mtime_ns, status.st_size, status.st_ino)
+        return None
+
+    def _load(self) -> Loaded:
+        try:
+            path, text = read_policy_text(self._folders)
+            policy = parse_policy(text, path.name)
+        except SettingsError as error:
+            logger.error("%s", error)
+            return self._fall_back(str(error))
+        self._keep(path, text)
+        return Loaded(policy, path)
+
+    def _fall_back(self, error: str) -> Loaded:
+        if self._loaded is not None:
+            return Loaded(self._loaded.policy, self._loaded.path, error)
+        kept = _last_good(self._folders)
+        try:
+            text = kept.read_text(encoding="utf-8")
+            return Loaded(parse_policy(text, kept.name), kept, error)
+        except (OSError, UnicodeDecodeError, SettingsError):
+            return Loaded(DENY_ALL, kept, error)
+
+    def _keep(self, path: Path, text: str) -> None:
+        kept = _last_good(self._folders)
+        try:
+            if path == SHIPPED:
+                kept.unlink(missing_ok=True)
+            else:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(text, encoding="utf-8")
+                kept.chmod(0o600)
+        except OSError as error:
+            logger.warning("cannot keep the last good policy: %s", error)
+
+
+def candidates(folders: Folders) -> tuple[Path, ...]:
+    """Return where the user's policy may be."""
+    return (folders.policy_file, folders.policy_file.with_suffix(".json"))
+
+
+def read_policy_text(folders: Folders) -> tuple[Path, str]:
+    """Return the policy file in use and its text.
+
+    Raises:
+        SettingsError: it cannot be read, or there are two.
+    """
+    found = [path for path in candidates(folders) if path.exists()]
+    if len(found) > 1:
+        raise SettingsError(
+            f"There are two policies, {found[0].name} and {found[1].name}.", "Remove one of them."
+        )
+    path = found[0] if found else SHIPPED
+    try:
+        with path.open("rb") as file:
+            return path, file.read(MOST_BYTES + 1).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}.", "Mend or remove the file.") from None
+
+
+def _last_good(folders: Folders) -> Path:
+    return folders.state / "policy.last-good"

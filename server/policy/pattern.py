@@ -1,0 +1,48 @@
+"""Regular expressions of policies, matched in linear time: a pattern from a file may not stall a call.
+
+RE2 is what Intercept itself uses, so that its patterns mean here what they mean there.
+"""
+
+import functools
+from typing import Any
+
+import re2
+
+MOST_PATTERN = 500
+"""Longest pattern, in characters."""
+MOST_MEMORY = 1 << 20
+"""Bytes that one compiled pattern may take."""
+MOST_SUBJECT = 1_000_000
+"""Longest text that is matched, in characters; a longer one counts as not matching."""
+
+
+def check_pattern(pattern: str) -> str | None:
+    """Say what is wrong with the pattern, None if nothing is."""
+    if len(pattern) > MOST_PATTERN:
+        return f"takes a pattern of at most {MOST_PATTERN} characters"
+    try:
+        _compiled(pattern)
+    except re2.error as error:
+        words = error.args[0]
+        reason = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+        return f"has a pattern that is not a regular expression: {reason}"
+    except UnicodeEncodeError:
+        return "has a pattern that is not valid Unicode"
+    return None
+
+
+def search(pattern: str, text: str) -> bool:
+    """Whether a pattern that ``check_pattern`` passed matches anywhere in the text."""
+    if len(text) > MOST_SUBJECT:
+        return False
+    # Texts from JSON may hold lone surrogates, which no pattern can name.
+    readable = text.encode("utf-8", "replace").decode("utf-8")
+    return _compiled(pattern).search(readable) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.max_mem = MOST_MEMORY
+    options.log_errors = False
+    return re2.compile(pattern, options)

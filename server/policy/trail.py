@@ -1,0 +1,300 @@
+"""The audit trail: append-only, each row chained to the one before by SHA-256.
+
+``hash = SHA-256(hash of the row before, the row's own fields)``. An edit, a gap or another order breaks the
+chain; rows cut off the end are missed by ``trail_end`` in the database and by ``trail.head``, a file beside
+it. Rows that grew too old are removed from the beginning; ``trail_end`` keeps the hash that the rest is
+chained to. Who can write all of the user's files can forge all of it: an export kept elsewhere shows that.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from server.store.database import Database
+from server.store.policy_tables import trail, trail_end
+
+KINDS = (
+    "decision",
+    "approval",
+    "write",
+    "undo",
+    "connection",
+    "settings",
+    "policy",
+    "pause",
+    "secrets",
+    "trail",
+)
+FIRST = "0" * 64
+"""What the first row is chained to."""
+SECONDS_A_DAY = 86400
+LONGEST_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is to be recorded. ``kind`` is one of ``KINDS``; ``details`` must be JSON."""
+
+    kind: str
+    text: str
+    tool: str = ""
+    client: str = ""
+    session: str = ""
+    project: str = ""
+    verdict: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row: an entry with its number (from 1), its time (seconds since the epoch) and its hash."""
+
+    seq: int
+    at: float
+    kind: str
+    tool: str
+    client: str
+    session: str
+    project: str
+    verdict: str
+    text: str
+    details: str
+    hash: str
+
+    def chained_to(self, previous: str) -> str:
+        """Return the hash that this row must have after one with the hash ``previous``."""
+        fields = [value for key, value in asdict(self).items() if key != "hash"]
+        return sha256(json.dumps([previous, *fields], ensure_ascii=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of the chain: a row's number and hash; (0, ``FIRST``) before the first."""
+
+    seq: int = 0
+    hash: str = FIRST
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a check of the chain found; ``problem`` is empty where it is whole."""
+
+    rows: int
+    first: int
+    last: int
+    problem: str = ""
+
+
+class Trail:
+    """Writes and reads the trail. Every method may raise ``StoreError``."""
+
+    def __init__(self, database: Database, head_file: Path) -> None:
+        self._database = database
+        self._head_file = head_file
+        self._head = End()
+        self._saving: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Take note where the trail's end is missing, as after a damaged history was replaced."""
+        outside = read_head(self._head_file)
+        inside = await self._database.read(lambda connection: _end(connection, "head"))
+        if outside is not None and outside.seq > inside.seq:
+            lost = f"{outside.seq - inside.seq} rows at the end are missing: {outside.seq} were written."
+            await self.record(Entry("trail", lost, verdict="broken"))
+
+    async def close(self) -> None:
+        """Write what is still to be written beside the database."""
+        if self._saving is not None:
+            await self._saving
+
+    async def record(self, entry: Entry) -> Record:
+        """Append a row."""
+        record = await self._database.write(lambda connection: append(connection, entry, time.time()))
+        self.wrote(record)
+        return record
+
+    def wrote(self, record: Record) -> None:
+        """Take note of a row that was appended, and committed, with others' work."""
+        if record.seq != self._head.seq:
+            self._head = End(record.seq, record.hash)
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save_head())
+
+    async def search(
+        self, text: str = "", kind: str = "", limit: int = 100, before: int | None = None
+    ) -> tuple[Record, ...]:
+        """Return rows, newest first, whose fields contain ``text``; the next page is ``before`` a number."""
+        return await self._database.read(lambda connection: find(connection, text, kind, limit, before))
+
+    async def verify(self) -> Verification:
+        """Check the whole chain."""
+        await self.close()
+        outside = read_head(self._head_file)
+        return await self._database.read(lambda connection: verify(connection, outside))
+
+    async def prune(self, days: int) -> int:
+        """Remove rows older than ``days``, note that, and return how many."""
+        before = time.time() - days * SECONDS_A_DAY
+        removed = await self._database.write(lambda connection: _prune(connection, before))
+        if removed:
+            await self.record(Entry("trail", f"{removed} rows older than {days} days were removed."))
+        return removed
+
+    async def _save_head(self) -> None:
+        saved = None
+        while saved != self._head:
+            saved = self._head
+            await asyncio.to_thread(_write_head, self._head_file, saved)
+
+
+def append(connection: Connection, entry: Entry, at: float) -> Record:
+    """Append a row inside the caller's writing transaction."""
+    head = _end(connection, "head")
+    details = json.dumps(dict(entry.details), ensure_ascii=True, sort_keys=True, default=str)
+    unsigned = Record(
+        seq=head.seq + 1,
+        at=at,
+        kind=entry.kind,
+        tool=_clean(entry.tool),
+        client=_clean(entry.client),
+        session=_clean(entry.session),
+        project=_clean(entry.project),
+        verdict=entry.verdict,
+        text=_clean(entry.text),
+        details=details,
+        hash="",
+    )
+    record = Record(**{**asdict(unsigned), "hash": unsigned.chained_to(head.hash)})
+    connection.execute(insert(trail).values(**asdict(record)))
+    _set_end(connection, "head", End(record.seq, record.hash))
+    return record
+
+
+def verify(connection: Connection, outside: End | None) -> Verification:
+    """Check the chain from its beginning to its end; ``outside`` is the end as ``trail.head`` has it."""
+    start, head = _end(connection, "start"), _end(connection, "head")
+    seen_outside = outside is None or outside.seq <= start.seq
+    previous, count = start, 0
+    for record in _rows(connection):
+        if record.seq != previous.seq + 1:
+            gap = f"{previous.seq + 1}" if record.seq == previous.seq + 2 else f"after {previous.seq}"
+            return Verification(count, start.seq + 1, previous.seq, f"Row {gap} is missing.")
+        if record.hash != record.chained_to(previous.hash):
+            return Verification(count, start.seq + 1, previous.seq, f"Row {record.seq} was changed.")
+        if outside is not None and record.seq == outside.seq:
+            seen_outside = record.hash == outside.hash
+            if not seen_outside:
+                return Verification(count, start.seq + 1, previous.seq, f"Row {record.seq} was rewritten.")
+        previous, count = End(record.seq, record.hash), count + 1
+    problem = ""
+    if previous != head or not seen_outside:
+        written = max(head.seq, outside.seq if outside else 0)
+        problem = f"The end is missing: {written} rows were written, the last one here is {previous.seq}."
+    elif outside is None and count:
+        problem = "trail.head is missing, so rows cut off the end would not show."
+    return Verification(count, start.seq + 1, previous.seq, problem)
+
+
+def find(connection: Connection, text: str, kind: str, limit: int, before: int | None) -> tuple[Record, ...]:
+    """Return rows, newest first."""
+    query = select(trail).order_by(trail.c.seq.desc()).limit(limit)
+    if kind:
+        query = query.where(trail.c.kind == kind)
+    if before is not None:
+        query = query.where(trail.c.seq < before)
+    if text:
+        columns = (trail.c.text, trail.c.tool, trail.c.client, trail.c.project, trail.c.verdict)
+        query = query.where(
+            or_(*(column.contains(text, autoescape=True) for column in (*columns, trail.c.details)))
+        )
+    return tuple(_record(row) for row in connection.execute(query))
+
+
+def export_lines(connection: Connection) -> Iterator[str]:
+    """Yield the trail as JSON lines: first where it is chained to, then its rows, oldest first."""
+    start = _end(connection, "start")
+    yield json.dumps({"start": asdict(start)})
+    for record in _rows(connection):
+        yield json.dumps({**asdict(record), "details": json.loads(record.details)}, ensure_ascii=False)
+
+
+def verify_lines(lines: Iterator[str]) -> Verification:
+    """Check an export on its own; rows cut off its end do not show.
+
+    Raises:
+        ValueError: it is no export.
+    """
+    first = json.loads(next(lines, "null"))
+    if not isinstance(first, dict) or "start" not in first:
+        raise ValueError("the first line is not the start of an export")
+    start = previous = End(**first["start"])
+    count = 0
+    for line in lines:
+        fields = json.loads(line)
+        fields["details"] = json.dumps(fields["details"], ensure_ascii=True, sort_keys=True)
+        record = Record(**fields)
+        if record.seq != previous.seq + 1 or record.hash != record.chained_to(previous.hash):
+            problem = f"Row {record.seq} does not follow from row {previous.seq}."
+            return Verification(count, start.seq + 1, previous.seq, problem)
+        previous, count = End(record.seq, record.hash), count + 1
+    return Verification(count, start.seq + 1, previous.seq)
+
+
+def read_head(path: Path) -> End | None:
+    """Return the trail's end as the file beside the database has it, None where there is none."""
+    try:
+        return End(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_head(path: Path, head: End) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(asdict(head)), encoding="utf-8")
+    fresh.chmod(0o600)
+    os.replace(fresh, path)  # noqa: PTH105 - atomic on every system
+
+
+def _rows(connection: Connection) -> Iterator[Record]:
+    rows = connection.execution_options(yield_per=1000).execute(select(trail).order_by(trail.c.seq))
+    return (_record(row) for row in rows)
+
+
+def _record(row: Row[Any]) -> Record:
+    return Record(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name, in spite of the underscore
+
+
+def _end(connection: Connection, name: str) -> End:
+    row = connection.execute(select(trail_end).where(trail_end.c.name == name)).first()
+    return End() if row is None else End(row.seq, row.hash)
+
+
+def _set_end(connection: Connection, name: str, end: End) -> None:
+    row = upsert(trail_end).values(name=name, **asdict(end))
+    connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=asdict(end)))
+
+
+def _prune(connection: Connection, before: float) -> int:
+    """Remove the rows up to the last of an unbroken run of old ones; a clock set back leaves some longer."""
+    young = connection.scalar(select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1))
+    query = select(trail).order_by(trail.c.seq.desc()).limit(1)
+    last = connection.execute(query if young is None else query.where(trail.c.seq < young)).first()
+    if last is None:
+        return 0
+    removed = connection.execute(delete(trail).where(trail.c.seq <= last.seq)).rowcount
+    _set_end(connection, "start", End(last.seq, last.hash))
+    return int(removed)
+
+
+def _clean(text: str) -> str:
+    """Return text that the database takes: paths can hold what is no Unicode."""
+    return text[:LONGEST_TEXT].encode("utf-8", "backslashreplace").decode("utf-8")

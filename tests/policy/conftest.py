@@ -1,0 +1,71 @@
+"""A gate over a real database in a temporary folder."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.events import Event, EventBus
+from server.folders import Folders
+from server.policy.approvals import Approvals
+from server.policy.file import PolicyFile
+from server.policy.gate import Gate
+from server.policy.trail import Trail
+from server.store.database import open_database
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class House:
+    """A folder with the app's state; ``gate`` opens it as a start of the app does."""
+
+    def __init__(self, root: Path) -> None:
+        self.folders = Folders(config=root, data=root, state=root, cache=root / "cache")
+        self.clock = Clock()
+        self.events: list[Event] = []
+
+    @property
+    def head_file(self) -> Path:
+        return self.folders.state / "trail.head"
+
+    def write_policy(self, text: str) -> None:
+        self.folders.policy_file.write_text(text, encoding="utf-8")
+
+    @asynccontextmanager
+    async def gate(self) -> AsyncIterator[Gate]:
+        database = await asyncio.to_thread(open_database, self.folders.database)
+        bus = EventBus()
+        bus.subscribe(self.events.append)
+        trail = Trail(database, self.head_file)
+        gate = Gate(PolicyFile(self.folders, bus), Approvals(bus), trail, database, self.clock)
+        try:
+            await trail.open()
+            yield gate
+        finally:
+            await gate.close()
+            await trail.close()
+            await database.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture
+def run() -> Run:
+    return asyncio.run

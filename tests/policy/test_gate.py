@@ -1,0 +1,247 @@
+"""The gate: limits that hold, approvals that wait, files that break, all of it recorded."""
+
+import asyncio
+
+import pytest
+
+from server.errors import Denied, Limited
+from server.events import ApprovalAnswered, ApprovalRequested, PolicyReloaded
+from server.policy.approvals import Answer, Approval
+from server.policy.gate import Gate
+from server.policy.values import Call
+from tests.policy.conftest import House, Run
+
+FIVE = 'version: "1"\ntools:\n  work:\n    rules:\n      - {name: five, rate_limit: 5/minute}\n'
+ASK = 'version: "1"\ntools:\n  work:\n    rules:\n      - {name: ask, action: require_approval, approval_timeout: %s}\n'
+
+
+async def tries(gate: Gate, call: Call, *, fail: bool = False) -> str:
+    try:
+        async with gate.enter(call) as passage:
+            await asyncio.sleep(0)
+            if fail:
+                passage.fail()
+            return "passed"
+    except Limited:
+        return "limited"
+    except Denied:
+        return "denied"
+
+
+@pytest.mark.parametrize("limit", [1, 7, 30, 99])
+def test_a_limit_of_n_lets_n_of_100_concurrent_calls_through(house: House, run: Run, limit: int) -> None:
+    house.write_policy(FIVE.replace("5/", f"{limit}/"))
+
+    async def story() -> list[str]:
+        async with house.gate() as gate:
+            return await asyncio.gather(*(tries(gate, Call("work", session=str(n))) for n in range(100)))
+
+    results = run(story())
+    assert results.count("passed") == limit
+    assert results.count("limited") == 100 - limit
+
+
+def test_a_limit_holds_across_restarts_and_ends_with_its_window(house: House, run: Run) -> None:
+    house.write_policy(FIVE)
+
+    async def start(calls: int) -> list[str]:
+        async with house.gate() as gate:
+            return [await tries(gate, Call("work")) for _ in range(calls)]
+
+    assert [result for _ in range(4) for result in run(start(2))] == ["passed"] * 5 + ["limited"] * 3
+    house.clock.now += 60 - house.clock.now % 60 - 0.001
+    assert run(start(1)) == ["limited"]
+    house.clock.now += 0.001
+    assert run(start(1)) == ["passed"]
+
+
+def test_a_failed_or_cancelled_call_gives_its_reservation_back(house: House, run: Run) -> None:
+    house.write_policy(FIVE.replace("5/", "1/"))
+
+    async def story() -> list[str]:
+        async with house.gate() as gate:
+            failed = await tries(gate, Call("work"), fail=True)
+            await gate.close()
+
+            async def hang() -> None:
+                async with gate.enter(Call("work")):
+                    await asyncio.sleep(60)
+
+            task = asyncio.create_task(hang())
+            while not (await gate.trail.search(kind="decision"))[1:]:
+                await asyncio.sleep(0.01)
+            during = await tries(gate, Call("work"))
+            task.cancel()
+            await asyncio.wait([task])
+            await gate.close()
+            return [failed, during, await tries(gate, Call("work")), await tries(gate, Call("work"))]
+
+    assert run(story()) == ["passed", "limited", "passed", "limited"]
+
+
+def test_a_grant_counts_each_session_apart(house: House, run: Run) -> None:
+    house.folders.policy_file.with_suffix(".json").write_text(
+        '{"version": "1", "default": "deny", "tools": {"work": {"limits": '
+        '[{"counter": "c", "window": "hour", "max": 1, "scope": "grant"}]}}}'
+    )
+
+    async def story() -> list[str]:
+        async with house.gate() as gate:
+            sessions = ("a", "b", "a", "b")
+            return [await tries(gate, Call("work", session=session)) for session in sessions]
+
+    assert run(story()) == ["passed", "passed", "limited", "limited"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcomes"),
+    [
+        (Answer(True, "once", "tray"), ["passed", "asked"]),
+        (Answer(True, "session", "tray"), ["passed", "passed"]),
+        (Answer(True, "project", "tray"), ["passed", "passed"]),
+        (Answer(False, "once", "dashboard", "not now"), ["denied", "asked"]),
+    ],
+)
+def test_an_approval_reaches_as_far_as_it_says(
+    house: House, run: Run, answer: Answer, outcomes: list[str]
+) -> None:
+    house.write_policy(ASK % "1m")
+    call = Call("work", session="s", project="/p")
+
+    async def ask(gate: Gate, call: Call, answer: Answer | None) -> str:
+        task = asyncio.create_task(tries(gate, call))
+        while not task.done() and not gate.approvals.pending():
+            await asyncio.sleep(0.005)
+        if task.done():
+            return await task
+        if answer is None:
+            gate.approvals.answer(gate.approvals.pending()[0].id, Answer(False))
+            await task
+            return "asked"
+        assert gate.approvals.answer(gate.approvals.pending()[0].id, answer)
+        return await task
+
+    async def story() -> list[str]:
+        async with house.gate() as gate:
+            return [await ask(gate, call, answer), await ask(gate, call, None)]
+
+    assert run(story()) == outcomes
+    assert [type(event) for event in house.events][:2] == [ApprovalRequested, ApprovalAnswered]
+
+    async def after_restart() -> str:
+        async with house.gate() as gate:
+            return await ask(gate, call, None)
+
+    assert run(after_restart()) == ("passed" if answer.extent == "project" else "asked")
+
+
+def test_the_first_answer_wins_and_nobody_means_no(house: House, run: Run) -> None:
+    house.write_policy(ASK % "1s")
+
+    async def client(_approval: Approval) -> Answer | None:
+        await asyncio.sleep(0.05)
+        return Answer(True, by="client")
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            async with gate.enter(Call("work"), client):
+                pass
+            with pytest.raises(Denied, match="Nobody answered in time"):
+                async with gate.enter(Call("work")):
+                    pass
+            entered = asyncio.create_task(tries(gate, Call("work")))
+            while not gate.approvals.pending():
+                await asyncio.sleep(0.005)
+            waiting = gate.approvals.pending()[0].id
+            answers = [gate.approvals.answer(waiting, Answer(n == 0, by=str(n))) for n in range(3)]
+            assert answers == [True, False, False]
+            assert await entered == "passed"
+            assert [record.verdict for record in await gate.trail.search(kind="approval")] == [
+                "allow",
+                "deny",
+                "allow",
+            ]
+
+    run(story())
+
+
+def test_a_broken_file_keeps_the_last_good_rules_and_says_where(house: House, run: Run) -> None:
+    house.write_policy(FIVE.replace("5/", "1/"))
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            assert await tries(gate, Call("work")) == "passed"
+            house.write_policy('version: "1"\ntools:\n  work:\n    rules: 7\n')
+            assert await tries(gate, Call("work")) == "limited"
+            error = house.events[-1]
+            assert isinstance(error, PolicyReloaded)
+            assert "policy.yaml, line 4" in error.error
+        async with house.gate() as gate:
+            assert await tries(gate, Call("work")) == "limited"
+            house.write_policy(FIVE)
+            assert await tries(gate, Call("work")) == "passed"
+            assert house.events[-1] == PolicyReloaded(str(house.folders.policy_file))
+            house.folders.policy_file.unlink()
+            assert [await tries(gate, Call("work")) for _ in range(9)] == ["passed"] * 9
+
+    run(story())
+
+
+def test_a_file_that_was_broken_from_the_start_lets_nothing_pass(house: House, run: Run) -> None:
+    house.write_policy("version: [")
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            with pytest.raises(Denied, match=r"broken.*policy.yaml, line 1"):
+                async with gate.enter(Call("work")):
+                    pass
+
+    run(story())
+
+
+def test_the_shipped_rules(house: House, run: Run) -> None:
+    async def story() -> None:
+        async with house.gate() as gate:
+            for tool in ("offload_work", "pull_model"):
+                results = [await tries(gate, Call(tool, files=50)) for _ in range(31)]
+                assert results == ["passed"] * 30 + ["limited"]
+            assert {await tries(gate, Call("cost_dashboard")) for _ in range(100)} == {"passed"}
+            house.clock.now += 60
+            waits = asyncio.create_task(tries(gate, Call("offload_work", files=51, paths=("a.py",))))
+            while not gate.approvals.pending():
+                await asyncio.sleep(0.005)
+            assert gate.approvals.pending()[0].call.paths == ("a.py",)
+            gate.approvals.answer(gate.approvals.pending()[0].id, Answer(False, reason="too many"))
+            assert await waits == "denied"
+
+    run(story())
+
+
+def test_a_hidden_tool_is_refused_too(house: House, run: Run) -> None:
+    house.write_policy('version: "1"\nhide: [work]\ntools: {}\n')
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            assert gate.hidden("work")
+            assert not gate.hidden("other")
+            with pytest.raises(Denied, match="work is hidden"):
+                async with gate.enter(Call("work")):
+                    pass
+
+    run(story())
+
+
+def test_every_decision_is_on_the_trail(house: House, run: Run) -> None:
+    house.write_policy(FIVE.replace("5/", "1/"))
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            for _ in range(2):
+                await tries(gate, Call("work", client="claude-code", session="s", project="/p"))
+            decisions = await gate.trail.search(kind="decision")
+            assert [record.verdict for record in decisions] == ["limit", "allow"]
+            assert '"five" of work (line 5)' in decisions[0].details.replace("\\", "")
+            assert len(await gate.trail.search(kind="connection")) == 1
+            assert (await gate.trail.verify()).problem == ""
+
+    run(story())
