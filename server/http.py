@@ -12,9 +12,10 @@
 ========================  ====================================================================
 """
 
-import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from mcp.server.transport_security import TransportSecuritySettings
@@ -34,27 +35,34 @@ MountDashboard = Callable[[FastAPI, Hub], None]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(hub: Hub, keys: Keys, port: int, mount_dashboard: MountDashboard | None = None) -> ASGIApp:
-    """Return the guarded app. The hub itself is started and closed by who serves the app."""
+@dataclass(frozen=True)
+class HubApp:
+    """The guarded app, and the MCP sessions in it: who serves the app runs ``sessions`` around that.
+
+    They are not in the app's lifespan, because a server ends that only after its connections, and a
+    session's stream is a connection that never ends by itself.
+    """
+
+    asgi: ASGIApp
+    sessions: Callable[[], AbstractAsyncContextManager[None]]
+
+
+def build_app(hub: Hub, keys: Keys, port: int, mount_dashboard: MountDashboard | None = None) -> HubApp:
+    """Return the app. The hub itself is started and closed by who serves it."""
     mcp = build_mcp(hub)
     names = [f"{LOOPBACK}:{port}", f"localhost:{port}"]
     mcp.streamable_http_app(
         transport_security=TransportSecuritySettings(allowed_hosts=names, allowed_origins=[])
     )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with mcp.session_manager.run():
-            yield
-
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
     app.router.routes.extend(_api_routes(hub))
     if mount_dashboard is not None:
         mount_dashboard(app, hub)
     else:
         app.router.routes.append(Route("/", _no_dashboard))
-    return Guard(app, keys, port)
+    return HubApp(Guard(app, keys, port), mcp.session_manager.run)
 
 
 def _api_routes(hub: Hub) -> list[Route]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from server.backends.engine import Engine
 from server.batch.runner import Batches
-from server.errors import HubUnreachable, Paused
+from server.errors import HubUnreachable, Paused, StoreError
 from server.events import Event, EventBus, OffloadEnded, OffloadUndone, PauseChanged
 from server.folders import Folders
 from server.guard import Keys
@@ -96,11 +96,16 @@ class Hub:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
-            await self.batches.close()
-            await self.offloader.close()
+        await self.end_work()
         await self.engine.close()
         if hasattr(self, "history"):
             await self.history.close()
+
+    async def end_work(self) -> None:
+        """Cancel what runs and record it so; a batch goes on when the hub runs again."""
+        if hasattr(self, "offloader"):
+            await self.batches.close()
+            await self.offloader.close()
 
     def snapshot(self) -> Snapshot:
         """Return the picture of this moment; no I/O, from any thread."""
@@ -156,7 +161,7 @@ class Hub:
         self.keys = keys
 
     def request_quit(self) -> None:
-        """Ask the process to end. Safe in a signal handler."""
+        """Ask the process to end."""
         self._quit.set()
         for listener in self._on_quit:
             listener()
@@ -188,16 +193,22 @@ class Hub:
 
     async def _watch_totals(self) -> None:
         """Sum up again whenever an offload ended or was undone, and at midnight, when "today" begins anew."""
-        await self.history.prune(self.settings.history.days)
+        midnight = True
         while True:
+            try:
+                if midnight:
+                    await self.history.prune(self.settings.history.days)
+                await self._refresh_totals()
+            except StoreError:
+                logger.exception("the totals could not be summed up")
+            self._tell_listeners()
+            midnight = False
             try:
                 async with asyncio.timeout(_seconds_to_midnight()):
                     await self._ended.wait()
             except TimeoutError:
-                await self.history.prune(self.settings.history.days)
+                midnight = True
             self._ended.clear()
-            await self._refresh_totals()
-            self._tell_listeners()
 
     async def _refresh_totals(self) -> None:
         today = await self.history.totals(_midnight().timestamp())

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import logging.handlers
+import queue
 import signal
 import socket
 import sys
@@ -15,12 +16,11 @@ from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from server.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
 from server.guard import Keys
-from server.http import MountDashboard, build_app
+from server.http import HubApp, MountDashboard, build_app
 from server.hub import Hub
 from server.instance import LOOPBACK, announced, ensure_token, listen
 from server.settings import Settings
@@ -57,18 +57,21 @@ def running_hub(
 
 
 class _HubThread:
-    def __init__(self, hub: Hub, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, hub: Hub, app: HubApp, listener: socket.socket) -> None:
         config = uvicorn.Config(
-            app,
+            app.asgi,
             log_config=None,
             log_level=hub.settings.log_level,
             access_log=False,
             server_header=False,
-            # An open MCP stream or page must not hold up the end.
+            # A page, or a client that sends half a request, must not hold up the end.
             timeout_graceful_shutdown=1,
             ws_ping_interval=20,
         )
         self._hub = hub
+        self._sessions = app.sessions
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
         self._server = uvicorn.Server(config)
         self._listener = listener
         self._ready = threading.Event()
@@ -90,15 +93,24 @@ class _HubThread:
 
     def stop(self) -> None:
         """End the server and wait for it; past ``STOP_SECONDS`` the process ends as it is."""
-        self._server.should_exit = True
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(STOP_SECONDS)
         if self._thread.is_alive():
             logger.error("the hub did not end in %s s", STOP_SECONDS)
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         try:
             await self._hub.start()
-            await self._server.serve([self._listener])
+            async with self._sessions():
+                serving = asyncio.create_task(self._server.serve([self._listener]))
+                stopping = asyncio.create_task(self._stop.wait())
+                await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                stopping.cancel()
+            await self._hub.end_work()
+            self._server.should_exit = True
+            await serving
         finally:
             await self._hub.close()
 
@@ -113,14 +125,22 @@ class _HubThread:
 
 def end_on_signals(hub: Hub) -> None:
     """Let SIGTERM and Ctrl-C end the process in order. Call in the main thread."""
+    # A handler runs between any two steps of the main thread, which may hold any lock just then. Putting
+    # into a SimpleQueue is safe there (the standard library says so), setting an Event is not.
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    def quit_on(_number: int, _frame: FrameType | None) -> None:
+    def note(number: int, _frame: FrameType | None) -> None:
+        signals.put(number)
+
+    def end() -> None:
+        signals.get()
         hub.request_quit()
 
-    signal.signal(signal.SIGINT, quit_on)
-    signal.signal(signal.SIGTERM, quit_on)
+    threading.Thread(target=end, name="signals", daemon=True).start()
+    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGTERM, note)
     if sys.platform == "win32":
-        signal.signal(signal.SIGBREAK, quit_on)
+        signal.signal(signal.SIGBREAK, note)
 
 
 def log_to_file(settings: Settings, folders: Folders) -> None:
