@@ -64,6 +64,11 @@ def code_of(text: str, language: Language | None, fence: str = "") -> str:
     )
 
 
+def all_code_of(text: str) -> str:
+    """Return the code of all blocks together, or the whole answer where there is none."""
+    return "\n\n".join(block.text for block in _blocks(text)) or _without_chatter(text)
+
+
 def prose_of(text: str) -> str:
     """Return a text: without a fence around the whole of it and without a line of chatter in front."""
     text = text.strip("\n")

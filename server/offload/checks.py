@@ -4,17 +4,19 @@ Each check has its name in the history. What passes is the result: a file's new 
 """
 
 import re
+from collections.abc import Iterator
 
 from server.offload import answer, reasons
 from server.offload.answer import Muddled
 from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection, replace_whole
-from server.offload.languages import PROSE_ENDINGS
-from server.offload.names import undefined_names
+from server.offload.languages import PROSE_ENDINGS, Language
+from server.offload.merge import by_definitions, selected_definition
+from server.offload.names import missing_imports, undefined_names
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
 from server.offload.scope import check_asked_names, check_replaced, check_scope
 from server.offload.textfile import edits_between
-from server.offload.values import Check, Edit, Generation, Verdict
+from server.offload.values import Check, Edit, Generation, Source, Verdict
 
 _COMMENT = r"(?:#|//|/\*|<!--|--|;|%)"
 _PLACEHOLDERS = re.compile(
@@ -30,19 +32,52 @@ _PLACEHOLDERS = re.compile(
 
 
 def check_answer(plan: Plan, generation: Generation) -> Verdict:
-    """Return the verdict on one answer."""
+    """Return the verdict on one answer.
+
+    An edit that does not pass as the answer gives it is read by its definitions, see ``merge``: where that
+    passes every check, it is the result.
+    """
     text, _ = answer.without_thinking(generation.text)
-    checks = [_complete(plan, generation, text)]
-    if not checks[-1].passed:
-        return Verdict(tuple(checks))
+    complete = _complete(generation, text)
+    if not complete.passed:
+        return Verdict((complete,))
+    first = _judge(plan, text, complete)
+    if first.passed or plan.edited is None or plan.language is None or not plan.language.has_definitions:
+        return first
+    for edits in _readings(plan, plan.edited, plan.language, answer.all_code_of(text)):
+        verdict = _judged(plan, complete, apply(plan.edited.text, edits), edits)
+        if edits and verdict.passed and not any(_placeholder(plan, edit.text) for edit in edits):
+            return verdict
+    return first
+
+
+def _readings(plan: Plan, edited: Source, language: Language, code: str) -> Iterator[tuple[Edit, ...]]:
+    if plan.kind == "edit_selection":
+        yield selected_definition(edited, code, language)
+    elif plan.kind in ("edit_file", "edit_blocks"):
+        yield by_definitions(edited, code, language)
+
+
+def _judge(plan: Plan, text: str, complete: Check) -> Verdict:
+    """Return the verdict on the answer as it is given."""
+    clean = Check("clean", passed=True)
+    if plan.kind not in ("explain", "raw", "write") and (left_out := _placeholder(plan, text)):
+        message = f"It leaves code out: {left_out!r}. Write every line."
+        return Verdict((Check("complete", False, message, reasons.PLACEHOLDER),))
     try:
         result, edits = _result(plan, text)
     except Muddled as error:
-        return _with(checks, Check("clean", passed=False, message=str(error), code=reasons.MUDDLED))
+        return Verdict((complete, Check("clean", False, str(error), reasons.MUDDLED)))
     except EditFailed as error:
-        checks.append(Check("clean", passed=True))
-        return _with(checks, Check("applies", passed=False, message=str(error), code=reasons.EDIT_NOT_FOUND))
-    checks.append(Check("clean", passed=True))
+        return Verdict((complete, clean, Check("applies", False, str(error), reasons.EDIT_NOT_FOUND)))
+    if not result.strip():
+        return Verdict((Check("complete", False, "The answer was empty.", reasons.ANSWER_EMPTY),))
+    return _judged(plan, complete, result, edits)
+
+
+def _judged(plan: Plan, complete: Check, result: str, edits: tuple[Edit, ...]) -> Verdict:
+    """Return the verdict on a result, up to the first check that fails."""
+    checks = [complete, Check("clean", passed=True)]
     for check in _checks_of_result(plan, result):
         if check is not None:
             checks.append(check)
@@ -51,11 +86,7 @@ def check_answer(plan: Plan, generation: Generation) -> Verdict:
     return Verdict(tuple(checks), result, edits)
 
 
-def _with(checks: list[Check], failed: Check) -> Verdict:
-    return Verdict((*checks, failed))
-
-
-def _complete(plan: Plan, generation: Generation, text: str) -> Check:
+def _complete(generation: Generation, text: str) -> Check:
     def failed(message: str, code: str, *, hopeless: bool = False) -> Check:
         return Check("complete", passed=False, message=message, code=code, hopeless=hopeless)
 
@@ -70,8 +101,6 @@ def _complete(plan: Plan, generation: Generation, text: str) -> Check:
         )
     if not text.strip():
         return failed("The answer was empty.", reasons.ANSWER_EMPTY)
-    if plan.kind not in ("explain", "raw", "write") and (left_out := _placeholder(plan, text)):
-        return failed(f"It leaves code out: {left_out!r}. Write every line.", reasons.PLACEHOLDER)
     return Check("complete", passed=True)
 
 
@@ -120,22 +149,22 @@ def _code(plan: Plan, text: str) -> str:
     return answer.code_of(text, plan.language)
 
 
-def _checks_of_result(plan: Plan, result: str) -> "list[Check | None]":
-    """Return the checks lazily enough: each is cheap, and the caller stops at the first failure."""
+def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
+    """Yield the checks one by one: the caller stops at the first failure."""
     if plan.kind in ("explain", "raw", "write", "diff"):
-        return []
+        return
     before = plan.edited.text if plan.edited else ""
-    checks = [_changed(before, result) if plan.edited else None, _parses(plan, before, result)]
-    if not all(check is None or check.passed for check in checks):
-        return checks
     if plan.edited is not None:
-        checks.append(check_scope(plan, before, result))
+        yield _changed(before, result)
+    yield _parses(plan, before, result)
+    if plan.edited is not None:
+        yield check_scope(plan, before, result)
     else:
-        old = plan.target.text if plan.target else ""
-        checks.append(check_asked_names(plan.task.task, result, plan.language))
-        checks.append(check_replaced(old, result, plan.language, plan.target.shown if plan.target else ""))
-    checks.append(_defined(plan, before, result))
-    return checks
+        old, shown = (plan.target.text, plan.target.shown) if plan.target else ("", "")
+        yield check_asked_names(plan, result)
+        yield check_replaced(old, result, plan.language, shown)
+    yield _defined(plan, before, result)
+    yield _imports(plan, before, result)
 
 
 def _changed(before: str, after: str) -> Check | None:
@@ -162,3 +191,22 @@ def _defined(plan: Plan, before: str, after: str) -> Check | None:
     name, line = missing[0]
     message = f"Line {line} uses {name}, which nothing defines; import or define it."
     return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
+
+
+def _imports(plan: Plan, before: str, after: str) -> Check | None:
+    """Look at what is imported from the given files: it must be there."""
+    if plan.language is None or plan.language.name != "Python":
+        return None
+    given = {source.path.stem: source.text for source in plan.sources if source.path.suffix == ".py"}
+    missing = [each for each in missing_imports(after, given) if each not in missing_imports(before, given)]
+    if not missing:
+        return None
+    module, name = missing[0]
+    what = (
+        f"imports {name} from {module}, which has no such name"
+        if name
+        else f"imports {module}, a made-up name"
+    )
+    files = ", ".join(f"{stem}.py" for stem in given)
+    message = f"It {what}; import what it uses from the given files ({files})." if files else f"It {what}."
+    return Check("imports", passed=False, message=message, code=reasons.UNDEFINED_NAME)

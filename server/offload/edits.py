@@ -79,11 +79,11 @@ def replace_selection(source: Source, answer: str) -> Edit:
     """Return the edit that puts ``answer`` in the place of the selection, at the same indentation."""
     lines = answer.strip("\n").rstrip().split("\n")
     if not source.text[source.text.rfind("\n", 0, source.start) + 1 : source.start]:
-        lines = _indented_like(source.selected.split("\n"), lines)
+        lines = indented_like(source.selected.split("\n"), lines)
     return Edit(source.start, source.end, "\n".join(lines))
 
 
-def _indented_like(old: list[str], new: list[str]) -> list[str]:
+def indented_like(old: list[str], new: list[str]) -> list[str]:
     """Return ``new`` at the indentation of ``old``, its own shape kept."""
     wanted, found = _indentation(old[0]), _indentation(new[0])
     if wanted == found:
@@ -138,9 +138,10 @@ def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
         raise EditFailed(
             f"The SEARCH lines of edit {number} stand several times in {shown}; add lines around."
         )
+    missing = _first_missing(lines, wanted)
+    why = f"{missing!r} is not one of its lines" if missing else "its lines stand there, but not in a row"
     raise EditFailed(
-        f"The SEARCH lines of edit {number} are not in {shown}: {_first_missing(lines, wanted)!r} is not one "
-        "of its lines. Copy them character by character."
+        f"The SEARCH lines of edit {number} are not in {shown}: {why}. Copy them character by character."
     )
 
 
@@ -204,7 +205,6 @@ def _indentation(text: str) -> str:
 
 
 def _first_missing(lines: list[str], wanted: list[str]) -> str:
+    """Return the first line of ``wanted`` that is nowhere in ``lines``, empty if all are."""
     known = {line.strip() for line in lines}
-    return next(
-        (line.strip() for line in wanted if line.strip() and line.strip() not in known), wanted[0].strip()
-    )[:80]
+    return next((line.strip()[:80] for line in wanted if line.strip() and line.strip() not in known), "")

@@ -5,11 +5,18 @@ A name counts as defined if anything in the module binds it, anywhere: that errs
 
 import ast
 import builtins
+import re
+import sys
+from collections.abc import Mapping
 
 _MODULE_NAMES = frozenset(
     {"__name__", "__file__", "__doc__", "__spec__", "__package__", "__loader__", "__path__", "__builtins__",
      "__annotations__", "__class__", "__module__", "__qualname__", "__debug__", "reveal_type", "WindowsError"}
 )  # fmt: skip
+
+_MADE_UP = re.compile(
+    r"(your|my|the)_?(module|file|script|code|package|app|project|function)\w*|module_name|some_module"
+)
 
 
 def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
@@ -31,6 +38,40 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
             used[node.id] = min(node.lineno, used.get(node.id, node.lineno))
     missing = [(name, line) for name, line in used.items() if name not in bound]
     return tuple(sorted(missing, key=lambda item: item[1]))
+
+
+def missing_imports(text: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what ``text`` imports from modules of ``given`` (name to text) that these lack.
+
+    Also imports of modules with a made-up name such as ``your_module``, with an empty second part.
+    """
+    try:
+        tree = ast.parse(text)
+        known = {module: _top_names(ast.parse(source)) for module, source in given.items()}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    missing: list[tuple[str, str]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            last = node.module.rpartition(".")[2]
+            if _MADE_UP.fullmatch(last) and last not in known:
+                missing.append((node.module, ""))
+            names = known.get(last)
+            if names is not None and "*" not in names and last not in sys.stdlib_module_names:
+                missing += [(last, a.name) for a in node.names if a.name != "*" and a.name not in names]
+        elif isinstance(node, ast.Import):
+            missing += [(alias.name, "") for alias in node.names if _MADE_UP.fullmatch(alias.name)]
+    return missing
+
+
+def _top_names(tree: ast.Module) -> set[str]:
+    """Return what a module binds at any depth, and ``*`` where it imports all of another."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        names.update(_bound(node))
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            names.add("*")
+    return names
 
 
 def _bound(node: ast.AST) -> list[str]:  # noqa: PLR0911 - one line for each kind of binding

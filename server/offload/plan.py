@@ -11,6 +11,8 @@ from server.offload.workspace import Reading
 
 REWRITTEN_WHOLE = 6_000
 """Characters up to which an edited file is answered whole; larger ones are edited by blocks."""
+WORTH_NARROWING = 1_200
+"""Characters from which on an edit of a single named definition is asked for alone."""
 _BEYOND_ONE = re.compile(
     r"\b(rename|every|all|each|everywhere|file|module|whole|import\w*|callers?|remove|delete|move|extract|split)\b",
     re.IGNORECASE,
@@ -102,7 +104,11 @@ def _edit_plan(
     language = language_of(edited.path.name, task.language)
     others = tuple(source for source in sources if source.path != edited.path)
     small = len(edited.text) <= min(REWRITTEN_WHOLE, 2 * most_output_tokens)
-    if edited.whole and not small and (only := _only_definition(task.task, edited.text, language)):
+    if (
+        edited.whole
+        and len(edited.text) > WORTH_NARROWING
+        and (only := _only_definition(task.task, edited.text, language))
+    ):
         edited = replace(edited, start=only.start, end=only.end, selection=only.name)
     whole_kind = "edit_file" if small else "edit_blocks"
     kind = whole_kind if edited.whole else "edit_selection"
@@ -123,11 +129,14 @@ def _only_definition(task: str, text: str, language: Language | None) -> Definit
 
 
 def _names(task: str, definition: Definition) -> bool:
-    """Whether the task names the definition as code: in backticks, with parentheses, or qualified."""
-    last = re.escape(definition.last)
-    whole = re.escape(definition.name)
-    return re.search(rf"`(?:\w+\.)*{last}(?:\(\))?`|\b{last}\(|\b{whole}\b(?=.)" if "." in definition.name
-                     else rf"`{last}(?:\(\))?`|(?<![\w.]){last}\(", task) is not None  # fmt: skip
+    """Whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
+    last, whole = re.escape(definition.last), re.escape(definition.name)
+    as_code = rf"`(?:[\w.]+\.)?{last}(?:\(\))?`|(?<![\w.]){last}\(|\b(?:function|method|class) {last}\b"
+    if "." in definition.name:
+        as_code += rf"|(?<![\w.]){whole}(?!\w)"
+    if "_" in definition.last or re.search(r"[a-z][A-Z0-9]", definition.last):
+        as_code += rf"|(?<![\w.]){last}(?!\w)"  # no word of English looks like this
+    return re.search(as_code, task) is not None
 
 
 def _inside(inner: Definition, outer: Definition) -> bool:

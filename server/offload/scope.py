@@ -1,12 +1,14 @@
 """Whether an edit stays with what the task names: nothing else vanishes or changes, nothing explodes."""
 
 import re
+from collections import Counter
+from dataclasses import dataclass
 
 from server.offload import reasons
-from server.offload.languages import Language
+from server.offload.languages import Language, language_of
 from server.offload.plan import Plan
-from server.offload.syntax import Definition, definitions
-from server.offload.values import Check
+from server.offload.syntax import Definition, definitions, loose_code
+from server.offload.values import Check, Source
 
 _GLOBAL = re.compile(
     r"\b(all|every|each|everywhere|everything|throughout|whole|entire|file|module|rename|format|"
@@ -14,7 +16,7 @@ _GLOBAL = re.compile(
     re.IGNORECASE,
 )
 _REMOVES = re.compile(
-    r"\b(remove|delete|drop|strip|shorten|simplify|reduce|split|extract|move|merge|inline|replace|rewrite|"
+    r"\b(rename|remove|delete|drop|strip|shorten|simplify|reduce|split|extract|move|merge|inline|replace|rewrite|"
     r"refactor|clean|dedup\w*|convert|port|translate)\b",
     re.IGNORECASE,
 )
@@ -23,6 +25,7 @@ _ASKED = re.compile(
     r"(?:`(?P<ticked>[A-Za-z_]\w*)[`(]|(?P<called>[A-Za-z_]\w*)\()",
     re.IGNORECASE,
 )
+_PORTS = re.compile(r"\b(port|translate|convert|same (?:classes|functions|module|code))\b", re.IGNORECASE)
 GROWTH_LINES = 300
 """Lines that a file may always grow by; beyond it, three times its own length."""
 
@@ -48,47 +51,111 @@ def check_replaced(before: str, after: str, language: Language | None, shown: st
     return Check("scope", passed=False, message=message, code=reasons.OUT_OF_SCOPE, hopeless=True)
 
 
-def check_asked_names(task: str, after: str, language: Language | None) -> Check | None:
-    """Look for the functions and classes that the task asks for by name; None where it names none."""
+def check_asked_names(plan: Plan, after: str) -> Check | None:
+    """Look for the functions and classes that the task asks for by name; None where it names none.
+
+    A task to port code asks for every name of the code, however the other language spells it.
+    """
+    language, task = plan.language, plan.task.task
     if language is None or not language.has_definitions:
         return None
-    asked = list(dict.fromkeys(match["ticked"] or match["called"] for match in _ASKED.finditer(task)))
+    asked = [match["ticked"] or match["called"] for match in _ASKED.finditer(task)]
+    if _PORTS.search(task):
+        asked += [name for source in plan.sources for name in _top_names(source, language)]
     if not asked:
         return None
-    present = {each.last for each in definitions(after, language)}
-    missing = [name for name in asked if name not in present]
+    present = {_plain(each.last) for each in definitions(after, language)}
+    missing = [name for name in dict.fromkeys(asked) if _plain(name) not in present]
     if not missing:
         return Check("names", passed=True)
     message = f"The task asks for {_list(missing)}, which the answer does not define."
     return Check("names", passed=False, message=message, code=reasons.NAME_MISSING)
 
 
+def _top_names(source: Source, language: Language) -> list[str]:
+    """Return what a source in another language defines at its top."""
+    own = language_of(source.path.name)
+    if own is None or own == language:
+        return []
+    return [
+        each.name for each in definitions(source.selected, own) if each.level == 0 and "." not in each.name
+    ]
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
 def _vanished_or_changed(plan: Plan, before: str, after: str) -> str | None:
     language, task = plan.language, plan.task.task
     if language is None or not language.has_definitions:
         return None
-    old = {each.name: each for each in definitions(before, language)}
-    new = {each.name: each for each in definitions(after, language)}
-    named = {name for name, each in old.items() if _mentions(task, each)}
-    gone = [name for name in old if name not in new and not _belongs(name, named)]
-    if gone:
-        return f"{_list(gone)} vanished, which the task does not name; keep it as it is."
-    doubled = _doubled(definitions(before, language), definitions(after, language))
-    if doubled:
-        return f"{_list(doubled)} is defined twice now; give each definition once, without what is around it."
-    if plan.kind == "edit_selection" or not named or _GLOBAL.search(task):
+    old, new = definitions(before, language), definitions(after, language)
+    named = {each.name for each in old if _mentions(task, each)}
+    found = _vanished(task, old, new, named) or _doubled(old, new)
+    if found is None and named and not _GLOBAL.search(task):
+        found = _lost_lines(task, before, after, language)
+        if found is None and plan.kind != "edit_selection":
+            found = _changed(_Side(before, old), _Side(after, new), named)
+    return found
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A text and its definitions: the file before, or after."""
+
+    text: str
+    definitions: tuple[Definition, ...]
+
+    def own_lines(self, definition: Definition) -> list[str]:
+        """Return a definition's lines without those of the definitions in it, blanks aside."""
+        parts: list[str] = []
+        done = definition.start
+        for each in self.definitions:
+            if (
+                each.start >= done
+                and each.end <= definition.end
+                and each.name.startswith(f"{definition.name}.")
+            ):
+                parts.append(self.text[done : each.start])
+                done = each.end
+        parts.append(self.text[done : definition.end])
+        return [line.rstrip() for line in "".join(parts).split("\n") if line.strip()]
+
+
+def _vanished(
+    task: str, old: tuple[Definition, ...], new: tuple[Definition, ...], named: set[str]
+) -> str | None:
+    left = {each.name for each in new}
+    may_go = named if _REMOVES.search(task) else set()
+    gone = [each.name for each in old if each.name not in left and not _belongs(each.name, may_go)]
+    if not gone:
         return None
+    return f"{_list(gone)} vanished, which the task does not ask for; keep what it does not name as it is."
+
+
+def _changed(before: _Side, after: _Side, named: set[str]) -> str | None:
+    new = {each.name: each for each in after.definitions}
     changed = [
-        name
-        for name, each in old.items()
-        if name in new
-        and not _belongs(name, named)
-        and not _around(name, named)
-        and _own(before, each, old) != _own(after, new[name], new)
-        and not _uses(before[each.start : each.end], named)
+        each.name
+        for each in before.definitions
+        if each.name in new
+        and not _belongs(each.name, named)
+        and before.own_lines(each) != after.own_lines(new[each.name])
+        and not _uses(before.text[each.start : each.end], named)
     ]
-    if changed:
-        return f"{_list(changed)} changed, which the task does not name; keep it exactly as it was."
+    if not changed:
+        return None
+    return f"{_list(changed)} changed, which the task does not name; keep it exactly as it was."
+
+
+def _lost_lines(task: str, before: str, after: str, language: Language) -> str | None:
+    """Look for lines outside of all definitions that are gone and not named."""
+    left = {line.strip() for line in after.split("\n")}
+    for line in loose_code(before, language):
+        words = re.findall(r"[A-Za-z_]\w{2,}", line)
+        if line not in left and not any(re.search(rf"\b{word}\b", task) for word in words):
+            return f"The line {line[:80]!r} vanished, which the task does not name; keep it as it is."
     return None
 
 
@@ -113,39 +180,26 @@ def _belongs(name: str, named: set[str]) -> bool:
     return any(name == each or name.startswith(f"{each}.") for each in named)
 
 
-def _around(name: str, named: set[str]) -> bool:
-    return any(each.startswith(f"{name}.") for each in named)
-
-
 def _uses(text: str, named: set[str]) -> bool:
     """Whether a text calls one of ``named``, and so may have to change with it."""
     return any(re.search(rf"(?<!\w){re.escape(each.rpartition('.')[2])}(?!\w)", text) for each in named)
 
 
-def _own(text: str, definition: Definition, known: dict[str, Definition]) -> list[str]:
-    """Return a definition's lines without those of the definitions in it, blanks at their ends aside."""
-    inner = [
-        each for each in known.values() if each.name.startswith(f"{definition.name}.")
-        and definition.start <= each.start and each.end <= definition.end
-    ]  # fmt: skip
-    parts: list[str] = []
-    done = definition.start
-    for each in sorted(inner, key=lambda one: one.start):
-        if each.start >= done:
-            parts.append(text[done : each.start])
-            done = each.end
-    parts.append(text[done : definition.end])
-    return [line.rstrip() for line in "".join(parts).split("\n") if line.strip()]
+def _doubled(old: tuple[Definition, ...], new: tuple[Definition, ...]) -> str | None:
+    """Look for names that are defined more often than before, or within themselves."""
+    before, after = Counter(each.name for each in old), Counter(each.name for each in new)
+    doubled = [name for name in before if after[name] > before[name]]
+    kinds = {each.name: each.kind for each in new}
+    nested = [name for name in after if name not in before and _is_within_itself(name, kinds)]
+    if not doubled and not nested:
+        return None
+    return f"{_list(doubled or nested)} is defined twice now; give it once, without what is around it."
 
 
-def _doubled(before: tuple[Definition, ...], after: tuple[Definition, ...]) -> list[str]:
-    """Return the names that are defined more often than before and were there already."""
-    counts = [each.name for each in before], [each.name for each in after]
-    doubled = [n for n in dict.fromkeys(counts[0]) if counts[1].count(n) > counts[0].count(n)]
-    known = {each.last for each in before}
-    nested = [each.name for each in after if each.level and each.name.split(".")[-1] in known
-              and each.name.split(".")[-2:-1] == each.name.split(".")[-1:]]  # fmt: skip
-    return doubled or [name for name in nested if name not in counts[0]]
+def _is_within_itself(name: str, kinds: dict[str, str]) -> bool:
+    """Whether a function stands in a function, or a class in a class, of the same name."""
+    outer, _, last = name.rpartition(".")
+    return outer.rpartition(".")[2] == last and kinds.get(outer) == kinds[name]
 
 
 def _list(names: list[str]) -> str:

@@ -89,6 +89,24 @@ def imports(text: str, language: Language) -> tuple[str, ...]:
     return tuple(_text(node).strip() for node in root.children if node.type in language.imports)
 
 
+def loose_code(text: str, language: Language) -> tuple[str, ...]:
+    """Return the lines of ``text`` outside of all definitions, without comments, blanks and brackets."""
+    spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
+    data = text.encode()
+    at = _Offsets(text, data)
+    spans += [
+        (at(node.start_byte), at(node.end_byte))
+        for node in parser_of(language).parse(data).root_node.children
+        if node.type in _COMMENTS
+    ]
+    kept, done = "", 0
+    for start, end in sorted(spans):
+        kept += text[done : max(start, done)] + "\n"
+        done = max(done, end)
+    lines = (kept + text[done:]).split("\n")
+    return tuple(line.strip() for line in lines if line.strip().strip("{}();,"))
+
+
 def _definitions(
     node: Node, language: Language, at: "_Offsets", outer: tuple[str, ...], text: str
 ) -> Iterator[Definition]:

@@ -58,8 +58,10 @@ def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
     parts: list[str] = []
     done = 0
     for edit in sorted(edits, key=lambda each: each.start):
-        parts += [raw[done : at(edit.start)], edit.text.replace("\r\n", "\n").replace("\n", decoded.newline)]
-        done = at(edit.end)
+        start, end = at(edit.start), at(edit.end)
+        newline = _newline_of(raw[start:end]) or decoded.newline
+        parts += [raw[done:start], edit.text.replace("\r\n", "\n").replace("\n", newline)]
+        done = end
     parts.append(raw[done:])
     return _to_bytes("".join(parts), decoded.encoding, decoded.bom, shown)
 
@@ -109,6 +111,14 @@ def _encoding(data: bytes, shown: str) -> tuple[str, bool]:
 
 def _is_text(text: str) -> bool:
     return not any(c < " " and c not in _ALLOWED_CONTROLS for c in set(text))
+
+
+def _newline_of(raw: str) -> str:
+    """Return the line ending that all lines of ``raw`` have, empty if there is none or both."""
+    long, all_lines = raw.count("\r\n"), raw.count("\n")
+    if all_lines == 0 or 0 < long < all_lines:
+        return ""
+    return "\r\n" if long else "\n"
 
 
 def _to_text(data: bytes, encoding: str, bom: bool) -> str:
