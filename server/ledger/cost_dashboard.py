@@ -1,0 +1,100 @@
+"""The text of the tool ``cost_dashboard``: what was saved, net, losses too, in under 1,200 characters."""
+
+from datetime import datetime
+
+from server.ledger.audit import AuditReport
+from server.ledger.savings import Savings, money, tokens
+from server.settings import LedgerSettings
+from server.store.records import GroupTotal, OffloadRow, Totals
+
+LIMIT = 1200
+_GROUPS = 4
+_NAME = 28
+
+
+def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
+    """Return the report, at most ``LIMIT`` - 1 characters.
+
+    ``net`` is estimated; behind it stands the net with every estimate replaced by its audit.
+    """
+    if not savings.all.offloads:
+        return "Nothing was offloaded yet, so nothing is saved. Call offload_work with `files` and `output`."
+    lines = [
+        f"Net saved, estimated with {settings.model} prices:",
+        *(
+            f"{name:<7}{_sums(totals, settings)}"
+            for name, totals in (("today", savings.today), ("7 days", savings.week), ("all", savings.all))
+        ),
+        *_audited(savings.all, savings.audit),
+        "By tool:",
+        *_groups(savings.by_tool, settings),
+        "By model:",
+        *_groups(savings.by_model, settings),
+    ]
+    if savings.worst is not None:
+        lines.append(_worst(savings.worst, settings))
+    if savings.audit is not None and savings.audit.chances.missed:
+        chances = savings.audit.chances
+        lines.append(
+            f"Missed: {chances.missed[0].kind} and the like, ~{chances.tokens:,} tokens; "
+            f"Claude called us {chances.rate or 0:.0%} of the times it could have."
+        )
+    return _within_limit(lines)
+
+
+def _sums(totals: Totals, settings: LedgerSettings) -> str:
+    lost = f", {totals.losing:,} lost" if totals.losing else ""
+    corrected = f"; after audit {tokens(totals.corrected_tokens)}" if totals.audited else ""
+    return (
+        f"{tokens(totals.net_tokens)} tokens, {money(totals.net_microusd, settings)} "
+        f"({totals.offloads:,} calls{lost}){corrected}"
+    )
+
+
+def _audited(totals: Totals, audit: AuditReport | None) -> list[str]:
+    if not totals.audited:
+        return ["Not audited yet." if audit is None else "The audit has not seen these calls yet."]
+    line = (
+        f"Audited {totals.audited:,} calls: estimated {tokens(totals.audited_estimate_tokens)}, "
+        f"found {tokens(totals.audited_net_tokens)}."
+    )
+    measured = [each for each in (audit.accuracy.values() if audit else ()) if each.median is not None]
+    if measured:
+        best = max(measured, key=lambda each: each.items)
+        line += f" Sizes are estimated within {best.median or 0:.1%} at the median."
+    return [line]
+
+
+def _groups(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> list[str]:
+    shown = [
+        f"  {_cut(group.name or '(none)', _NAME)}: {tokens(group.totals.net_tokens)}, "
+        f"{money(group.totals.net_microusd, settings)} ({group.totals.offloads:,})"
+        for group in groups[:_GROUPS]
+    ]
+    # What lost the most comes last: it must not be what is left out.
+    if len(groups) > _GROUPS and groups[-1].totals.net_tokens < 0:
+        last = groups[-1]
+        shown[-1] = (
+            f"  … {_cut(last.name, _NAME)}: {tokens(last.totals.net_tokens)} ({last.totals.offloads:,})"
+        )
+    return shown
+
+
+def _worst(row: OffloadRow, settings: LedgerSettings) -> str:
+    day = datetime.fromtimestamp(row.started_at).astimezone().date().isoformat()
+    what = _cut(" ".join((row.task or row.output or row.tool).split()), 60)
+    return (
+        f"Worst loss: {tokens(row.net_tokens)} tokens, {money(row.net_microusd, settings)}, {day}, "
+        f'{row.outcome}: "{what}"'
+    )
+
+
+def _within_limit(lines: list[str]) -> str:
+    """Drop lines from the end, the least important first, until the text fits."""
+    while len(text := "\n".join(lines)) >= LIMIT:
+        lines = lines[:-1]
+    return text
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,136 @@
+"""What was saved, gathered from the history: the one source of every report of savings."""
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+from server.ledger.audit import AuditReport
+from server.settings import LedgerSettings
+from server.store.history import History
+from server.store.records import GroupTotal, OffloadRow, Totals
+
+DIMENSIONS = ("tool", "model", "project", "day")
+COLUMNS = (
+    "offloads",
+    "delivered",
+    "returned",
+    "handed_back",
+    "failed",
+    "losing",
+    "spared_tokens",
+    "spent_tokens",
+    "net_tokens",
+    "net_microusd",
+    "audited",
+    "audited_estimate_tokens",
+    "audited_net_tokens",
+    "corrected_tokens",
+    "corrected_microusd",
+)
+
+
+@dataclass(frozen=True)
+class Savings:
+    """The sums of today, of the last 7 local days and of all time; by tool and model over all time; the
+    call that lost the most, and what the audit found (None where it was not asked)."""
+
+    today: Totals
+    week: Totals
+    all: Totals
+    by_tool: tuple[GroupTotal, ...] = ()
+    by_model: tuple[GroupTotal, ...] = ()
+    worst: OffloadRow | None = None
+    audit: AuditReport | None = field(default=None)
+
+
+async def gather_savings(history: History, audit: AuditReport | None = None) -> Savings:
+    """Read the sums.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    losses = await history.losses(limit=1)
+    return Savings(
+        today=await history.totals(midnight(0)),
+        week=await history.totals(midnight(6)),
+        all=await history.totals(),
+        by_tool=await history.by("tool"),
+        by_model=await history.by("model"),
+        worst=losses[0] if losses else None,
+        audit=audit,
+    )
+
+
+def midnight(days_ago: int) -> float:
+    """Return the beginning of a local day, seconds since the epoch."""
+    day = datetime.now().astimezone().date() - timedelta(days=days_ago)
+    return datetime.combine(day, datetime.min.time()).astimezone().timestamp()
+
+
+def money(microusd: int, settings: LedgerSettings) -> str:
+    """Return an amount with its sign: dollars, or the share of a week's quota where the user prefers."""
+    if settings.unit == "quota" and settings.quota_dollars:
+        return f"{microusd / 1e6 / settings.quota_dollars:+.2%} of a week"
+    sign = "-" if microusd < 0 else "+"
+    return f"{sign}${abs(microusd) / 1e6:,.2f}"
+
+
+def tokens(count: int) -> str:
+    """Return a count of tokens with its sign."""
+    return f"{count:+,}"
+
+
+def savings_text(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> str:
+    """Return groups as a table for a terminal; a loss shows its minus."""
+    if not groups:
+        return "Nothing was offloaded yet."
+    head = ("", "calls", "lost", "net tokens", "net money", "audited", "corrected")
+    whole = GroupTotal("all", _sum(groups))
+    rows = [head, *(_text_row(group, settings) for group in (*groups, whole))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def savings_csv(groups: tuple[GroupTotal, ...], by: str) -> str:
+    """Return groups as CSV with a head line, whole tokens and micro-dollars."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((by, *COLUMNS))
+    for group in groups:
+        writer.writerow((group.name, *(getattr(group.totals, column) for column in COLUMNS)))
+    return text.getvalue()
+
+
+def savings_json(groups: tuple[GroupTotal, ...], by: str) -> str:
+    """Return groups as JSON: a list of objects, whole tokens and micro-dollars."""
+    values = [
+        {by: group.name} | {column: getattr(group.totals, column) for column in COLUMNS} for group in groups
+    ]
+    return json.dumps(values, indent=2, ensure_ascii=False)
+
+
+def _text_row(group: GroupTotal, settings: LedgerSettings) -> tuple[str, ...]:
+    totals = group.totals
+    return (
+        group.name or "(none)",
+        f"{totals.offloads:,}",
+        f"{totals.losing:,}",
+        tokens(totals.net_tokens),
+        money(totals.net_microusd, settings),
+        f"{totals.audited:,}",
+        tokens(totals.corrected_tokens) if totals.audited else "-",
+    )
+
+
+def _sum(groups: tuple[GroupTotal, ...]) -> Totals:
+    names = asdict(Totals())
+    return Totals(**{name: sum(getattr(group.totals, name) for group in groups) for name in names})
