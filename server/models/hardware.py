@@ -1,0 +1,217 @@
+"""What this machine has: RAM, cores, and every GPU that the system tells about.
+
+Reading never raises: a missing driver is normal, and a figure that the system keeps to itself is
+None, not 0. Sizes are bytes.
+"""
+
+import logging
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+logger = logging.getLogger(__name__)
+
+DRM = Path("/sys/class/drm")
+AMD_VENDOR_ID = "0x1002"
+INTEL_VENDOR_ID = "0x8086"
+# Without `iogpu.wired_limit_mb`, Metal lets GPUs wire about two thirds of small and three quarters of
+# large unified memories (`recommendedMaxWorkingSetSize`, as llama.cpp prints it at start).
+APPLE_SHARE_SMALL, APPLE_SHARE_LARGE, APPLE_LARGE = 2 / 3, 3 / 4, 36 * 2**30
+
+
+@dataclass(frozen=True)
+class GpuProcess:
+    """A program that holds GPU memory. ``used`` is None where the driver does not tell."""
+
+    pid: int
+    name: str
+    used: int | None
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU. ``unified`` means that its memory is the machine's RAM."""
+
+    name: str
+    vendor: str
+    total: int
+    free: int | None
+    unified: bool = False
+    processes: tuple[GpuProcess, ...] = ()
+
+    @property
+    def used(self) -> int | None:
+        """Bytes taken by all programs, None where the system does not tell."""
+        return None if self.free is None else self.total - self.free
+
+
+@dataclass(frozen=True)
+class Machine:
+    """RAM, cores and GPUs at one moment. ``load`` is the share of CPU time in use, 0 to 1."""
+
+    ram_total: int
+    ram_available: int
+    cores: int
+    load: float
+    gpus: tuple[Gpu, ...] = ()
+
+    @property
+    def gpu_free(self) -> int:
+        """Bytes free for a model on GPUs; where a driver does not tell, what the card has in all."""
+        return sum(gpu.total if gpu.free is None else gpu.free for gpu in self.gpus)
+
+    @property
+    def model_memory(self) -> int:
+        """Bytes free for a model where it runs well: on the GPUs if there are any, else in RAM."""
+        return self.gpu_free if self.gpus else self.ram_available
+
+
+def read_machine() -> Machine:
+    """Return what the machine has now. Takes some milliseconds; never raises."""
+    memory = psutil.virtual_memory()
+    return Machine(
+        ram_total=memory.total,
+        ram_available=memory.available,
+        cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        load=psutil.cpu_percent(interval=None) / 100,
+        gpus=read_gpus(),
+    )
+
+
+def read_gpus() -> tuple[Gpu, ...]:
+    """Return every GPU whose memory the system tells, in the drivers' order. Never raises."""
+    return (*_read_nvidia(), *read_drm(DRM), *_read_apple())
+
+
+def _read_nvidia() -> tuple[Gpu, ...]:
+    import pynvml  # noqa: PLC0415 - 40 ms that a start without a GPU need not pay
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        count = pynvml.nvmlDeviceGetCount()
+        return tuple(_read_nvidia_device(pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(count))
+    except pynvml.NVMLError as error:
+        logger.warning("the NVIDIA driver does not answer: %s", error)
+        return ()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _read_nvidia_device(handle: object) -> Gpu:
+    import pynvml  # noqa: PLC0415 - see _read_nvidia
+
+    name = str(pynvml.nvmlDeviceGetName(handle))
+    try:
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    except pynvml.NVMLError:
+        # Unified-memory machines (DGX Spark, Jetson) report "Not Supported": their GPU uses the RAM.
+        ram = psutil.virtual_memory()
+        return Gpu(name, "nvidia", ram.total, ram.available, unified=True)
+    return Gpu(name, "nvidia", int(memory.total), int(memory.free), processes=_read_nvidia_processes(handle))
+
+
+def _read_nvidia_processes(handle: object) -> tuple[GpuProcess, ...]:
+    import pynvml  # noqa: PLC0415 - see _read_nvidia
+
+    found: dict[int, GpuProcess] = {}
+    for read in (
+        pynvml.nvmlDeviceGetComputeRunningProcesses,
+        pynvml.nvmlDeviceGetGraphicsRunningProcesses,
+    ):
+        try:
+            running = read(handle)
+        except pynvml.NVMLError:
+            continue  # not every driver lists both kinds
+        for process in running:
+            # In a container or under WDDM the driver withholds the memory of each process.
+            used = None if process.usedGpuMemory is None else int(process.usedGpuMemory)
+            found[process.pid] = GpuProcess(process.pid, _process_name(process.pid), used)
+    return tuple(found.values())
+
+
+def _process_name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return f"process {pid}"
+
+
+def read_drm(drm: Path) -> tuple[Gpu, ...]:
+    """Return AMD and Intel GPUs from Linux's ``/sys/class/drm`` (another folder in tests).
+
+    AMD's driver tells VRAM and, for an APU, the RAM it may use (GTT). Intel's discrete cards tell
+    their size alone.
+    """
+    gpus = []
+    for card in sorted(drm.glob("card[0-9]*")):
+        device = card / "device"
+        vendor = _read_text(device / "vendor")
+        if "-" in card.name:
+            continue  # a connector such as card0-DP-1, not a card
+        if vendor == AMD_VENDOR_ID:
+            gpus.append(_read_amd(device))
+        elif vendor == INTEL_VENDOR_ID and (total := _read_number(device / "lmem_total_bytes")):
+            gpus.append(Gpu("Intel GPU", "intel", total, _read_number(device / "lmem_avail_bytes")))
+    return tuple(gpu for gpu in gpus if gpu is not None)
+
+
+def _read_amd(device: Path) -> Gpu | None:
+    vram = _read_number(device / "mem_info_vram_total")
+    if vram is None:
+        return None
+    vram_used = _read_number(device / "mem_info_vram_used") or 0
+    gtt = _read_number(device / "mem_info_gtt_total") or 0
+    gtt_used = _read_number(device / "mem_info_gtt_used") or 0
+    name = _read_text(device / "product_name") or "AMD GPU"
+    # An APU carves out a small VRAM and takes the rest from RAM through GTT; a card has more VRAM than that.
+    unified = gtt > vram
+    if unified:
+        return Gpu(name, "amd", vram + gtt, vram + gtt - vram_used - gtt_used, unified=True)
+    return Gpu(name, "amd", vram, vram - vram_used)
+
+
+def _read_apple() -> tuple[Gpu, ...]:
+    if platform.system() != "Darwin" or platform.machine() != "arm64":
+        return ()
+    memory = psutil.virtual_memory()
+    return (apple_gpu(memory.total, memory.available, _sysctl_number("iogpu.wired_limit_mb")),)
+
+
+def apple_gpu(ram_total: int, ram_available: int, wired_limit_mb: int | None) -> Gpu:
+    """Return an Apple GPU's view of unified memory: RAM, capped by what Metal may wire.
+
+    ``wired_limit_mb`` is ``sysctl iogpu.wired_limit_mb``; 0 and None mean the system's own share.
+    """
+    share = APPLE_SHARE_LARGE if ram_total > APPLE_LARGE else APPLE_SHARE_SMALL
+    total = wired_limit_mb * 2**20 if wired_limit_mb else int(ram_total * share)
+    return Gpu("Apple GPU", "apple", total, min(total, ram_available), unified=True)
+
+
+def _sysctl_number(key: str) -> int | None:
+    sysctl = shutil.which("sysctl")
+    if sysctl is None:
+        return None
+    try:
+        done = subprocess.run([sysctl, "-n", key], capture_output=True, text=True, timeout=2, check=True)
+        return int(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _read_number(path: Path) -> int | None:
+    text = _read_text(path)
+    return int(text) if text.isdigit() else None
