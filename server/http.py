@@ -7,6 +7,7 @@
 ``/api/status``           the snapshot as JSON (token or cookie)
 ``/api/login``            POST: a new login link (token or cookie)
 ``/api/quit``             POST: end the hub (token or cookie)
+``/metrics``              for Prometheus (token or cookie)
 ``/api/undo``             POST ``{"id": …}``: put back the bytes from before an offload
 ``/``                     the dashboard, where one is mounted (cookie)
 ========================  ====================================================================
@@ -29,6 +30,7 @@ from server.errors import BadArguments, TokenSaverError
 from server.guard import Guard, Keys
 from server.hub import Hub
 from server.instance import LOOPBACK
+from server.ledger.metrics import CONTENT_TYPE
 from server.tools.mcp_server import build_mcp
 
 MountDashboard = Callable[[FastAPI, Hub], None]
@@ -82,8 +84,13 @@ def _api_routes(hub: Hub) -> list[Route]:
     async def undo(request: Request) -> Response:
         return JSONResponse({"text": await hub.offloader.undo(await _argument(request, "id"))})
 
+    async def metrics(_request: Request) -> Response:
+        text = hub.metrics.prometheus(hub.snapshot(), await hub.history.totals())
+        return Response(text, media_type=CONTENT_TYPE)
+
     return [
         Route("/healthz", healthz),
+        Route("/metrics", _plainly(metrics)),
         Route("/api/status", _plainly(status)),
         Route("/api/login", _plainly(login), methods=["POST"]),
         Route("/api/quit", _plainly(end), methods=["POST"]),

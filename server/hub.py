@@ -20,6 +20,7 @@ from server.errors import HubUnreachable, Paused, StoreError
 from server.events import Event, EventBus, OffloadEnded, OffloadUndone, PauseChanged
 from server.folders import Folders
 from server.guard import Keys
+from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
@@ -49,6 +50,7 @@ class Hub:
         self.events = EventBus()
         self.engine = Engine(settings, folders, self.events)
         self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
+        self.metrics = Metrics()
         self.keys: Keys | None = None
         self._live = Live(self.version, self.engine.view)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -70,6 +72,7 @@ class Hub:
         self.history = await History.open(self.folders.database, self.settings.history.contents)
         if self.history.notice:
             logger.warning("%s", self.history.notice)
+        self.history.on_finish(self.metrics.observe)
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
         )

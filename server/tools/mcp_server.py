@@ -17,6 +17,7 @@ from server.tools.build import ALWAYS_LOAD_KEY
 from server.tools.check_job import check_job_tool
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
+from server.tools.savings_tools import savings_tools
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,13 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
 
 def all_tools(hub: Hub) -> list[Tool]:
     """Return the tools, the core ones first."""
-    return [offload_work_tool(hub), batch_offload_tool(hub), check_job_tool(hub), *model_tools(hub)]
+    return [
+        offload_work_tool(hub),
+        batch_offload_tool(hub),
+        check_job_tool(hub),
+        *model_tools(hub),
+        *savings_tools(hub),
+    ]
 
 
 def _definitions_tokens(tools: list[Tool], family: Family) -> int:

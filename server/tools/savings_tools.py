@@ -1,0 +1,35 @@
+"""``cost_dashboard`` and ``get_metrics``: what was truly saved, for Claude and for programs."""
+
+from typing import Literal
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
+
+from server.hub import Hub
+from server.ledger.cost_dashboard import cost_dashboard_text
+from server.ledger.savings import gather_savings
+from server.tools.build import make_tool
+
+READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
+
+def savings_tools(hub: Hub) -> list[Tool]:
+    """Return the tools that report savings and figures."""
+    return [_cost_dashboard(hub), _get_metrics(hub)]
+
+
+def _cost_dashboard(hub: Hub) -> Tool:
+    async def cost_dashboard() -> str:
+        return cost_dashboard_text(await gather_savings(hub.history), hub.settings.ledger)
+
+    return make_tool(cost_dashboard, "Claude's tokens and money saved, net, by tool and model.", READS)
+
+
+def _get_metrics(hub: Hub) -> Tool:
+    async def get_metrics(format: Literal["json", "prometheus"] = "json") -> str:  # noqa: A002 - its public name
+        totals = await hub.history.totals()
+        if format == "prometheus":
+            return hub.metrics.prometheus(hub.snapshot(), totals)
+        return hub.metrics.as_json(hub.snapshot(), totals)
+
+    return make_tool(get_metrics, "Counters, latencies and savings of the hub.", READS)
