@@ -1,0 +1,45 @@
+"""``cost_dashboard``, ``get_metrics`` and ``/metrics`` after a real call."""
+
+import asyncio
+import http.client
+import json
+
+from tests.e2e.conftest import Stage
+from tests.e2e.test_offload import FENCED, TASK
+from tests.mcp_clients import bridge_client, text_of
+
+
+def test_a_call_shows_in_every_figure(stage: Stage) -> None:
+    stage.ollama.answers.when("slugify", FENCED)
+
+    async def use() -> tuple[str, str, str]:
+        async with bridge_client(stage.hub.environ, stage.project) as client:
+            await client.call_tool("offload_work", {"task": TASK, "output": "slug.py"})
+            return (
+                text_of(await client.call_tool("cost_dashboard", {})),
+                text_of(await client.call_tool("get_metrics", {})),
+                text_of(await client.call_tool("get_metrics", {"format": "prometheus"})),
+            )
+
+    savings, as_json, prometheus = asyncio.run(use())
+    assert "offload_work" in savings
+    assert len(savings) < 1200
+    counted = {
+        sample["labels"]["outcome"]: sample["value"]
+        for sample in json.loads(as_json)["token_saver_requests_total"]
+        if sample["labels"]["tool"] == "offload_work"
+    }
+    assert counted["delivered"] >= 1
+    assert 'token_saver_requests_total{outcome="delivered",tool="offload_work"}' in prometheus
+    assert scrape(stage, {"Authorization": f"Bearer {stage.hub.token}"}) == (200, True)
+    assert scrape(stage, {}) == (401, False)
+
+
+def scrape(stage: Stage, headers: dict[str, str]) -> tuple[int, bool]:
+    connection = http.client.HTTPConnection("127.0.0.1", stage.hub.port, timeout=30)
+    try:
+        connection.request("GET", "/metrics", headers=headers)
+        response = connection.getresponse()
+        return response.status, b"token_saver_requests_total" in response.read()
+    finally:
+        connection.close()
