@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from server.commands.jobs import batch, jobs_app
 from server.errors import TokenSaverError
 from server.folders import Folders, find_folders
 from server.settings import Settings, load_settings
@@ -99,6 +100,8 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command()(connect)
     app.command()(disconnect)
     app.add_typer(models_app, name="models")
+    app.command()(batch)
+    app.add_typer(jobs_app, name="jobs")
     return app
 
 

@@ -1,0 +1,137 @@
+"""``token-saver batch`` and ``token-saver jobs``."""
+
+import asyncio
+import datetime
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from server.commands.client import HubAnswered, connect_or_start
+from server.commands.output import ProgressLine, print_json, print_table
+from server.folders import Folders, find_folders
+from server.store.job_records import JobCounts, JobRecord
+
+LONGEST_TASK = 50
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JobId = Annotated[str, typer.Argument(metavar="ID")]
+
+jobs_app = typer.Typer(help="The batches: list, wait, pause, resume, cancel, retry.")
+
+
+def batch(
+    task: Annotated[str, typer.Argument(help="What to do with each file.")],
+    each: Annotated[list[str], typer.Option("--each", "-e", help="Path, glob or path::*; repeatable.")],
+    output: Annotated[str, typer.Option("--output", "-o", help='"{path}" edits in place.')],
+    *,
+    file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Read by every task.")] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
+    check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+) -> None:
+    """Do one task for each of many files: `token-saver batch "Add docstrings" -e "src/*.py" -o "{path}"`."""
+    arguments = {
+        "task": task,
+        "each": each,
+        "output": output,
+        "files": file or [],
+        "model": model,
+        "check": check,
+        "dry_run": dry_run,
+        # The job belongs to the hub; the shell may go.
+        "wait": False,
+    }
+    _call("batch_offload", {key: value for key, value in arguments.items() if value not in ("", [])})
+
+
+@jobs_app.callback(invoke_without_command=True)
+def jobs(context: typer.Context, as_json: Json = False) -> None:
+    """List the batches, newest first."""
+    if context.invoked_subcommand is None:
+        _list(find_folders(), as_json=as_json)
+
+
+@jobs_app.command()
+def wait(job: JobId, seconds: Annotated[int, typer.Option(min=1, max=1800)] = 600) -> None:
+    """Wait until a batch ends, and say how it went."""
+    _call("check_job", {"job": job, "wait": seconds})
+
+
+@jobs_app.command()
+def show(job: JobId) -> None:
+    """List the items that went wrong, with the reason."""
+    _call("check_job", {"job": job, "action": "items"})
+
+
+@jobs_app.command()
+def pause(job: JobId) -> None:
+    """Start no further items."""
+    _call("check_job", {"job": job, "action": "pause"})
+
+
+@jobs_app.command()
+def resume(job: JobId) -> None:
+    """Go on with a paused or stopped batch."""
+    _call("check_job", {"job": job, "action": "resume"})
+
+
+@jobs_app.command()
+def cancel(job: JobId) -> None:
+    """Cancel what has not ended; what was written stays."""
+    _call("check_job", {"job": job, "action": "cancel"})
+
+
+@jobs_app.command()
+def retry(job: JobId) -> None:
+    """Try the failed items again."""
+    _call("check_job", {"job": job, "action": "retry"})
+
+
+def _call(tool: str, arguments: dict[str, Any]) -> None:
+    hub = connect_or_start(find_folders())
+    line = ProgressLine()
+    try:
+        answer = hub.call_tool(tool, arguments, line.show)
+    finally:
+        line.clear()
+    if answer.failed:
+        raise HubAnswered(tool, answer.text)
+    typer.echo(answer.text)
+
+
+def _list(folders: Folders, *, as_json: bool) -> None:
+    found = asyncio.run(_read(folders))
+    if as_json:
+        print_json([{**asdict(job), **asdict(counts)} for job, counts in found])
+        return
+    rows = [
+        (
+            job.id,
+            f"{datetime.datetime.fromtimestamp(job.created_at).astimezone():%Y-%m-%d %H:%M}",
+            job.state,
+            f"{counts.done_well}/{counts.total}",
+            f"{counts.net_tokens:+,}",
+            " ".join(job.task.split())[:LONGEST_TASK],
+        )
+        for job, counts in found
+    ]
+    if rows:
+        print_table(("job", "started", "state", "done", "net tokens", "task"), rows)
+    else:
+        typer.echo(
+            'No batches yet. Start one with `token-saver batch "…" --each "src/*.py" --output "{path}"`.'
+        )
+
+
+async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:
+    # Imported here: the database layer takes a moment that the other commands need not wait for.
+    from server.store.history import History  # noqa: PLC0415
+    from server.store.jobs import Jobs  # noqa: PLC0415
+
+    folders.create()
+    history = await History.open(folders.database, owner=False)
+    try:
+        store = Jobs(history.database)
+        return [(job, await store.counts(job.id)) for job in await store.page()]
+    finally:
+        await history.close()
