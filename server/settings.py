@@ -117,6 +117,32 @@ class SavingsSettings(Section):
     )
 
 
+class PathsSettings(Section):
+    """``[paths]``: files that need care."""
+
+    protect: tuple[str, ...] = Field(
+        (
+            ".env*",
+            "*.pem",
+            "*.key",
+            ".github/workflows/*",
+            ".gitlab-ci.yml",
+            ".circleci/*",
+            "Jenkinsfile",
+            "azure-pipelines.yml",
+            ".ci/*",
+        ),
+        description="Files that are written only with your approval.",
+    )
+    read: tuple[str, ...] = Field((), description="Credential files that may be read all the same.")
+
+
+class PolicySettings(Section):
+    """``[policy]``: the audit trail."""
+
+    trail_days: int = Field(365, ge=1, description="Days after which rows of the audit trail are removed.")
+
+
 class TraySettings(Section):
     """``[tray]``: which notices appear on the screen."""
 
@@ -143,6 +169,8 @@ class Settings(BaseSettings):
     history: HistorySettings = HistorySettings()
     ledger: LedgerSettings = LedgerSettings()
     savings: SavingsSettings = SavingsSettings()
+    paths: PathsSettings = PathsSettings()
+    policy: PolicySettings = PolicySettings()
     tray: TraySettings = TraySettings()
     checks: dict[str, str] = Field(
         default_factory=dict, description='Named commands that check a written file; "{file}" is its path.'

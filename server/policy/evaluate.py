@@ -42,8 +42,13 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
             asking = asking or rule
         elif against != "allow":
             return _refusal(rule, facts, against == "limit")
+    if call.protected:
+        names = ", ".join(call.protected)
+        asking = Rule(
+            f"protected files: {names}", call.tool, "require_approval", on_deny=f"It would write {names}."
+        )
     if asking is not None:
-        reason = asking.on_deny or f"The rule {asking.where} asks for the user's approval."
+        reason = _sentence(asking.on_deny or f"The rule {asking.where} asks for the user's approval")
         return Decision("approve", reason, asking, facts.reservations())
     decisive = next(iter(policy.rules_for(call.tool)), None)
     reason = "No rule stands against it." if decisive else "No rule concerns it, and the default allows it."

@@ -38,7 +38,8 @@ class Call:
     """One tool call as the policy sees it. ``session`` is one client's connection: a ``grant``.
 
     ``files`` is how many files the call would touch, globs resolved (``call.files`` in conditions);
-    ``paths`` names some of them for the one who is asked to approve.
+    ``paths`` names some of them for the one who is asked to approve; ``protected`` are those of its outputs
+    that need approval whatever the rules say.
     """
 
     tool: str
@@ -48,6 +49,7 @@ class Call:
     project: str = ""
     files: int = 0
     paths: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Rule:
     @property
     def where(self) -> str:
         """The rule in words: ``"hourly limit" of offload_work (line 7)``."""
+        if not self.line:
+            return f'"{self.name}" of this app'
         owner = "every tool" if self.tool == EVERY_TOOL else self.tool
         return f'"{self.name}" of {owner} (line {self.line})'
 

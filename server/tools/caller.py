@@ -1,5 +1,8 @@
 """Who asks, from what the request carries: built once for each call."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,12 +26,27 @@ ROOTS_SECONDS = 5.0
 
 ToolContext = Context[Any, Any]
 
+_known: ContextVar[Caller | None] = ContextVar("caller", default=None)
+"""The caller of the call that runs, once the gate has found it: its client is asked for roots once."""
+
+
+@contextmanager
+def caller_known(caller: Caller) -> Iterator[None]:
+    """Let ``build_caller`` return ``caller`` within the ``with`` block."""
+    token = _known.set(caller)
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
 
 async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> Caller:
     """Return who makes this call and which folders are its project.
 
     The project is the bridge's header, else the client's first MCP root, else the only configured root.
     """
+    if (known := _known.get()) is not None:
+        return known
     headers = ctx.headers or {}
     named = _project(headers.get(PROJECT_HEADER, ""))
     roots = [*([named] if named else []), *await _client_roots(ctx), *configured_roots]

@@ -7,6 +7,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, InputRequiredResult
+from mcp_types import Tool as MCPTool
 from pydantic import ValidationError
 
 from server.errors import BadArguments, InternalError, TokenSaverError
@@ -17,6 +18,7 @@ from server.tools.build import ALWAYS_LOAD_KEY
 from server.tools.check_job import check_job_tool
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
+from server.tools.policy_gate import through_gate
 from server.tools.savings_tools import savings_tools
 
 logger = logging.getLogger(__name__)
@@ -32,7 +34,16 @@ wrote nothing: then do the task yourself rather than retry the same words."""
 
 
 class TokenSaverServer(MCPServer[dict[str, Any]]):
-    """The package's server, with every error as ``code: cause next step``."""
+    """The package's server, with every call through the user's policy and every error as
+    ``code: cause next step``."""
+
+    def __init__(self, hub: Hub, **options: Any) -> None:
+        super().__init__(**options)
+        self._hub = hub
+
+    async def list_tools(self) -> list[MCPTool]:
+        """List the tools, but for those that the user's policy hides."""
+        return [tool for tool in await super().list_tools() if not self._hub.gate.hidden(tool.name)]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[dict[str, Any], Any] | None = None
@@ -42,6 +53,20 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         Raises:
             ToolError: its text is for Claude to read.
         """
+        try:
+            return await through_gate(
+                self._hub,
+                name,
+                arguments,
+                context or Context(mcp_server=self),
+                lambda: self._call_tool(name, arguments, context),
+            )
+        except TokenSaverError as error:
+            raise ToolError(str(error)) from error
+
+    async def _call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[dict[str, Any], Any] | None
+    ) -> CallToolResult | InputRequiredResult:
         try:
             self._refuse_unknown(name, arguments)
             return await super().call_tool(name, arguments, context)
@@ -71,6 +96,7 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
     tools = all_tools(hub)
     hub.ledger.definitions_tokens = _definitions_tokens(tools, hub.ledger.family)
     return TokenSaverServer(
+        hub,
         name="token-saver",
         title="Token Saver",
         version=hub.version,

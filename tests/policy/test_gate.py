@@ -12,7 +12,10 @@ from server.policy.values import Call
 from tests.policy.conftest import House, Run
 
 FIVE = 'version: "1"\ntools:\n  work:\n    rules:\n      - {name: five, rate_limit: 5/minute}\n'
-ASK = 'version: "1"\ntools:\n  work:\n    rules:\n      - {name: ask, action: require_approval, approval_timeout: %s}\n'
+ASK = (
+    'version: "1"\ntools:\n  work:\n    rules:\n'
+    "      - {name: ask, action: require_approval, approval_timeout: %s}\n"
+)
 
 
 async def tries(gate: Gate, call: Call, *, fail: bool = False) -> str:

@@ -14,7 +14,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-import server.store.job_tables  # noqa: F401 - its tables belong to the same metadata
+import server.store.job_tables
+import server.store.policy_tables  # noqa: F401 - their tables belong to the same metadata
 from server.errors import StoreError
 from server.store.database import open_database
 from server.store.history import History

@@ -1,0 +1,183 @@
+"""Secrets in a text on its way to Claude are replaced by markers that name their kind.
+
+Tokens of known shapes are found by ``detect-secrets``'s patterns (its network checks are never run) and some
+younger ones; a value assigned to a name such as ``password`` where its randomness says that it is no
+placeholder. Hashes, ids and ordinary code stay: random text alone is no secret. Text that is written into
+files never passes here.
+"""
+
+import functools
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from detect_secrets.plugins import (
+    aws,
+    azure_storage_key,
+    basic_auth,
+    discord,
+    github_token,
+    gitlab_token,
+    mailchimp,
+    npm,
+    openai,
+    pypi_token,
+    sendgrid,
+    slack,
+    square_oauth,
+    stripe,
+    telegram_token,
+    twilio,
+)
+
+MOST_CHARACTERS = 2_000_000
+"""A longer text is cut there before it is looked at: what was not looked at does not go to Claude."""
+LEAST_ENTROPY = 3.0
+"""Bits a character of an assigned value: English words have about 2.5, 16 random letters and digits 3.7."""
+LEAST_LENGTH = 12
+
+# The body must look like one: source code that only names the header keeps its next lines.
+_KEY_BLOCK = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----\s{0,4}(?:\\n)?"
+    r"(?:[A-Za-z-]{1,20}: [^\n]{1,200}\n){0,5}"
+    r"[A-Za-z0-9+/=\s\\]{40,20000}(?:-----END [A-Z0-9 ]{0,40}-----)?"
+    r"|PuTTY-User-Key-File-[23]:(?:[^\n]{0,200}\n){1,200}"
+)
+_YOUNGER = (
+    ("Anthropic API Key", r"\bsk-ant-[A-Za-z0-9_-]{20,}"),
+    ("OpenAI Token", r"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}"),
+    ("GitHub Token", r"\bgithub_pat_[A-Za-z0-9_]{40,}"),
+    ("Google API Key", r"\bAIza[0-9A-Za-z_-]{35}\b"),
+    ("Hugging Face Token", r"\bhf_[A-Za-z0-9]{30,}\b"),
+    ("NPM Token", r"\bnpm_[A-Za-z0-9]{36}\b"),
+    ("Stripe Access Key", r"\b[rs]k_(?:live|test)_[0-9a-zA-Z]{24,}"),
+    ("Slack Token", r"\bxox[abeoprs]-[A-Za-z0-9-]{20,}"),
+    ("DigitalOcean Token", r"\bdo[opr]_v1_[a-f0-9]{64}\b"),
+    ("JSON Web Token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}"),
+    ("Bearer Token", r"(?i:\bauthorization\b[\"']?\s{0,3}[:=]\s{0,3}[\"']?bearer) ([A-Za-z0-9._~+/=-]{16,})"),
+)
+_LIBRARY = (
+    (aws.AWSKeyDetector, r"\b"),
+    (azure_storage_key.AzureStorageKeyDetector, ""),
+    (basic_auth.BasicAuthDetector, ""),
+    (discord.DiscordBotTokenDetector, r"\b"),
+    (github_token.GitHubTokenDetector, ""),
+    (gitlab_token.GitLabTokenDetector, r"\b"),
+    (mailchimp.MailchimpDetector, r"\b"),
+    (npm.NpmDetector, ""),
+    (openai.OpenAIDetector, ""),
+    (pypi_token.PypiTokenDetector, ""),
+    (sendgrid.SendGridDetector, r"\b"),
+    (slack.SlackDetector, ""),
+    (square_oauth.SquareOAuthDetector, ""),
+    (stripe.StripeDetector, ""),
+    (telegram_token.TelegramBotTokenDetector, r"\b"),
+    (twilio.TwilioKeyDetector, r"\b"),
+)
+_ASSIGNED = re.compile(
+    r"(?i)(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|auth[_-]?key|credential)s?[a-z0-9_-]{0,20}[\"']?[ \t]{0,3}(?::=|=>|[:=])[ \t]{0,3}"
+    r"(?:\"([^\"\s]{12,512})\"|'([^'\s]{12,512})'|([A-Za-z0-9+/_.~!@#%^&*-]{12,512}={0,2})(?=[\s;,]|$))"
+)
+_NO_SECRET = re.compile(
+    r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted|<|>|\$\{|\{\{|%\(|://|\\"
+)
+_PLACEHOLDER = re.compile(r"(?i)(?:my|the|a)?[_-]?(?:pass|passw|password|passwd|pwd|pw|p|secret|token|tiger)")
+"""What documentation writes for a password in an address (``scott:tiger`` is Oracle's)."""
+_CODE = re.compile(r"[A-Za-z_][\w]*(?:[.\-/:][A-Za-z_][\w]*)*|[\d.,:_-]+")
+"""A name, a dotted or dashed one, a number, a date: code, not a secret."""
+
+
+@dataclass(frozen=True)
+class Redacted:
+    """A text without secrets, and how many there were of each kind."""
+
+    text: str
+    found: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many secrets were replaced."""
+        return sum(self.found.values())
+
+
+def redact(text: str, known: Iterable[str] = ()) -> Redacted:
+    """Return the text with every secret replaced; ``known`` are values that are secret for certain."""
+    cut = text[:MOST_CHARACTERS]
+    spans = [(match.start(), match.end(), "private key") for match in _KEY_BLOCK.finditer(cut)]
+    for value in known:
+        spans += [
+            (match.start(), match.end(), "token of this app")
+            for match in re.finditer(re.escape(value), cut)
+            if len(value) >= LEAST_LENGTH
+        ]
+    for kind, pattern in _patterns():
+        for match in pattern.finditer(cut):
+            group = 1 if pattern.groups and match.group(1) and kind in _INNER else 0
+            if not _NO_SECRET.search(match[group]) and not (group and _PLACEHOLDER.fullmatch(match[group])):
+                spans.append((*match.span(group), kind))
+    for match in _ASSIGNED.finditer(cut):
+        group = match.lastindex or 0
+        if _is_random(match[group], quoted=group in (1, 2)):
+            spans.append((*match.span(group), "password or token"))
+    return _replace(cut, spans, len(text) - len(cut))
+
+
+_INNER = frozenset({"Basic Auth Credentials", "Bearer Token", "AWS Access Key"})
+"""Kinds whose pattern has the secret itself in its first group."""
+
+
+def _replace(text: str, spans: list[tuple[int, int, str]], cut: int) -> Redacted:
+    found: Counter[str] = Counter()
+    parts: list[str] = []
+    at = 0
+    for start, end, kind in sorted(spans):
+        if end <= at:
+            continue
+        # What overlaps the last one is one secret more, from where that ended.
+        parts += [text[at : max(start, at)], f"[removed: {kind}]"]
+        found[kind] += 1
+        at = end
+    parts.append(text[at:])
+    if cut:
+        parts.append(f"\n[{cut:,} more characters were not checked for secrets and left out]")
+    return Redacted("".join(parts), dict(found))
+
+
+@functools.cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    patterns = [(kind, re.compile(pattern)) for kind, pattern in _YOUNGER]
+    for detector, edge in _LIBRARY:
+        for pattern in detector.denylist:
+            # Some of the library's patterns match in the middle of a longer word: a hash is not a token.
+            bounded = re.compile(f"{edge}(?:{pattern.pattern}){edge}", pattern.flags) if edge else pattern
+            patterns.append((detector.secret_type, bounded))
+    return tuple(patterns)
+
+
+def _is_random(value: str, *, quoted: bool) -> bool:
+    if len(value) < LEAST_LENGTH or _NO_SECRET.search(value):
+        return False
+    letters = any(character.isalpha() for character in value)
+    digits = any(character.isdigit() for character in value)
+    if not (letters and digits) or (_CODE.fullmatch(value) and not _looks_minted(value, quoted)):
+        return False
+    if not quoted and re.search(r"[()\[\]]", value):
+        return False
+    return entropy(value) >= LEAST_ENTROPY
+
+
+def _looks_minted(value: str, quoted: bool) -> bool:
+    """Whether a value that could be a name is more likely drawn by lot: many digits between letters."""
+    digits = sum(character.isdigit() for character in value)
+    changes = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(value))
+    return len(value) >= (16 if quoted else 20) and digits >= 3 and changes >= 4
+
+
+def entropy(text: str) -> float:
+    """Return Shannon's entropy in bits a character."""
+    counts = Counter(text)
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())

@@ -1,0 +1,148 @@
+"""Every tool call passes here, whatever its transport: rules before it runs, secrets out of its answer."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, ContentBlock, ElicitResult, InputRequiredResult, TextContent
+
+from server.errors import TokenSaverError
+from server.hub import Hub
+from server.policy.approvals import EXTENTS, Answer, Approval
+from server.policy.protect import protected_outputs
+from server.policy.secrets import redact
+from server.policy.trail import Entry
+from server.policy.values import Call
+from server.tools.caller import ToolContext, build_caller, caller_known
+from server.tools.progress import progress_to
+from server.tools.touched import touched_by
+
+RunTool = Callable[[], Awaitable[CallToolResult | InputRequiredResult]]
+WAITING = "waiting for the user's approval (in the tray, the dashboard or here)"
+_CHOICES = {
+    "type": "object",
+    "properties": {
+        "answer": {
+            "type": "string",
+            "title": "Allow this call?",
+            "enum": [*EXTENTS, "no"],
+            "enumNames": ["Once", "For this session", "Always in this project", "No"],
+        }
+    },
+    "required": ["answer"],
+}
+
+
+async def through_gate(
+    hub: Hub, tool: str, arguments: dict[str, Any], context: ToolContext, run: RunTool
+) -> CallToolResult | InputRequiredResult:
+    """Run a tool if the user's policy lets it, and return its result without secrets.
+
+    Raises:
+        Denied: a rule or the user said no.
+        Limited: a rate limit is used up.
+        ToolError: the tool failed; its text is without secrets.
+    """
+    caller = await build_caller(context, hub.settings.roots)
+    touched = await touched_by(hub, tool, arguments, caller)
+    call = Call(
+        tool=tool,
+        arguments=arguments,
+        client=caller.client,
+        session=caller.session,
+        project=str(caller.project or ""),
+        files=touched.files,
+        paths=touched.paths,
+        protected=protected_outputs(touched.outputs, hub.settings.paths.protect),
+    )
+
+    async def elsewhere(approval: Approval) -> Answer | None:
+        async with progress_to(context) as report:
+            await report(0.0, None, WAITING)
+            return await _elicit(context, approval)
+
+    with caller_known(caller):
+        async with hub.gate.enter(call, elsewhere) as passage:
+            try:
+                result = await run()
+            except (TokenSaverError, ToolError) as error:
+                passage.fail()
+                raise await _without_secrets(hub, call, error) from error
+            if isinstance(result, CallToolResult):
+                if result.is_error:
+                    passage.fail()
+                result = await _clean_result(hub, call, result)
+            return result
+
+
+async def _clean_result(hub: Hub, call: Call, result: CallToolResult) -> CallToolResult:
+    content: list[ContentBlock] = []
+    for block in result.content:
+        if isinstance(block, TextContent):
+            text = await _clean(hub, call, block.text)
+            content.append(block.model_copy(update={"text": text}))
+        else:
+            content.append(block)
+    return result.model_copy(update={"content": content})
+
+
+async def _without_secrets(
+    hub: Hub, call: Call, error: TokenSaverError | ToolError
+) -> TokenSaverError | ToolError:
+    text = str(error)
+    clean = await _clean(hub, call, text)
+    return error if clean == text else ToolError(clean)
+
+
+async def _clean(hub: Hub, call: Call, text: str) -> str:
+    # Some milliseconds for a long text: off the loop, so that nobody waits for it.
+    redacted = redact(text) if len(text) < 5_000 else await asyncio.to_thread(redact, text)
+    if redacted.count:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in redacted.found.items())
+        await hub.gate.trail.record(
+            Entry(
+                "secrets",
+                f"Kept from the answer: {kinds}.",
+                call.tool,
+                call.client,
+                call.session,
+                call.project,
+                "redacted",
+                dict(redacted.found),
+            )
+        )
+    return redacted.text
+
+
+async def _elicit(context: ToolContext, approval: Approval) -> Answer | None:
+    """Ask in the client, where it can and its protocol lets the server ask; else wait for the others."""
+    capabilities = context.client_capabilities
+    if capabilities is None or capabilities.elicitation is None or not context.session.can_send_request:
+        await asyncio.sleep(approval.deadline - approval.asked_at)
+        return None
+    with contextlib.suppress(MCPError):
+        return _answer(await context.session.elicit_form(_question(approval), _CHOICES, context.request_id))
+    await asyncio.sleep(approval.deadline - approval.asked_at)
+    return None
+
+
+def _answer(result: ElicitResult) -> Answer | None:
+    if result.action == "decline":
+        return Answer(approved=False, by="client")
+    chosen = (result.content or {}).get("answer") if result.action == "accept" else None
+    if chosen == "no":
+        return Answer(approved=False, by="client")
+    extent = next((each for each in EXTENTS if each == chosen), None)
+    # A dialog that was closed is no answer: the tray and the dashboard still ask.
+    return Answer(approved=True, extent=extent, by="client") if extent else None
+
+
+def _question(approval: Approval) -> str:
+    call = approval.call
+    shown = ", ".join(call.paths[:10])
+    more = f" and {call.files - 10} more" if call.files > 10 else ""
+    files = f" Files: {shown}{more}." if shown else ""
+    return f"Token Saver: may {call.client or 'the client'} run {call.tool}? {approval.reason}{files}"
