@@ -8,7 +8,9 @@ user's is taken back unless that passed.
 import asyncio
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from server.backends.base import PullProgress
 from server.backends.engine import Engine
@@ -18,14 +20,31 @@ from server.folders import Folders
 from server.ledger.receipt import Ledger
 from server.offload import digest, patches, undo
 from server.offload.checks import check_answer
+from server.offload.compress import Compressor
+from server.offload.digest_cache import DigestCache
 from server.offload.generate import Sampling, generate
 from server.offload.place import Placer
 from server.offload.plan import Plan, make_plan
 from server.offload.progress import Progress
 from server.offload.prompt import fit, fit_repair
 from server.offload.running import Books, Running
-from server.offload.values import Attempt, Caller, Check, Delivery, Outcome, Prompt, Report, Task
-from server.offload.weigh import refuse_loss
+from server.offload.values import (
+    Attempt,
+    Caller,
+    Check,
+    Compression,
+    Delivery,
+    Outcome,
+    Prompt,
+    Report,
+    Task,
+)
+from server.offload.weigh import (
+    arguments_of,
+    arguments_of_compression,
+    refuse_losing_compression,
+    refuse_loss,
+)
 from server.offload.workspace import Workspace, read_task
 from server.settings import Settings
 from server.store.history import History
@@ -54,6 +73,7 @@ class Offloader:
         self._events = events
         self._books = Books(history, ledger, events)
         self._placer = Placer(history, settings)
+        self._compressor = Compressor(engine, self._books, DigestCache(folders.cache / "digests"))
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
 
@@ -85,13 +105,30 @@ class Offloader:
         Raises:
             StoreError: the history cannot be written; then nothing was done.
         """
+        run = self._new(task, caller, report, arguments_of(task), offload_id)
+        run.interactive = interactive
+        return await self._drive(run, lambda: self._work(run))
+
+    async def compress(
+        self, wanted: Compression, caller: Caller, report: Report, *, offload_id: str | None = None
+    ) -> Outcome:
+        """Condense files or a text; ``returned`` with the digest. Ends and raises as ``run`` does."""
+        task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
+        run = self._new(task, caller, report, arguments_of_compression(wanted), offload_id)
+        return await self._drive(run, lambda: self._compress(run, wanted))
+
+    def _new(
+        self, task: Task, caller: Caller, report: Report, arguments: dict[str, Any], offload_id: str | None
+    ) -> Running:
         run_id = offload_id or secrets.token_hex(4)
-        run = Running(run_id, task, caller, Progress(run_id, report, self._events), interactive=interactive)
+        return Running(run_id, task, caller, Progress(run_id, report, self._events), arguments)
+
+    async def _drive(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
         # A task of its own, so that ``cancel`` ends the offload and not the caller, and so that taking back
         # and recording are not themselves cancelled.
-        work = asyncio.create_task(self._recorded(run), name=f"offload {run_id}")
-        self._running[run_id] = work
-        work.add_done_callback(lambda _: self._running.pop(run_id, None))
+        work = asyncio.create_task(self._recorded(run, work_of), name=f"offload {run.id}")
+        self._running[run.id] = work
+        work.add_done_callback(lambda _: self._running.pop(run.id, None))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -122,12 +159,12 @@ class Offloader:
         """Put back what the offload overwrote; see ``undo.undo``."""
         return await undo.undo(self._history, self._events, offload_id)
 
-    async def _recorded(self, run: Running) -> Outcome:
+    async def _recorded(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Run the offload with its row in the history, however it ends."""
         await self._books.open(run)
         try:
             async with run.progress.reporting():
-                return await self._work(run)
+                return await work_of()
         except asyncio.CancelledError:
             await self._settle(run, None)
             raise
@@ -169,6 +206,19 @@ class Offloader:
             return await self._books.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
 
+    async def _compress(self, run: Running, wanted: Compression) -> Outcome:
+        if not self._settings.allow_losing:
+            refuse_losing_compression(wanted, self._ledger)
+        workspace = Workspace(run.caller, self._settings.max_file_bytes, self._protected)
+        run.model = await self._model(run)
+        text = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
+        return await self._books.close(run, "returned", text, "")
+
+    def _sampling(self, run: Running) -> Sampling:
+        return Sampling(
+            run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
+        )
+
     async def _rounds(
         self, run: Running, workspace: Workspace, plan: Plan, prompt: Prompt
     ) -> tuple[Delivery | None, Check | None]:
@@ -176,9 +226,7 @@ class Offloader:
 
         Returns what was written, None where the text is to be returned, and the failure that is left.
         """
-        sampling = Sampling(
-            run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
-        )
+        sampling = self._sampling(run)
         number = 0
         while True:
             number += 1

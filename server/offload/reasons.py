@@ -12,6 +12,7 @@ UNDEFINED_NAME = "undefined_name"
 NAME_MISSING = "name_missing"
 OUT_OF_SCOPE = "out_of_scope"
 CHECK_FAILED = "check_failed"
+QUOTE_MISSING = "quote_missing"
 
 REASONS = {
     ANSWER_CUT: "The answer reached the end of its room before it was complete.",
@@ -26,4 +27,5 @@ REASONS = {
     NAME_MISSING: "The result lacks a function or class that the task asks for by name.",
     OUT_OF_SCOPE: "The result removes or changes something that the task does not name.",
     CHECK_FAILED: "A check that the user named did not pass.",
+    QUOTE_MISSING: "The result quotes names, numbers or words that the source does not have.",
 }

@@ -4,6 +4,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from server.errors import TokenSaverError
 from server.events import EventBus, OffloadEnded, OffloadQueued
@@ -11,7 +12,6 @@ from server.ledger.receipt import Ledger, Receipt
 from server.offload import deliver, record
 from server.offload.progress import Progress
 from server.offload.values import Attempt, Caller, Delivery, Outcome, OutcomeName, Source, Task
-from server.offload.weigh import arguments_of
 from server.store.history import History
 from server.store.records import OffloadEnd, OffloadStart
 
@@ -26,6 +26,7 @@ class Running:
     task: Task
     caller: Caller
     progress: Progress
+    arguments: dict[str, Any]
     began: float = field(default_factory=time.time)
     clock: float = field(default_factory=time.monotonic)
     interactive: bool = True
@@ -58,7 +59,6 @@ class Books:
     async def open(self, run: Running) -> None:
         """Write the row before anything runs, with the cost that the call has in any case."""
         task, caller = run.task, run.caller
-        arguments = arguments_of(task)
         self._events.publish(
             OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
         )
@@ -68,13 +68,13 @@ class Books:
                 started_at=run.began,
                 tool=task.tool,
                 task=task.task,
-                arguments=arguments,
+                arguments=run.arguments,
                 client=caller.client,
                 session=caller.session,
                 tool_use_id=caller.tool_use_id,
                 project=str(caller.project or ""),
                 output=task.output,
-                receipt=record.receipt_record(self._ledger.book(task.tool, arguments, (), None, "")),
+                receipt=record.receipt_record(self._ledger.book(task.tool, run.arguments, (), None, "")),
             )
         )
 
@@ -90,9 +90,7 @@ class Books:
         """Return the receipt of the offload with ``text`` as its result."""
         written = deliver.written_text(delivery) if delivery is not None else None
         inputs = [source.selected for source in run.sources]
-        return self._ledger.book(
-            run.task.tool, arguments_of(run.task), inputs, written, text, returned=returned
-        )
+        return self._ledger.book(run.task.tool, run.arguments, inputs, written, text, returned=returned)
 
     async def close(
         self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None

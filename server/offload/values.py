@@ -61,6 +61,18 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Compression:
+    """One call of ``compress_context``: ``files`` or ``content``; ``max_length`` is characters."""
+
+    files: tuple[str, ...] = ()
+    content: str = ""
+    focus: str = ""
+    max_length: int = 2_000
+    model: str | None = None
+    tool: str = "compress_context"
+
+
+@dataclass(frozen=True)
 class Source:
     """One input as read from disk: the whole file and the part that was selected.
 

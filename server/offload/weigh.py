@@ -6,7 +6,7 @@ from server.errors import WouldLose
 from server.ledger.receipt import Ledger
 from server.offload.plan import Plan
 from server.offload.prompt import estimate_tokens
-from server.offload.values import Task
+from server.offload.values import Compression, Task
 
 CHEAP_CALL = 500
 """Tokens of arguments up to which no call is refused: it can lose only a trifle."""
@@ -26,6 +26,32 @@ def arguments_of(task: Task) -> dict[str, Any]:
         "check": task.check,
     }
     return {name: value for name, value in given.items() if value}
+
+
+def arguments_of_compression(wanted: Compression) -> dict[str, Any]:
+    """Return the arguments of a compression, as Claude wrote them."""
+    given: dict[str, Any] = {
+        "files": list(wanted.files),
+        "content": wanted.content,
+        "focus": wanted.focus,
+        "max_length": wanted.max_length,
+        "model": wanted.model,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def refuse_losing_compression(wanted: Compression, ledger: Ledger) -> None:
+    """Return if the text to condense is in files: Claude has read, and now written, all it passes inline.
+
+    Raises:
+        WouldLose: it is passed inline and long.
+    """
+    receipt = ledger.estimate(wanted.tool, arguments_of_compression(wanted), ())
+    if wanted.content and receipt.spent_output > CHEAP_CALL:
+        raise WouldLose(
+            f"Passing the text itself costs about {receipt.spent_output:,} output tokens and spares none.",
+            "Save it to a file (or name the file that it is from) and pass the path in `files`.",
+        )
 
 
 def refuse_loss(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:

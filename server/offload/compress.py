@@ -1,0 +1,213 @@
+"""``compress_context``: long files into a short digest, by way of notes on each part.
+
+Read and fold, split by structure, take notes on every part (as many at once as the engine has slots), merge
+the notes in as many levels as it takes, and put beside them the lines that a reader would look for, word for
+word. A note that quotes what is not there is dropped.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from server.backends.base import Message
+from server.backends.engine import Engine
+from server.errors import FileTooLarge
+from server.offload import reasons
+from server.offload.digest_cache import DigestCache
+from server.offload.generate import Sampling, generate
+from server.offload.material import (
+    MOST_PIECES_UNFOLDED,
+    Material,
+    as_source,
+    focus_words,
+    is_sought,
+    literal_lines,
+    read,
+)
+from server.offload.prompt import count, estimate_tokens, template
+from server.offload.quoting import notes_of, verified
+from server.offload.running import Books, Running
+from server.offload.splitting import Piece, split
+from server.offload.values import Attempt, Check, Compression, Prompt, Verdict
+from server.offload.workspace import Workspace
+
+ANSWER_TOKENS = 400
+NOTES_OF_A_PIECE = 8
+LEAST_CONTEXT = 4_096
+"""Tokens of context that are asked for; a larger one is used where the model has it loaded."""
+_PROMPT_TOKENS = 260
+_MOST_LEVELS = 6
+
+
+class Compressor:
+    """Makes digests. Read-only: it writes nothing but its cache."""
+
+    def __init__(self, engine: Engine, books: Books, cache: DigestCache) -> None:
+        self._engine = engine
+        self._books = books
+        self._cache = cache
+
+    async def compress(
+        self, run: Running, workspace: Workspace, wanted: Compression, sampling: Sampling
+    ) -> str:
+        """Return the digest, at most ``wanted.max_length`` characters.
+
+        Raises:
+            WorkspaceError: a source is not allowed, missing, no text or too large.
+            BadArguments: neither files nor content, or both.
+            BackendError: the engine failed.
+        """
+        num_ctx = await self._engine.num_ctx(sampling.model, LEAST_CONTEXT)
+        room = num_ctx - ANSWER_TOKENS - _PROMPT_TOKENS - estimate_tokens(wanted.focus)
+        run.progress.stage("read", ", ".join(wanted.files[:3]))
+        materials = await asyncio.to_thread(read, workspace, wanted, room)
+        run.sources = tuple(as_source(each) for each in materials)
+        key = DigestCache.key(
+            *(each.digest for each in materials), wanted.focus, str(wanted.max_length), sampling.model
+        )
+        cached = await asyncio.to_thread(self._cache.get, key)
+        if cached is not None:
+            return cached
+        pieces = _pieces(materials, room)
+        worker = _Worker(self._engine, self._books, run, wanted, sampling, num_ctx)
+        literal = literal_lines(materials, wanted)
+        notes_length = wanted.max_length - sum(len(line) + 1 for line in literal) - 200
+        notes = await worker.reduce(await worker.map(pieces, len(materials) > 1), room, notes_length)
+        text = _compose(materials, notes, literal, wanted.max_length)
+        await asyncio.to_thread(self._cache.put, key, text)
+        return text
+
+
+class _Worker:
+    """Asks the model about the parts of one compression."""
+
+    def __init__(  # noqa: PLR0917 - what every round of one compression shares
+        self,
+        engine: Engine,
+        books: Books,
+        run: Running,
+        wanted: Compression,
+        sampling: Sampling,
+        num_ctx: int,
+    ) -> None:
+        self._engine = engine
+        self._books = books
+        self._run = run
+        self._wanted = wanted
+        self._sampling = sampling
+        self._num_ctx = num_ctx
+        self._number = 0
+        self._done = 0
+
+    async def map(self, pieces: Sequence[Piece], named: bool) -> list[str]:
+        """Return the notes on all pieces, in their order."""
+        notes = await self._all(
+            "compress", [(f"Part of `{piece.shown}`:\n{piece.text}\n\n", piece.text) for piece in pieces]
+        )
+        return [
+            f"{piece.shown} {note}" if named else note
+            for piece, own in zip(pieces, notes, strict=True)
+            for note in own
+        ]
+
+    async def reduce(self, notes: list[str], room: int, longest: int) -> list[str]:
+        """Merge the notes until they take at most ``longest`` characters; whole notes go, none is cut."""
+        for _ in range(_MOST_LEVELS):
+            if _length(notes) <= longest:
+                return notes
+            groups = _groups(notes, room)
+            merged = await self._all("reduce", [(f"Notes:\n{group}\n\n", group) for group in groups])
+            after = [note for own in merged for note in own]
+            if not after or _length(after) >= _length(notes):
+                break
+            notes = after
+        return _most_important(notes, longest, focus_words(self._wanted.focus))
+
+    async def _all(self, kind: str, parts: list[tuple[str, str]]) -> list[list[str]]:
+        """Ask about all parts; the engine's queue lets in as many at once as it works on."""
+
+        async def one(material: str, source: str) -> list[str]:
+            notes = await self._ask(kind, material, source)
+            self._done += 1
+            self._run.progress.stage("generate", f"{kind} {self._done} of {len(parts)}")
+            return notes
+
+        self._done = 0
+        tasks = [asyncio.create_task(one(*part)) for part in parts]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, kind: str, material: str, source: str) -> list[str]:
+        focus = f"Focus on: {self._wanted.focus.strip()}\n\n" if self._wanted.focus.strip() else ""
+        text = template(kind).substitute(material=material, focus=focus, count=NOTES_OF_A_PIECE)
+        messages = (Message("system", template("shared").template.strip()), Message("user", text.strip()))
+        tokens, counted = await count(self._engine, self._sampling.model, messages)
+        prompt = Prompt(kind, messages, self._num_ctx, ANSWER_TOKENS, tokens, counted)
+        generation, waited = await generate(self._engine, prompt, self._sampling, self._run.progress)
+        self._run.spent("queue", waited)
+        good, bad = verified(notes_of(generation.text, generation.finish_reason == "length"), source)
+        message = f"Dropped, for it quotes what is not there: {bad[0]}" if bad else ""
+        check = Check("quotes", not bad, message, reasons.QUOTE_MISSING if bad else "")
+        self._number += 1
+        await self._books.attempt(
+            self._run, Attempt(self._number, prompt, generation, Verdict((check,), "\n".join(good)))
+        )
+        return good
+
+
+def _pieces(materials: tuple[Material, ...], room: int) -> list[Piece]:
+    pieces = [
+        piece for each in materials for piece in split(each.lines, each.shown, room, each.starts)
+    ]  # fmt: skip
+    if len(pieces) > MOST_PIECES_UNFOLDED:
+        raise FileTooLarge(
+            f"The text needs {len(pieces):,} calls of the model; the limit is {MOST_PIECES_UNFOLDED}.",
+            "Name fewer files or select the parts that matter.",
+        )
+    return pieces
+
+
+def _compose(materials: tuple[Material, ...], notes: list[str], literal: list[str], longest: int) -> str:
+    heads = [
+        f"{each.shown}: {each.total:,} lines" + (f", {len(each.lines):,} kinds" if each.folded else "")
+        for each in materials
+    ]
+    head = "; ".join(heads[:3]) + (f"; {len(heads) - 3} more files" if len(heads) > 3 else "")
+    parts = [f"{head}.", *(f"- {note}" for note in notes)]
+    if literal:
+        parts += ["Word for word:", *literal]
+    while len(parts) > 1 and _length(parts) > longest:
+        parts.pop()
+    return "\n".join(parts)[:longest]
+
+
+def _groups(notes: list[str], room: int) -> list[str]:
+    groups: list[list[str]] = [[]]
+    size = 0
+    for note in notes:
+        tokens = estimate_tokens(note) + 3
+        if groups[-1] and size + tokens > room:
+            groups.append([])
+            size = 0
+        groups[-1].append(f"- {note}")
+        size += tokens
+    return ["\n".join(group) for group in groups]
+
+
+def _most_important(notes: list[str], longest: int, words: frozenset[str]) -> list[str]:
+    """Return as many notes as fit: those about what is sought first, then in their order."""
+    ranked = sorted(range(len(notes)), key=lambda index: (not is_sought(notes[index], words), index))
+    chosen: list[int] = []
+    room = longest
+    for index in ranked:
+        room -= len(notes[index]) + 3
+        if room >= 0:
+            chosen.append(index)
+    return [notes[index] for index in sorted(chosen)]
+
+
+def _length(lines: list[str]) -> int:
+    return sum(len(line) + 3 for line in lines)

@@ -1,0 +1,39 @@
+"""Digests that were made before, by what they were made of: files in the app's cache folder."""
+
+import hashlib
+import json
+from pathlib import Path
+
+MOST_ENTRIES = 500
+
+
+class DigestCache:
+    """One small file each. A cache that cannot be read or written is as good as none."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @staticmethod
+    def key(*parts: str) -> str:
+        """Return the key of a digest: of the contents, the focus, the length, the model."""
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def get(self, key: str) -> str | None:
+        """Return the digest, None if there is none."""
+        try:
+            return (self._folder / key).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def put(self, key: str, text: str) -> None:
+        """Keep a digest; the oldest go when there are too many."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary = self._folder / f".{key}"
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self._folder / key)
+            entries = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
+            for path in entries[:-MOST_ENTRIES]:
+                path.unlink()
+        except OSError:
+            return

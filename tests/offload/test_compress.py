@@ -1,0 +1,223 @@
+"""Condensing: folding, splitting, notes that are literally true, levels, the cache; a log of 20 MB."""
+
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.errors import BinaryFile
+from server.offload.folding import Line, fold, lines_of_file, lines_of_text
+from server.offload.quoting import notes_of, verified
+from server.offload.splitting import split, starts_of
+from server.offload.values import Compression, Outcome
+from tests.offload.conftest import House
+from tests.standins.answers import Answer
+
+pytestmark = pytest.mark.anyio
+
+PLANTED = "2026-03-04 13:00:01 ERROR worker 2 failed: disk quota exceeded on /var/data (job 90210)"
+
+
+def log_lines(count: int, planted_at: int) -> list[str]:
+    """Lines of a busy, dull log with one that is neither."""
+    dice = random.Random(7)
+    users = ["ada", "bob", "eve", "mallory"]
+    lines = []
+    for n in range(count):
+        stamp = f"2026-03-04 {n // 3600 % 24:02d}:{n // 60 % 60:02d}:{n % 60:02d}"
+        lines.append(
+            stamp
+            + dice.choice(
+                [
+                    f" INFO worker {n % 8} finished job {1000 + n} in {dice.randint(1, 900)} ms",
+                    f" DEBUG cache hit for key 0x{dice.getrandbits(32):08x}",
+                    f" INFO GET /api/items/{dice.randint(1, 9999)} 200 {dice.randint(1, 90)}ms",
+                    f" INFO user {dice.choice(users)} logged in from 10.0.{n % 256}.{dice.randint(1, 254)}",
+                ]
+            )
+        )
+    lines[planted_at - 1] = PLANTED
+    return lines
+
+
+async def compress(house: House, **wanted: object) -> Outcome:
+    return await house.offloader.compress(Compression(**wanted), house.caller, house.report)  # type: ignore[arg-type]
+
+
+def test_repetition_is_folded_and_the_odd_line_stays() -> None:
+    lines = log_lines(20_000, 12_345)
+    folded = fold(lambda: lines_of_text("\n".join(lines)), lambda text: "ERROR" in text, 100_000)
+    assert len(folded) < 40
+    assert sum(line.count for line in folded) == 20_000
+    [planted] = [line for line in folded if line.text == PLANTED]
+    assert (planted.number, planted.count) == (12_345, 1)
+
+
+def test_what_does_not_fold_finely_is_folded_coarsely_but_the_sought_is_kept() -> None:
+    words = [f"note {'abcdefgh'[n % 8]}{'xyz' * (n % 50)}word{'q' * (n % 97)} happened" for n in range(5_000)]
+    words[77] = "ERROR in module alpha"
+    folded = fold(lambda: lines_of_text("\n".join(words)), lambda text: "ERROR" in text, 3_000)
+    assert sum(len(line.text) for line in folded) <= 3_000
+    assert any(line.text == "ERROR in module alpha" and line.number == 78 for line in folded)
+
+
+def test_a_binary_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "b.log").write_bytes(b"abc\0def")
+    with pytest.raises(BinaryFile):
+        list(lines_of_file(tmp_path / "b.log", "b.log"))
+
+
+def test_pieces_end_at_functions_and_headings() -> None:
+    code = "".join(f"def f{n}():\n    a = {n}\n    b = a\n    return b\n\n" for n in range(30))
+    lines = [Line(n, text) for n, text in enumerate(code.split("\n"), start=1)]
+    pieces = split(lines, "a.py", 200, starts_of(code, "a.py"))
+    assert len(pieces) > 3
+    assert all(re.match(r"L\d+: def ", piece.text) for piece in pieces)
+    text = "".join(f"# Part {n}\n\nSome words about it.\nMore of them.\n\n" for n in range(30))
+    lines = [Line(n, each) for n, each in enumerate(text.split("\n"), start=1)]
+    assert all(
+        re.match(r"L\d+: (# Part|Some|$)", piece.text)
+        for piece in split(lines, "a.md", 150, starts_of(text, "a.md"))
+    )
+
+
+SOURCE = 'L12: 2026 ERROR disk "quota exceeded" on /var/data, job 90210\nL13: src/a.py:44 ValueError: bad 1.5'
+
+
+@pytest.mark.parametrize(
+    ("note", "is_true"),
+    [
+        ("L12: job 90210 failed on /var/data", True),
+        ('L12: "quota exceeded"', True),
+        ("L13: `ValueError: bad 1.5` in src/a.py", True),
+        ("The disk is full", True),
+        ("L14: job 90210 failed", False),
+        ("L12: job 90211 failed", False),
+        ('L12: "quota was exceeded"', False),
+        ("L13: `TypeError` in src/a.py", False),
+        ("L13: bad value in src/b.py", False),
+        ("3 errors in all", False),
+    ],
+)
+def test_a_note_may_quote_only_what_is_there(note: str, is_true: bool) -> None:
+    good, bad = verified([note], SOURCE)
+    assert (good, bad) == (([note], []) if is_true else ([], [note]))
+
+
+def test_of_an_answer_that_was_cut_the_last_note_goes() -> None:
+    assert notes_of("- L1: a\n* L2: b\n3. L3: c", cut=False) == ["L1: a", "L2: b", "L3: c"]
+    assert notes_of("- L1: a\n- L2: b, and th", cut=True) == ["L1: a"]
+
+
+async def test_a_short_file_is_condensed_in_one_call(house: House, project: Path) -> None:
+    (project / "a.log").write_text("all is well\nERROR: port 99 taken\n")
+    house.ollama.answers.default = Answer("- L2: ERROR: port 99 taken\n- L7: made up")
+    outcome = await compress(house, files=("a.log",), focus="ports")
+    assert outcome.name == "returned"
+    assert outcome.text == "a.log: 2 lines.\n- L2: ERROR: port 99 taken"
+    [attempt] = outcome.attempts
+    assert attempt.verdict.reason == "quotes: Dropped, for it quotes what is not there: L7: made up"
+    assert "Focus on: ports" in attempt.prompt.messages[1].content
+
+
+async def test_the_same_again_comes_from_the_cache_until_the_file_changes(
+    house: House, project: Path
+) -> None:
+    (project / "a.log").write_text("one\n")
+    house.ollama.answers.default = Answer("- L1: one")
+    first = await compress(house, files=("a.log",))
+    again = await compress(house, files=("a.log",))
+    assert again.text == first.text
+    assert (len(first.attempts), len(again.attempts)) == (1, 0)
+    assert len((await compress(house, files=("a.log",), focus="else")).attempts) == 1
+    (project / "a.log").write_text("one\ntwo\n")
+    assert len((await compress(house, files=("a.log",))).attempts) == 1
+
+
+async def test_many_notes_are_merged_in_levels_down_to_the_length(house: House, project: Path) -> None:
+    text = "".join(f"## Part {n}\n\n{'Many words about this part. ' * 40}\n\n" for n in range(60))
+    (project / "long.md").write_text(text)
+    house.ollama.answers.choose(
+        lambda prompt, _: (
+            Answer("- L1: ## Part 0")
+            if "notes on parts" in prompt
+            else Answer("\n".join(f"- {'Many words about this part. ' * 6}" for _ in range(5)))
+        )
+    )
+    house.ollama.models["qwen2.5-coder:0.5b"] = type(house.ollama.models["qwen2.5-coder:0.5b"])(
+        context_length=4096
+    )
+    outcome = await compress(house, files=("long.md",), max_length=500)
+    assert outcome.name == "returned", outcome.text
+    assert len(outcome.text) <= 500
+    kinds = [attempt.prompt.kind for attempt in outcome.attempts]
+    assert kinds.count("compress") > 3
+    assert "reduce" in kinds
+
+
+async def test_notes_name_their_file_where_there_are_several(house: House, project: Path) -> None:
+    (project / "a.log").write_text("one\n")
+    (project / "b.log").write_text("one\n")
+    house.ollama.answers.default = Answer("- L1: one")
+    outcome = await compress(house, files=("*.log",))
+    assert "- a.log L1: one\n- b.log L1: one" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({}, "bad_arguments"),
+        ({"files": ("a.log",), "content": "x"}, "bad_arguments"),
+        ({"files": ("none.log",)}, "path_not_found"),
+        ({"files": ("../x.log",)}, "path_outside_roots"),
+        ({"content": "some words " * 4000}, "would_lose"),
+    ],
+)
+async def test_bad_calls_are_refused(
+    house: House, project: Path, wanted: dict[str, object], code: str
+) -> None:
+    (project / "a.log").write_text("one\n")
+    outcome = await compress(house, **wanted)
+    assert (outcome.name, outcome.code) == ("failed", code)
+
+
+async def test_an_engine_that_fails_in_one_part_fails_the_call(house: House, project: Path) -> None:
+    (project / "long.md").write_text("words and words\n" * 4000)
+    house.ollama.answers.default = Answer("- L1: words", ends="error")
+    outcome = await compress(house, files=("long.md",))
+    assert (outcome.name, outcome.code) == ("failed", "backend_failed")
+
+
+async def test_a_log_of_20_mb_on_a_small_context_gives_its_one_error_with_its_line(
+    house: House, project: Path
+) -> None:
+    lines = log_lines(350_000, 271_828)
+    (project / "big.log").write_text("\n".join(lines) + "\n")
+    assert (project / "big.log").stat().st_size > 20_000_000
+    house.ollama.models["qwen2.5-coder:0.5b"] = type(house.ollama.models["qwen2.5-coder:0.5b"])(
+        context_length=4096
+    )
+    house.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
+    outcome = await compress(house, files=("big.log",), max_length=1500)
+    assert outcome.name == "returned", outcome.text
+    assert f"L271828: {PLANTED}" in outcome.text
+    assert len(outcome.text) <= 1500
+    assert len(outcome.attempts) < 30
+
+
+def test_reading_a_log_of_20_mb_stays_small_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "big.log"
+    path.write_text("\n".join(log_lines(350_000, 271_828)) + "\n")
+    code = (
+        "import resource; from pathlib import Path; from server.offload.material import read;"
+        "from server.offload.values import Caller, Compression;"
+        "from server.offload.workspace import Workspace;"
+        f"folder = Path({str(tmp_path)!r});"
+        "read(Workspace(Caller('c', 's', folder, (folder,)), 1), Compression(('big.log',)), 3000);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) * (1 if sys.platform == "darwin" else 1024) < 300_000_000
