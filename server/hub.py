@@ -25,6 +25,11 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
 from server.offload.pipeline import Offloader
+from server.policy.approvals import Approvals
+from server.policy.file import PolicyFile
+from server.policy.gate import Gate
+from server.policy.recorder import Recorder
+from server.policy.trail import Trail
 from server.settings import Settings
 from server.snapshot import Snapshot
 from server.store.history import History
@@ -40,6 +45,8 @@ class Hub:
     """One per user: the queue, the engine, the history and the policy, for every client."""
 
     history: History
+    _recorder: Recorder
+    gate: Gate
     offloader: Offloader
     batches: Batches
 
@@ -84,6 +91,14 @@ class Hub:
             history=self.history,
             events=self.events,
         )
+        trail = Trail(self.history.database, self.folders.state / "trail.head")
+        self.gate = Gate(
+            PolicyFile(self.folders, self.events), Approvals(self.events), trail, self.history.database
+        )
+        await trail.open()
+        self._recorder = Recorder(trail, self.events)
+        await self._recorder.start(self.folders.config_file)
+        await trail.prune(self.settings.policy.trail_days)
         self.events.subscribe(self._record)
         await self._refresh_totals()
         self._watcher = asyncio.create_task(self._watch_totals())
@@ -101,6 +116,10 @@ class Hub:
                 await self._watcher
         await self.end_work()
         await self.engine.close()
+        if hasattr(self, "_recorder"):
+            await self._recorder.close()
+            await self.gate.close()
+            await self.gate.trail.close()
         if hasattr(self, "history"):
             await self.history.close()
 
