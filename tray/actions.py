@@ -15,6 +15,7 @@ from server.clients.connection import connected, plan_connect, plan_disconnect
 from server.clients.places import CLIENTS, Place, find_place
 from server.errors import NotFound, TokenSaverError
 from server.hub import Hub
+from server.policy.approvals import EXTENTS, Answer, Extent
 from tray.autostart import Autostart
 from tray.menu import Action, Surroundings
 from tray.notices import Notice
@@ -61,6 +62,8 @@ class Actions:
                 self._toggle_autostart()
             case "about":
                 self._about()
+            case "approve" | "deny":
+                self._answer(action)
             case "quit":
                 self._hub.request_quit()
             case "load" | "cancel" | "pause-batch" | "resume-batch" | "cancel-batch":
@@ -76,6 +79,13 @@ class Actions:
             "cancel-batch": self._hub.batches.cancel,
         }
         return works[action.name](action.target)
+
+    def _answer(self, action: Action) -> None:
+        extents: dict[str, Extent] = {extent: extent for extent in EXTENTS}
+        extent = extents.get(action.extent, "once")
+        answer = Answer(approved=action.name == "approve", extent=extent, by="tray")
+        if not self._hub.gate.approvals.answer(action.target, answer):
+            self._tell(Notice("Answered already", "Somebody else was faster, or the time was over."))
 
     def open_dashboard(self) -> None:
         """Open the dashboard in the user's browser, logged in."""

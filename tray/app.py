@@ -12,11 +12,12 @@ from server.hub import Hub
 from server.snapshot import Snapshot
 from server.welcome import say_no_tray
 from tray.actions import Actions
+from tray.approvals import ApprovalWatch
 from tray.autostart import Autostart, find_autostart
 from tray.batches import Batch, BatchWatch
 from tray.host import WAITING, make_icon
 from tray.icon import Face, draw
-from tray.menu import SEPARATOR, Entry, Menu, build_menu, face, tooltip
+from tray.menu import SEPARATOR, Entry, Menu, Pending, build_menu, face, tooltip
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 from tray.toolkit import Menu as NativeMenu
 from tray.toolkit import MenuItem
@@ -54,6 +55,7 @@ class Tray:
         self._around = self._actions.surroundings()
         self._stale = threading.Event()
         self._batches = BatchWatch(hub, self._on_batch)
+        self._approvals = ApprovalWatch()
         self._ended = threading.Event()
         self._last: Snapshot = hub.snapshot()
         self._shown: tuple[Face, str, Menu] = self._picture(self._last)
@@ -112,8 +114,9 @@ class Tray:
         self._send_notices()
 
     def _picture(self, snapshot: Snapshot) -> tuple[Face, str, Menu]:
-        batches = self._batches.open()
-        return face(snapshot, batches), tooltip(snapshot), build_menu(snapshot, self._around, batches)
+        pending = Pending(self._batches.open(), self._approvals.waiting())
+        menu = build_menu(snapshot, self._around, pending)
+        return face(snapshot, pending), tooltip(snapshot, pending), menu
 
     def _show(self, picture: tuple[Face, str, Menu]) -> None:
         """Change what differs from what is shown. Runs on the icon's thread."""
@@ -162,6 +165,8 @@ class Tray:
 
     def _on_event(self, event: Event) -> None:
         self._batches.take(event)
+        if self._approvals.take(event):
+            self._changed.set()
         if notice := notice_of_event(event, self._hub.settings.tray):
             self._tell(notice)
 

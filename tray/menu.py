@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from server.backends.base import InstalledModel, LoadedModel
+from server.events import ApprovalRequested
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from tray import words
 from tray.batches import Batch
@@ -23,22 +24,28 @@ ActionName = Literal[
     "pause-batch",
     "resume-batch",
     "cancel-batch",
+    "approve",
+    "deny",
     "connect",
     "autostart",
     "about",
     "quit",
 ]
+APPROVALS = (("Approve once", "once"), ("For this session", "session"), ("Always in this project", "project"))
+"""Labels, and the extents of an approval."""
+SHOWN_PATHS = 5
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
 """Labels, and seconds (0: without end)."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a click does. ``target`` is a model, the id of an offload or a batch, the seconds of a pause, or
-    a client."""
+    """What a click does. ``target`` is a model, the id of an offload, a batch or an approval, the seconds of
+    a pause, or a client; ``extent`` is that of an approval."""
 
     name: ActionName
     target: str = ""
+    extent: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,15 +73,26 @@ class Surroundings:
     clients: tuple[tuple[str, bool], ...] = ()
 
 
+@dataclass(frozen=True)
+class Pending:
+    """What goes on or waits beside what the snapshot shows."""
+
+    batches: tuple[Batch, ...] = ()
+    approvals: tuple[ApprovalRequested, ...] = ()
+
+
+NOTHING = Pending()
 SEPARATOR = Entry("-")
 
 Menu = tuple[Entry, ...]
 
 
-def build_menu(snapshot: Snapshot, around: Surroundings, batches: tuple[Batch, ...] = ()) -> Menu:
+def build_menu(snapshot: Snapshot, around: Surroundings, pending: Pending = NOTHING) -> Menu:
     """Return the menu."""
     engine = snapshot.engine
     return (
+        *(_approval(request) for request in pending.approvals),
+        *((SEPARATOR,) if pending.approvals else ()),
         *_status(snapshot),
         SEPARATOR,
         Entry("Open dashboard", Action("open"), default=True),
@@ -82,7 +100,7 @@ def build_menu(snapshot: Snapshot, around: Surroundings, batches: tuple[Batch, .
         *_load(engine),
         *_unload(engine),
         _pause(snapshot.paused_until),
-        *(_batch(batch) for batch in batches),
+        *(_batch(batch) for batch in pending.batches),
         *_running(snapshot.running),
         SEPARATOR,
         Entry(words.saved(snapshot.saved_today.net_tokens)),
@@ -94,9 +112,11 @@ def build_menu(snapshot: Snapshot, around: Surroundings, batches: tuple[Batch, .
     )
 
 
-def face(snapshot: Snapshot, batches: tuple[Batch, ...] = ()) -> Face:
+def face(snapshot: Snapshot, pending: Pending = NOTHING) -> Face:
     """Return what the icon shows: the arc is that of the batches, or else of a download."""
-    working = [batch for batch in batches if batch.state == "running"]
+    if pending.approvals:
+        return Face("attention")
+    working = [batch for batch in pending.batches if batch.state == "running"]
     if snapshot.state == "paused" or not (snapshot.running or snapshot.activities or working):
         return Face(snapshot.state)
     if total := sum(batch.total for batch in working):
@@ -104,10 +124,12 @@ def face(snapshot: Snapshot, batches: tuple[Batch, ...] = ()) -> Face:
     return Face("working", _progress(snapshot.activities))
 
 
-def tooltip(snapshot: Snapshot) -> str:
+def tooltip(snapshot: Snapshot, pending: Pending = NOTHING) -> str:
     """Return the one line that is shown when the pointer rests on the icon."""
     saved = words.saved(snapshot.saved_today.net_tokens)
-    return f"Claude Token Saver: {_headline(snapshot)}; {saved}"
+    waits = len(pending.approvals)
+    headline = f"{words.count(waits, 'call')} to approve" if waits else _headline(snapshot)
+    return f"Claude Token Saver: {headline}; {saved}"
 
 
 def _headline(snapshot: Snapshot) -> str:
@@ -184,6 +206,21 @@ def _pause(paused_until: float | None) -> Entry:
         return Entry("Pause offloading", children=choices)
     until = f" (paused until {words.clock(paused_until)})" if paused_until else ""
     return Entry(f"Resume offloading{until}", Action("resume"))
+
+
+def _approval(request: ApprovalRequested) -> Entry:
+    more = request.files - min(len(request.paths), SHOWN_PATHS)
+    return Entry(
+        f"Approve {request.tool} of {request.client or 'a client'} ({words.count(request.files, 'file')})…",
+        children=(
+            Entry(words.shorten(request.reason, 80)),
+            *(Entry(words.shorten(path, 80)) for path in request.paths[:SHOWN_PATHS]),
+            *((Entry(f"and {more} more"),) if more > 0 else ()),
+            SEPARATOR,
+            *(Entry(label, Action("approve", request.approval_id, extent)) for label, extent in APPROVALS),
+            Entry("Deny", Action("deny", request.approval_id)),
+        ),
+    )
 
 
 def _batch(batch: Batch) -> Entry:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from server.events import Event, ModelProgress
+from server.events import ApprovalRequested, Event, ModelProgress
 from server.settings import TraySettings
 from server.snapshot import Snapshot
 from tray.batches import Batch
-from tray.words import shorten
+from tray.words import count, shorten
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
             return Notice("Model ready", f"{event.model} was downloaded and can be used.")
         case ModelProgress(phase="download", done=True) if settings.notify_model:
             return Notice("Download failed", f"{event.model}: {event.error}")
+        case ApprovalRequested() if settings.notify_approval:
+            wish = f"{event.client or 'A client'} wants {event.tool} on {count(event.files, 'file')}"
+            return Notice("Approval needed", f"{wish}: {event.reason}.")
         case _:
             return None
 

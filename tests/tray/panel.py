@@ -199,6 +199,12 @@ class Panel:
         except TimeoutError:
             raise AssertionError(f"no {start!r} in {await self.labels()}") from None
 
+    async def until_no_label(self, start: str) -> None:
+        """Wait until no entry of the menu begins so."""
+        async with asyncio.timeout(PATIENCE):
+            while any(label.startswith(start) for label in await self.labels()):
+                await asyncio.sleep(0.05)
+
     async def call(self, member: str, signature: str, *body: Any) -> list[Any]:
         """Call a method of the icon's menu."""
         return await self._call(self.item, "/MenuBar", MENU, member, signature, *body)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from server.commands.client import HubClient
+from server.commands.client import HubClient, ToolAnswer
 from server.rendezvous import read_token
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.tray.app import App, running_app
 from tests.tray.panel import PATIENCE, Panel, SessionBus, session_bus
-from tray.icon import BLUE, GREY, RED, TEAL
+from tray.icon import AMBER, BLUE, GREY, RED, TEAL
 
 
 @pytest.fixture
@@ -198,9 +198,61 @@ def test_a_batch_shows_its_progress_and_says_when_it_ends(
                 title, text = await panel.notifications.notices.get()
             assert title == "Batch finished"
             assert "4 of 4 done" in text
-            async with asyncio.timeout(PATIENCE):
-                while any(label.startswith("Batch ") for label in await panel.labels()):
-                    await asyncio.sleep(0.05)
+            await panel.until_no_label("Batch ")
 
     asyncio.run(scene())
     assert (tmp_path / "project" / "f3.py").exists()
+
+
+POLICY = """
+version: "1"
+default: allow
+tools:
+  offload_work:
+    rules:
+      - name: "ask first"
+        action: require_approval
+        on_deny: "The user wants to be asked"
+        approval_timeout: 25s
+"""
+
+
+def test_a_call_is_approved_and_another_denied_in_the_tray(
+    bus: SessionBus, ollama_standin: OllamaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama_standin.answers.default = Answer("def f():\n    return 1\n")
+    home, project = tmp_path / "home", tmp_path / "project"
+    home.mkdir()
+    project.mkdir()
+    (home / "policy.yaml").write_text(POLICY)
+    monkeypatch.chdir(project)
+
+    def offload(app: App, output: str) -> ToolAnswer:
+        client = HubClient(app.info, read_token(str(app.home)))
+        return client.call_tool("offload_work", {"task": "Write f.", "output": output}, lambda _: None)
+
+    async def scene(app: App) -> None:
+        async with Panel(bus.address) as panel, asyncio.TaskGroup() as group:
+            await panel.icon()
+            await panel.until_label("Load")
+            call = group.create_task(asyncio.to_thread(offload, app, "a.py"))
+            await panel.until_label("Approve offload_work")
+            await until_colour(panel, AMBER)
+            async with asyncio.timeout(PATIENCE):
+                title, text = await panel.notifications.notices.get()
+            assert title == "Approval needed"
+            assert "The user wants to be asked" in text
+            await panel.click("Approve offload_work", "Approve once")
+            answer = await call
+            assert not answer.failed, answer.text
+            assert (project / "a.py").exists()
+            await panel.until_no_label("Approve ")
+
+            call = group.create_task(asyncio.to_thread(offload, app, "b.py"))
+            await panel.until_label("Approve offload_work")
+            await panel.click("Approve offload_work", "Deny")
+            assert (await call).failed
+            assert not (project / "b.py").exists()
+
+    with running_app(home, bus, ollama_standin.url) as app:
+        asyncio.run(scene(app))

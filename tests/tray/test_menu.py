@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.events import ApprovalRequested
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
 from tray.batches import Batch
 from tray.icon import Face
-from tray.menu import SEPARATOR, Action, Entry, Surroundings, build_menu, face, tooltip
+from tray.menu import SEPARATOR, Action, Entry, Pending, Surroundings, build_menu, face, tooltip
 
 NOW = 1_790_000_000.0
 OLLAMA = Capabilities(load=True, unload=True, list_loaded=True, pull=True, keep_alive=True)
@@ -126,7 +127,8 @@ def test_what_runs_and_waits_can_be_cancelled() -> None:
 
 def test_a_batch_says_how_far_it_is_and_can_be_paused_and_cancelled() -> None:
     batch = Batch("j1", "Docstrings for src/**.py", "running", total=40, ended=12, wrong=2)
-    menu = build_menu(WORKING, Surroundings(), (batch, replace(batch, id="j2", state="paused", wrong=0)))
+    paused = replace(batch, id="j2", state="paused", wrong=0)
+    menu = build_menu(WORKING, Surroundings(), Pending(batches=(batch, paused)))
     shown = [each for each in menu if each.label.startswith("Batch")]
     assert [each.label for each in shown] == [
         "Batch “Docstrings for src/**.py”: 12 of 40 done, 2 went wrong",
@@ -141,10 +143,42 @@ def test_a_batch_says_how_far_it_is_and_can_be_paused_and_cancelled() -> None:
 
 def test_the_arc_is_that_of_the_running_batches() -> None:
     batch = Batch("j1", "x", "running", total=40, ended=10, wrong=0)
-    assert face(WORKING, (batch,)) == Face("working", 0.25)
-    assert face(LOADED, (batch,)) == Face("working", 0.25)
-    assert face(LOADED, (replace(batch, state="paused"),)) == Face("loaded")
-    assert face(replace(WORKING, state="paused"), (batch,)) == Face("paused")
+    assert face(WORKING, Pending((batch,))) == Face("working", 0.25)
+    assert face(LOADED, Pending((batch,))) == Face("working", 0.25)
+    assert face(LOADED, Pending((replace(batch, state="paused"),))) == Face("loaded")
+    assert face(replace(WORKING, state="paused"), Pending((batch,))) == Face("paused")
+
+
+REQUEST = ApprovalRequested(
+    "a1",
+    "offload_work",
+    "claude-code",
+    "It would touch more than 50 files",
+    120,
+    tuple(f"src/{n}.py" for n in range(8)),
+    NOW + 600,
+)
+
+
+def test_a_call_to_approve_comes_first_and_says_what_it_touches() -> None:
+    first = build_menu(WORKING, Surroundings(), Pending(approvals=(REQUEST,)))[0]
+    assert first.label == "Approve offload_work of claude-code (120 files)…"
+    told = [child.label for child in first.children if child.action is None]
+    assert told[:2] == ["It would touch more than 50 files", "src/0.py"]
+    assert "and 115 more" in told
+    assert [child.action for child in first.children if child.action is not None] == [
+        Action("approve", "a1", "once"),
+        Action("approve", "a1", "session"),
+        Action("approve", "a1", "project"),
+        Action("deny", "a1"),
+    ]
+
+
+def test_a_call_to_approve_calls_for_attention() -> None:
+    waiting = Pending(approvals=(REQUEST,))
+    for snapshot in (IDLE, WORKING, GONE, replace(IDLE, state="paused", paused_until=0.0)):
+        assert face(snapshot, waiting) == Face("attention")
+        assert "1 call to approve" in tooltip(snapshot, waiting)
 
 
 def test_quit_says_what_still_runs() -> None:

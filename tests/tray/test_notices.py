@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import Capabilities
-from server.events import EngineChanged, Event, ModelProgress
+from server.events import ApprovalRequested, EngineChanged, Event, ModelProgress
 from server.settings import TraySettings
 from server.snapshot import EngineView, Snapshot
 from tray.batches import Batch
@@ -26,6 +26,10 @@ LOST = replace(WELL, engine=replace(ENGINE, error="Ollama does not answer. Start
         (replace(PULLED, error="no_network: x."), Notice("Download failed", "qwen: no_network: x.")),
         (replace(PULLED, done=False), None),
         (ModelProgress("qwen", "load", done=True), None),
+        (
+            ApprovalRequested("a1", "offload_work", "cursor", "Over 50 files", 60, (), 0.0),
+            Notice("Approval needed", "cursor wants offload_work on 60 files: Over 50 files."),
+        ),
         (EngineChanged(), None),
     ],
 )
