@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from server.commands.jobs import batch, jobs_app
+from server.commands.policy_app import audit_app, policy_app
 from server.errors import TokenSaverError
 from server.folders import Folders, find_folders
 from server.settings import Settings, load_settings
@@ -102,6 +103,8 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.add_typer(models_app, name="models")
     app.command()(batch)
     app.add_typer(jobs_app, name="jobs")
+    app.add_typer(policy_app, name="policy")
+    app.add_typer(audit_app, name="audit")
     return app
 
 

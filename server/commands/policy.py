@@ -1,0 +1,181 @@
+"""What ``token-saver policy`` and ``token-saver audit`` do. They read files, and need no hub."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from server.commands.output import print_json
+from server.errors import BadArguments, NotFound
+from server.folders import Folders, find_folders
+from server.policy.detect import parse_policy
+from server.policy.evaluate import evaluate
+from server.policy.file import read_policy_text
+from server.policy.limits import counter_reader
+from server.policy.trail import export_lines, find, read_head, verify, verify_lines
+from server.policy.values import EVERY_TOOL, Call, Policy, Rule
+from server.store.database import Database, open_database
+
+T = TypeVar("T")
+
+
+def check(file: Path | None, *, as_json: bool) -> None:
+    """Say whether the policy file is right, or where it is broken."""
+    path, policy = _read(file)
+    rules = sum(len(group) for group in policy.tools.values())
+    if as_json:
+        print_json({"path": str(path), "format": policy.format, "tools": len(policy.tools), "rules": rules})
+    else:
+        typer.echo(f"{path}: right ({policy.format}, {len(policy.tools)} tools, {rules} rules)")
+
+
+def explain(tool: str, file: Path | None) -> None:
+    """Print the rules in force, or those of one tool, in words."""
+    path, policy = _read(file)
+    typer.echo(f"{path} ({policy.format})")
+    typer.echo(f"tools that it does not list: {policy.default}")
+    for hidden in sorted(policy.hide):
+        typer.echo(f"hidden: {'every tool' if hidden == EVERY_TOOL else hidden}")
+    for name, rules in policy.tools.items():
+        if tool in ("", name) or name == EVERY_TOOL:
+            typer.echo(f"{'every tool' if name == EVERY_TOOL else name}:{'' if rules else ' allowed'}")
+            for rule in rules:
+                typer.echo(f"  line {rule.line}: {_words(rule)}")
+
+
+def try_call(
+    call: str, arguments: str, files: int, session: str, file: Path | None, *, as_json: bool
+) -> None:
+    """Say what would become of a call, which rule decides and why. Nothing is counted."""
+    path, policy = _read(file)
+    asked = _call(call, arguments, files, session)
+    folders = find_folders()
+    now = datetime.now(UTC).timestamp()
+
+    async def decide(database: Database) -> Any:
+        return await database.read(
+            lambda connection: evaluate(policy, asked, counter_reader(connection), now)
+        )
+
+    if folders.database.exists():
+        decision = _with_database(folders, decide)
+    else:
+        decision = evaluate(policy, asked, lambda _key, _window, _start: 0.0, now)
+    rule = decision.rule.where if decision.rule else None
+    if as_json:
+        print_json({"verdict": decision.verdict, "reason": decision.reason, "rule": rule, "file": str(path)})
+    else:
+        typer.echo(f"{decision.verdict}: {decision.reason}")
+        typer.echo(f"decided by {rule or 'the default or the list of hidden tools'} in {path}")
+
+
+def verify_trail(file: Path | None) -> None:
+    """Check that no row was changed, removed or moved. Exit status 1 if one was."""
+    if file is not None:
+        try:
+            with file.open(encoding="utf-8") as lines:
+                found = verify_lines(iter(lines))
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadArguments(
+                f"{file} is no export of the trail ({error}).", "Make one: token-saver audit export."
+            ) from None
+    else:
+        folders = _trail_folders()
+        found = _with_database(
+            folders,
+            lambda database: database.read(
+                lambda connection: verify(connection, read_head(folders.state / "trail.head"))
+            ),
+        )
+    if found.problem:
+        typer.echo(f"broken: {found.problem} Rows {found.first} to {found.last} are whole.")
+        raise typer.Exit(1)
+    typer.echo(f"whole: {found.rows} rows ({found.first} to {found.last})")
+
+
+def export(output: Path) -> None:
+    """Write the whole trail as JSON lines; `audit verify FILE` checks them on their own."""
+
+    def write(connection: Any) -> int:
+        count = 0
+        with output.open("w", encoding="utf-8") as file:
+            for count, line in enumerate(export_lines(connection)):  # noqa: B007 - the first line is no row
+                file.write(f"{line}\n")
+        return count
+
+    count = _with_database(_trail_folders(), lambda database: database.read(write))
+    typer.echo(f"{count} rows in {output}")
+
+
+def search(text: str, kind: str, limit: int, *, as_json: bool) -> None:
+    """Print rows that contain a text, the newest first."""
+    records = _with_database(
+        _trail_folders(),
+        lambda database: database.read(lambda connection: find(connection, text, kind, limit, None)),
+    )
+    if as_json:
+        print_json([{**asdict(record), "details": json.loads(record.details)} for record in records])
+        return
+    for record in records:
+        when = datetime.fromtimestamp(record.at, UTC).astimezone()
+        about = " ".join(part for part in (record.tool, record.client, record.verdict) if part)
+        typer.echo(f"{record.seq:>6}  {when:%Y-%m-%d %H:%M:%S}  {record.kind:<10}  {about}: {record.text}")
+
+
+def _read(file: Path | None) -> tuple[Path, Policy]:
+    if file is None:
+        path, text = read_policy_text(find_folders())
+    else:
+        try:
+            path, text = file, file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotFound(f"{file} cannot be read: {error}.", "Check the path.") from None
+    return path, parse_policy(text, path.name)
+
+
+def _call(tool: str, arguments: str, files: int, session: str) -> Call:
+    name, _, rest = tool.strip().partition(" ")
+    try:
+        values = json.loads(rest.strip() or arguments)
+    except ValueError as error:
+        raise BadArguments(f"The arguments are not JSON: {error}.", "Write them like {'a': 1}.") from None
+    if not isinstance(values, dict):
+        raise BadArguments("The arguments are no JSON object.", 'Write them like {"files": ["a.py"]}.')
+    return Call(name, values, client="shell", session=session, files=files)
+
+
+def _words(rule: Rule) -> str:
+    conditions = " and ".join(str(condition) for condition in rule.conditions)
+    if rule.limit is not None and rule.counter is not None:
+        whose = " and client session" if rule.counter.per_grant else ""
+        what = f"at most {rule.limit:.0f} calls a {rule.counter.window}{whose}"
+    elif rule.action == "require_approval":
+        what = f"asks for approval{f' if {conditions}' if conditions else ''}"
+    elif rule.action == "deny":
+        what = f"denies{f' if {conditions}' if conditions else ''}"
+    else:
+        what = f"requires {conditions}" if conditions else "allows"
+    return f"{rule.name}: {what}"
+
+
+def _trail_folders() -> Folders:
+    folders = find_folders()
+    if not folders.database.exists():
+        raise NotFound("There is no audit trail yet.", "It begins with the first start of token-saver.")
+    return folders
+
+
+def _with_database(folders: Folders, work: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
+        database = await asyncio.to_thread(open_database, folders.database)
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())

@@ -1,0 +1,75 @@
+"""The surface of ``token-saver policy`` and ``token-saver audit``; what they do is in ``policy.py``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PolicyPath = Annotated[Path | None, typer.Option("--file", "-f", help="Instead of the policy in use.")]
+
+policy_app = typer.Typer(help="What Claude may do.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit trail: what was decided, written and undone.", no_args_is_help=True)
+
+
+@policy_app.command()
+def check(file: PolicyPath = None, as_json: Json = False) -> None:
+    """Say whether the policy file is right, or where it is broken."""
+    from server.commands import policy  # noqa: PLC0415
+
+    policy.check(file, as_json=as_json)
+
+
+@policy_app.command()
+def explain(tool: Annotated[str, typer.Argument()] = "", file: PolicyPath = None) -> None:
+    """Print the rules in force, or those of one tool, in words."""
+    from server.commands import policy  # noqa: PLC0415
+
+    policy.explain(tool, file)
+
+
+@policy_app.command("test")
+def try_call(
+    call: Annotated[str, typer.Argument(metavar="CALL", help='offload_work \'{"files": ["a.py"]}\'')],
+    *,
+    arguments: Annotated[str, typer.Option(help="The arguments as JSON.")] = "{}",
+    files: Annotated[int, typer.Option(min=0, help="How many files it would touch.")] = 0,
+    session: Annotated[str, typer.Option(help="Count as this client session.")] = "",
+    file: PolicyPath = None,
+    as_json: Json = False,
+) -> None:
+    """Say what would become of a call, which rule decides and why. Nothing is counted."""
+    from server.commands import policy  # noqa: PLC0415
+
+    policy.try_call(call, arguments, files, session, file, as_json=as_json)
+
+
+@audit_app.command()
+def verify(
+    file: Annotated[Path | None, typer.Argument(help="An export instead of the trail itself.")] = None,
+) -> None:
+    """Check that no row was changed, removed or moved. Exit status 1 if one was."""
+    from server.commands import policy  # noqa: PLC0415
+
+    policy.verify_trail(file)
+
+
+@audit_app.command()
+def export(output: Annotated[Path, typer.Argument(help="A file for JSON lines.")]) -> None:
+    """Write the whole trail as JSON lines; `audit verify FILE` checks them on their own."""
+    from server.commands import policy  # noqa: PLC0415
+
+    policy.export(output)
+
+
+@audit_app.command()
+def search(
+    text: Annotated[str, typer.Argument()] = "",
+    kind: Annotated[str, typer.Option(help="decision, approval, write, undo, connection, policy, …")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1)] = 50,
+    as_json: Json = False,
+) -> None:
+    """Print rows that contain a text, the newest first."""
+    from server.commands import policy  # noqa: PLC0415
+
+    policy.search(text, kind, limit, as_json=as_json)
