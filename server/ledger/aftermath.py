@@ -98,11 +98,10 @@ class Aftermath:
         if path not in self.inputs_read:
             self.inputs_read.append(path)
 
-    def edit_file(self, old: list[int], new: list[int], call_tokens: int, old_tokens: int) -> None:
-        """Note an edit of the delivered file: the lines it took out and put in, what the call cost, and
-        what its old text would cost to write. An edit elsewhere in the file is no correction."""
-        gone = Counter(old) - Counter(new)
-        hit = gone & (Counter(self.delivered) - Counter(self.lost))
+    def edit_file(self, gone: list[int], call_tokens: int, old_tokens: int) -> None:
+        """Note an edit of the delivered file: checksums of the delivered lines that it took out, what the
+        call cost, and what its old text would cost to write. An edit elsewhere is no correction."""
+        hit = Counter(gone) & (Counter(self.delivered) - Counter(self.lost))
         if self.delivered and not hit:
             return
         self.lost += list(hit.elements())
@@ -127,6 +126,26 @@ class Aftermath:
         self.written_again += list(again.elements())
 
 
+def taken_out(old: str, new: str, delivered: Iterable[str]) -> list[int]:
+    """Return checksums of the delivered lines that replacing ``old`` by ``new`` takes out or changes.
+
+    An edit may begin and end in the middle of a line: such a part counts as the line that holds it.
+    """
+    gone = Counter(_stripped(old.splitlines())) - Counter(_stripped(new.splitlines()))
+    lines = _stripped(delivered)
+    found = []
+    for part in gone.elements():
+        whole = part if part in lines else next((line for line in lines if part in line), None)
+        if whole is not None:
+            lines.remove(whole)
+            found.append(whole)
+    return checksums(found)
+
+
 def checksums(lines: Iterable[str]) -> list[int]:
     """Return a checksum of each line that is not blank."""
-    return [zlib.crc32(line.encode("utf-8", "replace")) for each in lines if (line := each.strip())]
+    return [zlib.crc32(line.encode("utf-8", "replace")) for line in _stripped(lines)]
+
+
+def _stripped(lines: Iterable[str]) -> list[str]:
+    return [line for each in lines if (line := each.strip())]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
-from server.ledger.aftermath import Aftermath, KnownOffload, checksums
+from server.ledger.aftermath import Aftermath, KnownOffload, checksums, taken_out
 from server.ledger.chances import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
 from server.ledger.session_state import Chain, FollowedCall, SessionState
 from server.ledger.tokens import (
@@ -115,10 +115,9 @@ class Session:
             old, new = _edited(arguments)
             self._note_written(new)
             expected: dict[str, Any] = {"kind": "edit", "path": path}
-            if self._followed(path) is not None:
+            if (followed := self._followed(path)) is not None:
                 expected |= {
-                    "old": checksums(old.splitlines()),
-                    "new": checksums(new.splitlines()),
+                    "gone": taken_out(old, new, self._lines_of(followed[1].id)),
                     "call_tokens": round(estimate),
                     "old_tokens": round(estimate_tokens(old, family)),
                 }
@@ -126,8 +125,7 @@ class Session:
         elif use.name == "Write" and path:
             text = _text(arguments.get("content"))
             self._note_written(text)
-            followed = self._followed(path) is not None
-            lines = checksums(text.splitlines()) if followed else []
+            lines = checksums(text.splitlines()) if self._followed(path) is not None else []
             size = rough_tokens(len(text))
             self.state.waiting[use.id] = {"kind": "write", "path": path, "lines": lines, "size": size}
         elif use.name == "Bash" and (printed := self._printed(use)):
@@ -181,10 +179,8 @@ class Session:
             offload.read_tokens += tokens
         elif kind == "write":
             offload.write_file(expected["lines"])
-        elif "old" in expected:
-            offload.edit_file(
-                expected["old"], expected["new"], expected["call_tokens"], expected["old_tokens"]
-            )
+        elif "gone" in expected:
+            offload.edit_file(expected["gone"], expected["call_tokens"], expected["old_tokens"])
         call.changed = True
 
     def _measure(self, chain: Chain, next_prompt: int) -> None:
@@ -214,6 +210,13 @@ class Session:
                 if offload.path == path:
                     return call, offload
         return None
+
+    def _lines_of(self, offload_id: str) -> tuple[str, ...]:
+        """Return what an offload delivered: from the history, as no text is kept with the transcripts."""
+        for use_id, call in self.state.calls.items():
+            if any(offload.id == offload_id for offload in call.offloads):
+                return next((each.lines for each in self._lookup(use_id) if each.id == offload_id), ())
+        return ()
 
     def _concerns(self, path: str) -> bool:
         return any(path == each.path or path in each.inputs for _, each in self._offloads())

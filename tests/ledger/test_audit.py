@@ -180,6 +180,19 @@ async def test_edited_tells_how_much_survived(
     assert found.receipt.spent_output > 120 + 50
 
 
+async def test_an_edit_within_a_line_changes_that_line(
+    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+) -> None:
+    await book(history, ledger, "toolu_1")
+    conversation = Conversation(tmp_path)
+    call(conversation)
+    edit = {"file_path": f"{PROJECT}/out.py", "old_string": "function_3(", "new_string": "third("}
+    conversation.use("Edit", edit, "ok", call_tokens=90, result_tokens=20)
+    conversation.end()
+    found = await audited(history, audit)
+    assert (found.ending, found.survived) == ("edited", pytest.approx(0.9))
+
+
 async def test_an_edit_elsewhere_in_the_file_is_no_correction(
     history: History, ledger: Ledger, audit: Audit, tmp_path: Path
 ) -> None:
