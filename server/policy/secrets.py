@@ -82,9 +82,8 @@ _ASSIGNED = re.compile(
     r"|auth[_-]?key|credential)s?[a-z0-9_-]{0,20}[\"']?[ \t]{0,3}(?::=|=>|[:=])[ \t]{0,3}"
     r"(?:\"([^\"\s]{12,512})\"|'([^'\s]{12,512})'|([A-Za-z0-9+/_.~!@#%^&*-]{12,512}={0,2})(?=[\s;,]|$))"
 )
-_NO_SECRET = re.compile(
-    r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted|<|>|\$\{|\{\{|%\(|://|\\"
-)
+_SAMPLE = re.compile(r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted")
+_NO_VALUE = re.compile(r"[<>\\]|\$\{|\{\{|%\(|://")
 _PLACEHOLDER = re.compile(r"(?i)(?:my|the|a)?[_-]?(?:pass|passw|password|passwd|pwd|pw|p|secret|token|tiger)")
 """What documentation writes for a password in an address (``scott:tiger`` is Oracle's)."""
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:[.\-/:][A-Za-z_][\w]*)*|[\d.,:_-]+")
@@ -117,7 +116,7 @@ def redact(text: str, known: Iterable[str] = ()) -> Redacted:
     for kind, pattern in _patterns():
         for match in pattern.finditer(cut):
             group = 1 if pattern.groups and match.group(1) and kind in _INNER else 0
-            if not _NO_SECRET.search(match[group]) and not (group and _PLACEHOLDER.fullmatch(match[group])):
+            if not _SAMPLE.search(match[group]) and not (group and _PLACEHOLDER.fullmatch(match[group])):
                 spans.append((*match.span(group), kind))
     for match in _ASSIGNED.finditer(cut):
         group = match.lastindex or 0
@@ -159,7 +158,7 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 def _is_random(value: str, *, quoted: bool) -> bool:
-    if len(value) < LEAST_LENGTH or _NO_SECRET.search(value):
+    if len(value) < LEAST_LENGTH or _SAMPLE.search(value) or _NO_VALUE.search(value):
         return False
     letters = any(character.isalpha() for character in value)
     digits = any(character.isdigit() for character in value)
@@ -174,7 +173,7 @@ def _looks_minted(value: str, quoted: bool) -> bool:
     """Whether a value that could be a name is more likely drawn by lot: many digits between letters."""
     digits = sum(character.isdigit() for character in value)
     changes = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(value))
-    return len(value) >= (16 if quoted else 20) and digits >= 3 and changes >= 4
+    return len(value) >= (12 if quoted else 16) and digits >= 3 and changes >= 5
 
 
 def entropy(text: str) -> float:

@@ -1,0 +1,177 @@
+"""The audit trail shows every edit, gap, reordering and cut; removal by age leaves it whole."""
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from server.policy.trail import Entry, Trail, Verification, append, export_lines, verify_lines
+from server.store.database import open_database
+from tests.policy.conftest import House, Run
+
+
+async def fill(house: House, rows: int, at: float = 0.0) -> None:
+    database = await asyncio.to_thread(open_database, house.folders.database)
+    trail = Trail(database, house.head_file)
+    for number in range(rows):
+        entry = Entry("decision", f"row {number}", "offload_work", "c", "s", "/p", "allow", {"n": number})
+        record = await database.write(
+            lambda connection, entry=entry, number=number: append(connection, entry, at + number)
+        )
+        trail.wrote(record)
+    await trail.close()
+    await database.close()
+
+
+async def verified(house: House) -> Verification:
+    database = await asyncio.to_thread(open_database, house.folders.database)
+    try:
+        return await Trail(database, house.head_file).verify()
+    finally:
+        await database.close()
+
+
+def tamper(house: House, *statements: str) -> None:
+    connection = sqlite3.connect(house.folders.database)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_whole_trail_is_whole(house: House, run: Run) -> None:
+    run(fill(house, 20))
+    assert run(verified(house)) == Verification(20, 1, 20)
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (["UPDATE trail SET verdict = 'deny' WHERE seq = 7"], "Row 7 was changed"),
+        (["UPDATE trail SET text = 'row 6 ' WHERE seq = 7"], "Row 7 was changed"),
+        (["UPDATE trail SET at = at + 1 WHERE seq = 7"], "Row 7 was changed"),
+        (["UPDATE trail SET details = '{}' WHERE seq = 7"], "Row 7 was changed"),
+        (["UPDATE trail SET hash = 'f' || substr(hash, 2) WHERE seq = 20"], "Row 20 was changed"),
+        (["DELETE FROM trail WHERE seq = 7"], "Row 7 is missing"),
+        (["DELETE FROM trail WHERE seq BETWEEN 7 AND 9"], "Row after 6 is missing"),
+        (["DELETE FROM trail WHERE seq = 1"], "Row 1 is missing"),
+        (
+            [
+                "UPDATE trail SET seq = 99 WHERE seq = 7",
+                "UPDATE trail SET seq = 7 WHERE seq = 8",
+                "UPDATE trail SET seq = 8 WHERE seq = 99",
+            ],
+            "Row 7 was changed",
+        ),
+        (["DELETE FROM trail WHERE seq > 15"], "20 rows were written, the last one here is 15"),
+        (
+            [
+                "DELETE FROM trail WHERE seq > 15",
+                "UPDATE trail_end SET seq = 15, hash = (SELECT hash FROM trail WHERE seq = 15)",
+            ],
+            "20 rows were written, the last one here is 15",
+        ),
+        (["DELETE FROM trail"], "20 rows were written"),
+        (
+            [
+                "INSERT INTO trail SELECT 21, at, kind, tool, client, session, project, verdict, text, "
+                "details, hash FROM trail WHERE seq = 20"
+            ],
+            "Row 21 was changed",
+        ),
+    ],
+)
+def test_tampering_shows(house: House, run: Run, statements: list[str], words: str) -> None:
+    run(fill(house, 20))
+    tamper(house, *statements)
+    assert words in run(verified(house)).problem
+
+
+def test_a_chain_that_was_forged_from_a_row_on_is_missed_by_the_file_beside_it(
+    house: House, run: Run
+) -> None:
+    run(fill(house, 20))
+    head = house.head_file.read_text()
+    tamper(
+        house,
+        "DELETE FROM trail WHERE seq > 10",
+        "UPDATE trail_end SET seq = 10, hash = (SELECT hash FROM trail WHERE seq = 10)",
+    )
+    run(fill(house, 10, at=500.0))
+    house.head_file.write_text(head)
+    assert "Row 20 was rewritten" in run(verified(house)).problem
+
+
+def test_a_missing_file_beside_it_is_said(house: House, run: Run) -> None:
+    run(fill(house, 3))
+    house.head_file.unlink()
+    assert "trail.head is missing" in run(verified(house)).problem
+
+
+def test_rows_that_vanished_between_two_starts_are_noted_in_the_trail(house: House, run: Run) -> None:
+    run(fill(house, 20))
+    tamper(house, "DELETE FROM trail", "DELETE FROM trail_end")
+
+    async def story() -> str:
+        async with house.gate() as gate:
+            return (await gate.trail.search(kind="trail"))[0].text
+
+    assert run(story()) == "20 rows at the end are missing: 20 were written."
+
+
+def test_removal_by_age_leaves_a_chain_that_verifies(house: House, run: Run) -> None:
+    run(fill(house, 20, at=1000.0))
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            await gate.trail.record(Entry("pause", "young"))
+            assert await gate.trail.prune(days=30) == 20
+            assert await gate.trail.prune(days=30) == 0
+            found = await gate.trail.verify()
+            assert found == Verification(2, 21, 22)
+            assert [record.seq for record in await gate.trail.search()] == [22, 21]
+
+    run(story())
+    tamper(house, "UPDATE trail SET text = 'x' WHERE seq = 21")
+    assert "Row 21 was changed" in run(verified(house)).problem
+
+
+def test_search_finds_in_every_field_and_pages(house: House, run: Run) -> None:
+    run(fill(house, 20))
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            found = await gate.trail.search("row 1", limit=3)
+            assert [record.seq for record in found] == [20, 19, 18]
+            more = await gate.trail.search("row 1", limit=3, before=found[-1].seq)
+            assert [record.seq for record in more] == [17, 16, 15]
+            assert await gate.trail.search("100%") == ()
+
+    run(story())
+
+
+def test_an_export_verifies_on_its_own(house: House, run: Run, tmp_path: Path) -> None:
+    run(fill(house, 5))
+
+    async def story() -> list[str]:
+        async with house.gate() as gate:
+            return await gate._database.read(lambda connection: list(export_lines(connection)))
+
+    lines = run(story())
+    assert verify_lines(iter(lines)) == Verification(5, 1, 5)
+    assert json.loads(lines[1])["details"] == {"n": 0}
+    lines[3] = lines[3].replace("row 2", "row 3")
+    assert "Row 3" in verify_lines(iter(lines)).problem
+    with pytest.raises(ValueError, match="not the start"):
+        verify_lines(iter(["{}"]))
+
+
+def test_texts_that_are_no_unicode_are_kept(house: House, run: Run) -> None:
+    async def story() -> None:
+        async with house.gate() as gate:
+            await gate.trail.record(Entry("pause", "bad \udcff name", project="/p/\udcff"))
+            assert (await gate.trail.verify()).problem == ""
+
+    run(story())
