@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dashboard.formats import clock_time, count
+from dashboard.formats import clock_time
 from server.snapshot import RunningOffload, Snapshot
 
 
@@ -30,7 +30,7 @@ def headline(snapshot: Snapshot) -> Headline:
             return Headline("error", "No engine", "none was found so far", engine.error)
         return Headline("error", "Engine trouble", engine.label, engine.error)
     if running or waiting:
-        words = [count(len(running), "offload") if running else "", f"{len(waiting)} waiting" if waiting else ""]
+        words = [f"{len(running)} running" if running else "", f"{len(waiting)} waiting" if waiting else ""]
         return Headline("working", "Working", ", ".join(word for word in words if word))
     if snapshot.activities:
         activity = snapshot.activities[0]

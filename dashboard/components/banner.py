@@ -10,16 +10,16 @@ class Banner:
     """Shown while something needs the user."""
 
     def __init__(self, hub: Hub) -> None:
-        with box("banner") as self._banner:
+        self._notice = hub.history.notice
+        with box("hidden") as self._banner:
             self._banner.props["role"] = "alert"
             icon("info", "banner-icon")
             self._words = text("", "banner-words")
             self._resume = button("Resume", hub.resume, look="main")
-        self._banner.set_visibility(False)
 
     def update(self, headline: Headline) -> None:
         """Show the next step of the headline, or nothing."""
-        self._banner.set_visibility(bool(headline.next_step))
-        set_classes(self._banner, f"banner banner-{headline.state}" + ("" if headline.next_step else " hidden"))
-        self._words.set_text(headline.next_step)
+        words = headline.next_step or self._notice
+        set_classes(self._banner, f"banner banner-{headline.state}" if words else "hidden")
+        self._words.set_text(words)
         self._resume.set_visibility(headline.state == "paused")

@@ -48,7 +48,7 @@ def title(row: OffloadRow) -> str:
 def _about(row: OffloadRow) -> str:
     failed = row.outcome not in ("delivered", "returned", "running")
     if failed and row.summary:
-        return formats.one_line(row.summary)
+        return formats.one_line(row.summary.removeprefix(f"{row.code}: "))
     output = PurePath(row.output).name if row.output else "no file"
     return " · ".join(part for part in (f"→ {output}", row.model, row.client) if part)
 

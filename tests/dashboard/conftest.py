@@ -1,0 +1,37 @@
+"""One hub with a month of history and one browser for each file of tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.dashboard.browser import launch
+from tests.dashboard.sample import write_month
+from tests.dashboard.stage import Stage, visit
+from tests.hub_process import start_hub
+from tests.standins.ollama import OllamaStandIn
+from tests.system import require
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    require("chromium")
+    folder = tmp_path_factory.mktemp("dashboard")
+    home, project = folder / "home", folder / "project"
+    project.mkdir()
+    ids = write_month(home / "history.db", count=70)
+    with OllamaStandIn() as ollama, start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url) as hub:
+        yield Stage(hub, ollama, project, ids)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    require("chromium")
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, stage: Stage) -> Iterator[Page]:
+    with visit(browser, stage) as (page, _):
+        yield page

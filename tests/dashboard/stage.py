@@ -1,0 +1,114 @@
+"""A hub with a past, an engine that answers, a project, and a browser that notes whatever goes wrong."""
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+
+from tests.bridge_client import RawClient
+from tests.hub_process import HubProcess
+from tests.standins.ollama import OllamaStandIn
+
+# The browser itself says so when a connection breaks, as it does whenever a test stops the hub.
+EXPECTED_WHILE_DOWN = re.compile(r"ERR_CONNECTION_REFUSED|WebSocket connection to")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The hub, the engine behind it, a project to work in, and the ids of the past, the newest last."""
+
+    hub: HubProcess
+    ollama: OllamaStandIn
+    project: Path
+    ids: list[str]
+
+    def url(self, path: str = "/") -> str:
+        """Return the address of a page."""
+        return f"{self.hub.info.url}{path}"
+
+    def login(self) -> str:
+        """Return an address that logs one browser in."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.hub.port, timeout=30)
+        try:
+            connection.request("POST", "/api/login", headers={"Authorization": f"Bearer {self.hub.token}"})
+            return str(json.loads(connection.getresponse().read())["url"])
+        finally:
+            connection.close()
+
+    @contextmanager
+    def client(self) -> Iterator[RawClient]:
+        """Connect an MCP client that stays for the ``with`` block."""
+        with RawClient(self.hub.environ, self.project) as client:
+            client.initialize()
+            yield client
+
+
+def ask(client: RawClient, task: str, **arguments: object) -> int:
+    """Ask for an offload without waiting for it; return the request's id."""
+    return client.send(
+        "tools/call", {"name": "offload_work", "arguments": {"task": task, **arguments}}
+    )
+
+
+@dataclass
+class Witness:
+    """What went wrong in one browser context."""
+
+    port: int
+    hub_may_be_down: bool = False
+    errors: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Note everything on this page that should not be."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.errors.append(f"script: {error}"))
+        page.on("request", self._request)
+        page.on("requestfailed", self._failed)
+        page.on("response", self._response)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        expected = self.hub_may_be_down and EXPECTED_WHILE_DOWN.search(message.text)
+        if message.type in ("error", "warning") and not expected:
+            self.errors.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != f"127.0.0.1:{self.port}":
+            self.errors.append(f"another host: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        # Leaving a page breaks off what it still loads.
+        if not self.hub_may_be_down and request.failure != "net::ERR_ABORTED":
+            self.errors.append(f"failed: {request.url}: {request.failure}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.errors.append(f"status {response.status}: {response.url}")
+
+
+@contextmanager
+def visit(
+    browser: Browser, stage: Stage, *, width: int = 1280, scheme: str = "light", **context_options: object
+) -> Iterator[tuple[Page, Witness]]:
+    """Open the dashboard in a browser of its own, logged in; in the end, nothing may have gone wrong."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        **context_options,  # type: ignore[arg-type]
+    )
+    context.set_default_timeout(20_000)
+    witness = Witness(stage.hub.port)
+    try:
+        page = context.new_page()
+        witness.watch(page)
+        page.goto(stage.login())
+        yield page, witness
+        assert witness.errors == []
+    finally:
+        context.close()

@@ -1,0 +1,131 @@
+"""The page *Now* in a real browser: it follows the hub by itself."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.stage import Stage, ask, visit
+from tests.standins.answers import Answer
+from tests.standins.ollama import CODER
+from tests.standins.serving import wait_until
+
+SLUGIFY = '''\
+def slugify(text: str) -> str:
+    """Return text as a slug."""
+    return "-".join(text.lower().split())
+'''
+TASK = "Write slugify(text) in Python: lower case, words joined by dashes."
+SLOW = Answer("word " * 5000, delay=0.05)
+
+
+def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Stage) -> None:
+    stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```", delay=0.08))
+    in_all = page.locator(".figure", has_text="In all").locator(".figure-value")
+    before = in_all.inner_text()
+    expect(page.locator(".run")).to_have_count(0)
+    with stage.client() as client:
+        request = ask(client, TASK, output="slug.py")
+        run = page.locator(".run")
+        expect(run.locator(".task")).to_have_text(TASK)
+        expect(run.locator(".stream-text")).to_contain_text("def slugify")
+        expect(run.locator(".run-stage")).to_have_text("Writing the answer")
+        expect(run).to_contain_text(re.compile(r"~\d+ tokens"))
+        expect(run).to_contain_text("tokens/s")
+        expect(page.locator(".chip-word")).to_have_text("Working")
+        client.answer(request)
+    expect(page.locator(".run")).to_have_count(0)
+    first = page.locator(".now-last .offload").first
+    expect(first.locator(".task")).to_have_text(TASK)
+    expect(first.locator(".outcome")).to_contain_text("Written")
+    expect(in_all).not_to_have_text(before)
+    expect(page.locator(".chip-word")).to_have_text("Ready")
+    assert "def slugify" in (stage.project / "slug.py").read_text()
+
+
+def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: Stage) -> None:
+    stage.ollama.answers.when("essay", SLOW)
+    with stage.client() as first, stage.client() as second:
+        ask(first, "Write the first essay", output="a.txt")
+        expect(page.locator(".run .stream-text")).to_contain_text("word")
+        ask(second, "Write the second essay", output="b.txt")
+        waiting = page.locator(".wait", has_text="second essay")
+        waiting.get_by_role("button", name="Cancel").click()
+        expect(page.locator(".wait")).to_have_count(0)
+        page.locator(".run").get_by_role("button", name="Cancel").click()
+        expect(page.locator(".run")).to_have_count(0)
+    wait_until(lambda: stage.ollama.running == 0)
+    outcomes = page.locator(".now-last .offload .outcome")
+    expect(outcomes.nth(0)).to_contain_text("Cancelled")
+    expect(outcomes.nth(1)).to_contain_text("Cancelled")
+    assert not (stage.project / "a.txt").exists()
+
+
+def test_a_model_is_loaded_and_unloaded(page: Page, stage: Stage) -> None:
+    stage.ollama.loaded.clear()
+    expect(page.locator(".loaded .model")).to_have_count(0)
+    page.get_by_role("button", name="Load the chosen model into memory").click()
+    model = page.locator(".loaded .model", has_text=CODER)
+    expect(model).to_contain_text(re.compile(r"unloads in \d+:\d\d"))
+    expect(page.locator(".pool .legend")).to_contain_text(CODER)
+    assert CODER in stage.ollama.loaded
+    page.get_by_role("button", name=f"Unload {CODER}").click()
+    expect(model).to_have_count(0)
+    assert CODER not in stage.ollama.loaded
+
+
+def test_an_error_names_its_code_and_next_step(page: Page, stage: Stage) -> None:
+    stage.ollama.memory = 1
+    model = stage.ollama.models[CODER]
+    stage.ollama.models[CODER] = type(model)(needs=8 << 30)
+    try:
+        page.get_by_role("button", name="Load the chosen model into memory").click()
+        notice = page.locator(".notice")
+        expect(notice).to_contain_text(re.compile("model_too_large|backend_failed"))
+        notice.get_by_role("button", name="Close").click()
+        expect(notice).to_have_count(0)
+    finally:
+        stage.ollama.models[CODER] = model
+
+
+def test_offloading_is_paused_and_resumed(page: Page, stage: Stage) -> None:
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("For 1 hour").click()
+    expect(page.locator(".chip-word")).to_have_text("Paused")
+    assert stage.hub.get("/api/status")["state"] == "paused"
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".chip-word")).not_to_have_text("Paused")
+    assert stage.hub.get("/api/status")["paused_until"] is None
+
+
+def test_times_stay_true_while_the_page_is_open(page: Page, stage: Stage) -> None:
+    stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```"))
+    with stage.client() as client:
+        client.answer(ask(client, TASK, output="again.py"))
+    when = page.locator(".now-last .offload time").first
+    expect(when).to_have_text("just now")
+    expect(when).to_have_text(re.compile(r"\d+ s ago"))
+    expect(when).to_have_attribute("title", re.compile(r"\d{4}, \d\d:\d\d:\d\d"))
+
+
+def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
+    stage.ollama.answers.when("essay", SLOW)
+    with visit(browser, stage) as (one, _), visit(browser, stage) as (two, _), stage.client() as client:
+        ask(client, "Write an essay for both", output="c.txt")
+        for page in (one, two):
+            expect(page.locator(".run .stream-text")).to_contain_text("word")
+        two.locator(".run").get_by_role("button", name="Cancel").click()
+        for page in (one, two):
+            expect(page.locator(".run")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 2560])
+def test_nothing_is_wider_than_the_window(browser: Browser, stage: Stage, width: int, scheme: str) -> None:
+    with visit(browser, stage, width=width, scheme=scheme) as (page, _):
+        for path in ("/", "/history", f"/offload/{stage.ids[-1]}"):
+            page.goto(stage.url(path))
+            expect(page.locator("h1")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 21)"
+        assert dark == (scheme == "dark")
