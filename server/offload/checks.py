@@ -14,8 +14,7 @@ from server.offload.merge import by_definitions, selected_definition
 from server.offload.names import missing_imports, undefined_names
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
-from server.offload.scope import check_asked_names, check_replaced, check_scope
-from server.offload.textfile import edits_between
+from server.offload.scope import check_asked_names, check_replaced, check_scope, check_test
 from server.offload.values import Check, Edit, Generation, Source, Verdict
 
 _COMMENT = r"(?:#|//|/\*|<!--|--|;|%)"
@@ -54,7 +53,7 @@ def check_answer(plan: Plan, generation: Generation) -> Verdict:
 def _readings(plan: Plan, edited: Source, language: Language, code: str) -> Iterator[tuple[Edit, ...]]:
     if plan.kind == "edit_selection":
         yield selected_definition(edited, code, language)
-    elif plan.kind in ("edit_file", "edit_blocks"):
+    elif plan.kind in ("edit_file", "edit_blocks", "edit_definitions"):
         yield by_definitions(edited, code, language)
 
 
@@ -120,21 +119,28 @@ def _result(plan: Plan, text: str) -> tuple[str, tuple[Edit, ...]]:
         Muddled: it is not clear what the result is.
         EditFailed: an edit cannot be applied.
     """
+    if plan.kind == "diff":
+        return text, ()  # the edits of several files, see ``patches``
     if plan.kind in ("explain", "raw"):
         return text.strip("\n"), ()
-    if plan.kind == "diff":
-        return text, ()
     if plan.edited is None:
         return _new_text(plan, text), ()
-    if plan.kind == "edit_blocks":
-        edits = locate(plan.edited.text, parse_blocks(text), plan.edited.shown)
-        return apply(plan.edited.text, edits), edits
+    edits = _edits(plan, plan.edited, text)
+    return apply(plan.edited.text, edits), edits
+
+
+def _edits(plan: Plan, edited: Source, text: str) -> tuple[Edit, ...]:
+    if plan.kind == "edit_blocks" or (plan.kind == "edit_definitions" and "<<<<<<<" in text):
+        return locate(edited.text, parse_blocks(text), edited.shown)
     code = _code(plan, text)
     if plan.kind == "edit_selection":
-        edit = replace_selection(plan.edited, code)
-        return apply(plan.edited.text, (edit,)), (edit,)
-    new = replace_whole(plan.edited, code)
-    return new, edits_between(plan.edited.text, new)
+        return (replace_selection(edited, code),)
+    if plan.kind == "edit_file" or plan.language is None:
+        return replace_whole(edited, code)
+    edits = by_definitions(edited, code, plan.language)
+    if not edits:
+        raise EditFailed("Give each changed function whole, under its own name, and no other code.")
+    return edits
 
 
 def _new_text(plan: Plan, text: str) -> str:
@@ -162,6 +168,7 @@ def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
     else:
         old, shown = (plan.target.text, plan.target.shown) if plan.target else ("", "")
         yield check_asked_names(plan, result)
+        yield check_test(plan, result)
         yield check_replaced(old, result, plan.language, shown)
     yield _defined(plan, before, result)
     yield _imports(plan, before, result)

@@ -8,6 +8,7 @@ import itertools
 import re
 from dataclasses import dataclass
 
+from server.offload.textfile import edits_between
 from server.offload.values import Edit, Source
 
 _SEARCH = re.compile(r"^\s*<{5,9} ?SEARCH:?\s*$")
@@ -95,12 +96,17 @@ def indented_like(old: list[str], new: list[str]) -> list[str]:
     return [_shift(line, common, wanted) for line in new]
 
 
-def replace_whole(source: Source, answer: str) -> str:
-    """Return ``answer`` as the file's new text, ending as the file did: with a line ending or without."""
+def replace_whole(source: Source, answer: str) -> tuple[Edit, ...]:
+    """Return the edits that make the file what ``answer`` is, line by line.
+
+    The file ends as it did, with a line ending or without. Where other lines changed too, empty lines that
+    came or went are left as they were: models squeeze them by the way.
+    """
     body = answer.rstrip("\n")
-    if source.text == "" or source.text.endswith("\n"):
-        return body + "\n"
-    return body
+    new = body + "\n" if source.text == "" or source.text.endswith("\n") else body
+    edits = edits_between(source.text, new)
+    meant = tuple(edit for edit in edits if (source.text[edit.start : edit.end] + edit.text).strip())
+    return meant or edits
 
 
 def apply(text: str, edits: tuple[Edit, ...]) -> str:

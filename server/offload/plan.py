@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from server.errors import BadArguments
 from server.offload.languages import PROSE_ENDINGS, Language, language_of
-from server.offload.syntax import Definition, definitions
+from server.offload.narrow import parts_named
 from server.offload.values import Source, Target, Task
 from server.offload.workspace import Reading
 
@@ -13,10 +13,6 @@ REWRITTEN_WHOLE = 6_000
 """Characters up to which an edited file is answered whole; larger ones are edited by blocks."""
 WORTH_NARROWING = 1_200
 """Characters from which on an edit of a single named definition is asked for alone."""
-_BEYOND_ONE = re.compile(
-    r"\b(rename|every|all|each|everywhere|file|module|whole|import\w*|callers?|remove|delete|move|extract|split)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -24,9 +20,10 @@ class Plan:
     """One task, understood.
 
     ``kind`` names the prompt's template: ``generate``, ``write`` (prose), ``edit_file``,
-    ``edit_selection``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited`` is the input that an
-    edit changes, with the span that is replaced. ``target`` is where the result is written, None where it
-    is returned. ``language`` is that of the result.
+    ``edit_selection``, ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited``
+    is the input that an edit changes, with the span that is replaced. ``target`` is where the result is
+    written, None where it is returned. ``language`` is that of the result. ``parts`` are the spans of the
+    edited file that the task names.
     """
 
     kind: str
@@ -35,16 +32,25 @@ class Plan:
     target: Target | None = None
     edited: Source | None = None
     language: Language | None = None
+    parts: tuple[tuple[int, int], ...] = ()
 
     @property
     def edits(self) -> bool:
         """Whether the answer changes inputs."""
-        return self.kind in ("edit_file", "edit_selection", "edit_blocks", "diff")
+        return self.kind in ("edit_file", "edit_selection", "edit_definitions", "edit_blocks", "diff")
 
     @property
     def in_place(self) -> bool:
         """Whether the result is written over the input that it was made from."""
         return bool(self.target and self.edited and self.target.path == self.edited.path)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the result is a file of tests, by its name."""
+        name = self.target.path.stem.lower() if self.target else ""
+        return (
+            bool(self.sources) and re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
+        )
 
     @property
     def file_name(self) -> str:
@@ -103,41 +109,13 @@ def _edit_plan(
 ) -> Plan:
     language = language_of(edited.path.name, task.language)
     others = tuple(source for source in sources if source.path != edited.path)
+    parts: tuple[tuple[int, int], ...] = ()
+    if edited.whole and len(edited.text) > WORTH_NARROWING:
+        parts = parts_named(task.task, edited.text, language)
+    if len(parts) == 1:
+        start, end = parts[0]
+        edited = replace(edited, start=start, end=end)
     small = len(edited.text) <= min(REWRITTEN_WHOLE, 2 * most_output_tokens)
-    if (
-        edited.whole
-        and len(edited.text) > WORTH_NARROWING
-        and (only := _only_definition(task.task, edited.text, language))
-    ):
-        edited = replace(edited, start=only.start, end=only.end, selection=only.name)
-    whole_kind = "edit_file" if small else "edit_blocks"
+    whole_kind = "edit_definitions" if parts else "edit_file" if small else "edit_blocks"
     kind = whole_kind if edited.whole else "edit_selection"
-    return Plan(kind, task, (*others, edited), target, edited, language)
-
-
-def _only_definition(task: str, text: str, language: Language | None) -> Definition | None:
-    """Return the definition of a large file that the task is about, if it is clearly just one.
-
-    A small model edits one function far better than a whole file of hundreds of lines.
-    """
-    if language is None or _BEYOND_ONE.search(task):
-        return None
-    found = definitions(text, language)
-    named = [each for each in found if _names(task, each)]
-    inner = [each for each in named if not any(_inside(other, each) for other in named)]
-    return inner[0] if len(inner) == 1 else None
-
-
-def _names(task: str, definition: Definition) -> bool:
-    """Whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
-    last, whole = re.escape(definition.last), re.escape(definition.name)
-    as_code = rf"`(?:[\w.]+\.)?{last}(?:\(\))?`|(?<![\w.]){last}\(|\b(?:function|method|class) {last}\b"
-    if "." in definition.name:
-        as_code += rf"|(?<![\w.]){whole}(?!\w)"
-    if "_" in definition.last or re.search(r"[a-z][A-Z0-9]", definition.last):
-        as_code += rf"|(?<![\w.]){last}(?!\w)"  # no word of English looks like this
-    return re.search(as_code, task) is not None
-
-
-def _inside(inner: Definition, outer: Definition) -> bool:
-    return inner is not outer and outer.start <= inner.start and inner.end <= outer.end
+    return Plan(kind, task, (*others, edited), target, edited, language, parts)

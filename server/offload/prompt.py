@@ -77,10 +77,20 @@ def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
         context=f"Context: {task.context.strip()}\n\n" if task.context.strip() else "",
         task=task.task.strip(),
         output=plan.edited.shown if plan.edited else (plan.target.shown if plan.target else ""),
-        goal=f"the complete content of `{plan.target.shown}`" if plan.target else "the complete code",
+        goal=_goal(plan),
         fence=_fence(plan),
     )
     return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
+
+
+def _goal(plan: Plan) -> str:
+    if plan.target is None:
+        return "the complete code"
+    goal = f"the complete content of `{plan.target.shown}`"
+    tested = [source.path.stem for source in plan.sources if source.path.suffix == ".py"]
+    if plan.is_test and plan.target.path.suffix == ".py" and tested:
+        goal += f", which imports what it tests from `{tested[-1]}`"
+    return goal
 
 
 @cache
@@ -122,10 +132,19 @@ def too_long(tokens: int, least: int, num_ctx: int) -> PromptTooLong:
 
 def _room(plan: Plan) -> tuple[int, int]:
     """Return the tokens that an answer usually takes, and those it needs at least."""
-    if plan.edited is not None and plan.kind != "edit_blocks":
-        length = estimate_tokens(plan.edited.selected)
+    if plan.parts or (plan.edited is not None and plan.kind != "edit_blocks"):
+        length = sum(estimate_tokens(text) for text in _answered(plan))
         return length + length // 4 + LEAST_ANSWER, length + LEAST_ANSWER // 2
     return USUAL_ANSWER, LEAST_ANSWER
+
+
+def _answered(plan: Plan) -> list[str]:
+    """Return the texts that the answer gives anew."""
+    if plan.edited is None:
+        return []
+    if plan.parts:
+        return [plan.edited.text[start:end] for start, end in plan.parts]
+    return [plan.edited.selected]
 
 
 def _whole(source: Source) -> str:
@@ -137,16 +156,19 @@ def _whole(source: Source) -> str:
 
 
 def _edited(plan: Plan, longest_outline: int) -> str:
+    """Return the file to edit: whole, or its parts that the task is about with an outline of the rest."""
     source = plan.edited
     if source is None:
         return ""
-    if source.whole:
+    parts = plan.parts or (((source.start, source.end),) if not source.whole else ())
+    if not parts:
         return _whole(source)
-    around = selection.outline(source.text, plan.language, source.start, source.end, longest_outline)
+    around = selection.outline(source.text, plan.language, parts, longest_outline)
     before = (
         f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}\n\n" if around else ""
     )
-    return before + f"The part of `{source.shown}`:\n{_block(source.selected, source)}"
+    texts = "\n\n".join(source.text[start:end] for start, end in parts)
+    return before + f"The part of `{source.shown}`:\n{_block(texts, source)}"
 
 
 def _block(text: str, source: Source) -> str:

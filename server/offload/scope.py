@@ -72,6 +72,26 @@ def check_asked_names(plan: Plan, after: str) -> Check | None:
     return Check("names", passed=False, message=message, code=reasons.NAME_MISSING)
 
 
+def check_test(plan: Plan, after: str) -> Check | None:
+    """Refuse tests of a copy: what is tested must be imported, not defined again."""
+    language = plan.language
+    if language is None or not plan.is_test:
+        return None
+    own = {each.name for each in definitions(after, language) if each.level == 0}
+    for source in plan.sources:
+        if language_of(source.path.name) != language:
+            continue
+        copied = [
+            each.name for each in definitions(source.text, language) if each.level == 0 and each.name in own
+        ]
+        if copied:
+            message = (
+                f"It defines {_list(copied)} again; import what it tests from {source.path.stem} instead."
+            )
+            return Check("scope", passed=False, message=message, code=reasons.OUT_OF_SCOPE)
+    return None
+
+
 def _top_names(source: Source, language: Language) -> list[str]:
     """Return what a source in another language defines at its top."""
     own = language_of(source.path.name)

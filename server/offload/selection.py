@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 
 from server.errors import SelectionNotFound
 from server.offload.languages import Language, language_of
@@ -28,15 +29,15 @@ def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
     return _definition(definitions(text, language), part, shown)
 
 
-def outline(text: str, language: Language | None, start: int, end: int, longest: int) -> str:
-    """Return what surrounds the span: imports and signatures, at most ``longest`` characters."""
-    if language is None or not language.has_definitions:
+def outline(text: str, language: Language | None, parts: Sequence[tuple[int, int]], longest: int) -> str:
+    """Return what surrounds the parts: imports and signatures, at most ``longest`` characters."""
+    if language is None or not language.has_definitions or longest <= 0:
         return ""
     lines = list(imports(text, language))
     for each in definitions(text, language):
-        if each.start == start and each.end == end:
-            lines.append("    " * each.level + f"{language.comment} ({each.last}: the part given below)")
-        elif not (start <= each.start and each.end <= end):
+        if (each.start, each.end) in parts:
+            lines.append("    " * each.level + f"{language.comment} ({each.last}: given below)")
+        elif not any(start <= each.start and each.end <= end for start, end in parts):
             lines.append("    " * each.level + _signature(text, each))
     kept: list[str] = []
     room = longest
