@@ -33,6 +33,8 @@ EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
 ENGINE_SECONDS = 10.0
 """How long an engine may take to be found (seconds)."""
 SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
+MODELS_SECONDS = 3.0
+"""How long an engine that was found may take to list its models (seconds)."""
 GIB = 1024**3
 
 
@@ -185,11 +187,15 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
 
 
 def _engine(hub: HubClient) -> dict[str, Any]:
+    """Return the engine once it is found and has said which models it has."""
     deadline = time.monotonic() + ENGINE_SECONDS
     while True:
         engine: dict[str, Any] = hub.get("/api/status")["engine"]
-        if engine["label"] or engine["error"] or time.monotonic() > deadline:
+        if engine["installed"] or engine["error"] or time.monotonic() > deadline:
             return engine
+        if engine["label"]:
+            # Found, and its models are asked for next; one without any is not waited for long.
+            deadline = min(deadline, time.monotonic() + MODELS_SECONDS)
         time.sleep(0.1)
 
 
