@@ -9,7 +9,7 @@ Everything heavy is imported by the command that needs it: the others answer at 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -95,6 +95,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
 
     app.command()(offload)
     app.command()(status)
+    app.command()(savings)
     app.command()(dashboard)
     app.command()(undo)
     app.command()(logs)
@@ -198,6 +199,25 @@ def disconnect(
     from server.commands.connect import disconnect_client  # noqa: PLC0415
 
     disconnect_client(client, scope, find_folders(), bridge_command(), dry_run=dry_run, as_json=as_json)
+
+
+def savings(
+    *,
+    since: Annotated[str, typer.Option(help="A date (2026-11-20) or days (7d).")] = "",
+    by: Annotated[Literal["tool", "model", "project", "day"], typer.Option(help="Sum up by.")] = "tool",
+    audit: Annotated[
+        Literal["", "on", "off"], typer.Option(help="Read Claude Code's transcripts to check estimates.")
+    ] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what was saved, net; losses too."""
+    from server.commands.savings import show_savings, switch_audit  # noqa: PLC0415
+
+    if audit:
+        switch_audit(_settings(), find_folders(), on=audit == "on")
+        return
+    show_savings(_settings(), find_folders(), since=since, by=by, as_json=as_json, as_csv=as_csv)
 
 
 @models_app.callback(invoke_without_command=True)

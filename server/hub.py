@@ -20,6 +20,7 @@ from server.errors import HubUnreachable, Paused, StoreError
 from server.events import Event, EventBus, OffloadEnded, OffloadUndone, PauseChanged
 from server.folders import Folders
 from server.guard import Keys
+from server.ledger.audit import Audit
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
@@ -39,12 +40,14 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 VERSION = version("claude-token-saver")
+AUDIT_SECONDS = 300.0
 
 
 class Hub:
     """One per user: the queue, the engine, the history and the policy, for every client."""
 
     history: History
+    audit: Audit
     _recorder: Recorder
     gate: Gate
     offloader: Offloader
@@ -62,6 +65,7 @@ class Hub:
         self._live = Live(self.version, self.engine.view)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._auditor: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._quit = threading.Event()
@@ -80,6 +84,7 @@ class Hub:
         if self.history.notice:
             logger.warning("%s", self.history.notice)
         self.history.on_finish(self.metrics.observe)
+        self.audit = Audit(self.settings.savings, self.history.database, self.ledger)
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
         )
@@ -102,6 +107,7 @@ class Hub:
         self.events.subscribe(self._record)
         await self._refresh_totals()
         self._watcher = asyncio.create_task(self._watch_totals())
+        self._auditor = asyncio.create_task(self._audit_again_and_again())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
         await self.engine.start()
@@ -110,10 +116,11 @@ class Hub:
     async def close(self) -> None:
         """End what runs, the engine's child processes and the history, in this order. A hub that failed to
         start is closed as far as it came."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+        for task in (self._watcher, self._auditor):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         await self.end_work()
         await self.engine.close()
         if hasattr(self, "_recorder"):
@@ -231,6 +238,16 @@ class Hub:
             except TimeoutError:
                 midnight = True
             self._ended.clear()
+
+    async def _audit_again_and_again(self) -> None:
+        """Read what is new in the transcripts every few minutes; nothing unless the user agreed."""
+        while True:
+            try:
+                if await self.audit.run():
+                    self._ended.set()
+            except StoreError:
+                logger.exception("the audit could not go on")
+            await asyncio.sleep(AUDIT_SECONDS)
 
     async def _refresh_totals(self) -> None:
         today = await self.history.totals(_midnight().timestamp())

@@ -1,0 +1,110 @@
+"""``token-saver savings``: what was saved, from the history itself; needs no hub."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import typer
+
+from server.errors import BadArguments
+from server.folders import Folders
+from server.ledger.audit import Audit, AuditReport
+from server.ledger.prices import load_prices
+from server.ledger.receipt import Ledger
+from server.ledger.savings import savings_csv, savings_json, savings_text
+from server.ledger.transcripts import transcripts_folder
+from server.settings import Settings
+from server.settings_file import set_setting
+from server.store.history import History
+from server.store.records import GroupTotal
+
+
+def show_savings(
+    settings: Settings, folders: Folders, *, since: str, by: str, as_json: bool, as_csv: bool
+) -> None:
+    """Print the savings by one dimension, audited before where the user agreed to that.
+
+    Raises:
+        BadArguments: ``since`` is neither a date nor a number of days.
+        StoreError: the history cannot be read.
+    """
+    groups, report = asyncio.run(_read(settings, folders, _instant(since), by))
+    if as_json:
+        typer.echo(savings_json(groups, by))
+    elif as_csv:
+        typer.echo(savings_csv(groups, by), nl=False)
+    else:
+        typer.echo(savings_text(groups, settings.ledger))
+        typer.echo(_found(settings, report))
+
+
+def switch_audit(settings: Settings, folders: Folders, *, on: bool) -> None:
+    """Let the app read the client's transcripts, or not any more.
+
+    Raises:
+        SettingsError: ``config.toml`` cannot be changed.
+    """
+    set_setting(folders, "savings", "audit", on)
+    if on:
+        typer.echo(
+            f"The audit reads {transcripts_folder(settings.savings.transcripts)}; it writes nothing there."
+        )
+    else:
+        typer.echo("The audit is off. What it found so far is kept.")
+    typer.echo("A hub that runs takes this up when it starts again.")
+
+
+async def _read(
+    settings: Settings, folders: Folders, since: float | None, by: str
+) -> tuple[tuple[GroupTotal, ...], AuditReport]:
+    folders.create()
+    history = await History.open(folders.database, settings.history.contents, owner=False)
+    try:
+        ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
+        audit = Audit(settings.savings, history.database, ledger)
+        await audit.run()
+        return await history.by(by, since), await audit.report()
+    finally:
+        await history.close()
+
+
+def _instant(since: str) -> float | None:
+    """Return the beginning of a local day: ``2026-11-20``, or ``7d`` for that many days with today."""
+    if not since:
+        return None
+    try:
+        if since.endswith("d"):
+            day = datetime.now().astimezone().date() - timedelta(days=int(since[:-1]) - 1)
+        else:
+            day = datetime.fromisoformat(since).date()
+        return datetime.combine(day, datetime.min.time()).astimezone().timestamp()
+    except (ValueError, OverflowError):
+        raise BadArguments(
+            f"{since!r} is no day.", "Give a date (2026-11-20) or a number of days (7d)."
+        ) from None
+
+
+def _found(settings: Settings, report: AuditReport) -> str:
+    if not settings.savings.audit and not report.transcripts:
+        return (
+            "\nAll figures are estimates. `token-saver savings --audit on` checks them against Claude Code's "
+            "transcripts."
+        )
+    calls = f"{report.our_calls} calls ({report.unmatched} unknown here)"
+    lines = ["", f"Audit: {report.transcripts} transcripts, {calls}."]
+    for ending, count in sorted(report.endings.items()):
+        lines.append(f"  {ending.replace('_', ' ')}: {count}")
+    for family, accuracy in report.accuracy.items():
+        if accuracy.median is not None:
+            lines.append(
+                f"  Estimates of sizes (family {family}, {accuracy.items:,} items) are off by "
+                f"{accuracy.median:.1%} at the median, {accuracy.aggregate or 0:+.1%} in all."
+            )
+    lines += [
+        f"Missed: {chance.count:,} {chance.kind}, about {chance.tokens:,} tokens."
+        for chance in report.chances.missed
+    ]
+    if report.chances.rate is not None:
+        lines.append(f"Claude called us {report.chances.rate:.0%} of the times it could have.")
+    if report.chances.advice:
+        lines += ["For your CLAUDE.md:", report.chances.advice]
+    return "\n".join(lines)

@@ -1,0 +1,46 @@
+"""Change one setting in ``config.toml``; everything outside its table stays as it was, to the byte."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from server.clients.toml_text import TomlError, get_table, set_table
+from server.errors import SettingsError
+from server.folders import Folders
+from server.settings import Settings
+
+
+def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
+    """Set ``[section] key`` to ``value``. Programs that run read it when they start again.
+
+    Raises:
+        SettingsError: the file is not TOML or cannot be written, or the value is bad; nothing changed.
+    """
+    path = folders.config_file
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        table = get_table(text, (section,)) or {}
+        changed = set_table(text, (section,), {**table, key: value})
+        Settings(**tomllib.loads(changed))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(path, changed)
+    except (TomlError, ValidationError, OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} could not be changed: {str(error).splitlines()[0]}.",
+            f"Set {key} in its [{section}] table yourself.",
+        ) from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a new file in the old one's place: a crash leaves one or the other."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        fresh.write_text(text, encoding="utf-8", newline="")
+        if path.exists():
+            fresh.chmod(path.stat().st_mode)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
