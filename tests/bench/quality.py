@@ -11,6 +11,7 @@ process of its own, in the chore's own folder.
 import argparse
 import asyncio
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from server.settings import BackendSettings, EmbeddedSettings, load_settings
 
 CHORES = Path(__file__).with_name("chores.toml")
 VERIFY_SECONDS = 60
+CHECKS = {"test": f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider {{file}}"}
+"""What a user would have in ``[checks]``; the chores that write tests name it."""
 RIGHT, WRONG, NOTHING = "right", "wrong", "handed back"
 
 
@@ -64,7 +67,11 @@ def main() -> None:
 async def _run_all(chores: list[dict[str, Any]], model: str) -> list[Result]:
     folders = find_folders()
     settings = load_settings(folders).model_copy(
-        update={"backend": BackendSettings(kind="embedded"), "embedded": EmbeddedSettings(model=model)}
+        update={
+            "backend": BackendSettings(kind="embedded"),
+            "embedded": EmbeddedSettings(model=model),
+            "checks": CHECKS,
+        }
     )
     hub = Hub(settings, folders)
     await hub.start()
@@ -87,6 +94,7 @@ async def _run(hub: Hub, chore: dict[str, Any]) -> Result:
             files=tuple(chore.get("inputs", ())),
             output=chore.get("output"),
             output_format=chore.get("output_format", "code"),
+            check=chore.get("check"),
         )
         caller = Caller("bench", "bench", folder, (folder,))
         started = time.monotonic()
