@@ -75,6 +75,7 @@ class Offloader:
         self._placer = Placer(history, settings)
         self._compressor = Compressor(engine, self._books, DigestCache(folders.cache / "digests"))
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
+        self._readable = settings.paths.read
         self._running: dict[str, asyncio.Task[Outcome]] = {}
 
     async def start(self) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ class Offloader:
 
     def workspace(self, caller: Caller) -> Workspace:
         """Return where this caller may read and write."""
-        return Workspace(caller, self._settings.max_file_bytes, self._protected)
+        return Workspace(caller, self._settings.max_file_bytes, self._protected, self._readable)
 
     async def cancel(self, offload_id: str) -> None:
         """Cancel a running offload; its caller gets an outcome that says so.
@@ -209,7 +210,7 @@ class Offloader:
     async def _compress(self, run: Running, wanted: Compression) -> Outcome:
         if not self._settings.allow_losing:
             refuse_losing_compression(wanted, self._ledger)
-        workspace = Workspace(run.caller, self._settings.max_file_bytes, self._protected)
+        workspace = Workspace(run.caller, self._settings.max_file_bytes, self._protected, self._readable)
         run.model = await self._model(run)
         text = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
         return await self._books.close(run, "returned", text, "")

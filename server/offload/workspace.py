@@ -19,6 +19,7 @@ from server.offload import globs, selection
 from server.offload.textfile import Decoded, decode
 from server.offload.values import Caller, Source, Target, Task
 from server.policy import paths
+from server.policy.opening import open_for_reading
 
 MOST_FILES = 500
 """Files of one task, globs expanded; more would fit no model's context."""
@@ -32,10 +33,11 @@ class Workspace:
     caller: Caller
     max_file_bytes: int
     protected: tuple[Path, ...] = ()
+    readable: tuple[str, ...] = ()
 
     def confine(self, given: str) -> Path:
         """Return the absolute path that ``given`` means; see ``policy.paths.confine``."""
-        return paths.confine(given, self.caller.project, self.caller.roots, self.protected)
+        return paths.confine(given, self.caller.project, self.caller.roots, self.protected, self.readable)
 
     def shown(self, path: Path) -> str:
         """Return the path relative to the project where it lies in there."""
@@ -160,9 +162,7 @@ def _read_bytes(path: Path, given: str, limit: int) -> bytes:
     if status.st_size > limit:
         raise _too_large(given, status.st_size, limit)
     try:
-        # Not blocking, in case the file became a pipe since it was looked at.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        with os.fdopen(open_for_reading(path, given), "rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
         raise PathNotFound(f"{given} cannot be read: {error.strerror}.", "Check its permissions.") from None

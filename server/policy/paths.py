@@ -4,7 +4,7 @@ A path that is allowed here is absolute and free of links and ``..``. It is aske
 moment of writing, because a folder may have become a link in between.
 """
 
-import ntpath
+import fnmatch
 import os
 import re
 import stat
@@ -12,24 +12,25 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from server.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected
+from server.policy.names import folded, is_credential_file, is_protected_folder, windows_problem
+from server.policy.opening import refuse_second_name
 
 LONGEST_PATH = 4096
 """Characters; Linux's ``PATH_MAX``. Anything longer is no path that a project has."""
-PROTECTED_FOLDERS = frozenset({".git", ".hg", ".svn", ".ssh", ".gnupg", ".aws", ".kube"})
-"""Never read or written, at any depth: version control's own files and folders of credentials."""
-PROTECTED_FILES = frozenset(
-    {".netrc", "_netrc", ".pgpass", ".pypirc", ".npmrc", ".git-credentials", "credentials.json"}
-)
-"""Never read or written: files that hold passwords or tokens by custom."""
-_PRIVATE_KEY = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)(_sk)?|.*\.(pem|key|p12|pfx|jks|keystore|ppk)")
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
-def confine(given: str, base: Path | None, roots: Iterable[Path], protected: Iterable[Path] = ()) -> Path:
+def confine(
+    given: str,
+    base: Path | None,
+    roots: Iterable[Path],
+    protected: Iterable[Path] = (),
+    readable: Iterable[str] = (),
+) -> Path:
     """Return the absolute path, links resolved, that ``given`` means; it need not exist.
 
-    ``base`` is the folder that relative paths start from. ``protected`` are folders of the app itself.
+    ``base`` is the folder that relative paths start from. ``protected`` are folders of the app itself,
+    ``readable`` patterns of credential files that the user allows.
 
     Raises:
         PathOutsideRoots: it is, or leads, outside all of ``roots``, or there are none.
@@ -54,7 +55,7 @@ def confine(given: str, base: Path | None, roots: Iterable[Path], protected: Ite
             f"{given} leads outside the project ({folders}).",
             "Name a file inside it, or add its folder to `roots` in config.toml.",
         )
-    _refuse_protected(real, given, real_roots, protected)
+    _refuse_protected(real, given, real_roots, protected, readable)
     return real
 
 
@@ -75,6 +76,7 @@ def require_file(path: Path, given: str) -> os.stat_result:
         raise NotAFile(f"{given} is a directory.", f'Name files, or a glob such as "{given.rstrip("/")}/**".')
     if not stat.S_ISREG(status.st_mode):
         raise NotAFile(f"{given} is not an ordinary file.", "Name a text file.")
+    refuse_second_name(status, given)
     return status
 
 
@@ -108,27 +110,25 @@ def _refuse_foreign_forms(given: str) -> None:
 
 
 def _refuse_windows_names(given: str) -> None:
-    drive, rest = ntpath.splitdrive(given)
-    if drive.startswith("\\\\") or given.startswith("//"):
-        raise PathOutsideRoots(f"{given} is a network or device path.", "Name a file inside the project.")
-    if drive and not rest.startswith(("\\", "/")):
-        raise PathOutsideRoots(f"{given} depends on a drive's own folder.", "Name a file inside the project.")
-    for part in re.split(r"[\\/]+", rest):
-        if ":" in part:
-            raise PathOutsideRoots(f"{given} names a stream of a file.", "Name the file itself.")
-        if _RESERVED.fullmatch(part.rstrip(" .")) or part not in (part.rstrip(" ."), ".", ".."):
-            raise NotAFile(f"{given} holds a name that Windows reserves.", "Choose another name.")
+    problem = windows_problem(given)
+    if problem is not None:
+        raise PathOutsideRoots(f"{given} {problem}.", "Name an ordinary file inside the project.")
 
 
-def _refuse_protected(real: Path, given: str, roots: tuple[Path, ...], protected: Iterable[Path]) -> None:
+def _refuse_protected(
+    real: Path, given: str, roots: tuple[Path, ...], protected: Iterable[Path], readable: Iterable[str]
+) -> None:
     inside = max((root for root in roots if real.is_relative_to(root)), key=lambda root: len(root.parts))
-    parts = [part.casefold().rstrip(" .") for part in real.relative_to(inside).parts]
-    if PROTECTED_FOLDERS.intersection(parts) or PROTECTED_FOLDERS.intersection(
-        part.casefold() for part in inside.parts
-    ):
+    parts = (*inside.parts, *real.relative_to(inside).parts)
+    if any(is_protected_folder(part) for part in parts):
         raise PathProtected(f"{given} lies in a protected folder.", "Leave it alone.")
-    if parts and (parts[-1] in PROTECTED_FILES or _PRIVATE_KEY.fullmatch(parts[-1])):
-        raise PathProtected(f"{given} may hold credentials or keys.", "Leave it alone.")
+    names = (folded(real.name), folded(PurePosixPath(given.replace("\\", "/")).name))
+    allowed = any(fnmatch.fnmatchcase(folded(real.name), folded(pattern)) for pattern in readable)
+    if real != inside and not allowed and any(is_credential_file(name) for name in names):
+        raise PathProtected(
+            f"{given} may hold credentials or keys.",
+            "Leave it alone, or ask the user to list it as `read` under [paths] in config.toml.",
+        )
     for folder in protected:
         if real.is_relative_to(_resolve(folder, str(folder))):
             raise PathProtected(f"{given} belongs to this app.", "Leave it alone.")

@@ -1,0 +1,86 @@
+"""Opens a file for reading without a race: what was checked is what is read.
+
+``paths.confine`` found a path without links. Here every folder on it is opened in turn relative to the one
+before, without following links, and the file last: a folder or file that became a link meanwhile is refused.
+Where the system cannot do that (Windows), the path is resolved again after opening and both must be one file.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from server.errors import NotAFile, PathNotFound, PathOutsideRoots
+
+HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")
+# Not blocking, in case the file became a pipe since it was looked at.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+def open_for_reading(path: Path, given: str) -> int:
+    """Return a descriptor of the ordinary file at ``path`` (absolute, free of links); the caller closes it.
+
+    Raises:
+        PathNotFound: it cannot be opened.
+        PathOutsideRoots: something on the way has become a link, or the file has a second name elsewhere.
+        NotAFile: it is no ordinary file.
+    """
+    try:
+        descriptor = _open_stepwise(path) if HAS_HANDLES else os.open(path, _READ)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
+            raise _moved(given) from None
+        raise PathNotFound(f"{given} cannot be read: {error.strerror}.", "Check its permissions.") from None
+    try:
+        _require_ordinary(os.fstat(descriptor), path, given)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def refuse_second_name(status: os.stat_result, given: str) -> None:
+    """Refuse a hard link: its other name may lie outside the project, where nobody allowed to read.
+
+    Raises:
+        PathOutsideRoots: the file has more than one name.
+    """
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        raise PathOutsideRoots(
+            f"{given} has a second name elsewhere (a hard link).",
+            "Replace it by a copy of itself, or name another file.",
+        )
+
+
+def _open_stepwise(path: Path) -> int:
+    folder = os.open(path.anchor, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(path.name, _READ, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _require_ordinary(status: os.stat_result, path: Path, given: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotAFile(f"{given} is not an ordinary file.", "Name a text file.")
+    refuse_second_name(status, given)
+    if not HAS_HANDLES:
+        _require_same_file(path, status, given)
+
+
+def _require_same_file(path: Path, status: os.stat_result, given: str) -> None:
+    try:
+        again = path.resolve(strict=True)
+        same = again == path and os.path.samestat(again.stat(), status)
+    except OSError:
+        same = False
+    if not same:
+        raise _moved(given)
+
+
+def _moved(given: str) -> PathOutsideRoots:
+    return PathOutsideRoots(f"{given} leads elsewhere by now.", "Call again.")
