@@ -84,7 +84,9 @@ _ASSIGNED = re.compile(
 )
 _SAMPLE = re.compile(r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted")
 _NO_VALUE = re.compile(r"[<>\\]|\$\{|\{\{|%\(|://")
-_PLACEHOLDER = re.compile(r"(?i)(?:my|the|a)?[_-]?(?:pass|passw|password|passwd|pwd|pw|p|secret|token|tiger)")
+_PLACEHOLDER = re.compile(
+    r"(?i)(?:my|the|a)?[_-]?(?:pass|passw|password|passwd|pwd|pw|p|secret|token|tiger|guest)|<.*>"
+)
 """What documentation writes for a password in an address (``scott:tiger`` is Oracle's)."""
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:[.\-/:][A-Za-z_][\w]*)*|[\d.,:_-]+")
 """A name, a dotted or dashed one, a number, a date: code, not a secret."""
