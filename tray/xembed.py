@@ -1,10 +1,11 @@
 """The icon in an X11 tray of the old kind: a picture whose left click opens the dashboard, no menu."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pystray._xorg
-from Xlib import X
+from Xlib import X, error
 
 
 class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types; pystray's only X11 class
@@ -15,6 +16,11 @@ class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types
     ) -> None:
         del on_host, on_open  # a tray was there when it was asked, and there is no menu
         super().__init__(*args, **kwargs)
+
+    def __del__(self) -> None:
+        # The display can be gone before this object is, as at the end of the user's session.
+        with contextlib.suppress(error.ConnectionClosedError):
+            super().__del__()
 
     def on_main(self, call: Callable[[], Any]) -> None:
         """Call at once: the methods that touch the display hand over to its thread themselves."""

@@ -1,5 +1,6 @@
 """The icon in a real panel, with a real mouse: what counts are pixels."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -113,3 +114,16 @@ def test_an_old_x11_tray_gets_a_picture_that_opens_the_dashboard(scene: Desktop)
         left, top, right, bottom = scene.wait_for(TEAL)
         scene.click((left + right) // 2, (top + bottom) // 2)
         wait_for(clicks, ["open"])
+
+
+def test_the_display_may_go_before_the_icon_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desktop(tmp_path) as shown:
+        monkeypatch.setenv("DISPLAY", shown.bus.environment["DISPLAY"])
+        from tray.xembed import Icon as X11Icon
+
+        icon = X11Icon(
+            "token-saver", draw(Face("idle")), "title", on_host=lambda _: None, on_open=lambda: None
+        )
+    # An error in a finalizer would fail the test: warnings are errors here.
+    del icon
+    gc.collect()
