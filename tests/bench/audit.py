@@ -34,9 +34,7 @@ async def main(megabytes: int) -> None:
             print(f"{run:>9}: {time.perf_counter() - start:6.2f} s, {changed} of {files} files had news")
         start = time.perf_counter()
         report = await audit.report()
-        print(
-            f"   report: {time.perf_counter() - start:6.2f} s, {report.answers} answers"
-        )
+        print(f"   report: {time.perf_counter() - start:6.2f} s, {report.answers} answers")
         await history.close()
 
 
