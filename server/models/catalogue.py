@@ -1,0 +1,71 @@
+"""The catalogue of models to recommend: shipped, or the user's own ``models.toml``."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from server.errors import SettingsError
+from server.folders import Folders
+
+SHIPPED = Path(__file__).with_name("catalogue.toml")
+
+Category = Literal[
+    "coding",
+    "coding-agent",
+    "japanese-text",
+    "japanese-coding",
+    "translation",
+    "summarization",
+    "general",
+]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Quality(_Entry):
+    """A published figure, in the benchmark's own unit (per cent for all that are shipped)."""
+
+    benchmark: str
+    value: float
+    source: str
+    date: str
+
+
+class CatalogueModel(_Entry):
+    """A model worth having. ``size`` in bytes, ``parameters`` and ``active`` in billions, 0 if unknown."""
+
+    name: str
+    engine: Literal["ollama", "embedded"] = "ollama"
+    size: int = Field(0, ge=0)
+    size_estimated: bool = False
+    parameters: float = Field(0.0, ge=0)
+    active: float = Field(0.0, ge=0)
+    context: int = Field(0, ge=0)
+    license: str = ""
+    categories: tuple[Category, ...] = ()
+    quality: Quality | None = None
+
+
+class _Catalogue(_Entry):
+    model: tuple[CatalogueModel, ...] = ()
+
+
+def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
+    """Return the user's catalogue where there is one, else the shipped one.
+
+    Raises:
+        SettingsError: the user's file is not readable as a catalogue.
+    """
+    own = folders.config / "models.toml"
+    path = own if own.exists() else SHIPPED
+    try:
+        return _Catalogue.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).model
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"{path} is not a catalogue of models: {reason}.", "Correct or remove the file."
+        ) from None

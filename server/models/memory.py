@@ -1,0 +1,176 @@
+"""The memory that a model takes: weights, KV cache and compute buffers, from its metadata.
+
+The formulas are llama.cpp's: ``src/llama-kv-cache.cpp`` (cells, padding), ``src/llama-kv-cache-iswa.cpp``
+(sliding windows), ``src/llama-memory-recurrent.cpp`` (recurrent states) and ``src/llama-hparams.cpp``
+(widths). The keys are those of a GGUF header, which Ollama's ``model_info`` repeats. Sizes are bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+KvType = Literal["f16", "q8_0", "q4_0"]
+
+# Bytes of one value: ggml stores 32 values in 34 bytes (q8_0) or 18 bytes (q4_0).
+KV_BYTES: Mapping[KvType, float] = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
+FLOAT_BYTES = 4
+CELLS_STEP = 256
+N_UBATCH = 512
+"""llama.cpp's default: tokens of a prompt that are computed at once."""
+
+# Every how many layers one sees the whole context, where the header does not say
+# (`llama.cpp` fixes it by architecture: `set_swa_pattern` in `src/llama-model.cpp`).
+_SWA_PERIOD = {
+    "gemma2": 2,
+    "gemma3": 6,
+    "gemma3n": 5,
+    "gpt-oss": 2,
+    "gptoss": 2,
+    "cohere2": 4,
+    "exaone4": 4,
+    "olmo2": 4,
+    "llama4": 4,
+}
+
+
+@dataclass(frozen=True)
+class ModelMemory:
+    """What a model takes, by part. ``compute`` is the least certain: it differs among GPU backends."""
+
+    weights: int
+    kv_cache: int
+    compute: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.kv_cache + self.compute
+
+
+def model_memory(
+    metadata: Mapping[str, Any], weights: int, num_ctx: int, kv_type: KvType = "f16", slots: int = 1
+) -> ModelMemory:
+    """Return what a model takes with ``num_ctx`` tokens of context in each of ``slots`` slots.
+
+    ``weights`` is the size of its file: nearly all of a GGUF file is tensors.
+    """
+    shape = _Shape(metadata)
+    cells = _padded(num_ctx * slots)
+    kv = sum(
+        shape.cells(layer, cells, slots) * shape.width(layer) * _kv_bytes(shape, layer, kv_type)
+        for layer in range(shape.layers)
+        if not shape.is_recurrent(layer)
+    )
+    recurrent = sum(shape.state for layer in range(shape.layers) if shape.is_recurrent(layer)) * slots
+    return ModelMemory(weights, round(kv) + recurrent * FLOAT_BYTES, _compute(shape, cells))
+
+
+def longest_context(
+    metadata: Mapping[str, Any], weights: int, free: int, kv_type: KvType = "f16", slots: int = 1
+) -> int:
+    """Return the longest context, in steps of 256 tokens, with which the model fits in ``free`` bytes.
+
+    0 where it fits with none, at most the length that it was trained for.
+    """
+    low, high = 0, _Shape(metadata).context_length // CELLS_STEP
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = model_memory(metadata, weights, middle * CELLS_STEP, kv_type, slots).total <= free
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return low * CELLS_STEP
+
+
+class _Shape:
+    """The figures of an architecture that the formulas need."""
+
+    def __init__(self, metadata: Mapping[str, Any]) -> None:
+        self._metadata = metadata
+        self.architecture = str(metadata.get("general.architecture", ""))
+        self.layers = self._number("block_count")
+        self.embedding = self._number("embedding_length")
+        self.heads = max(1, self._largest("attention.head_count"))
+        self.context_length = self._number("context_length")
+        self.window = self._number("attention.sliding_window")
+        self.mla_rank = self._number("attention.kv_lora_rank")
+
+    @property
+    def feed_forward(self) -> int:
+        return self._largest("feed_forward_length")
+
+    @property
+    def state(self) -> int:
+        """Values of a recurrent layer: the convolution's state and the state space's, for one sequence
+        (``n_embd_r`` and ``n_embd_s`` of ``llama-hparams.cpp``)."""
+        inner, size = self._number("ssm.inner_size"), self._number("ssm.state_size")
+        groups, conv = self._number("ssm.group_count"), self._number("ssm.conv_kernel")
+        return max(0, conv - 1) * (inner + 2 * groups * size) + size * inner
+
+    def is_recurrent(self, layer: int) -> bool:
+        """Say whether a layer keeps a state of fixed size instead of a cache."""
+        if not self._number("ssm.state_size"):
+            return False
+        if interval := self._number("full_attention_interval"):
+            return (layer + 1) % interval != 0
+        return self._of_layer("attention.head_count_kv", layer, 0) == 0
+
+    def is_windowed(self, layer: int) -> bool:
+        """Say whether a layer sees a sliding window alone."""
+        if not self.window:
+            return False
+        pattern = self._value("attention.sliding_window_pattern")
+        if isinstance(pattern, list):
+            return bool(pattern[layer]) if layer < len(pattern) else False
+        period = pattern if isinstance(pattern, int) else _SWA_PERIOD.get(self.architecture, 0)
+        return period > 0 and (layer + 1) % period != 0
+
+    def cells(self, layer: int, cells: int, slots: int) -> int:
+        """Return the cells that a layer keeps: those of its window and of one batch, where it has one."""
+        if not self.is_windowed(layer):
+            return cells
+        return min(cells, _padded(self.window * slots + N_UBATCH))
+
+    def width(self, layer: int) -> int:
+        """Return the values that a layer keeps for one token, keys and values together."""
+        if self.mla_rank:
+            # The compressed keys and values, which llama.cpp keeps once, and the rotated part of the keys.
+            return self.mla_rank + self._number("rope.dimension_count")
+        heads = self._of_layer("attention.head_count_kv", layer, self.heads)
+        usual = self.embedding // self.heads
+        suffix = "_swa" if self.is_windowed(layer) and self._number("attention.key_length_swa") else ""
+        key = self._number(f"attention.key_length{suffix}") or usual
+        value = self._number(f"attention.value_length{suffix}") or key
+        return heads * (key + value)
+
+    def _of_layer(self, key: str, layer: int, default: int) -> int:
+        value = self._value(key)
+        if isinstance(value, list):
+            return int(value[layer]) if layer < len(value) else 0
+        return default if value is None else int(value)
+
+    def _largest(self, key: str) -> int:
+        value = self._value(key)
+        return max(value, default=0) if isinstance(value, list) else int(value or 0)
+
+    def _number(self, key: str) -> int:
+        value = self._value(key)
+        return int(value) if isinstance(value, int | float) else 0
+
+    def _value(self, key: str) -> Any:
+        return self._metadata.get(f"{self.architecture}.{key}")
+
+
+def _kv_bytes(shape: _Shape, layer: int, kv_type: KvType) -> float:
+    """Return the bytes of one value. Since April 2026 llama.cpp keeps windows in f16, as they are small
+    (https://github.com/ggml-org/llama.cpp/pull/21277)."""
+    return KV_BYTES["f16"] if shape.is_windowed(layer) else KV_BYTES[kv_type]
+
+
+def _compute(shape: _Shape, cells: int) -> int:
+    """Return the compute buffer: the widest layer for a batch, and the attention mask
+    (``graph_reserve`` in ``src/llama-context.cpp``; the mask as CPU backends hold it, in f32)."""
+    layer = 3 * shape.embedding + 2 * shape.feed_forward
+    return (layer + cells) * N_UBATCH * FLOAT_BYTES
+
+
+def _padded(cells: int) -> int:
+    return -(-cells // CELLS_STEP) * CELLS_STEP

@@ -1,0 +1,123 @@
+"""Which model suits this machine and this work, best first, each with its reason in one line."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from server.backends.base import InstalledModel
+from server.models.catalogue import CatalogueModel, Category
+from server.models.hardware import Machine
+from server.models.selector import SelectorSettings
+
+GIB = 2**30
+# Beside the weights: KV cache and compute buffers for the usual 8,192 tokens. By `memory.model_memory`,
+# 0.3 GiB for a 1.5B model and 1.6 GiB for a dense 14B one: some tenth of the weights and half a GiB.
+OVERHEAD_SHARE, OVERHEAD = 0.1, GIB // 2
+# The system needs some RAM itself where no GPU holds the model.
+RAM_KEPT = GIB
+# Billions of parameters per token beyond which a CPU writes fewer than a few tokens a second.
+MOST_ACTIVE_ON_CPU = 4.0
+CODING: tuple[Category, ...] = ("coding", "coding-agent", "japanese-coding")
+AGENT_BENCHMARK = "SWE-bench Verified"
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A model with its place. ``left`` is memory in bytes that stays free, negative where it does not fit."""
+
+    model: CatalogueModel
+    installed: bool
+    custom: bool
+    left: int
+    slow: bool
+
+    @property
+    def fits(self) -> bool:
+        """Whether it runs without memory that others hold."""
+        return self.left >= 0
+
+    @property
+    def line(self) -> str:
+        """The model and why, in one line."""
+        parts = ["your choice"] if self.custom else []
+        if not self.model.size:
+            parts.append("size unknown")
+        elif self.fits:
+            parts.append(f"fits, {self.left / GIB:.1f} GiB left")
+        else:
+            parts.append(f"does not fit now, {-self.left / GIB:.1f} GiB short")
+        if self.slow:
+            parts.append("slow without a GPU")
+        about = "about " if self.model.size_estimated else ""
+        parts.append("installed" if self.installed else f"download {about}{self.model.size / 1e9:.1f} GB")
+        parts.append(self.model.license or "licence unknown")
+        if quality := self.model.quality:
+            parts.append(f"{quality.benchmark} {quality.value:g} ({quality.date})")
+        return f"{self.model.name}: {', '.join(parts)}"
+
+
+def recommend(
+    machine: Machine,
+    installed: Iterable[InstalledModel],
+    catalogue: Sequence[CatalogueModel],
+    settings: SelectorSettings,
+    category: Category,
+    *,
+    prefer_quality: bool = False,
+    held: int = 0,
+) -> tuple[Recommendation, ...]:
+    """Return what suits, best first; empty where the user's filters leave nothing.
+
+    Order: the user's own choice for the category; what fits; what is not slow; what is made for the
+    category; then what is installed (unless ``prefer_quality``), the better figure, the larger model.
+    ``held`` is memory in bytes of the engine's own loaded models, which would be freed.
+    """
+    have = {each.name.removesuffix(":latest"): each for each in installed if each.generates}
+    known = {each.name: each for each in catalogue}
+    own = settings.custom_recommendations.get(category, "")
+    models = [*known.values(), *(_unlisted(each) for name, each in have.items() if name not in known)]
+    if own and all(each.name != own for each in models):
+        models.append(CatalogueModel(name=own))
+    found = [
+        _judged(machine, each, installed=each.name in have, custom=each.name == own, held=held)
+        for each in models
+        if not settings.blocks(each.name) and (each.name == own or settings.allows_license(each.license))
+    ]
+    return tuple(sorted(found, key=lambda each: _key(each, category, prefer_quality=prefer_quality)))
+
+
+def memory_needed(model: CatalogueModel) -> int:
+    """Return the bytes that a model takes with the usual context, from its file's size."""
+    return round(model.size * (1 + OVERHEAD_SHARE)) + OVERHEAD
+
+
+def _judged(
+    machine: Machine, model: CatalogueModel, *, installed: bool, custom: bool, held: int
+) -> Recommendation:
+    free = machine.model_memory + held - (0 if machine.gpus else RAM_KEPT)
+    slow = not machine.gpus and model.active > MOST_ACTIVE_ON_CPU
+    return Recommendation(model, installed, custom, free - memory_needed(model), slow)
+
+
+def _unlisted(model: InstalledModel) -> CatalogueModel:
+    return CatalogueModel(
+        name=model.name.removesuffix(":latest"), size=model.size, context=model.context_length
+    )
+
+
+def _key(each: Recommendation, category: Category, *, prefer_quality: bool) -> tuple[object, ...]:
+    suits = category in each.model.categories
+    # Figures of different benchmarks do not compare: only the one that most coding models publish counts.
+    quality = each.model.quality
+    figure = quality.value if quality and category in CODING and quality.benchmark == AGENT_BENCHMARK else 0
+    size = each.model.size if each.fits else -each.model.size  # of those too large, the smallest is nearest
+    return (
+        not each.custom,
+        not each.fits,
+        each.slow,
+        not suits,
+        not each.installed if not prefer_quality else False,
+        -figure if each.fits else 0,
+        -size,
+        not each.installed,
+        each.model.name,
+    )

@@ -1,0 +1,89 @@
+"""What the user lets be chosen: blocked models, licences, and models for a category. Kept as JSON in
+``models.json`` in the configuration folder, which may be edited by hand."""
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from server.errors import SettingsError
+from server.folders import Folders
+from server.models.catalogue import Category
+
+
+class SelectorSettings(BaseModel):
+    """``blocked_models`` are names or patterns (``llama*``); an empty ``license_filter`` lets all pass;
+    ``custom_recommendations`` names a model for a category, which then comes first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    blocked_models: tuple[str, ...] = ()
+    license_filter: tuple[str, ...] = ()
+    custom_recommendations: Mapping[Category, str] = {}
+
+    def blocks(self, model: str) -> bool:
+        """Say whether a model must not be used. A name without a tag blocks all its tags."""
+        name = model.lower()
+        wanted = (name, name.partition(":")[0])
+        return any(fnmatchcase(each, pattern.lower()) for pattern in self.blocked_models for each in wanted)
+
+    def allows_license(self, license_name: str) -> bool:
+        """Say whether a licence passes. An unknown one passes only where there is no filter."""
+        return not self.license_filter or license_name.lower() in {
+            each.lower() for each in self.license_filter
+        }
+
+
+class Selector:
+    """The file with the settings."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._path = folders.config / "models.json"
+
+    @property
+    def path(self) -> Path:
+        """Where the settings are."""
+        return self._path
+
+    def read(self) -> SelectorSettings:
+        """Return what the file says now.
+
+        Raises:
+            SettingsError: it is damaged.
+        """
+        try:
+            return SelectorSettings.model_validate(json.loads(self._path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return SelectorSettings()
+        except (OSError, ValueError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise SettingsError(
+                f"{self._path} cannot be read: {reason}.", "Correct or remove the file."
+            ) from None
+
+    def write(self, settings: SelectorSettings) -> None:
+        """Replace the file whole.
+
+        Raises:
+            SettingsError: it cannot be written.
+        """
+        text = settings.model_dump_json(indent=2) + "\n"
+        fresh = self._path.with_suffix(".new")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self._path)
+        except OSError as error:
+            raise SettingsError(
+                f"{self._path} cannot be written: {error.strerror}.", "Check the folder's permissions."
+            ) from None
+
+    def refuses(self, model: str) -> bool:
+        """Say whether the user blocks a model.
+
+        Raises:
+            SettingsError: the file is damaged.
+        """
+        return self.read().blocks(model)

@@ -1,0 +1,74 @@
+"""Reading GPUs, from folders that look like Linux's ``/sys/class/drm``."""
+
+from pathlib import Path
+
+from server.models.hardware import Gpu, Machine, apple_gpu, read_drm, read_machine
+
+GIB = 2**30
+
+
+def card(drm: Path, name: str, **files: object) -> None:
+    device = drm / name / "device"
+    device.mkdir(parents=True)
+    for file, content in files.items():
+        (device / file).write_text(f"{content}\n")
+
+
+def test_an_amd_card_tells_its_memory(tmp_path: Path) -> None:
+    card(
+        tmp_path,
+        "card0",
+        vendor="0x1002",
+        product_name="Radeon RX 7900 XTX",
+        mem_info_vram_total=24 * GIB,
+        mem_info_vram_used=4 * GIB,
+        mem_info_gtt_total=16 * GIB,
+        mem_info_gtt_used=0,
+    )
+    assert read_drm(tmp_path) == (Gpu("Radeon RX 7900 XTX", "amd", 24 * GIB, 20 * GIB),)
+
+
+def test_an_apu_shares_the_ram(tmp_path: Path) -> None:
+    card(
+        tmp_path,
+        "card1",
+        vendor="0x1002",
+        mem_info_vram_total=GIB,
+        mem_info_vram_used=GIB // 2,
+        mem_info_gtt_total=64 * GIB,
+        mem_info_gtt_used=GIB,
+    )
+    (gpu,) = read_drm(tmp_path)
+    assert gpu.unified
+    assert (gpu.total, gpu.free) == (65 * GIB, 65 * GIB - GIB - GIB // 2)
+
+
+def test_an_intel_card_that_keeps_its_use_to_itself(tmp_path: Path) -> None:
+    card(tmp_path, "card0", vendor="0x8086", lmem_total_bytes=16 * GIB)
+    (gpu,) = read_drm(tmp_path)
+    assert (gpu.total, gpu.free, gpu.used) == (16 * GIB, None, None)
+
+
+def test_connectors_integrated_graphics_and_garbage_are_no_cards(tmp_path: Path) -> None:
+    card(tmp_path, "card0", vendor="0x8086")
+    card(tmp_path, "card0-DP-1", vendor="0x1002", mem_info_vram_total=GIB)
+    card(tmp_path, "card1", vendor="0x1002", mem_info_vram_total="many")
+    assert read_drm(tmp_path) == ()
+    assert read_drm(tmp_path / "missing") == ()
+
+
+def test_apple_shares_what_metal_may_wire() -> None:
+    assert apple_gpu(128 * GIB, 100 * GIB, None).total == 96 * GIB
+    assert apple_gpu(64 * GIB, 20 * GIB, 57344) == Gpu("Apple GPU", "apple", 56 * GIB, 20 * GIB, unified=True)
+
+
+def test_models_go_to_gpus_where_there_are_any() -> None:
+    gpus = (Gpu("a", "nvidia", 24 * GIB, 10 * GIB), Gpu("b", "intel", 8 * GIB, None))
+    assert Machine(64 * GIB, 50 * GIB, 8, 0.1, gpus).model_memory == 18 * GIB
+    assert Machine(64 * GIB, 50 * GIB, 8, 0.1).model_memory == 50 * GIB
+
+
+def test_this_machine_can_be_read() -> None:
+    machine = read_machine()
+    assert 0 < machine.ram_available <= machine.ram_total
+    assert machine.cores >= 1
