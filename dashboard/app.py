@@ -4,6 +4,11 @@
 ``/``                         what happens now
 ``/history``                  every offload, filtered by the address
 ``/offload/{id}``             all about one offload
+``/batches``, ``/batch/{id}`` many tasks as one job
+``/models``                   installed, loaded, being fetched
+``/savings``                  what was spared and spent (``/savings.csv``: by day)
+``/policy``                   approvals, rules, audit trail
+``/settings``                 every setting and where it comes from
 ``/assets/…``                 the stylesheet and the logo
 ============================  ======================================================
 
@@ -15,12 +20,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse
 from nicegui import app as pages
 from nicegui import ui
 
-from dashboard.address import HistoryAddress
+from dashboard.address import SPANS, HistoryAddress
 from dashboard.feed import Feed
-from dashboard.pages import history, now, offload
+from dashboard.pages import batches, history, models, now, offload, policy, savings, settings
 from server.hub import Hub
 
 ASSETS = Path(str(files("assets")))
@@ -63,6 +69,34 @@ def _add_pages(hub: Hub, feed: Feed) -> None:
     @ui.page("/offload/{offload_id}")
     async def show_offload(offload_id: str) -> None:
         await offload.show(hub, feed, offload_id)
+
+    @ui.page("/batches")
+    async def show_batches() -> None:
+        await batches.show(hub, feed)
+
+    @ui.page("/batch/{job_id}")
+    async def show_batch(job_id: str) -> None:
+        await batches.show_one(hub, feed, job_id)
+
+    @ui.page("/models")
+    async def show_models() -> None:
+        await models.show(hub, feed)
+
+    @ui.page("/savings")
+    async def show_savings(time: str = "") -> None:
+        await savings.show(hub, feed, time if time in SPANS else "")
+
+    @pages.get("/savings.csv")
+    async def save_savings() -> PlainTextResponse:
+        return PlainTextResponse(await savings.as_csv(hub), media_type="text/csv")
+
+    @ui.page("/policy")
+    async def show_policy() -> None:
+        await policy.show(hub, feed)
+
+    @ui.page("/settings")
+    async def show_settings() -> None:
+        await settings.show(hub, feed)
 
 
 def _add_assets() -> None:

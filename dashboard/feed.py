@@ -7,9 +7,20 @@ fast a model writes, and tells the pages. Nothing here asks the engine anything.
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 
 from nicegui import Client, Event
 
+from server.events import (
+    ApprovalAnswered,
+    ApprovalRequested,
+    JobChanged,
+    OffloadEnded,
+    OffloadQueued,
+    OffloadUndone,
+    PolicyReloaded,
+)
+from server.events import Event as HubEvent
 from server.hub import Hub
 from server.models.hardware import Machine, read_machine
 from server.snapshot import Snapshot
@@ -18,6 +29,10 @@ PACE_SECONDS = 0.15
 """The least time between two updates of the pages: quick to the eye, a twentieth of a model's events."""
 MACHINE_SECONDS = 10.0
 """Between looks at the machine's memory while a page is open; other programs take and free it too."""
+
+BOOKED = {OffloadQueued, OffloadEnded, OffloadUndone}
+JOBS = {JobChanged}
+POLICY = {ApprovalRequested, ApprovalAnswered, PolicyReloaded}
 
 
 class Feed:
@@ -30,6 +45,10 @@ class Feed:
         """An offload began or ended, or one was undone: the history is another one."""
         self.ticked = Event[float]()
         """A second passed; the time is seconds since the epoch."""
+        self.jobs_changed = Event[[]]()
+        """A batch, or an item of one, is in another state."""
+        self.policy_changed = Event[[]]()
+        """A call waits for the user or no longer does, or the rules are others."""
         self.machine: Machine | None = None
         self._hub = hub
         self._last = hub.snapshot()
@@ -38,21 +57,27 @@ class Feed:
         self._shown_at = 0.0
         self._looked_at = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._forget = lambda: None
+        self._forget: tuple[Callable[[], None], ...] = ()
+        self._kinds: set[type[HubEvent]] = set()
 
     async def start(self) -> None:
         """Begin to listen."""
         self._loop = asyncio.get_running_loop()
-        self._forget = self._hub.on_change(self._note)
+        self._forget = (self._hub.events.subscribe(self._sort), self._hub.on_change(self._note))
         self._task = asyncio.create_task(self._tick())
 
     async def stop(self) -> None:
         """Stop listening."""
-        self._forget()
+        for forget in self._forget:
+            forget()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    def _sort(self, event: HubEvent) -> None:
+        """Remember which kinds of events came since the last look; called in any thread."""
+        self._kinds.add(type(event))
 
     def _note(self) -> None:
         """Take note that something changed; called in any thread, often, and must return at once."""
@@ -75,8 +100,13 @@ class Feed:
         if snapshot.engine.loaded != before.engine.loaded:
             self._looked_at = 0.0
         self.changed.emit(snapshot)
-        if _ids(snapshot) != _ids(before) or snapshot.saved_all != before.saved_all:
+        kinds, self._kinds = self._kinds, set()
+        if snapshot.saved_all != before.saved_all or kinds & BOOKED:
             self.booked.emit()
+        if kinds & JOBS:
+            self.jobs_changed.emit()
+        if kinds & POLICY:
+            self.policy_changed.emit()
 
     async def _tick(self) -> None:
         while True:
@@ -94,7 +124,3 @@ class Feed:
         self._looked_at = time.monotonic()
         self.machine = await asyncio.to_thread(read_machine)
         self.changed.emit(self._hub.snapshot())
-
-
-def _ids(snapshot: Snapshot) -> set[str]:
-    return {offload.id for offload in snapshot.running}

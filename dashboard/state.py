@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dashboard.formats import clock_time
-from server.snapshot import RunningOffload, Snapshot
+from server.snapshot import EngineView, RunningOffload, Snapshot
 
 
 @dataclass(frozen=True)
@@ -19,33 +19,46 @@ class Headline:
 
 def headline(snapshot: Snapshot) -> Headline:
     """Say how the app is. What keeps it from working comes before what it does."""
+    return _obstacle(snapshot) or _work(snapshot) or _rest(snapshot.engine)
+
+
+def split(
+    offloads: tuple[RunningOffload, ...],
+) -> tuple[tuple[RunningOffload, ...], tuple[RunningOffload, ...]]:
+    """Return those that run and those that wait for the engine."""
+    waiting = tuple(each for each in offloads if each.stage == "queue")
+    return tuple(each for each in offloads if each.stage != "queue"), waiting
+
+
+def _obstacle(snapshot: Snapshot) -> Headline | None:
     engine = snapshot.engine
-    running, waiting = split(snapshot.running)
     if snapshot.paused_until is not None:
         until = clock_time(snapshot.paused_until) if snapshot.paused_until else ""
         detail = f"until {until}" if until else "until you resume"
         return Headline("paused", "Paused", detail, "Claude does its work itself meanwhile.")
-    if engine.error and not running:
+    if engine.error and not snapshot.running:
         if not engine.label:
             return Headline("error", "No engine", "none was found so far", engine.error)
         return Headline("error", "Engine trouble", engine.label, engine.error)
+    return None
+
+
+def _work(snapshot: Snapshot) -> Headline | None:
+    running, waiting = split(snapshot.running)
     if running or waiting:
-        words = [f"{len(running)} running" if running else "", f"{len(waiting)} waiting" if waiting else ""]
+        words = (f"{len(running)} running" if running else "", f"{len(waiting)} waiting" if waiting else "")
         return Headline("working", "Working", ", ".join(word for word in words if word))
     if snapshot.activities:
         activity = snapshot.activities[0]
         doing = "Downloading" if activity.phase == "download" else "Loading"
         return Headline("working", doing, activity.model)
+    return None
+
+
+def _rest(engine: EngineView) -> Headline:
     if engine.loaded:
         return Headline("loaded", "Ready", ", ".join(model.name for model in engine.loaded))
     if not engine.installed and not engine.default_model:
-        return Headline(
-            "idle", "No model", engine.label, f"{engine.label} has no model yet: fetch one on the page Models."
-        )
+        next_step = f"{engine.label} has no model yet: fetch one on the page Models."
+        return Headline("idle", "No model", engine.label, next_step)
     return Headline("idle", "Idle", "no model loaded; the next offload loads one")
-
-
-def split(offloads: tuple[RunningOffload, ...]) -> tuple[tuple[RunningOffload, ...], tuple[RunningOffload, ...]]:
-    """Return those that run and those that wait for the engine."""
-    waiting = tuple(each for each in offloads if each.stage == "queue")
-    return tuple(each for each in offloads if each.stage != "queue"), waiting

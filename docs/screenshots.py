@@ -6,8 +6,6 @@ Arguments choose: ``--page now --width 1280 --scheme dark``; without any, everyt
 
 import argparse
 import contextlib
-import http.client
-import json
 import sys
 import tempfile
 import time
@@ -23,6 +21,7 @@ from playwright.sync_api import Page, sync_playwright  # noqa: E402 - after the 
 from tests.bridge_client import RawClient  # noqa: E402
 from tests.dashboard.browser import launch  # noqa: E402
 from tests.dashboard.sample import AFTER, BEFORE, CODER, SMALL, write_month  # noqa: E402
+from tests.dashboard.stage import login_link  # noqa: E402
 from tests.hub_process import HubProcess, start_hub  # noqa: E402
 from tests.standins.answers import Answer  # noqa: E402
 from tests.standins.ollama import OllamaStandIn, StandInModel  # noqa: E402
@@ -75,6 +74,8 @@ def shots(offload_id: str) -> tuple[Shot, ...]:
         Shot("offload", f"/offload/{offload_id}"),
         Shot("models", "/models"),
         Shot("savings", "/savings"),
+        Shot("batches", "/batches"),
+        Shot("policy", "/policy"),
         Shot("settings", "/settings"),
     )
 
@@ -88,7 +89,7 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
             page.locator(".stream-text", has_text="def test_").first.wait_for(timeout=15_000)
         page.wait_for_timeout(400)
         page.screenshot(path=file, full_page=not shot.working)
-    print(file)
+    sys.stdout.write(f"{file}\n")
 
 
 @contextlib.contextmanager
@@ -124,15 +125,6 @@ def stage() -> Iterator[tuple[HubProcess, Path, list[str]]]:
         ollama.answers.default = Answer(f"```python\n{tests * 40}\n{AFTER}```", delay=0.03)
         with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, TOKEN_SAVER_BACKEND__MODEL=CODER) as hub:
             yield hub, project, ids
-
-
-def login_link(hub: HubProcess) -> str:
-    """Return an address that logs one browser in."""
-    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
-    connection.request("POST", "/api/login", headers={"Authorization": f"Bearer {hub.token}"})
-    url = json.loads(connection.getresponse().read())["url"]
-    connection.close()
-    return str(url)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,9 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
             "splitLine": {"lineStyle": {"color": LINE}},
             "splitNumber": 3,
         },
-        "series": [{"type": "bar", "barMaxWidth": 22, "barMinHeight": 2, "data": [_bar(day) for day in days]}],
+        "series": [
+            {"type": "bar", "barMaxWidth": 22, "barMinHeight": 2, "data": [_bar(day) for day in days]}
+        ],
     }
 
 

@@ -11,7 +11,9 @@ MOST_LINES = 4_000
 def diff_view(diff: str) -> None:
     """Show a diff; the sign at the start of each line says the same as the colour."""
     lines = diff.splitlines()
-    shown = "".join(f'<span class="{_kind(line)}">{html.escape(line) or " "}</span>' for line in lines[:MOST_LINES])
+    shown = "".join(
+        f'<span class="{_kind(line)}">{html.escape(line) or " "}</span>' for line in lines[:MOST_LINES]
+    )
     if len(lines) > MOST_LINES:
         shown += f'<span class="diff-hunk">… {len(lines) - MOST_LINES:,} more lines</span>'
     # Every line is escaped above, so the browser need not look for scripts in it again.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 
 from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
@@ -51,7 +52,7 @@ class Filters:
         choice.props("outlined dense options-dense").classes("filter")
         choice.on_value_change(lambda event: self._choose(field, event))
 
-    def _choose(self, field: str, event: ValueChangeEventArguments) -> None:
+    def _choose(self, field: str, event: ValueChangeEventArguments[Any]) -> None:
         changed: dict[str, str] = {field: (event.value or "").strip(), "before": ""}
         self._address = replace(self._address, **changed)
         self._clear.set_visibility(self._address.filters)

@@ -1,13 +1,34 @@
-"""A memory as one bar: each model, other programs, free room."""
+"""The memory that models use, each as one bar: models, other programs, free room."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dashboard import formats
 from dashboard.components.text import box, text
-from dashboard.memory import Part, Pool
+from dashboard.memory import Part, Pool, pools
+from server.backends.base import LoadedModel
+from server.models.hardware import Machine
 
 COLOURS = 6
 """How many colours the stylesheet has for models (``--model-0`` and on)."""
+
+
+class Memory:
+    """The bars of this machine."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[Machine | None, tuple[LoadedModel, ...]] = (None, ())
+        self._body = box("memory")
+
+    def update(self, machine: Machine | None, loaded: Sequence[LoadedModel]) -> None:
+        """Show what fills the memory; nothing while the machine was not looked at."""
+        if (machine, tuple(loaded)) == self._shown or machine is None:
+            return
+        self._shown = (machine, tuple(loaded))
+        colours = {name: at % COLOURS for at, name in enumerate(sorted(model.name for model in loaded))}
+        self._body.clear()
+        with self._body:
+            for pool in pools(machine, loaded):
+                memory_bar(pool, colours)
 
 
 def memory_bar(pool: Pool, colours: Mapping[str, int]) -> None:
@@ -30,11 +51,6 @@ def memory_bar(pool: Pool, colours: Mapping[str, int]) -> None:
                     box(f"swatch {_colour(part, colours)}", "span")
                     text(part.name, "legend-name")
                     text(formats.size(part.size), "num sub")
-
-
-def colours_of(models: tuple[str, ...]) -> dict[str, int]:
-    """Give every model a colour, by its place among the names."""
-    return {name: number % COLOURS for number, name in enumerate(sorted(models))}
 
 
 def _words(part: Part) -> str:

@@ -66,8 +66,9 @@ def _note(receipt: ReceiptRecord, price: Price, reads: float, *, priced: bool) -
     if not priced:
         return f"At the prices of {receipt.price_model} on that day; the price table has changed since."
     return (
-        f"Estimated, at list prices of {receipt.price_model}. A token that enters Claude's context is written to "
-        f"the cache (${price.cache_write:,.2f}) and read from it {reads:g} times (${price.cache_read:,.2f} each)."
+        f"Estimated, at list prices of {receipt.price_model}. A token that enters Claude's context is "
+        f"written to the cache (${price.cache_write:,.2f}) and read from it {reads:g} times "
+        f"(${price.cache_read:,.2f} each)."
     )
 
 

@@ -32,12 +32,11 @@ class Running:
         self._hub = hub
         self._clock = clock
         self._panes: dict[str, RunningPane] = {}
-        with box("runs") as self._body:
-            with box() as self._empty:
-                empty(
-                    "Nothing runs. Claude hands work over by itself; from a shell you can try:",
-                    command='token-saver offload "Write slugify(text) in Python" --output slug.py',
-                )
+        with box("runs") as self._body, box() as self._empty:
+            empty(
+                "Nothing runs. Claude hands work over by itself; from a shell you can try:",
+                command='token-saver offload "Write slugify(text) in Python" --output slug.py',
+            )
 
     def update(self, offloads: Sequence[RunningOffload]) -> None:
         """Show these offloads, the oldest first."""
@@ -75,12 +74,18 @@ class RunningPane:
                 self._speed = text("", "num")
                 clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "num")
             with box("stream") as self._stream:
-                self._stream.props.update({"tabindex": "0", "role": "region", "aria-label": "The answer so far"})
+                self._stream.props.update(
+                    {"tabindex": "0", "role": "region", "aria-label": "The answer so far"}
+                )
                 self._text = text("", "stream-text", "pre")
 
     def update(self, offload: RunningOffload) -> None:
         """Show how far it is."""
-        about = (offload.client, f"→ {PurePath(offload.output).name}" if offload.output else "", offload.model)
+        about = (
+            offload.client,
+            f"→ {PurePath(offload.output).name}" if offload.output else "",
+            offload.model,
+        )
         self._about.set_text(" · ".join(part for part in about if part))
         set_title(self._about, offload.output)
         self._stage.set_text(formats.stage(offload.stage))
@@ -139,4 +144,3 @@ class Waiting:
                 look="danger",
             )
         return line
-

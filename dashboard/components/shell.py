@@ -19,6 +19,11 @@ from server.snapshot import Snapshot
 PAGES = (
     ("/", "Now", "bolt"),
     ("/history", "History", "history"),
+    ("/batches", "Batches", "layers"),
+    ("/models", "Models", "memory"),
+    ("/savings", "Savings", "savings"),
+    ("/policy", "Policy", "shield"),
+    ("/settings", "Settings", "settings"),
 )
 """The pages of the navigation: path, name, icon."""
 

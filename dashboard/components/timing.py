@@ -26,7 +26,9 @@ def timing_bar(timings: Mapping[str, float]) -> None:
     shown = [(words, colour, seconds) for words, colour, seconds in stages if seconds > 0]
     with box("bar") as bar:
         bar.props["role"] = "img"
-        bar.props["aria-label"] = ", ".join(f"{words} {formats.duration(s)}" for words, _, s in shown) or "no times"
+        bar.props["aria-label"] = (
+            ", ".join(f"{words} {formats.duration(s)}" for words, _, s in shown) or "no times"
+        )
         for words, colour, seconds in shown:
             stretch = box(f"bar-part {colour}").style(f"flex-grow: {seconds / total if total else 0:.4f}")
             stretch.props["title"] = f"{words} {formats.duration(seconds)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dashboard.components.approvals import ApprovalList
 from dashboard.components.card import card, empty
 from dashboard.components.engine import EngineCard
 from dashboard.components.offload_list import offload_list
@@ -24,9 +25,13 @@ async def show(hub: Hub, feed: Feed) -> None:
     if feed.machine is None:
         await feed.look_at_machine()
     with shell(hub, feed, "Now", "/") as page, box("now"):
-        with box("now-runs"), card("Running now"):
-            running = Running(hub, page.clock)
-            waiting = Waiting(hub)
+        with box("now-runs stack"):
+            asking = box()
+            with asking, card("Waiting for you"):
+                approvals = ApprovalList(hub, page.clock)
+            with card("Running now"):
+                running = Running(hub, page.clock)
+                waiting = Waiting(hub)
         with box("now-side"):
             with card("Tokens saved", aside="net, estimated"):
                 saved = Saved()
@@ -49,10 +54,15 @@ async def show(hub: Hub, feed: Feed) -> None:
             with last:
                 _show_last(page, ended)
 
+        def update_approvals() -> None:
+            asking.set_visibility(approvals.update() > 0)
+
         update(hub.snapshot())
+        update_approvals()
         await update_booked()
         feed.changed.subscribe(update)
         feed.booked.subscribe(update_booked)
+        feed.policy_changed.subscribe(update_approvals)
 
 
 def _show_last(page: Page, rows: Sequence[OffloadRow]) -> None:

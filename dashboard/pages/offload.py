@@ -74,7 +74,11 @@ class Shown:
                     for each in detail.attempts:
                         attempt_view(each)
             with card("The call"):
-                fold("As Claude made it", json.dumps(detail.arguments, indent=2, ensure_ascii=False), open_at_first=True)
+                fold(
+                    "As Claude made it",
+                    json.dumps(detail.arguments, indent=2, ensure_ascii=False),
+                    open_at_first=True,
+                )
         with box("stack"):
             if detail.receipt is not None and detail.row.ended_at is not None:
                 with card("Receipt"):

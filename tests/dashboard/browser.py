@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Playwright
 
-
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -33,5 +33,5 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, stage: Stage) -> Iterator[Page]:
-    with visit(browser, stage) as (page, _):
+    with visit(browser, stage.hub) as (page, _):
         yield page

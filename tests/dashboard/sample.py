@@ -4,8 +4,10 @@ Figures come from a fixed seed and the real ledger, so that every receipt adds u
 """
 
 import asyncio
+import hashlib
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -68,20 +70,64 @@ class Chore:
 
 
 CHORES = (
-    Chore("Add type hints and one-line docstrings to every function", ("harbour/fees.py",), "harbour/fees.py", 2600, 14),
-    Chore("Write pytest tests for the public functions of this module", ("harbour/berths.py",), "tests/test_berths.py", 5200, 31),
-    Chore("Summarise what went wrong in this log, with the three most likely causes", ("logs/import.log",), None, 9400, 22),
-    Chore("Translate the German comments into English", ("harbour/legacy/tides.py",), "harbour/legacy/tides.py", 3900, 19),
-    Chore("Convert this CSV's columns into a TypeScript interface", ("data/vessels.csv",), "web/src/vessel.ts", 1400, 8),
-    Chore("Write a README section that explains the command line options", ("harbour/cli.py",), "docs/cli.md", 2200, 17),
-    Chore("Replace print calls by logging calls of the fitting level", ("harbour/jobs/*.py",), "harbour/jobs/sync.py", 4400, 26),
+    Chore(
+        "Add type hints and one-line docstrings to every function",
+        ("harbour/fees.py",),
+        "harbour/fees.py",
+        2600,
+        14,
+    ),
+    Chore(
+        "Write pytest tests for the public functions of this module",
+        ("harbour/berths.py",),
+        "tests/test_berths.py",
+        5200,
+        31,
+    ),
+    Chore(
+        "Summarise what went wrong in this log, with the three most likely causes",
+        ("logs/import.log",),
+        None,
+        9400,
+        22,
+    ),
+    Chore(
+        "Translate the German comments into English",
+        ("harbour/legacy/tides.py",),
+        "harbour/legacy/tides.py",
+        3900,
+        19,
+    ),
+    Chore(
+        "Convert this CSV's columns into a TypeScript interface",
+        ("data/vessels.csv",),
+        "web/src/vessel.ts",
+        1400,
+        8,
+    ),
+    Chore(
+        "Write a README section that explains the command line options",
+        ("harbour/cli.py",),
+        "docs/cli.md",
+        2200,
+        17,
+    ),
+    Chore(
+        "Replace print calls by logging calls of the fitting level",
+        ("harbour/jobs/*.py",),
+        "harbour/jobs/sync.py",
+        4400,
+        26,
+    ),
     Chore("Make an OpenAPI example for each endpoint", ("harbour/api.py",), "docs/examples.json", 3100, 24),
 )
 
 
 def write_month(database: Path, count: int = 90) -> list[str]:
     """Write the month into a new database and return the ids, the newest last."""
-    return asyncio.run(_write_month(database, count))
+    # In a thread of its own: Playwright keeps an event loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _write_month(database, count)).result()
 
 
 async def _write_month(database: Path, count: int) -> list[str]:
@@ -96,8 +142,11 @@ async def _write_month(database: Path, count: int) -> list[str]:
         for number, span in enumerate([*spans, 95.0]):
             last = number == count - 1
             chore = CHORES[0] if last else chance.choice(CHORES)
-            await _write(history, ledger, chance, f"{0xA1B20000 + number * 977:08x}", now - span, chore, last=last)
-            ids.append(f"{0xA1B20000 + number * 977:08x}")
+            offload_id = f"{0xA1B20000 + number * 977:08x}"
+            await _write(
+                history, ledger, chance, offload_id=offload_id, at=now - span, chore=chore, last=last
+            )
+            ids.append(offload_id)
     finally:
         await history.close()
     return ids
@@ -107,27 +156,44 @@ async def _write(
     history: History,
     ledger: Ledger,
     chance: random.Random,
+    *,
     offload_id: str,
     at: float,
     chore: Chore,
-    *,
     last: bool,
 ) -> None:
     outcome = "delivered" if last else _outcome(chance, chore)
     model = CODER if last or chance.random() < 0.7 else SMALL
-    arguments = {"task": chore.task, "files": list(chore.files)} | ({"output": chore.output} if chore.output else {})
+    arguments = {"task": chore.task, "files": list(chore.files)} | (
+        {"output": chore.output} if chore.output else {}
+    )
     spared = int(chore.spared * chance.uniform(0.6, 1.6))
     receipt = _receipt(ledger, chance, spared if outcome in ("delivered", "returned") else 0, chore)
     client = "claude-code" if last or chance.random() < 0.8 else "claude-desktop"
     project = PROJECT if last or chance.random() < 0.75 else "/home/kim/projects/almanac"
     await history.start(
-        OffloadStart(offload_id, at, "offload_work", chore.task, arguments, client, "s1", None, project, chore.output)
+        OffloadStart(
+            offload_id, at, "offload_work", chore.task, arguments, client, "s1", None, project, chore.output
+        )
     )
     seconds = chore.seconds * chance.uniform(0.6, 1.7)
     attempts = 2 if last or outcome == "handed_back" else 1
     for number in range(attempts):
-        await history.attempt(offload_id, _attempt(number + 1, chore, outcome, last_one=number + 1 == attempts))
-    await history.finish(offload_id, _end(at, seconds, outcome, chore, model, receipt, undoable=last))
+        await history.attempt(
+            offload_id, _attempt(number + 1, chore, outcome, last_one=number + 1 == attempts)
+        )
+    await history.finish(
+        offload_id,
+        _end(
+            at,
+            seconds,
+            outcome=outcome,
+            chore=chore,
+            model=model,
+            receipt=receipt,
+            undoable=last,
+        ),
+    )
 
 
 def _outcome(chance: random.Random, chore: Chore) -> str:
@@ -164,7 +230,10 @@ def _attempt(number: int, chore: Chore, outcome: str, *, last_one: bool) -> Atte
         ),
     )
     prompt = (
-        {"role": "system", "content": "You edit files exactly as asked. Answer with the whole file, in one code block."},
+        {
+            "role": "system",
+            "content": "You edit files exactly as asked. Answer with the whole file, in one code block.",
+        },
         {"role": "user", "content": f"{chore.task}\n\nFile {chore.files[0]}:\n```\n{BEFORE}```"},
     )
     return AttemptRecord(
@@ -183,11 +252,11 @@ def _attempt(number: int, chore: Chore, outcome: str, *, last_one: bool) -> Atte
 def _end(
     at: float,
     seconds: float,
+    *,
     outcome: str,
     chore: Chore,
     model: str,
     receipt: ReceiptRecord,
-    *,
     undoable: bool,
 ) -> OffloadEnd:
     diff = "".join(
@@ -229,19 +298,21 @@ def _summary(outcome: str, chore: Chore, receipt: ReceiptRecord, seconds: float)
             "Nothing was written (2 tries). Do this one yourself."
         )
     if outcome == "failed":
-        return "backend_failed: Ollama broke off in the middle of the answer. Try again; see Ollama's own log."
+        return (
+            "backend_failed: Ollama broke off in the middle of the answer. Try again; see Ollama's own log."
+        )
     if outcome == "cancelled":
         return "cancelled: The call was cancelled. Nothing was written."
     if outcome == "returned":
-        return "1. The feed changed its date format on 3 Nov. 2. Two retries ran at once. 3. The disk filled up."
+        return (
+            "1. The feed changed its date format on 3 Nov. 2. Two retries ran at once. 3. The disk filled up."
+        )
     return (
-        f"{chore.output}: +4 -2 lines; berth_fee, overdue.\nChecks passed after 1 repair(s): complete, parses. "
-        f"{CODER}, {seconds:.1f} s, net {receipt.net_tokens:+,} tokens."
+        f"{chore.output}: +4 -2 lines; berth_fee, overdue.\nChecks passed after 1 repair(s): complete, "
+        f"parses. {CODER}, {seconds:.1f} s, net {receipt.net_tokens:+,} tokens."
     )
 
 
 def hash_of(text: str) -> str:
     """Return a digest that looks like one."""
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()

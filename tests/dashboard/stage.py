@@ -32,15 +32,6 @@ class Stage:
         """Return the address of a page."""
         return f"{self.hub.info.url}{path}"
 
-    def login(self) -> str:
-        """Return an address that logs one browser in."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.hub.port, timeout=30)
-        try:
-            connection.request("POST", "/api/login", headers={"Authorization": f"Bearer {self.hub.token}"})
-            return str(json.loads(connection.getresponse().read())["url"])
-        finally:
-            connection.close()
-
     @contextmanager
     def client(self) -> Iterator[RawClient]:
         """Connect an MCP client that stays for the ``with`` block."""
@@ -49,11 +40,19 @@ class Stage:
             yield client
 
 
+def login_link(hub: HubProcess) -> str:
+    """Return an address that logs one browser in."""
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    try:
+        connection.request("POST", "/api/login", headers={"Authorization": f"Bearer {hub.token}"})
+        return str(json.loads(connection.getresponse().read())["url"])
+    finally:
+        connection.close()
+
+
 def ask(client: RawClient, task: str, **arguments: object) -> int:
     """Ask for an offload without waiting for it; return the request's id."""
-    return client.send(
-        "tools/call", {"name": "offload_work", "arguments": {"task": task, **arguments}}
-    )
+    return client.send("tools/call", {"name": "offload_work", "arguments": {"task": task, **arguments}})
 
 
 @dataclass
@@ -94,7 +93,7 @@ class Witness:
 
 @contextmanager
 def visit(
-    browser: Browser, stage: Stage, *, width: int = 1280, scheme: str = "light", **context_options: object
+    browser: Browser, hub: HubProcess, *, width: int = 1280, scheme: str = "light", **context_options: object
 ) -> Iterator[tuple[Page, Witness]]:
     """Open the dashboard in a browser of its own, logged in; in the end, nothing may have gone wrong."""
     context = browser.new_context(
@@ -103,11 +102,11 @@ def visit(
         **context_options,  # type: ignore[arg-type]
     )
     context.set_default_timeout(20_000)
-    witness = Witness(stage.hub.port)
+    witness = Witness(hub.port)
     try:
         page = context.new_page()
         witness.watch(page)
-        page.goto(stage.login())
+        page.goto(login_link(hub))
         yield page, witness
         assert witness.errors == []
     finally:

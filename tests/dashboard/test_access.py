@@ -7,13 +7,13 @@ from playwright.sync_api import Browser, Page, expect
 from tests.dashboard.stage import Stage, ask, visit
 from tests.standins.answers import Answer
 
-PATHS = ("/", "/history", "/offload/{id}")
+PATHS = ("/", "/history", "/offload/{id}", "/batches", "/models", "/savings", "/policy", "/settings")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing_serious(browser: Browser, stage: Stage, width: int, scheme: str) -> None:
-    with visit(browser, stage, width=width, scheme=scheme, reduced_motion="reduce") as (page, _):
+    with visit(browser, stage.hub, width=width, scheme=scheme, reduced_motion="reduce") as (page, _):
         for path in PATHS:
             page.goto(stage.url(path.format(id=stage.ids[-1])))
             expect(page.locator("h1")).to_be_visible()
@@ -23,7 +23,7 @@ def test_axe_finds_nothing_serious(browser: Browser, stage: Stage, width: int, s
 
 def test_axe_finds_nothing_serious_while_work_runs(browser: Browser, stage: Stage) -> None:
     stage.ollama.answers.when("essay", Answer("word " * 5000, delay=0.05))
-    with visit(browser, stage, reduced_motion="reduce") as (page, _), stage.client() as client:
+    with visit(browser, stage.hub, reduced_motion="reduce") as (page, _), stage.client() as client:
         ask(client, "Write an essay", output="a.txt")
         expect(page.locator(".run .stream-text")).to_contain_text("word")
         assert serious(page) == []

@@ -9,13 +9,15 @@ from playwright.sync_api import Browser, expect
 
 from tests.dashboard.stage import Stage, visit
 from tests.hub_process import start_hub
-from tests.standins.ollama import OllamaStandIn
 from tests.system import require
 
 
 def test_a_dead_engine_is_shown_with_the_next_step(browser: Browser, tmp_path: Path) -> None:
     require("chromium")
-    with start_hub(tmp_path / "home") as hub, visit(browser, Stage(hub, OllamaStandIn(), tmp_path, [])) as (page, _):
+    with (
+        start_hub(tmp_path / "home") as hub,
+        visit(browser, hub) as (page, _),
+    ):
         expect(page.locator(".chip")).to_have_class("chip chip-error")
         expect(page.locator(".banner-words")).to_contain_text("127.0.0.1:9")
         expect(page.locator(".now-last")).to_contain_text("claude mcp add token-saver")
@@ -27,7 +29,7 @@ def test_a_lost_hub_is_shown_and_the_page_heals_when_it_is_back(browser: Browser
     home = tmp_path / "home"
     with start_hub(home) as hub:
         port = str(hub.port)
-        with visit(browser, Stage(hub, OllamaStandIn(), tmp_path, [])) as (page, witness):
+        with visit(browser, hub) as (page, witness):
             expect(page.locator("h1")).to_have_text("Now")
             witness.hub_may_be_down = True
             hub.process.send_signal(signal.SIGKILL)

@@ -89,7 +89,13 @@ def test_durations(seconds: float, words: str) -> None:
 
 
 def test_countdowns_never_go_below_zero() -> None:
-    assert [formats.countdown(s) for s in (-3, 0, 6.2, 581, 3723)] == ["0:00", "0:00", "0:07", "9:41", "1:02:03"]
+    assert [formats.countdown(s) for s in (-3, 0, 6.2, 581, 3723)] == [
+        "0:00",
+        "0:00",
+        "0:07",
+        "9:41",
+        "1:02:03",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -113,16 +119,16 @@ def test_times_ago(before: float, words: str) -> None:
 
 
 def test_long_ago_is_a_date_with_the_year_only_where_it_is_another() -> None:
-    now = datetime.datetime(2026, 11, 21, 12).timestamp()
-    assert formats.ago(datetime.datetime(2026, 11, 2, 9).timestamp(), now) == "2 Nov"
-    assert formats.ago(datetime.datetime(2025, 3, 2, 9).timestamp(), now) == "2 Mar 2025"
+    now = at(2026, 11, 21, 12)
+    assert formats.ago(at(2026, 11, 2, 9), now) == "2 Nov"
+    assert formats.ago(at(2025, 3, 2, 9), now) == "2 Mar 2025"
 
 
 def test_the_exact_time() -> None:
-    at = datetime.datetime(2026, 11, 1, 8, 3, 11).timestamp()
-    assert formats.exact(at) == "Sun 1 Nov 2026, 08:03:11"
-    assert formats.iso(at).startswith("2026-11-01T08:03:11")
-    assert formats.clock_time(at) == "08:03"
+    then = at(2026, 11, 1, 8, 3, 11)
+    assert formats.exact(then) == "Sun 1 Nov 2026, 08:03:11"
+    assert formats.iso(then).startswith("2026-11-01T08:03:11")
+    assert formats.clock_time(then) == "08:03"
     assert formats.day_name("2026-11-01") == "Sun 1 Nov"
 
 
@@ -146,3 +152,9 @@ def test_every_outcome_of_the_app_has_a_word() -> None:
     from server.offload.values import OUTCOMES
 
     assert {*OUTCOMES, "running", "interrupted"} == set(formats.OUTCOMES)
+
+
+def at(*moment: int) -> float:
+    """Return a moment of the machine's own time zone as seconds since the epoch."""
+    year, month, day, *time = moment
+    return datetime.datetime(year, month, day, *time).astimezone().timestamp()

@@ -75,7 +75,7 @@ def test_the_details_show_everything(page: Page, stage: Stage) -> None:
 
 def test_a_text_is_copied(browser: Browser, stage: Stage) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
-    with visit(browser, stage, permissions=permissions) as (page, _):
+    with visit(browser, stage.hub, permissions=permissions) as (page, _):
         page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
         page.get_by_role("button", name="Copy: As Claude made it").click()
         expect(page.locator(".notice")).to_contain_text("Copied")

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dashboard.components.shell import PAGES
 from tests.dashboard.stage import Stage, ask, visit
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER
@@ -110,7 +111,11 @@ def test_times_stay_true_while_the_page_is_open(page: Page, stage: Stage) -> Non
 
 def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
     stage.ollama.answers.when("essay", SLOW)
-    with visit(browser, stage) as (one, _), visit(browser, stage) as (two, _), stage.client() as client:
+    with (
+        visit(browser, stage.hub) as (one, _),
+        visit(browser, stage.hub) as (two, _),
+        stage.client() as client,
+    ):
         ask(client, "Write an essay for both", output="c.txt")
         for page in (one, two):
             expect(page.locator(".run .stream-text")).to_contain_text("word")
@@ -122,8 +127,8 @@ def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 2560])
 def test_nothing_is_wider_than_the_window(browser: Browser, stage: Stage, width: int, scheme: str) -> None:
-    with visit(browser, stage, width=width, scheme=scheme) as (page, _):
-        for path in ("/", "/history", f"/offload/{stage.ids[-1]}"):
+    with visit(browser, stage.hub, width=width, scheme=scheme) as (page, _):
+        for path in (*(path for path, _, _ in PAGES), f"/offload/{stage.ids[-1]}"):
             page.goto(stage.url(path))
             expect(page.locator("h1")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path

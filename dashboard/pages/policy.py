@@ -1,0 +1,146 @@
+"""*Policy*: calls that wait for the user, the rules in force and where each stands, the audit trail."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nicegui import background_tasks, ui
+from nicegui.events import ValueChangeEventArguments
+
+from dashboard import formats
+from dashboard.components.approvals import ApprovalList
+from dashboard.components.button import button
+from dashboard.components.card import card, empty
+from dashboard.components.shell import Page, shell
+from dashboard.components.text import box, text
+from dashboard.feed import Feed
+from server.hub import Hub
+from server.policy.file import Loaded
+from server.policy.trail import KINDS, Record
+from server.policy.values import EVERY_TOOL, Rule
+
+ROWS = 100
+ACTIONS = {"evaluate": "allowed if", "allow": "allowed", "deny": "denied if", "require_approval": "asks if"}
+
+
+async def show(hub: Hub, feed: Feed) -> None:
+    """Fill the page."""
+    with shell(hub, feed, "Policy", "/policy") as page, box("two-columns"):
+        with box("stack"):
+            with card("Waiting for you"):
+                nothing = text(
+                    "Nothing waits. A call that a rule wants approved is shown here and in the tray.",
+                    "sub",
+                    "p",
+                )
+                waiting = ApprovalList(hub, page.clock)
+            with card("Audit trail"):
+                trail = TrailList(page)
+        with box("stack"), card("Rules in force"):
+            rules = box()
+
+    async def update() -> None:
+        nothing.set_visibility(waiting.update() == 0)
+        rules.clear()
+        with rules:
+            _rules(hub.gate.file.current())
+        await trail.load()
+
+    await update()
+    feed.policy_changed.subscribe(update)
+    feed.booked.subscribe(trail.load)
+
+
+class TrailList:
+    """The newest rows of the trail that hold what is searched for."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._text = ""
+        self._kind = ""
+        self._client = ui.context.client
+        with box("load"):
+            search = (
+                ui.input("Search the trail").props("outlined dense clearable debounce=300").classes("grow")
+            )
+            search.on_value_change(self._search)
+            kinds = ui.select({"": "Everything", **{kind: kind for kind in KINDS}}, value="", label="Kind")
+            kinds.props("outlined dense options-dense").on_value_change(self._choose)
+            button("Verify", self._verify, icon="verified_user", label="Verify that the trail is whole")
+        self._verdict = text("", "sub", "p")
+        self._body = box("trail")
+
+    async def load(self) -> None:
+        """Read the rows and show them."""
+        asked = (self._text, self._kind)
+        rows = await self._page.hub.gate.trail.search(*asked, limit=ROWS)
+        if asked != (self._text, self._kind) or self._body.is_deleted:
+            return
+        self._body.clear()
+        with self._body:
+            if not rows:
+                empty("Nothing is recorded that matches.")
+            self._show(rows)
+
+    def _show(self, rows: Sequence[Record]) -> None:
+        with box("rows", "ul"):
+            for row in rows:
+                with box("trail-row", "li"):
+                    self._page.clock.ago(row.at, "sub")
+                    text(row.kind, "tag")
+                    with box("grow"):
+                        text(row.text, "trail-text", "p")
+                        about = (row.tool, row.verdict, row.client, row.project)
+                        text(" · ".join(part for part in about if part), "sub", "p")
+
+    def _search(self, event: ValueChangeEventArguments[Any]) -> None:
+        self._text = (event.value or "").strip()
+        background_tasks.create(self.load(), context=self._client)
+
+    def _choose(self, event: ValueChangeEventArguments[Any]) -> None:
+        self._kind = event.value or ""
+        background_tasks.create(self.load(), context=self._client)
+
+    async def _verify(self) -> None:
+        found = await self._page.hub.gate.trail.verify()
+        whole = f"The trail is whole: {formats.count(found.rows, 'row')}, each chained to the one before."
+        self._verdict.set_text(found.problem or whole)
+
+
+def _rules(loaded: Loaded) -> None:
+    policy = loaded.policy
+    text(f"{loaded.path} · {policy.format}", "sub mono", "p")
+    if loaded.error:
+        text(f"The file is broken, so the last good rules hold. {loaded.error}", "job-reason", "p")
+    if policy.description:
+        text(policy.description, "", "p")
+    text(
+        f"What no rule speaks of is {'allowed' if policy.default == 'allow' else 'denied'}.",
+        "rules-default",
+        "p",
+    )
+    if policy.hide:
+        text(f"Hidden from clients: {', '.join(sorted(policy.hide))}", "sub", "p")
+    for tool, rules in policy.tools.items():
+        if rules:
+            with box("rules"):
+                text("every tool" if tool == EVERY_TOOL else tool, "mono", "h3")
+                with box("", "ul"):
+                    for rule in rules:
+                        _rule(rule)
+
+
+def _rule(rule: Rule) -> None:
+    with box("rule", "li"):
+        text(rule.name, "rule-name")
+        text(_says(rule))
+        if rule.line:
+            text(f"line {rule.line}", "sub num")
+
+
+def _says(rule: Rule) -> str:
+    conditions = " and ".join(str(condition) for condition in rule.conditions)
+    words = ACTIONS[rule.action] if conditions else ACTIONS[rule.action].removesuffix(" if")
+    said = [f"{words} {conditions}".strip() if conditions or rule.action != "evaluate" else ""]
+    if rule.counter is not None and rule.limit is not None:
+        said.append(f"at most {formats.number(int(rule.limit))} in a {rule.counter.window}")
+    return ", ".join(part for part in said if part)

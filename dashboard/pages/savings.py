@@ -1,0 +1,142 @@
+"""*Savings*: what was spared and what it cost, by day, tool, model and project, and what lost."""
+
+import csv
+import datetime
+import io
+
+from dashboard import formats
+from dashboard.address import SPANS
+from dashboard.components.card import card, empty
+from dashboard.components.day_chart import DayChart
+from dashboard.components.filters import TIMES
+from dashboard.components.groups import group_table
+from dashboard.components.net import tone
+from dashboard.components.offload_list import offload_list
+from dashboard.components.shell import shell
+from dashboard.components.text import box, link, text
+from dashboard.feed import Feed
+from server.hub import Hub
+from server.store.records import Totals
+
+LOSSES = 8
+CHART_DAYS = {"today": 7, "7d": 7, "30d": 30, "": 90}
+CSV_DAYS = 3650
+COLUMNS = (
+    "day",
+    "offloads",
+    "delivered",
+    "returned",
+    "handed_back",
+    "failed",
+    "spared_tokens",
+    "spent_tokens",
+    "net_tokens",
+    "net_microusd",
+)
+
+
+async def show(hub: Hub, feed: Feed, time: str) -> None:
+    """Fill the page for a span of ``SPANS``, empty for all time."""
+    since = _since(time)
+    history = hub.history
+    totals = await history.totals(since)
+    groups = {name: await history.by(name, since) for name in ("tool", "model", "project")}
+    losses = await history.losses(LOSSES, since)
+    days = await history.by_day(CHART_DAYS[time])
+    with shell(hub, feed, "Savings", "/savings") as page:
+        _spans(time)
+        if not totals.offloads:
+            with card("Nothing yet"):
+                empty("No offload in this time. What Claude hands over from now on is counted here.")
+            return
+        with box("two-columns savings"):
+            with box("stack"):
+                with card("Net tokens by day"):
+                    DayChart().update(days)
+                for name, rows in groups.items():
+                    with card(f"By {name}"):
+                        group_table(rows, name.capitalize())
+            with box("stack"):
+                with card("The sum"):
+                    _sum(totals)
+                with card("Largest losses"):
+                    if losses:
+                        offload_list(losses, page.clock)
+                    else:
+                        empty("No call lost tokens in this time.")
+
+
+async def as_csv(hub: Hub) -> str:
+    """Return the sums of every day that had offloads, as CSV with a header; money in micro-dollars."""
+    text_file = io.StringIO()
+    writer = csv.writer(text_file)
+    writer.writerow(COLUMNS)
+    for day in await hub.history.by_day(CSV_DAYS):
+        if day.totals.offloads:
+            writer.writerow([day.day, *(getattr(day.totals, name) for name in COLUMNS[1:])])
+    return text_file.getvalue()
+
+
+def _spans(chosen: str) -> None:
+    with box("spans", "nav", "Span of time"):
+        for span, name in TIMES.items():
+            entry = link(f"/savings?time={span}" if span else "/savings", "btn-link", name)
+            if span == chosen:
+                entry.props["aria-current"] = "page"
+        box("grow")
+        link("/savings.csv", "btn-link", "CSV by day").props["download"] = "token-saver-savings.csv"
+
+
+def _sum(totals: Totals) -> None:
+    with box("figures"):
+        _figure(
+            "Net",
+            formats.signed(totals.net_tokens),
+            formats.signed_money(totals.net_microusd),
+            tone(totals.net_tokens),
+        )
+        _figure("Spared", formats.short(totals.spared_tokens), formats.money(totals.spared_microusd))
+        _figure("Spent", formats.short(totals.spent_tokens), formats.money(totals.spent_microusd))
+    facts = (
+        ("Offloads", formats.number(totals.offloads)),
+        ("Written or returned", formats.number(totals.delivered + totals.returned)),
+        ("Handed back", formats.number(totals.handed_back)),
+        ("Failed, cancelled, denied", formats.number(totals.failed + totals.cancelled + totals.denied)),
+        ("Calls that lost tokens", formats.number(totals.losing)),
+        ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
+        ("Tokens written by it", formats.short(totals.completion_tokens)),
+    )
+    with box("facts", "dl"):
+        for name, words in facts:
+            with box("fact"):
+                text(name, tag="dt")
+                text(words, "num", "dd")
+    text(_audited(totals), "sub", "p")
+
+
+def _figure(name: str, value: str, money: str, colour: str = "") -> None:
+    with box("figure"):
+        text(name, "figure-name")
+        text(value, f"figure-value {colour}")
+        text(money, "sub num")
+
+
+def _audited(totals: Totals) -> str:
+    if not totals.audited:
+        return (
+            "All figures are estimates. `[savings] audit = true` in the settings lets the app check each "
+            "against Claude Code's own transcripts."
+        )
+    estimated, found = totals.audited_estimate_tokens, totals.audited_net_tokens
+    return (
+        f"{formats.count(totals.audited, 'offload')} checked against Claude Code's transcripts: estimated "
+        f"{formats.signed(estimated)}, found {formats.signed(found)} tokens. Corrected by that: "
+        f"{formats.signed(totals.corrected_tokens)}, {formats.signed_money(totals.corrected_microusd)}."
+    )
+
+
+def _since(time: str) -> float | None:
+    if time not in SPANS:
+        return None
+    day = datetime.date.today() - datetime.timedelta(days=SPANS[time])  # noqa: DTZ011 - local days
+    return datetime.datetime.combine(day, datetime.time.min).astimezone().timestamp()
