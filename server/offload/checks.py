@@ -11,7 +11,7 @@ from server.offload.answer import Muddled
 from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection, replace_whole
 from server.offload.languages import PROSE_ENDINGS, Language
 from server.offload.merge import by_definitions, selected_definition
-from server.offload.names import missing_imports, undefined_names
+from server.offload.names import missing_imports, undefined_attributes, undefined_names
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
 from server.offload.scope import check_asked_names, check_replaced, check_scope, check_test
@@ -25,7 +25,8 @@ _PLACEHOLDERS = re.compile(
     rf"|^\s*{_COMMENT}\s*(?:\.\.\.|…)\s*(?:existing|rest|other|remaining|previous|more|unchanged|code)\b.*$"
     rf"|^\s*{_COMMENT}.*\byour (?:code|implementation|logic)\b.*$"
     rf"|^\s*{_COMMENT}.*\b(?:add|insert|implement|put) .{{0,40}}\b(?:code|logic)\b.{{0,10}}\bhere\b.*$"
-    rf"|^\s*{_COMMENT}\s*TODO:?\s*implement\b.*$",
+    rf"|^\s*{_COMMENT}\s*TODO:?\s*implement\b.*$"
+    rf"|^\s*{_COMMENT} \(\S+: (?:the part )?given below\)$",  # the prompt's own outline
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -171,6 +172,7 @@ def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
         yield check_test(plan, result)
         yield check_replaced(old, result, plan.language, shown)
     yield _defined(plan, before, result)
+    yield _attributes(plan, before, result)
     yield _imports(plan, before, result)
 
 
@@ -197,6 +199,19 @@ def _defined(plan: Plan, before: str, after: str) -> Check | None:
         return Check("defined", passed=True)
     name, line = missing[0]
     message = f"Line {line} uses {name}, which nothing defines; import or define it."
+    return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
+
+
+def _attributes(plan: Plan, before: str, after: str) -> Check | None:
+    """Look for attributes of ``self`` that no method sets."""
+    if plan.language is None or plan.language.name != "Python":
+        return None
+    known = {name for name, _ in undefined_attributes(before)}
+    missing = [(name, line) for name, line in undefined_attributes(after) if name not in known]
+    if not missing:
+        return None
+    name, line = missing[0]
+    message = f"Line {line} uses self.{name}, which its class never sets; set it in __init__."
     return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
 
 

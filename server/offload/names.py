@@ -40,6 +40,46 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(missing, key=lambda item: item[1]))
 
 
+def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
+    """Return each ``self.name`` that a class without bases uses and never sets, with its line.
+
+    Classes that may get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) have none that
+    could be told.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    missing: list[tuple[str, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and not node.bases and not node.keywords:
+            missing += _missing_attributes(node)
+    return tuple(sorted(missing, key=lambda item: item[1]))
+
+
+def _missing_attributes(node: ast.ClassDef) -> list[tuple[str, int]]:
+    own = {name for child in node.body for name in _bound_in_body(child)}
+    used: dict[str, int] = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and inner.id in ("setattr", "vars"):
+            return []
+        if isinstance(inner, ast.Attribute):
+            if isinstance(inner.ctx, ast.Store):
+                own.add(inner.attr)
+            elif isinstance(inner.value, ast.Name) and inner.value.id == "self":
+                used.setdefault(inner.attr, inner.lineno)
+    if {"__getattr__", "__getattribute__"} & own or "__dict__" in used:
+        return []
+    return [(name, line) for name, line in used.items() if name not in own and not hasattr(object, name)]
+
+
+def _bound_in_body(statement: ast.stmt) -> list[str]:
+    """Return what a statement of a class's body makes an attribute."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    return [name for inner in ast.walk(statement) for name in _bound(inner)]
+
+
 def missing_imports(text: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return what ``text`` imports from modules of ``given`` (name to text) that these lack.
 

@@ -20,6 +20,14 @@ _REMOVES = re.compile(
     r"refactor|clean|dedup\w*|convert|port|translate)\b",
     re.IGNORECASE,
 )
+_THING = r"(?:the\s+)?(?:(?:function|method|class|helper)s?\s+)?`?"
+_REMOVE = re.compile(
+    rf"\b(?:remove|delete)\s+{_THING}(?P<name>[A-Za-z_]\w*)(?![\w']|\s+\w+ (?:from|in)\b)", re.IGNORECASE
+)
+_RENAME = re.compile(
+    rf"\brename\s+{_THING}(?P<old>[A-Za-z_]\w*)`?(?:\(\))?\s+(?:to|into|as)\s+`?(?P<new>[A-Za-z_]\w*)",
+    re.IGNORECASE,
+)
 _ASKED = re.compile(
     r"\b(?:function|method|class|def|func|fn|struct|interface|helper)s?\s+(?:called\s+|named\s+)?"
     r"(?:`(?P<ticked>[A-Za-z_]\w*)[`(]|(?P<called>[A-Za-z_]\w*)\()",
@@ -112,7 +120,7 @@ def _vanished_or_changed(plan: Plan, before: str, after: str) -> str | None:
         return None
     old, new = definitions(before, language), definitions(after, language)
     named = {each.name for each in old if _mentions(task, each)}
-    found = _vanished(task, old, new, named) or _doubled(old, new)
+    found = _vanished(task, old, new, named) or _doubled(old, new) or _not_done(task, old, new)
     if found is None and named and not _GLOBAL.search(task):
         found = _lost_lines(task, before, after, language)
         if found is None and plan.kind != "edit_selection":
@@ -152,6 +160,18 @@ def _vanished(
     if not gone:
         return None
     return f"{_list(gone)} vanished, which the task does not ask for; keep what it does not name as it is."
+
+
+def _not_done(task: str, old: tuple[Definition, ...], new: tuple[Definition, ...]) -> str | None:
+    """Look for a removal or a renaming that the task asks for in plain words and that did not happen."""
+    before, after = {each.last for each in old}, {each.last for each in new}
+    removed = [match["name"] for match in _REMOVE.finditer(task)]
+    renamed = [(match["old"], match["new"]) for match in _RENAME.finditer(task)]
+    left = [name for name in (*removed, *(pair[0] for pair in renamed)) if name in before and name in after]
+    if left:
+        return f"{_list(left)} is still there; the task asks to remove or rename it."
+    missing = [pair[1] for pair in renamed if pair[0] in before and pair[1] not in after]
+    return f"The task asks for {_list(missing)}, which is not there." if missing else None
 
 
 def _changed(before: _Side, after: _Side, named: set[str]) -> str | None:
