@@ -2,7 +2,7 @@
 
 Published description: https://github.com/PolicyLayer/Intercept (POLICY.md). The short form leaves out
 names and writes a limit as ``rate_limit: {max: 30, window: 60}``, the window in seconds. ``call.files``
-in a condition's path is this app's own: the number of files that a call would touch.
+in a condition's path is this app's own: the number of files that a call would write (or read, if none).
 """
 
 import re

@@ -17,7 +17,8 @@ MOST_PATHS = 20
 
 @dataclass(frozen=True)
 class Touched:
-    """How many files a call would read or write, some of them by name, and all that it would write."""
+    """How many files a call would write (read, where it writes none), some of the files by name, and all
+    that it would write."""
 
     files: int = 0
     paths: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ def _touched(names: tuple[str, ...], outputs: list[str]) -> Touched:
     # A selection is a part of a file, not one more; what is read and written is one file.
     files = dict.fromkeys(name.partition("::")[0] for name in (*outputs, *names))
     written = tuple(dict.fromkeys(name.partition("::")[0] for name in outputs))
-    return Touched(len(files), tuple(files)[:MOST_PATHS], written)
+    return Touched(len(written) or len(files), tuple(files)[:MOST_PATHS], written)
 
 
 def _expanded(hub: Hub, given: list[str], caller: Caller) -> tuple[str, ...]:
