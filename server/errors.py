@@ -26,6 +26,7 @@ Every one has a stable ``code``, says the cause, and names the next step::
     │   ├── BackendFailed        backend_failed
     │   ├── BackendUnsupported   backend_unsupported
     │   ├── ModelNotFound        model_not_found
+    │   ├── ModelBlocked         model_blocked
     │   ├── ModelTooLarge        model_too_large
     │   ├── PromptTooLong        prompt_too_long
     │   └── QueueFull            queue_full
@@ -203,6 +204,12 @@ class ModelNotFound(BackendError):
     """The engine has no model of that name."""
 
     code = "model_not_found"
+
+
+class ModelBlocked(BackendError):
+    """The user has blocked the model."""
+
+    code = "model_blocked"
 
 
 class ModelTooLarge(BackendError):

@@ -25,6 +25,7 @@ from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
+from server.models.selector import Selector
 from server.offload.pipeline import Offloader
 from server.policy.approvals import Approvals
 from server.policy.file import PolicyFile
@@ -59,6 +60,8 @@ class Hub:
         self.version = VERSION
         self.events = EventBus()
         self.engine = Engine(settings, folders, self.events)
+        self.selector = Selector(folders)
+        self.engine.refuses = self.selector.refuses
         self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         self.metrics = Metrics()
         self.keys: Keys | None = None

@@ -23,7 +23,7 @@ from server.backends.base import (
 from server.backends.discovery import discover, find_server
 from server.backends.downloads import Downloads
 from server.backends.queue import FairQueue
-from server.backends.selection import choose_model, choose_num_ctx
+from server.backends.selection import choose_model, choose_num_ctx, refuse_blocked
 from server.backends.sight import Sight
 from server.errors import BackendError, BackendUnreachable, TokenSaverError
 from server.events import EventBus, ModelProgress
@@ -51,6 +51,8 @@ class Engine:
     """The engine in use. For one event loop; ``view`` and ``watched`` may be used from any thread."""
 
     def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
+        self.refuses: Callable[[str], bool] = lambda _model: False
+        """Whether the user blocks a model; ``choose_model`` and ``pull`` heed it."""
         self.watched = False
         """Whether somebody looks on, so that what is loaded is looked at more often."""
         self._settings = settings
@@ -153,9 +155,10 @@ class Engine:
 
         Raises:
             ModelNotFound: it means none or several; the message names the nearest.
+            ModelBlocked: the user blocks it.
         """
         wanted = requested or self._settings.backend.model
-        return await self._ask(lambda backend: choose_model(backend, wanted))
+        return await self._ask(lambda backend: choose_model(backend, wanted, self.refuses))
 
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens: always the same, as a change reloads the model.
@@ -215,7 +218,7 @@ class Engine:
             ModelNotFound: the engine has no such model.
             BackendUnsupported: this engine cannot unload.
         """
-        name = await self.choose_model(model)
+        name = await self._ask(lambda backend: choose_model(backend, model))  # a blocked one too
         await self._ask(lambda backend: backend.unload(name))
         await self.refresh()
 
@@ -225,8 +228,10 @@ class Engine:
         Raises:
             DownloadError: it could not be fetched.
             ModelNotFound: the registry has no such model.
+            ModelBlocked: the user blocks it.
             BackendUnsupported: this engine cannot download.
         """
+        refuse_blocked(model, self.refuses)
         backend = await self.use()
         await self._downloads.follow(model, report, lambda tell: backend.pull(model, tell))
         self._sight.forget_installed()

@@ -1,12 +1,13 @@
 """Which model works, and with how long a context."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psutil
 
 from server.backends.base import Backend, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.names import not_found, resolve
+from server.errors import ModelBlocked
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
 """Context lengths in tokens to choose from. Few, as each change reloads the model."""
@@ -19,22 +20,43 @@ _NOT_FOR_TEXT = re.compile(r"embed|rerank|ocr|guard|whisper|-vl\b", re.IGNORECAS
 _SHARE_OF_MEMORY = 0.6
 
 
-async def choose_model(backend: Backend, wanted: str) -> str:
-    """Return the installed model that ``wanted`` means; where it is empty, the best one.
+def refuse_nothing(_model: str) -> bool:
+    """Block no model."""
+    return False
+
+
+async def choose_model(backend: Backend, wanted: str, refuses: Callable[[str], bool] = refuse_nothing) -> str:
+    """Return the installed model that ``wanted`` means; where it is empty, the best one
+    that is not refused.
 
     Raises:
         ModelNotFound: it means none or several; the message names the nearest.
+        ModelBlocked: ``refuses`` says so.
     """
     if not wanted and isinstance(backend, DownloadsOwnModels):
-        return backend.default_model()
+        return refuse_blocked(backend.default_model(), refuses)
     installed = await backend.installed()
     if not wanted:
-        return default_model(installed, await _loaded(backend))
+        allowed = [each for each in installed if not refuses(each.name)]
+        return default_model(allowed, await _loaded(backend))
     if isinstance(backend, DownloadsOwnModels):
         usual = backend.default_model()
         if all(model.name != usual for model in installed):
             installed = (*installed, InstalledModel(usual))
-    return resolve(wanted, installed)
+    return refuse_blocked(resolve(wanted, installed), refuses)
+
+
+def refuse_blocked(model: str, refuses: Callable[[str], bool]) -> str:
+    """Return the model.
+
+    Raises:
+        ModelBlocked: ``refuses`` says so.
+    """
+    if refuses(model):
+        raise ModelBlocked(
+            f"The user blocks {model}.", "Use another model, or ask the user; configure_model_selector shows."
+        )
+    return model
 
 
 async def choose_num_ctx(backend: Backend, model: str, need: int, configured: int) -> int:

@@ -1,0 +1,171 @@
+"""``recommend_model``, ``auto_setup`` and ``configure_model_selector``: which model, and why."""
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
+from pydantic import Field, ValidationError
+
+from server.backends.base import InstalledModel, PullProgress
+from server.errors import BackendUnsupported, BadArguments, ModelNotFound
+from server.hub import Hub
+from server.models.catalogue import CatalogueModel, Category, load_catalogue
+from server.models.hardware import read_machine
+from server.models.recommend import Recommendation, recommend
+from server.models.selector import SelectorSettings
+from server.tools.build import make_tool
+from server.tools.model_tools import CHANGES, READS
+from server.tools.progress import progress_to
+
+MOST_SHOWN = 5
+WRITES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+Setting = Literal["blocked_models", "license_filter", "custom_recommendations"]
+Action = Literal["get", "set", "add", "remove"]
+
+
+def model_choice_tools(hub: Hub) -> list[Tool]:
+    """Return the tools that choose models."""
+    return [_recommend_model(hub), _auto_setup(hub), _configure_model_selector(hub)]
+
+
+def _recommend_model(hub: Hub) -> Tool:
+    async def recommend_model(category: Category, prefer_quality: bool = False) -> str:
+        found = await _ranked(hub, category, prefer_quality=prefer_quality)
+        return "\n".join(each.line for each in found[:MOST_SHOWN])
+
+    return make_tool(recommend_model, "Rank local models for this machine and work, with reasons.", READS)
+
+
+def _auto_setup(hub: Hub) -> Tool:
+    async def auto_setup(
+        ctx: Context,
+        category: Category = "general",
+        prefer_quality: bool = False,
+        skip_pull: bool = False,
+        skip_preload: bool = False,
+    ) -> str:
+        ranked = await _ranked(hub, category, prefer_quality=prefer_quality)
+        chosen = _first(ranked, may_pull=not skip_pull)
+        did = [f"{hub.engine.view().label}. Chose {chosen.line}."]
+        async with progress_to(ctx) as report:
+
+            async def relay(progress: PullProgress) -> None:
+                text = f"{progress.model}: {progress.status}"
+                await report(progress.completed, progress.total or None, text)
+
+            if not chosen.installed:
+                await hub.engine.pull(chosen.model.name, relay)
+                did.append("Downloaded it.")
+            if not skip_preload:
+                await report(0, None, f"loading {chosen.model.name}")
+                await hub.engine.load(chosen.model.name)
+                did.append("It is loaded and warm.")
+        return " ".join(did)
+
+    return make_tool(auto_setup, "Choose, download and load the best local model.", CHANGES)
+
+
+def _configure_model_selector(hub: Hub) -> Tool:
+    async def configure_model_selector(
+        setting: Setting,
+        action: Action,
+        values: tuple[str, ...] = (),
+        custom_config: Annotated[dict[str, str] | None, Field(description="category: model")] = None,
+    ) -> str:
+        settings = hub.selector.read()
+        if action != "get":
+            settings = _changed(settings, setting, action, values, custom_config or {})
+            hub.selector.write(settings)
+        return f"{setting}: {_shown(getattr(settings, setting))}"
+
+    return make_tool(configure_model_selector, "Show or change which local models may be chosen.", WRITES)
+
+
+async def _ranked(hub: Hub, category: Category, *, prefer_quality: bool) -> tuple[Recommendation, ...]:
+    await hub.engine.refresh()
+    backend = await hub.engine.use()
+    installed = await backend.installed()
+    machine = await asyncio.to_thread(read_machine)
+    held = sum((each.size_vram if machine.gpus else each.size) for each in hub.engine.view().loaded)
+    candidates = _candidates(hub, backend.kind, installed)
+    found = recommend(
+        machine,
+        installed,
+        candidates,
+        hub.selector.read(),
+        category,
+        prefer_quality=prefer_quality,
+        held=held,
+    )
+    if not found:
+        raise ModelNotFound(
+            "No model passes the user's filters.", "Show them with configure_model_selector, action get."
+        )
+    return found
+
+
+def _candidates(hub: Hub, kind: str, installed: tuple[InstalledModel, ...]) -> tuple[CatalogueModel, ...]:
+    """Return the catalogue's models that this engine can have: to pull, or there already."""
+    have = {each.name.removesuffix(":latest") for each in installed}
+    return tuple(each for each in load_catalogue(hub.folders) if each.engine == kind or each.name in have)
+
+
+def _first(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> Recommendation:
+    for each in ranked:
+        if each.fits and (may_pull or each.installed):
+            return each
+    if any(each.installed or may_pull for each in ranked):
+        raise BackendUnsupported(
+            "No model fits in the memory that is free.",
+            "Close other programs, or choose one by preload_model.",
+        )
+    raise ModelNotFound("No suitable model is installed.", "Call auto_setup without skip_pull.")
+
+
+def _changed(
+    settings: SelectorSettings,
+    setting: Setting,
+    action: Action,
+    values: tuple[str, ...],
+    config: dict[str, str],
+) -> SelectorSettings:
+    table: dict[str, Any] = settings.model_dump()
+    if setting == "custom_recommendations":
+        table[setting] = _changed_table(table[setting], action, values, config)
+    else:
+        if config or not (values or action == "set"):
+            raise BadArguments(f"{setting} takes values.", "Name them in values.")
+        table[setting] = _changed_list(table[setting], action, values)
+    try:
+        return SelectorSettings.model_validate(table)
+    except ValidationError as error:
+        raise BadArguments(
+            f"custom_config: {error.errors()[0]['msg']}.", "Its keys are recommend_model's categories."
+        ) from None
+
+
+def _changed_list(kept: tuple[str, ...], action: Action, values: tuple[str, ...]) -> tuple[str, ...]:
+    if action == "remove":
+        return tuple(each for each in kept if each not in values)
+    return tuple(dict.fromkeys((*(kept if action == "add" else ()), *values)))
+
+
+def _changed_table(
+    kept: dict[str, str], action: Action, values: tuple[str, ...], config: dict[str, str]
+) -> dict[str, str]:
+    if action == "remove":
+        gone = {*values, *config}
+        return {category: model for category, model in kept.items() if category not in gone}
+    if values or not (config or action == "set"):
+        raise BadArguments("custom_recommendations takes custom_config.", "Give category and model there.")
+    return {**(kept if action == "add" else {}), **config}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return ", ".join(f"{category} = {model}" for category, model in value.items()) or "none"

@@ -1,0 +1,117 @@
+"""Recommendations on simulated machines, from the shipped catalogue."""
+
+from pathlib import Path
+
+import pytest
+
+from server.backends.base import InstalledModel
+from server.errors import SettingsError
+from server.folders import Folders
+from server.models.catalogue import CatalogueModel, Category, load_catalogue
+from server.models.hardware import Gpu, GpuProcess, Machine
+from server.models.recommend import Recommendation, recommend
+from server.models.selector import Selector, SelectorSettings
+
+GIB = 2**30
+GAME = GpuProcess(1234, "game.exe", 4 * GIB)
+NO_GPU = Machine(16 * GIB, 12 * GIB, 8, 0.1)
+HALF_USED = Machine(32 * GIB, 20 * GIB, 8, 0.5, (Gpu("8 GB", "nvidia", 8 * GIB, 4 * GIB, processes=(GAME,)),))
+TWO_CARDS = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("a", "nvidia", 24 * GIB, 23 * GIB),) * 2)
+UNIFIED = Machine(128 * GIB, 110 * GIB, 16, 0.1, (Gpu("Apple", "apple", 96 * GIB, 96 * GIB, unified=True),))
+SMALL = Machine(4 * GIB, 2 * GIB, 2, 0.1)
+NONE = SelectorSettings()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path, tmp_path, tmp_path, tmp_path)
+
+
+@pytest.fixture
+def catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
+    return tuple(each for each in load_catalogue(folders) if each.engine == "ollama")
+
+
+def best(machine: Machine, catalogue: tuple[CatalogueModel, ...], category: Category) -> Recommendation:
+    return recommend(machine, (), catalogue, NONE, category)[0]
+
+
+@pytest.mark.parametrize(
+    ("machine", "coding", "general"),
+    [
+        (NO_GPU, "granite4.1:3b", "granite4.1:3b"),
+        (HALF_USED, "granite4.1:3b", "granite4.1:3b"),
+        (TWO_CARDS, "qwen3.6:27b", "qwen3.6:35b-a3b"),
+        (UNIFIED, "qwen3.6:27b", "qwen3.6:35b-a3b"),
+        (SMALL, "qwen2.5-coder:1.5b", "qwen2.5-coder:1.5b"),
+    ],
+    ids=["no GPU", "8 GB half used", "two cards", "128 GB unified", "4 GB RAM"],
+)
+def test_each_machine_gets_what_fits(
+    machine: Machine, coding: str, general: str, catalogue: tuple[CatalogueModel, ...]
+) -> None:
+    for category, expected in (("coding", coding), ("general", general)):
+        first = best(machine, catalogue, category)  # type: ignore[arg-type] # a literal in the table above
+        assert first.model.name == expected
+        assert first.fits
+        assert "fits, " in first.line
+
+
+def test_what_is_installed_comes_first_unless_quality_does(catalogue: tuple[CatalogueModel, ...]) -> None:
+    have = (InstalledModel("qwen2.5-coder:7b", 4_700_000_000),)
+    assert recommend(TWO_CARDS, have, catalogue, NONE, "coding")[0].model.name == "qwen2.5-coder:7b"
+    first = recommend(TWO_CARDS, have, catalogue, NONE, "coding", prefer_quality=True)[0]
+    assert first.model.name == "qwen3.6:27b"
+    assert not first.installed
+
+
+def test_a_model_that_is_too_large_is_said_to_be(catalogue: tuple[CatalogueModel, ...]) -> None:
+    last = recommend(SMALL, (), catalogue, NONE, "coding")[-1]
+    assert not last.fits
+    assert "does not fit now" in last.line
+
+
+def test_memory_that_the_engine_itself_holds_counts_as_free(catalogue: tuple[CatalogueModel, ...]) -> None:
+    full = Machine(32 * GIB, 20 * GIB, 8, 0.5, (Gpu("24 GB", "nvidia", 24 * GIB, GIB // 2),))
+    assert not recommend(full, (), catalogue, NONE, "general")[0].fits
+    assert recommend(full, (), catalogue, NONE, "general", held=20 * GIB)[0].fits
+
+
+def test_the_users_filters_hold(catalogue: tuple[CatalogueModel, ...]) -> None:
+    settings = SelectorSettings(blocked_models=("qwen*",), license_filter=("mit",))
+    assert [each.model.name for each in recommend(TWO_CARDS, (), catalogue, settings, "coding")] == [
+        "phi4:14b"
+    ]
+
+
+def test_the_users_own_choice_wins(catalogue: tuple[CatalogueModel, ...]) -> None:
+    settings = SelectorSettings(custom_recommendations={"translation": "my-own:7b"})
+    first = recommend(TWO_CARDS, (), catalogue, settings, "translation", prefer_quality=True)[0]
+    assert first.model.name == "my-own:7b"
+    assert first.line.startswith("my-own:7b: your choice")
+
+
+def test_every_figure_names_its_source(catalogue: tuple[CatalogueModel, ...]) -> None:
+    figures = [each.quality for each in catalogue if each.quality]
+    assert figures
+    assert all(each.source.startswith("https://") and each.date for each in figures)
+
+
+def test_the_users_catalogue_replaces_the_shipped_one(folders: Folders) -> None:
+    path = folders.config / "models.toml"
+    path.write_text('[[model]]\nname = "mine:1b"\n', encoding="utf-8")
+    assert [each.name for each in load_catalogue(folders)] == ["mine:1b"]
+    path.write_text("[[model]]\nnom = 1\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"models\.toml"):
+        load_catalogue(folders)
+
+
+def test_selections_are_kept_and_damage_is_told(folders: Folders) -> None:
+    selector = Selector(folders)
+    assert not selector.refuses("llama3.2:3b")
+    selector.write(SelectorSettings(blocked_models=("llama3.2",)))
+    assert Selector(folders).refuses("llama3.2:3b")
+    assert not Selector(folders).refuses("llama3.20:3b")
+    selector.path.write_text("{", encoding="utf-8")
+    with pytest.raises(SettingsError):
+        selector.read()
