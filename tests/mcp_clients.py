@@ -8,7 +8,7 @@ import httpx2
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ListRootsResult, Root, TextContent
+from mcp_types import CallToolResult, ElicitResult, ListRootsResult, Root, TextContent
 
 from tests.bridge_client import BRIDGE
 from tests.hub_process import HubProcess
@@ -19,13 +19,20 @@ ERAS = ("legacy", "2026-07-28")
 
 @asynccontextmanager
 async def bridge_client(
-    environ: dict[str, str], project: Path, mode: str = "auto", roots: tuple[Path, ...] = ()
+    environ: dict[str, str],
+    project: Path,
+    mode: str = "auto",
+    roots: tuple[Path, ...] = (),
+    answer: Callable[..., Awaitable[ElicitResult]] | None = None,
 ) -> AsyncIterator[Client]:
-    """Connect through ``token-saver-mcp``, started in ``project``."""
+    """Connect through ``token-saver-mcp``, started in ``project``; ``answer`` answers what it is asked."""
     command, *arguments = BRIDGE
     parameters = StdioServerParameters(command=command, args=arguments, env=environ, cwd=project)
     async with Client(
-        stdio_client(parameters), mode=mode, list_roots_callback=_roots(roots) if roots else None
+        stdio_client(parameters),
+        mode=mode,
+        list_roots_callback=_roots(roots) if roots else None,
+        elicitation_callback=answer,
     ) as client:
         yield client
 

@@ -1,0 +1,19 @@
+"""``SECURITY.md`` names a test for every threat; each of them must exist."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+NAMED = re.compile(r"`([\w/]*\.py)?::(test_\w+)`")
+
+
+def test_every_test_that_is_named_exists() -> None:
+    file = ""
+    missing = []
+    names = NAMED.findall((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    for path, test in names:
+        file = path or file
+        if not re.search(rf"def {test}\(", (ROOT / "tests" / file).read_text(encoding="utf-8")):
+            missing.append(f"{file}::{test}")
+    assert missing == []
+    assert len(names) > 30
