@@ -10,8 +10,8 @@ from server.models.selector import SelectorSettings
 
 GIB = 2**30
 # Beside the weights: KV cache and compute buffers for the usual 8,192 tokens. By `memory.model_memory`,
-# 0.3 GiB for a 1.5B model and 1.6 GiB for a dense 14B one: some tenth of the weights and half a GiB.
-OVERHEAD_SHARE, OVERHEAD = 0.1, GIB // 2
+# 0.3 GiB for a 1.5B model and 1.7 GiB for a dense one of 14B with wide keys (Phi-4).
+OVERHEAD_SHARE, OVERHEAD = 0.15, GIB // 2
 # What stays free in RAM where no GPU holds the model, for other programs to grow.
 RAM_KEPT = GIB // 4
 # Billions of parameters per token beyond which a CPU writes fewer than a few tokens a second.

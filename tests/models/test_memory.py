@@ -43,9 +43,13 @@ SHAPES += [MLA, HYBRID]
 @pytest.mark.parametrize("load", LOADS, ids=lambda load: f"{load['source'][:40]} {load['num_ctx']}")
 def test_estimates_are_within_a_tenth_of_the_load(load: dict[str, Any]) -> None:
     weights = round(load["weights"] * MIB)
-    memory = model_memory(load["metadata"], weights, load["num_ctx"], slots=load.get("slots", 1))
+    memory = model_memory(
+        load["metadata"], weights, load["num_ctx"], load.get("kv_type", "f16"), load.get("slots", 1)
+    )
     if "kv_cache" in load:
-        assert memory.kv_cache == load["kv_cache"] * MIB
+        assert memory.kv_cache == pytest.approx(load["kv_cache"] * MIB, abs=MIB / 100)
+    if "compute" in load:
+        assert memory.compute == pytest.approx(load["compute"] * MIB, rel=0.1)
     if "total" in load:
         assert memory.total == pytest.approx(load["total"] * MIB, rel=0.1)
 
