@@ -7,6 +7,7 @@ hub's event loop; those may be called from any thread.
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
 import datetime
 import logging
 import threading
@@ -27,13 +28,13 @@ from server.ledger.receipt import Ledger
 from server.live import Live
 from server.models.selector import Selector
 from server.offload.pipeline import Offloader
-from server.policy.approvals import Approvals
+from server.policy.approvals import Answer, Approvals
 from server.policy.file import PolicyFile
 from server.policy.gate import Gate
 from server.policy.recorder import Recorder
 from server.policy.trail import Trail
 from server.settings import Settings
-from server.snapshot import Snapshot
+from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
 from server.store.jobs import Jobs
 
@@ -141,7 +142,11 @@ class Hub:
 
     def snapshot(self) -> Snapshot:
         """Return the picture of this moment; no I/O, from any thread."""
-        return self._live.snapshot()
+        return dataclasses.replace(self._live.snapshot(), approvals=self._approvals())
+
+    def answer_approval(self, approval_id: str, answer: Answer) -> bool:
+        """Answer a call that waits, from any thread; False if somebody else was first."""
+        return self.gate.approvals.answer(approval_id, answer)
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener`` whenever the snapshot may have changed; the function returned ends that.
@@ -209,6 +214,22 @@ class Hub:
         # A timeout, because on Windows a lock waited for without one holds back Ctrl-C.
         while not self._quit.wait(0.5):
             pass
+
+    def _approvals(self) -> tuple[PendingApproval, ...]:
+        pending = self.gate.approvals.pending() if hasattr(self, "gate") else ()
+        return tuple(
+            PendingApproval(
+                id=each.id,
+                tool=each.call.tool,
+                client=each.call.client,
+                project=each.call.project,
+                reason=each.reason,
+                files=each.call.files,
+                paths=each.call.paths,
+                deadline=each.deadline,
+            )
+            for each in pending
+        )
 
     def _record(self, event: Event) -> None:
         self._live.record(event)

@@ -52,6 +52,21 @@ class RunningOffload:
 
 
 @dataclass(frozen=True)
+class PendingApproval:
+    """A call that waits for the user. ``paths`` are some of the ``files`` it would touch; at ``deadline``
+    (seconds since the epoch) it is denied."""
+
+    id: str
+    tool: str
+    client: str
+    project: str
+    reason: str
+    files: int
+    paths: tuple[str, ...]
+    deadline: float
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The state of the app. ``state`` is what the icon shows; ``saved_*`` are signed nets."""
 
@@ -65,6 +80,7 @@ class Snapshot:
     saved_today: Totals = field(default_factory=Totals)
     saved_all: Totals = field(default_factory=Totals)
     paused_until: float | None = None
+    approvals: tuple[PendingApproval, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the snapshot as plain JSON values."""
