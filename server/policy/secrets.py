@@ -33,7 +33,7 @@ from detect_secrets.plugins import (
     twilio,
 )
 
-MOST_CHARACTERS = 2_000_000
+MOST_CHARACTERS = 500_000
 """A longer text is cut there before it is looked at: what was not looked at does not go to Claude."""
 LEAST_ENTROPY = 3.0
 """Bits a character of an assigned value: English words have about 2.5, 16 random letters and digits 3.7."""
