@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from server.offload import answer, reasons
 from server.offload.answer import Muddled
 from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection, replace_whole
-from server.offload.languages import PROSE_ENDINGS, Language
+from server.offload.languages import PROSE_ENDINGS, Language, language_of
 from server.offload.merge import by_definitions, selected_definition
 from server.offload.names import missing_imports, undefined_attributes, undefined_names
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
+from server.offload.quoting import missing_quotes
 from server.offload.scope import check_asked_names, check_replaced, check_scope, check_test
 from server.offload.values import Check, Edit, Generation, Source, Verdict
 
@@ -158,6 +159,8 @@ def _code(plan: Plan, text: str) -> str:
 
 def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
     """Yield the checks one by one: the caller stops at the first failure."""
+    if plan.kind == "explain":
+        yield _quotes(plan, result)
     if plan.kind in ("explain", "raw", "write", "diff"):
         return
     before = plan.edited.text if plan.edited else ""
@@ -200,6 +203,26 @@ def _defined(plan: Plan, before: str, after: str) -> Check | None:
     name, line = missing[0]
     message = f"Line {line} uses {name}, which nothing defines; import or define it."
     return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
+
+
+def _quotes(plan: Plan, text: str) -> Check | None:
+    """Look for what an answer about logs and other texts quotes: it must be there, word for word.
+
+    Answers about code may quote what the code should be, and are not held to this.
+    """
+    if not plan.sources or any(language_of(source.path.name) for source in plan.sources):
+        return None
+    known = "\n".join([plan.task.task, plan.task.context, *(source.selected for source in plan.sources)])
+    lines = [
+        line for line in text.split("\n")
+        if missing_quotes(line, known)
+    ]  # fmt: skip
+    if not lines:
+        return Check("quotes", passed=True)
+    message = (
+        f"It quotes {missing_quotes(lines[0], known)[0]!r}, which the text does not have; quote exactly."
+    )
+    return Check("quotes", passed=False, message=message, code=reasons.QUOTE_MISSING)
 
 
 def _attributes(plan: Plan, before: str, after: str) -> Check | None:

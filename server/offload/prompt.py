@@ -69,7 +69,8 @@ async def fit_repair(
 
 def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
     """Return the messages of the first round."""
-    others = [_whole(source) for source in plan.sources if source is not plan.edited]
+    numbered = plan.kind in ("explain", "write") and re.search(r"\blines?\b", plan.task.task, re.IGNORECASE)
+    others = [_whole(source, bool(numbered)) for source in plan.sources if source is not plan.edited]
     edited = [_edited(plan, longest_outline)] if plan.edited is not None else []
     task = plan.task
     text = template(plan.kind).substitute(
@@ -147,12 +148,18 @@ def _answered(plan: Plan) -> list[str]:
     return [plan.edited.selected]
 
 
-def _whole(source: Source) -> str:
-    if source.whole:
-        return f"File `{source.shown}`:\n{_block(source.text, source)}"
+def _whole(source: Source, numbered: bool = False) -> str:
+    """Return a source as the model reads it; ``numbered`` where it is asked about lines."""
     first = source.text.count("\n", 0, source.start) + 1
-    last = first + source.selected.count("\n")
-    return f"Lines {first}-{last} of `{source.shown}`:\n{_block(source.selected, source)}"
+    lines = source.selected.rstrip("\n").split("\n")
+    text = (
+        "\n".join(f"{n}: {line}" for n, line in enumerate(lines, start=first))
+        if numbered
+        else source.selected
+    )
+    if source.whole:
+        return f"File `{source.shown}`{' (with line numbers)' if numbered else ''}:\n{_block(text, source)}"
+    return f"Lines {first}-{first + len(lines) - 1} of `{source.shown}`:\n{_block(text, source)}"
 
 
 def _edited(plan: Plan, longest_outline: int) -> str:

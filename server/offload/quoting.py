@@ -29,6 +29,14 @@ def verified(notes: Iterable[str], source: str) -> tuple[list[str], list[str]]:
     return good, bad
 
 
+def missing_quotes(text: str, source: str) -> list[str]:
+    """Return what ``text`` puts in quotes or backticks and ``source`` does not have, case aside."""
+    flat = " ".join(source.split()).casefold()
+    quotes = [next(part for part in match if part) for match in _QUOTED.findall(text)]
+    plain = [" ".join(quote.split()).strip(".,;:!?… ") for quote in quotes]
+    return [quote for quote in plain if quote and quote.casefold() not in flat]
+
+
 def _is_literal(note: str, numbers: set[str], source: str) -> bool:
     quotes = [next(part for part in match if part) for match in _QUOTED.findall(note)]
     if any(" ".join(quote.split()).rstrip("….") not in source for quote in quotes):

@@ -44,17 +44,18 @@ def recorded_cases() -> list[Case]:
 def _written(row: dict[str, Any]) -> Case:
     path = row["path"]
     text = LARGE if row.get("large") else row.get("file")
-    files = {path: text} if text is not None else {}
+    files = row.get("inputs") or ({path: text} if text is not None else {})
     after = dict(files)
     if "replaced" in row:
         after = {path: LARGE.replace(*row["replaced"])}
     elif row["outcome"] == "delivered":
         after = {path: row["after"]}
-    inputs = [path + row.get("select", "")] if files else []
+    inputs = list(row.get("inputs", ())) or ([path + row.get("select", "")] if files else [])
     hopeless = row.get("tries")
-    rounds = row.get("repairs", 0) + 1 if row["outcome"] == "delivered" else hopeless
+    rounds = row.get("repairs", 0) + 1 if row["outcome"] in ("delivered", "returned") else hopeless
     options = {"max_output_tokens": row["max_output_tokens"]} if "max_output_tokens" in row else {}
-    arguments = {"task": row["task"], "files": inputs, "output": path}
+    arguments = {"task": row["task"], "files": inputs, "output": path or None}
+    arguments["output_format"] = row.get("output_format", "code")
     code = row.get("code", "")
     return Case(row["name"], arguments, row["answers"], row["outcome"], code, rounds, files, after, options)
 
