@@ -16,6 +16,7 @@ from server.ledger.tokens import Family, estimate_definitions
 from server.tools.batch_offload import batch_offload_tool
 from server.tools.build import ALWAYS_LOAD_KEY
 from server.tools.check_job import check_job_tool
+from server.tools.compress_context import compress_context_tool
 from server.tools.model_choice import model_choice_tools
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
@@ -110,6 +111,7 @@ def all_tools(hub: Hub) -> list[Tool]:
     """Return the tools, the core ones first."""
     return [
         offload_work_tool(hub),
+        compress_context_tool(hub),
         batch_offload_tool(hub),
         check_job_tool(hub),
         *model_tools(hub),
