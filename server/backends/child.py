@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -16,6 +18,8 @@ from server.backends.process import NO_WINDOW
 from server.errors import BackendFailed
 
 END_SECONDS = 1.0
+REAP_SECONDS = 0.5
+"""A killed process closes its connections a moment before it counts as ended."""
 LOG_TAIL = 4_000
 # The limit is for reading weights from a slow disk; a warm start takes a second.
 START_SECONDS = 600.0
@@ -35,13 +39,27 @@ class Order:
 
 
 class Child:
-    """A running process. ``url`` and ``api_key`` reach it."""
+    """A running process. ``url`` and ``api_key`` reach it.
 
-    def __init__(self, order: Order, process: asyncio.subprocess.Process, url: str, api_key: str) -> None:
+    ``pid`` is its own word: on Windows the process that was started may be a launcher in front of it.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        process: asyncio.subprocess.Process,
+        log: Path,
+        *,
+        url: str,
+        api_key: str,
+        pid: int,
+    ) -> None:
         self.order = order
         self.url = url
         self.api_key = api_key
+        self.pid = pid
         self._process = process
+        self._log = log
 
     @property
     def alive(self) -> bool:
@@ -49,7 +67,7 @@ class Child:
         if self._process.returncode is not None:
             return False
         try:
-            return psutil.Process(self._process.pid).status() != psutil.STATUS_ZOMBIE
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
 
@@ -57,9 +75,17 @@ class Child:
     def memory(self) -> int:
         """Resident memory in bytes, weights and caches included; 0 when it is gone."""
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
+            return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
             return 0
+
+    async def ending(self) -> str:
+        """Return how the process ended, as a part of a sentence; empty where it still runs."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REAP_SECONDS):
+                await self._process.wait()
+        status = self._process.returncode
+        return "" if status is None else _ending(status, self._log)
 
     async def end(self) -> None:
         """End the process; returns when its memory is free."""
@@ -76,37 +102,41 @@ async def start_child(order: Order, log: Path) -> Child:
     process = await _spawn(log)
     try:
         async with asyncio.timeout(START_SECONDS):
-            url = await _give(process, {**asdict(order), "api_key": api_key})
-    except (TimeoutError, ValueError):
+            reply = await _give(process, {**asdict(order), "api_key": api_key})
+            return Child(order, process, log, url=reply["url"], api_key=api_key, pid=reply["pid"])
+    except TimeoutError:
         await _end(process)
-        raise BackendFailed(
-            f"The embedded engine could not load {order.model}: {_last_words(log)}.",
-            f"See {log}; free some memory, or choose another model with [embedded] model.",
-        ) from None
+        cause = f"it was not ready after {START_SECONDS:g} s"
+    except ValueError:
+        cause = _ending(await process.wait(), log)
     except BaseException:
         await _end(process)
         raise
-    return Child(order, process, url, api_key)
+    raise BackendFailed(
+        f"The embedded engine could not load {order.model}: {cause}.",
+        f"See {log}; free some memory, or choose another model with [embedded] model.",
+    )
 
 
-async def _give(process: asyncio.subprocess.Process, order: dict[str, object]) -> str:
-    """Hand the order over and return the address that comes back.
+async def _give(process: asyncio.subprocess.Process, order: dict[str, object]) -> dict[str, Any]:
+    """Hand the order over and return the answer.
 
     Raises:
-        ValueError: the process ended without telling one.
+        ValueError: the process ended without one.
     """
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json.dumps(order).encode() + b"\n")
     with suppress(ConnectionError):  # a process that is gone already says why in its log
         await process.stdin.drain()
-    return str(json.loads(await process.stdout.readline())["url"])
+    reply: dict[str, Any] = json.loads(await process.stdout.readline())
+    return reply
 
 
 async def _spawn(log: Path) -> asyncio.subprocess.Process:
     # Spinning threads collapse (57 to 5 tokens/s) as soon as another process wants the cores.
     environ = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    with await asyncio.to_thread(log.open, "wb") as errors:
+    with await asyncio.to_thread(_open_log, log) as errors:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -120,6 +150,13 @@ async def _spawn(log: Path) -> asyncio.subprocess.Process:
         )
 
 
+def _open_log(log: Path) -> BinaryIO:
+    """Begin a new log and keep the one before, which may say why the last process died."""
+    with suppress(OSError):
+        log.replace(log.with_suffix(".log.1"))
+    return log.open("wb")
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Ask by closing its input, then insist."""
     if process.stdin is not None:
@@ -131,6 +168,15 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+def _ending(status: int, log: Path) -> str:
+    """Return how a process with this exit status ended; a negative one is the signal that killed it."""
+    if status >= 0:
+        return _last_words(log)
+    if status == -9:
+        return "it was killed, as the system does when memory runs out"
+    return f"it crashed with {signal.Signals(-status).name}"
 
 
 def _last_words(log: Path) -> str:

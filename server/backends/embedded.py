@@ -28,7 +28,7 @@ from server.backends.llama_server import LlamaServer
 from server.backends.names import not_found
 from server.backends.selection import step_up
 from server.backends.weights import fetch_weights, weights_path
-from server.errors import BackendFailed, BackendUnreachable
+from server.errors import BackendError, BackendFailed, BackendUnreachable, BadArguments
 from server.events import EventBus, ModelProgress
 from server.folders import Folders
 from server.settings import Settings
@@ -37,6 +37,9 @@ USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30
 """Free memory, in bytes, below which the small model is the better guest."""
 MANY_CORES = 4
+KEEP_ALIVE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|))+")
+KEEP_ALIVE_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+KEEP_ALIVE_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
 class _Server(LlamaServer):
@@ -67,6 +70,9 @@ class EmbeddedBackend:
         self._events = events
         self._child: Child | None = None
         self._server: _Server | None = None
+        self._starting: asyncio.Task[Child] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._closed = False
         self._changing = asyncio.Lock()
         self._users = 0
         self._unused = asyncio.Event()
@@ -149,18 +155,20 @@ class EmbeddedBackend:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """See ``Backend``."""
         async with self._using(request.model, request.num_ctx, request.keep_alive) as server:
+            child = self._child
             try:
                 async with aclosing(server.generate(request)) as items:
                     async for item in items:
                         yield item
-            except BackendUnreachable:
-                # Its port is gone: it died between two requests, and is started anew by the next one.
-                raise BackendFailed(
-                    "The embedded engine ended unexpectedly.", f"Try again; its log is {self._log}."
-                ) from None
+            except (BackendFailed, BackendUnreachable) as error:
+                raise await self._explained(error, child) from None
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process, also one that still loads; it is not started again."""
+        self._closed = True
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
         if self._expiry is not None:
             self._expiry.cancel()
             with suppress(asyncio.CancelledError):
@@ -170,6 +178,7 @@ class EmbeddedBackend:
     @asynccontextmanager
     async def _using(self, model: str, num_ctx: int, keep_alive: str | None) -> AsyncIterator[_Server]:
         """Hold the process with this model and context; it is not replaced meanwhile."""
+        seconds = parse_keep_alive(keep_alive or self._settings.backend.keep_alive)
         async with self._changing:
             server = await self._ready(model, num_ctx)
             self._users += 1
@@ -181,7 +190,7 @@ class EmbeddedBackend:
             self._users -= 1
             if not self._users:
                 self._unused.set()
-                self._expire_after(parse_keep_alive(keep_alive or self._settings.backend.keep_alive))
+                self._expire_after(seconds)
 
     async def _ready(self, model: str, num_ctx: int) -> _Server:
         child = self._child
@@ -199,20 +208,49 @@ class EmbeddedBackend:
             gpu_layers=self._settings.embedded.gpu_layers,
         )
         self._events.publish(ModelProgress(model, "load"))
+        error = ""
         try:
-            self._child = await start_child(order, self._log)
+            self._child = await self._start(order)
+        except BackendError as failure:
+            error = str(failure)
+            raise
         finally:
-            self._events.publish(ModelProgress(model, "load", done=True))
+            self._events.publish(ModelProgress(model, "load", done=True, error=error))
         self._server = _Server(self._child.url, self._child.api_key, self._settings)
         return self._server
 
+    async def _start(self, order: Order) -> Child:
+        """Start the process as a task of its own, which ``close`` can end."""
+        closed = BackendUnreachable("The embedded engine was closed.", "Try again.")
+        if self._closed:
+            raise closed
+        self._starting = asyncio.create_task(start_child(order, self._log))
+        try:
+            return await self._starting
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if self._closed and caller is not None and not caller.cancelling():
+                raise closed from None
+            raise
+
     async def _stop(self) -> None:
+        """End the process. It ends all the same where nobody waits for that any more."""
         child, server = self._child, self._server
         self._child = self._server = self._expires_at = None
-        if server is not None:
-            await server.close()
-        if child is not None:
-            await child.end()
+        if child is not None and server is not None:
+            self._ending = asyncio.create_task(_end(child, server))
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
+
+    async def _explained(self, error: BackendError, child: Child | None) -> BackendError:
+        """Return the error to show: where the process died, that is the cause."""
+        ending = await child.ending() if child else ""
+        if not ending:
+            return error
+        return BackendFailed(
+            f"The embedded engine died at its work: {ending}.",
+            f"Try again: it starts anew; if that fails too, choose a smaller model. Its log is {self._log}.",
+        )
 
     def _expire_after(self, seconds: float | None) -> None:
         self._expires_at = None if seconds is None else time.time() + seconds
@@ -238,9 +276,9 @@ class EmbeddedBackend:
     def _installed(self) -> tuple[InstalledModel, ...]:
         files = sorted(self._folder.glob("*.gguf")) if self._folder.is_dir() else []
         own = self._own_file()
-        if own is not None and own.exists() and own not in files:
+        if own is not None and own not in files:
             files.append(own)
-        return tuple(InstalledModel(file.stem, file.stat().st_size) for file in files)
+        return tuple(InstalledModel(file.stem, file.stat().st_size) for file in files if file.exists())
 
     def _own_file(self) -> Path | None:
         """Return the GGUF file that ``[embedded] model`` names, None where it names a catalogue model."""
@@ -256,12 +294,22 @@ class EmbeddedBackend:
 
 
 def parse_keep_alive(text: str) -> float | None:
-    """Return Ollama's ``keep_alive`` (``"90"``, ``"10m"``, ``"1h"``) in seconds; None for ever (``"-1"``)."""
-    if text.strip().startswith("-"):
+    """Return Ollama's ``keep_alive`` (``"90"``, ``"10m"``, ``"1h30m"``) in seconds; None for ever (``"-1"``).
+
+    Raises:
+        BadArguments: it is none.
+    """
+    wanted = text.strip()
+    if KEEP_ALIVE.fullmatch(wanted.removeprefix("-")) is None:
+        raise BadArguments(f"keep_alive {text!r} is no duration.", 'Write "10m", "1h30m", "-1" or "0".')
+    if wanted.startswith("-"):
         return None
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
-    return sum(float(number) * units.get(unit, 1.0) for number, unit in parts)
+    return sum(float(number) * KEEP_ALIVE_UNITS[unit] for number, unit in KEEP_ALIVE_PART.findall(wanted))
+
+
+async def _end(child: Child, server: _Server) -> None:
+    await server.close()
+    await child.end()
 
 
 def _longest_context(path: Path) -> int:

@@ -1,24 +1,37 @@
 """The embedded engine's process: llama.cpp's HTTP server, alive for as long as its parent is.
 
 The first line of standard input is the order, as JSON; the key is in it and so never on a command line.
-The address goes to standard output as a line of JSON. When standard input ends, because the parent closed
-it or is gone, however it went, this process ends.
+The address and the process id go to standard output as a line of JSON. When the parent closes standard
+input or is gone, however it went, this process ends.
 """
 
 import json
 import os
 import sys
 import threading
-from typing import Any
+from typing import Any, TextIO
+
+from server.backends.tied import end_with_parent
 
 
 def main() -> None:
-    """Serve until standard input ends."""
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    server = _serve(order)
-    print(json.dumps({"url": server.listening_address}), flush=True)  # noqa: T201 - read by the parent
+    """Serve until the parent ends it."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return
+    end_with_parent()
+    reply = _claim_stdout()
+    server = _serve(json.loads(line))
+    print(json.dumps({"url": server.listening_address, "pid": os.getpid()}), file=reply, flush=True)
     threading.Event().wait()
+
+
+def _claim_stdout() -> TextIO:
+    """Return standard output, and send what libraries print there to the log instead: after the one line
+    nobody reads it, and a full pipe would stop them."""
+    reply = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return reply
 
 
 def _serve(order: dict[str, Any]) -> Any:
@@ -41,12 +54,6 @@ def _serve(order: dict[str, Any]) -> Any:
     params.ui = False
     params.offline = True
     return xllamacpp.Server(params)
-
-
-def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(1):
-        pass
-    os._exit(0)
 
 
 if __name__ == "__main__":

