@@ -33,11 +33,12 @@ TASK = "Write unit tests for the berth fees, with the edge at 12 metres"
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: its name, the path, and whether work runs meanwhile."""
+    """One picture: its name, the path, and what runs meanwhile."""
 
     name: str
     path: str
     working: bool = False
+    batch: bool = False
 
 
 def main() -> None:
@@ -74,21 +75,27 @@ def shots(offload_id: str) -> tuple[Shot, ...]:
         Shot("offload", f"/offload/{offload_id}"),
         Shot("models", "/models"),
         Shot("savings", "/savings"),
-        Shot("batches", "/batches"),
         Shot("policy", "/policy"),
         Shot("settings", "/settings"),
+        Shot("batches", "/batches", batch=True),
     )
 
 
 def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> None:
     """Take one picture."""
-    with offloads_running(hub, project) if shot.working else contextlib.nullcontext():
+    runs = offloads_running if shot.working else batch_running if shot.batch else _nothing_running
+    with runs(hub, project):
         page.goto(f"{hub.info.url}{shot.path}")
         page.wait_for_load_state("networkidle")
         if shot.working:
             page.locator(".stream-text", has_text="def test_").first.wait_for(timeout=15_000)
+        if shot.batch:
+            page.get_by_text("about").first.wait_for()
         page.wait_for_timeout(400)
         page.screenshot(path=file, full_page=not shot.working)
+        if shot.batch:
+            page.get_by_role("button", name="Cancel batch").first.click()
+            page.get_by_role("button", name="Cancel batch").wait_for(state="detached")
     sys.stdout.write(f"{file}\n")
 
 
@@ -102,6 +109,23 @@ def offloads_running(hub: HubProcess, project: Path) -> Iterator[None]:
             client.send("tools/call", {"name": "offload_work", "arguments": arguments})
             time.sleep(0.5)
         yield
+
+
+@contextlib.contextmanager
+def batch_running(hub: HubProcess, project: Path) -> Iterator[None]:
+    """Let a client ask for a batch that the picture's time is too short for."""
+    for number in range(12):
+        (project / f"berth{number:02}.py").write_text(BEFORE)
+    with RawClient(hub.environ, project) as client:
+        client.initialize()
+        arguments = {"task": "Add docstrings to", "each": ["berth*.py"], "output": "{path}", "wait": False}
+        client.answer(client.send("tools/call", {"name": "batch_offload", "arguments": arguments}))
+        yield
+
+
+@contextlib.contextmanager
+def _nothing_running(_hub: HubProcess, _project: Path) -> Iterator[None]:
+    yield
 
 
 @contextlib.contextmanager
@@ -123,6 +147,8 @@ def stage() -> Iterator[tuple[HubProcess, Path, list[str]]]:
             for length, fee in ((8, 37.5), (12, 37.5), (13, 54), (20, 54), (40, 54))
         )
         ollama.answers.default = Answer(f"```python\n{tests * 40}\n{AFTER}```", delay=0.03)
+        documented = BEFORE.replace("):\n", '):\n    """Say what it does."""\n')
+        ollama.answers.when("Add docstrings to", Answer(f"```python\n{documented}```", delay=0.012))
         with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, TOKEN_SAVER_BACKEND__MODEL=CODER) as hub:
             yield hub, project, ids
 

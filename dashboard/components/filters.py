@@ -40,7 +40,7 @@ class Filters:
             times = ui.select(TIMES, value=address.time if address.time in TIMES else "", label="Time")
             times.props("outlined dense options-dense").classes("filter")
             times.on_value_change(lambda event: self._choose("time", event))
-            clear = button("Clear", lambda: ui.navigate.to("/history"), icon="close", look="quiet")
+            clear = button("Clear filters", lambda: ui.navigate.to("/history"), icon="close", look="quiet")
             clear.set_visibility(address.filters)
             self._clear = clear
 

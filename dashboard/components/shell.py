@@ -50,6 +50,10 @@ def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
                 pause = Pause(hub)
             banner = Banner(hub)
             main = box("main", "main")
+    # NiceGUI's own page element is a <main> as well, around everything: there shall be one.
+    around = ui.context.client.content.parent_slot
+    if around is not None:
+        around.parent.props["role"] = "presentation"
     ui.skip_link("Skip to the page's content", target=main)
 
     def update(snapshot: Snapshot) -> None:

@@ -68,7 +68,7 @@ class Listing:
                 with box("model-title"):
                     text(model.name, "model-name")
                     if model.name == view.default_model:
-                        text("used unless a call names another", "tag")
+                        text("default", "tag", title="Used unless a call names another")
                     if loaded:
                         text("loaded", "tag tag-on")
                 with box("sub", "p"):
@@ -117,9 +117,7 @@ class Fetch:
         self._activities.update(snapshot.activities)
         self._form.set_visibility(view.capabilities.pull)
         if view.capabilities.pull:
-            self._hint.set_text(
-                "A name of the engine's own registry; 7 GB of memory carry a model of 7B in Q4."
-            )
+            self._hint.set_text("A name of the engine's own registry. A model of 7B in Q4 takes some 5 GiB.")
         else:
             self._hint.set_text(
                 f"{view.label or 'This engine'} does not download models: install them there."

@@ -14,7 +14,7 @@ from dashboard.components.shell import Page, shell
 from dashboard.components.text import box, text
 from dashboard.feed import Feed
 from server.hub import Hub
-from server.policy.file import Loaded
+from server.policy.file import SHIPPED, Loaded
 from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
 
@@ -108,7 +108,9 @@ class TrailList:
 
 def _rules(loaded: Loaded) -> None:
     policy = loaded.policy
-    text(f"{loaded.path} · {policy.format}", "sub mono", "p")
+    own = loaded.path != SHIPPED
+    where = f"{loaded.path} · {policy.format}" if own else "The app's own rules, until you write policy.yaml."
+    text(where, "sub", "p")
     if loaded.error:
         text(f"The file is broken, so the last good rules hold. {loaded.error}", "job-reason", "p")
     if policy.description:
@@ -138,7 +140,9 @@ def _rule(rule: Rule) -> None:
 
 
 def _says(rule: Rule) -> str:
-    conditions = " and ".join(str(condition) for condition in rule.conditions)
+    # What a counter may reach is said below in words.
+    spoken = [each for each in rule.conditions if rule.counter is None or not each.path.startswith("state.")]
+    conditions = " and ".join(map(str, spoken))
     words = ACTIONS[rule.action] if conditions else ACTIONS[rule.action].removesuffix(" if")
     said = [f"{words} {conditions}".strip() if conditions or rule.action != "evaluate" else ""]
     if rule.counter is not None and rule.limit is not None:

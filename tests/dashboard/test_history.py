@@ -31,7 +31,7 @@ def test_filters_stand_in_the_address_and_come_back(page: Page, stage: Stage) ->
     page.reload()
     expect(page.get_by_label("Search tasks and files")).to_have_value("docstrings")
     expect(found).to_have_count(count)
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear filters").click()
     page.wait_for_url(stage.url("/history"))
     expect(found).to_have_count(50)
 
@@ -51,7 +51,7 @@ def test_nothing_found_says_what_to_do(page: Page, stage: Stage) -> None:
     page.goto(stage.url("/history?q=zebra"))
     expect(page.locator(".listing")).to_contain_text("Clear a filter")
     page.goto(stage.url("/offload/00000000"))
-    expect(page.locator("main")).to_contain_text("There is no offload 00000000")
+    expect(page.locator(".main")).to_contain_text("There is no offload 00000000")
 
 
 def test_the_details_show_everything(page: Page, stage: Stage) -> None:

@@ -1,0 +1,169 @@
+"""Batches, models, savings, policy and settings in a real browser, with every button."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.bridge_client import RawClient
+from tests.dashboard.stage import Stage, ask
+from tests.standins.answers import Answer
+from tests.standins.ollama import CODER
+from tests.standins.ollama_registry import Registered
+
+POLICY = """\
+version: "1"
+default: allow
+tools:
+  offload_work:
+    rules:
+      - name: ask first
+        action: require_approval
+        conditions: [{path: args.task, op: contains, value: careful}]
+        approval_timeout: 2m
+"""
+
+
+@pytest.fixture
+def client(stage: Stage) -> Iterator[RawClient]:
+    with stage.client() as client:
+        yield client
+
+
+def test_a_batch_is_followed_paused_resumed_and_cancelled(
+    page: Page, stage: Stage, client: RawClient
+) -> None:
+    for number in range(4):
+        (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
+    stage.ollama.answers.when("comment each part", Answer("word " * 3000, delay=0.02))
+    page.goto(stage.url("/batches"))
+    expect(page.locator(".empty")).to_contain_text("batch_offload")
+    arguments = {"task": "comment each part", "each": ["part*.py"], "output": "{path}", "wait": False}
+    client.answer(client.send("tools/call", {"name": "batch_offload", "arguments": arguments}))
+    job = page.locator(".job")
+    expect(job).to_contain_text("0 of 4 items")
+    job.get_by_role("button", name="Pause batch").click()
+    expect(job.locator(".outcome")).to_contain_text("Paused")
+    job.get_by_role("button", name="Resume").click()
+    expect(job.locator(".outcome")).to_contain_text("Running")
+    job.locator(".job-task").click()
+    page.wait_for_url(re.compile("/batch/j"))
+    expect(page.locator(".item")).to_have_count(4)
+    expect(page.locator(".item", has_text="part3.py")).to_be_visible()
+    page.get_by_role("button", name="Cancel batch").click()
+    expect(page.locator(".job .outcome")).to_contain_text("Cancelled")
+    expect(page.locator(".item", has_text="Cancelled")).to_have_count(4)
+
+
+def test_failed_items_are_grouped_and_tried_again(page: Page, stage: Stage, client: RawClient) -> None:
+    (stage.project / "sum.py").write_text("def total(x):\n    return sum(x)\n")
+    stage.ollama.answers.when("annotate the sum", "I cannot.")
+    page.goto(stage.url("/batches"))
+    arguments = {"task": "annotate the sum", "each": ["sum.py"], "output": "{path}", "wait": False}
+    client.answer(client.send("tools/call", {"name": "batch_offload", "arguments": arguments}))
+    job = page.locator(".job", has_text="annotate the sum")
+    expect(job.locator(".failures li")).to_have_count(1, timeout=20_000)
+    fixed = "def total(x: list[int]) -> int:\n    return sum(x)\n"
+    stage.ollama.answers.when("annotate the sum", f"```python\n{fixed}```")
+    job.get_by_role("button", name="Retry 1 failed").click()
+    expect(job.locator(".failures li")).to_have_count(0, timeout=20_000)
+    expect(job).to_contain_text("1 done well")
+
+
+def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/models"))
+    expect(page.locator(".models .model")).to_have_count(1)
+    stage.ollama.registry["tiny:1b"] = Registered(layers=(4000,), delay=0.05)
+    page.get_by_label("Model name").fill("tiny:1b")
+    page.get_by_role("button", name="Pull").click()
+    expect(page.locator(".models .model", has_text="tiny:1b")).to_be_visible(timeout=20_000)
+    stage.ollama.registry["huge:70b"] = Registered(layers=(40_000_000,), delay=5.0)
+    page.get_by_label("Model name").fill("huge:70b")
+    page.get_by_role("button", name="Pull").click()
+    expect(page.locator(".activity")).to_contain_text("Downloading huge:70b")
+    page.get_by_role("button", name="Cancel the download of huge:70b").click()
+    expect(page.locator(".activity")).to_have_count(0)
+    page.get_by_label("Model name").fill("nowhere:1b")
+    page.get_by_role("button", name="Pull").click()
+    expect(page.locator(".notice", has_text="no_network")).to_be_visible()
+
+
+def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: Stage) -> None:
+    stage.ollama.loaded.clear()
+    page.goto(stage.url("/models"))
+    page.get_by_role("button", name=f"Load {CODER}").click()
+    unload = page.get_by_role("button", name=f"Unload {CODER}")
+    expect(unload).to_be_visible()
+    expect(page.locator(".models .model", has_text=CODER)).to_contain_text("unloads in")
+    unload.click()
+    expect(page.get_by_role("button", name=f"Load {CODER}")).to_be_visible()
+
+
+def test_savings_by_span_and_as_csv(page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/savings"))
+    net = page.locator(".figure", has_text="Net").locator(".figure-value")
+    of_all = net.inner_text()
+    page.get_by_role("link", name="Last 7 days").click()
+    page.wait_for_url(re.compile("time=7d"))
+    expect(net).not_to_have_text(of_all)
+    expect(page.locator(".groups")).to_have_count(3)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV by day").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    totals = stage.hub.get("/api/status")["saved_all"]
+    assert sum(int(row["net_tokens"]) for row in rows) == totals["net_tokens"]
+
+
+def test_a_call_that_waits_is_approved_and_denied(page: Page, stage: Stage, client: RawClient) -> None:
+    (stage.hub.home / "policy.yaml").write_text(POLICY)
+    stage.ollama.answers.when("careful", "done\n")
+    try:
+        request = ask(client, "Write a careful note", output="note.txt")
+        approval = page.locator(".approval")
+        expect(approval).to_contain_text("wants to use offload_work")
+        expect(approval).to_contain_text(re.compile(r"denied in [12]:\d\d"))
+        approval.get_by_role("button", name="Approve").click()
+        expect(approval).to_have_count(0)
+        client.answer(request)
+        assert (stage.project / "note.txt").read_text() == "done\n"
+
+        page.goto(stage.url("/policy"))
+        expect(page.locator(".rules")).to_contain_text("ask first")
+        request = ask(client, "Write another careful note", output="other.txt")
+        approval.get_by_role("button", name="Deny").click()
+        assert "denied" in str(client.answer(request))
+        assert not (stage.project / "other.txt").exists()
+
+        request = ask(client, "Write a third careful note", output="third.txt")
+        approval.get_by_role("button", name="Always in this project").click()
+        client.answer(request)
+        client.answer(ask(client, "Write a fourth careful note", output="fourth.txt"))
+        assert (stage.project / "fourth.txt").exists()
+    finally:
+        (stage.hub.home / "policy.yaml").unlink()
+
+
+def test_the_trail_is_searched_and_verified(page: Page, stage: Stage, client: RawClient) -> None:
+    stage.ollama.answers.when("trail", "done\n")
+    client.answer(ask(client, "Write to the trail", output="trail.txt"))
+    page.goto(stage.url("/policy"))
+    expect(page.locator(".trail-row").first).to_be_visible()
+    page.get_by_label("Search the trail").fill("zebra")
+    expect(page.locator(".trail")).to_contain_text("Nothing is recorded")
+    page.get_by_label("Search the trail").fill("offload_work")
+    expect(page.locator(".trail-row").first).to_contain_text("offload_work")
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_text("The trail is whole")).to_be_visible()
+
+
+def test_settings_say_where_they_come_from(page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/settings"))
+    url = page.locator(".setting", has_text="The engine's address")
+    expect(url.locator(".setting-value")).to_have_text(stage.ollama.url)
+    expect(url.locator(".tag")).to_have_text("environment")
+    expect(url.locator(".tag")).to_have_attribute("title", re.compile("TOKEN_SAVER_BACKEND__URL"))
+    expect(page.locator(".command").first).to_have_text(str(stage.hub.home / "config.toml"))
+    expect(page.locator(".main")).to_contain_text("claude mcp add token-saver")
