@@ -202,7 +202,7 @@ def _first_node(node: Node) -> Node:
 
 def _with_comments(node: Node) -> Node:
     """Return the first of the comments and attributes that stand right above, without an empty line."""
-    while (before := node.prev_sibling) is not None:
+    while (before := _node_before(node)) is not None:
         ends = before.end_point.row + (0 if before.end_point.column == 0 and before.type in _COMMENTS else 1)
         if before.type not in _COMMENTS | _ATTRIBUTES or ends < node.start_point.row:
             break
@@ -213,6 +213,13 @@ def _with_comments(node: Node) -> Node:
             break  # it belongs to the line of code that it follows
         node = before
     return node
+
+
+def _node_before(node: Node) -> Node | None:
+    """Return what stands before a node; Python's grammar puts the first comment of a block before it."""
+    if node.prev_sibling is None and node.parent is not None and node.parent.type == "block":
+        return node.parent.prev_sibling
+    return node.prev_sibling
 
 
 def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:

@@ -1,0 +1,81 @@
+"""``output_format: "diff"``: a unified diff that ``git apply`` takes; nothing is written."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.offload.conftest import House
+from tests.offload.test_pipeline import fenced, snapshot
+from tests.standins.answers import Answer
+
+pytestmark = pytest.mark.anyio
+
+BLOCK = "FILE: {}\n<<<<<<< SEARCH\n{}\n=======\n{}\n>>>>>>> REPLACE\n"
+
+
+def apply(project: Path, diff: str) -> None:
+    git = ["git", "-c", "core.autocrlf=false", "apply", "--whitespace=nowarn", "-"]
+    done = subprocess.run(git, check=False, cwd=project, input=diff.encode(), capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_of_one_file(house: House, project: Path) -> None:
+    (project / "a.py").write_bytes(b"x = 1\r\ny = 2")
+    before = snapshot(project)
+    house.ollama.answers.default = Answer(fenced("x = 1\ny = 3\n"))
+    outcome = await house.run("Set y to 3.", files=("a.py",), output_format="diff")
+    assert outcome.name == "returned", outcome.text
+    assert snapshot(project) == before
+    apply(project, outcome.text)
+    assert (project / "a.py").read_bytes() == b"x = 1\r\ny = 3"
+
+
+async def test_of_a_selection(house: House, project: Path) -> None:
+    (project / "a.py").write_text("def f():\n    return 1\n\n\ndef g():\n    return 2\n")
+    house.ollama.answers.default = Answer(fenced("def g():\n    return 3\n"))
+    outcome = await house.run("Return 3.", files=("a.py::g",), output_format="diff")
+    apply(project, outcome.text)
+    assert (project / "a.py").read_text() == "def f():\n    return 1\n\n\ndef g():\n    return 3\n"
+
+
+async def test_of_several_files(house: House, project: Path) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    (project / "b.py").write_text("x = 1\ny = 2\n")
+    house.ollama.answers.default = Answer(
+        BLOCK.format("a.py", "x = 1", "x = 5") + BLOCK.format("b.py", "y = 2", "y = 6")
+    )
+    outcome = await house.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
+    assert outcome.name == "returned", outcome.text
+    apply(project, outcome.text)
+    assert (project / "a.py").read_text() == "x = 5\n"
+    assert (project / "b.py").read_text() == "x = 1\ny = 6\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (BLOCK.format("c.py", "x = 1", "x = 5"), "edit_not_found"),
+        (BLOCK.format("a.py", "x = 9", "x = 5"), "edit_not_found"),
+        (BLOCK.format("a.py", "x = 1", "x = ("), "does_not_parse"),
+        ("I would change a.py.", "edit_not_found"),
+    ],
+)
+async def test_what_does_not_apply_is_handed_back(
+    house: House, project: Path, answer: str, code: str
+) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    (project / "b.py").write_text("y = 2\n")
+    house.ollama.answers.default = Answer(answer)
+    outcome = await house.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
+    assert (outcome.name, outcome.code) == ("handed_back", code), outcome.text
+
+
+async def test_it_can_be_written_to_a_file_of_its_own(house: House, project: Path) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    house.ollama.answers.default = Answer(fenced("x = 2\n"))
+    outcome = await house.run("Set x to 2.", files=("a.py",), output="x.patch", output_format="diff")
+    assert outcome.name == "delivered", outcome.text
+    assert (project / "a.py").read_text() == "x = 1\n"
+    apply(project, (project / "x.patch").read_text())
+    assert (project / "a.py").read_text() == "x = 2\n"

@@ -1,0 +1,166 @@
+"""Definitions in every language: found by name, with what belongs to them, and shown in outline."""
+
+import pytest
+
+from server.errors import SelectionNotFound
+from server.offload.languages import LANGUAGES, language_of, named_language
+from server.offload.parsing import new_syntax_error, syntax_error
+from server.offload.selection import find, outline
+from server.offload.syntax import definitions
+
+CASES = [
+    ("a.py", "import re\n\n\n@cache\ndef f(x):\n    return x\n", "f", "@cache\ndef f(x):\n    return x"),
+    (
+        "a.py",
+        "class A:\n    # about m\n    def m(self): pass\n",
+        "A.m",
+        "    # about m\n    def m(self): pass",
+    ),
+    ("a.py", "#!/usr/bin/python\ndef f(): pass\n", "f", "def f(): pass"),
+    ("a.py", "x = 'é'\n\n\ndef f():\n    return 'ü'\n", "f", "def f():\n    return 'ü'"),
+    (
+        "a.js",
+        "/** doc */\nexport function f(a) { return a }\n",
+        "f",
+        "/** doc */\nexport function f(a) { return a }",
+    ),
+    (
+        "a.js",
+        "export const g = async (x) => { return 1 };\n",
+        "g",
+        "export const g = async (x) => { return 1 };",
+    ),
+    ("a.js", "class A { m() {} n() {} }\n", "A.n", "n() {}"),
+    ("a.ts", "interface I { a: string }\nclass A<T> {\n  m(x: T): void {}\n}\n", "A.m", "  m(x: T): void {}"),
+    ("a.ts", "enum E { a }\ntype T = string;\n", "T", "type T = string;"),
+    (
+        "a.tsx",
+        "export const C = () => { return <div/> };\n",
+        "C",
+        "export const C = () => { return <div/> };",
+    ),
+    ("a.go", "package a\n\n// F does.\nfunc F() {}\n", "F", "// F does.\nfunc F() {}"),
+    ("a.go", "package a\n\nfunc (s *S[T]) M() {}\n", "S.M", "func (s *S[T]) M() {}"),
+    ("a.go", "package a\n\ntype S struct{ x int }\n", "S", "type S struct{ x int }"),
+    (
+        "a.rs",
+        "/// doc\n#[derive(Debug)]\nstruct P;\nimpl P {\n    fn f(&self) {}\n}\n",
+        "P.f",
+        "    fn f(&self) {}",
+    ),
+    (
+        "a.rs",
+        "/// doc\n#[derive(Debug)]\nstruct P { x: i32 }\nimpl P {}\n",
+        "P",
+        "/// doc\n#[derive(Debug)]\nstruct P { x: i32 }",
+    ),
+    (
+        "A.java",
+        "class A {\n  @Override\n  int m(int x) { return 1; }\n}\n",
+        "A.m",
+        "  @Override\n  int m(int x) { return 1; }",
+    ),
+    (
+        "a.c",
+        "#include <a.h>\n/* d */\nstatic int *f(int a) { return 0; }\n",
+        "f",
+        "/* d */\nstatic int *f(int a) { return 0; }",
+    ),
+    ("a.c", "struct s { int a; };\nstruct s g;\n", "s", "struct s { int a; };"),
+    ("a.cpp", "int A::q() const { return 2; }\n", "A::q", "int A::q() const { return 2; }"),
+    (
+        "a.cpp",
+        "namespace n {\nclass A {\n  int m() { return 1; }\n};\n}\n",
+        "n.A.m",
+        "  int m() { return 1; }",
+    ),
+    (
+        "a.cs",
+        "class A {\n  public int P { get; set; }\n  void M() {}\n}\n",
+        "A.P",
+        "  public int P { get; set; }",
+    ),
+    (
+        "a.rb",
+        "module M\n  class A\n    def m(x)\n      x\n    end\n  end\nend\n",
+        "A#m",
+        "    def m(x)\n      x\n    end",
+    ),
+    ("a.php", "<?php\nclass A {\n  public function m() {}\n}\n", "A::m", "  public function m() {}"),
+    ("a.sh", "#!/bin/bash\nf() {\n  echo\n}\n", "f", "f() {\n  echo\n}"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "part", "selected"), CASES, ids=lambda value: str(value)[:20])
+def test_a_definition_is_selected_with_what_belongs_to_it(
+    name: str, text: str, part: str, selected: str
+) -> None:
+    start, end = find(text, name, part, name)
+    assert text[start:end] == selected
+
+
+def test_every_language_of_definitions_is_covered() -> None:
+    covered = {language_of(name) for name, *_ in CASES}
+    assert {language for language in LANGUAGES if language.has_definitions} <= covered
+
+
+def test_what_is_not_there_is_answered_with_what_is_near() -> None:
+    with pytest.raises(SelectionNotFound) as missing:
+        find("def parse_line(): pass\ndef other(): pass\n", "a.py", "parse_lines", "a.py")
+    assert "parse_line" in missing.value.next_step
+    with pytest.raises(SelectionNotFound, match="2 times"):
+        find("def f(): pass\ndef f(): pass\n", "a.py", "f", "a.py")
+
+
+def test_an_outline_shows_signatures_and_marks_the_part() -> None:
+    text = "import re\n\n\nclass A:\n    def f(self, x: int):\n        return 'x'\n\n    def g(self): pass\n"
+    part = find(text, "a.py", "A.g", "a.py")
+    shown = outline(text, language_of("a.py"), [part], 1000)
+    assert shown == "import re\nclass A …\n    def f(self, x: int) …\n    # (g: given below)"
+    assert len(outline(text, language_of("a.py"), [part], 20)) < 40
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("a.py", "x = 1\n", "x = = 1\n"),
+        ("a.py", "def f():\n    return 1\n", "def f():\nreturn 1\n"),
+        ("a.js", "let x = 1;", "let x = ;"),
+        ("a.ts", "let x: number = 1;", "let x: = 1;"),
+        ("a.tsx", "const x = <div>a</div>;", "const x = <div>a</p;"),
+        ("a.go", "package a\n", "package\n"),
+        ("a.rs", "fn f() {}", "fn f( {}"),
+        ("A.java", "class A {}", "class {}"),
+        ("a.c", "int f(void) { return 1; }", "int f(void) { return 1; "),
+        ("a.cpp", "class A { int x; };", "class A { int x; "),
+        ("a.cs", "class A { }", "class A { "),
+        ("a.rb", "def f\n  1\nend\n", "def f\n  1\n"),
+        ("a.php", "<?php echo 1;", "<?php echo (1;"),
+        ("a.sh", "if true; then echo; fi", "if true; then echo;"),
+        ("a.json", '{"a": 1}', '{"a": 1,}'),
+        ("a.css", "a { color: red; }", "a { color: red; "),
+        ("a.toml", "a = 1", "a = "),
+        ("a.yaml", "a: [1]", "a: [1"),
+    ],
+)
+def test_syntax_errors_are_found(name: str, good: str, bad: str) -> None:
+    language = language_of(name)
+    assert syntax_error(good, name, language) == ""
+    assert syntax_error(bad, name, language)
+    assert new_syntax_error(good, bad, name, language)
+    assert new_syntax_error(bad, bad, name, language) == ""
+
+
+def test_other_files_are_not_parsed() -> None:
+    assert syntax_error("anything (", "a.txt", None) is None
+    assert language_of("a.md", "python") is None
+    assert language_of("Makefile", "bash") == named_language("sh")
+
+
+def test_deep_nesting_is_survived() -> None:
+    assert syntax_error("(" * 50_000, "a.py", language_of("a.py"))
+    assert syntax_error("[" * 50_000, "a.json", language_of("a.json"))
+    text = (
+        "class A:\n" + "".join("    " * n + f"class B{n}:\n" for n in range(1, 90)) + "    " * 90 + "pass\n"
+    )
+    assert len(definitions(text, language_of("a.py"))) == 90  # type: ignore[arg-type]
