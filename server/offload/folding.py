@@ -1,11 +1,13 @@
 """Reads long texts line by line and folds what repeats, so that a model sees each kind of line once."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.errors import BinaryFile
+from server.policy.opening import open_for_reading
 
 LONGEST_LINE = 400
 """Characters of a folded line that are shown; what is longer ends in ``…``. Other lines are wrapped."""
@@ -47,8 +49,9 @@ def lines_of_file(path: Path, shown: str) -> Iterator[Line]:
 
     Raises:
         BinaryFile: it is not text.
+        WorkspaceError: it cannot be opened, or is no ordinary file by now.
     """
-    with path.open("rb") as file:
+    with os.fdopen(open_for_reading(path, shown), "rb") as file:
         if b"\0" in file.read(_PROBE_BYTES):
             raise BinaryFile(f"{shown} is not a text file.", "Name text files only.")
         file.seek(0)

@@ -1,6 +1,7 @@
 """What a compression is about: its sources, read line by line and folded where they repeat themselves."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from server.offload.languages import language_of
 from server.offload.splitting import starts_of
 from server.offload.values import Compression, Source
 from server.offload.workspace import Workspace, expand
+from server.policy.opening import open_for_reading
 from server.policy.paths import require_file
 
 MOST_BYTES = 64_000_000
@@ -67,7 +69,7 @@ def read(workspace: Workspace, wanted: Compression, room: int) -> tuple[Material
 
 
 def _file_material(path: Path, shown: str, wanted: Compression, room: int) -> Material:
-    with path.open("rb") as file:
+    with os.fdopen(open_for_reading(path, shown), "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return _material(shown, path.name, digest, lambda: lines_of_file(path, shown), wanted, room)
 

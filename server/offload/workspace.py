@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,8 +191,3 @@ def _allowed(workspace: Workspace, path: Path) -> bool:
         return paths.require_file(workspace.confine(str(path)), str(path)).st_size >= 0
     except (PathNotFound, PathOutsideRoots, PathProtected, NotAFile):
         return False
-
-
-def all_texts(sources: Iterable[Source]) -> list[str]:
-    """Return what was selected of each source."""
-    return [source.selected for source in sources]
