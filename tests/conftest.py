@@ -8,7 +8,6 @@ import pytest
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 
-
 pytest_plugins = ("tests.engine_models",)
 
 
