@@ -1,0 +1,34 @@
+"""A history, a ledger and an audit of one test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.ledger.audit import Audit
+from server.ledger.prices import load_prices
+from server.ledger.receipt import Ledger
+from server.settings import LedgerSettings, SavingsSettings
+from server.store.history import History
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def history(tmp_path: Path) -> AsyncIterator[History]:
+    opened = await History.open(tmp_path / "history.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger(LedgerSettings(model="claude-opus-5.5"), load_prices(), definitions_tokens=1000)
+
+
+@pytest.fixture
+def audit(history: History, ledger: Ledger, tmp_path: Path) -> Audit:
+    return Audit(SavingsSettings(audit=True, transcripts=str(tmp_path)), history.database, ledger)
