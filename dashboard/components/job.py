@@ -63,10 +63,11 @@ def job_card(hub: Hub, clock: Clock, view: JobView, *, linked: bool = True) -> N
         _bar(counts)
         with box("sub job-line", "p"):
             text(f"{formats.number(counts.ended)} of {formats.count(counts.total, 'item')}")
-            if view.seconds_left is not None:
+            if view.seconds_left:
+                text(f"{60 * (counts.total - counts.ended) / view.seconds_left:.0f} items a minute")
                 text(f"about {formats.duration(view.seconds_left)} left")
-            if counts.seconds:
-                text(formats.speed(counts.tokens / counts.seconds))
+            if counts.tokens:
+                text(f"{formats.short(counts.tokens)} tokens by the local model")
             text(job.client)
             clock.ago(job.created_at)
         if job.reason:

@@ -34,6 +34,7 @@ async def show(hub: Hub, feed: Feed) -> None:
 
     await load()
     feed.jobs_changed.subscribe(load)
+    feed.booked.subscribe(load)
 
 
 async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
@@ -63,6 +64,7 @@ async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
 
     await load()
     feed.jobs_changed.subscribe(load)
+    feed.booked.subscribe(load)
 
 
 def _show(items: Sequence[ItemRecord], total: int) -> None:

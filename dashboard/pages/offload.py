@@ -47,6 +47,8 @@ async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
 
         feed.booked.subscribe(follow)
         feed.changed.subscribe(shown.update)
+        if detail.row.outcome == "running":
+            await follow()  # it may have ended between the look at the history and now
 
 
 class Shown:

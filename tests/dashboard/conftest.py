@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.dashboard.browser import launch
 from tests.dashboard.sample import write_month
@@ -11,6 +11,9 @@ from tests.dashboard.stage import Stage, visit
 from tests.hub_process import start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.system import require
+
+# A page shows most changes within a quarter of a second, but a machine that runs tests is a busy one.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
