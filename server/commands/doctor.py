@@ -33,7 +33,7 @@ EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
 ENGINE_SECONDS = 10.0
 """How long an engine may take to be found (seconds)."""
 SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
-MODELS_SECONDS = 3.0
+MODELS_SECONDS = 10.0
 """How long an engine that was found may take to list its models (seconds)."""
 GIB = 1024**3
 
@@ -188,6 +188,8 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
 
 def _engine(hub: HubClient) -> dict[str, Any]:
     """Return the engine once it is found and has said which models it has."""
+    # Asks the engine now, so that the status is fresh.
+    hub.call_tool("list_loaded_models", {}, lambda _: None)
     deadline = time.monotonic() + ENGINE_SECONDS
     while True:
         engine: dict[str, Any] = hub.get("/api/status")["engine"]
