@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 from PIL import Image  # noqa: E402 - after the path is set
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
-from tests.bridge_client import RawClient  # noqa: E402
+from tests.bridge_client import LEGACY, RawClient  # noqa: E402
 from tests.dashboard.browser import launch  # noqa: E402
 from tests.dashboard.sample import AFTER, BEFORE, CODER, SMALL, write_month  # noqa: E402
 from tests.dashboard.stage import login_link  # noqa: E402
@@ -31,7 +32,8 @@ WIDTHS = {360: 780, 1280: 860, 2560: 1300}
 WIDTH = 1280
 """Every page is taken at this width, work in progress at the others, too."""
 SCHEMES = ("light", "dark")
-TASK = "Write unit tests for the berth fees, with the edge at 12 metres"
+TASK = ("Write unit tests for the berth fees, with the edge at 12 metres", "tests/test_fees.py")
+NEXT_TASK = ("Write a changelog entry for the new berth fees", "changes/fees.md")
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,14 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "screenshots")
     chosen = parser.parse_args()
     chosen.to.mkdir(parents=True, exist_ok=True)
-    with stage() as (hub, project, ids), sync_playwright() as playwright, launch(playwright) as browser:
-        for scheme in chosen.scheme or SCHEMES:
-            for width in chosen.width or WIDTHS:
-                everything = chosen.width or width == WIDTH
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        for scheme, width in product(chosen.scheme or SCHEMES, chosen.width or WIDTHS):
+            everything = bool(chosen.width) or width == WIDTH
+            # A hub for each: what one picture's work leaves behind is not in the next.
+            with stage() as (hub, project, ids):
                 context = browser.new_context(
                     viewport={"width": width, "height": WIDTHS.get(width, 900)},
-                    color_scheme=scheme,  # type: ignore[arg-type]
+                    color_scheme=scheme,
                     reduced_motion="reduce",
                 )
                 page = context.new_page()
@@ -115,9 +118,9 @@ def _shrink(file: Path) -> None:
 def offloads_running(hub: HubProcess, project: Path) -> Iterator[None]:
     """Let two clients ask for work, one more than the engine does at once."""
     with RawClient(hub.environ, project) as first, RawClient(hub.environ, project) as second:
-        for client, task in ((first, TASK), (second, "Summarise the log of last night's import")):
-            client.initialize()
-            arguments = {"task": task, "files": ["fees.py"], "output": f"tests/{len(task)}.py"}
+        for client, task, output in ((first, *TASK), (second, *NEXT_TASK)):
+            _introduce(client)
+            arguments = {"task": task, "files": ["fees.py"], "output": output}
             client.send("tools/call", {"name": "offload_work", "arguments": arguments})
             time.sleep(0.5)
         yield
@@ -129,10 +132,22 @@ def batch_running(hub: HubProcess, project: Path) -> Iterator[None]:
     for number in range(12):
         (project / f"berth{number:02}.py").write_text(BEFORE)
     with RawClient(hub.environ, project) as client:
-        client.initialize()
-        arguments = {"task": "Add docstrings to", "each": ["berth*.py"], "output": "{path}", "wait": False}
+        _introduce(client)
+        arguments = {
+            "task": "Add one-line docstrings to every function of the file",
+            "each": ["berth*.py"],
+            "output": "{path}",
+            "wait": False,
+        }
         client.answer(client.send("tools/call", {"name": "batch_offload", "arguments": arguments}))
         yield
+
+
+def _introduce(client: RawClient) -> None:
+    info = {"name": "claude-code", "version": "2"}
+    params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": info}
+    client.request("initialize", params)
+    client.notify("notifications/initialized")
 
 
 @contextlib.contextmanager
@@ -160,7 +175,10 @@ def stage() -> Iterator[tuple[HubProcess, Path, list[str]]]:
         )
         ollama.answers.default = Answer(f"```python\n{tests * 40}\n{AFTER}```", delay=0.03)
         documented = BEFORE.replace("):\n", '):\n    """Say what it does."""\n')
-        ollama.answers.when("Add docstrings to", Answer(f"```python\n{documented}```", delay=0.012))
+        ollama.answers.when(
+            "Add one-line docstrings to every function of the file",
+            Answer(f"```python\n{documented}```", delay=0.012),
+        )
         with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, TOKEN_SAVER_BACKEND__MODEL=CODER) as hub:
             yield hub, project, ids
 
