@@ -83,7 +83,6 @@ def shots(offload_id: str) -> tuple[Shot, ...]:
         Shot("models", "/models"),
         Shot("savings", "/savings"),
         Shot("policy", "/policy"),
-        Shot("settings", "/settings"),
         Shot("batches", "/batches", batch=True),
     )
 
