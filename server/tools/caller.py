@@ -64,7 +64,9 @@ async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> 
 def _project(header: str) -> Path | None:
     # Names of files need not be UTF-8 on Linux; Python carries such bytes as surrogates.
     path = Path(unquote(header, errors="surrogateescape"))
-    return path if header and path.is_absolute() else None
+    # A client that was started nowhere in particular has no project: these would be everything there is.
+    nowhere = path in (Path(path.anchor), Path.home())
+    return path if header and path.is_absolute() and not nowhere else None
 
 
 async def _client_roots(ctx: ToolContext) -> list[Path]:

@@ -261,3 +261,12 @@ def test_what_a_killed_hub_was_doing_is_marked_so(own_stage: Stage) -> None:
             await opened.close()
 
     assert [row.outcome for row in asyncio.run(reopen())] == ["interrupted"]
+
+
+def test_a_client_that_was_started_nowhere_has_no_project(stage: Stage) -> None:
+    async def offload() -> str:
+        async with bridge_client(stage.hub.environ, Path("/")) as client:
+            arguments = {"task": "Say what it says.", "files": ["etc/hostname"]}
+            return text_of(await client.call_tool("offload_work", arguments))
+
+    assert asyncio.run(offload()).startswith("path_outside_roots: ")
