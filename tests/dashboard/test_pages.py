@@ -94,12 +94,12 @@ def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: Stage) -> 
 def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: Stage) -> None:
     stage.ollama.loaded.clear()
     page.goto(stage.url("/models"))
-    page.get_by_role("button", name=f"Load {CODER}").click()
+    page.get_by_role("button", name=f"Load {CODER}", exact=True).click()
     unload = page.get_by_role("button", name=f"Unload {CODER}")
     expect(unload).to_be_visible()
     expect(page.locator(".models .model", has_text=CODER)).to_contain_text("unloads in")
     unload.click()
-    expect(page.get_by_role("button", name=f"Load {CODER}")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Load {CODER}", exact=True)).to_be_visible()
 
 
 def test_savings_by_span_and_as_csv(page: Page, stage: Stage) -> None:
