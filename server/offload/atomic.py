@@ -8,6 +8,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from server.errors import FileChanged, PathOutsideRoots, PathProtected, WriteFailed
 
+_TEMPORARY = re.compile(r"\.token-saver-[0-9a-f]{12}")
 _HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
 
 
@@ -66,6 +68,14 @@ def remove_folders(created: tuple[Path, ...]) -> None:
             folder.rmdir()
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writes into ``folder`` left there when the app was killed; none of ours may be running."""
+    with contextlib.suppress(OSError), _folder(folder, None) as opened:
+        for name in opened.names():
+            if _TEMPORARY.fullmatch(name):
+                opened.unlink(name)
+
+
 def digest_at(path: Path) -> str | None:
     """Return the digest of the file at ``path``, None where there is no ordinary file."""
     try:
@@ -112,6 +122,11 @@ class _Folder:
             Path(self._at(source)).replace(self._at(target))
         else:
             os.rename(source, target, src_dir_fd=self._handle, dst_dir_fd=self._handle)
+
+    def names(self) -> list[str]:
+        if self._handle is None:
+            return [path.name for path in self._path.iterdir()]
+        return os.listdir(self._handle)  # noqa: PTH208 - a handle, which pathlib does not take
 
     def unlink(self, name: str) -> None:
         os.unlink(self._at(name), dir_fd=self._handle)

@@ -44,11 +44,12 @@ async def recover(history: History) -> tuple[str, ...]:
     """Take back what offloads had in place, unaccepted, when the app died; return the paths.
 
     An offload that did not end as delivered leaves nothing: a file that is still exactly what it wrote gets
-    its old bytes back. A file that was changed since is left alone.
+    its old bytes back. A file that was changed since is left alone. Half-written files beside it are removed.
     """
     taken: list[str] = []
     for offload_id, kept in await history.left_over():
         path = Path(kept.path)
+        await asyncio.to_thread(atomic.remove_unfinished, path.parent)
         try:
             if await asyncio.to_thread(atomic.digest_at, path) == kept.after_digest:
                 await asyncio.to_thread(deliver.restore, path, kept.before, kept.after_digest)

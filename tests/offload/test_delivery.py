@@ -232,6 +232,8 @@ async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
         undo = UndoRecord(str(project / name), b"old", digest_of(b"unchecked"))
         await house.history.keep_undo(name, undo)
     (project / "new.py").write_bytes(b"unchecked")
+    (project / ".token-saver-0123456789ab").write_bytes(b"unch")
+    (project / ".token-saver-of-the-user").write_bytes(b"mine")
     await house.history.start(
         OffloadStart("new", 1.0, "offload_work", "t", {}, "c", "s", None, str(project), "new.py")
     )
@@ -241,7 +243,11 @@ async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
     again = await make_house(house.caller, house.ollama, find_folders())
     taken = await again.offloader.start()
     assert sorted(Path(path).name for path in taken) == ["a.py", "new.py"]
-    assert snapshot(project) == {"a.py": b"old", "b.py": b"changed by hand since"}
+    assert snapshot(project) == {
+        "a.py": b"old",
+        "b.py": b"changed by hand since",
+        ".token-saver-of-the-user": b"mine",
+    }
     assert await again.offloader.start() == ()
     await again.engine.close()
     await again.history.close()
