@@ -99,6 +99,7 @@ class Hub:
             jobs=Jobs(self.history.database),
             history=self.history,
             events=self.events,
+            is_paused=lambda: self._live.paused_until is not None,
         )
         trail = Trail(self.history.database, self.folders.state / "trail.head")
         self.gate = Gate(

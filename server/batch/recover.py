@@ -1,4 +1,4 @@
-"""After a crash: settle the items that were in flight, each by what its offload left behind."""
+"""After a crash or a cancellation: settle what was in flight, each by what its offload left behind."""
 
 import hashlib
 from dataclasses import replace
@@ -11,19 +11,24 @@ from server.store.records import OffloadDetail
 
 
 async def settle_interrupted(job: JobRecord, jobs: Jobs, history: History) -> None:
-    """Settle or release every item of the job that is marked ``running`` though nothing runs.
+    """Settle or release every item of the job that is marked ``running`` though nothing runs."""
+    for item in await jobs.in_flight(job.id):
+        await settle_or_release(job.id, item, jobs, history)
+
+
+async def settle_or_release(job_id: str, item: ItemRecord, jobs: Jobs, history: History) -> None:
+    """Settle an item that was broken off if its work was done, else put it back among the waiting.
 
     An item whose file is exactly what its offload meant to write is delivered: the crash came
     between the write and its record. Every other one goes back to waiting; its file is the old one,
     because writing is a single rename.
     """
-    for item in await jobs.in_flight(job.id):
-        detail = await history.get(item.offload_id) if item.offload_id else None
-        settled = _settled(item, detail) if detail else None
-        if settled is None:
-            await jobs.release(job.id, item.position)
-        else:
-            await jobs.settle(job.id, settled)
+    detail = await history.get(item.offload_id) if item.offload_id else None
+    settled = _settled(item, detail) if detail else None
+    if settled is None:
+        await jobs.release(job_id, item.position)
+    else:
+        await jobs.settle(job_id, settled)
 
 
 def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:

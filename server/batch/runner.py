@@ -1,4 +1,4 @@
-"""Runs batches: durable jobs, as many items at once as the engine has slots, resumed after a crash.
+"""All batches of a hub: submitted, watched, paused, resumed, cancelled, tried again.
 
 A job and its items are rows before the first token. An item is marked ``running`` with the id of its
 offload before that begins, so that after a crash the offload's own row tells whether its file was
@@ -10,19 +10,17 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from server.backends.engine import Engine
-from server.batch.breaker import why_stop
-from server.batch.crew import Crew
 from server.batch.inputs import expand_inputs
-from server.batch.items import blocked, outcome_to_item, task_of
+from server.batch.news import News
 from server.batch.plan import Planned
 from server.batch.recover import settle_interrupted
+from server.batch.work import Parts, Run
 from server.errors import NotFound
-from server.events import EventBus, JobChanged
+from server.events import EventBus
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
 from server.settings import BatchSettings
@@ -33,21 +31,14 @@ from server.store.records import OffloadFilter
 
 logger = logging.getLogger(__name__)
 
-# An engine that is down stops no batch: its items wait and are tried again after these pauses, in seconds.
-ENGINE_PAUSES = (2.0, 5.0, 15.0, 30.0)
 # Offloads that an estimate of the time is taken from.
 RECENT = 20
-# More tasks than this at once are of no use to an engine's batching, and hold files in memory.
-MOST_WORKERS = 64
-ENGINE_CODES = frozenset({"backend_unreachable", "still_downloading", "queue_full", "paused"})
 
 
 @dataclass(frozen=True)
-class Pace:
-    """When this run of a job began (monotonic seconds), and how many items had ended then."""
-
-    started: float
-    ended_before: int
+class _AtWork:
+    run: Run
+    task: asyncio.Task[None]
 
 
 class Batches:
@@ -62,16 +53,16 @@ class Batches:
         jobs: Jobs,
         history: History,
         events: EventBus,
+        is_paused: Callable[[], bool],
     ) -> None:
         self._limits = limits
         self._engine = engine
         self._offloader = offloader
         self._jobs = jobs
         self._history = history
-        self._events = events
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._paces: dict[str, Pace] = {}
-        self._changed: dict[str, asyncio.Event] = {}
+        self._news = News(events)
+        self._parts = Parts(engine, offloader, jobs, history, self._news.tell, is_paused)
+        self._at_work: dict[str, _AtWork] = {}
 
     async def start(self) -> None:
         """Settle what a crash left in flight, and go on with every job that was running."""
@@ -82,17 +73,19 @@ class Batches:
 
     async def close(self) -> None:
         """Stop working; items in flight go back to waiting and are done again after the next start."""
-        tasks = list(self._running.values())
+        tasks = [each.task for each in self._at_work.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._news.close()
 
     async def expand(self, each: Sequence[str], caller: Caller) -> tuple[str, ...]:
         """Return the inputs that ``each`` names; see ``inputs.expand_inputs``."""
         return await asyncio.to_thread(expand_inputs, self._offloader.workspace(caller), each)
 
-    async def submit(self, planned: Planned, caller: Caller) -> str:
-        """Write the job down, start it, and return its id."""
+    async def submit(self, planned: Planned, caller: Caller, hours: float = 0.0) -> str:
+        """Write the job down, start it, and return its id; it is stopped after ``hours``, or after those of
+        the settings if these are fewer or ``hours`` is 0."""
         job = JobRecord(
             id=f"j{secrets.token_hex(4)}",
             created_at=time.time(),
@@ -102,13 +95,14 @@ class Batches:
             project=str(caller.project or ""),
             roots=tuple(str(root) for root in caller.roots),
             sequential=planned.sequential,
-            deadline=time.time() + self._limits.max_hours * 3600,
+            deadline=self._deadline(hours),
             token_budget=self._limits.max_tokens,
             tool_use_id=caller.tool_use_id,
         )
         items = tuple(ItemRecord(position, arguments) for position, arguments in enumerate(planned.items))
         await self._jobs.create(job, items)
         self._launch(job)
+        self._news.tell(job.id)
         return job.id
 
     async def get(self, job_id: str) -> JobRecord:
@@ -139,11 +133,11 @@ class Batches:
 
     async def time_left(self, job_id: str) -> float | None:
         """Return the seconds left at the speed since this start, None until an item has ended."""
-        pace = self._paces.get(job_id)
-        counts = await self._jobs.counts(job_id)
-        if pace is None or counts.ended <= pace.ended_before:
+        at_work = self._at_work.get(job_id)
+        each = at_work.run.seconds_an_item if at_work else None
+        if each is None:
             return None
-        each = (time.monotonic() - pace.started) / (counts.ended - pace.ended_before)
+        counts = await self._jobs.counts(job_id)
         return each * (counts.total - counts.ended)
 
     async def estimate(self, planned: Planned) -> float | None:
@@ -165,7 +159,7 @@ class Batches:
             async with asyncio.timeout(seconds):
                 while True:
                     # Taken before the state is read: what changes in between is not missed.
-                    changed = self._changed.setdefault(job_id, asyncio.Event())
+                    changed = self._news.next(job_id)
                     if (await self.get(job_id)).state != "running":
                         break
                     await changed.wait()
@@ -178,138 +172,102 @@ class Batches:
             await self._stop(job_id)
 
     async def resume(self, job_id: str) -> None:
-        """Go on with a paused or stopped job."""
+        """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""
         job = await self.get(job_id)
         if job.state in {"paused", "stopped"}:
-            await self._jobs.set_state(job_id, "running", "")
-            self._launch(await self.get(job_id))
+            await self._stop(job_id)
+            await self._go_on(job_id)
 
     async def cancel(self, job_id: str, position: int | None = None) -> None:
-        """Cancel one item, or all that has not ended; what was written stays."""
+        """Cancel the item at ``position`` (from 0), or all that has not ended; what was written stays.
+
+        Raises:
+            NotFound: there is no such job or item.
+        """
         job = await self.get(job_id)
         if position is not None:
             await self._cancel_item(job, position)
-            return
-        if job.state in {"running", "paused", "stopped"}:
+        elif job.state in {"running", "paused", "stopped"}:
             await self._end(job_id, "cancelled", "")
             await self._stop(job_id)
             await self._jobs.cancel_waiting(job_id)
+        self._news.tell(job_id)
 
-    async def retry(self, job_id: str) -> int:
-        """Try the failed items again; return how many there are."""
-        await self.get(job_id)
-        count = await self._jobs.retry_failed(job_id)
-        if count and job_id not in self._running:
-            await self._jobs.set_state(job_id, "running", "")
-            self._launch(await self.get(job_id))
+    async def retry(self, job_id: str, position: int | None = None) -> int:
+        """Try the item at ``position`` (from 0) again, or all that ended without a result; return how many.
+
+        Raises:
+            NotFound: there is no such job or item.
+        """
+        job = await self.get(job_id)
+        if position is not None:
+            await self._item(job_id, position)
+        count = await self._jobs.retry_failed(job_id, position)
+        if count and job.state != "paused" and job_id not in self._at_work:
+            await self._go_on(job_id)
+        self._news.tell(job_id)
         return count
 
+    async def _go_on(self, job_id: str) -> None:
+        await settle_interrupted(await self.get(job_id), self._jobs, self._history)
+        counts = await self._jobs.counts(job_id)
+        budget = counts.tokens + self._limits.max_tokens if self._limits.max_tokens else 0
+        await self._jobs.run_again(job_id, self._deadline(), budget)
+        self._launch(await self.get(job_id))
+        self._news.tell(job_id)
+
+    def _deadline(self, hours: float = 0.0) -> float:
+        most = self._limits.max_hours
+        return time.time() + 3600 * (min(hours, most) if hours > 0 else most)
+
     def _launch(self, job: JobRecord) -> None:
-        task = asyncio.create_task(self._run(job), name=f"batch {job.id}")
-        self._running[job.id] = task
-        task.add_done_callback(lambda _: self._running.pop(job.id, None))
+        run = Run(job, self._parts)
+        task = asyncio.create_task(self._drive(run), name=f"batch {job.id}")
+        at_work = self._at_work[job.id] = _AtWork(run, task)
+
+        def forget(_: asyncio.Task[None]) -> None:
+            # A later run of the same job may have taken its place.
+            if self._at_work.get(job.id) is at_work:
+                del self._at_work[job.id]
+
+        task.add_done_callback(forget)
 
     async def _stop(self, job_id: str) -> None:
-        task = self._running.get(job_id)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        at_work = self._at_work.get(job_id)
+        if at_work is not None:
+            at_work.task.cancel()
+            await asyncio.gather(at_work.task, return_exceptions=True)
 
-    async def _run(self, job: JobRecord) -> None:
-        self._paces[job.id] = Pace(time.monotonic(), (await self._jobs.counts(job.id)).ended)
-        broken = ""
+    async def _drive(self, run: Run) -> None:
+        """Let the job work until it has ended; items that came back meanwhile (a retry) are done, too."""
+        job_id = run.job.id
+        reason = ""
         try:
-            async with asyncio.TaskGroup() as group:
-                crew = Crew(group, lambda: self._work(job, crew), most=1 if job.sequential else MOST_WORKERS)
-                crew.grow(1)
+            while not reason:
+                reason = await run.work()
+                if not reason and await self._jobs.finish(job_id):
+                    break
         except* Exception as errors:  # a defect or a full disk: the job stops and says so, the hub lives
-            logger.exception("batch %s broke off", job.id)
-            broken = f"Stopped by an error: {errors.exceptions[0]}"
-        if broken:
-            await self._end(job.id, "stopped", broken)
-        elif (await self.get(job.id)).state == "running":
-            await self._end(job.id, "done", "")
-
-    async def _work(self, job: JobRecord, crew: Crew) -> None:
-        """Do one item after the other until none waits or the job is no longer running."""
-        pauses = 0
-        while (reason := await self._why_stop(job)) is None:
-            # One more than the engine has slots: its files are read while the others generate.
-            crew.grow(self._engine.slots + 1)
-            offload_id = secrets.token_hex(4)
-            item = await self._jobs.take(job.id, offload_id)
-            if item is None:
-                return
-            settled = await self._do(job, item, offload_id)
-            if settled:
-                pauses = 0
-            else:
-                await asyncio.sleep(ENGINE_PAUSES[min(pauses, len(ENGINE_PAUSES) - 1)])
-                pauses += 1
-        if reason:
-            await self._end(job.id, "stopped", reason)
-
-    async def _do(self, job: JobRecord, item: ItemRecord, offload_id: str) -> bool:
-        """Run one item and settle it; False when the engine was away and it has to wait."""
-        caller = Caller(
-            client=job.client,
-            session=job.session,
-            project=Path(job.project) if job.project else None,
-            roots=tuple(Path(root) for root in job.roots),
-            tool_use_id=job.tool_use_id,
-        )
-        without = await blocked(job, item, self._jobs)
-        if without is not None:
-            await self._jobs.settle(job.id, without)
-            self._tell(job.id)
-            return True
-        try:
-            task = await task_of(job, item, self._jobs, self._history)
-            outcome = await self._offloader.run(
-                task, caller, _silent, offload_id=offload_id, interactive=False
-            )
-        except asyncio.CancelledError:
-            await asyncio.shield(self._jobs.release(job.id, item.position))
-            raise
-        if outcome.code in ENGINE_CODES:
-            await self._jobs.release(job.id, item.position)
-            self._tell(job.id)
-            return False
-        await self._jobs.settle(job.id, outcome_to_item(item, outcome))
-        self._tell(job.id)
-        return True
-
-    async def _why_stop(self, job: JobRecord) -> str | None:
-        """Return None to go on, a sentence to stop, and an empty text when it is stopped already."""
-        current = await self.get(job.id)
-        if current.state != "running":
-            return ""
-        if current.deadline is not None and time.time() > current.deadline:
-            return "Stopped at its deadline."
-        counts = await self._jobs.counts(job.id)
-        if current.token_budget and counts.tokens >= current.token_budget:
-            return f"Stopped at its budget of {current.token_budget:,} tokens."
-        return why_stop(counts, await self._jobs.failures(job.id)) or None
+            logger.exception("batch %s broke off", job_id)
+            reason = f"Stopped by an error: {errors.exceptions[0]}"
+        if reason and (await self.get(job_id)).state == "running":
+            await self._jobs.set_state(job_id, "stopped", reason)
+        self._news.tell(job_id)
 
     async def _end(self, job_id: str, state: str, reason: str) -> None:
         await self._jobs.set_state(job_id, state, reason)
-        self._tell(job_id)
+        self._news.tell(job_id)
 
     async def _cancel_item(self, job: JobRecord, position: int) -> None:
-        item = await self._jobs.item(job.id, position)
-        if item is None:
-            raise NotFound(f"Job {job.id} has no item {position}.", "Items count from 0.")
-        if item.state == "running" and item.offload_id:
-            await self._offloader.cancel(item.offload_id)
+        item = await self._item(job.id, position)
+        at_work = self._at_work.get(job.id)
+        if item.state == "running" and item.offload_id and at_work:
+            await at_work.run.cancel_item(item.offload_id)
         elif item.state == "waiting":
             await self._jobs.cancel_waiting(job.id, position)
-        self._tell(job.id)
 
-    def _tell(self, job_id: str) -> None:
-        """Wake whoever waits for the job, and publish that it changed."""
-        self._changed.pop(job_id, asyncio.Event()).set()
-        self._events.publish(JobChanged(job_id))
-
-
-async def _silent(_done: float, _total: float | None, _message: str) -> None:
-    """Items report through events; the job's own progress is counted in items."""
+    async def _item(self, job_id: str, position: int) -> ItemRecord:
+        item = await self._jobs.item(job_id, position)
+        if item is None:
+            raise NotFound(f"Job {job_id} has no item {position}.", "Items count from 0.")
+        return item

@@ -77,6 +77,7 @@ class Offloader:
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._readable = settings.paths.read
         self._running: dict[str, asyncio.Task[Outcome]] = {}
+        self._closing = False
 
     async def start(self) -> tuple[str, ...]:
         """Put back what a crash left in place unaccepted; return the paths. Call it before ``run``."""
@@ -84,6 +85,7 @@ class Offloader:
 
     async def close(self) -> None:
         """Cancel what runs, and wait until all of it is taken back and recorded."""
+        self._closing = True
         tasks = tuple(self._running.values())
         for task in tasks:
             task.cancel()
@@ -138,7 +140,7 @@ class Offloader:
                 work.cancel()
                 await asyncio.wait([work])
                 raise
-        return _cancelled_by_user(run)
+        return _cancelled(run, _ENDS if self._closing else _BY_USER)
 
     def workspace(self, caller: Caller) -> Workspace:
         """Return where this caller may read and write."""
@@ -299,13 +301,17 @@ class Offloader:
         return model
 
 
-def _cancelled_by_user(run: Running) -> Outcome:
+_BY_USER = "The user cancelled this offload; nothing was written. Ask how to go on."
+_ENDS = "Token Saver is being closed; nothing was written. Do this task yourself, or call again later."
+
+
+def _cancelled(run: Running, why: str) -> Outcome:
     if run.outcome is not None and run.outcome.name == "delivered":
         return run.outcome
     return Outcome(
         offload_id=run.id,
         name="cancelled",
-        text="cancelled: The user cancelled this offload; nothing was written. Ask how to go on.",
+        text=f"cancelled: {why}",
         code="cancelled",
         attempts=tuple(run.attempts),
     )

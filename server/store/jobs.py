@@ -70,6 +70,29 @@ class Jobs:
 
         await self._database.write(write)
 
+    async def run_again(self, job_id: str, deadline: float, token_budget: int) -> None:
+        """Let a job that paused or ended go on, within new bounds."""
+
+        def write(connection: Connection) -> None:
+            values = {"state": "running", "reason": "", "ended_at": None}
+            bounds = {"deadline": deadline, "token_budget": token_budget}
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values, **bounds))
+
+        await self._database.write(write)
+
+    async def finish(self, job_id: str) -> bool:
+        """Mark a running job as done; False if items wait (again), and it has to go on."""
+
+        def write(connection: Connection) -> bool:
+            running = (jobs.c.id == job_id, jobs.c.state == "running")
+            waiting = select(items.c.position).where(items.c.job_id == job_id, items.c.state == "waiting")
+            if connection.execute(select(jobs.c.id).where(*running, waiting.exists())).first():
+                return False
+            connection.execute(update(jobs).where(*running).values(state="done", ended_at=time.time()))
+            return True
+
+        return await self._database.write(write)
+
     async def take(self, job_id: str, offload_id: str) -> ItemRecord | None:
         """Mark the first waiting item as running and return it; None if none can start.
 
@@ -122,13 +145,13 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def retry_failed(self, job_id: str) -> int:
-        """Put every item that ended without a result back among the waiting; return how many."""
+    async def retry_failed(self, job_id: str, position: int | None = None) -> int:
+        """Put one item, or every one, that ended without a result back among the waiting; return how many."""
 
         def write(connection: Connection) -> int:
-            again = update(items).where(
-                items.c.job_id == job_id, items.c.state.in_(ENDED), items.c.state.not_in(DONE_WELL)
-            )
+            again = update(items).where(items.c.job_id == job_id, items.c.state.in_(ENDED - DONE_WELL))
+            if position is not None:
+                again = again.where(items.c.position == position)
             done = connection.execute(again.values(state="waiting", offload_id=None, code="", summary=""))
             return int(done.rowcount)
 

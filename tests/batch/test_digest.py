@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.batch.breaker import why_stop
+from server.batch.breaker import Tally, why_stop
 from server.batch.digest import LONGEST, describe, in_words
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
@@ -50,19 +50,19 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "stops"),
+    ("tally", "stops"),
     [
-        ({"failed": 4}, False),
-        ({"failed": 5}, True),
-        ({"failed": 4, "delivered": 1}, False),
-        ({"handed_back": 9, "delivered": 1}, True),
-        ({"cancelled": 5}, False),
-        ({"failed": 4, "cancelled": 50}, False),
-        ({"returned": 2, "handed_back": 8}, False),
+        (Tally(bad=4), False),
+        (Tally(bad=5), True),
+        (Tally(bad=4, good=1), False),
+        (Tally(bad=9, good=1), True),
+        (Tally(cancelled=5), False),
+        (Tally(bad=4, cancelled=50), False),
+        (Tally(good=2, bad=8), False),
     ],
 )
-def test_the_circuit_breaker_opens_when_most_items_fail(states: dict[str, int], stops: bool) -> None:
-    why = why_stop(JobCounts(states), (FailureGroup("parses", 5, "x", 0),))
+def test_the_circuit_breaker_opens_when_most_items_fail(tally: Tally, stops: bool) -> None:
+    why = why_stop(tally, (FailureGroup("parses", 5, "x", 0),))
     assert bool(why) == stops
     if stops:
         assert "parses" in why

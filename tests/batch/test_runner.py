@@ -1,14 +1,18 @@
 """Batches from start to end: every item once, in order, stopped and resumed, with honest counts."""
 
 import asyncio
+import random
 
 import pytest
 
+from server.batch.news import INTERVAL
 from server.batch.plan import plan_tasks
 from server.errors import NotFound
+from server.events import Event, JobChanged
 from server.folders import find_folders
 from server.hub import Hub
 from server.offload.values import Task
+from server.store.records import OffloadFilter
 from server.tools.job_wait import describe_job
 from tests.batch.conftest import NOTES, Desk
 from tests.standins.answers import Answer
@@ -184,3 +188,89 @@ async def test_every_function_of_a_file_becomes_an_item(desk: Desk) -> None:
     found = await desk.hub.batches.expand(["two.py::*"], desk.caller)
     assert found == ("two.py::a", "two.py::C.b")
     assert await desk.hub.batches.expand(["*.py", "two.py"], desk.caller) == ("two.py",)
+
+
+async def test_one_item_can_be_tried_again_alone(desk: Desk) -> None:
+    names = desk.write_files(6)
+    for broken in ("value_2", "value_4"):
+        desk.ollama.answers.when(broken, Answer(""))
+    job_id = await desk.notes_on(names)
+    assert await _end(desk, job_id) == {"delivered": 4, "handed_back": 2}
+    for mended in ("value_2", "value_4"):
+        desk.ollama.answers.when(mended, Answer(NOTES))
+    assert await desk.hub.batches.retry(job_id, 0) == 0, "an item that is done is not done again"
+    assert await desk.hub.batches.retry(job_id, 4) == 1
+    assert await _end(desk, job_id) == {"delivered": 5, "handed_back": 1}
+    with pytest.raises(NotFound, match="no item 6"):
+        await desk.hub.batches.retry(job_id, 6)
+
+
+async def test_whoever_resumes_a_stopped_batch_sees_it_go_on(desk: Desk) -> None:
+    desk.ollama.answers.default = Answer("")
+    job_id = await desk.notes_on(desk.write_files(12))
+    stopped = await _end(desk, job_id)
+    assert (await desk.hub.batches.get(job_id)).state == "stopped"
+    desk.ollama.answers.default = Answer(NOTES)
+    await desk.hub.batches.resume(job_id)
+    ended = await _end(desk, job_id)
+    assert ended["delivered"] == stopped["waiting"]
+    assert (await desk.hub.batches.get(job_id)).state == "done"
+
+
+async def test_pausing_and_going_on_again_and_again_does_no_item_twice(desk: Desk) -> None:
+    chance = random.Random(7)
+    job_id = await desk.notes_on(desk.write_files(30))
+    while not await desk.hub.batches.wait(job_id, chance.uniform(0.0, 0.1)):
+        await desk.hub.batches.pause(job_id)
+        await desk.hub.batches.resume(job_id)
+    assert (await desk.hub.batches.counts(job_id)).by_state == {"delivered": 30}
+    delivered = await desk.hub.history.page(OffloadFilter(outcome="delivered"), limit=100)
+    assert sorted(str(row.output) for row in delivered) == [f"mod_{number:03}.md" for number in range(30)]
+
+
+async def test_a_retry_while_the_last_items_end_is_not_lost(desk: Desk) -> None:
+    desk.ollama.answers.when("value_0", Answer(""))
+    job_id = await desk.notes_on(desk.write_files(2))
+    while not (await desk.hub.batches.counts(job_id)).went_wrong:
+        await asyncio.sleep(0.001)
+    desk.ollama.answers.when("value_0", Answer(NOTES))
+    await desk.hub.batches.retry(job_id)
+    assert await _end(desk, job_id) == {"delivered": 2}
+
+
+async def test_while_the_user_pauses_everything_no_item_begins(desk: Desk) -> None:
+    desk.hub.pause()
+    job_id = await desk.notes_on(desk.write_files(3))
+    await asyncio.sleep(0.3)
+    assert (await desk.hub.batches.counts(job_id)).by_state == {"waiting": 3}
+    desk.hub.resume()
+    assert await _end(desk, job_id) == {"delivered": 3}
+
+
+async def test_changes_are_told_often_but_not_one_by_one_and_the_last_always(desk: Desk) -> None:
+    told: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, JobChanged):
+            told.append(event.job_id)
+
+    job_id = await desk.notes_on(desk.write_files(20))
+    desk.hub.events.subscribe(listen)
+    assert await _end(desk, job_id) == {"delivered": 20}
+    before_the_last = len(told)
+    await asyncio.sleep(2 * INTERVAL)
+    assert told
+    assert set(told) == {job_id}
+    assert len(told) - before_the_last <= 2
+
+
+async def test_a_hub_that_ends_says_so_to_whom_it_leaves(desk: Desk) -> None:
+    desk.ollama.answers.default = Answer(NOTES, first_delay=30)
+    task = Task("Write notes.", output="single.md")
+    waiting = asyncio.create_task(desk.hub.offloader.run(task, desk.caller, _silent))
+    while not desk.ollama.running:
+        await asyncio.sleep(0.02)
+    await desk.hub.end_work()
+    outcome = await waiting
+    assert outcome.name == "cancelled"
+    assert "Token Saver is being closed" in outcome.text

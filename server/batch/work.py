@@ -1,0 +1,155 @@
+"""One job at work: its workers take one item after the other until none waits or a bound is reached."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.backends.engine import Engine
+from server.batch.breaker import Tally, why_stop
+from server.batch.crew import Crew
+from server.batch.items import blocked, outcome_to_item, task_of
+from server.batch.recover import settle_or_release
+from server.errors import NotFound
+from server.offload.pipeline import Offloader
+from server.offload.values import Caller, Outcome
+from server.store.history import History
+from server.store.job_records import ItemRecord, JobRecord
+from server.store.jobs import Jobs
+
+# An engine that is down stops no batch: its items wait and are tried again after these pauses, in seconds.
+ENGINE_PAUSES = (2.0, 5.0, 15.0, 30.0)
+# Between looks at whether the user lets work go on, in seconds.
+PAUSED_LOOK = 1.0
+# More tasks than this at once are of no use to an engine's batching, and hold files in memory.
+MOST_WORKERS = 64
+ENGINE_CODES = frozenset({"backend_unreachable", "still_downloading", "queue_full", "paused"})
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run works with. ``changed`` is called with the job's id whenever an item is in another state;
+    ``is_paused`` says whether the user paused all work."""
+
+    engine: Engine
+    offloader: Offloader
+    jobs: Jobs
+    history: History
+    changed: Callable[[str], None]
+    is_paused: Callable[[], bool]
+
+
+class Run:
+    """One job at work, from a start or resume to its end or pause. For one event loop."""
+
+    def __init__(self, job: JobRecord, parts: Parts) -> None:
+        self.job = job
+        self._parts = parts
+        self._caller = Caller(
+            client=job.client,
+            session=job.session,
+            project=Path(job.project) if job.project else None,
+            roots=tuple(Path(root) for root in job.roots),
+            tool_use_id=job.tool_use_id,
+        )
+        self._tally = Tally()
+        self._tokens = 0
+        self._started = time.monotonic()
+        self._unwanted: set[str] = set()
+        self._stop = ""
+
+    async def work(self) -> str:
+        """Do all items that wait, and return why the job was stopped: empty when none waits any more.
+
+        Raises:
+            ExceptionGroup: a defect, or a store that cannot be written.
+        """
+        self._tokens = (await self._parts.jobs.counts(self.job.id)).tokens
+        async with asyncio.TaskGroup() as group:
+            crew = Crew(group, lambda: self._items(crew), most=1 if self.job.sequential else MOST_WORKERS)
+            crew.grow(1)
+        return self._stop
+
+    @property
+    def seconds_an_item(self) -> float | None:
+        """The seconds from one end of an item to the next, as this run went; None until one has ended."""
+        ended = self._tally.ended
+        return (time.monotonic() - self._started) / ended if ended else None
+
+    async def cancel_item(self, offload_id: str) -> None:
+        """End the item that this offload works on, even if it has not got so far as to begin."""
+        try:
+            await self._parts.offloader.cancel(offload_id)
+        except NotFound:
+            self._unwanted.add(offload_id)
+
+    async def _items(self, crew: Crew) -> None:
+        """Do one item after the other until none waits."""
+        pauses = 0
+        while not await self._must_stop():
+            crew.grow(self._wanted())
+            if self._parts.is_paused():
+                await asyncio.sleep(PAUSED_LOOK)
+                continue
+            offload_id = secrets.token_hex(4)
+            item = await self._parts.jobs.take(self.job.id, offload_id)
+            if item is None:
+                return
+            if await self._do(item, offload_id):
+                pauses = 0
+            else:
+                await asyncio.sleep(ENGINE_PAUSES[min(pauses, len(ENGINE_PAUSES) - 1)])
+                pauses += 1
+
+    def _wanted(self) -> int:
+        # Some more than the engine has slots: files of the next ones are read, and answers of the last ones
+        # checked and written, while the others generate.
+        slots = self._parts.engine.slots
+        return slots + 1 + slots // 4
+
+    async def _do(self, item: ItemRecord, offload_id: str) -> bool:
+        """Run one item and settle it; False when the engine was away and it has to wait."""
+        jobs = self._parts.jobs
+        ended = await blocked(self.job, item, jobs)
+        if ended is None:
+            try:
+                outcome = await self._offload(item, offload_id)
+            except asyncio.CancelledError:
+                # It may have been written all the same: to do it again would edit the file twice.
+                await asyncio.shield(settle_or_release(self.job.id, item, jobs, self._parts.history))
+                raise
+            if outcome.code in ENGINE_CODES:
+                await jobs.release(self.job.id, item.position)
+                self._parts.changed(self.job.id)
+                return False
+            ended = outcome_to_item(item, outcome)
+        await jobs.settle(self.job.id, ended)
+        self._tally = self._tally.with_item(ended)
+        self._tokens += ended.tokens
+        self._parts.changed(self.job.id)
+        return True
+
+    async def _offload(self, item: ItemRecord, offload_id: str) -> Outcome:
+        task = await task_of(self.job, item, self._parts.jobs, self._parts.history)
+        if offload_id in self._unwanted:
+            return Outcome(offload_id, "cancelled", "cancelled: The user cancelled this item.", "cancelled")
+        return await self._parts.offloader.run(
+            task, self._caller, _silent, offload_id=offload_id, interactive=False
+        )
+
+    async def _must_stop(self) -> bool:
+        """Return whether a bound of the job is reached; the first worker to find out says which."""
+        job = self.job
+        if not self._stop and job.deadline is not None and time.time() > job.deadline:
+            self._stop = "Stopped at its deadline."
+        if not self._stop and job.token_budget and self._tokens >= job.token_budget:
+            self._stop = f"Stopped at its budget of {job.token_budget:,} tokens."
+        if not self._stop and self._tally.suspicious:
+            self._stop = why_stop(self._tally, await self._parts.jobs.failures(job.id))
+        return bool(self._stop)
+
+
+async def _silent(_done: float, _total: float | None, _message: str) -> None:
+    """Items report through events; the job's own progress is counted in items."""
