@@ -1,11 +1,11 @@
 """Fit the coefficients of the token estimate anew::
 
-    python -m server.ledger.refit TABLE [--relabel ROWS] [--write]
+    python -m server.ledger.refit TABLE [--mislabelled ROWS] [--write]
 
 ``TABLE`` is a CSV (``.gz`` or not) of measured items: ``family``, ``kind``, ``repo``, ``tool``, ``chars``, a
-column for each feature, ``true_tokens``; ``ROWS`` names rows whose family is wrong in it. Prints the
-coefficients, and how well a fit does on repositories that it has not seen; ``--write`` replaces
-``coefficients.json``.
+column for each feature, ``true_tokens``. Prints the coefficients, and how well a fit does on repositories
+that it has not seen; ``--write`` replaces ``coefficients.json``. ``ROWS`` names rows whose family is wrong in
+the table: they are fitted as they are, being too few to matter, but no fit is judged by them.
 
 The fit: non-negative least squares on the relative error (weights 1/(tokens + 20)), reweighted towards the
 absolute error so that single odd items count less, with a weak prior on the rare scripts. It solves the
@@ -18,7 +18,7 @@ import gzip
 import json
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
 from pathlib import Path
@@ -47,8 +47,10 @@ NOT_FEATURES = frozenset({"family", "kind", "repo", "tool", "chars", "true_token
 
 @dataclass(frozen=True)
 class Item:
-    """One measured item: its non-zero features, and the tokens that the API counted."""
+    """One measured item: its row in the table (from 0), its non-zero features, and the tokens that the API
+    counted."""
 
+    row: int
     family: str
     repo: str
     kind: str
@@ -71,13 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m server.ledger.refit")
     parser.add_argument("table", type=Path)
-    parser.add_argument("--relabel", type=Path, help="rows whose family is wrong in the table")
+    parser.add_argument("--mislabelled", type=Path, help="rows whose family is wrong in the table")
     parser.add_argument("--write", action="store_true", help="replace coefficients.json")
     chosen = parser.parse_args(arguments)
-    items = read_table(chosen.table, chosen.relabel)
+    items = read_table(chosen.table)
+    wrong = read_rows(chosen.mislabelled) if chosen.mislabelled is not None else frozenset()
     families = sorted({item.family for item in items})
     for family in families:
-        apart = judge([pair for each in estimate_unseen(items, family) for pair in each])
+        judged = in_sessions(item for item in items if item.family == family and item.row not in wrong)
+        apart = judge(judged, estimate_unseen(items, family))
         sys.stdout.write(
             f"{family}: {apart.items} items, each judged by a fit without its repository: median error "
             f"{apart.median:.1%}, aggregate {apart.aggregate:+.1%}, 9 in 10 sums of 50 within "
@@ -92,38 +96,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def read_table(path: Path, relabelled: Path | None = None) -> list[Item]:
-    """Read the measured items; rows that ``relabelled`` names count as Claude 4.7."""
-    wrong = _read_rows(relabelled) if relabelled is not None else frozenset()
+def read_table(path: Path) -> list[Item]:
+    """Read the measured items, in the table's order."""
     opened = gzip.open if path.suffix == ".gz" else open
-    items = []
     with opened(path, "rt", encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file)):
-            if number in wrong:
-                row |= {"family": "B", "c_use47": row["c_use"]}
-            features = tuple((name, int(row[name])) for name in row if name not in NOT_FEATURES)
-            items.append(
-                Item(
-                    row["family"],
-                    row["repo"],
-                    row["kind"],
-                    tuple((name, count) for name, count in features if count),
-                    int(row["true_tokens"]),
-                )
-            )
-    return items
+        return [_item(number, row) for number, row in enumerate(csv.DictReader(file))]
 
 
-def estimate_unseen(items: Sequence[Item], family: str) -> list[list[tuple[float, int]]]:
-    """Return for each repository the estimates by a fit on all others, beside the true tokens."""
+def read_rows(path: Path) -> frozenset[int]:
+    """Read numbers of rows: a CSV with the columns ``first_row`` and ``last_row``."""
+    with path.open(encoding="utf-8", newline="") as file:
+        ranges = [(int(row["first_row"]), int(row["last_row"])) for row in csv.DictReader(file)]
+    return frozenset(number for first, last in ranges for number in range(first, last + 1))
+
+
+def estimate_unseen(items: Iterable[Item], family: str) -> dict[int, float]:
+    """Return by row the estimate of each of the family's items, by a fit on all other repositories."""
     mine = [item for item in items if item.family == family]
-    return [
-        estimates(
-            in_session_order(item for item in mine if item.repo == repo),
-            fit([item for item in mine if item.repo != repo]),
-        )
-        for repo in sorted({item.repo for item in mine})
-    ]
+    found: dict[int, float] = {}
+    for repo in sorted({item.repo for item in mine}):
+        fitted = fit([item for item in mine if item.repo != repo])
+        found |= estimate([item for item in mine if item.repo == repo], fitted)
+    return found
+
+
+def estimate(items: Iterable[Item], coefficients: dict[str, float]) -> dict[int, float]:
+    """Return the estimated tokens of each item, by row."""
+    return {item.row: _dot(item.features, coefficients) for item in items}
+
+
+def in_sessions(items: Iterable[Item]) -> list[Item]:
+    """Return the items as sessions would have them: one repository after the other, calls and results
+    mixed."""
+    repos: dict[str, list[Item]] = {}
+    for item in items:
+        repos.setdefault(item.repo, []).append(item)
+    return [item for _, mine in sorted(repos.items()) for item in in_session_order(mine)]
 
 
 def in_session_order(items: Iterable[Item]) -> list[Item]:
@@ -136,23 +144,19 @@ def in_session_order(items: Iterable[Item]) -> list[Item]:
     return [item for _, item in sorted(places, key=lambda each: each[0])]
 
 
-def estimates(items: Iterable[Item], coefficients: dict[str, float]) -> list[tuple[float, int]]:
-    """Return the estimated and the true tokens of each item."""
-    return [(_dot(item.features, coefficients), item.tokens) for item in items]
-
-
-def judge(pairs: Sequence[tuple[float, int]], sum_of: int = 50) -> Quality:
-    """Return how well estimates do. Sums are of items that follow one another, as in a session."""
-    large = [abs(estimate / true - 1) for estimate, true in pairs if true >= 100]
+def judge(items: Sequence[Item], estimated: Mapping[int, float], sum_of: int = 50) -> Quality:
+    """Return how well estimates do. Sums are of items that follow one another in ``items``."""
+    pairs = [(estimated[item.row], item.tokens) for item in items]
+    large = [abs(guess / true - 1) for guess, true in pairs if true >= 100]
     sums = [
-        (sum(estimate for estimate, _ in part), sum(true for _, true in part))
+        (sum(guess for guess, _ in part), sum(true for _, true in part))
         for part in (pairs[start : start + sum_of] for start in range(0, len(pairs) - sum_of + 1, sum_of))
     ]
-    errors = sorted(abs(estimate / true - 1) for estimate, true in sums)
+    errors = sorted(abs(guess / true - 1) for guess, true in sums)
     return Quality(
         items=len(pairs),
         median=statistics.median(large),
-        aggregate=sum(estimate for estimate, _ in pairs) / sum(true for _, true in pairs) - 1,
+        aggregate=sum(guess for guess, _ in pairs) / sum(true for _, true in pairs) - 1,
         session=errors[max(0, -(-len(errors) * 9 // 10) - 1)],
     )
 
@@ -221,14 +225,14 @@ def _value(row: list[tuple[int, int]], solution: Sequence[float]) -> float:
     return sum(count * solution[place] for place, count in row)
 
 
+def _item(number: int, row: dict[str, str]) -> Item:
+    counts = ((name, int(value)) for name, value in row.items() if name not in NOT_FEATURES)
+    features = tuple((name, count) for name, count in counts if count)
+    return Item(number, row["family"], row["repo"], row["kind"], features, int(row["true_tokens"]))
+
+
 def _dot(features: Iterable[tuple[str, int]], coefficients: dict[str, float]) -> float:
     return sum(count * coefficients.get(name, 0.0) for name, count in features)
-
-
-def _read_rows(path: Path) -> frozenset[int]:
-    with path.open(encoding="utf-8", newline="") as file:
-        ranges = [(int(row["first_row"]), int(row["last_row"])) for row in csv.DictReader(file)]
-    return frozenset(number for first, last in ranges for number in range(first, last + 1))
 
 
 if __name__ == "__main__":
