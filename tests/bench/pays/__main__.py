@@ -1,0 +1,148 @@
+"""What Claude pays: twenty chores by the real Claude Code CLI, in four ways of working.
+
+``uv run python -m tests.bench.pays [--json FILE] [--only PART]`` prints a table and writes
+``tests/bench/results/pays.json``. Claude is a script (``ways``), its API and the local model are stand-ins;
+the CLI, its tools, the bridge, the hub, the checks and the files are real, and every file is compared with
+the chore's result afterwards. Tokens are counted on the wire with the ledger's estimate.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from server.ledger.prices import Price, load_prices
+from tests.bench.pays.chores import Chore, chores
+from tests.bench.pays.local_model import inline_answers, local_answer
+from tests.bench.pays.ways import alone, distrusted, handed_over, inline
+from tests.bench.pays.wire import Cost, count
+from tests.bridge_client import BRIDGE
+from tests.hub_process import HubProcess, start_hub
+from tests.standins.claude_code import run_claude_code
+from tests.standins.messages import MessagesStandIn, Turn
+from tests.standins.ollama import OllamaStandIn
+
+MODEL = "opus-5.5"
+RESULT = Path(__file__).parents[1] / "results" / "pays.json"
+WAYS: dict[str, Callable[[Chore, Path], Sequence[Turn]]] = {
+    "Claude alone": alone,
+    "tool with inline contents": inline,
+    "Token Saver": handed_over,
+    "Token Saver, read again": distrusted,
+}
+
+
+def main() -> int:
+    """Run all chores in all ways; 1 where a file was not as it should be."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, default=RESULT)
+    parser.add_argument("--only", default="", help="chores whose name holds this")
+    wanted = parser.parse_args()
+    some = [chore for chore in chores() if wanted.only in chore.name]
+    price = load_prices().find(MODEL)
+    costs: dict[str, dict[str, Cost]] = {}
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="pays-") as name, OllamaStandIn() as ollama:
+        folder = Path(name)
+        with start_hub(folder / "hub", TOKEN_SAVER_BACKEND__URL=ollama.url) as hub:
+            for number, chore in enumerate(some):
+                ollama.answers.choose(lambda prompt, body, chore=chore: local_answer(chore, prompt, body))  # type: ignore[misc]
+                costs[chore.name] = {}
+                for way, turns in WAYS.items():
+                    place = folder / f"{number}-{list(WAYS).index(way)}"
+                    costs[chore.name][way], said = run(chore, turns, place, hub)
+                    if missed := compare(chore, place / "project"):
+                        wrong.append(f"{chore.name}, {way}: {', '.join(missed)}; {said}")
+                print(chore.name, file=sys.stderr, flush=True)
+    print(table(costs, price))
+    for each in wrong:
+        print("NOT AS IT SHOULD BE:", each)
+    write(wanted.json, costs, price, wrong)
+    return 1 if wrong else 0
+
+
+def run(
+    chore: Chore, turns: Callable[[Chore, Path], Sequence[Turn]], place: Path, hub: HubProcess
+) -> tuple[Cost, str]:
+    """Let the CLI do the chore in a project of its own; return what it cost, and what the tools answered."""
+    project = place / "project"
+    project.mkdir(parents=True)
+    for path, text in chore.before.items():
+        (project / path).write_text(text, encoding="utf-8")
+    script = turns(chore, project)
+    with MessagesStandIn(script) as api:
+        run_claude_code(
+            chore.task,
+            api.url,
+            home=place / "claude",
+            project=project,
+            servers=servers(chore, turns, place, hub),
+            extra=("--permission-mode", "acceptEdits"),
+        )
+        return count(api.requests, script[-1]), json.dumps(api.tool_results())[:2000]
+
+
+def servers(
+    chore: Chore, turns: Callable[[Chore, Path], Sequence[Turn]], place: Path, hub: HubProcess
+) -> dict[str, dict[str, Any]]:
+    """Return the MCP servers that the way needs: none, the inline tool, or Token Saver."""
+    if turns is alone:
+        return {}
+    if turns is inline:
+        answers = place / "answers.json"
+        answers.write_text(json.dumps(inline_answers(chore)), encoding="utf-8")
+        arguments = ["-m", "tests.bench.pays.local_model", str(answers)]
+        environ = {"PYTHONPATH": str(Path(__file__).parents[3])}
+        return {"inline": {"command": sys.executable, "args": arguments, "env": environ}}
+    command, *arguments = BRIDGE
+    environ = {"TOKEN_SAVER_HOME": hub.environ["TOKEN_SAVER_HOME"]}
+    return {"token-saver": {"command": command, "args": arguments, "env": environ}}
+
+
+def compare(chore: Chore, project: Path) -> list[str]:
+    """Return the files that are not what the chore wants."""
+    return [
+        path
+        for path, text in chore.after.items()
+        if not (project / path).is_file() or (project / path).read_text(encoding="utf-8") != text
+    ]
+
+
+def table(costs: dict[str, dict[str, Cost]], price: Price) -> str:
+    """Return the table in Markdown: tokens that Claude writes / that are new in its context, and cents."""
+    ways = list(WAYS)
+    lines = ["| chore | " + " | ".join(ways) + " |", "| --- |" + " ---: |" * len(ways)]
+    for name, row in costs.items():
+        lines.append(f"| {name} | " + " | ".join(_cell(row[way], price) for way in ways) + " |")
+    sums = {way: sum((row[way] for row in costs.values()), Cost()) for way in ways}
+    lines.append("| **all** | " + " | ".join(f"**{_cell(sums[way], price)}**" for way in ways) + " |")
+    base = sums[ways[0]]
+    shares = " | ".join(f"{100 * sums[way].microusd(price) / base.microusd(price):.0f} %" for way in ways)
+    lines.append(f"| in money, of Claude alone | {shares} |")
+    more = " | ".join(f"{(sums[way].opening - base.opening) / len(costs):,.0f}" for way in ways)
+    lines.append(f"| tokens at the start of a session | {more} |")
+    return "\n".join(lines)
+
+
+def write(path: Path, costs: dict[str, dict[str, Cost]], price: Price, wrong: list[str]) -> None:
+    """Write the figures as JSON."""
+    rows = {
+        name: {way: {**asdict(cost), "microusd": round(cost.microusd(price))} for way, cost in row.items()}
+        for name, row in costs.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"model": MODEL, "chores": rows, "wrong": wrong}, indent=2), encoding="utf-8")
+
+
+def _cell(cost: Cost, price: Price) -> str:
+    return f"{cost.output:,} / {cost.new:,} · {cost.microusd(price) / 10_000:.2f} ¢"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

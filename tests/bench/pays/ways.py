@@ -1,0 +1,99 @@
+"""The turns of a scripted Claude for one chore, in three ways of working.
+
+The script stands for the model: every byte that it "writes" is an output token, everything that comes back
+over the wire is input. Tool names and arguments are Claude Code's own, and the answers to them are real.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.pays.chores import Chore, hunks
+from tests.standins.messages import Text, ToolUse, Turn
+
+OFFLOAD = "mcp__token-saver__offload_work"
+BATCH = "mcp__token-saver__batch_offload"
+COMPRESS = "mcp__token-saver__compress_context"
+INLINE = "mcp__inline__generate_code"
+DONE = [Text("Done.")]
+
+
+def alone(chore: Chore, project: Path) -> Sequence[Turn]:
+    """Return the turns of Claude with its own tools."""
+    script = [_read(chore, project)] if chore.inputs else []
+    if chore.kind in ("digest", "explain"):
+        return [*script, [Text(chore.answer)]]
+    return [*script, *_write_down(chore, project), DONE]
+
+
+def inline(chore: Chore, project: Path) -> Sequence[Turn]:
+    """Return the turns with a tool that takes contents as an argument and returns text.
+
+    One call for each input of a batch, as such tools have it. What comes back, Claude writes into the file.
+    """
+    script = [_read(chore, project)] if chore.inputs else []
+    if chore.batch_output:
+        calls = [
+            ToolUse(INLINE, {"prompt": chore.task, "context": chore.before[path]}) for path in chore.inputs
+        ]
+    else:
+        calls = [ToolUse(INLINE, {"prompt": chore.task, "context": "\n".join(chore.before.values())})]
+    script.append(calls)
+    if chore.kind in ("digest", "explain"):
+        return [*script, [Text(chore.answer)]]
+    return [*script, *_write_down(chore, project), DONE]
+
+
+def handed_over(chore: Chore, project: Path) -> Sequence[Turn]:
+    """Return the turns with Token Saver: paths in, files out."""
+    if chore.kind == "digest":
+        return [[ToolUse(COMPRESS, {"files": list(chore.inputs), "focus": chore.task})], [Text(chore.answer)]]
+    if chore.kind == "explain":
+        arguments = {"task": chore.task, "files": list(chore.inputs), "output_format": "explanation"}
+        return [[ToolUse(OFFLOAD, arguments)], [Text(chore.answer)]]
+    if chore.batch_output:
+        arguments = {"task": chore.task, "each": ["*.py"], "output": chore.batch_output}
+        return [[ToolUse(BATCH, arguments)], DONE]
+    [output] = chore.after
+    call = ToolUse(OFFLOAD, {"task": chore.task, "files": list(chore.inputs), "output": output})
+    if not chore.inputs:
+        call = ToolUse(OFFLOAD, {"task": chore.task, "output": output})
+    return [[call], *(alone(chore, project) if chore.fails else [DONE])]
+
+
+def distrusted(chore: Chore, project: Path) -> Sequence[Turn]:
+    """Return the turns where Claude reads every file again that Token Saver wrote."""
+    script = list(handed_over(chore, project))
+    if chore.after and not chore.fails:
+        again = [ToolUse("Read", {"file_path": str(project / path)}) for path in chore.after]
+        script.insert(1, again)
+    return script
+
+
+def _read(chore: Chore, project: Path) -> Turn:
+    return [ToolUse("Read", {"file_path": str(project / path)}) for path in chore.inputs]
+
+
+def _write_down(chore: Chore, project: Path) -> list[Turn]:
+    """Return the turn that writes all results, each in the form with the fewest characters."""
+    turn: list[Text | ToolUse] = []
+    for path, text in chore.after.items():
+        place = str(project / path)
+        whole = [ToolUse("Write", {"file_path": place, "content": text})]
+        before = chore.before.get(path)
+        turn += whole if before is None else min((whole, _edits(chore, place, before, text)), key=_size)
+    return [turn]
+
+
+def _edits(chore: Chore, place: str, before: str, after: str) -> list[ToolUse]:
+    old, new = chore.replaces
+    if old:
+        arguments = {"file_path": place, "old_string": old, "new_string": new, "replace_all": True}
+        return [ToolUse("Edit", arguments)]
+    return [
+        ToolUse("Edit", {"file_path": place, "old_string": old, "new_string": new})
+        for old, new in hunks(before, after)
+    ]
+
+
+def _size(calls: Sequence[ToolUse]) -> int:
+    return sum(len(str(call.input)) + 40 for call in calls)
