@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from server.backends.engine import Engine
+from server.batch.bills import Bills
 from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused, StoreError
 from server.events import Event, EventBus, OffloadEnded, OffloadUndone, PauseChanged
@@ -98,6 +99,7 @@ class Hub:
             offloader=self.offloader,
             jobs=Jobs(self.history.database),
             history=self.history,
+            bills=Bills(self.history.database, self.ledger),
             events=self.events,
             is_paused=lambda: self._live.paused_until is not None,
         )

@@ -10,10 +10,12 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from server.backends.engine import Engine
+from server.batch.bills import Bills
 from server.batch.inputs import expand_inputs
 from server.batch.news import News
 from server.batch.plan import Planned
@@ -52,6 +54,7 @@ class Batches:
         offloader: Offloader,
         jobs: Jobs,
         history: History,
+        bills: Bills,
         events: EventBus,
         is_paused: Callable[[], bool],
     ) -> None:
@@ -60,8 +63,9 @@ class Batches:
         self._offloader = offloader
         self._jobs = jobs
         self._history = history
+        self._bills = bills
         self._news = News(events)
-        self._parts = Parts(engine, offloader, jobs, history, self._news.tell, is_paused)
+        self._parts = Parts(engine, offloader, jobs, history, bills, self._news.tell, is_paused)
         self._at_work: dict[str, _AtWork] = {}
 
     async def start(self) -> None:
@@ -98,6 +102,7 @@ class Batches:
             deadline=self._deadline(hours),
             token_budget=self._limits.max_tokens,
             tool_use_id=caller.tool_use_id,
+            **vars(self._bills.of_call(caller.arguments)),
         )
         items = tuple(ItemRecord(position, arguments) for position, arguments in enumerate(planned.items))
         await self._jobs.create(job, items)
@@ -118,6 +123,10 @@ class Batches:
                 "`token-saver jobs` and the dashboard list the jobs there are.",
             )
         return job
+
+    async def charge(self, job_id: str, arguments: Mapping[str, Any] | None, text: str) -> None:
+        """Book what an answer about the job cost Claude, and with ``arguments`` the call that asked."""
+        await self._bills.charge(job_id, self._bills.of_answer(arguments, text))
 
     async def counts(self, job_id: str) -> JobCounts:
         """Return how many items are in each state."""
@@ -170,6 +179,7 @@ class Batches:
         if (await self.get(job_id)).state == "running":
             await self._end(job_id, "paused", "")
             await self._stop(job_id)
+            await self._bills.settle(job_id)
 
     async def resume(self, job_id: str) -> None:
         """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""
@@ -191,6 +201,7 @@ class Batches:
             await self._end(job_id, "cancelled", "")
             await self._stop(job_id)
             await self._jobs.cancel_waiting(job_id)
+            await self._bills.settle(job_id)
         self._news.tell(job_id)
 
     async def retry(self, job_id: str, position: int | None = None) -> int:
@@ -252,6 +263,7 @@ class Batches:
             reason = f"Stopped by an error: {errors.exceptions[0]}"
         if reason and (await self.get(job_id)).state == "running":
             await self._jobs.set_state(job_id, "stopped", reason)
+        await self._bills.settle(job_id)
         self._news.tell(job_id)
 
     async def _end(self, job_id: str, state: str, reason: str) -> None:

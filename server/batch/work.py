@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.backends.engine import Engine
+from server.batch.bills import Bills
 from server.batch.breaker import Tally, why_stop
 from server.batch.crew import Crew
 from server.batch.items import blocked, outcome_to_item, task_of
@@ -37,6 +38,7 @@ class Parts:
     offloader: Offloader
     jobs: Jobs
     history: History
+    bills: Bills
     changed: Callable[[str], None]
     is_paused: Callable[[], bool]
 
@@ -56,6 +58,7 @@ class Run:
         )
         self._tally = Tally()
         self._tokens = 0
+        self._items_in_all = 0
         self._started = time.monotonic()
         self._unwanted: set[str] = set()
         self._stop = ""
@@ -66,7 +69,8 @@ class Run:
         Raises:
             ExceptionGroup: a defect, or a store that cannot be written.
         """
-        self._tokens = (await self._parts.jobs.counts(self.job.id)).tokens
+        counts = await self._parts.jobs.counts(self.job.id)
+        self._tokens, self._items_in_all = counts.tokens, counts.total
         async with asyncio.TaskGroup() as group:
             crew = Crew(group, lambda: self._items(crew), most=1 if self.job.sequential else MOST_WORKERS)
             crew.grow(1)
@@ -135,8 +139,9 @@ class Run:
         task = await task_of(self.job, item, self._parts.jobs, self._parts.history)
         if offload_id in self._unwanted:
             return Outcome(offload_id, "cancelled", "cancelled: The user cancelled this item.", "cancelled")
+        item_of = self._parts.bills.of_item(self.job, item, self._items_in_all)
         return await self._parts.offloader.run(
-            task, self._caller, _silent, offload_id=offload_id, interactive=False
+            task, self._caller, _silent, offload_id=offload_id, interactive=False, item_of=item_of
         )
 
     async def _must_stop(self) -> bool:

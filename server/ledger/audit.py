@@ -170,9 +170,9 @@ def correct(
     figures = Figures(
         spared_input=round(estimate.spared_input * offload.unread_inputs),
         spared_output=round(spared_output),
-        spent_output=part_of(round(call.call_tokens), part) + offload.edit_tokens,
-        spent_input=part_of(round(call.result_tokens), part) + offload.read_tokens,
-        spent_share=part_of(ledger.share, part) if ledger.definitions_tokens else estimate.spent_share,
+        spent_output=part_of(round(call.call_tokens), *part) + offload.edit_tokens,
+        spent_input=part_of(round(call.result_tokens), *part) + offload.read_tokens,
+        spent_share=part_of(ledger.share, *part) if ledger.definitions_tokens else estimate.spent_share,
     )
     receipt = ledger.price(figures, call.model, call.prompt_tokens)
     return AuditRecord(

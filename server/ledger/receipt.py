@@ -64,6 +64,24 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a call costs Claude, in tokens: ``output`` its arguments, ``input`` its result, ``share`` this
+    server's definitions as its share of a session."""
+
+    output: int = 0
+    input: int = 0
+    share: int = 0
+
+    def part(self, number: int, count: int) -> "Cost":
+        """Return one part, ``number`` from 0, of ``count`` that add up to the whole exactly."""
+        return Cost(
+            part_of(self.output, number, count),
+            part_of(self.input, number, count),
+            part_of(self.share, number, count),
+        )
+
+
+@dataclass(frozen=True)
 class Figures:
     """The five token counts of a receipt, before they are priced."""
 
@@ -100,7 +118,7 @@ class Ledger:
         *,
         returned: bool = False,
         error: bool = False,
-        part: tuple[int, int] = (0, 1),
+        cost: Cost | None = None,
     ) -> Receipt:
         """Return the receipt of a call that ended.
 
@@ -115,19 +133,32 @@ class Ledger:
             returned: the accepted answer is ``result`` itself: the inputs are spared, but no output, as
                 Claude may write it again (the audit finds out).
             error: the result was an error.
-            part: number (from 0) and count, where the call did many tasks and each gets a receipt: call,
-                result and share are divided so that the parts add up to them exactly.
+            cost: what this task bears of a call that did many, each with a receipt of its own; None where
+                the call is this task's alone.
         """
         accepted = written is not None or returned
+        spent = self.cost(arguments, result, error=error) if cost is None else cost
         return self.price(
             Figures(
                 spared_input=self._round(sum(map(self._tokens, inputs))) if accepted else 0,
                 spared_output=self._round(self._tokens(written)) if written is not None else 0,
-                spent_output=part_of(self._call(arguments), part),
-                spent_input=part_of(self._round(estimate_result(result, self.family, error)), part),
-                spent_share=part_of(self.share, part),
+                spent_output=spent.output,
+                spent_input=spent.input,
+                spent_share=spent.share,
             )
         )
+
+    def cost(self, arguments: Mapping[str, Any], result: str, *, error: bool = False) -> Cost:
+        """Return what a call costs with these arguments and this result, which may be an error."""
+        return Cost(self.cost_of_call(arguments), self.cost_of_result(result, error=error), self.share)
+
+    def cost_of_call(self, arguments: Mapping[str, Any]) -> int:
+        """Return the output tokens of a call with these arguments, as Claude wrote them."""
+        return self._round(estimate_call(arguments, self.family, self.settings.model))
+
+    def cost_of_result(self, result: str, *, error: bool = False) -> int:
+        """Return the input tokens of a result, which may be an error."""
+        return self._round(estimate_result(result, self.family, error))
 
     def estimate(
         self,
@@ -152,8 +183,8 @@ class Ledger:
             Figures(
                 spared_input=self._round(sum(map(self._tokens, inputs))),
                 spared_output=written_tokens,
-                spent_output=self._call(arguments),
-                spent_input=self._round(estimate_result("", self.family)) + result_tokens,
+                spent_output=self.cost_of_call(arguments),
+                spent_input=self.cost_of_result("") + result_tokens,
                 spent_share=self.share,
             )
         )
@@ -183,9 +214,6 @@ class Ledger:
     def _tokens(self, text: str) -> float:
         return estimate_tokens(text, self.family)
 
-    def _call(self, arguments: Mapping[str, Any]) -> int:
-        return self._round(estimate_call(arguments, self.family, self.settings.model))
-
     @staticmethod
     def _round(tokens: float) -> int:
         return int(tokens + 0.5)
@@ -203,8 +231,6 @@ def amounts(figures: Figures, price: Price, cache_reads: float) -> tuple[Decimal
     return spared, spent
 
 
-def part_of(whole: int, part: tuple[int, int]) -> int:
-    """Return one part of a whole number, ``part`` being its number (from 0) and the count of parts; all
-    parts add up to the whole."""
-    number, count = part
+def part_of(whole: int, number: int, count: int) -> int:
+    """Return one part, ``number`` from 0, of a whole number in ``count`` parts that add up to it."""
     return whole * (number + 1) // count - whole * number // count

@@ -34,6 +34,7 @@ from server.offload.values import (
     Check,
     Compression,
     Delivery,
+    ItemOf,
     Outcome,
     Prompt,
     Report,
@@ -99,17 +100,19 @@ class Offloader:
         *,
         offload_id: str | None = None,
         interactive: bool = True,
+        item_of: ItemOf | None = None,
     ) -> Outcome:
         """Do one task and return how it ended; an error of the tree is an outcome, too.
 
-        ``interactive`` tasks go before those of batches. Cancelling the call cancels the offload, which is
-        recorded before ``CancelledError`` goes on.
+        ``interactive`` tasks go before those of batches; ``item_of`` is the batch of one that has one.
+        Cancelling the call cancels the offload, which is recorded before ``CancelledError`` goes on.
 
         Raises:
             StoreError: the history cannot be written; then nothing was done.
         """
         run = self._new(task, caller, report, arguments_of(task), offload_id)
         run.interactive = interactive
+        run.item_of = item_of
         return await self._drive(run, lambda: self._work(run))
 
     async def compress(
@@ -264,7 +267,7 @@ class Offloader:
         net = 0
         for _ in range(2):
             text = self._digest(run, delivery, net)
-            net = self._books.receipt(run, delivery, text, returned=False).net_tokens
+            net = self._books.receipt(run, delivery, text, "delivered").net_tokens
         return await self._books.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
 
     def _digest(self, run: Running, delivery: Delivery, net: int) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,17 @@ from server.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.receipt import Ledger, Receipt
 from server.offload import deliver, record
 from server.offload.progress import Progress
-from server.offload.values import Attempt, Caller, Delivery, Outcome, OutcomeName, Source, Task
+from server.offload.values import (
+    ERRORS,
+    Attempt,
+    Caller,
+    Delivery,
+    ItemOf,
+    Outcome,
+    OutcomeName,
+    Source,
+    Task,
+)
 from server.store.history import History
 from server.store.records import OffloadEnd, OffloadStart
 
@@ -30,6 +41,7 @@ class Running:
     began: float = field(default_factory=time.time)
     clock: float = field(default_factory=time.monotonic)
     interactive: bool = True
+    item_of: ItemOf | None = None
     sources: tuple[Source, ...] = ()
     model: str = ""
     backend: str = ""
@@ -74,7 +86,8 @@ class Books:
                 tool_use_id=caller.tool_use_id,
                 project=str(caller.project or ""),
                 output=task.output,
-                receipt=record.receipt_record(self._ledger.book(task.tool, run.arguments, (), None, "")),
+                receipt=record.receipt_record(self._book(run, (), None, "")),
+                job_id=run.item_of.job_id if run.item_of else None,
             )
         )
 
@@ -86,17 +99,17 @@ class Books:
             run.attempts.append(attempt)
         await self._history.attempt(run.id, record.attempt_record(attempt))
 
-    def receipt(self, run: Running, delivery: Delivery | None, text: str, *, returned: bool) -> Receipt:
-        """Return the receipt of the offload with ``text`` as its result."""
+    def receipt(self, run: Running, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
+        """Return the receipt of the offload that ended as ``name`` with ``text`` as its result."""
         written = deliver.written_text(delivery) if delivery is not None else None
         inputs = [source.selected for source in run.sources]
-        return self._ledger.book(run.task.tool, run.arguments, inputs, written, text, returned=returned)
+        return self._book(run, inputs, written, text, name)
 
     async def close(
         self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
         """Complete the row, publish the end, and return what the caller gets."""
-        receipt = self.receipt(run, delivery, text, returned=name == "returned")
+        receipt = self.receipt(run, delivery, text, name)
         generations = [attempt.generation for attempt in run.attempts]
         end = OffloadEnd(
             ended_at=time.time(),
@@ -124,6 +137,25 @@ class Books:
         await self._history.finish(run.id, end)
         self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
         return run.outcome
+
+    def _book(
+        self,
+        run: Running,
+        inputs: Sequence[str],
+        written: str | None,
+        text: str,
+        name: OutcomeName | None = None,
+    ) -> Receipt:
+        return self._ledger.book(
+            run.task.tool,
+            run.arguments if run.caller.arguments is None else run.caller.arguments,
+            inputs,
+            written,
+            text,
+            returned=name == "returned",
+            error=name in ERRORS,
+            cost=run.item_of.cost if run.item_of else None,
+        )
 
     async def close_failed(self, run: Running, error: Exception) -> Outcome:
         """Complete the row of an offload that met an error, one of the tree or a defect of this app."""

@@ -4,12 +4,13 @@
 → (deliver) ``Delivery`` → (book) ``Receipt`` (in ``ledger.receipt``), and to the caller ``Outcome``.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from server.backends.base import Message
+from server.ledger.receipt import Cost
 
 OutputFormat = Literal["code", "diff", "explanation", "raw"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw")
@@ -28,13 +29,18 @@ OUTCOMES: tuple[OutcomeName, ...] = (
 )
 
 
+ERRORS = frozenset({"failed", "cancelled", "denied"})
+"""Outcomes that the client gets as an error; a hand-back is an answer."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks, and which folders are its project.
 
     ``client`` is the client's own name (``claude-code``), ``session`` one connection of it, ``project``
     the folder that relative paths start from, ``roots`` all folders it may touch (``project`` among
-    them), ``tool_use_id`` Claude Code's id of the call, None elsewhere.
+    them), ``tool_use_id`` Claude Code's id of the call, None elsewhere. ``arguments`` are those of the call,
+    as it was sent: what its cost is reckoned from; None where nothing was sent.
     """
 
     client: str
@@ -42,6 +48,15 @@ class Caller:
     project: Path | None
     roots: tuple[Path, ...]
     tool_use_id: str | None = None
+    arguments: Mapping[str, Any] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class ItemOf:
+    """The batch that a task is an item of, and what the item bears of what the batch's call cost."""
+
+    job_id: str
+    cost: Cost
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,7 @@ def _start(connection: Connection, start: OffloadStart, contents: bool) -> None:
         "project": start.project,
         "output": start.output,
         "outcome": RUNNING,
+        "job_id": start.job_id,
         **receipt_values(start.receipt),
     }
     seq = connection.execute(insert(offload).values(**values)).inserted_primary_key

@@ -29,7 +29,8 @@ class ItemRecord:
 @dataclass(frozen=True)
 class JobRecord:
     """A batch as it was asked for, and where it stands. ``roots`` and ``project`` are the caller's
-    folders, kept so that the job can go on after a restart; ``deadline`` is None for none."""
+    folders, kept so that the job can go on after a restart; ``deadline`` is None for none. ``spent_*`` are
+    the tokens that its calls have cost Claude so far."""
 
     id: str
     created_at: float
@@ -45,6 +46,9 @@ class JobRecord:
     deadline: float | None = None
     token_budget: int = 0
     tool_use_id: str | None = None
+    spent_output: int = 0
+    spent_input: int = 0
+    spent_share: int = 0
 
 
 @dataclass(frozen=True)

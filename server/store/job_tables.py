@@ -21,6 +21,10 @@ job = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("deadline", Float),
     Column("token_budget", Integer, nullable=False, server_default="0"),
+    # What the calls of the batch cost Claude so far, tokens.
+    Column("spent_output", Integer, nullable=False, server_default="0"),
+    Column("spent_input", Integer, nullable=False, server_default="0"),
+    Column("spent_share", Integer, nullable=False, server_default="0"),
     Index("ix_job_state", "state"),
     Index("ix_job_created_at", "created_at"),
 )

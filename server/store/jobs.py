@@ -10,6 +10,8 @@ from server.store.database import Database
 from server.store.job_records import DONE_WELL, ENDED, FailureGroup, ItemRecord, JobCounts, JobRecord
 from server.store.job_tables import item as items
 from server.store.job_tables import job as jobs
+from server.store.tables import offload
+from server.store.totals import RUNNING
 
 MOST_GROUPS = 20
 OPEN = ("running", "paused")
@@ -189,10 +191,16 @@ class Jobs:
                 .where(items.c.job_id == job_id)
                 .group_by(items.c.state)
             ).all()
+            # The offloads' receipts are what counts: what the batch's calls cost is spread over them.
+            net = connection.scalar(
+                select(func.sum(offload.c.net_tokens)).where(
+                    offload.c.job_id == job_id, offload.c.outcome != RUNNING
+                )
+            )
             return JobCounts(
                 {row[0]: row[1] for row in rows},
                 sum(row[2] for row in rows),
-                sum(row[3] for row in rows),
+                sum(row[3] for row in rows) if net is None else net,
                 sum(row[4] for row in rows),
             )
 

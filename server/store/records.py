@@ -36,7 +36,8 @@ class ReceiptRecord:
 class OffloadStart:
     """An offload as it begins; written before anything runs, so that a crash leaves a row.
 
-    ``receipt`` is what the call costs if nothing comes of it, for the case that the app dies meanwhile.
+    ``receipt`` is what the call costs if nothing comes of it, for the case that the app dies meanwhile;
+    ``job_id`` the batch that it is an item of.
     """
 
     id: str
@@ -50,6 +51,7 @@ class OffloadStart:
     project: str
     output: str | None
     receipt: ReceiptRecord | None = None
+    job_id: str | None = None
 
 
 @dataclass(frozen=True)

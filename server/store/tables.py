@@ -101,12 +101,15 @@ offload = Table(
     *(_count(figure) for figure in RECEIPT_FIGURES),
     Column("audited_net_tokens", Integer),
     Column("audited_net_microusd", Integer),
+    # The batch that it is an item of.
+    Column("job_id", Text),
     # A filter is one range of its index, already in the list's order: SQLite adds seq to each.
     *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
     Index("ix_offload_started_at", "started_at"),
     Index("ix_offload_net_tokens", "net_tokens"),
     Index("ix_offload_day", "day"),
     Index("ix_offload_tool_use_id", "tool_use_id"),
+    Index("ix_offload_job_id", "job_id"),
 )
 
 offload_text = Table(

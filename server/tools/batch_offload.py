@@ -12,7 +12,7 @@ from server.errors import BadArguments
 from server.hub import Hub
 from server.tools.build import ALWAYS_LOAD, make_tool
 from server.tools.caller import build_caller
-from server.tools.job_wait import describe_job, wait_for_job
+from server.tools.job_wait import answer_for_job, wait_for_job
 
 DESCRIPTION = (
     "Many offload_work tasks at once: either `tasks`, or one `task` for `each` path, glob or "
@@ -61,9 +61,9 @@ def batch_offload_tool(hub: Hub) -> Tool:
         if dry_run:
             return await _preview(hub, planned)
         job_id = await hub.batches.submit(planned, caller)
-        if not wait:
-            return await describe_job(hub, job_id)
-        return await wait_for_job(hub, ctx, job_id, cancel_with_call=True)
+        if wait:
+            await wait_for_job(hub, ctx, job_id, cancel_with_call=True)
+        return await answer_for_job(hub, job_id)
 
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False

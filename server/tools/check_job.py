@@ -10,7 +10,8 @@ from pydantic import Field
 from server.hub import Hub
 from server.store.job_records import ItemRecord
 from server.tools.build import make_tool
-from server.tools.job_wait import describe_job, wait_for_job
+from server.tools.caller import build_caller
+from server.tools.job_wait import answer_for_job, wait_for_job
 
 DESCRIPTION = "Wait up to `wait` seconds for a batch job, look at it, or act on it."
 MOST_WAIT = 1800
@@ -30,8 +31,11 @@ def check_job_tool(hub: Hub) -> Tool:
         action: Action = "look",
     ) -> str:
         await hub.batches.get(job)
+        asked = (await build_caller(ctx, hub.settings.roots)).arguments
         if action == "items":
-            return _list(await hub.batches.wrong_items(job))
+            text = _list(await hub.batches.wrong_items(job))
+            await hub.batches.charge(job, asked, text)
+            return text
         if action == "pause":
             await hub.batches.pause(job)
         elif action == "resume":
@@ -41,8 +45,8 @@ def check_job_tool(hub: Hub) -> Tool:
         elif action == "retry":
             await hub.batches.retry(job)
         if wait:
-            return await wait_for_job(hub, ctx, job, cancel_with_call=False, seconds=wait)
-        return await describe_job(hub, job)
+            await wait_for_job(hub, ctx, job, cancel_with_call=False, seconds=wait)
+        return await answer_for_job(hub, job, asked)
 
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False

@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from server.batch.digest import describe, in_words
 from server.hub import Hub
@@ -16,8 +19,8 @@ conversation usable."""
 
 async def wait_for_job(
     hub: Hub, ctx: ToolContext, job_id: str, *, cancel_with_call: bool, seconds: float | None = None
-) -> str:
-    """Return the job's digest when it ends or the wait is over.
+) -> None:
+    """Return when the job ends or the wait is over.
 
     ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
     given the job's id does not.
@@ -38,14 +41,26 @@ async def wait_for_job(
         if cancel_with_call:
             await asyncio.shield(hub.batches.cancel(job_id))
         raise
-    return await describe_job(hub, job_id)
 
 
-async def describe_job(hub: Hub, job_id: str) -> str:
-    """Return the job's digest, at most 600 characters."""
+async def answer_for_job(hub: Hub, job_id: str, asked: Mapping[str, Any] | None = None) -> str:
+    """Return the job's digest and book what it costs, and with ``asked`` the call with these arguments.
+
+    The net that the digest tells has its own cost in it.
+    """
+    text = await describe_job(hub, job_id)
+    spent = hub.ledger.cost_of_result(text) + (hub.ledger.cost_of_call(asked) if asked is not None else 0)
+    text = await describe_job(hub, job_id, spent)
+    await hub.batches.charge(job_id, asked, text)
+    return text
+
+
+async def describe_job(hub: Hub, job_id: str, spent: int = 0) -> str:
+    """Return the job's digest, at most 600 characters; ``spent`` are tokens that are not booked yet."""
+    counts = await hub.batches.counts(job_id)
     return describe(
         await hub.batches.get(job_id),
-        await hub.batches.counts(job_id),
+        replace(counts, net_tokens=counts.net_tokens - spent),
         await hub.batches.failures(job_id),
         await hub.batches.time_left(job_id),
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from server.errors import BadArguments
 from server.hub import Hub
-from server.offload.values import Outcome, OutputFormat, Task
+from server.offload.values import ERRORS, Outcome, OutputFormat, Task
 from server.tools.build import ALWAYS_LOAD, make_tool, text_result
 from server.tools.caller import ToolContext, build_caller
 from server.tools.progress import progress_to
@@ -80,8 +80,7 @@ def outcome_result(outcome: Outcome) -> CallToolResult:
         "net_tokens": outcome.net_tokens,
         "output": outcome.delivery.shown if outcome.delivery else None,
     }
-    failed = outcome.name in ("failed", "cancelled", "denied")
-    return text_result(outcome.text, failed=failed, meta={OUTCOME_META: meta})
+    return text_result(outcome.text, failed=outcome.name in ERRORS, meta={OUTCOME_META: meta})
 
 
 async def _run(hub: Hub, ctx: ToolContext, task: Task) -> Outcome:

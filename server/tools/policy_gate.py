@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -64,7 +65,7 @@ async def through_gate(
             await report(0.0, None, WAITING)
             return await _elicit(context, approval)
 
-    with caller_known(caller):
+    with caller_known(replace(caller, arguments=arguments)):
         async with hub.gate.enter(call, elsewhere) as passage:
             try:
                 result = await run()

@@ -32,7 +32,7 @@ async def book(
         text if outcome == "delivered" else None,
         result,
         returned=outcome == "returned",
-        part=part,
+        cost=ledger.cost(CALL, result).part(*part),
     )
     await history.start(
         OffloadStart(

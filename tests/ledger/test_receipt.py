@@ -7,7 +7,7 @@ the cache and 10 reads of 0.20: 7. The definitions, there from the start, are re
 import pytest
 
 from server.ledger.prices import load_prices
-from server.ledger.receipt import Ledger, Receipt
+from server.ledger.receipt import Cost, Ledger, Receipt
 from server.settings import LedgerSettings
 
 OUTPUT = 20
@@ -90,7 +90,12 @@ def test_compress(ledger: Ledger) -> None:
 
 
 def test_a_batch_of_forty_shares_one_call(ledger: Ledger) -> None:
-    parts = [ledger.book("batch_offload", CALL, [PAGE], PAGE, DIGEST, part=(n, 40)) for n in range(40)]
+    whole = ledger.cost(CALL, DIGEST)
+    assert whole == Cost(106, 10, 200)
+    parts = [
+        ledger.book("batch_offload", {}, [PAGE], PAGE, "", cost=whole.part(number, 40))
+        for number in range(40)
+    ]
     assert {part.spent_output for part in parts} == {2, 3}  # 106 / 40 = 2.65
     assert sum(part.spent_output for part in parts) == CALL_TOKENS
     assert sum(part.spent_input for part in parts) == DIGEST_TOKENS

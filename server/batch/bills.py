@@ -1,0 +1,62 @@
+"""What the calls of a batch cost Claude, counted once: the batch's own, its result, every ``check_job``.
+
+While a batch runs, each item bears its part of the call that began it. As soon as the batch rests, all
+that its calls have cost is divided anew among the offloads there were: their receipts add up to it exactly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import astuple
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from server.ledger.receipt import Cost, Figures, Ledger
+from server.offload.values import ItemOf
+from server.store.bills import BillRecord, add_to_bill, spread_bill
+from server.store.database import Database
+from server.store.job_records import ItemRecord, JobRecord
+from server.store.job_tables import job as jobs
+from server.store.records import ReceiptRecord
+
+
+class Bills:
+    """The bills of all batches. Methods may raise ``StoreError``."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._database = database
+        self._ledger = ledger
+
+    def of_call(self, arguments: Mapping[str, Any] | None) -> BillRecord:
+        """Return what the call costs that begins a batch, but for its result; nothing where none was sent."""
+        if arguments is None:
+            return BillRecord()
+        return BillRecord(self._ledger.cost_of_call(arguments), 0, self._ledger.share)
+
+    def of_item(self, job: JobRecord, item: ItemRecord, items: int) -> ItemOf:
+        """Return what an item bears while the batch runs; a further try bears nothing."""
+        whole = Cost(job.spent_output, job.spent_input, job.spent_share)
+        return ItemOf(job.id, whole.part(item.position, items) if item.tries <= 1 else Cost())
+
+    def of_answer(self, arguments: Mapping[str, Any] | None, text: str) -> BillRecord:
+        """Return what the answer ``text`` costs, and with ``arguments`` the call that asked for it."""
+        asked = self._ledger.cost_of_call(arguments) if arguments is not None else 0
+        return BillRecord(asked, self._ledger.cost_of_result(text))
+
+    async def charge(self, job_id: str, cost: BillRecord) -> None:
+        """Add what a call cost, and divide the bill anew unless the batch runs."""
+
+        def write(connection: Connection) -> None:
+            add_to_bill(connection, job_id, cost)
+            if connection.scalar(select(jobs.c.state).where(jobs.c.id == job_id)) != "running":
+                spread_bill(connection, job_id, self._rebook)
+
+        await self._database.write(write)
+
+    async def settle(self, job_id: str) -> None:
+        """Divide the bill anew unless the batch runs."""
+        await self.charge(job_id, BillRecord())
+
+    def _rebook(self, receipt: ReceiptRecord, bill: BillRecord, number: int, count: int) -> ReceiptRecord:
+        mine = Cost(*astuple(bill)).part(number, count)
+        figures = Figures(receipt.spared_input, receipt.spared_output, mine.output, mine.input, mine.share)
+        return self._ledger.price(figures).as_record()
