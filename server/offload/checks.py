@@ -8,14 +8,19 @@ from collections.abc import Iterator
 
 from server.offload import answer, reasons
 from server.offload.answer import Muddled
+from server.offload.asked import check_asked
+from server.offload.demonstration import without_demonstration
+from server.offload.documented import check_documented
 from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection, replace_whole
+from server.offload.generate import REPEATING
 from server.offload.languages import PROSE_ENDINGS, Language, language_of
 from server.offload.merge import by_definitions, selected_definition
-from server.offload.names import missing_imports, undefined_attributes, undefined_names
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
+from server.offload.python_checks import check_python
 from server.offload.quoting import missing_quotes
-from server.offload.scope import check_asked_names, check_replaced, check_scope, check_test
+from server.offload.scope import check_replaced, check_scope
+from server.offload.tested import check_tests
 from server.offload.values import Check, Edit, Generation, Source, Verdict
 
 _COMMENT = r"(?:#|//|/\*|<!--|--|;|%)"
@@ -100,6 +105,8 @@ def _complete(generation: Generation, text: str) -> Check:
             reasons.ANSWER_CUT,
             hopeless=True,
         )
+    if generation.finish_reason == REPEATING:
+        return failed("The answer repeats itself without end.", reasons.REPEATS_ITSELF)
     if not text.strip():
         return failed("The answer was empty.", reasons.ANSWER_EMPTY)
     return Check("complete", passed=True)
@@ -147,6 +154,8 @@ def _edits(plan: Plan, edited: Source, text: str) -> tuple[Edit, ...]:
 
 def _new_text(plan: Plan, text: str) -> str:
     body = answer.prose_of(text) if plan.kind == "write" else _code(plan, text)
+    if plan.language is not None and plan.language.name == "Python":
+        body = without_demonstration(body, plan.task.task)
     return body.strip("\n") + "\n" if plan.target is not None else body.strip("\n")
 
 
@@ -169,14 +178,15 @@ def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
     yield _parses(plan, before, result)
     if plan.edited is not None:
         yield check_scope(plan, before, result)
+        yield check_documented(plan, plan.edited, result)
     else:
         old, shown = (plan.target.text, plan.target.shown) if plan.target else ("", "")
-        yield check_asked_names(plan, result)
-        yield check_test(plan, result)
+        yield check_tests(plan, result)
         yield check_replaced(old, result, plan.language, shown)
-    yield _defined(plan, before, result)
-    yield _attributes(plan, before, result)
-    yield _imports(plan, before, result)
+    if not plan.is_test:
+        yield from check_asked(plan, result)
+    if plan.language is not None and plan.language.name == "Python":
+        yield from check_python(plan, before, result)
 
 
 def _changed(before: str, after: str) -> Check | None:
@@ -191,18 +201,6 @@ def _parses(plan: Plan, before: str, after: str) -> Check | None:
     if error is None:
         return None
     return Check("parses", not error, error, reasons.DOES_NOT_PARSE if error else "")
-
-
-def _defined(plan: Plan, before: str, after: str) -> Check | None:
-    if plan.language is None or plan.language.name != "Python":
-        return None
-    known = {name for name, _ in undefined_names(before)}
-    missing = [(name, line) for name, line in undefined_names(after) if name not in known]
-    if not missing:
-        return Check("defined", passed=True)
-    name, line = missing[0]
-    message = f"Line {line} uses {name}, which nothing defines; import or define it."
-    return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
 
 
 def _quotes(plan: Plan, text: str) -> Check | None:
@@ -223,35 +221,3 @@ def _quotes(plan: Plan, text: str) -> Check | None:
         f"It quotes {missing_quotes(lines[0], known)[0]!r}, which the text does not have; quote exactly."
     )
     return Check("quotes", passed=False, message=message, code=reasons.QUOTE_MISSING)
-
-
-def _attributes(plan: Plan, before: str, after: str) -> Check | None:
-    """Look for attributes of ``self`` that no method sets."""
-    if plan.language is None or plan.language.name != "Python":
-        return None
-    known = {name for name, _ in undefined_attributes(before)}
-    missing = [(name, line) for name, line in undefined_attributes(after) if name not in known]
-    if not missing:
-        return None
-    name, line = missing[0]
-    message = f"Line {line} uses self.{name}, which its class never sets; set it in __init__."
-    return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
-
-
-def _imports(plan: Plan, before: str, after: str) -> Check | None:
-    """Look at what is imported from the given files: it must be there."""
-    if plan.language is None or plan.language.name != "Python":
-        return None
-    given = {source.path.stem: source.text for source in plan.sources if source.path.suffix == ".py"}
-    missing = [each for each in missing_imports(after, given) if each not in missing_imports(before, given)]
-    if not missing:
-        return None
-    module, name = missing[0]
-    what = (
-        f"imports {name} from {module}, which has no such name"
-        if name
-        else f"imports {module}, a made-up name"
-    )
-    files = ", ".join(f"{stem}.py" for stem in given)
-    message = f"It {what}; import what it uses from the given files ({files})." if files else f"It {what}."
-    return Check("imports", passed=False, message=message, code=reasons.UNDEFINED_NAME)

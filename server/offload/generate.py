@@ -2,7 +2,7 @@
 
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.backends.base import Completed, GenerationRequest, PromptProgress, TextDelta
 from server.backends.engine import Engine
@@ -15,6 +15,15 @@ LEAST_SHARE = 0.35
 up to 2.6 times where a tokenizer joins digits."""
 LEAST_COUNTED_SHARE = 0.9
 """The same where the engine counted the prompt itself; templates differ by a few tokens."""
+WARMER_EACH_ROUND, WARMEST = 0.3, 1.0
+REPEATING = "repeating"
+"""The finish reason of an answer that was broken off because it went round in circles."""
+WATCHED = 3_000
+"""Characters at the end of an answer that are looked at for circles; small models go on in one until their
+room is full, which takes minutes on a CPU."""
+LONGEST_CIRCLE = 150
+"""Characters after which all of that must begin anew, so that it is there twenty times."""
+_WATCH_EVERY = 64
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,12 @@ class Sampling:
     keep_alive: str | None
     client: str
     interactive: bool
+
+    def of_round(self, number: int) -> "Sampling":
+        """Return the sampling of a round, counted from 1: later ones are warmer, or a small model, which has
+        its refused answer before its eyes, gives the same one again."""
+        warmer = self.temperature + WARMER_EACH_ROUND * (number - 1)
+        return replace(self, temperature=max(self.temperature, min(warmer, WARMEST)))
 
 
 async def generate(
@@ -74,6 +89,9 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
                     rate = count / max(time.monotonic() - first_at, 0.05)
                     (thoughts if thinking else texts).append(text)
                     progress.text("" if thinking else text, count, rate)
+                    if count % _WATCH_EVERY == 0 and _is_circling("".join(texts), prompt):
+                        progress.text("", count, rate, last=True)
+                        return _broken_off(texts, thoughts, prompt, count)
                 case Completed() as end:
                     rate = end.completion_tokens / end.generate_seconds if end.generate_seconds else 0.0
                     progress.text("", end.completion_tokens or count, rate, last=True)
@@ -81,6 +99,22 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
     raise BackendFailed(
         "The engine ended its answer without saying so.", "Try again; look at the engine's log."
     )
+
+
+def _is_circling(text: str, prompt: Prompt) -> bool:
+    """Whether an answer does nothing any more but repeat itself, and not from what it was given."""
+    tail = text[-WATCHED:]
+    if len(tail) < WATCHED:
+        return False
+    again = tail.rfind(tail[-LONGEST_CIRCLE:], 0, -1)
+    circle = WATCHED - LONGEST_CIRCLE - again
+    if again < 0 or circle > LONGEST_CIRCLE or tail[circle:] != tail[:-circle]:
+        return False
+    return not any(tail in message.content for message in prompt.messages)
+
+
+def _broken_off(texts: list[str], thoughts: list[str], prompt: Prompt, count: int) -> Generation:
+    return Generation("".join(texts), "".join(thoughts), REPEATING, prompt.prompt_tokens, count)
 
 
 def _generation(texts: list[str], thoughts: list[str], end: Completed) -> Generation:

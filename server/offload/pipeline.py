@@ -236,7 +236,7 @@ class Offloader:
         number = 0
         while True:
             number += 1
-            generation, waited = await generate(self._engine, prompt, sampling, run.progress)
+            generation, waited = await generate(self._engine, prompt, sampling.of_round(number), run.progress)
             run.spent("queue", waited)
             run.progress.stage("check")
             began = time.monotonic()

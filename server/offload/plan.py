@@ -48,9 +48,7 @@ class Plan:
     def is_test(self) -> bool:
         """Whether the result is a file of tests, by its name."""
         name = self.target.path.stem.lower() if self.target else ""
-        return (
-            bool(self.sources) and re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
-        )
+        return re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
 
     @property
     def file_name(self) -> str:

@@ -13,6 +13,10 @@ NAME_MISSING = "name_missing"
 OUT_OF_SCOPE = "out_of_scope"
 CHECK_FAILED = "check_failed"
 QUOTE_MISSING = "quote_missing"
+NOT_AS_ASKED = "not_as_asked"
+TESTS_NOTHING = "tests_nothing"
+REPEATS_ITSELF = "repeats_itself"
+PITFALL = "pitfall"
 
 REASONS = {
     ANSWER_CUT: "The answer reached the end of its room before it was complete.",
@@ -28,4 +32,8 @@ REASONS = {
     OUT_OF_SCOPE: "The result removes or changes something that the task does not name.",
     CHECK_FAILED: "A check that the user named did not pass.",
     QUOTE_MISSING: "The result quotes names, numbers or words that the source does not have.",
+    NOT_AS_ASKED: "The result lacks something that the task asks for in plain words, such as a parameter.",
+    TESTS_NOTHING: "The tests assert nothing, or leave out what the task wants tested.",
+    REPEATS_ITSELF: "The answer went round in circles, the same lines again and again.",
+    PITFALL: "The result has a slip that is wrong whatever was meant, such as a list as a dataclass default.",
 }

@@ -5,10 +5,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from server.offload import reasons
-from server.offload.languages import Language, language_of
+from server.offload.languages import Language
 from server.offload.plan import Plan
 from server.offload.syntax import Definition, definitions, loose_code
-from server.offload.values import Check, Source
+from server.offload.values import Check
 
 _GLOBAL = re.compile(
     r"\b(all|every|each|everywhere|everything|throughout|whole|entire|file|module|rename|format|"
@@ -28,12 +28,6 @@ _RENAME = re.compile(
     rf"\brename\s+{_THING}(?P<old>[A-Za-z_]\w*)`?(?:\(\))?\s+(?:to|into|as)\s+`?(?P<new>[A-Za-z_]\w*)",
     re.IGNORECASE,
 )
-_ASKED = re.compile(
-    r"\b(?:function|method|class|def|func|fn|struct|interface|helper)s?\s+(?:called\s+|named\s+)?"
-    r"(?:`(?P<ticked>[A-Za-z_]\w*)[`(]|(?P<called>[A-Za-z_]\w*)\()",
-    re.IGNORECASE,
-)
-_PORTS = re.compile(r"\b(port|translate|convert|same (?:classes|functions|module|code))\b", re.IGNORECASE)
 GROWTH_LINES = 300
 """Lines that a file may always grow by; beyond it, three times its own length."""
 
@@ -57,61 +51,6 @@ def check_replaced(before: str, after: str, language: Language | None, shown: st
         "name it in files to edit it, or remove it to have it new."
     )
     return Check("scope", passed=False, message=message, code=reasons.OUT_OF_SCOPE, hopeless=True)
-
-
-def check_asked_names(plan: Plan, after: str) -> Check | None:
-    """Look for the functions and classes that the task asks for by name; None where it names none.
-
-    A task to port code asks for every name of the code, however the other language spells it.
-    """
-    language, task = plan.language, plan.task.task
-    if language is None or not language.has_definitions:
-        return None
-    asked = [match["ticked"] or match["called"] for match in _ASKED.finditer(task)]
-    if _PORTS.search(task):
-        asked += [name for source in plan.sources for name in _top_names(source, language)]
-    if not asked:
-        return None
-    present = {_plain(each.last) for each in definitions(after, language)}
-    missing = [name for name in dict.fromkeys(asked) if _plain(name) not in present]
-    if not missing:
-        return Check("names", passed=True)
-    message = f"The task asks for {_list(missing)}, which the answer does not define."
-    return Check("names", passed=False, message=message, code=reasons.NAME_MISSING)
-
-
-def check_test(plan: Plan, after: str) -> Check | None:
-    """Refuse tests of a copy: what is tested must be imported, not defined again."""
-    language = plan.language
-    if language is None or not plan.is_test:
-        return None
-    own = {each.name for each in definitions(after, language) if each.level == 0}
-    for source in plan.sources:
-        if language_of(source.path.name) != language:
-            continue
-        copied = [
-            each.name for each in definitions(source.text, language) if each.level == 0 and each.name in own
-        ]
-        if copied:
-            message = (
-                f"It defines {_list(copied)} again; import what it tests from {source.path.stem} instead."
-            )
-            return Check("scope", passed=False, message=message, code=reasons.OUT_OF_SCOPE)
-    return None
-
-
-def _top_names(source: Source, language: Language) -> list[str]:
-    """Return what a source in another language defines at its top."""
-    own = language_of(source.path.name)
-    if own is None or own == language:
-        return []
-    return [
-        each.name for each in definitions(source.selected, own) if each.level == 0 and "." not in each.name
-    ]
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _vanished_or_changed(plan: Plan, before: str, after: str) -> str | None:

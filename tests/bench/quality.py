@@ -1,11 +1,18 @@
-"""How often is what lands on disk right? 41 small chores on the embedded engine, with and without checks.
+"""How often is what lands on disk right? Small chores on the embedded engine, with and without checks.
 
-    uv run python tests/bench/quality.py [--model qwen2.5-coder-1.5b] [--only NAME] [--json FILE]
+    uv run python tests/bench/quality.py [--model qwen2.5-coder-1.5b] [--only NAME,KIND] [--json FILE]
 
-Each chore runs once through the whole pipeline. *With checks* is what the pipeline did. *Without* is what
-a tool without checks would have done with the very same first answer: fences removed, edit applied where it
-can be, and written. A hidden check decides what is right; the model never sees it, and it runs in a
-process of its own, in the chore's own folder.
+Each chore runs once through the whole pipeline, and three ways of working are judged by the same answers:
+
+- *unchecked*: what a tool without checks would have done with the very first answer: fences removed, the edit
+  applied where it can be, and written;
+- *built in*: the first answer that passed the checks that the app brings along, else handed back;
+- *all*: what the pipeline did, with the user's own check as well, where the chore has one: the project's
+  tests (``tests``, a few examples as a user would have them) or the run of the tests that were asked for.
+
+A hidden check, ``verify``, decides what is right; neither the model nor the user's check sees it, and it
+runs in a process of its own, in the chore's own folder. With ``--json`` every result is kept at once, and
+chores that are in the file already are not run again.
 """
 
 import argparse
@@ -25,25 +32,30 @@ from typing import Any
 
 from server.folders import find_folders
 from server.hub import Hub
-from server.offload.values import Caller, Outcome, Task
+from server.offload.values import Attempt, Caller, Task
 from server.settings import BackendSettings, EmbeddedSettings, load_settings
 
 CHORES = Path(__file__).with_name("chores.toml")
 VERIFY_SECONDS = 60
-CHECKS = {"test": f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider {{file}}"}
-"""What a user would have in ``[checks]``; the chores that write tests name it."""
+_PYTEST = f"{shlex.quote(sys.executable)} -B -m pytest -q --tb=short -p no:cacheprovider"
+CHECKS = {"test": f"{_PYTEST} {{file}}", "project": _PYTEST}
+"""What a user would have in ``[checks]``: chores that write tests name ``test``, those in a project that has
+tests name ``project``."""
 RIGHT, WRONG, NOTHING = "right", "wrong", "handed back"
+WAYS = {"the first answer, unchecked": "unchecked", "built-in checks and repair": "built_in",
+        "with the user's check as well": "all"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one chore, with the checks and without."""
+    """What became of one chore: without checks, with the built-in ones, with the user's own as well."""
 
     name: str
     kind: str
-    checked: str
     unchecked: str
-    attempts: int
+    built_in: str
+    all: str
+    attempts: list[dict[str, str]]
     seconds: float
     reason: str
 
@@ -52,19 +64,36 @@ def main() -> None:
     """Run the chores and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="qwen2.5-coder-1.5b")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", default="", help="names or kinds of chores, parted by commas")
+    parser.add_argument("--json", type=Path, help="where results are kept, chore by chore")
     options = parser.parse_args()
     chores = tomllib.loads(CHORES.read_text(encoding="utf-8"))["chore"]
-    chosen = [chore for chore in chores if options.only in chore["name"]]
-    results = asyncio.run(_run_all(chosen, options.model))
-    _print(results, options.model)
-    if options.json:
-        rows = [asdict(result) for result in results]
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if options.only:
+        wanted = set(options.only.split(","))
+        chores = [chore for chore in chores if {chore["name"], chore["kind"]} & wanted]
+    kept = _Kept(options.json)
+    asyncio.run(
+        _run_all([chore for chore in chores if chore["name"] not in kept.results], options.model, kept)
+    )
+    _print([kept.results[chore["name"]] for chore in chores], options.model)
 
 
-async def _run_all(chores: list[dict[str, Any]], model: str) -> list[Result]:
+class _Kept:
+    """The results so far, on disk where a file was named, so that a long run can go on where it was ended."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        rows = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else []
+        self.results = {row["name"]: Result(**row) for row in rows}
+
+    def add(self, result: Result) -> None:
+        self.results[result.name] = result
+        if self._path is not None:
+            rows = [asdict(each) for each in self.results.values()]
+            self._path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+async def _run_all(chores: list[dict[str, Any]], model: str, kept: _Kept) -> None:
     folders = find_folders()
     settings = load_settings(folders).model_copy(
         update={
@@ -76,11 +105,10 @@ async def _run_all(chores: list[dict[str, Any]], model: str) -> list[Result]:
     hub = Hub(settings, folders)
     await hub.start()
     try:
-        results = []
-        for chore in chores:
-            results.append(await _run(hub, chore))
-            print(f"{len(results)}/{len(chores)} {results[-1]}", file=sys.stderr, flush=True)
-        return results
+        for number, chore in enumerate(chores, start=1):
+            result = await _run(hub, chore)
+            kept.add(result)
+            print(f"{number}/{len(chores)} {_line(result)}", file=sys.stderr, flush=True)
     finally:
         await hub.close()
 
@@ -100,12 +128,41 @@ async def _run(hub: Hub, chore: dict[str, Any]) -> Result:
         started = time.monotonic()
         outcome = await hub.offloader.run(task, caller, _silent)
         seconds = time.monotonic() - started
-        checked = _judge(folder, chore, outcome)
-        unchecked = _judge_first_answer(folder, chore, outcome)
-        reason = "" if outcome.name in {"delivered", "returned"} else outcome.text.splitlines()[0][:120]
+        attempts = outcome.attempts
+        first = attempts[0].verdict.text or attempts[0].generation.text if attempts else None
+        accepted = next((each.verdict.text for each in attempts if _passed_built_in(each)), None)
+        failed = outcome.name not in ("delivered", "returned")
         return Result(
-            chore["name"], chore["kind"], checked, unchecked, len(outcome.attempts), seconds, reason
+            name=chore["name"],
+            kind=chore["kind"],
+            all=NOTHING if failed else _judge(folder, chore, None if outcome.delivery else outcome.text),
+            unchecked=_judge_text(folder, chore, first),
+            built_in=_judge_text(folder, chore, accepted),
+            attempts=[_described(each) for each in attempts],
+            seconds=round(seconds, 1),
+            reason=outcome.text.splitlines()[0] if failed else "",
         )
+
+
+def _passed_built_in(attempt: Attempt) -> bool:
+    return all(check.passed or check.name.startswith("check ") for check in attempt.verdict.checks)
+
+
+def _described(attempt: Attempt) -> dict[str, str]:
+    failure = attempt.verdict.failure
+    return {
+        "answer": attempt.generation.text,
+        "checks": ", ".join(check.name for check in attempt.verdict.checks),
+        "failure": f"{failure.name}: {failure.message}" if failure else "",
+    }
+
+
+def _line(result: Result) -> str:
+    failures = "; ".join(each["failure"].replace("\n", " ")[:90] for each in result.attempts)
+    return (
+        f"{result.name}: unchecked {result.unchecked}, built in {result.built_in}, all {result.all}, "
+        f"{result.seconds:.0f} s {failures}"
+    )
 
 
 def _lay_out(folder: Path, chore: dict[str, Any]) -> None:
@@ -117,6 +174,8 @@ def _lay_out(folder: Path, chore: dict[str, Any]) -> None:
         _write(folder / name, "\n\n\n".join(part for part in parts if part) + "\n")
     for name, log in chore.get("log", {}).items():
         _write(folder / name, _log(log["lines"], log["errors"]))
+    if "tests" in chore:
+        _write(folder / f"test_{Path(chore['output']).stem}.py", chore["tests"])
     for name, text in chore.get("mutant", {}).items():
         _write(folder / ".mutant" / name, text)
     for path in list(folder.iterdir()):
@@ -144,24 +203,20 @@ def _log(lines: int, errors: dict[str, str]) -> str:
     return "".join(f"{stamp} {row}\n" for stamp, row in zip(stamps, rows, strict=True))
 
 
-def _judge(folder: Path, chore: dict[str, Any], outcome: Outcome) -> str:
-    if outcome.name == "returned":
-        _write(folder / ".answer", outcome.text)
-    elif outcome.name != "delivered":
+def _judge_text(folder: Path, chore: dict[str, Any], text: str | None) -> str:
+    """Judge a text as though it had been written; None was handed back."""
+    if text is None:
         return NOTHING
-    return RIGHT if _verified(folder, chore) else WRONG
-
-
-def _judge_first_answer(folder: Path, chore: dict[str, Any], outcome: Outcome) -> str:
-    """Judge what the first answer alone would have left, had nothing checked it."""
-    if not outcome.attempts:
-        return NOTHING
-    text = outcome.attempts[0].verdict.text or outcome.attempts[0].generation.text
-    if not text.strip():
-        return WRONG
     for path in (folder / ".before").glob("*") if (folder / ".before").exists() else ():
         shutil.copy(path, folder / path.name)
-    _write(folder / (chore.get("output") or ".answer"), text)
+    if chore.get("output"):
+        _write(folder / chore["output"], text)
+    return _judge(folder, chore, text)
+
+
+def _judge(folder: Path, chore: dict[str, Any], returned: str | None) -> str:
+    if returned is not None:
+        _write(folder / ".answer", returned)
     return RIGHT if _verified(folder, chore) else WRONG
 
 
@@ -181,17 +236,20 @@ def _verified(folder: Path, chore: dict[str, Any]) -> bool:
 
 
 def _print(results: list[Result], model: str) -> None:
-    print(f"\n{len(results)} chores on {model}\n")
+    own = sum("check " in each["checks"] for result in results for each in result.attempts[-1:])
+    print(f"\n{len(results)} chores on {model}, {own} of them with a check of the user's\n")
     print("| | right | wrong | handed back |\n| --- | ---: | ---: | ---: |")
-    for label, column in (("without checks", "unchecked"), ("with checks and repair", "checked")):
+    for label, column in WAYS.items():
         counts = Counter(getattr(result, column) for result in results)
         print(f"| {label} | {counts[RIGHT]} | {counts[WRONG]} | {counts[NOTHING]} |")
-    print("\n| kind | without: right / wrong | with: right / wrong / handed back |\n| --- | --- | --- |")
+    print("\n| right / wrong / handed back |", " | ".join(WAYS), "|\n| --- | --- | --- | --- |")
     for kind in dict.fromkeys(result.kind for result in results):
         mine = [result for result in results if result.kind == kind]
-        bare = Counter(result.unchecked for result in mine)
-        full = Counter(result.checked for result in mine)
-        print(f"| {kind} | {bare[RIGHT]} / {bare[WRONG]} | {full[RIGHT]} / {full[WRONG]} / {full[NOTHING]} |")
+        cells = []
+        for column in WAYS.values():
+            counts = Counter(getattr(result, column) for result in mine)
+            cells.append(" / ".join(str(counts[name]) for name in (RIGHT, WRONG, NOTHING)))
+        print(f"| {kind} |", " | ".join(cells), "|")
 
 
 def _write(path: Path, text: str) -> None:

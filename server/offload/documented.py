@@ -1,0 +1,148 @@
+"""Tasks about docstrings, comments and type hints: the code itself must come out as it went in."""
+
+import ast
+import re
+
+from tree_sitter import Node
+
+from server.offload import reasons
+from server.offload.languages import Language, parser_of
+from server.offload.plan import Plan
+from server.offload.values import Check, Source
+
+_ABOUT = re.compile(
+    r"\s*(?:please\s+)?(?:[^.,:;]{1,60}[,:]\s+)?(?:add|write|give|improve|complete|update|annotate)\s+"
+    r"(?:(?!(?:function|method|class|parameter|argument|test|with|that)s?\b)[\w'-]+\s+){0,4}?"
+    r"(?:(?P<texts>docstrings?|js-?docs?|javadocs?|doc comments?|comments?)|"
+    r"(?P<hints>type[- ](?:hints?|annotations?)))\b",
+    re.IGNORECASE,
+)
+"""A task that begins with what is to be added: texts beside the code, or type hints."""
+_UNCHANGED = re.compile(
+    r"\b(?:(?:change|alter|touch|modify|edit) nothing(?: else)?|(?:keep|leave) (?:the|all|its|existing) "
+    r"(?:code|rest|logic|behaviou?r)|(?:do not|don't|never|without) (?:chang|alter|touch|modify)\w*|"
+    r"nothing else)\b",
+    re.IGNORECASE,
+)
+_MORE = re.compile(
+    r"\b(?:fix|rename|refactor|implement|replace|remove|delete|make|simplif\w+|rewrite|extract|convert|log|"
+    r"raise|import|add (?:a |the )?(?:function|method|class|parameter)|then|also)\b",
+    re.IGNORECASE,
+)
+_EACH = re.compile(
+    r"\b(?:(?:every|each|all)\b[^.]*?\b(?P<what>functions?|methods?)|its (?P<its>methods))\b", re.IGNORECASE
+)
+_SOME = re.compile(r"\b(?:public|private|except|but|unless|whose|where)\b", re.IGNORECASE)
+_TYPING = frozenset({"typing", "collections.abc", "__future__", "typing_extensions"})
+
+
+def check_documented(plan: Plan, edited: Source, after: str) -> Check | None:
+    """Compare the code of an edited file before and after; None where the task may change it."""
+    language, task, before = plan.language, plan.task.task, edited.text
+    about = _ABOUT.match(task)
+    if language is None or not language.has_definitions or about is None:
+        return None
+    if _MORE.search(task) and not _UNCHANGED.search(task):
+        return None
+    hints = (
+        bool(about["hints"]) or re.search(r"\btype[- ](?:hint|annotation)", task, re.IGNORECASE) is not None
+    )
+    missing = None
+    if language.name == "Python":
+        old = _python_code(before, hints=hints)
+        if old is None:
+            return None
+        same = old == _python_code(after, hints=hints)
+        if same and (about["texts"] or "").lower().startswith("docstring"):
+            missing = _undocumented(task, edited, after)
+    else:
+        same = hints or _tokens(before, language) == _tokens(after, language)
+    if not same:
+        message = "The code itself changed; add only what the task asks for and keep every line of code."
+        return Check("documented", passed=False, message=message, code=reasons.OUT_OF_SCOPE)
+    if missing:
+        return Check("documented", passed=False, message=missing, code=reasons.NOT_AS_ASKED)
+    return Check("documented", passed=True)
+
+
+def _python_code(text: str, *, hints: bool) -> str | None:
+    """Return the code of a module without its docstrings, and without type hints where ``hints``."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return ast.dump(_Bare(hints).visit(tree))
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes docstrings away, and type hints with the imports that they need."""
+
+    def __init__(self, hints: bool) -> None:
+        self._hints = hints
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        node = self.generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
+            node.body = [each for each in body if not self._is_beside(each)]
+        if self._hints and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        elif self._hints and isinstance(node, ast.arg):
+            node.annotation = None
+        elif self._hints and isinstance(node, ast.AnnAssign) and node.value is not None:
+            return ast.Assign(targets=[node.target], value=node.value)
+        return node
+
+    def _is_beside(self, statement: ast.stmt) -> bool:
+        if isinstance(statement, ast.Expr):
+            return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+        if isinstance(statement, ast.Pass):
+            return True  # a docstring can take its place
+        if isinstance(statement, ast.Import):
+            return self._hints and all(alias.name in _TYPING for alias in statement.names)
+        return self._hints and isinstance(statement, ast.ImportFrom) and statement.module in _TYPING
+
+
+def _undocumented(task: str, edited: Source, after: str) -> str | None:
+    """Look for functions of the selection that the task wants a docstring for and that have none."""
+    wanted = _EACH.search(task)
+    if wanted is None or _SOME.search(task):
+        return None
+    methods = bool(wanted["its"]) or "method" in wanted["what"].lower()
+    first = edited.text.count("\n", 0, edited.start) + 1
+    last = edited.text.count("\n", 0, edited.end) + 1
+    chosen = [
+        name for name, line in _functions(edited.text, methods=methods).items() if first <= line <= last
+    ]  # fmt: skip
+    left = _functions(after, methods=methods, bare=True)
+    bare = [name for name in chosen if name in left]
+    return f"{', '.join(bare[:4])} has no docstring yet." if bare else None
+
+
+def _functions(text: str, *, methods: bool, bare: bool = False) -> dict[str, int]:
+    """Return the functions at the top, or the methods of classes there, with their lines; only those without
+    a docstring where ``bare``. Python's own ``__names__`` are left out."""
+    found: dict[str, int] = {}
+    for node in ast.parse(text).body:
+        inner = node.body if methods and isinstance(node, ast.ClassDef) else [] if methods else [node]
+        prefix = f"{node.name}." if methods and isinstance(node, ast.ClassDef) else ""
+        for each in inner:
+            if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) or each.name.startswith("__"):
+                continue
+            if not bare or ast.get_docstring(each) is None:
+                found[prefix + each.name] = each.lineno
+    return found
+
+
+def _tokens(text: str, language: Language) -> list[bytes]:
+    """Return the words of the code, as the grammar parts them, without comments."""
+    found: list[bytes] = []
+    open_nodes: list[Node] = [parser_of(language).parse(text.encode()).root_node]
+    while open_nodes:
+        node = open_nodes.pop()
+        if "comment" in node.type:
+            continue
+        if node.child_count == 0:
+            found.append(node.text or b"")
+        open_nodes.extend(reversed(node.children))
+    return found

@@ -1,0 +1,67 @@
+"""What reading alone shows to be wrong in Python: names that nothing defines, certain slips.
+
+Only what the file did not have before is held against an answer.
+"""
+
+from collections.abc import Iterator
+
+from server.offload import reasons
+from server.offload.names import missing_imports, undefined_attributes, undefined_names
+from server.offload.pitfalls import pitfalls
+from server.offload.plan import Plan
+from server.offload.values import Check
+
+
+def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | None]:
+    """Yield the checks one by one; None where there is nothing to say."""
+    yield _defined(before, after)
+    yield _attributes(before, after)
+    yield _imports(plan, before, after)
+    yield _pitfalls(before, after)
+
+
+def _defined(before: str, after: str) -> Check | None:
+    known = {name for name, _ in undefined_names(before)}
+    missing = [(name, line) for name, line in undefined_names(after) if name not in known]
+    if not missing:
+        return Check("defined", passed=True)
+    name, line = missing[0]
+    message = f"Line {line} uses {name}, which nothing defines; import or define it."
+    return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
+
+
+def _attributes(before: str, after: str) -> Check | None:
+    """Look for attributes of ``self`` that no method sets."""
+    known = {name for name, _ in undefined_attributes(before)}
+    missing = [(name, line) for name, line in undefined_attributes(after) if name not in known]
+    if not missing:
+        return None
+    name, line = missing[0]
+    message = f"Line {line} uses self.{name}, which its class never sets; set it in __init__."
+    return Check("defined", passed=False, message=message, code=reasons.UNDEFINED_NAME)
+
+
+def _imports(plan: Plan, before: str, after: str) -> Check | None:
+    """Look at what is imported from the given files: it must be there."""
+    given = {source.path.stem: source.text for source in plan.sources if source.path.suffix == ".py"}
+    missing = [each for each in missing_imports(after, given) if each not in missing_imports(before, given)]
+    if not missing:
+        return None
+    module, name = missing[0]
+    what = (
+        f"imports {name} from {module}, which has no such name"
+        if name
+        else f"imports {module}, a made-up name"
+    )
+    files = ", ".join(f"{stem}.py" for stem in given)
+    message = f"It {what}; import what it uses from the given files ({files})." if files else f"It {what}."
+    return Check("imports", passed=False, message=message, code=reasons.UNDEFINED_NAME)
+
+
+def _pitfalls(before: str, after: str) -> Check | None:
+    known = {slip for _, slip in pitfalls(before)}
+    found = [(line, slip) for line, slip in pitfalls(after) if slip not in known]
+    if not found:
+        return None
+    line, slip = found[0]
+    return Check("pitfalls", passed=False, message=f"Line {line}: {slip}", code=reasons.PITFALL)
