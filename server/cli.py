@@ -9,7 +9,7 @@ Everything heavy is imported by the command that needs it: the others answer at 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +18,9 @@ from server.commands.policy_app import audit_app, policy_app
 from server.errors import TokenSaverError
 from server.folders import Folders, find_folders
 from server.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from server.clients.advice import Kind
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,16 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
         if debug:
             raise
         typer.echo(f"token-saver: os_error: {error}.", err=True)
+        sys.exit(1)
+    except Exception as error:
+        # A fault of ours; its traceback helps nobody who did not ask for it.
+        if debug:
+            raise
+        typer.echo(
+            f"token-saver: internal_error: {type(error).__name__}: {error}. "
+            "Run the command again with --debug, and report what it prints.",
+            err=True,
+        )
         sys.exit(1)
 
 
@@ -179,26 +192,52 @@ Client = Annotated[
 ]
 ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project: this folder alone.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change and make none.")]
+ClaudeMd = Annotated[
+    bool, typer.Option("--claude-md", help="Claude Code: a block in CLAUDE.md that says when to offload.")
+]
+HookOption = Annotated[
+    bool, typer.Option("--hook", help="Claude Code: a reminder before large reads and writes.")
+]
 
 
 def connect(
-    client: Client, scope: ScopeOption = "user", dry_run: DryRun = False, as_json: Json = False
+    client: Client,
+    *,
+    scope: ScopeOption = "user",
+    claude_md: ClaudeMd = False,
+    hook: HookOption = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
-    """Let a client start token-saver: `token-saver connect claude-code`."""
-    from server.clients.command import bridge_command  # noqa: PLC0415
-    from server.commands.connect import connect_client  # noqa: PLC0415
+    """Let a client start token-saver.
 
-    connect_client(client, scope, find_folders(), bridge_command(), dry_run=dry_run, as_json=as_json)
+    Example: token-saver connect claude-code --dry-run
+    """
+    from server.clients.command import bridge_command  # noqa: PLC0415
+    from server.commands.connect import Wish, connect_client  # noqa: PLC0415
+
+    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook), dry_run, as_json)
+    connect_client(wish, find_folders(), bridge_command())
 
 
 def disconnect(
-    client: Client, scope: ScopeOption = "user", dry_run: DryRun = False, as_json: Json = False
+    client: Client,
+    *,
+    scope: ScopeOption = "user",
+    claude_md: ClaudeMd = False,
+    hook: HookOption = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
-    """Take token-saver out of a client again; its file is put back as it was."""
-    from server.clients.command import bridge_command  # noqa: PLC0415
-    from server.commands.connect import disconnect_client  # noqa: PLC0415
+    """Take token-saver out of a client again; its files are put back as they were.
 
-    disconnect_client(client, scope, find_folders(), bridge_command(), dry_run=dry_run, as_json=as_json)
+    With --claude-md or --hook only these go. Example: token-saver disconnect cursor
+    """
+    from server.clients.command import bridge_command  # noqa: PLC0415
+    from server.commands.connect import Wish, disconnect_client  # noqa: PLC0415
+
+    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook), dry_run, as_json)
+    disconnect_client(wish, find_folders(), bridge_command())
 
 
 def savings(
@@ -260,6 +299,11 @@ def unload(model: str, as_json: Json = False) -> None:
 def _start(*, tray: bool, background: bool) -> Start:
     folders = find_folders()
     return Start(load_settings(folders), folders, tray, background)
+
+
+def _advice(*, claude_md: bool, hook: bool) -> "tuple[Kind, ...]":
+    named: tuple[tuple[Kind, bool], ...] = (("claude-md", claude_md), ("hook", hook))
+    return tuple(kind for kind, wanted in named if wanted)
 
 
 def _settings() -> Settings:

@@ -9,7 +9,7 @@ import webbrowser
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from server.clients import switch
+from server.clients import advice, switch
 from server.clients.command import bridge_command
 from server.clients.connection import connected, plan_connect, plan_disconnect
 from server.clients.places import CLIENTS, Place, find_place
@@ -108,6 +108,8 @@ class Actions:
                 self._tell(Notice("Connected", f"Start {client} again to see token-saver there."))
             else:
                 switch.turn_off(plan_disconnect(place, self._hub.folders), self._hub.folders)
+                if client == "claude-code":
+                    advice.take_out(advice.KINDS, "user", self._hub.folders)
                 self._tell(Notice("Disconnected", f"{client} no longer knows token-saver."))
         except (TokenSaverError, OSError) as error:
             self._tell(Notice("Not done", str(error)))

@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,17 +74,30 @@ def plan_disconnect(place: Place, folders: Folders) -> Change:
     Raises:
         BadArguments: the file is broken, or not one to be edited safely.
     """
+    remove = remove_table if place.format == "toml" else remove_member
+    return plan_restore(place, folders) or plan_edit(place, lambda text: remove(text, place.keys))
+
+
+def plan_restore(place: Place, folders: Folders) -> Change | None:
+    """Return the change that puts the kept bytes back, None where the file is not as we left it."""
     before = _read(place.path)
     record = _record(place, folders)
-    if before is not None and record is not None and record["digest"] == _digest(before):
-        old = record["before"]
-        return Change(place, before, None if old is None else base64.b64decode(old))
-    if before is None:
-        return Change(place, None, None)
-    text = _decode(before, place)
+    if before is None or record is None or record["digest"] != _digest(before):
+        return None
+    old = record["before"]
+    return Change(place, before, None if old is None else base64.b64decode(old))
+
+
+def plan_edit(place: Place, edit: Callable[[str], str]) -> Change:
+    """Return the change that ``edit`` makes of the file's text, which is empty where there is no file.
+
+    Raises:
+        BadArguments: the file is broken, or not one to be edited safely.
+    """
+    before = _read(place.path)
+    text = _decode(before or b"", place)
     try:
-        remove = remove_table if place.format == "toml" else remove_member
-        after = remove(text, place.keys)
+        after = edit(text)
     except (JsonError, TomlError) as error:
         raise _broken(place, error) from None
     return Change(place, before, before if after == text else after.encode())

@@ -25,7 +25,8 @@ class JsonError(ValueError):
 
 @dataclass(frozen=True)
 class Node:
-    """A value and where it is. ``members`` are an object's, as (key, where the key begins, value)."""
+    """A value and where it is. ``members`` are an object's, as (key, where the key begins, value), or a
+    list's, with their index as the key."""
 
     value: Any
     start: int
@@ -94,20 +95,40 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
     return text[: node.start] + new + text[node.end :]
 
 
+def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
+    """Return the text with ``value`` added to the list at ``path``, which is made where there is none.
+
+    Raises:
+        JsonError: the text is not JSON, or what is there is not a list.
+    """
+    found = get_member(text, path)
+    if found is None:
+        return set_member(text, path, [value])
+    node = _at(text, path)
+    if node is None or not isinstance(node.value, list):
+        raise JsonError(f"{'.'.join(path)} is not a list", text, 0)
+    return _insert(text, node, None, value)
+
+
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the member at ``path``; that there is none is fine.
+    """Return the text without the member at ``path``, or the item of a list; that there is none is fine.
 
     Raises:
         JsonError: the text is not JSON.
     """
-    node = parse(text) if _BLANK.sub("", text) else None
-    for key in path[:-1]:
-        found = node.member(key) if node is not None else None
-        node = found[1] if found is not None else None
+    node = _at(text, path[:-1])
     found = node.member(path[-1]) if node is not None else None
     if node is None or found is None:
         return text
     return _cut(text, node, *found)
+
+
+def _at(text: str, path: tuple[str, ...]) -> Node | None:
+    node = parse(text) if _BLANK.sub("", text) else None
+    for key in path:
+        found = node.member(key) if node is not None else None
+        node = found[1] if found is not None else None
+    return node
 
 
 def _cut(text: str, parent: Node, start: int, value: Node) -> str:
@@ -159,13 +180,13 @@ def _style(text: str, position: int) -> _Style:
     return _Style(indent, first.group(1) if first else "  ", "\r\n" if "\r\n" in text else "\n")
 
 
-def _insert(text: str, parent: Node, key: str, value: Any) -> str:
-    """Add a member at the end of ``parent``."""
+def _insert(text: str, parent: Node, key: str | None, value: Any) -> str:
+    """Add a member at the end of an object, or with no ``key`` an item at the end of a list."""
     style = _style(text, parent.start)
-    name = json.dumps(key, ensure_ascii=False)
+    name = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
     if not parent.members:
         inner = style.indent + style.unit
-        entry = f"{inner}{name}: {_dump(value, inner, style.unit, style.newline)}"
+        entry = f"{inner}{name}{_dump(value, inner, style.unit, style.newline)}"
         body = text[parent.start + 1 : parent.end - 1].rstrip()
         return (
             f"{text[: parent.start + 1]}{body}{style.newline}{entry}{style.newline}{style.indent}"
@@ -174,11 +195,11 @@ def _insert(text: str, parent: Node, key: str, value: Any) -> str:
     last_key, last = parent.members[-1][1], parent.members[-1][2]
     trailing = re.compile(r"\s*,").match(text, last.end)
     if "\n" not in text[parent.start : last_key]:
-        one_line = f"{name}: {json.dumps(value, ensure_ascii=False)}"
+        one_line = f"{name}{json.dumps(value, ensure_ascii=False)}"
         position = trailing.end() if trailing else last.end
         return f"{text[:position]}{' ' if trailing else ', '}{one_line}{text[position:]}"
     indent = _style(text, last_key).indent
-    entry = f"{style.newline}{indent}{name}: {_dump(value, indent, style.unit, style.newline)}"
+    entry = f"{style.newline}{indent}{name}{_dump(value, indent, style.unit, style.newline)}"
     if trailing:
         return text[: trailing.end()] + entry + "," + text[trailing.end() :]
     return text[: last.end] + "," + entry + text[last.end :]
@@ -210,7 +231,8 @@ def _value(text: str, start: int) -> Node:
         end = _skip(text, items[-1].end if items else start + 1)
         if text[end : end + 1] == ",":
             end = _skip(text, end + 1)
-        return Node([item.value for item in items], start, end + 1)
+        members = tuple((str(index), item.start, item) for index, item in enumerate(items))
+        return Node([item.value for item in items], start, end + 1, members)
     match = _STRING.match(text, start) or _SCALAR.match(text, start)
     if match is None:
         raise JsonError("not a value", text, start)

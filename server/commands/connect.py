@@ -5,7 +5,9 @@ from typing import get_args
 
 import typer
 
-from server.clients import connection, switch
+from server.clients import advice, connection, switch
+from server.clients.advice import KINDS, Kind
+from server.clients.connection import Change
 from server.clients.places import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
 from server.clients.proof import Proof, prove
 from server.commands.client import hub_for_call
@@ -15,51 +17,70 @@ from server.folders import Folders
 from server.settings import load_settings
 
 
-def connect_client(
-    client: str, scope: str, folders: Folders, command: list[str], *, dry_run: bool, as_json: bool
-) -> None:
-    """Show the change, make it, and prove that ``command``, which the client will start, works.
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What a user asks for. ``advice`` are the extras for Claude Code that were named."""
+
+    client: str
+    scope: str
+    advice: tuple[Kind, ...] = ()
+    dry_run: bool = False
+    as_json: bool = False
+
+
+def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
+    """Show the changes, make them, and prove that ``command``, which the client will start, works.
 
     Raises:
-        BadArguments: the client or scope is unknown, or its file is broken.
+        BadArguments: the client or scope is unknown, or one of its files is broken.
         NotFound: the client is not installed.
         ClientFailed: its own command failed, or what was configured does not answer.
     """
-    place = _place(client, scope, command)
+    place = _place(wish, command)
     change = connection.plan_connect(place)
+    extras = [advice.plan_on(kind, place.scope) for kind in wish.advice]
     backup = None
-    if change.needed and not dry_run:
-        backup = switch.turn_on(change, folders)
-    proof = None if dry_run else _prove(command, folders)
-    if as_json:
-        facts = _facts(change, dry_run=dry_run)
+    if not wish.dry_run:
+        backup = switch.turn_on(change, folders) if change.needed else None
+        for extra in extras:
+            connection.connect(extra, folders)
+    proof = None if wish.dry_run else _prove(command, folders)
+    if wish.as_json:
+        facts = _facts(change, extras, dry_run=wish.dry_run)
         print_json({**facts, "backup": str(backup) if backup else None, "proof": proof and vars(proof)})
     else:
-        _say(change, dry_run=dry_run, verb="connected")
+        _say([change, *extras], dry_run=wish.dry_run, verb="connected")
         if backup is not None:
             typer.echo(f"What the file was before is kept in {backup}.")
         if proof is not None and proof.works:
-            typer.echo(f"It works: {proof.text} answers. Start {client} again to see it.")
+            typer.echo(f"It works: {proof.text} answers. Start {wish.client} again to see it.")
     if proof is not None and not proof.works:
         raise ClientFailed(proof.text, "Run `token-saver doctor` to see what is wrong.")
 
 
-def disconnect_client(
-    client: str, scope: str, folders: Folders, command: list[str], *, dry_run: bool, as_json: bool
-) -> None:
-    """Show the change that takes the app out again, and make it.
+def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
+    """Show the changes that take the app out again, and make them; with ``advice`` named, that alone.
 
     Raises:
-        BadArguments: the client or scope is unknown, or its file is broken.
+        BadArguments: the client or scope is unknown, or one of its files is broken.
+        ClientFailed: the client's own command failed.
     """
-    place = _place(client, scope, command)
-    change = connection.plan_disconnect(place, folders)
-    if not dry_run:
-        switch.turn_off(change, folders)
-    if as_json:
-        print_json(_facts(change, dry_run=dry_run))
+    place = _place(wish, command)
+    kinds = wish.advice or (KINDS if place.client == "claude-code" else ())
+    extras = [advice.plan_off(kind, place.scope, folders) for kind in kinds]
+    if wish.advice:
+        change, *rest = extras
     else:
-        _say(change, dry_run=dry_run, verb="disconnected")
+        change, rest = connection.plan_disconnect(place, folders), [each for each in extras if each.needed]
+    if not wish.dry_run:
+        if not wish.advice:
+            switch.turn_off(change, folders)
+        for extra in extras if wish.advice else rest:
+            connection.disconnect(extra, folders)
+    if wish.as_json:
+        print_json(_facts(change, rest, dry_run=wish.dry_run))
+    else:
+        _say([change, *rest], dry_run=wish.dry_run, verb="disconnected")
 
 
 def _prove(command: list[str], folders: Folders) -> Proof:
@@ -68,32 +89,45 @@ def _prove(command: list[str], folders: Folders) -> Proof:
         return prove(command)
 
 
-def _place(client: str, scope: str, command: list[str]) -> Place:
+def _place(wish: Wish, command: list[str]) -> Place:
     names: dict[str, ClientName] = {name: name for name in CLIENTS}
     scopes: dict[str, Scope] = {name: name for name in get_args(Scope)}
-    if client not in names:
-        raise BadArguments(f"There is no client {client!r}.", f"Use one of {', '.join(CLIENTS)}.")
-    if scope not in scopes:
-        raise BadArguments(f"There is no scope {scope!r}.", "Use user or project.")
-    return find_place(names[client], scopes[scope], command)
+    if wish.client not in names:
+        raise BadArguments(f"There is no client {wish.client!r}.", f"Use one of {', '.join(CLIENTS)}.")
+    if wish.scope not in scopes:
+        raise BadArguments(f"There is no scope {wish.scope!r}.", "Use user or project.")
+    if wish.advice and wish.client != "claude-code":
+        raise BadArguments(
+            f"{wish.client} knows neither CLAUDE.md nor hooks.",
+            "Use --claude-md and --hook with claude-code alone.",
+        )
+    return find_place(names[wish.client], scopes[wish.scope], command)
 
 
-def _facts(change: connection.Change, *, dry_run: bool) -> dict[str, object]:
+def _facts(change: Change, extras: list[Change], *, dry_run: bool) -> dict[str, object]:
     place = change.place
     return {
         "client": place.client,
         "scope": place.scope,
-        "path": str(place.path),
-        "entry": {SERVER_NAME: dataclasses.asdict(place)["entry"]},
-        "changed": change.needed and not dry_run,
-        "diff": change.diff(),
+        "entry": {SERVER_NAME: place.entry},
+        **_file(change, dry_run=dry_run),
+        "advice": [_file(extra, dry_run=dry_run) for extra in extras],
     }
 
 
-def _say(change: connection.Change, *, dry_run: bool, verb: str) -> None:
-    place = change.place
-    if not change.needed:
-        typer.echo(f"{place.client} is {verb} already: nothing to change in {place.path}.")
-        return
-    typer.echo(change.diff(), nl=False)
-    typer.echo("Nothing was changed (--dry-run)." if dry_run else f"{place.client} is {verb}.")
+def _file(change: Change, *, dry_run: bool) -> dict[str, object]:
+    path = str(change.place.path)
+    return {"path": path, "changed": change.needed and not dry_run, "diff": change.diff()}
+
+
+def _say(changes: list[Change], *, dry_run: bool, verb: str) -> None:
+    client = changes[0].place.client
+    for change in changes:
+        typer.echo(
+            change.diff()
+            if change.needed
+            else f"{client} is {verb} already: nothing to change in {change.place.path}.\n",
+            nl=False,
+        )
+    if any(change.needed for change in changes):
+        typer.echo("Nothing was changed (--dry-run)." if dry_run else f"{client} is {verb}.")

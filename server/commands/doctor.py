@@ -16,7 +16,7 @@ from typing import Any, Literal
 import typer
 
 from server import rendezvous
-from server.clients import connection
+from server.clients import advice, connection
 from server.clients.command import bridge_command
 from server.clients.places import CLIENTS, Place, Scope, find_place
 from server.commands.client import HubClient, hub_for_call
@@ -147,6 +147,7 @@ def _clients() -> Iterator[Finding]:
                 if (entry := connection.connected(place)) is not None:
                     none = False
                     yield _client(place, entry)
+            yield from _hook(_scope(scope)) if client == "claude-code" else ()
     if none:
         yield Finding("clients", "warning", "none is connected", "token-saver connect claude-code")
 
@@ -166,6 +167,17 @@ def _client(place: Place, entry: dict[str, Any]) -> Finding:
     if [command, *entry.get("args", [])] != bridge_command():
         return Finding(name, "warning", f"it starts another installation: {command}", connect)
     return Finding(name, "ok", f"connected in {place.path}")
+
+
+def _hook(scope: Scope) -> Iterator[Finding]:
+    program = advice.hook_command(scope)
+    if program is None:
+        return
+    name, mend = f"claude-code hook ({scope})", f"token-saver connect claude-code --hook --scope {scope}"
+    if os.access(program, os.X_OK):
+        yield Finding(name, "ok", "reminds before large reads and writes")
+    else:
+        yield Finding(name, "error", f"its program is gone: {program}", mend)
 
 
 def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:

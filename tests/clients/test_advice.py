@@ -1,0 +1,171 @@
+"""What Claude Code is told on request, a block in CLAUDE.md and a hook: on, twice, and off to the byte."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from server.clients import advice, connection
+from server.clients.advice import BEGIN, END, KINDS, Kind
+from server.clients.connection import Change
+from server.clients.jsonc import parse
+from server.clients.places import Scope, Surroundings
+from server.errors import BadArguments
+from server.folders import Folders, find_folders
+
+OTHER_HOOK = '{"matcher": "Bash", "hooks": [{"type": "command", "command": "./check.sh"}]}'
+
+FILES: dict[Kind, dict[str, str | None]] = {
+    "claude-md": {
+        "none": None,
+        "empty": "",
+        "usual": "# Project\n\nUse uv.\n",
+        "no line end": "Use uv.",
+        "blank lines at the end": "Use uv.\n\n\n",
+        "Windows": "# Größe\r\n\r\nUse uv.\r\n",
+    },
+    "hook": {
+        "none": None,
+        "empty": "",
+        "empty object": "{}\n",
+        "no hooks": '{\n  "model": "opus",\n  "unknown": {"a": [1, 2]}\n}\n',
+        "empty hooks": '{\n  "hooks": {}\n}',
+        "other events": '{\n\t"hooks": {\n\t\t"Stop": [\n\t\t\t' + OTHER_HOOK + "\n\t\t]\n\t}\n}\n",
+        "another hook": '{\n  "hooks": {\n    "PreToolUse": [\n      '
+        + OTHER_HOOK
+        + '\n    ]\n  },\n  "z": 1\n}\n',
+        "one line": '{"hooks": {"PreToolUse": [' + OTHER_HOOK + "]}}",
+        "an empty list": '{"hooks": {"PreToolUse": []}}\n',
+        "Windows": '{\r\n  "hooks": {\r\n    "PreToolUse": [\r\n      '
+        + OTHER_HOOK
+        + "\r\n    ]\r\n  }\r\n}\r\n",
+        "comments": '// mine\n{\n  "hooks": {\n    "PreToolUse": [\n      // lint\n      '
+        + OTHER_HOOK
+        + ", // last\n    ],\n  },\n}\n",
+    },
+}
+CASES = [(kind, name) for kind in KINDS for name in FILES[kind]]
+SCOPES: tuple[Scope, ...] = ("user", "project")
+
+
+@pytest.fixture
+def folders() -> Folders:
+    found = find_folders()
+    found.create()
+    return found
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Surroundings:
+    (tmp_path / "größer home" / ".claude").mkdir(parents=True)
+    (tmp_path / "project").mkdir()
+    return Surroundings(
+        home=tmp_path / "größer home", project=tmp_path / "project", platform="linux", environ={}
+    )
+
+
+def write(kind: Kind, name: str, scope: Scope, around: Surroundings) -> tuple[Path, bytes | None]:
+    path = advice.plan_on(kind, scope, around).place.path
+    text = FILES[kind][name]
+    if text is not None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode())
+    return path, None if text is None else text.encode()
+
+
+def turn_on(kind: Kind, around: Surroundings, folders: Folders, scope: Scope = "user") -> Change:
+    change = advice.plan_on(kind, scope, around)
+    connection.connect(change, folders)
+    return change
+
+
+def read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_on_twice_and_off_to_the_byte(
+    kind: Kind, name: str, scope: Scope, around: Surroundings, folders: Folders
+) -> None:
+    path, before = write(kind, name, scope, around)
+    assert not advice.plan_off(kind, scope, folders, around).needed, "it is off where nobody asked for it"
+    change = turn_on(kind, around, folders, scope)
+    assert change.needed
+    written = path.read_bytes()
+    text = written.decode()
+    if kind == "claude-md":
+        assert text.count(BEGIN) == text.count(END) == 1
+    else:
+        entries = parse(text).value["hooks"]["PreToolUse"]
+        assert entries[-1] == advice.hook_entry()
+        assert len(entries) == 1 + ('"Bash"' in (before or b"").decode() and "Stop" not in text)
+    # Whatever was there is still there, in order, and the line ends are the file's own.
+    rest = iter(text)
+    assert all(character in rest for character in (before or b"").decode())
+    assert text.count("\r\n") in (0, text.count("\n"))
+
+    assert not advice.plan_on(kind, scope, around).needed
+    assert not turn_on(kind, around, folders, scope).diff()
+    assert path.read_bytes() == written
+
+    connection.disconnect(advice.plan_off(kind, scope, folders, around), folders)
+    assert read(path) == before
+    assert not advice.plan_off(kind, scope, folders, around).needed
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_after_an_edit_only_our_part_goes(
+    kind: Kind, name: str, around: Surroundings, folders: Folders
+) -> None:
+    path, before = write(kind, name, "user", around)
+    turn_on(kind, around, folders)
+    text = path.read_bytes().decode()
+    edited = f"{text}Later.\n" if kind == "claude-md" else text.replace("{", '{"later": true,', 1)
+    path.write_bytes(edited.encode())
+    connection.disconnect(advice.plan_off(kind, "user", folders, around), folders)
+    left = path.read_bytes().decode()
+    if kind == "claude-md":
+        assert "token-saver" not in left
+        assert left.endswith("Later.\n")
+        assert (before or b"").decode().rstrip() in left
+    else:
+        value = parse(left).value
+        assert value.pop("later") is True
+        was = parse((before or b"{}").decode() or "{}").value
+        # A list that is empty without us may go with us.
+        hooks = {event: items for event, items in was.pop("hooks", {}).items() if items}
+        assert value.pop("hooks", {}) == hooks
+        assert value == was
+
+
+def test_an_older_block_or_a_moved_program_is_replaced(around: Surroundings, folders: Folders) -> None:
+    path = turn_on("claude-md", around, folders).place.path
+    path.write_text(path.read_text().replace("Pass paths", "Pass older words"))
+    turn_on("claude-md", around, folders)
+    assert path.read_text().count(BEGIN) == 1
+    assert "older words" not in path.read_text()
+
+    path = turn_on("hook", around, folders).place.path
+    assert advice.hook_command("user", around) == advice.hook_entry()["hooks"][0]["command"]
+    settings = json.loads(path.read_text())
+    settings["hooks"]["PreToolUse"][0]["hooks"][0]["command"] = "/gone/python"
+    path.write_text(json.dumps(settings))
+    assert advice.hook_command("user", around) == "/gone/python"
+    turn_on("hook", around, folders)
+    assert json.loads(path.read_text())["hooks"]["PreToolUse"] == [advice.hook_entry()]
+
+
+@pytest.mark.parametrize("text", ['{"hooks": [', '{"hooks": {"PreToolUse": {}}}', '{"hooks": 3}'])
+def test_a_broken_file_is_refused_and_left_alone(text: str, around: Surroundings) -> None:
+    path = around.home / ".claude" / "settings.json"
+    path.write_text(text)
+    with pytest.raises(BadArguments, match="cannot be edited"):
+        advice.plan_on("hook", "user", around)
+    assert path.read_text() == text
+    assert advice.hook_command("user", around) is None
+
+
+def test_the_block_is_short() -> None:
+    # Claude Code puts it into every session: some 130 tokens.
+    assert len("\n".join(advice.BLOCK)) < 750

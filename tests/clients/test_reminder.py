@@ -1,0 +1,86 @@
+"""The hook reminds before large reads and writes, says nothing of all others, and never stops a call."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.reminder import __main__ as hook
+from server.reminder.__main__ import LARGE_READ, LARGE_WRITE
+
+PROGRAM = Path(hook.__file__)
+
+
+def run(event: bytes, *command: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        command or (sys.executable, str(PROGRAM)), input=event, capture_output=True, check=False
+    )
+
+
+def said(tool: str, **arguments: Any) -> str:
+    done = run(json.dumps({"tool_name": tool, "tool_input": arguments}).encode())
+    assert (done.returncode, done.stderr) == (0, b"")
+    if not done.stdout:
+        return ""
+    output = json.loads(done.stdout)["hookSpecificOutput"]
+    # No decision among it: whether the call runs is not the hook's to say.
+    assert output.keys() == {"hookEventName", "additionalContext"}
+    assert output["hookEventName"] == "PreToolUse"
+    return str(output["additionalContext"])
+
+
+def test_a_whole_large_file_is_worth_a_word(tmp_path: Path) -> None:
+    file = tmp_path / "größe 1.log"
+    file.write_text("x" * LARGE_READ)
+    reminder = said("Read", file_path=str(file))
+    assert "größe 1.log has 32 kB" in reminder
+    assert "compress_context" in reminder
+    assert len(reminder) < 400
+    # Whoever names a part knows what it needs.
+    assert said("Read", file_path=str(file), offset=100) == ""
+    assert said("Read", file_path=str(file), limit=50) == ""
+
+
+@pytest.mark.parametrize("content", [b"x" * (LARGE_READ - 1), b"\x89PNG\0" + b"x" * LARGE_READ])
+def test_small_and_binary_files_are_not(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert said("Read", file_path=str(tmp_path / "file")) == ""
+
+
+def test_a_large_write_is_and_a_small_one_is_not() -> None:
+    reminder = said("Write", file_path="/p/tests/test_a.py", content="x" * LARGE_WRITE)
+    assert "test_a.py" in reminder
+    assert "offload_work" in reminder
+    assert len(reminder) < 400
+    assert said("Write", file_path="/p/a.py", content="x" * (LARGE_WRITE - 1)) == ""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"\xff\xfe",
+        b'{"tool_name": "Bash", "tool_input": {"command": "ls"}}',
+        b'{"tool_name": "Read", "tool_input": {}}',
+        b'{"tool_name": "Read", "tool_input": {"file_path": "/no/such/file"}}',
+        b'{"tool_name": "Read", "tool_input": {"file_path": "/"}}',
+        b'{"tool_name": "Read", "tool_input": {"file_path": 7}}',
+        b'{"tool_name": "Write", "tool_input": null}',
+    ],
+)
+def test_what_it_does_not_understand_passes_in_silence(event: bytes) -> None:
+    done = run(event)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_it_runs_as_the_module_that_the_hook_names_and_from_a_copy_of_its_folder(tmp_path: Path) -> None:
+    event = json.dumps({"tool_name": "Write", "tool_input": {"file_path": "a", "content": "x" * LARGE_WRITE}})
+    copy = tmp_path / "__main__.py"
+    copy.write_bytes(PROGRAM.read_bytes())
+    for command in ((sys.executable, "-P", "-m", "server.reminder"), (sys.executable, "-I", str(copy))):
+        assert b"offload_work" in run(event.encode(), *command).stdout
