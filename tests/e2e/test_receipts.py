@@ -1,0 +1,248 @@
+"""A worked example for each kind of call, through a real client: what the ledger books, written out.
+
+Claude Opus 5.5, family B: a token written costs 20 micro-dollars, one in the context 7, one of the
+definitions' share 9 (see ``tests/ledger/test_receipt.py``, where the parts are written out as well).
+"""
+
+import asyncio
+import io
+import json
+from collections.abc import Mapping
+from csv import DictReader
+from typing import Any
+
+import pytest
+from mcp_types import Tool
+
+from server.ledger.tokens import estimate_definitions, estimate_result
+from server.store.history import History
+from server.store.records import OffloadFilter, ReceiptRecord
+from server.tools.build import ALWAYS_LOAD_KEY
+from server.tools.mcp_server import INSTRUCTIONS
+from tests.e2e.conftest import Stage
+from tests.e2e.test_commands import run
+from tests.mcp_clients import bridge_client, text_of
+from tests.standins.answers import Answer
+
+OUTPUT, CONTEXT, DEFINITIONS = 20, 7, 9
+
+PAGE = "".join(f"{word} world\n" for word in ("hello", "about", "other", "never", "again") * 20)
+"""words 200 x 0.2742 + letters 1,000 x 0.2787 + newlines 100 x 1.0029 = 54.84 + 278.70 + 100.29 = 433.83"""
+NOTE = "".join(f"{word} line\n" for word in ("first", "third", "sixth", "tenth") * 10)
+"""words 80 x 0.2742 + letters 360 x 0.2787 + newlines 39 x 1.0029 (but for the last) = 21.936 + 100.332
++ 39.1131 = 161.3811"""
+
+FILE_CALL = {"task": "Write it", "files": ["a.md"], "output": "b.md"}
+"""call 22.2352 + 3 parameters x 19.538 + 15 letters of names x 0.9301             =  94.8007
+Write it    words 2 x 0.2742 + letters 7 x 0.2787                                  =   2.4993
+["a.md"]    words 2 x 0.2742 + letters 3 x 0.2787 + marks 5 x 0.4425 + 3 x 0.8072  =   6.0186
+b.md        words 2 x 0.2742 + letters 3 x 0.2787 + marks 1 x 0.4425 + 1 x 0.8072  =   2.6342
+                                                                                     105.9528"""
+
+
+class Client:
+    """Calls as Claude makes them, and the receipts that the hub's history then has."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def call(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        async def use() -> str:
+            async with bridge_client(self.stage.hub.environ, self.stage.project) as client:
+                return text_of(await client.call_tool(tool, dict(arguments)))
+
+        return asyncio.run(use())
+
+    @property
+    def share(self) -> int:
+        """A fifth of what a session pays for the definitions that are always loaded."""
+
+        async def list_tools() -> list[dict[str, Any]]:
+            async with bridge_client(self.stage.hub.environ, self.stage.project) as client:
+                return [
+                    {"name": tool.name, "description": tool.description, "input_schema": _as_sent(tool)}
+                    for tool in (await client.list_tools()).tools
+                    if (tool.meta or {}).get(ALWAYS_LOAD_KEY)
+                ]
+
+        return round(estimate_definitions(asyncio.run(list_tools()), INSTRUCTIONS, "B") / 5)
+
+    def receipts(self) -> list[ReceiptRecord]:
+        """The receipts of this project's offloads, oldest first."""
+
+        async def read() -> list[ReceiptRecord]:
+            history = await History.open(self.stage.hub.home / "history.db", owner=False)
+            try:
+                rows = await history.page(OffloadFilter(project=str(self.stage.project)), limit=100)
+                details = [await history.get(row.id) for row in reversed(rows)]
+            finally:
+                await history.close()
+            return [detail.receipt for detail in details if detail is not None and detail.receipt]
+
+        return asyncio.run(read())
+
+
+@pytest.fixture
+def client(stage: Stage) -> Client:
+    (stage.project / "a.md").write_text(PAGE)
+    stage.ollama.answers.default = Answer(NOTE)
+    return Client(stage)
+
+
+def tokens_of(answer: str, *, error: bool = False) -> int:
+    """What the very text that Claude got takes."""
+    return round(estimate_result(answer, "B", error))
+
+
+def test_file_in_and_file_out(client: Client) -> None:
+    digest = client.call("offload_work", FILE_CALL)
+    [receipt] = client.receipts()
+    spent_input, share = tokens_of(digest), client.share
+    assert (client.stage.project / "b.md").read_text() == NOTE
+    assert receipt == ReceiptRecord(
+        family="B",
+        price_model="opus-5.5",
+        spared_input=434,
+        spared_output=161,
+        spent_output=106,
+        spent_input=spent_input,
+        spent_share=share,
+        net_tokens=434 + 161 - 106 - spent_input - share,
+        spared_microusd=434 * CONTEXT + 161 * OUTPUT,
+        spent_microusd=106 * OUTPUT + spent_input * CONTEXT + share * DEFINITIONS,
+        net_microusd=434 * 7 + 161 * 20 - 106 * 20 - spent_input * 7 - share * 9,
+    )
+    assert f"{receipt.net_tokens:+,}" in digest
+
+
+def test_inline_text(client: Client) -> None:
+    client.call("offload_work", {"task": "Write it", "context": PAGE, "output": "b.md"})
+    # call 22.2352 + 3 x 19.538 + 17 letters x 0.9301 + 2.4993 + 433.83 + 2.6342 = 535.6244
+    [receipt] = client.receipts()
+    assert (receipt.spared_input, receipt.spared_output, receipt.spent_output) == (0, 161, 536)
+
+
+def test_a_text_that_is_returned(client: Client) -> None:
+    answer = client.call("offload_work", {"task": "Write it", "files": ["a.md"]})
+    # call 22.2352 + 2 x 19.538 + 9 x 0.9301 + 2.4993 + 6.0186 = 78.2000
+    [receipt] = client.receipts()
+    assert (receipt.spared_input, receipt.spared_output) == (434, 0)
+    assert (receipt.spent_output, receipt.spent_input) == (78, tokens_of(answer))
+
+
+def test_compress(client: Client) -> None:
+    answer = client.call("compress_context", {"files": ["a.md"], "max_length": 400})
+    # call 22.2352 + 2 x 19.538 + 15 x 0.9301 + 6.0186 + 400: digits 3 x 0.1675 + run 1.3722 = 83.1560
+    [receipt] = client.receipts()
+    assert (receipt.spared_input, receipt.spared_output) == (433, 0)  # the page without its last newline
+    assert (receipt.spent_output, receipt.spent_input) == (83, tokens_of(answer))
+    assert receipt.net_tokens == 433 - 83 - tokens_of(answer) - client.share
+
+
+def test_only_what_was_sent_costs(client: Client) -> None:
+    client.call("compress_context", {"files": ["a.md"]})
+    # call 22.2352 + 1 x 19.538 + 5 x 0.9301 + 6.0186 = 52.4423: a default is not written by Claude
+    [receipt] = client.receipts()
+    assert receipt.spent_output == 52
+
+
+def test_a_batch_of_forty(client: Client) -> None:
+    (client.stage.project / "a.md").unlink()
+    for number in range(40):
+        (client.stage.project / f"page{number}.md").write_text(PAGE)
+    call = {"task": "Write it", "each": ["*.md"], "output": "{stem}.txt"}
+    # call 22.2352 + 3 parameters x 19.538 + 14 letters of names x 0.9301                =  93.8706
+    # Write it                                                                           =   2.4993
+    # ["*.md"]    word 0.2742 + letters 2 x 0.2787 + marks 6 x 0.4425 + 2 x 0.8072       =   5.1010
+    # {stem}.txt  words 2 x 0.2742 + letters 7 x 0.2787 + marks 3 x 0.4425 + 2 x 0.8072  =   5.4412
+    #                                                                                      106.9121
+    digest = client.call("batch_offload", call)
+    receipts = client.receipts()
+    share = client.share
+    assert len(receipts) == 40
+    assert {(each.spared_input, each.spared_output) for each in receipts} == {(434, 161)}
+    assert {each.spent_output for each in receipts} == {2, 3}  # 107 / 40 = 2.675
+    assert sum(each.spent_output for each in receipts) == 107
+    assert sum(each.spent_input for each in receipts) == tokens_of(digest)
+    assert sum(each.spent_share for each in receipts) == share
+    net = 40 * (434 + 161) - 107 - tokens_of(digest) - share
+    assert sum(each.net_tokens for each in receipts) == net
+    assert f"Net {net:+,} tokens" in digest
+
+
+def test_looking_at_a_batch_is_part_of_its_cost(client: Client) -> None:
+    (client.stage.project / "b.md").write_text(PAGE)
+    begun = client.call(
+        "batch_offload", {"task": "Write it", "each": ["*.md"], "output": "{stem}.txt", "wait": False}
+    )
+    job = begun.split()[1]
+    # call 106.9121 + 19.538 + 4 letters x 0.9301 + false: word 0.2742 + letters 5 x 0.2787 = 131.8382
+    ended = client.call("check_job", {"job": job, "wait": 60})
+    receipts = client.receipts()
+    assert "2 of 2 done" in ended
+    # call 22.2352 + 2 x 19.538 + 7 x 0.9301 + the job's id + 60: digits 2 x 0.1675 + run 1.3722
+    looked = 22.2352 + 2 * 19.538 + 7 * 0.9301 + tokens_of_id(job) + 2 * 0.1675 + 1.3722
+    assert sum(each.spent_output for each in receipts) == 132 + round(looked)
+    assert sum(each.spent_input for each in receipts) == tokens_of(begun) + tokens_of(ended)
+    assert sum(each.spent_share for each in receipts) == client.share
+
+
+def test_a_failure_costs_in_full(client: Client) -> None:
+    answer = client.call("offload_work", FILE_CALL | {"files": ["c.md"]})
+    [receipt] = client.receipts()
+    spent_input, share = tokens_of(answer, error=True), client.share
+    assert (receipt.spared_input, receipt.spared_output, receipt.spent_output) == (0, 0, 106)
+    assert (receipt.spent_input, receipt.spent_share) == (spent_input, share)
+    assert receipt.net_tokens == -(106 + spent_input + share)
+
+
+def test_a_hand_back_costs_in_full_though_its_inputs_were_read(client: Client) -> None:
+    client.stage.ollama.answers.default = Answer("")
+    answer = client.call("offload_work", FILE_CALL)
+    [receipt] = client.receipts()
+    assert not (client.stage.project / "b.md").exists()
+    assert (receipt.spared_input, receipt.spared_output, receipt.spent_output) == (0, 0, 106)
+    assert receipt.net_tokens == -(106 + tokens_of(answer) + client.share)
+
+
+def test_a_losing_call_is_negative_wherever_its_number_appears(own_stage: Stage) -> None:
+    own_stage.ollama.answers.default = Answer("Yes.\n")
+    (own_stage.project / "a.md").write_text("No.\n")
+    client = Client(own_stage)
+    digest = client.call("offload_work", FILE_CALL)
+    [receipt] = client.receipts()
+    # No.: word 0.2742 + letters 2 x 0.2787 + mark 0.4425 + 0.8072 + newline 1.0029 = 3.0842
+    # Yes.: word 0.2742 + letters 3 x 0.2787 + mark 0.4425 + 0.8072 = 2.3600
+    assert (receipt.spared_input, receipt.spared_output) == (3, 2)
+    net = 3 + 2 - 106 - tokens_of(digest) - client.share
+    shown, dollars = f"{net:+,}", receipt.net_microusd / 1e6
+    assert receipt.net_tokens == net < 0 > dollars
+    assert shown in digest
+    report = client.call("cost_dashboard", {})
+    assert report.count(shown) == 6  # today, 7 days, all, its tool, its model, the worst loss
+    assert f"-${-dollars:.2f}" in report
+    totals = own_stage.hub.get("/api/status")
+    assert totals["saved_today"]["net_tokens"] == totals["saved_all"]["net_tokens"] == net
+    metrics = json.loads(client.call("get_metrics", {}))
+    assert {each["value"] for each in metrics["token_saver_net_tokens"]} == {net}
+    assert {each["value"] for each in metrics["token_saver_net_dollars"]} == {dollars}
+    assert f'token_saver_net_tokens{{basis="estimated"}} {float(net)}' in client.call(
+        "get_metrics", {"format": "prometheus"}
+    )
+    assert shown in run(own_stage, "savings")
+    assert shown in run(own_stage, "status")
+    [row] = json.loads(run(own_stage, "savings", "--json"))
+    assert (row["net_tokens"], row["net_microusd"]) == (net, receipt.net_microusd)
+    [line] = DictReader(io.StringIO(run(own_stage, "savings", "--csv", "--by", "day")))
+    assert (int(line["net_tokens"]), int(line["net_microusd"])) == (net, receipt.net_microusd)
+
+
+def _as_sent(tool: Tool) -> dict[str, Any]:
+    """The schema as the hub sends it; the client's library puts its type first."""
+    schema = dict(tool.input_schema)
+    return schema | {"type": schema.pop("type")}
+
+
+def tokens_of_id(job: str) -> float:
+    """An id is letters and digits in any order: the result's text without its framing."""
+    return estimate_result(job, "B") - estimate_result("", "B")
