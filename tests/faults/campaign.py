@@ -1,0 +1,162 @@
+"""Clients that work and faults that strike them, at random moments, for as long as it is asked for."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+
+from tests.faults.scene import NOTES, Reply, Scene, value_file
+
+BATCH_ITEMS = 6
+
+
+@dataclass
+class Told:
+    """What the clients asked for and heard. ``promised`` maps files to the content that was promised for
+    them, ``possible`` all that may be there: what was asked for, or what was there before."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    promised: dict[str, str] = field(default_factory=dict)
+    possible: dict[str, set[str | None]] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def run_campaign(scene: Scene, *, clients: int, faults: int, pause: tuple[float, float], seed: int) -> Told:
+    """Let ``clients`` work while ``faults`` strike, one after each ``pause`` (seconds, from and to)."""
+    told = Told()
+    over = threading.Event()
+    failed: list[BaseException] = []
+
+    def work(index: int) -> None:
+        try:
+            worker = _Worker(scene, told, random.Random(seed * 1000 + index), index)
+            while not over.is_set():
+                worker.work()
+        except BaseException as error:  # noqa: BLE001 - raised again in the campaign's own thread
+            failed.append(error)
+
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(clients)]
+    for worker in workers:
+        worker.start()
+    chance = random.Random(seed)
+    try:
+        while sum(told.faults.values()) < faults and not failed:
+            time.sleep(chance.uniform(*pause))
+            name = chance.choice(tuple(FAULTS))
+            if FAULTS[name](scene, chance):
+                told.faults[name] += 1
+    finally:
+        over.set()
+        for worker in workers:
+            worker.join()
+    if failed:
+        raise failed[0]
+    return told
+
+
+class _Worker:
+    """One client: it asks for new files, for edits and for batches, one thing after the other."""
+
+    def __init__(self, scene: Scene, told: Told, chance: random.Random, index: int) -> None:
+        self._scene = scene
+        self._told = told
+        self._chance = chance
+        self._index = index
+        self._count = 0
+
+    def work(self) -> None:
+        self._count += 1
+        number = self._index * 1_000_000 + self._count
+        kind = self._chance.choices((self._write, self._edit, self._batch), (5, 4, 1))[0]
+        reply = kind(number)
+        outcome = "lost" if reply.lost else "error" if reply.is_error else "answered"
+        self._told.calls[f"{kind.__name__[1:]}: {outcome}"] += 1
+        if reply.is_error:
+            self._told.errors[reply.text.partition(":")[0]] += 1
+
+    def _write(self, number: int) -> Reply:
+        name = f"v{number}.py"
+        self._told.possible[name] = {None, value_file(number)}
+        task = f"Write a module that holds the value {number}."
+        reply = self._scene.call("offload_work", {"task": task, "output": name})
+        if reply.delivered:
+            self._told.promised[name] = value_file(number)
+        return reply
+
+    def _edit(self, number: int) -> Reply:
+        name = f"e{number}.py"
+        before = value_file(0)
+        (self._scene.project / name).write_text(before)
+        self._told.possible[name] = {before, value_file(number)}
+        task = f"Let it be the value {number}."
+        reply = self._scene.call("offload_work", {"task": task, "files": [name], "output": name})
+        if reply.delivered:
+            self._told.promised[name] = value_file(number)
+        return reply
+
+    def _batch(self, number: int) -> Reply:
+        names = [f"b{number}_{item}" for item in range(BATCH_ITEMS)]
+        for name in names:
+            (self._scene.project / f"{name}.py").write_text(f"def {name}():\n    return 1\n")
+            self._told.possible[f"{name}.md"] = {None, NOTES}
+        arguments = {"task": "Write notes.", "each": [f"b{number}_*.py"], "output": "{stem}.md"}
+        reply = self._scene.call("batch_offload", arguments)
+        if reply.delivered and f"{BATCH_ITEMS} of {BATCH_ITEMS} done" in reply.text:
+            self._told.promised |= {f"{name}.md": NOTES for name in names}
+        return reply
+
+
+def _kill_hub(scene: Scene, _: random.Random) -> bool:
+    hub = scene.hub()
+    if hub is None:
+        return False
+    try:
+        hub.kill()
+        hub.wait(30)
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def _kill_bridge(scene: Scene, chance: random.Random) -> bool:
+    with scene.lock:
+        if not scene.bridges:
+            return False
+        chance.choice(scene.bridges).kill()
+    return True
+
+
+def _client_goes(scene: Scene, chance: random.Random) -> bool:
+    """Let a client end as when it is killed: its end of the pipe is gone, and nobody reads any more."""
+    with scene.lock:
+        if not scene.bridges:
+            return False
+        pipe = chance.choice(scene.bridges).stdin
+    assert pipe is not None
+    try:
+        pipe.close()
+    except OSError:
+        return False
+    return True
+
+
+def _engine_goes(scene: Scene, chance: random.Random) -> bool:
+    """Let the engine drop every connection and come back at its address after a moment."""
+    scene.engine.stop()
+    time.sleep(chance.uniform(0.05, 0.8))
+    scene.engine.restart()
+    return True
+
+
+FAULTS: dict[str, Callable[[Scene, random.Random], bool]] = {
+    "hub killed": _kill_hub,
+    "bridge killed": _kill_bridge,
+    "client gone": _client_goes,
+    "engine gone": _engine_goes,
+}
+"""Each returns whether there was something to strike."""

@@ -1,0 +1,79 @@
+"""After the faults: do files, history, ledger, batches and audit trail say the same, and is nothing lost?"""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from server.policy.trail import read_head, verify
+from server.store.database import open_database
+from server.store.queries import read_totals
+from tests.faults.campaign import Told
+from tests.faults.scene import Scene
+
+SETTLE_SECONDS = 180.0
+
+
+async def find_faults(scene: Scene, told: Told) -> list[str]:
+    """Let what was interrupted go on and end, then return everything that is not as it should be."""
+    reply = scene.call("list_loaded_models", {})
+    found = [] if not (reply.lost or reply.is_error) else [f"the hub did not come back: {reply.text}"]
+    found += _wait_for_jobs(scene.home / "history.db")
+    hub = scene.hub()
+    if hub is not None:
+        hub.terminate()
+        hub.wait(30)
+    found += _files(scene.project, told)
+    found += await _books(scene.home, scene.project, told)
+    return found
+
+
+def _wait_for_jobs(path: Path) -> list[str]:
+    deadline = time.monotonic() + SETTLE_SECONDS
+    open_jobs: list[str] = []
+    while time.monotonic() < deadline:
+        with sqlite3.connect(path) as connection:
+            open_jobs = [row[0] for row in connection.execute("SELECT id FROM job WHERE state = 'running'")]
+        if not open_jobs:
+            return []
+        time.sleep(0.2)
+    return [f"job {job} did not end" for job in open_jobs]
+
+
+def _files(project: Path, told: Told) -> list[str]:
+    hidden = sorted(path.name for path in project.iterdir() if path.name.startswith("."))
+    found = [f"{name} was left behind" for name in hidden]
+    for name, possible in told.possible.items():
+        path = project / name
+        text = path.read_text() if path.exists() else None
+        if text not in possible:
+            found.append(f"{name} holds {text!r}")
+        if name in told.promised and text != told.promised[name]:
+            found.append(f"{name} was promised, and is {'not there' if text is None else 'the old one'}")
+    return found
+
+
+async def _books(home: Path, project: Path, told: Told) -> list[str]:
+    database = open_database(home / "history.db")
+    try:
+        rows = await database.read(
+            lambda connection: connection.exec_driver_sql(
+                "SELECT output, outcome, net_tokens, job_id, undone FROM offload"
+            ).all()
+        )
+        totals = await database.read(lambda connection: read_totals(connection, None))
+        chain = await database.read(lambda connection: verify(connection, read_head(home / "trail.head")))
+    finally:
+        await database.close()
+    found = []
+    delivered = {Path(row.output).name for row in rows if row.outcome == "delivered" and not row.undone}
+    for name, possible in told.possible.items():
+        before = next((each for each in possible if each is None or each == "VALUE = 0\n"), None)
+        path = project / name
+        new = path.exists() and path.read_text() != before
+        if new != (name in delivered):
+            found.append(f"{name}: the history says {'delivered' if name in delivered else 'not delivered'}")
+    if sum(row.net_tokens for row in rows) != totals.net_tokens:
+        found.append("the sums are not those of the rows")
+    if chain.problem:
+        found.append(f"the audit trail: {chain.problem}")
+    return found

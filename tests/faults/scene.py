@@ -1,0 +1,157 @@
+"""The stage of the fault campaign: an engine, a hub that bridges start, a project, and clients."""
+
+import contextlib
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from server.rendezvous import read_hub_file
+from tests.bridge_client import BRIDGE, CLIENT, LEGACY
+from tests.hub_process import hub_environ
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+
+NOTES = "# Notes\n\nThis module holds one function that returns a number.\n"
+CALL_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a client heard. ``lost`` says that it heard nothing: its bridge or itself was killed."""
+
+    text: str = ""
+    is_error: bool = False
+    lost: bool = False
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the client was told that the work is done."""
+        return not (self.lost or self.is_error or self.text.startswith("Handed back"))
+
+
+@dataclass
+class Scene:
+    """The things that faults strike. ``bridges`` are the processes that run right now."""
+
+    home: Path
+    project: Path
+    engine: OllamaStandIn
+    environ: dict[str, str]
+    bridges: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def call(self, tool: str, arguments: dict[str, Any]) -> Reply:
+        """Start a bridge as a client does, call the tool, and end it."""
+        process = subprocess.Popen(
+            BRIDGE,
+            env=self.environ,
+            cwd=self.project,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        with self.lock:
+            self.bridges.append(process)
+        watch = threading.Timer(CALL_SECONDS, process.kill)
+        watch.start()
+        try:
+            return _converse(process, tool, arguments)
+        except (OSError, ValueError):
+            return Reply(lost=True)
+        finally:
+            watch.cancel()
+            with self.lock:
+                self.bridges.remove(process)
+            _end(process)
+
+    def hub(self) -> psutil.Process | None:
+        """Return the hub that runs, None between two."""
+        info = read_hub_file(str(self.home))
+        if info is None:
+            return None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(info.pid)
+        return None
+
+
+@contextmanager
+def open_scene(folder: Path, slots: int = 4) -> Iterator[Scene]:
+    """Provide the stage within the ``with`` block; the hub that runs at its end is ended."""
+    home, project = folder / "home", folder / "project"
+    home.mkdir(parents=True)
+    project.mkdir()
+    # Without the shipped limit of 30 calls a minute, or most calls would be refused by it.
+    (home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
+    with OllamaStandIn(slots) as engine:
+        engine.answers.choose(lambda prompt, _: _answer(prompt))
+        settings = {"TOKEN_SAVER_BACKEND__URL": engine.url, "TOKEN_SAVER_ROOTS": json.dumps([str(project)])}
+        scene = Scene(home, project, engine, hub_environ(home, **settings))
+        try:
+            yield scene
+        finally:
+            hub = scene.hub()
+            if hub is not None:
+                hub.terminate()
+                hub.wait(30)
+
+
+def value_file(number: int) -> str:
+    """Return the content that belongs into a file asked for by this number."""
+    return f"VALUE = {number}\n"
+
+
+def _answer(prompt: str) -> Answer:
+    """Return what the task asks for; a few milliseconds a token, so that faults strike in the middle."""
+    number = re.search(r"the value (\d+)", prompt)
+    text = f"```python\n{value_file(int(number[1]))}```" if number else NOTES
+    return Answer(text, delay=0.004)
+
+
+def _converse(process: "subprocess.Popen[bytes]", tool: str, arguments: dict[str, Any]) -> Reply:
+    _send(process, 1, "initialize", {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT})
+    _receive(process, 1)
+    _send(process, None, "notifications/initialized", {})
+    _send(process, 2, "tools/call", {"name": tool, "arguments": arguments})
+    answer = _receive(process, 2)
+    if "error" in answer:
+        return Reply(str(answer["error"]["message"]), is_error=True)
+    result = answer["result"]
+    return Reply(result["content"][0]["text"], bool(result.get("isError")))
+
+
+def _send(
+    process: "subprocess.Popen[bytes]", number: int | None, method: str, params: dict[str, Any]
+) -> None:
+    assert process.stdin is not None
+    message = {"jsonrpc": "2.0", "method": method, "params": params}
+    process.stdin.write(json.dumps(message if number is None else {**message, "id": number}).encode() + b"\n")
+    process.stdin.flush()
+
+
+def _receive(process: "subprocess.Popen[bytes]", number: int) -> dict[str, Any]:
+    assert process.stdout is not None
+    while line := process.stdout.readline():
+        message: dict[str, Any] = json.loads(line)
+        if message.get("id") == number and "method" not in message:
+            return message
+    raise OSError("the bridge is gone")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        with contextlib.suppress(OSError):
+            pipe.close()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
