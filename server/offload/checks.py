@@ -18,7 +18,7 @@ from server.offload.merge import by_definitions, selected_definition
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
 from server.offload.python_checks import check_python
-from server.offload.quoting import missing_quotes
+from server.offload.quoting import misplaced_quote, missing_quotes
 from server.offload.scope import check_replaced, check_scope
 from server.offload.tested import check_tests
 from server.offload.values import Check, Edit, Generation, Source, Verdict
@@ -211,13 +211,15 @@ def _quotes(plan: Plan, text: str) -> Check | None:
     if not plan.sources or any(language_of(source.path.name) for source in plan.sources):
         return None
     known = "\n".join([plan.task.task, plan.task.context, *(source.selected for source in plan.sources)])
-    lines = [
-        line for line in text.split("\n")
-        if missing_quotes(line, known)
-    ]  # fmt: skip
-    if not lines:
+    missing = [quote for line in text.split("\n") for quote in missing_quotes(line, known)]
+    if missing:
+        message = f"It quotes {missing[0]!r}, which the text does not have; quote exactly."
+    elif len(plan.sources) == 1:
+        source = plan.sources[0]
+        first = source.text.count("\n", 0, source.start) + 1
+        message = misplaced_quote(text, source.selected, first) or ""
+    else:
+        message = ""
+    if not message:
         return Check("quotes", passed=True)
-    message = (
-        f"It quotes {missing_quotes(lines[0], known)[0]!r}, which the text does not have; quote exactly."
-    )
     return Check("quotes", passed=False, message=message, code=reasons.QUOTE_MISSING)

@@ -1,13 +1,16 @@
 """Notes of a model against what they are about: what they quote must be there, literally."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"|“([^”]+)”")
 _NAME = re.compile(
     r"(?<![\w/.])(?:[\w-]+[/\\])+[\w.-]+|\b\w+\.(?:py|js|ts|go|rs|java|c|cpp|h|log|json|toml|ya?ml|md|sh)\b"
 )
+_LINE = re.compile(r"\b(?:[Ll]ines?|L)\s*(\d+)(?:\s*(?:-|–|to|and|,)\s*(\d+))?\b(?!-\d)")
+_NUMBERED = re.compile(r"^(?:- )?L(\d+): (.*)$", re.MULTILINE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])|\n")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 
 
@@ -22,19 +25,56 @@ def verified(notes: Iterable[str], source: str) -> tuple[list[str], list[str]]:
     """Return the notes whose quotes, names and numbers all stand in ``source``, and the others."""
     numbers = set(_NUMBER.findall(source)) | set(re.findall(r"\d+", source))
     flat = " ".join(source.split())
+    lines = {int(number): text for number, text in _NUMBERED.findall(source)}
     good: list[str] = []
     bad: list[str] = []
     for note in notes:
-        (good if _is_literal(note, numbers, flat) else bad).append(note)
+        is_true = _is_literal(note, numbers, flat) and _is_in_place(note, lines)
+        (good if is_true else bad).append(note)
     return good, bad
 
 
 def missing_quotes(text: str, source: str) -> list[str]:
     """Return what ``text`` puts in quotes or backticks and ``source`` does not have, case aside."""
     flat = " ".join(source.split()).casefold()
+    return [quote for quote in _quotes(text) if quote.casefold() not in flat]
+
+
+def misplaced_quote(text: str, source: str, first: int) -> str | None:
+    """Return what is wrong with the first line number that ``text`` gives wrongly, None if there is none.
+
+    A sentence that quotes the source and names a line must name one where that stands. The source's lines
+    count from ``first``.
+    """
+    lines = [" ".join(line.split()).casefold() for line in source.removesuffix("\n").split("\n")]
+    for sentence in _SENTENCE_END.split(text):
+        named = [int(number) for match in _LINE.findall(sentence) for number in match if number]
+        beyond = [number for number in named if not first <= number < first + len(lines)]
+        if beyond:
+            return f"It names line {beyond[0]}; the text has lines {first} to {first + len(lines) - 1}"
+        for quote in _quotes(sentence) if named else ():
+            places = [number for number, line in enumerate(lines, start=first) if quote.casefold() in line]
+            if places and not any(min(named) <= place <= max(named) for place in places):
+                return f"It puts {quote!r} on line {named[0]}, but that stands on line {places[0]}"
+    return None
+
+
+def _quotes(text: str) -> list[str]:
+    """Return what stands in quotes or backticks, without the punctuation at its ends."""
     quotes = [next(part for part in match if part) for match in _QUOTED.findall(text)]
     plain = [" ".join(quote.split()).strip(".,;:!?… ") for quote in quotes]
-    return [quote for quote in plain if quote and quote.casefold() not in flat]
+    return [quote for quote in plain if quote]
+
+
+def _is_in_place(note: str, lines: Mapping[int, str]) -> bool:
+    """Whether something of a note that begins with a line's number is on that line, or next to it."""
+    begin = re.match(r"L(\d+):\s*", note)
+    if begin is None or int(begin[1]) not in lines:
+        return True
+    number, rest = int(begin[1]), note[begin.end() :]
+    said = [*_quotes(rest), *_NAME.findall(rest), *_NUMBER.findall(rest)]
+    near = " ".join(" ".join(lines.get(each, "").split()) for each in range(number - 1, number + 2))
+    return not said or any(each in near for each in said)
 
 
 def _is_literal(note: str, numbers: set[str], source: str) -> bool:
