@@ -136,6 +136,20 @@ class PolicyReloaded(Event):
 
 Listener = Callable[[Event], None]
 
+@dataclass(frozen=True)
+class AuditSwitched(Event):
+    """The user let the app read the client's transcripts, or not any more."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class AuditEnded(Event):
+    """The audit has read what was new in the transcripts: ``files`` had news."""
+
+    files: int
+
+
 
 class EventBus:
     """Calls every listener with every event."""

@@ -9,6 +9,7 @@
 ``/api/quit``             POST: end the hub (token or cookie)
 ``/metrics``              for Prometheus (token or cookie)
 ``/api/undo``             POST ``{"id": …}``: put back the bytes from before an offload
+``/api/audit``            POST ``{"switch": "on"}`` or ``"off"``: may the audit read transcripts
 ``/``                     the dashboard, where one is mounted (cookie)
 ========================  ====================================================================
 """
@@ -84,6 +85,13 @@ def _api_routes(hub: Hub) -> list[Route]:
     async def undo(request: Request) -> Response:
         return JSONResponse({"text": await hub.offloader.undo(await _argument(request, "id"))})
 
+    async def audit(request: Request) -> Response:
+        switch = await _argument(request, "switch")
+        if switch not in ("on", "off"):
+            raise BadArguments(f"The audit cannot be switched to {switch!r}.", "Switch it on or off.")
+        await hub.switch_audit(on=switch == "on")
+        return JSONResponse({"audit": switch})
+
     async def metrics(_request: Request) -> Response:
         text = hub.metrics.prometheus(hub.snapshot(), await hub.history.totals())
         return Response(text, media_type=CONTENT_TYPE)
@@ -95,6 +103,7 @@ def _api_routes(hub: Hub) -> list[Route]:
         Route("/api/login", _plainly(login), methods=["POST"]),
         Route("/api/quit", _plainly(end), methods=["POST"]),
         Route("/api/undo", _plainly(undo), methods=["POST"]),
+        Route("/api/audit", _plainly(audit), methods=["POST"]),
     ]
 
 

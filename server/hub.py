@@ -19,7 +19,7 @@ from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused, StoreError
-from server.events import Event, EventBus, OffloadEnded, OffloadUndone, PauseChanged
+from server.events import AuditEnded, AuditSwitched, Event, EventBus, OffloadEnded, OffloadUndone
 from server.folders import Folders
 from server.guard import Keys
 from server.ledger.audit import Audit
@@ -36,6 +36,7 @@ from server.policy.recorder import Recorder
 from server.policy.trail import Trail
 from server.settings import Settings
 from server.snapshot import PendingApproval, Snapshot
+from server.settings_file import set_setting
 from server.store.history import History
 from server.store.jobs import Jobs
 
@@ -74,6 +75,7 @@ class Hub:
         self._ended = asyncio.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._quit = threading.Event()
+        self._audit_wanted = asyncio.Event()
         self._on_quit: tuple[Callable[[], None], ...] = ()
 
     async def start(self) -> None:
@@ -185,10 +187,21 @@ class Hub:
         Raises:
             Paused: the user paused offloading.
         """
-        until = self._live.paused_until
-        if until is not None:
-            when = f"until {datetime.datetime.fromtimestamp(until):%H:%M}" if until else "until resumed"  # noqa: DTZ006
-            raise Paused(f"The user paused offloading {when}.", "Do this task yourself, or ask the user.")
+        if (closing := self._pause.closing()) is not None:
+            raise Paused(closing.cause, "Do this task yourself, or ask the user.")
+
+    async def switch_audit(self, *, on: bool) -> None:
+        """Let the audit read the client's transcripts from now on, or not any more; the setting is kept.
+
+        Raises:
+            SettingsError: ``config.toml`` cannot be changed; then nothing has.
+        """
+        await asyncio.to_thread(set_setting, self.folders, "savings", "audit", on)
+        savings = self.settings.savings.model_copy(update={"audit": on})
+        self.settings = self.settings.model_copy(update={"savings": savings})
+        self.audit.settings = savings
+        self._audit_wanted.set()
+        self.events.publish(AuditSwitched(on))
 
     def login_link(self) -> str:
         """Return an address that logs one browser in to the dashboard, once."""
@@ -270,14 +283,18 @@ class Hub:
         """Read what is new in the transcripts every few minutes; nothing unless the user agreed."""
         while True:
             try:
-                if await self.audit.run():
+                if files := await self.audit.run():
                     self._ended.set()
             except StoreError:
                 logger.exception("the audit could not go on")
-            await asyncio.sleep(AUDIT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AUDIT_SECONDS):
+                    await self._audit_wanted.wait()
+            self._audit_wanted.clear()
 
     async def _refresh_totals(self) -> None:
         today = await self.history.totals(_midnight().timestamp())
+                    self.events.publish(AuditEnded(files))
         self._live.set_totals(today, await self.history.totals())
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import typer
 
+from server.commands.client import connect
 from server.errors import BadArguments
 from server.folders import Folders
 from server.ledger.audit import Audit, AuditReport
@@ -12,6 +13,7 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
 from server.ledger.transcripts import transcripts_folder
+from server.rendezvous import find_running
 from server.settings import Settings
 from server.settings_file import set_setting
 from server.store.history import History
@@ -38,19 +40,22 @@ def show_savings(
 
 
 def switch_audit(settings: Settings, folders: Folders, *, on: bool) -> None:
-    """Let the app read the client's transcripts, or not any more.
+    """Let the app read the client's transcripts, or not any more; a hub that runs does so at once.
 
     Raises:
         SettingsError: ``config.toml`` cannot be changed.
+        HubUnreachable: a hub runs, but does not answer.
     """
-    set_setting(folders, "savings", "audit", on)
+    if find_running(str(folders.state)) is None:
+        set_setting(folders, "savings", "audit", on)
+    else:
+        connect(folders).post("/api/audit", {"switch": "on" if on else "off"})
     if on:
         typer.echo(
             f"The audit reads {transcripts_folder(settings.savings.transcripts)}; it writes nothing there."
         )
     else:
         typer.echo("The audit is off. What it found so far is kept.")
-    typer.echo("A hub that runs takes this up when it starts again.")
 
 
 async def _read(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from server.errors import StoreError
 from server.events import (
+    AuditSwitched,
     Event,
     EventBus,
     OffloadEnded,
@@ -76,6 +77,9 @@ def entry_of(event: Event) -> Entry | None:
         case PauseChanged():
             text = event.reason or ("Offloading was paused." if event.paused else "Offloading goes on.")
             return Entry("pause", text, verdict="paused" if event.paused else "resumed")
+        case AuditSwitched():
+            switched = "on" if event.on else "off"
+            return Entry("settings", f"The audit of the client's transcripts was switched {switched}.")
         case PolicyReloaded():
             text = event.error or f"{event.path} is in force."
             return Entry("policy", text, verdict="broken" if event.error else "loaded")
