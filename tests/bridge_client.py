@@ -5,6 +5,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,9 +23,9 @@ Message = dict[str, Any]
 class RawClient:
     """Runs the bridge within a ``with`` block. ``received`` holds every message but the awaited answers."""
 
-    def __init__(self, environ: dict[str, str], project: Path) -> None:
+    def __init__(self, environ: dict[str, str], project: Path, command: Sequence[str] = BRIDGE) -> None:
         self.process = subprocess.Popen(
-            BRIDGE, env=environ, cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command, env=environ, cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.received: list[Message] = []
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -7,31 +7,70 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.standins.claude_code import claude_binary, shut_off
 
 ROOT = Path(__file__).parent.parent
+MARKETPLACE = ROOT / ".claude-plugin" / "marketplace.json"
 PLUGIN = ROOT / ".claude-plugin" / "plugin.json"
 
 
-def test_claude_code_finds_nothing_wrong(tmp_path: Path) -> None:
-    folder = tmp_path / "plugin"
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a marketplace's user gets, as far as plugins are concerned."""
+    folder = tmp_path_factory.mktemp("checkout") / "plugin"
     folder.mkdir()
-    for name in (".claude-plugin", "skills", "README.md", "LICENSE"):
+    for name in (".claude-plugin", "skills", "server/reminder", "README.md", "LICENSE"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    for path in (folder, folder / ".claude-plugin" / "plugin.json"):
-        done = subprocess.run(
-            [claude_binary(), "plugin", "validate", "--strict", path],
-            env=shut_off(tmp_path / "home"),
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "mcpServers: token-saver" in done.stdout
+    return folder
+
+
+def claude(home: Path, *arguments: str | Path) -> str:
+    done = subprocess.run(
+        [claude_binary(), "plugin", *arguments],
+        env=shut_off(home),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_claude_code_finds_nothing_wrong(checkout: Path, home: Path) -> None:
+    claude(home, "validate", "--strict", checkout)
+    found = claude(home, "validate", "--strict", checkout / ".claude-plugin" / "plugin.json")
+    assert "mcpServers: token-saver" in found
+    claude(home, "validate", "--strict", checkout / "server" / "reminder")
+
+
+def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_plugin_of_its_own(
+    checkout: Path, home: Path
+) -> None:
+    claude(home, "marketplace", "add", checkout)
+    names = [plugin["name"] for plugin in json.loads(MARKETPLACE.read_text(encoding="utf-8"))["plugins"]]
+    assert names == ["token-saver", "token-saver-reminder"]
+    claude(home, "install", "token-saver@claude-token-saver")
+    [first] = json.loads(claude(home, "list", "--json"))
+    assert not list(Path(first["installPath"]).glob("hooks")), "no hook unless it is asked for"
+    claude(home, "install", "token-saver-reminder@claude-token-saver")
+    [second] = [each for each in json.loads(claude(home, "list", "--json")) if "reminder" in each["id"]]
+    # The hook runs from a copy of its folder alone.
+    command = json.loads((Path(second["installPath"]) / "hooks" / "hooks.json").read_text(encoding="utf-8"))
+    [hook] = command["hooks"]["PreToolUse"][0]["hooks"]
+    program = hook["args"][-1].replace("${CLAUDE_PLUGIN_ROOT}", second["installPath"])
+    assert Path(program).is_file()
+    claude(home, "uninstall", "token-saver-reminder")
+    assert "reminder" not in claude(home, "list")
 
 
 def test_it_has_the_apps_version_and_command() -> None:
