@@ -44,6 +44,11 @@ class BackendSettings(Section):
     silence_timeout: float = Field(
         300.0, gt=0, description="Seconds without a sign of life before the engine counts as dead."
     )
+    allow_spill: bool = Field(
+        False,
+        description="Load models that do not fit in the GPU's memory (or in RAM, without a GPU): slow, and "
+        "the machine may swap.",
+    )
     allow_remote: bool = Field(
         False, description="Allow an engine on another machine: your code is sent to it."
     )

@@ -3,9 +3,9 @@
 Sizes are bytes, times seconds, instants seconds since the epoch.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -45,7 +45,8 @@ class LoadedModel:
     """A model in memory.
 
     ``size`` is what it takes in all, ``size_vram`` the part on GPUs. ``expires_at`` is None where it
-    stays until it is unloaded.
+    stays until it is unloaded. ``estimated`` is what was expected of ``size`` before the load, 0 where
+    nothing was.
     """
 
     name: str
@@ -54,6 +55,21 @@ class LoadedModel:
     num_ctx: int = 0
     slots: int = 1
     expires_at: float | None = None
+    estimated: int = 0
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What the memory of a model is computed from.
+
+    ``metadata`` has the keys of a GGUF header, ``weights`` is the file's size in bytes (0 if unknown),
+    ``kv_type`` the type of the KV cache's values. ``on_gpu`` says whether this engine uses a GPU at all.
+    """
+
+    metadata: Mapping[str, Any]
+    weights: int
+    kv_type: str = "f16"
+    on_gpu: bool = True
 
 
 @dataclass(frozen=True)
@@ -215,4 +231,16 @@ class DownloadsOwnModels(Backend, Protocol):
         Raises:
             DownloadError: they could not be fetched.
             ModelNotFound: there is no such model.
+        """
+
+
+@runtime_checkable
+class TellsModelFile(Backend, Protocol):
+    """An engine that tells what the memory of a model can be computed from."""
+
+    async def model_file(self, model: str) -> ModelFile:
+        """Return the model's metadata and size.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
         """

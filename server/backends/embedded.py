@@ -5,6 +5,7 @@ It starts on first need, ends after ``keep_alive`` without work, and is started 
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -19,6 +20,7 @@ from server.backends.base import (
     InstalledModel,
     LoadedModel,
     Message,
+    ModelFile,
     ReportPull,
 )
 from server.backends.catalogue import pinned_models
@@ -102,6 +104,13 @@ class EmbeddedBackend:
     async def context_length(self, model: str) -> int:
         """Return the longest context in the model's own header, 0 where it does not tell."""
         return await asyncio.to_thread(_longest_context, self._path(model))
+
+    async def model_file(self, model: str) -> ModelFile:
+        """See ``TellsModelFile``. Of the published wheels, only those for macOS compute on a GPU."""
+        path = self._path(model)
+        header = await asyncio.to_thread(read_gguf, path)
+        on_gpu = sys.platform == "darwin" and self._settings.embedded.gpu_layers != 0
+        return ModelFile(header, path.stat().st_size, on_gpu=on_gpu)
 
     async def slots(self, model: str) -> int:  # noqa: ARG002 - the same for every model
         """Return ``[embedded] slots``."""

@@ -8,9 +8,10 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, contextmanager, suppress
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
+from server.backends.admission import Admission, AdmitAll
 from server.backends.base import (
     Backend,
     DownloadsOwnModels,
@@ -22,6 +23,7 @@ from server.backends.base import (
 )
 from server.backends.discovery import discover, find_server
 from server.backends.downloads import Downloads
+from server.backends.gate import PauseGate
 from server.backends.queue import FairQueue
 from server.backends.selection import choose_model, choose_num_ctx, refuse_blocked
 from server.backends.sight import Sight
@@ -53,6 +55,10 @@ class Engine:
     def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
         self.refuses: Callable[[str], bool] = lambda _model: False
         """Whether the user blocks a model; ``choose_model`` and ``pull`` heed it."""
+        self.admission: Admission = AdmitAll()
+        """Whether a model fits in memory; ``num_ctx`` and so every load heeds it."""
+        self.gate = PauseGate()
+        """Closed while offloading is paused: no slot is given, and what holds one ends."""
         self.watched = False
         """Whether somebody looks on, so that what is loaded is looked at more often."""
         self._settings = settings
@@ -122,13 +128,16 @@ class Engine:
                 self._stirred.set()
             return self._backend
 
-    def slot(self, client: str, interactive: bool = True) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
         """Wait for a turn at the engine, fairly among clients, and hold it for the time of the context.
 
         Raises:
             QueueFull: as many tasks wait as the queue holds.
+            Paused: offloading is paused, or was paused meanwhile.
         """
-        return self._queue.slot(client, interactive)
+        async with self.gate.passing(), self._queue.slot(client, interactive):
+            yield
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """Generate with the engine in use; see ``Backend.generate``. Close the generator to stop."""
@@ -158,22 +167,29 @@ class Engine:
             ModelBlocked: the user blocks it.
         """
         wanted = requested or self._settings.backend.model
-        return await self._ask(lambda backend: choose_model(backend, wanted, self.refuses))
+        return await self._ask(
+            lambda backend: choose_model(backend, wanted, self.refuses, self.admission.largest(backend))
+        )
 
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens: always the same, as a change reloads the model.
 
         The configured one, else that of the model as loaded, else 8,192, never more than it supports.
-        Where ``need`` tokens (prompt and answer) do not fit, it steps up the ladder, once and for good.
+        Where ``need`` tokens (prompt and answer) do not fit, it steps up the ladder, once and for good. A
+        model that must be loaded for it gets less where the memory holds no more.
 
         Raises:
             ModelNotFound: the engine has no such model.
+            ModelTooLarge: the model would not fit in the memory that is free.
         """
-        kept = self._contexts.get(model, 0)
-        if not kept or (need > kept and not self._settings.backend.num_ctx):
-            self._contexts[model] = await self._ask(
+        wanted = self._contexts.get(model, 0)
+        if not wanted or (need > wanted and not self._settings.backend.num_ctx):
+            wanted = await self._ask(
                 lambda backend: choose_num_ctx(backend, model, need, self._settings.backend.num_ctx)
             )
+        self._contexts[model] = await self._ask(
+            lambda backend: self.admission.admit(backend, model, wanted, need)
+        )
         return self._contexts[model]
 
     async def ensure_model(self, report: ReportPull, model: str | None = None) -> None:
@@ -250,7 +266,7 @@ class Engine:
         backend = self._backend
         try:
             backend = await self.use()
-            loaded = await self._sight.look(backend)
+            loaded = await self._sight.look(backend, self.admission)
             self._queue.slots = self._settings.backend.slots or await self._slots(backend, loaded)
         except BackendUnreachable as error:
             await self._lose(backend, error)

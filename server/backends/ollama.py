@@ -20,6 +20,7 @@ from server.backends.base import (
     InstalledModel,
     LoadedModel,
     Message,
+    ModelFile,
     ReportPull,
 )
 from server.backends.connection import ANSWER_SECONDS, Connection, Refused
@@ -65,7 +66,7 @@ class OllamaBackend:
         self.url = engine_url(url, default_port=OLLAMA_PORT)
         self.label = f"Ollama at {place_of(self.url)}"
         self._settings = settings.backend
-        self._context_lengths: dict[str, int] = {}
+        self._metadata: dict[str, dict[str, Any]] = {}
         self._connection = Connection(
             self.url,
             settings.backend,
@@ -111,12 +112,15 @@ class OllamaBackend:
 
     async def context_length(self, model: str) -> int:
         """Return the longest context the model was trained for, in tokens; 0 if it does not say."""
-        if model not in self._context_lengths:
-            answer = await self._ask("POST", "/api/show", {"model": model}, model=model)
-            info = object_of(answer.get("model_info"))
-            architecture = label_of(info.get("general.architecture"))
-            self._context_lengths[model] = count_of(info.get(f"{architecture}.context_length"))
-        return self._context_lengths[model]
+        info = await self._model_info(model)
+        architecture = label_of(info.get("general.architecture"))
+        return count_of(info.get(f"{architecture}.context_length"))
+
+    async def model_file(self, model: str) -> ModelFile:
+        """See ``TellsModelFile``. The KV type is ``OLLAMA_KV_CACHE_TYPE`` as this process sees it."""
+        info = await self._model_info(model)
+        weights = next((each.size for each in await self.installed() if each.name == model), 0)
+        return ModelFile(info, weights, os.environ.get("OLLAMA_KV_CACHE_TYPE", "") or "f16")
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the same for all models
         """Return ``OLLAMA_NUM_PARALLEL`` as this process sees it, else Ollama's default of 1."""
@@ -143,7 +147,7 @@ class OllamaBackend:
                     raise
             else:
                 break
-        self._context_lengths.pop(model, None)
+        self._metadata.pop(model, None)
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:  # noqa: ARG002
         """Return None: Ollama has no route for it."""
@@ -185,6 +189,18 @@ class OllamaBackend:
             "messages": chat_messages(messages),
             "keep_alive": keep_alive_value(keep_alive or self._settings.keep_alive),
         }
+
+    async def _model_info(self, model: str) -> dict[str, Any]:
+        """Return the GGUF header as ``/api/show`` gives it, without the tokenizer."""
+        if model not in self._metadata:
+            body: dict[str, Any] = {"model": model}
+            info = object_of((await self._ask("POST", "/api/show", body, model=model)).get("model_info"))
+            if any(value is None or value == [] for value in _of_tensors(info).values()):
+                # Arrays, such as the heads of each layer, are left out unless all is asked for.
+                answer = await self._ask("POST", "/api/show", body | {"verbose": True}, model=model)
+                info = object_of(answer.get("model_info"))
+            self._metadata[model] = _of_tensors(info)
+        return self._metadata[model]
 
     async def _pull_once(self, model: str, report: ReportPull) -> None:
         reader = PullReader(model)
@@ -261,6 +277,10 @@ def _installed(entry: dict[str, Any]) -> InstalledModel:
         context_length=count_of(details.get("context_length")),
         generates=not isinstance(capabilities, list) or "completion" in capabilities,
     )
+
+
+def _of_tensors(info: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in info.items() if not key.startswith("tokenizer.")}
 
 
 def _is_remote(entry: dict[str, Any]) -> bool:

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-import psutil
-
+from server.backends.admission import AdmitAll
 from server.backends.base import Backend, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.names import not_found, resolve
 from server.errors import ModelBlocked
@@ -17,7 +16,6 @@ USUAL_NUM_CTX = 8192
 
 _CODER = re.compile(r"cod(?:e|er|estral)|devstral|starcoder|granite|gpt-oss|qwen3", re.IGNORECASE)
 _NOT_FOR_TEXT = re.compile(r"embed|rerank|ocr|guard|whisper|-vl\b", re.IGNORECASE)
-_SHARE_OF_MEMORY = 0.6
 
 
 def refuse_nothing(_model: str) -> bool:
@@ -25,9 +23,11 @@ def refuse_nothing(_model: str) -> bool:
     return False
 
 
-async def choose_model(backend: Backend, wanted: str, refuses: Callable[[str], bool] = refuse_nothing) -> str:
+async def choose_model(
+    backend: Backend, wanted: str, refuses: Callable[[str], bool] = refuse_nothing, largest: int = 0
+) -> str:
     """Return the installed model that ``wanted`` means; where it is empty, the best one
-    that is not refused.
+    that is not refused, with a file of at most ``largest`` bytes (0: 60 % of the RAM).
 
     Raises:
         ModelNotFound: it means none or several; the message names the nearest.
@@ -38,7 +38,7 @@ async def choose_model(backend: Backend, wanted: str, refuses: Callable[[str], b
     installed = await backend.installed()
     if not wanted:
         allowed = [each for each in installed if not refuses(each.name)]
-        return default_model(allowed, await _loaded(backend))
+        return default_model(allowed, await _loaded(backend), largest or AdmitAll().largest(backend))
     if isinstance(backend, DownloadsOwnModels):
         usual = backend.default_model()
         if all(model.name != usual for model in installed):
@@ -76,9 +76,9 @@ async def choose_num_ctx(backend: Backend, model: str, need: int, configured: in
     return warm if warm >= max(need, 1) else step_up(need, longest)
 
 
-def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedModel]) -> str:
+def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedModel], largest: int) -> str:
     """Return the model to use: a loaded one, else the best installed one; of several, the largest
-    that suits code and is no larger than 60 % of the memory.
+    that suits code and is no larger than ``largest`` bytes.
 
     Raises:
         ModelNotFound: none is installed that writes text.
@@ -88,7 +88,7 @@ def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedMo
     candidates = warm or list(usable.values())
     if not candidates:
         raise not_found("", ())
-    fitting = [each for each in candidates if each.size <= _SHARE_OF_MEMORY * psutil.virtual_memory().total]
+    fitting = [each for each in candidates if each.size <= largest]
     if not fitting:
         return min(candidates, key=lambda each: (each.size, each.name)).name
     return max(fitting, key=lambda each: (_suits_code(each), each.size, each.name)).name

@@ -3,6 +3,7 @@
 import logging
 import time
 
+from server.backends.admission import Admission
 from server.backends.base import Backend, Capabilities, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.names import resolve
 from server.backends.selection import default_model
@@ -30,8 +31,8 @@ class Sight:
         """Ask for the installed models at the next look."""
         self._installed_at = -_INSTALLED_SECONDS
 
-    async def look(self, backend: Backend) -> tuple[LoadedModel, ...]:
-        """Look at the engine and return what is loaded.
+    async def look(self, backend: Backend, admission: Admission) -> tuple[LoadedModel, ...]:
+        """Look at the engine, let ``admission`` compare, and return what is loaded.
 
         Raises:
             BackendUnreachable: it is gone.
@@ -41,6 +42,7 @@ class Sight:
             self._installed = await backend.installed()
             self._installed_at = time.monotonic()
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
+        loaded = await admission.measure(backend, loaded)
         self._show(
             EngineView(
                 kind=backend.kind,
@@ -49,7 +51,7 @@ class Sight:
                 capabilities=backend.capabilities,
                 installed=self._installed,
                 loaded=loaded,
-                default_model=self._default(backend, loaded),
+                default_model=self._default(backend, loaded, admission.largest(backend)),
             )
         )
         return loaded
@@ -66,12 +68,12 @@ class Sight:
             self.view = view
             self._events.publish(EngineChanged())
 
-    def _default(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> str:
+    def _default(self, backend: Backend, loaded: tuple[LoadedModel, ...], largest: int) -> str:
         try:
             if self._configured_model:
                 return resolve(self._configured_model, self._installed)
             if isinstance(backend, DownloadsOwnModels):
                 return backend.default_model()
-            return default_model(self._installed, loaded)
+            return default_model(self._installed, loaded, largest)
         except ModelNotFound:
             return ""
