@@ -14,13 +14,17 @@ from pydantic.fields import FieldInfo
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
+from typer.main import get_command  # noqa: E402 - after the path is set
+
+from server.cli import build_cli  # noqa: E402 - after the path is set
+from server.commands.examples import EXAMPLES, EXIT_STATUS  # noqa: E402 - after the path is set
 from server.errors import TokenSaverError  # noqa: E402 - after the path is set
 from server.settings import ENV_PREFIX, Settings  # noqa: E402 - after the path is set
 
 
 def pages() -> dict[str, str]:
     """Return every generated page's text by file name."""
-    return {"settings.md": settings_page(), "errors.md": errors_page()}
+    return {"settings.md": settings_page(), "errors.md": errors_page(), "commands.md": commands_page()}
 
 
 def settings_page() -> str:
@@ -50,6 +54,38 @@ def errors_page() -> str:
     head = ["# Errors", "", "Every error has a stable code, its cause, and the next step.", ""]
     table = ["| code | meaning |", "| --- | --- |", *(f"| `{code}` | {text} |" for code, text in rows)]
     return "\n".join(head + table) + "\n"
+
+
+def commands_page() -> str:
+    """Return every command with its options and an example, and what commands end with."""
+    root: Any = get_command(build_cli(lambda _: None, str))
+    lines = [
+        "# Commands",
+        "",
+        "`token-saver` without a command starts the app. `--help` explains each, `--json` prints facts for",
+        "programs, `--debug` shows an error with its traceback, and `--install-completion` teaches your shell",
+        "to complete commands, options and clients (bash, zsh, fish, PowerShell).",
+        "",
+        "| exit status | meaning |",
+        "| --- | --- |",
+        *(f"| {status} | {meaning} |" for status, meaning in EXIT_STATUS.items()),
+    ]
+    for name, command in root.commands.items():
+        lines += _command(name, command)
+        for child, each in getattr(command, "commands", {}).items():
+            lines += _command(f"{name} {child}", each)
+    return "\n".join(lines) + "\n"
+
+
+def _command(name: str, command: Any) -> list[str]:
+    meaning = " ".join(command.help.split())
+    rows = [
+        f"| {', '.join(f'`{opt}`' for opt in param.opts)} | {param.help or ''} |"
+        for param in command.params
+        if not param.hidden
+    ]
+    table = ["", "| option | meaning |", "| --- | --- |", *rows] if rows else []
+    return ["", f"## `token-saver {name}`", "", meaning, "", f"    {EXAMPLES[name]}", *table]
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:

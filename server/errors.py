@@ -171,7 +171,7 @@ class Limited(PolicyError):
 
 
 class Paused(PolicyError):
-    """The user paused offloading."""
+    """Offloading is paused, by the user or to give way to another program."""
 
     code = "paused"
 

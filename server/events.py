@@ -93,11 +93,13 @@ class ModelProgress(Event):
 
 @dataclass(frozen=True)
 class PauseChanged(Event):
-    """Offloading was paused or resumed. ``until`` is seconds since the epoch, 0 for "until I resume"."""
+    """Offloading was paused or resumed. ``until`` is seconds since the epoch, 0 for "until I resume".
+    ``giving_way`` marks a pause that the app took by itself, for the ``reason``, and ends by itself."""
 
     paused: bool
     until: float = 0.0
     reason: str = ""
+    giving_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,6 @@ class PolicyReloaded(Event):
     error: str = ""
 
 
-Listener = Callable[[Event], None]
-
 @dataclass(frozen=True)
 class AuditSwitched(Event):
     """The user let the app read the client's transcripts, or not any more."""
@@ -149,6 +149,8 @@ class AuditEnded(Event):
 
     files: int
 
+
+Listener = Callable[[Event], None]
 
 
 class EventBus:

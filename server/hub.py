@@ -27,16 +27,18 @@ from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
+from server.models.gate import MemoryGate
 from server.models.selector import Selector
 from server.offload.pipeline import Offloader
+from server.pause import Pause
 from server.policy.approvals import Answer, Approvals
 from server.policy.file import PolicyFile
 from server.policy.gate import Gate
 from server.policy.recorder import Recorder
 from server.policy.trail import Trail
 from server.settings import Settings
-from server.snapshot import PendingApproval, Snapshot
 from server.settings_file import set_setting
+from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
 from server.store.jobs import Jobs
 
@@ -63,8 +65,11 @@ class Hub:
         self.version = VERSION
         self.events = EventBus()
         self.engine = Engine(settings, folders, self.events)
+        self._pause = Pause(folders.state / "pause.json", self.events, self.engine.gate)
         self.selector = Selector(folders)
         self.engine.refuses = self.selector.refuses
+        self.memory = MemoryGate(settings.backend, folders)
+        self.engine.admission = self.memory
         self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         self.metrics = Metrics()
         self.keys: Keys | None = None
@@ -73,9 +78,9 @@ class Hub:
         self._watcher: asyncio.Task[None] | None = None
         self._auditor: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._audit_wanted = asyncio.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._quit = threading.Event()
-        self._audit_wanted = asyncio.Event()
         self._on_quit: tuple[Callable[[], None], ...] = ()
 
     async def start(self) -> None:
@@ -114,11 +119,13 @@ class Hub:
         await self._recorder.start(self.folders.config_file)
         await trail.prune(self.settings.policy.trail_days)
         self.events.subscribe(self._record)
+        self._pause.start()
         await self._refresh_totals()
         self._watcher = asyncio.create_task(self._watch_totals())
         self._auditor = asyncio.create_task(self._audit_again_and_again())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
+        await self.memory.start()
         await self.engine.start()
         await self.batches.start()
 
@@ -130,6 +137,7 @@ class Hub:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+        self._pause.stop()
         await self.end_work()
         await self.engine.close()
         if hasattr(self, "_recorder"):
@@ -174,18 +182,20 @@ class Hub:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def pause(self, until: float = 0.0, reason: str = "") -> None:
-        """Take on no more work until then (seconds since the epoch; 0: until ``resume``)."""
-        self.events.publish(PauseChanged(paused=True, until=until, reason=reason))
+        """Take on no more work until then (seconds since the epoch; 0: until ``resume``), and end at once
+        what the engine works on; items of batches wait and are begun anew. It outlasts a restart. From any
+        thread."""
+        self._pause.pause(until, reason)
 
     def resume(self) -> None:
-        """Take on work again."""
-        self.events.publish(PauseChanged(paused=False))
+        """Take on work again. From any thread."""
+        self._pause.resume()
 
     def check_paused(self) -> None:
         """Let a call pass.
 
         Raises:
-            Paused: the user paused offloading.
+            Paused: offloading is paused.
         """
         if (closing := self._pause.closing()) is not None:
             raise Paused(closing.cause, "Do this task yourself, or ask the user.")
@@ -280,21 +290,21 @@ class Hub:
             self._ended.clear()
 
     async def _audit_again_and_again(self) -> None:
-        """Read what is new in the transcripts every few minutes; nothing unless the user agreed."""
+        """Read what is new in the transcripts every few minutes, and at once when the user agrees."""
         while True:
+            self._audit_wanted.clear()
             try:
                 if files := await self.audit.run():
                     self._ended.set()
+                    self.events.publish(AuditEnded(files))
             except StoreError:
                 logger.exception("the audit could not go on")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AUDIT_SECONDS):
                     await self._audit_wanted.wait()
-            self._audit_wanted.clear()
 
     async def _refresh_totals(self) -> None:
         today = await self.history.totals(_midnight().timestamp())
-                    self.events.publish(AuditEnded(files))
         self._live.set_totals(today, await self.history.totals())
 
 

@@ -34,6 +34,7 @@ class Live:
         self._running: dict[str, RunningOffload] = {}
         self._activities: dict[str, ModelActivity] = {}
         self._paused_until: float | None = None
+        self._giving_way = ""
         self._today = Totals()
         self._all = Totals()
         self.url = ""
@@ -54,6 +55,7 @@ class Live:
                     self._progress(event)
                 case PauseChanged():
                     self._paused_until = event.until if event.paused else None
+                    self._giving_way = event.reason if event.giving_way else ""
                 case _:
                     return
 
@@ -85,6 +87,7 @@ class Live:
                 saved_today=self._today,
                 saved_all=self._all,
                 paused_until=paused,
+                giving_way=self._giving_way,
             )
 
     def _change(self, offload_id: str, *, stage: str, detail: str) -> None:

@@ -80,6 +80,8 @@ class Snapshot:
     saved_today: Totals = field(default_factory=Totals)
     saved_all: Totals = field(default_factory=Totals)
     paused_until: float | None = None
+    giving_way: str = ""
+    """Why the app paused by itself, a sentence; it goes on by itself. Empty for the user's own pause."""
     approvals: tuple[PendingApproval, ...] = ()
 
     def as_json(self) -> dict[str, Any]:

@@ -1,0 +1,159 @@
+"""Pausing: at once, also in the middle of a call and of a batch; over a restart; and by itself."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from server.batch.plan import plan_each
+from server.errors import Paused
+from server.folders import find_folders
+from server.hub import Hub
+from server.offload.values import Caller, Outcome, Task
+from server.settings import BackendSettings, Settings
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+
+pytestmark = pytest.mark.anyio
+
+NEVER = Answer(ends="endless", delay=0.01)
+
+
+@asynccontextmanager
+async def _hub(ollama: OllamaStandIn) -> AsyncIterator[Hub]:
+    hub = Hub(Settings(backend=BackendSettings(kind="ollama", url=ollama.url)), find_folders())
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.close()
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def _silent(_done: float, _total: float | None, _message: str) -> None:
+    """Nobody listens."""
+
+
+def _write(hub: Hub, project: Path) -> "asyncio.Task[Outcome]":
+    caller = Caller("test", "session", project, (project,))
+    task = Task("Write a page about foxes.", output="foxes.md")
+    return asyncio.create_task(hub.offloader.run(task, caller, _silent))
+
+
+async def test_a_pause_ends_what_the_engine_works_on_and_frees_it(
+    ollama_standin: OllamaStandIn, tmp_path: Path
+) -> None:
+    ollama_standin.answers.default = NEVER
+    async with _hub(ollama_standin) as hub:
+        running = [_write(hub, tmp_path), _write(hub, tmp_path)]  # the second waits for the only slot
+        await _until(lambda: ollama_standin.running == 1)
+        hub.pause()
+        for each in running:
+            outcome = await asyncio.wait_for(each, 20)
+            assert (outcome.name, outcome.code) == ("denied", "paused")
+            assert "until resumed" in outcome.text
+        await _until(lambda: ollama_standin.running == 0)
+        assert hub.engine.waiting == 0
+        with pytest.raises(Paused):
+            hub.check_paused()
+        hub.resume()
+        ollama_standin.answers.default = Answer("# Foxes\n\nThey are red.\n")
+        assert (await asyncio.wait_for(_write(hub, tmp_path), 20)).name == "delivered"
+
+
+async def test_in_the_middle_of_a_batch_its_item_waits_and_is_done_after_resuming(
+    ollama_standin: OllamaStandIn, tmp_path: Path
+) -> None:
+    ollama_standin.answers.default = NEVER
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.py").write_text(f"def {name}():\n    return 1\n")
+    async with _hub(ollama_standin) as hub:
+        planned = plan_each("Write notes.", ["a.py", "b.py", "c.py"], "{dir}/{stem}.md", {}, cap=10)
+        job = await hub.batches.submit(planned, Caller("test", "session", tmp_path, (tmp_path,)))
+        await _until(lambda: ollama_standin.running == 1)
+        hub.pause()
+        await _until(lambda: ollama_standin.running == 0)
+        async with asyncio.timeout(20):
+            while (await hub.batches.counts(job)).by_state != {"waiting": 3}:
+                await asyncio.sleep(0.01)
+        ollama_standin.answers.default = Answer("# Notes\n\nOne function.\n")
+        hub.resume()
+        assert await hub.batches.wait(job, 30)
+        assert (await hub.batches.counts(job)).by_state == {"delivered": 3}
+
+
+async def test_a_pause_outlasts_a_restart_and_a_resume_too(ollama_standin: OllamaStandIn) -> None:
+    async with _hub(ollama_standin) as hub:
+        hub.pause(time.time() + 3600)
+    async with _hub(ollama_standin) as hub:
+        assert hub.snapshot().state == "paused"
+        with pytest.raises(Paused, match=r"until \d\d:\d\d"):
+            hub.check_paused()
+        hub.resume()
+    async with _hub(ollama_standin) as hub:
+        assert hub.snapshot().paused_until is None
+        hub.check_paused()
+
+
+@pytest.mark.parametrize("kept", [json.dumps({"until": 1.0}), "{", "[]", '{"until": "soon"}'])
+async def test_a_pause_that_is_over_or_unreadable_does_not_hold(
+    ollama_standin: OllamaStandIn, kept: str
+) -> None:
+    folders = find_folders()
+    folders.create()
+    (folders.state / "pause.json").write_text(kept)
+    async with _hub(ollama_standin) as hub:
+        hub.check_paused()
+        assert hub.snapshot().state != "paused"
+
+
+async def test_a_pause_for_a_while_ends_by_itself_and_says_so(
+    ollama_standin: OllamaStandIn, tmp_path: Path
+) -> None:
+    async with _hub(ollama_standin) as hub:
+        told: list[str] = []
+        hub.on_change(lambda: told.append(hub.snapshot().state))
+        hub.pause(time.time() + 0.3)
+        assert hub.snapshot().state == "paused"
+        await _until(lambda: bool(told) and told[-1] != "paused")
+        hub.check_paused()
+        ollama_standin.answers.default = Answer("# Foxes\n\nThey are red.\n")
+        assert (await asyncio.wait_for(_write(hub, tmp_path), 20)).name == "delivered"
+
+
+async def test_pause_and_resume_from_another_thread_as_the_tray_does(
+    ollama_standin: OllamaStandIn, tmp_path: Path
+) -> None:
+    ollama_standin.answers.default = NEVER
+    async with _hub(ollama_standin) as hub:
+        running = _write(hub, tmp_path)
+        await _until(lambda: ollama_standin.running == 1)
+        threading.Thread(target=hub.pause).start()
+        assert (await asyncio.wait_for(running, 20)).code == "paused"
+        thread = threading.Thread(target=hub.resume)
+        thread.start()
+        await asyncio.to_thread(thread.join)
+        hub.check_paused()
+
+
+async def test_a_cancellation_while_paused_stays_a_cancellation(
+    ollama_standin: OllamaStandIn, tmp_path: Path
+) -> None:
+    ollama_standin.answers.default = NEVER
+    async with _hub(ollama_standin) as hub:
+        running = _write(hub, tmp_path)
+        await _until(lambda: ollama_standin.running == 1)
+        running.cancel()
+        hub.pause()
+        with pytest.raises(asyncio.CancelledError):
+            await running
