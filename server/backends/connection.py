@@ -12,12 +12,10 @@ from typing import Any
 import httpx
 
 from server.backends.address import place_of, require_allowed
-from server.backends.wire import Garbled, dump, excerpt, label_of, object_of, parse_object
+from server.backends.wire import Garbled, LineReader, dump, excerpt, label_of, object_of, parse_object
 from server.errors import BackendFailed, BackendUnreachable
 from server.settings import BackendSettings
 
-LINE_LIMIT = 1 << 20
-"""Longest line of a stream, in bytes. A line holds a token or a few; Ollama's own limit is 512 kB."""
 BODY_LIMIT = 32 << 20
 """Longest answer in one piece, in bytes: a list of models with their templates is some 100 kB."""
 REFUSAL_LIMIT = 64 << 10
@@ -114,23 +112,17 @@ class Connection:
         Raises:
             Refused: the engine answered with an HTTP error.
             BackendUnreachable: nothing answers.
-            BackendFailed: it broke off, fell silent, or sent garbage or a line without end.
+            BackendFailed: it broke off, fell silent, or sent garbage, a line or an answer without end.
         """
         with self._translated(None):
             async with self._open("POST", path, body) as response:
                 await self._pass_or_refuse(response)
-                pending = bytearray()
+                lines = LineReader()
                 async for chunk in response.aiter_raw():
-                    pending += chunk
-                    if b"\n" in chunk:
-                        *lines, pending = pending.split(b"\n")
-                        for line in lines:
-                            if text := _decoded(line):
-                                yield text
-                    if len(pending) > LINE_LIMIT:
-                        raise Garbled(f"a line of more than {LINE_LIMIT // 1024} kB")
-                if text := _decoded(pending):
-                    yield text
+                    for line in lines.read(chunk):
+                        yield line
+                for line in lines.end():
+                    yield line
 
     async def close(self) -> None:
         """Drop every connection."""
@@ -193,15 +185,6 @@ class Connection:
             raise self.failed(f"broke off ({str(error) or type(error).__name__})".rstrip(".")) from None
         except Garbled as error:
             raise self.failed(f"sent {error}") from None
-
-
-def _decoded(line: bytes | bytearray) -> str:
-    if len(line) > LINE_LIMIT:
-        raise Garbled(f"a line of more than {LINE_LIMIT // 1024} kB")
-    try:
-        return line.decode("utf-8").strip("\r\n")
-    except UnicodeDecodeError:
-        raise Garbled(f"bytes that are not UTF-8: {excerpt(bytes(line))}") from None
 
 
 def _refusal(status: int, body: bytes) -> Refused:

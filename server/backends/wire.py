@@ -8,6 +8,15 @@ import json
 import math
 from typing import Any
 
+LINE_LIMIT = 1 << 20
+"""Longest line of a stream, in bytes. A line holds a token or a few; Ollama's own limit is 512 kB."""
+STREAM_LIMIT = 256 << 20
+"""Longest stream, in bytes. A line for one token takes some 150 to 600 bytes, so that this is more than
+400,000 tokens; without it, empty lines or signs of life would be read for ever."""
+
+MOST_CONTAINERS = 1_000_000
+"""Lists and objects in one answer: 3 bytes of JSON make an object of 64, so that 32 MB of them are a bomb."""
+
 
 class Garbled(Exception):
     """The engine sent something that is not what its protocol says."""
@@ -17,12 +26,49 @@ class StreamError(Exception):
     """The engine says in the middle of a stream that it failed; the text is its own."""
 
 
+class LineReader:
+    """Splits what comes in pieces into lines, without their ends and without empty ones."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._read = 0
+
+    def read(self, piece: bytes) -> list[str]:
+        """Return the lines that ``piece`` completes.
+
+        Raises:
+            Garbled: a line is not UTF-8, or a line or the whole is too long.
+        """
+        self._read += len(piece)
+        if self._read > STREAM_LIMIT:
+            raise Garbled(f"an answer of more than {STREAM_LIMIT >> 20} MB")
+        self._pending += piece
+        lines: list[bytearray] = []
+        if b"\n" in piece:
+            *lines, self._pending = self._pending.split(b"\n")
+        if len(self._pending) > LINE_LIMIT:
+            raise Garbled(_LONG_LINE)
+        return [text for line in lines if (text := _decoded(line))]
+
+    def end(self) -> list[str]:
+        """Return a last line that has no end: it is for the dialect to know whether the stream is whole.
+
+        Raises:
+            Garbled: it is not UTF-8.
+        """
+        text = _decoded(self._pending)
+        return [text] if text else []
+
+
 def parse_object(text: str | bytes) -> dict[str, Any]:
     """Return the JSON object in ``text``.
 
     Raises:
-        Garbled: it is not UTF-8, not JSON, nested too deep, or not an object.
+        Garbled: it is not UTF-8, not JSON, nested too deep or too often, or not an object.
     """
+    data = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    if data.count(b"[") + data.count(b"{") > MOST_CONTAINERS:
+        raise Garbled(f"JSON of more than {MOST_CONTAINERS:,} lists and objects")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):  # ValueError also covers bad UTF-8 and numbers of absurd length
@@ -88,3 +134,15 @@ def excerpt(text: str | bytes, length: int = 120) -> str:
         text = text[: 4 * length].decode("utf-8", "replace")
     shown = text[:length].encode("utf-8", "replace").decode("utf-8")
     return repr(shown) + ("…" if len(text) > length else "")
+
+
+def _decoded(line: bytearray) -> str:
+    if len(line) > LINE_LIMIT:
+        raise Garbled(_LONG_LINE)
+    try:
+        return line.decode("utf-8").strip("\r\n")
+    except UnicodeDecodeError:
+        raise Garbled(f"bytes that are not UTF-8: {excerpt(bytes(line))}") from None
+
+
+_LONG_LINE = f"a line of more than {LINE_LIMIT // 1024} kB"

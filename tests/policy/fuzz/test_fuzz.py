@@ -4,11 +4,10 @@ TOKEN_SAVER_TEST_FUZZ=100000 uv run pytest tests/policy/fuzz --timeout 0
 """
 
 import json
-import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import SettingsError, WorkspaceError
@@ -18,15 +17,7 @@ from server.policy.paths import confine
 from server.policy.pattern import check_pattern, search
 from server.policy.secrets import redact
 from server.policy.values import OPS, Call
-
-INPUTS = int(os.environ.get("TOKEN_SAVER_TEST_FUZZ", "200"))
-fuzz = settings(
-    max_examples=INPUTS,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-    database=None,
-)
+from tests.policy.fuzz.amount import fuzz
 
 WORDS = st.sampled_from(
     [
