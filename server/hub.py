@@ -28,6 +28,7 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
 from server.models.gate import MemoryGate
+from server.models.gate import MemoryGate
 from server.models.selector import Selector
 from server.offload.pipeline import Offloader
 from server.pause import Pause
@@ -68,6 +69,8 @@ class Hub:
         self._pause = Pause(folders.state / "pause.json", self.events, self.engine.gate)
         self.selector = Selector(folders)
         self.engine.refuses = self.selector.refuses
+        self.memory = MemoryGate(settings.backend, folders)
+        self.engine.admission = self.memory
         self.memory = MemoryGate(settings.backend, folders)
         self.engine.admission = self.memory
         self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
@@ -125,6 +128,7 @@ class Hub:
         self._auditor = asyncio.create_task(self._audit_again_and_again())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
+        await self.memory.start()
         await self.memory.start()
         await self.engine.start()
         await self.batches.start()

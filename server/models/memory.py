@@ -5,16 +5,16 @@ The formulas are llama.cpp's: ``src/llama-kv-cache.cpp`` (cells, padding), ``src
 (widths). The keys are those of a GGUF header, which Ollama's ``model_info`` repeats. Sizes are bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-KvType = Literal["f16", "q8_0", "q4_0"]
+from typing import Any
 
 # Bytes of one value: ggml stores 32 values in 34 bytes (q8_0) or 18 bytes (q4_0).
-KV_BYTES: Mapping[KvType, float] = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
+KV_BYTES: Mapping[str, float] = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 FLOAT_BYTES, MASK_BYTES = 4, 2
 CELLS_STEP = 256
+LARGEST = 2**31
+MOST_LAYERS = 1024
 N_UBATCH = 512
 """llama.cpp's default: tokens of a prompt that are computed at once."""
 
@@ -47,36 +47,41 @@ class ModelMemory:
         return self.weights + self.kv_cache + self.compute
 
 
+def layer_count(metadata: Mapping[str, Any]) -> int:
+    """Return how many layers the model has; 0 where the metadata do not tell, or tell nonsense, so that its
+    memory cannot be computed."""
+    shape = _Shape(metadata)
+    return shape.layers if 0 < shape.layers <= MOST_LAYERS and shape.embedding and shape.context_length else 0
+
+
 def model_memory(
-    metadata: Mapping[str, Any], weights: int, num_ctx: int, kv_type: KvType = "f16", slots: int = 1
+    metadata: Mapping[str, Any], weights: int, num_ctx: int, kv_type: str = "f16", slots: int = 1
 ) -> ModelMemory:
     """Return what a model takes with ``num_ctx`` tokens of context in each of ``slots`` slots.
 
-    ``weights`` is the size of its file: nearly all of a GGUF file is tensors.
+    ``weights`` is the size of its file: nearly all of a GGUF file is tensors. An unknown ``kv_type`` counts
+    as f16.
     """
     shape = _Shape(metadata)
     cells = _padded(num_ctx * slots)
     kv = sum(
         shape.cells(layer, cells, slots) * shape.width(layer) * _kv_bytes(shape, layer, kv_type)
         for layer in range(shape.layers)
-        if not shape.is_recurrent(layer)
+        if shape.has_own_cache(layer)
     )
     recurrent = sum(shape.state for layer in range(shape.layers) if shape.is_recurrent(layer)) * slots
     return ModelMemory(weights, round(kv) + recurrent * FLOAT_BYTES, _compute(shape, _padded(num_ctx)))
 
 
-def longest_context(
-    metadata: Mapping[str, Any], weights: int, free: int, kv_type: KvType = "f16", slots: int = 1
-) -> int:
-    """Return the longest context, in steps of 256 tokens, with which the model fits in ``free`` bytes.
+def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) -> int:
+    """Return the longest context that ``fits``, in steps of 256 tokens; where one fits, shorter ones do.
 
-    0 where it fits with none, at most the length that it was trained for.
+    0 where none does, at most the length that the model was trained for.
     """
     low, high = 0, _Shape(metadata).context_length // CELLS_STEP
     while low < high:
         middle = (low + high + 1) // 2
-        fits = model_memory(metadata, weights, middle * CELLS_STEP, kv_type, slots).total <= free
-        low, high = (middle, high) if fits else (low, middle - 1)
+        low, high = (middle, high) if fits(middle * CELLS_STEP) else (low, middle - 1)
     return low * CELLS_STEP
 
 
@@ -91,7 +96,9 @@ class _Shape:
         self.heads = max(1, self._largest("attention.head_count"))
         self.context_length = self._number("context_length")
         self.window = self._number("attention.sliding_window")
-        self.mla_rank = self._number("attention.kv_lora_rank")
+        # Newer files of DeepSeek's architecture hold the tensors for a compressed cache, and say so.
+        self.mla = self._number("attention.key_length_mla") > 0
+        self.shared = self._number("attention.shared_kv_layers")
 
     @property
     def feed_forward(self) -> int:
@@ -113,6 +120,11 @@ class _Shape:
             return (layer + 1) % interval != 0
         return self._of_layer("attention.head_count_kv", layer, 0) == 0
 
+    def has_own_cache(self, layer: int) -> bool:
+        """Say whether a layer keeps keys and values; the last ones of some models use those of earlier ones
+        (``n_layer_kv_from_start`` of ``llama-hparams.h``)."""
+        return not self.is_recurrent(layer) and layer < self.layers - self.shared
+
     def is_windowed(self, layer: int) -> bool:
         """Say whether a layer sees a sliding window alone."""
         if not self.window:
@@ -131,38 +143,40 @@ class _Shape:
 
     def width(self, layer: int) -> int:
         """Return the values that a layer keeps for one token, keys and values together."""
-        if self.mla_rank:
-            # The compressed keys and values, which llama.cpp keeps once, and the rotated part of the keys.
-            return self.mla_rank + self._number("rope.dimension_count")
         heads = self._of_layer("attention.head_count_kv", layer, self.heads)
         usual = self.embedding // self.heads
         suffix = "_swa" if self.is_windowed(layer) and self._number("attention.key_length_swa") else ""
         key = self._number(f"attention.key_length{suffix}") or usual
         value = self._number(f"attention.value_length{suffix}") or key
-        return heads * (key + value)
+        # A compressed cache holds keys and values in one row, the keys' (llama.cpp: no V with MLA).
+        return heads * (key if self.mla else key + value)
 
     def _of_layer(self, key: str, layer: int, default: int) -> int:
         value = self._value(key)
         if isinstance(value, list):
-            return int(value[layer]) if layer < len(value) else 0
-        return default if value is None else int(value)
+            return _count(value[layer]) if layer < len(value) else 0
+        return default if value is None else _count(value)
 
     def _largest(self, key: str) -> int:
         value = self._value(key)
-        return max(value, default=0) if isinstance(value, list) else int(value or 0)
+        return max(map(_count, value), default=0) if isinstance(value, list) else _count(value)
 
     def _number(self, key: str) -> int:
-        value = self._value(key)
-        return int(value) if isinstance(value, int | float) else 0
+        return _count(self._value(key))
 
     def _value(self, key: str) -> Any:
         return self._metadata.get(f"{self.architecture}.{key}")
 
 
-def _kv_bytes(shape: _Shape, layer: int, kv_type: KvType) -> float:
+def _count(value: Any) -> int:
+    """Return a count from a header, 0 where it is none or cannot be: a foreign server may say anything."""
+    return value if isinstance(value, int) and 0 <= value <= LARGEST else 0
+
+
+def _kv_bytes(shape: _Shape, layer: int, kv_type: str) -> float:
     """Return the bytes of one value. Since April 2026 llama.cpp keeps windows in f16, as they are small
     (https://github.com/ggml-org/llama.cpp/pull/21277)."""
-    return KV_BYTES["f16"] if shape.is_windowed(layer) else KV_BYTES[kv_type]
+    return KV_BYTES["f16"] if shape.is_windowed(layer) else KV_BYTES.get(kv_type, KV_BYTES["f16"])
 
 
 def _compute(shape: _Shape, cells: int) -> int:

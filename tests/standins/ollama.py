@@ -13,7 +13,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,10 @@ class StandInModel:
     """Bytes of memory it asks for; above ``OllamaStandIn.memory`` it does not load."""
     remote_host: str = ""
     parent: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """Of the GGUF header, besides what every model has; arrays come only where all is asked for."""
+    taken: int = 0
+    """What ``/api/ps`` says it takes; 0: its size and 24 kB for each token of its context."""
 
 
 @dataclass
@@ -109,6 +113,7 @@ class OllamaStandIn(StandInServer):
             "general.architecture": model.family,
             "general.parameter_count": 630167424,
             f"{model.family}.context_length": model.context_length,
+            **{key: _shown(value, body) for key, value in model.metadata.items()},
         }
         shown = {
             "modelfile": f"FROM {name}",
@@ -252,7 +257,7 @@ class OllamaStandIn(StandInServer):
 
     def _process(self, name: str, loaded: Loaded) -> dict[str, Any]:
         model = self.models[name]
-        size = model.size + loaded.num_ctx * 24_000
+        size = model.taken or model.size + loaded.num_ctx * 24_000
         return {
             "name": name,
             "model": name,
@@ -289,6 +294,10 @@ ENDINGS: dict[str, Any] = {
     "error": lambda _: b'{"error":"an error was encountered while running the model: CUDA error"}\n',
 }
 """What is sent at the end of an answer that goes wrong, before the connection drops."""
+
+
+def _shown(value: Any, body: dict[str, Any]) -> Any:
+    return None if isinstance(value, list) and not body.get("verbose") else value
 
 
 def _most(body: dict[str, Any]) -> int:

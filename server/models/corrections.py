@@ -1,0 +1,76 @@
+"""What loads really took, kept between runs: it corrects the next estimate of the same model."""
+
+import json
+import logging
+import time
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+logger = logging.getLogger(__name__)
+
+LEAST, MOST = 0.5, 2.0
+"""A model that seems to take less than half or more than twice what was computed was not measured rightly:
+the server does not tell, or tells nonsense."""
+
+
+class Measured(BaseModel):
+    """One load: what was computed and what was taken, bytes, with how long a context for one slot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    computed: int = Field(gt=0)
+    taken: int = Field(gt=0)
+    num_ctx: int = Field(ge=0)
+    at: float
+
+    @property
+    def factor(self) -> float:
+        """What to multiply the next estimate by."""
+        return self.taken / self.computed
+
+
+_FILE = TypeAdapter(dict[str, Measured])
+
+
+class Corrections:
+    """The last load of each model, in ``model-memory.json`` in the state folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._measured = _read(path)
+
+    def factor(self, engine: str, model: str) -> float:
+        """Return what an estimate is multiplied by; 1 where the model was never loaded."""
+        found = self._measured.get(f"{engine} {model}")
+        return found.factor if found else 1.0
+
+    def note(self, engine: str, model: str, computed: int, taken: int, num_ctx: int) -> bool:
+        """Keep what a load took; return False where that cannot be true."""
+        if computed <= 0 or not LEAST <= taken / computed <= MOST:
+            return False
+        found = Measured(computed=computed, taken=taken, num_ctx=num_ctx, at=time.time())
+        self._measured = {**self._measured, f"{engine} {model}": found}
+        _write(self._path, self._measured)
+        return True
+
+
+def _read(path: Path) -> dict[str, Measured]:
+    try:
+        found = _FILE.validate_python(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, ValidationError) as error:
+        logger.warning("%s is not readable and begins anew: %s", path, str(error).splitlines()[0])
+        return {}
+    return {name: each for name, each in found.items() if LEAST <= each.factor <= MOST}
+
+
+def _write(path: Path, measured: dict[str, Measured]) -> None:
+    fresh = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh.write_bytes(_FILE.dump_json(measured, indent=1))
+        fresh.replace(path)
+    except OSError as error:
+        logger.warning("what a load took cannot be kept in %s: %s", path, error)

@@ -1,0 +1,178 @@
+"""Lets a model be loaded only where it fits, and learns from every load what it really took."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from server.backends.admission import SHARE_OF_RAM
+from server.backends.base import Backend, LoadedModel, TellsModelFile
+from server.backends.selection import NUM_CTX_LADDER
+from server.errors import BackendError, BackendUnreachable, ModelTooLarge
+from server.folders import Folders
+from server.models.corrections import Corrections
+from server.models.fit import Fit, fit, room_of
+from server.models.hardware import GpuProcess, Machine, read_machine
+from server.models.memory import model_memory
+from server.settings import BackendSettings
+
+logger = logging.getLogger(__name__)
+
+GIB = 2**30
+SHARE_OF_GPUS = 0.8
+"""Of all GPU memory, how large a model's file may be that is chosen without being named: the rest is for
+its KV cache and compute buffers."""
+SHORTEST = 2048
+"""The shortest context, in tokens, that is chosen where little memory is free; tasks and answers need it."""
+ADMITTED_SECONDS = 120.0
+"""How long an answer holds: while a model loads, the free memory falls by what it takes itself."""
+
+
+class MemoryGate:
+    """See ``Admission``. ``read`` looks at the machine; it takes some milliseconds."""
+
+    def __init__(
+        self, settings: BackendSettings, folders: Folders, read: Callable[[], Machine] = read_machine
+    ) -> None:
+        self._settings = settings
+        self._read = read
+        self._machine: Machine | None = None
+        self._corrections = Corrections(folders.state / "model-memory.json")
+        self._admitted: dict[str, tuple[int, int, float]] = {}
+        self._reduced: dict[str, int] = {}
+        self._expected: dict[tuple[str, str, int, int], int] = {}
+
+    async def start(self) -> None:
+        """Look at the machine for the first time."""
+        self._machine = await asyncio.to_thread(self._read)
+
+    async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:
+        """See ``Admission``."""
+        if self._settings.allow_spill or not isinstance(backend, TellsModelFile):
+            return num_ctx
+        if (granted := await self._granted(backend, model, num_ctx, need)) is not None:
+            return granted
+        wanted = max(num_ctx, self._reduced.get(model, 0))
+        found = await self.look(backend, model, wanted)
+        granted = wanted if found is None else self._context(model, found, wanted, need)
+        self._admitted[model] = (wanted, granted, time.monotonic())
+        self._reduced[model] = wanted
+        return granted
+
+    async def look(self, backend: Backend, model: str, num_ctx: int) -> Fit | None:
+        """Return how the model fits now; None where that cannot be told.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
+            BackendUnreachable: it is gone.
+        """
+        if not isinstance(backend, TellsModelFile):
+            return None
+        try:
+            file = await backend.model_file(model)
+        except BackendError as error:
+            if isinstance(error, BackendUnreachable):
+                raise
+            logger.info("%s cannot be computed: %s", model, error.cause)
+            return None
+        self._machine = machine = await asyncio.to_thread(self._read)
+        held = await self._held(backend, machine, on_gpu=file.on_gpu)
+        room = room_of(machine, on_gpu=file.on_gpu, held=held)
+        correction = self._corrections.factor(backend.kind, model)
+        return fit(file, num_ctx, await backend.slots(model), room, correction)
+
+    async def measure(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
+        """See ``Admission``. What a load took is kept, once for each."""
+        return tuple([replace(each, estimated=await self._compare(backend, each)) for each in loaded])
+
+    def largest(self, backend: Backend) -> int:
+        """See ``Admission``: 80 % of the GPUs' memory, or 60 % of the RAM."""
+        machine = self._machine or self._read()
+        self._machine = machine
+        cards = [gpu.total for gpu in machine.gpus if not gpu.unified]
+        if cards and backend.kind != "embedded":
+            return round(SHARE_OF_GPUS * sum(cards))
+        return round(SHARE_OF_RAM * machine.ram_total)
+
+    async def _granted(self, backend: Backend, model: str, num_ctx: int, need: int) -> int | None:
+        """Return the context without a look at the memory: it is loaded so, or was admitted just now."""
+        loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
+        warm = next((each.num_ctx for each in loaded if each.name == model), 0)
+        if warm >= num_ctx:
+            return num_ctx
+        if warm >= max(need, 1) and not self._settings.num_ctx and self._reduced.get(model, 0) > warm:
+            return warm
+        wanted, granted, at = self._admitted.get(model, (0, 0, 0.0))
+        if time.monotonic() - at < ADMITTED_SECONDS and granted >= need and num_ctx in (wanted, granted):
+            return granted
+        return None
+
+    def _context(self, model: str, found: Fit, wanted: int, need: int) -> int:
+        """Return ``wanted``, or the longest of the ladder that fits, where nobody fixed it.
+
+        Raises:
+            ModelTooLarge: none of those that hold ``need`` tokens fits.
+        """
+        if found.fits:
+            return wanted
+        rungs = () if self._settings.num_ctx else (SHORTEST, *NUM_CTX_LADDER)
+        fitting = [each for each in rungs if need <= each <= found.longest]
+        if fitting:
+            logger.info("%s gets a context of %d: %d would not fit", model, max(fitting), wanted)
+            return max(fitting)
+        raise _too_large(model, found, wanted)
+
+    async def _held(self, backend: Backend, machine: Machine, *, on_gpu: bool) -> int:
+        """Return what the engine's own models hold in the room: it unloads them for another one."""
+        loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
+        if on_gpu and any(not gpu.unified for gpu in machine.gpus):
+            return sum(each.size_vram for each in loaded)
+        if backend.kind != "embedded":
+            return sum(each.size for each in loaded)
+        # Weights that the embedded engine maps from its file count as available already.
+        files = {each.name: each.size for each in await backend.installed()}
+        return sum(max(0, each.size - files.get(each.name, 0)) for each in loaded)
+
+    async def _compare(self, backend: Backend, loaded: LoadedModel) -> int:
+        """Return what was expected of a loaded model, in bytes; 0 where nothing was."""
+        key = (backend.kind, loaded.name, loaded.num_ctx, loaded.slots)
+        if key in self._expected or not isinstance(backend, TellsModelFile) or not loaded.num_ctx:
+            return self._expected.get(key, 0)
+        found = await self.look(backend, loaded.name, loaded.num_ctx)
+        if found is None:
+            self._expected[key] = 0
+            return 0
+        file = await backend.model_file(loaded.name)
+        computed = model_memory(file.metadata, file.weights, loaded.num_ctx, file.kv_type, loaded.slots).total
+        self._expected[key] = found.memory.total
+        if loaded.size and not await asyncio.to_thread(
+            self._corrections.note, backend.kind, loaded.name, computed, loaded.size, loaded.num_ctx
+        ):
+            logger.info("%s takes %d bytes, it is said: not believed", loaded.name, loaded.size)
+        return self._expected[key]
+
+
+def _too_large(model: str, found: Fit, wanted: int) -> ModelTooLarge:
+    room = found.room
+    holders = [each for each in room.processes if each.used and not _is_engine(each)]
+    taken = ", ".join(f"{each.name} holds {_gib(each.used or 0)}" for each in holders[:2])
+    on = f" on {len(room.free)} GPUs, split by layers" if len(room.free) > 1 else ""
+    cause = (
+        f"{model} with a context of {wanted:,} tokens needs {_gib(found.memory.total)} of {room.place}; "
+        f"{_gib(room.total)} can be had{on}" + (f" ({taken})." if taken else ".")
+    )
+    others = "a smaller model, close other programs, or set allow_spill = true in [backend]"
+    if not found.longest:
+        return ModelTooLarge(cause, f"Take {others}.")
+    return ModelTooLarge(
+        cause, f"A context of {found.longest} would fit: set [backend] num_ctx to it, take {others}."
+    )
+
+
+def _is_engine(process: GpuProcess) -> bool:
+    return any(word in process.name.lower() for word in ("ollama", "llama", "token-saver"))
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f} GiB"
