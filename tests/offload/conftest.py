@@ -80,9 +80,9 @@ async def house(open_house: OpenHouse) -> House:
 
 
 async def make_house(caller: Caller, ollama: OllamaStandIn, folders: Folders, **settings: Any) -> House:
-    """Compose the pipeline as the hub does."""
+    """Compose the pipeline as the hub does, with the stand-in as its engine unless the settings say else."""
     folders.create()
-    whole = Settings(backend={"kind": "ollama", "url": ollama.url}, **settings)
+    whole = Settings(**{"backend": {"kind": "ollama", "url": ollama.url}, **settings})
     bus = EventBus()
     history = await History.open(folders.database)
     engine = Engine(whole, folders, bus)

@@ -1,0 +1,98 @@
+"""A call that meets the download of the embedded engine's model: progress, then how far it is, never silence.
+
+The repository is a real HTTP server, which gives some of the file and then stands still.
+"""
+
+import select
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from server.backends.catalogue import pinned_models
+from server.offload.values import Compression
+from tests.engine_models import SMALL_QWEN
+from tests.offload.conftest import House, OpenHouse
+
+pytestmark = pytest.mark.anyio
+
+GIVEN = 3_000_000
+"""Bytes after which the repository stands still."""
+MOST_CALLS = 20
+PATIENCE = 6.0
+"""Seconds; a call waits for a download one second of them."""
+
+
+class _Repository(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self._begin()
+
+    def do_GET(self) -> None:
+        self._begin()
+        self.wfile.write(b"x" * GIVEN)
+        self.wfile.flush()
+        while not select.select([self.connection], [], [], 0.1)[0]:
+            pass  # until the client is gone
+
+    def _begin(self) -> None:
+        self.send_response(200)
+        self.send_header("ETag", '"etag"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(pinned_models()[SMALL_QWEN].size))
+        self.send_header("Accept-Ranges", "bytes")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep quiet."""
+
+
+@pytest.fixture
+def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Repository)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # no mirror
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+async def house(open_house: OpenHouse, repository: None) -> House:
+    return await open_house(
+        backend={"kind": "embedded"}, embedded={"model": SMALL_QWEN}, offload={"client_patience": PATIENCE}
+    )
+
+
+async def test_a_call_that_meets_a_download_says_how_far_it_is_and_the_download_goes_on(
+    house: House, project: Path
+) -> None:
+    size = f"of {pinned_models()[SMALL_QWEN].size / 1e6:,.0f} MB"
+    first = await house.run("Write slugify(text).", output="slug.py")
+    assert (first.name, first.code) == ("failed", "still_downloading")
+    assert f"The model {SMALL_QWEN} is being downloaded" in first.text
+    assert "call again in some minutes" in first.text
+    for _ in range(MOST_CALLS):
+        again = await house.run("Write slugify(text).", output="slug.py")
+        if f"3 {size}" in again.text:
+            break
+    assert (again.name, again.code) == ("failed", "still_downloading")
+    assert f"being downloaded: 3 {size}" in again.text
+    assert any(line.startswith("download") and f"3 {size}" in line for line in house.lines), house.lines
+    assert again.attempts == ()
+    assert not (project / "slug.py").exists()
+    row = await house.history.get(again.offload_id)
+    assert row is not None
+    assert row.row.outcome == "failed"
+
+
+async def test_compress_context_says_so_too(house: House, project: Path) -> None:
+    (project / "a.log").write_text("one\n")
+    outcome = await house.offloader.compress(Compression(("a.log",)), house.caller, house.report)
+    assert (outcome.name, outcome.code) == ("failed", "still_downloading")
