@@ -21,6 +21,7 @@ from server.backends.base import (
     PullProgress,
     ReportPull,
 )
+from server.backends.choices import Choices
 from server.backends.discovery import discover, find_server
 from server.backends.downloads import Downloads
 from server.backends.gate import PauseGate
@@ -70,6 +71,7 @@ class Engine:
         self._backend: Backend | None = None
         self._lost: TokenSaverError | None = None
         self._contexts: dict[str, int] = {}
+        self._choices = Choices()
         self._used_at = 0.0
         self._discovering = asyncio.Lock()
         self._stirred = asyncio.Event()
@@ -124,6 +126,7 @@ class Engine:
                     raise
                 logger.info("engine: %s", self._backend.label)
                 self._contexts.clear()
+                self._choices.forget()
                 self._sight.forget_installed()
                 self._stirred.set()
             return self._backend
@@ -159,16 +162,23 @@ class Engine:
             self._used_at = time.monotonic()
             self._stirred.set()
 
-    async def choose_model(self, requested: str | None) -> str:
+    async def choose_model(self, requested: str | None, recent: bool = False) -> str:
         """Return the installed model that ``requested`` means; for None, the configured or the best one.
+
+        ``recent`` takes an answer of the last moments, as the items of a batch all ask the same.
 
         Raises:
             ModelNotFound: it means none or several; the message names the nearest.
             ModelBlocked: the user blocks it.
         """
         wanted = requested or self._settings.backend.model
-        return await self._ask(
-            lambda backend: choose_model(backend, wanted, self.refuses, self.admission.largest(backend))
+        if recent and (kept := self._choices.recall(wanted)) and not self.refuses(kept):
+            return kept
+        return self._choices.keep(
+            wanted,
+            await self._ask(
+                lambda backend: choose_model(backend, wanted, self.refuses, self.admission.largest(backend))
+            ),
         )
 
     async def num_ctx(self, model: str, need: int = 0) -> int:
@@ -236,6 +246,7 @@ class Engine:
         """
         name = await self._ask(lambda backend: choose_model(backend, model))  # a blocked one too
         await self._ask(lambda backend: backend.unload(name))
+        self._choices.forget()
         await self.refresh()
 
     async def pull(self, model: str, report: ReportPull) -> None:
@@ -331,6 +342,7 @@ class Engine:
         await backend.close()
         self._backend, self._lost = server, None
         self._contexts.clear()
+        self._choices.forget()
         self._sight.forget_installed()
         await self.refresh()
 

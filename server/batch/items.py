@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from server.models.catalogue import CATEGORIES
 from server.offload.values import OUTPUT_FORMATS, Outcome, OutputFormat, Task
 from server.store.history import History
 from server.store.job_records import DONE_WELL, ItemRecord, JobRecord
@@ -69,7 +70,7 @@ def _from_arguments(item: ItemRecord) -> Task:
         language=str(given.get("language") or ""),
         output_format=output_format,
         model=given.get("model") or None,
-        category=str(given.get("category") or ""),
+        category=next((each for each in CATEGORIES if each == given.get("category")), ""),
         check=given.get("check") or None,
         tool="batch_offload",
     )

@@ -5,30 +5,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.store.history import History
-from server.store.job_records import ItemRecord, JobRecord
+from server.store.job_records import ItemRecord
 from server.store.jobs import Jobs
 from server.store.records import OffloadDetail
 
 
-async def settle_interrupted(job: JobRecord, jobs: Jobs, history: History) -> None:
-    """Settle or release every item of the job that is marked ``running`` though nothing runs."""
-    for item in await jobs.in_flight(job.id):
-        await settle_or_release(job.id, item, jobs, history)
+async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
+    """Settle or release every item of the job that is marked ``running`` though nothing runs.
 
-
-async def settle_or_release(job_id: str, item: ItemRecord, jobs: Jobs, history: History) -> None:
-    """Settle an item that was broken off if its work was done, else put it back among the waiting.
-
-    An item whose file is exactly what its offload meant to write is delivered: the crash came
-    between the write and its record. Every other one goes back to waiting; its file is the old one,
-    because writing is a single rename.
+    An item whose offload was recorded as done, or whose file is exactly what its offload meant to write, is
+    delivered: the end came between the write and its record, and to do it again would edit the file twice.
+    Every other one goes back to waiting; its file is the old one, because writing is a single rename.
     """
-    detail = await history.get(item.offload_id) if item.offload_id else None
-    settled = _settled(item, detail) if detail else None
-    if settled is None:
-        await jobs.release(job_id, item.position)
-    else:
-        await jobs.settle(job_id, settled)
+    for item in await jobs.in_flight(job_id):
+        detail = await history.get(item.offload_id) if item.offload_id else None
+        settled = _settled(item, detail) if detail else None
+        if settled is None:
+            await jobs.release(job_id, item.position)
+        else:
+            await jobs.settle(job_id, settled)
 
 
 def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
@@ -44,7 +39,7 @@ def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
             seconds=row.seconds,
         )
     if detail.undo is not None and _digest(Path(detail.undo.path)) == detail.undo.after_digest:
-        summary = f"{detail.undo.path} was written just before the app ended."
+        summary = f"{detail.undo.path} was written just before the work was broken off."
         return replace(item, state="delivered", code="delivered", summary=summary)
     return None
 

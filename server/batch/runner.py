@@ -21,7 +21,7 @@ from server.batch.news import News
 from server.batch.plan import Planned
 from server.batch.recover import settle_interrupted
 from server.batch.work import Parts, Run
-from server.errors import NotFound
+from server.errors import NotFound, StoreError
 from server.events import EventBus
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
@@ -71,7 +71,7 @@ class Batches:
     async def start(self) -> None:
         """Settle what a crash left in flight, and go on with every job that was running."""
         for job in await self._jobs.open_jobs():
-            await settle_interrupted(job, self._jobs, self._history)
+            await settle_interrupted(job.id, self._jobs, self._history)
             if job.state == "running":
                 self._launch(job)
 
@@ -220,7 +220,6 @@ class Batches:
         return count
 
     async def _go_on(self, job_id: str) -> None:
-        await settle_interrupted(await self.get(job_id), self._jobs, self._history)
         counts = await self._jobs.counts(job_id)
         budget = counts.tokens + self._limits.max_tokens if self._limits.max_tokens else 0
         await self._jobs.run_again(job_id, self._deadline(), budget)
@@ -248,6 +247,7 @@ class Batches:
         if at_work is not None:
             at_work.task.cancel()
             await asyncio.gather(at_work.task, return_exceptions=True)
+            await settle_interrupted(job_id, self._jobs, self._history)
 
     async def _drive(self, run: Run) -> None:
         """Let the job work until it has ended; items that came back meanwhile (a retry) are done, too."""
@@ -261,6 +261,8 @@ class Batches:
         except* Exception as errors:  # a defect or a full disk: the job stops and says so, the hub lives
             logger.exception("batch %s broke off", job_id)
             reason = f"Stopped by an error: {errors.exceptions[0]}"
+            with contextlib.suppress(StoreError):  # the next start does it
+                await settle_interrupted(job_id, self._jobs, self._history)
         if reason and (await self.get(job_id)).state == "running":
             await self._jobs.set_state(job_id, "stopped", reason)
         await self._bills.settle(job_id)

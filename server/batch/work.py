@@ -12,7 +12,6 @@ from server.batch.bills import Bills
 from server.batch.breaker import Tally, why_stop
 from server.batch.crew import Crew
 from server.batch.items import blocked, outcome_to_item, task_of
-from server.batch.recover import settle_or_release
 from server.errors import NotFound
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller, Outcome
@@ -66,6 +65,8 @@ class Run:
     async def work(self) -> str:
         """Do all items that wait, and return why the job was stopped: empty when none waits any more.
 
+        Cancelled or broken off it leaves items marked as running: see ``recover.settle_interrupted``.
+
         Raises:
             ExceptionGroup: a defect, or a store that cannot be written.
         """
@@ -118,12 +119,7 @@ class Run:
         jobs = self._parts.jobs
         ended = await blocked(self.job, item, jobs)
         if ended is None:
-            try:
-                outcome = await self._offload(item, offload_id)
-            except asyncio.CancelledError:
-                # It may have been written all the same: to do it again would edit the file twice.
-                await asyncio.shield(settle_or_release(self.job.id, item, jobs, self._parts.history))
-                raise
+            outcome = await self._offload(item, offload_id)
             if outcome.code in ENGINE_CODES:
                 await jobs.release(self.job.id, item.position)
                 self._parts.changed(self.job.id)

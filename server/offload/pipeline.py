@@ -18,6 +18,7 @@ from server.errors import NotFound, StillDownloading, TokenSaverError
 from server.events import EventBus
 from server.folders import Folders
 from server.ledger.receipt import Ledger
+from server.models.ranking import installed_model_for
 from server.offload import digest, patches, undo
 from server.offload.checks import check_answer
 from server.offload.compress import Compressor
@@ -77,6 +78,7 @@ class Offloader:
         self._compressor = Compressor(engine, self._books, DigestCache(folders.cache / "digests"))
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._readable = settings.paths.read
+        self._folders = folders
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._closing = False
 
@@ -167,8 +169,8 @@ class Offloader:
 
     async def _recorded(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Run the offload with its row in the history, however it ends."""
-        await self._books.open(run)
         try:
+            await self._books.open(run)
             async with run.progress.reporting():
                 return await work_of()
         except asyncio.CancelledError:
@@ -284,7 +286,10 @@ class Offloader:
         """
         backend = await self._engine.use()
         run.backend = backend.label
-        model = await self._engine.choose_model(run.task.model)
+        wanted = run.task.model
+        if wanted is None and run.task.category:
+            wanted = await installed_model_for(self._engine, self._folders, run.task.category)
+        model = await self._engine.choose_model(wanted, recent=not run.interactive)
         so_far = PullProgress(model, "")
 
         async def report(progress: PullProgress) -> None:

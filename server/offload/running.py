@@ -1,8 +1,9 @@
 """One offload on its way: what is known of it so far, and its rows in the history."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,22 +75,21 @@ class Books:
         self._events.publish(
             OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
         )
-        await self._history.start(
-            OffloadStart(
-                id=run.id,
-                started_at=run.began,
-                tool=task.tool,
-                task=task.task,
-                arguments=run.arguments,
-                client=caller.client,
-                session=caller.session,
-                tool_use_id=caller.tool_use_id,
-                project=str(caller.project or ""),
-                output=task.output,
-                receipt=record.receipt_record(self._book(run, (), None, "")),
-                job_id=run.item_of.job_id if run.item_of else None,
-            )
+        start = OffloadStart(
+            id=run.id,
+            started_at=run.began,
+            tool=task.tool,
+            task=task.task,
+            arguments=run.arguments,
+            client=caller.client,
+            session=caller.session,
+            tool_use_id=caller.tool_use_id,
+            project=str(caller.project or ""),
+            output=task.output,
+            receipt=record.receipt_record(self._book(run, (), None, "")),
+            job_id=run.item_of.job_id if run.item_of else None,
         )
+        await _to_end(self._history.start(start))
 
     async def attempt(self, run: Running, attempt: Attempt) -> None:
         """Keep one round; called again when a check of the user's adds to its verdict."""
@@ -134,8 +134,10 @@ class Books:
             delivery=delivery,
             attempts=tuple(run.attempts),
         )
-        await self._history.finish(run.id, end)
-        self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
+        try:
+            await _to_end(self._history.finish(run.id, end))
+        finally:
+            self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
         return run.outcome
 
     def _book(
@@ -165,6 +167,16 @@ class Books:
             return await self.close(run, "failed", text, "internal_error")
         denied = error.code in ("denied", "limited", "paused")
         return await self.close(run, "denied" if denied else "failed", str(error), error.code)
+
+
+async def _to_end(writing: Coroutine[Any, Any, None]) -> None:
+    """Await a write; if cancelled meanwhile, wait for its end first: a row must not be left half told."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _timings(run: Running) -> dict[str, float]:

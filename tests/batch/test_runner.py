@@ -217,8 +217,9 @@ async def test_whoever_resumes_a_stopped_batch_sees_it_go_on(desk: Desk) -> None
     assert (await desk.hub.batches.get(job_id)).state == "done"
 
 
-async def test_pausing_and_going_on_again_and_again_does_no_item_twice(desk: Desk) -> None:
-    chance = random.Random(7)
+@pytest.mark.parametrize("seed", [7, 8])
+async def test_pausing_and_going_on_again_and_again_does_no_item_twice(desk: Desk, seed: int) -> None:
+    chance = random.Random(seed)
     job_id = await desk.notes_on(desk.write_files(30))
     while not await desk.hub.batches.wait(job_id, chance.uniform(0.0, 0.1)):
         await desk.hub.batches.pause(job_id)

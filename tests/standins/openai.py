@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -42,9 +43,12 @@ class OpenAIModel:
 
 class OpenAIStandIn(StandInServer):
     """The server, in one ``dialect``: ``llama-server``, ``router``, ``llama-swap``, ``lmstudio``,
-    ``vllm`` or ``plain`` (which refuses every field that it does not know)."""
+    ``vllm`` or ``plain`` (which refuses every field that it does not know). ``queues`` lets requests beyond
+    the ``slots`` wait, as real servers do; else all are answered at once."""
 
-    def __init__(self, dialect: str = "llama-server", *, api_key: str = "", slots: int = 1) -> None:
+    def __init__(
+        self, dialect: str = "llama-server", *, api_key: str = "", slots: int = 1, queues: bool = False
+    ) -> None:
         super().__init__(self._handle)
         self.dialect = dialect
         self.answers = Answers()
@@ -52,6 +56,8 @@ class OpenAIStandIn(StandInServer):
         self.downloads: dict[str, int] = {}
         self.slots = slots
         self.running = 0
+        self.most_running = 0
+        self._free = asyncio.Semaphore(slots) if queues else contextlib.nullcontext()
         self._api_key = api_key
 
     async def _handle(self, exchange: Exchange) -> Reply:
@@ -110,12 +116,14 @@ class OpenAIStandIn(StandInServer):
         return _error(400, words, "BadRequestError")
 
     async def _events(self, body: dict[str, Any], answer: Answer, tokens: int) -> AsyncIterator[bytes]:
-        self.running += 1
-        try:
-            async for part in self._answer_events(body, answer, answer.prompt_tokens or tokens):
-                yield part
-        finally:
-            self.running -= 1
+        async with self._free:
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+            try:
+                async for part in self._answer_events(body, answer, answer.prompt_tokens or tokens):
+                    yield part
+            finally:
+                self.running -= 1
 
     async def _answer_events(self, body: dict[str, Any], answer: Answer, tokens: int) -> AsyncIterator[bytes]:
         name, most = body["model"], body["max_tokens"]

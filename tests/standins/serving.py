@@ -26,6 +26,7 @@ class Exchange:
     headers: dict[str, str]
     body: bytes
     began_at: float = field(default_factory=time.monotonic)
+    ended_at: float = 0.0
     outcome: str = ""
 
     @property
@@ -138,6 +139,7 @@ class StandInServer:
             exchange.outcome = "dropped"
         dropping.cancel()
         await asyncio.gather(answering, dropping, return_exceptions=True)
+        exchange.ended_at = time.monotonic()
 
     async def _answer(self, exchange: Exchange, send: Any) -> None:
         reply = await self._handler(exchange)
