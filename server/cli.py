@@ -1,7 +1,4 @@
-"""The commands of ``token-saver``.
-
-Exit status: 0 done; 1 an error, one line on standard error; 2 wrong usage; 3 the local model's result did
-not pass the checks and nothing was written; 4 ``doctor`` has a warning; 130 interrupted.
+"""The commands of ``token-saver``; what they end with is ``examples.EXIT_STATUS``.
 
 Everything heavy is imported by the command that needs it: the others answer at once.
 """
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
 from server.commands.policy_app import audit_app, policy_app
 from server.errors import TokenSaverError
@@ -47,7 +45,7 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
-        build_cli(start_app, missing_tray)(standalone_mode=True)
+        build_cli(start_app, missing_tray)(standalone_mode=True, prog_name="token-saver")
     except TokenSaverError as error:
         if debug:
             raise
@@ -74,7 +72,6 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     """Return the command line."""
     app = typer.Typer(
         help="Lets Claude hand routine work to a local model, and shows what that truly saves.",
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -119,6 +116,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.add_typer(jobs_app, name="jobs")
     app.add_typer(policy_app, name="policy")
     app.add_typer(audit_app, name="audit")
+    add_examples(app)
     return app
 
 
@@ -164,7 +162,9 @@ def dashboard() -> None:
     open_dashboard(find_folders())
 
 
-def undo(offload_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def undo(
+    offload_id: Annotated[str, typer.Argument(metavar="ID", help="As the digest ends with it.")],
+) -> None:
     """Put back the bytes from before an offload, if its file is still as it left it."""
     from server.commands.offload import undo_offload  # noqa: PLC0415
 
@@ -184,10 +184,18 @@ def logs(
     typer.echo("\n".join(text.splitlines()[-lines:]))
 
 
+def _complete_client(incomplete: str) -> list[str]:
+    from server.clients.places import CLIENTS  # noqa: PLC0415
+
+    return [client for client in CLIENTS if client.startswith(incomplete)]
+
+
 Client = Annotated[
     str,
     typer.Argument(
-        help="claude-code, claude-desktop, cursor, vscode, codex, gemini, windsurf or zed.", metavar="CLIENT"
+        help="claude-code, claude-desktop, cursor, vscode, codex, gemini, windsurf or zed.",
+        metavar="CLIENT",
+        autocompletion=_complete_client,
     ),
 ]
 ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project: this folder alone.")]
@@ -209,10 +217,7 @@ def connect(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Let a client start token-saver.
-
-    Example: token-saver connect claude-code --dry-run
-    """
+    """Let a client start token-saver."""
     from server.clients.command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, connect_client  # noqa: PLC0415
 
@@ -229,10 +234,7 @@ def disconnect(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Take token-saver out of a client again; its files are put back as they were.
-
-    With --claude-md or --hook only these go. Example: token-saver disconnect cursor
-    """
+    """Take token-saver out of a client again, or only what --claude-md or --hook put in."""
     from server.clients.command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, disconnect_client  # noqa: PLC0415
 
@@ -259,6 +261,9 @@ def savings(
     show_savings(_settings(), find_folders(), since=since, by=by, as_json=as_json, as_csv=as_csv)
 
 
+ModelName = Annotated[str, typer.Argument(help="As `token-saver models` or the engine's registry names it.")]
+
+
 @models_app.callback(invoke_without_command=True)
 def models(context: typer.Context, as_json: Json = False) -> None:
     """Show the models that are installed and loaded."""
@@ -269,7 +274,7 @@ def models(context: typer.Context, as_json: Json = False) -> None:
 
 
 @models_app.command()
-def pull(model: str, as_json: Json = False) -> None:
+def pull(model: ModelName, as_json: Json = False) -> None:
     """Download a model."""
     from server.commands.models import pull_model  # noqa: PLC0415
 
@@ -278,7 +283,7 @@ def pull(model: str, as_json: Json = False) -> None:
 
 @models_app.command()
 def load(
-    model: str,
+    model: ModelName,
     keep_alive: Annotated[str, typer.Option(help='How long it stays: "10m", "-1" for ever.')] = "-1",
     as_json: Json = False,
 ) -> None:
@@ -289,7 +294,7 @@ def load(
 
 
 @models_app.command()
-def unload(model: str, as_json: Json = False) -> None:
+def unload(model: ModelName, as_json: Json = False) -> None:
     """Free a model's memory."""
     from server.commands.models import unload_model  # noqa: PLC0415
 

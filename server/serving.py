@@ -7,13 +7,16 @@ import asyncio
 import contextlib
 import logging
 import logging.handlers
+import os
 import queue
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator
+from io import TextIOWrapper
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
@@ -27,6 +30,8 @@ from server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+LOG_BYTES, LOGS_KEPT = 1_000_000, 3
+"""How large the log grows before a new one is begun, and how many old ones are kept."""
 STOP_SECONDS = 2.5
 """Seconds that an orderly end may take; the promise is 3 in all, so then the process just ends."""
 
@@ -144,14 +149,23 @@ def end_on_signals(hub: Hub) -> None:
 
 
 def log_to_file(settings: Settings, folders: Folders) -> None:
-    """Send the log to ``token-saver.log``, 1 MB at most, the last three kept."""
+    """Send the log to ``token-saver.log``, which rotates."""
     folders.create()
-    handler = logging.handlers.RotatingFileHandler(
-        folders.log_file, maxBytes=1_000_000, backupCount=3, encoding="utf-8"
-    )
+    handler = _PrivateLog(folders.log_file, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     if settings.log_level != "debug":
         for chatty in ("httpx", "httpcore", "mcp", "alembic", "sse_starlette"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
     folders.log_file.chmod(0o600)
+
+
+class _PrivateLog(logging.handlers.RotatingFileHandler):
+    """Readable by the user alone, each time a new file is begun."""
+
+    def _open(self) -> TextIOWrapper:
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        file = open(self.baseFilename, self.mode, encoding=self.encoding, opener=private)
+        return cast(TextIOWrapper, file)

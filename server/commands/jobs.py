@@ -14,7 +14,7 @@ from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-JobId = Annotated[str, typer.Argument(metavar="ID")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="As `token-saver jobs` lists it.")]
 
 jobs_app = typer.Typer(help="The batches: list, wait, pause, resume, cancel, retry.")
 
@@ -29,7 +29,7 @@ def batch(
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
 ) -> None:
-    """Do one task for each of many files: `token-saver batch "Add docstrings" -e "src/*.py" -o "{path}"`."""
+    """Do one task for each of many files."""
     arguments = {
         "task": task,
         "each": each,
@@ -52,7 +52,7 @@ def jobs(context: typer.Context, as_json: Json = False) -> None:
 
 
 @jobs_app.command()
-def wait(job: JobId, seconds: Annotated[int, typer.Option(min=1, max=1800)] = 600) -> None:
+def wait(job: JobId, seconds: Annotated[int, typer.Option(min=1, max=1800, help="At most.")] = 600) -> None:
     """Wait until a batch ends, and say how it went."""
     _call("check_job", {"job": job, "wait": seconds})
 

@@ -21,7 +21,9 @@ def check(file: PolicyPath = None, as_json: Json = False) -> None:
 
 
 @policy_app.command()
-def explain(tool: Annotated[str, typer.Argument()] = "", file: PolicyPath = None) -> None:
+def explain(
+    tool: Annotated[str, typer.Argument(help="All where it is left out.")] = "", file: PolicyPath = None
+) -> None:
     """Print the rules in force, or those of one tool, in words."""
     from server.commands import policy  # noqa: PLC0415
 
@@ -64,9 +66,9 @@ def export(output: Annotated[Path, typer.Argument(help="A file for JSON lines.")
 
 @audit_app.command()
 def search(
-    text: Annotated[str, typer.Argument()] = "",
+    text: Annotated[str, typer.Argument(help="What a row contains.")] = "",
     kind: Annotated[str, typer.Option(help="decision, approval, write, undo, connection, policy, …")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1)] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Print rows that contain a text, the newest first."""

@@ -1,0 +1,68 @@
+"""An example for every command, shown at the end of its ``--help`` and in ``docs/commands.md``."""
+
+import typer
+from typer.models import CommandInfo
+
+EXAMPLES = {
+    "serve": "token-saver serve",
+    "doctor": "token-saver doctor --json",
+    "offload": 'token-saver offload "Write slugify(text) in Python" --output slug.py',
+    "status": "token-saver status --json",
+    "savings": "token-saver savings --since 7d --by model",
+    "dashboard": "token-saver dashboard",
+    "undo": "token-saver undo 01JD3K",
+    "logs": "token-saver logs --lines 20",
+    "connect": "token-saver connect claude-code --dry-run",
+    "disconnect": "token-saver disconnect cursor",
+    "batch": 'token-saver batch "Add docstrings" --each "src/**/*.py" --output "{path}"',
+    "models": "token-saver models --json",
+    "models pull": "token-saver models pull qwen2.5-coder:1.5b",
+    "models load": "token-saver models load qwen2.5-coder:1.5b --keep-alive 10m",
+    "models unload": "token-saver models unload qwen2.5-coder:1.5b",
+    "jobs": "token-saver jobs --json",
+    "jobs wait": "token-saver jobs wait 01JD3K",
+    "jobs show": "token-saver jobs show 01JD3K",
+    "jobs pause": "token-saver jobs pause 01JD3K",
+    "jobs resume": "token-saver jobs resume 01JD3K",
+    "jobs cancel": "token-saver jobs cancel 01JD3K",
+    "jobs retry": "token-saver jobs retry 01JD3K",
+    "policy": "token-saver policy explain",
+    "policy check": "token-saver policy check --file policy.yaml",
+    "policy explain": "token-saver policy explain offload_work",
+    "policy test": "token-saver policy test batch_offload --files 60",
+    "audit": "token-saver audit verify",
+    "audit verify": "token-saver audit verify",
+    "audit export": "token-saver audit export trail.jsonl",
+    "audit search": "token-saver audit search slug.py --limit 5",
+}
+
+EXIT_STATUS = {
+    0: "done",
+    1: "an error, one line on standard error",
+    2: "wrong usage",
+    3: "the result did not pass the checks, nothing was written",
+    4: "`doctor` has a warning",
+    130: "interrupted",
+}
+"""What every command ends with."""
+
+
+def add_examples(app: typer.Typer) -> None:
+    """Let the help of every command of ``app`` end with its example, and its own with the exit status."""
+    statuses = "; ".join(f"{status} {meaning}" for status, meaning in EXIT_STATUS.items())
+    app.info.epilog = f"Exit status: {statuses}. With --debug an error comes with its traceback."
+    for info in app.registered_commands:
+        info.epilog = _example(command_name(info))
+    for group in app.registered_groups:
+        group.epilog = _example(str(group.name))
+        for info in group.typer_instance.registered_commands if group.typer_instance else ():
+            info.epilog = _example(f"{group.name} {command_name(info)}")
+
+
+def command_name(info: CommandInfo) -> str:
+    """Return what the user types for a command."""
+    return info.name or (info.callback.__name__.replace("_", "-") if info.callback else "")
+
+
+def _example(command: str) -> str | None:
+    return f"Example: {EXAMPLES[command]}" if command in EXAMPLES else None

@@ -1,0 +1,153 @@
+"""The command line as a whole: help, examples, completion, exit status, no traceback, a log that rotates."""
+
+import logging
+import os
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from server.cli import build_cli
+from server.commands.examples import EXAMPLES, EXIT_STATUS
+from server.folders import find_folders
+from server.serving import LOG_BYTES, LOGS_KEPT, log_to_file
+from server.settings import Settings
+
+ROOT: Any = get_command(build_cli(lambda _: None, str))
+LONGEST_HELP = 40
+"""Lines of a help page: a screen."""
+
+
+def commands() -> dict[str, Any]:
+    found = dict(ROOT.commands)
+    for name, command in ROOT.commands.items():
+        found |= {f"{name} {child}": each for child, each in getattr(command, "commands", {}).items()}
+    return found
+
+
+def run(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tray.main", *arguments],
+        env={"PATH": os.defpath, "TOKEN_SAVER_HOME": os.environ["TOKEN_SAVER_HOME"], **environ},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+
+
+def test_every_command_has_help_and_an_example_and_no_example_is_left_over() -> None:
+    assert commands().keys() == EXAMPLES.keys()
+    for name, command in commands().items():
+        assert command.help.strip(), name
+        assert command.epilog == f"Example: {EXAMPLES[name]}"
+        assert all(param.help for param in command.params if not param.hidden), name
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_example_is_one_that_the_command_takes(name: str) -> None:
+    program, *words = shlex.split(EXAMPLES[name])
+    assert program == "token-saver"
+    assert words[: len(name.split())] == name.split()
+    # Parsed to the last word, and not run.
+    context, command = None, ROOT
+    while True:
+        context = command.make_context("x", list(words), parent=context)
+        rest = [*context._protected_args, *context.args]
+        if not rest:
+            return
+        _, command, words = command.resolve_command(context, rest)
+
+
+@pytest.mark.parametrize("name", ["", "connect", "offload", "batch"])
+def test_a_help_page_fits_on_a_screen(name: str) -> None:
+    done = run(*name.split(), "--help", COLUMNS="100")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) <= LONGEST_HELP
+    assert "Exit status: 0 done" in done.stdout or "Example: token-saver" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("token-saver conn", ["connect"]),
+        ("token-saver connect cl", ["claude-code", "claude-desktop"]),
+        ("token-saver models ", ["pull", "load", "unload"]),
+        ("token-saver doctor --no", ["--no-offload"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_clients(words: str, completed: list[str]) -> None:
+    line = words.split(" ")
+    done = run(
+        _TOKEN_SAVER_COMPLETE="complete_bash", COMP_WORDS=words.rstrip(), COMP_CWORD=str(len(line) - 1)
+    )
+    assert done.stdout.split() == completed, done.stderr
+
+
+# A fault of the app's own, as `run_cli` gets it from what it is given to start.
+FAULTY = "import sys; from server.cli import run_cli; run_cli(lambda start: 1 / 0, str)"
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_traceback_is_shown_to_those_alone_who_ask(debug: bool, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", FAULTY, *(["--debug"] if debug else [])],
+        env={"PATH": os.defpath, "TOKEN_SAVER_HOME": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    if debug:
+        assert "Traceback" in done.stderr
+    else:
+        assert done.stderr.startswith("token-saver: internal_error: ZeroDivisionError: ")
+        assert "--debug" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_documented_statuses_are_the_real_ones() -> None:
+    assert run("--version").returncode == 0
+    assert run("status").returncode == 1
+    assert run("no-such-command").returncode == 2
+    assert {0, 1, 2, 3, 4, 130} == EXIT_STATUS.keys()
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers, root.level = handlers, level
+
+
+def test_the_log_rotates_and_stays_private(restored_logging: None) -> None:
+    folders = find_folders()
+    old = os.umask(0o022)
+    try:
+        log_to_file(Settings(), folders)
+        line = "x" * 20_000
+        for _ in range((LOGS_KEPT + 2) * LOG_BYTES // len(line)):
+            logging.getLogger("token-saver").warning(line)
+    finally:
+        os.umask(old)
+    files = sorted(folders.state.glob("token-saver.log*"))
+    assert [path.name for path in files] == [
+        "token-saver.log",
+        *(f"token-saver.log.{number}" for number in range(1, LOGS_KEPT + 1)),
+    ]
+    assert all(path.stat().st_size <= LOG_BYTES for path in files)
+    if sys.platform != "win32":
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    shown = run("logs", "--lines", "3", TOKEN_SAVER_HOME=str(folders.state))
+    assert shown.stdout.splitlines()[0] == str(folders.log_file)
+    assert len(shown.stdout.splitlines()) == 4
