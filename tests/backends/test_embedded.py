@@ -15,6 +15,7 @@ import pytest
 
 from server.backends.base import Completed, GenerationRequest, Message, TextDelta
 from server.backends.embedded import EmbeddedBackend, parse_keep_alive
+from server.backends.embedded_child import cpu_batch
 from server.errors import BackendFailed, BackendUnreachable, BadArguments, ModelNotFound, PromptTooLong
 from server.events import EventBus
 from server.folders import Folders, find_folders
@@ -159,6 +160,38 @@ async def test_leaving_early_frees_the_slot(engine: EmbeddedBackend) -> None:
                     break
     _, completed = await _generate(engine, _request())
     assert completed.completion_tokens > 0
+
+
+async def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(engine: EmbeddedBackend) -> None:
+    """What is compared is the child's CPU time, which other programs do not lengthen."""
+
+    def long(word: str) -> GenerationRequest:
+        return _request((Message("user", f"{word} " * 1900),), num_ctx=2048, most=1)
+
+    await engine.load(SMOLLM2, 2048)
+    child = _child()
+    whole = child.cpu_times().user
+    await _generate(engine, long("red"))
+    whole = child.cpu_times().user - whole
+    begun = child.cpu_times().user
+    async with aclosing(engine.generate(long("blue"))) as items:
+        asking = asyncio.ensure_future(anext(items))
+        while child.cpu_times().user - begun < whole / 20:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+    _, completed = await _generate(engine, _request(most=1))
+    assert completed.completion_tokens == 1
+    assert child.cpu_times().user - begun < 0.7 * whole
+
+
+@pytest.mark.parametrize(
+    ("weights", "threads", "tokens"),
+    [(98e6, 2, 512), (1.2e9, 2, 96), (4.7e9, 4, 32), (4.7e9, 8, 96), (40e9, 16, 32), (0, 1, 512)],
+)
+async def test_a_batch_suits_the_weights_and_the_threads(weights: float, threads: int, tokens: int) -> None:
+    assert cpu_batch(int(weights), threads) == tokens
 
 
 async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(engine: EmbeddedBackend) -> None:
