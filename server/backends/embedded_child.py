@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any, TextIO
 
 from server.backends.tied import end_with_parent
@@ -54,7 +55,7 @@ def _serve(order: dict[str, Any]) -> Any:
     params.api_keys = [order["api_key"]]
     if not _computes_on_gpu(xllamacpp, order):
         # A request is let go of between batches only, so a batch bounds how long a cancelled one goes on.
-        params.n_batch = params.n_ubatch = cpu_batch(os.path.getsize(order["path"]), order["threads"])
+        params.n_batch = params.n_ubatch = cpu_batch(Path(order["path"]).stat().st_size, order["threads"])
     # Prompts of finished requests are kept in RAM for reuse; the library's 8 GiB are not ours to take.
     params.cache_ram_mib = order["cache_mib"]
     params.ui = False
