@@ -167,5 +167,5 @@ class _PrivateLog(logging.handlers.RotatingFileHandler):
         def private(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
-        file = open(self.baseFilename, self.mode, encoding=self.encoding, opener=private)
-        return cast(TextIOWrapper, file)
+        path, mode = self.baseFilename, self.mode
+        return cast(TextIOWrapper, open(path, mode, encoding=self.encoding, opener=private))
