@@ -8,6 +8,7 @@ from nicegui import background_tasks
 
 from server.errors import NotFound
 from server.hub import Hub
+from server.models.catalogue import CATEGORIES
 from server.offload.values import OUTPUT_FORMATS, Caller, Task
 from server.store.records import OffloadDetail
 
@@ -60,7 +61,7 @@ def task_of(detail: OffloadDetail, model: str) -> Task:
         language=str(said.get("language", "")),
         output_format=next((each for each in OUTPUT_FORMATS if each == wanted), "code"),
         model=model or None,
-        category=str(said.get("category", "")),
+        category=next((each for each in CATEGORIES if each == said.get("category")), ""),
         check=said.get("check") or None,
     )
 

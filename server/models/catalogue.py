@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,7 @@ Category = Literal[
     "summarization",
     "general",
 ]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
 class _Entry(BaseModel):

@@ -11,9 +11,13 @@ from typing import Any, Literal
 
 from server.backends.base import Message
 from server.ledger.receipt import Cost
+from server.models.catalogue import Category
 
 OutputFormat = Literal["code", "diff", "explanation", "raw"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw")
+
+TaskCategory = Literal["", Category]
+"""The kind of work, where the caller names one."""
 
 OutcomeName = Literal["delivered", "returned", "handed_back", "failed", "cancelled", "denied"]
 """``delivered``: written to a file. ``returned``: the text itself was the answer. ``handed_back``: the
@@ -61,7 +65,10 @@ class ItemOf:
 
 @dataclass(frozen=True)
 class Task:
-    """One call, as the caller made it. Paths are as given; nothing is resolved yet."""
+    """One call, as the caller made it. Paths are as given; nothing is resolved yet.
+
+    ``category`` is the kind of work, by which the model is chosen where ``model`` names none.
+    """
 
     task: str
     files: tuple[str, ...] = ()
@@ -70,7 +77,7 @@ class Task:
     language: str = ""
     output_format: OutputFormat = "code"
     model: str | None = None
-    category: str = ""
+    category: TaskCategory = ""
     check: str | None = None
     tool: str = "offload_work"
 

@@ -1,6 +1,5 @@
 """``recommend_model``, ``auto_setup`` and ``configure_model_selector``: which model, and why."""
 
-import asyncio
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -8,12 +7,12 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field, ValidationError
 
-from server.backends.base import InstalledModel, PullProgress
+from server.backends.base import PullProgress
 from server.errors import BackendUnsupported, BadArguments, ModelNotFound
 from server.hub import Hub
-from server.models.catalogue import CatalogueModel, Category, load_catalogue
-from server.models.hardware import read_machine
-from server.models.recommend import Recommendation, recommend
+from server.models.catalogue import Category
+from server.models.ranking import ranked
+from server.models.recommend import Recommendation
 from server.models.selector import SelectorSettings
 from server.tools.build import make_tool
 from server.tools.model_tools import CHANGES, READS
@@ -86,32 +85,12 @@ def _configure_model_selector(hub: Hub) -> Tool:
 
 
 async def _ranked(hub: Hub, category: Category, *, prefer_quality: bool) -> tuple[Recommendation, ...]:
-    await hub.engine.refresh()
-    backend = await hub.engine.use()
-    installed = await backend.installed()
-    machine = await asyncio.to_thread(read_machine)
-    held = sum((each.size_vram if machine.gpus else each.size) for each in hub.engine.view().loaded)
-    candidates = _candidates(hub, backend.kind, installed)
-    found = recommend(
-        machine,
-        installed,
-        candidates,
-        hub.selector.read(),
-        category,
-        prefer_quality=prefer_quality,
-        held=held,
-    )
+    found = await ranked(hub.engine, hub.folders, category, prefer_quality=prefer_quality)
     if not found:
         raise ModelNotFound(
             "No model passes the user's filters.", "Show them with configure_model_selector, action get."
         )
     return found
-
-
-def _candidates(hub: Hub, kind: str, installed: tuple[InstalledModel, ...]) -> tuple[CatalogueModel, ...]:
-    """Return the catalogue's models that this engine can have: to pull, or there already."""
-    have = {each.name.removesuffix(":latest") for each in installed}
-    return tuple(each for each in load_catalogue(hub.folders) if each.engine == kind or each.name in have)
 
 
 def _first(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> Recommendation:

@@ -1,6 +1,6 @@
 """``offload_work``: one task, paths in, a checked file out, a digest back."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from server.errors import BadArguments
 from server.hub import Hub
-from server.offload.values import ERRORS, Outcome, OutputFormat, Task
+from server.offload.values import ERRORS, Outcome, OutputFormat, Task, TaskCategory
 from server.tools.build import ALWAYS_LOAD, make_tool, text_result
 from server.tools.caller import ToolContext, build_caller
 from server.tools.progress import progress_to
@@ -20,17 +20,6 @@ DESCRIPTION = (
 )
 OUTCOME_META = "token-saver/outcome"
 """Key of the outcome for programs (the command line reads it), in the result's ``_meta``."""
-
-Category = Literal[
-    "",
-    "coding",
-    "coding-agent",
-    "japanese-text",
-    "japanese-coding",
-    "translation",
-    "summarization",
-    "general",
-]
 
 
 def offload_work_tool(hub: Hub) -> Tool:
@@ -46,7 +35,7 @@ def offload_work_tool(hub: Hub) -> Tool:
         language: str = "",
         output_format: OutputFormat = "code",
         model: str = "",
-        category: Category = "",
+        category: TaskCategory = "",
         check: Annotated[str, Field(description="Name of a check from the user's config")] = "",
     ) -> CallToolResult:
         if not task.strip():
