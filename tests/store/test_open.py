@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import server.store.job_tables
+import server.store.measurement_tables
 import server.store.policy_tables  # noqa: F401 - their tables belong to the same metadata
 from server.errors import StoreError
 from server.store.database import open_database
