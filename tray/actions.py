@@ -15,6 +15,8 @@ from server.clients.connection import connected, plan_connect, plan_disconnect
 from server.clients.places import CLIENTS, Place, find_place
 from server.errors import NotFound, TokenSaverError
 from server.hub import Hub
+from server.models.hardware import read_machine
+from server.models.recommend import memory_room
 from server.policy.approvals import EXTENTS, Answer, Extent
 from tray.autostart import Autostart
 from tray.menu import Action, Surroundings
@@ -40,9 +42,12 @@ class Actions:
         self._changed = changed
 
     def surroundings(self) -> Surroundings:
-        """Ask the system: some small files are read."""
+        """Ask the system: some small files are read, and how much memory is free."""
         autostart = self._autostart.enabled() if self._autostart is not None else None
-        return Surroundings(autostart, tuple(_clients()))
+        machine = read_machine()
+        loaded = self._hub.snapshot().engine.loaded
+        held = sum((each.size_vram if machine.gpus else each.size) for each in loaded)
+        return Surroundings(autostart, tuple(_clients()), memory_room(machine, held))
 
     def run(self, action: Action) -> None:
         """Start what the action names; its end shows in the next snapshot."""

@@ -9,6 +9,8 @@ from typing import Literal
 
 from server.backends.base import InstalledModel, LoadedModel
 from server.events import ApprovalRequested
+from server.models.catalogue import CatalogueModel
+from server.models.recommend import memory_needed
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from tray import words
 from tray.batches import Batch
@@ -67,10 +69,12 @@ class Entry:
 @dataclass(frozen=True)
 class Surroundings:
     """What the system around the app says. ``autostart`` is None where it has no start at login;
-    ``clients`` are the MCP clients that are installed, and whether they are connected."""
+    ``clients`` are the MCP clients that are installed, and whether they are connected; ``room`` is memory
+    (bytes) for a model, with the loaded ones gone, None where nobody looked."""
 
     autostart: bool | None = None
     clients: tuple[tuple[str, bool], ...] = ()
+    room: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def build_menu(snapshot: Snapshot, around: Surroundings, pending: Pending = NOTH
         SEPARATOR,
         Entry("Open dashboard", Action("open"), default=True),
         SEPARATOR,
-        *_load(engine),
+        *_load(engine, around.room),
         *_unload(engine),
         _pause(snapshot.paused_until),
         *(_batch(batch) for batch in pending.batches),
@@ -176,17 +180,19 @@ def _activity(activity: ModelActivity) -> str:
     return f"{verb} {activity.model}: {100 * activity.completed // activity.total // 5 * 5} %"
 
 
-def _load(engine: EngineView) -> Menu:
+def _load(engine: EngineView, room: int | None) -> Menu:
     if not engine.capabilities.load:
         return ()
-    if not engine.installed:
-        return (Entry("Load"),)
     loaded = {model.name for model in engine.loaded}
-    return (Entry("Load", children=tuple(_loadable(model, loaded) for model in engine.installed)),)
+    models = [model for model in engine.installed if model.generates]
+    return (Entry("Load", children=tuple(_loadable(model, loaded, room) for model in models)),)
 
 
-def _loadable(model: InstalledModel, loaded: set[str]) -> Entry:
+def _loadable(model: InstalledModel, loaded: set[str], room: int | None) -> Entry:
     label = f"{model.name} ({words.size(model.size)})" if model.size else model.name
+    if room is not None and model.size and model.name not in loaded:
+        needed = memory_needed(CatalogueModel(name=model.name, size=model.size))
+        label += " · fits" if needed <= room else " · too large now"
     return Entry(label, Action("load", model.name), checked=model.name in loaded)
 
 

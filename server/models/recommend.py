@@ -90,10 +90,15 @@ def memory_needed(model: CatalogueModel) -> int:
     return round(model.size * (1 + OVERHEAD_SHARE)) + OVERHEAD
 
 
+def memory_room(machine: Machine, held: int) -> int:
+    """Return the bytes that a model may take; ``held`` are those of the loaded ones, which would go."""
+    return machine.model_memory + held - (0 if machine.gpus else RAM_KEPT)
+
+
 def _judged(
     machine: Machine, model: CatalogueModel, *, installed: bool, custom: bool, held: int
 ) -> Recommendation:
-    free = machine.model_memory + held - (0 if machine.gpus else RAM_KEPT)
+    free = memory_room(machine, held)
     slow = not machine.gpus and model.active > MOST_ACTIVE_ON_CPU
     return Recommendation(model, installed, custom, free - memory_needed(model), slow)
 

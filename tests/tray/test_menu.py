@@ -112,6 +112,27 @@ def test_an_engine_that_can_neither_load_nor_unload_offers_neither() -> None:
     assert not any(label.startswith(("Load", "Unload")) for label in labels(fixed))
 
 
+def test_models_that_fit_in_memory_are_marked() -> None:
+    large = InstalledModel("qwen3-coder:30b", size=18_600_000_000)
+    unknown = InstalledModel("mystery")
+    embeds = InstalledModel("nomic-embed-text", size=274_000_000, generates=False)
+    engine = replace(ENGINE, installed=(CODER, large, unknown, embeds), loaded=(CODER_LOADED,))
+
+    def shown(room: int | None) -> list[tuple[str, bool | None]]:
+        menu = build_menu(replace(LOADED, engine=engine), Surroundings(room=room))
+        [load] = [each for each in menu if each.label == "Load"]
+        return [(each.label, each.checked) for each in load.children]
+
+    assert shown(24 * 10**9) == [
+        ("qwen2.5-coder:1.5b (1.1 GB)", True),
+        ("qwen3-coder:30b (18.6 GB) · fits", False),
+        ("mystery", False),
+    ]
+    # The weights alone would fit; the cache of a usual context would not.
+    assert shown(19 * 10**9)[1][0] == "qwen3-coder:30b (18.6 GB) · too large now"
+    assert shown(None)[1][0] == "qwen3-coder:30b (18.6 GB)"
+
+
 def test_no_installed_model_leaves_load_grey() -> None:
     assert not entry(replace(IDLE, engine=replace(ENGINE, installed=())), "Load").enabled
 
