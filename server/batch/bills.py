@@ -4,7 +4,7 @@ While a batch runs, each item bears its part of the call that began it. As soon 
 that its calls have cost is divided anew among the offloads there were: their receipts add up to it exactly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -52,9 +52,13 @@ class Bills:
 
         await self._database.write(write)
 
-    async def settle(self, job_id: str) -> None:
-        """Divide the bill anew unless the batch runs."""
-        await self.charge(job_id, BillRecord())
+    async def divide(self, job_id: str) -> None:
+        """Divide the bill anew: the batch rests, or is about to."""
+        await self._database.write(self.dividing(job_id))
+
+    def dividing(self, job_id: str) -> Callable[[Connection], None]:
+        """Return what divides the bill anew within somebody else's transaction."""
+        return lambda connection: spread_bill(connection, job_id, self._rebook)
 
     def _rebook(self, receipt: ReceiptRecord, bill: BillRecord, number: int, count: int) -> ReceiptRecord:
         mine = Cost(*astuple(bill)).part(number, count)

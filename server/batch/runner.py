@@ -179,7 +179,7 @@ class Batches:
         if (await self.get(job_id)).state == "running":
             await self._end(job_id, "paused", "")
             await self._stop(job_id)
-            await self._bills.settle(job_id)
+            await self._bills.divide(job_id)
 
     async def resume(self, job_id: str) -> None:
         """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""
@@ -201,7 +201,7 @@ class Batches:
             await self._end(job_id, "cancelled", "")
             await self._stop(job_id)
             await self._jobs.cancel_waiting(job_id)
-            await self._bills.settle(job_id)
+            await self._bills.divide(job_id)
         self._news.tell(job_id)
 
     async def retry(self, job_id: str, position: int | None = None) -> int:
@@ -256,7 +256,7 @@ class Batches:
         try:
             while not reason:
                 reason = await run.work()
-                if not reason and await self._jobs.finish(job_id):
+                if not reason and await self._jobs.finish(job_id, self._bills.dividing(job_id)):
                     break
         except* Exception as errors:  # a defect or a full disk: the job stops and says so, the hub lives
             logger.exception("batch %s broke off", job_id)
@@ -264,8 +264,8 @@ class Batches:
             with contextlib.suppress(StoreError):  # the next start does it
                 await settle_interrupted(job_id, self._jobs, self._history)
         if reason and (await self.get(job_id)).state == "running":
+            await self._bills.divide(job_id)
             await self._jobs.set_state(job_id, "stopped", reason)
-        await self._bills.settle(job_id)
         self._news.tell(job_id)
 
     async def _end(self, job_id: str, state: str, reason: str) -> None:

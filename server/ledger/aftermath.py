@@ -5,7 +5,7 @@ Lines are compared as checksums of what is left of them without the space around
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,7 +16,7 @@ ENDINGS: tuple[Ending, ...] = ("left_alone", "read_again", "edited", "rewritten"
 @dataclass(frozen=True)
 class KnownOffload:
     """What the history knows of an offload: paths are absolute, ``lines`` what it delivered (empty where
-    contents are not kept), ``inputs`` the size of each input in bytes."""
+    contents are not kept), ``inputs`` the size of each input in bytes, ``job`` the batch of an item."""
 
     id: str
     outcome: str
@@ -24,6 +24,7 @@ class KnownOffload:
     path: str
     lines: tuple[str, ...]
     inputs: dict[str, int]
+    job: str = ""
 
 
 @dataclass
@@ -47,9 +48,9 @@ class Aftermath:
     written_again: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, known: KnownOffload, already_read: Iterable[str]) -> "Aftermath":
+    def of(cls, known: KnownOffload, already_read: Container[str]) -> "Aftermath":
         """Begin to follow an offload; ``already_read`` are paths that Claude has read before."""
-        read = [path for path in known.inputs if path in set(already_read)]
+        read = [path for path in known.inputs if path in already_read]
         return cls(
             known.id,
             known.outcome,

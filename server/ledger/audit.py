@@ -2,7 +2,8 @@
 
 What is corrected, with the figures of ``receipt.py``:
 
-* the call and its result cost what the API counted, at the prices of the model that made the call;
+* the call and its result cost what the API counted, at the prices of the model that made the call; so does
+  every question about a batch;
 * a result that Claude **read again** cost that reading, too;
 * of a file that Claude **edited**, only the lines that survived were spared, and the edits that took out
   delivered lines are part of the cost;
@@ -24,9 +25,10 @@ from sqlalchemy import Connection
 from server.ledger.accuracy import Accuracy, add_up
 from server.ledger.aftermath import Aftermath, KnownOffload
 from server.ledger.chances import Chances, merge
-from server.ledger.receipt import Figures, Ledger, part_of
+from server.ledger.receipt import Cost, Figures, Ledger
 from server.ledger.session import Session
 from server.ledger.session_state import FollowedCall, SessionState, Summary
+from server.ledger.tokens import Family, family_of, rescale
 from server.ledger.transcripts import (
     TranscriptFile,
     find_transcripts,
@@ -44,7 +46,7 @@ from server.store.audits import (
     write_pass,
 )
 from server.store.database import Database
-from server.store.records import AuditRecord, BookedOffload, TranscriptRecord
+from server.store.records import AuditRecord, BookedOffload, ReceiptRecord, TranscriptRecord
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +118,7 @@ class Audit:
         state, start = _resume(connection, file)
         reached = start
         session = Session(state, lambda use_id: tuple(map(_known, read_booked(connection, use_id))))
+        session.look_again()
         for end, line in new_lines(file.path, start):
             reached = end
             try:
@@ -125,6 +128,7 @@ class Audit:
                 continue
             if parsed is not None:
                 session.follow(parsed)
+        session.look_again()
         findings = self._findings(connection, state)
         record = TranscriptRecord(
             path=str(file.path),
@@ -139,26 +143,46 @@ class Audit:
     def _findings(self, connection: Connection, state: SessionState) -> list[Finding]:
         """Return the corrections of the calls on which this pass had news."""
         findings = []
+        changed_jobs = {call.job for call in state.calls.values() if call.changed and call.job}
         for use_id, call in state.calls.items():
-            if not call.changed or not call.answered:
+            if not call.answered or not (call.changed or call.job in changed_jobs):
                 continue
-            call.changed = False
+            cost = self._cost(call, state)
             booked = {each.id: each for each in read_booked(connection, use_id)}
             count = len(call.offloads)
             for number, offload in enumerate(call.offloads):
                 if offload.id in booked:
-                    found = correct(call, offload, (number, count), booked[offload.id], self._ledger)
-                    findings.append((offload.id, found))
+                    part = cost.part(number, count)
+                    findings.append(
+                        (offload.id, correct(call, offload, part, booked[offload.id], self._ledger))
+                    )
+        for call in state.calls.values():
+            call.changed = call.changed and not call.answered
         return findings
+
+    def _cost(self, call: FollowedCall, state: SessionState) -> Cost:
+        """Return what the call cost, of a batch with every question about it."""
+        asked = (each for each in state.calls.values() if each.job == call.job and each.tool == "check_job")
+        calls = [call, *(asked if call.job else ())]
+        share = rescale(self._ledger.share, self._ledger.family, family_of(call.model))
+        return Cost(
+            round(sum(each.call_tokens for each in calls)),
+            round(sum(each.result_tokens for each in calls)),
+            round(share),
+        )
 
 
 def correct(
-    call: FollowedCall, offload: Aftermath, part: tuple[int, int], booked: BookedOffload, ledger: Ledger
+    call: FollowedCall, offload: Aftermath, cost: Cost, booked: BookedOffload, ledger: Ledger
 ) -> AuditRecord:
-    """Return what the offload truly spared and cost; ``part`` is its number and the count of offloads that
-    share the call."""
+    """Return what the offload truly spared and cost; ``cost`` is its part of the call, share and all.
+
+    What was estimated for one tokenizer family is rescaled to that of the model that made the call.
+    """
     estimate = booked.receipt
-    spared_output = float(estimate.spared_output)
+    family = family_of(call.model)
+    spared_output = rescale(estimate.spared_output, _family(estimate), family)
+    spared_input = rescale(estimate.spared_input, _family(estimate), family)
     if offload.returned:
         spared_output = call.result_tokens * offload.kept_text
     elif offload.rewritten:
@@ -168,11 +192,12 @@ def correct(
     elif offload.edited:
         spared_output -= min(spared_output, offload.edited_tokens)
     figures = Figures(
-        spared_input=round(estimate.spared_input * offload.unread_inputs),
+        spared_input=round(spared_input * offload.unread_inputs),
         spared_output=round(spared_output),
-        spent_output=part_of(round(call.call_tokens), *part) + offload.edit_tokens,
-        spent_input=part_of(round(call.result_tokens), *part) + offload.read_tokens,
-        spent_share=part_of(ledger.share, *part) if ledger.definitions_tokens else estimate.spent_share,
+        spent_output=cost.output + offload.edit_tokens,
+        spent_input=cost.input + offload.read_tokens,
+        # A program that knows no definitions (a command without a hub) leaves what was booked.
+        spent_share=cost.share if ledger.definitions_tokens else estimate.spent_share,
     )
     receipt = ledger.price(figures, call.model, call.prompt_tokens)
     return AuditRecord(
@@ -213,6 +238,10 @@ def _resume(connection: Connection, file: TranscriptFile) -> tuple[SessionState,
     return (state, record.position) if state is not None else (SessionState(), 0)
 
 
+def _family(receipt: ReceiptRecord) -> Family:
+    return "A" if receipt.family == "A" else "B"
+
+
 def _known(booked: BookedOffload) -> KnownOffload:
     project = Path(booked.project)
     added = [line[1:] for line in booked.diff.splitlines() if line[:1] == "+" and line[:3] != "+++"]
@@ -223,6 +252,7 @@ def _known(booked: BookedOffload) -> KnownOffload:
         path=_absolute(project, booked.output),
         lines=tuple(added),
         inputs={_absolute(project, file.path): file.size for file in booked.inputs},
+        job=booked.job_id,
     )
 
 

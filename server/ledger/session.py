@@ -14,7 +14,7 @@ from typing import Any
 from server.ledger.accuracy import Accuracy
 from server.ledger.aftermath import Aftermath, KnownOffload, checksums, taken_out
 from server.ledger.chances import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
-from server.ledger.session_state import Chain, FollowedCall, SessionState
+from server.ledger.session_state import OFFLOADING, Chain, FollowedCall, SessionState
 from server.ledger.tokens import (
     estimate_call,
     estimate_message_text,
@@ -27,7 +27,7 @@ from server.ledger.transcripts import Answer, ToolResult, ToolUse, Turn
 Lookup = Callable[[str], tuple[KnownOffload, ...]]
 """The offloads that the history has for a tool use id; none for a call that is not ours."""
 
-OUR_TOOLS = frozenset({"offload_work", "compress_context", "batch_offload"})
+OUR_TOOLS = OFFLOADING | {"check_job"}
 _READS = frozenset({"Read", "NotebookRead"})
 _EDITS = frozenset({"Edit", "MultiEdit", "NotebookEdit"})
 _PRINTS = frozenset({"cat", "head", "tail", "less", "more", "bat", "nl", "sed"})
@@ -84,25 +84,31 @@ class Session:
         chain.tools[use.id] = use.name
         chain.estimate += estimate
         server, _, tool = use.name.rpartition("__")
-        if server.startswith("mcp__") and tool in OUR_TOOLS:
-            self._begin_call(chain, use, estimate)
-        else:
+        if not server.startswith("mcp__") or tool not in OUR_TOOLS:
             self._expect(chain, use, estimate)
+        elif use.id not in self.state.calls:
+            self._begin_call(chain, use, tool, estimate)
 
-    def _begin_call(self, chain: Chain, use: ToolUse, estimate: float) -> None:
-        if use.id in self.state.calls:
-            return
-        self.state.our_calls += 1
-        known = self._lookup(use.id)
-        if not known:
-            self.state.unmatched += 1
-            return
-        self.state.calls[use.id] = FollowedCall(
-            model=chain.model,
-            prompt_tokens=chain.prompt,
-            call_tokens=estimate,
-            offloads=[Aftermath.of(each, self.state.reads) for each in known],
-        )
+    def _begin_call(self, chain: Chain, use: ToolUse, tool: str, estimate: float) -> None:
+        call = FollowedCall(tool, chain.model, chain.prompt, estimate)
+        if tool == "check_job":
+            call.job = _text(use.arguments.get("job"))
+        self.state.calls[use.id] = call
+        self._look_again(use.id, call)
+
+    def look_again(self) -> None:
+        """Take in the offloads that have ended since their call was read: its line is there before."""
+        for use_id, call in self.state.calls.items():
+            if call.tool == "batch_offload" or (call.tool in OFFLOADING and not call.offloads):
+                self._look_again(use_id, call)
+
+    def _look_again(self, use_id: str, call: FollowedCall) -> None:
+        followed = {each.id for each in call.offloads}
+        for known in self._lookup(use_id):
+            if known.id not in followed:
+                call.offloads.append(Aftermath.of(known, self.state.reads))
+                call.job = known.job
+                call.changed = True
 
     def _expect(self, chain: Chain, use: ToolUse, estimate: float) -> None:
         """Remember what a call would do to a file, until its result says that it did."""
@@ -148,6 +154,7 @@ class Session:
         if call is not None:
             call.result_tokens = estimate
             call.answered = call.changed = True
+            self._look_again(result.id, call)
             for offload in call.offloads:
                 offload.get_text(result.text)
         elif expected is not None and not result.error:

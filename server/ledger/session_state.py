@@ -8,15 +8,20 @@ from server.ledger.accuracy import Accuracy
 from server.ledger.aftermath import Aftermath
 from server.ledger.chances import READ_FILE
 
+OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
+"""The tools whose calls are offloads; ``check_job`` only asks about one."""
+
 # Another layout of what is kept: transcripts are then read anew.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
 class FollowedCall:
     """One of our calls. ``*_tokens`` are true sizes where ``*_measured``, else estimates;
-    ``prompt_tokens`` is the size of the request that made it."""
+    ``prompt_tokens`` is the size of the request that made it; ``job`` the batch that it began or asked about.
+    """
 
+    tool: str
     model: str
     prompt_tokens: int
     call_tokens: float
@@ -25,6 +30,7 @@ class FollowedCall:
     result_measured: bool = False
     answered: bool = False
     changed: bool = True
+    job: str = ""
     offloads: list[Aftermath] = field(default_factory=list)
 
 
@@ -58,8 +64,6 @@ class SessionState:
     seen: list[str] = field(default_factory=list)
     chances: dict[str, list[int]] = field(default_factory=dict)
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
-    our_calls: int = 0
-    unmatched: int = 0
     answers: int = 0
     broken: int = 0
 
@@ -69,7 +73,9 @@ class SessionState:
         chances = dict(self.chances)
         if large:
             chances[READ_FILE] = [len(large), sum(large)]
-        return Summary(self.our_calls, self.unmatched, self.answers, self.broken, chances, self.accuracy)
+        ours = [call for call in self.calls.values() if call.tool in OFFLOADING]
+        unmatched = sum(call.answered and not call.offloads for call in ours)
+        return Summary(len(ours), unmatched, self.answers, self.broken, chances, self.accuracy)
 
     def as_json(self) -> str:
         """Return the state as JSON text."""

@@ -58,7 +58,6 @@ def write_audit(connection: Connection, offload_id: str, audit: AuditRecord) -> 
     found = receipt_values(audit.receipt)
     nets = {"audited_net_tokens": found["net_tokens"], "audited_net_microusd": found["net_microusd"]}
     connection.execute(update(offload).where(offload.c.seq == seq).values(**nets))
-    found.pop("family")
     values = {
         "seq": seq,
         "audited_at": audit.audited_at,
@@ -122,4 +121,5 @@ def _booked(connection: Connection, row: Row[Any]) -> BookedOffload:
         diff=row.diff or "",
         inputs=tuple(FileRecord(file.path, file.role, file.digest, file.size) for file in inputs),
         receipt=receipt_of(row, row.family),
+        job_id=row.job_id or "",
     )

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -82,8 +83,9 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def finish(self, job_id: str) -> bool:
-        """Mark a running job as done; False if items wait (again), and it has to go on."""
+    async def finish(self, job_id: str, also: Callable[[Connection], None]) -> bool:
+        """Mark a running job as done, and do ``also`` with it; False if items wait (again), and it has to go
+        on."""
 
         def write(connection: Connection) -> bool:
             running = (jobs.c.id == job_id, jobs.c.state == "running")
@@ -91,6 +93,7 @@ class Jobs:
             if connection.execute(select(jobs.c.id).where(*running, waiting.exists())).first():
                 return False
             connection.execute(update(jobs).where(*running).values(state="done", ended_at=time.time()))
+            also(connection)
             return True
 
         return await self._database.write(write)

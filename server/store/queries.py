@@ -89,7 +89,7 @@ def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None
         attempts=tuple(_attempt(each) for each in attempts),
         receipt=receipt_of(row, row.family) if row.family else None,
         undo=UndoRecord(undo.path, undo.before, undo.after_digest) if undo else None,
-        audit=_audit(audit, row.family) if audit else None,
+        audit=_audit(audit) if audit else None,
     )
 
 
@@ -222,8 +222,9 @@ def _attempt(row: Row[Any]) -> AttemptRecord:
     )
 
 
-def _audit(row: Row[Any], family: str) -> AuditRecord:
-    return AuditRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt_of(row, family))
+def _audit(row: Row[Any]) -> AuditRecord:
+    receipt = receipt_of(row, row.family)
+    return AuditRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt)
 
 
 def _both_sums() -> Any:

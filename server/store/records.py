@@ -276,3 +276,4 @@ class BookedOffload:
     diff: str
     inputs: tuple[FileRecord, ...]
     receipt: ReceiptRecord
+    job_id: str = ""

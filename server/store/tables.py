@@ -167,6 +167,7 @@ audit = Table(
     _text("ending"),
     Column("survived", Float),
     Column("measured", Boolean, nullable=False, server_default="0"),
+    _text("family"),
     _text("price_model"),
     *(_count(figure) for figure in RECEIPT_FIGURES),
 )

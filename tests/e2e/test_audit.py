@@ -14,9 +14,13 @@ from server.store.history import History
 from server.store.records import OffloadDetail, OffloadFilter
 from tests.e2e.conftest import Stage
 from tests.e2e.test_claude_code import TOOL, server
+from tests.e2e.test_commands import run
 from tests.e2e.test_offload import FENCED, TASK
+from tests.ledger.conversation import Conversation
 from tests.standins.claude_code import run_claude_code
 from tests.standins.messages import MessagesStandIn, Text, ToolUse
+from tests.standins.serving import wait_until
+from tests.store.offloads import end, start
 
 ENDINGS = ("left_alone", "read_again", "edited", "rewritten")
 
@@ -42,7 +46,7 @@ def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: S
     ]
     claude = stage.project.parent / "claude"
     with MessagesStandIn(script) as api:
-        run = run_claude_code(
+        session = run_claude_code(
             "Write them.",
             api.url,
             home=claude,
@@ -50,7 +54,7 @@ def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: S
             servers=server(stage),
             extra=("--permission-mode", "acceptEdits"),
         )
-    [transcript] = run.transcripts
+    [transcript] = session.transcripts
     before = transcript.read_bytes()
     database = Path(stage.hub.environ["TOKEN_SAVER_HOME"]) / "history.db"
 
@@ -72,6 +76,33 @@ def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: S
             assert each.audit.survived is not None
             assert 0 < each.audit.survived < 1
     assert transcript.read_bytes() == before
+
+
+def test_the_users_word_is_taken_at_once(own_stage: Stage) -> None:
+    home = own_stage.hub.home
+    conversation = Conversation(home / "claude")
+    arguments = {"task": "Write it", "output": "out.py"}
+    conversation.use(TOOL, arguments, "Wrote out.py", call_tokens=90, result_tokens=20, use_id="toolu_a")
+    conversation.end()
+    asyncio.run(note_offload(home / "history.db"))
+
+    def audited() -> bool:
+        return bool(own_stage.hub.get("/api/status")["saved_all"]["audited"])
+
+    assert not audited()
+    assert str(home / "claude") in run(own_stage, "savings", "--audit", "on")
+    wait_until(audited, seconds=60)
+    assert "audit = true" in (home / "config.toml").read_text()
+    assert "off" in run(own_stage, "savings", "--audit", "off")
+    assert "audit = false" in (home / "config.toml").read_text()
+    assert "switched off" in run(own_stage, "audit", "search", "transcripts")
+
+
+async def note_offload(database: Path) -> None:
+    history = await History.open(database, owner=False)
+    await history.start(start("a"))
+    await history.finish("a", end())
+    await history.close()
 
 
 async def audit(database: Path, folder: Path) -> list[OffloadDetail]:

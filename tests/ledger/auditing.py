@@ -22,6 +22,7 @@ async def book(
     result: str = DIGEST,
     output: str | None = "out.py",
     part: tuple[int, int] = (0, 1),
+    job_id: str | None = None,
 ) -> None:
     """What the pipeline records of the call."""
     text = "\n".join(LINES)
@@ -36,7 +37,17 @@ async def book(
     )
     await history.start(
         OffloadStart(
-            offload_id, 1e9, "offload_work", "t", dict(CALL), "claude-code", "s1", use_id, PROJECT, output
+            offload_id,
+            1e9,
+            "offload_work",
+            "t",
+            dict(CALL),
+            "claude-code",
+            "s1",
+            use_id,
+            PROJECT,
+            output,
+            job_id=job_id,
         )
     )
     diff = "--- /dev/null\n+++ b/out.py\n@@ -0,0 +1,10 @@\n" + "".join(f"+{line}\n" for line in LINES)

@@ -57,25 +57,6 @@ async def test_results_that_share_a_turn_share_its_size(
     assert (first.receipt.spent_input, second.receipt.spent_input) == (45, 45)
 
 
-async def test_a_batch_shares_its_call(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
-) -> None:
-    for number in range(40):
-        await book(
-            history, ledger, "toolu_1", offload_id=f"a{number}", output=f"out{number}.py", part=(number, 40)
-        )
-    conversation = Conversation(tmp_path)
-    batch = {"task": "Docstrings", "each": ["*.py"], "output": "{name}"}
-    conversation.use(
-        "mcp__token-saver__batch_offload", batch, DIGEST, call_tokens=111, result_tokens=41, use_id="toolu_1"
-    )
-    conversation.end()
-    await audit.run()
-    found = [await audited(history, audit, f"a{number}") for number in range(40)]
-    assert sum(each.receipt.spent_output for each in found) == 111
-    assert sum(each.receipt.spent_input for each in found) == 41
-
-
 async def test_hidden_thinking_leaves_the_estimate(
     history: History, ledger: Ledger, audit: Audit, tmp_path: Path
 ) -> None:
