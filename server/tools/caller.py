@@ -64,9 +64,15 @@ async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> 
 def _project(header: str) -> Path | None:
     # Names of files need not be UTF-8 on Linux; Python carries such bytes as surrogates.
     path = Path(unquote(header, errors="surrogateescape"))
-    # A client that was started nowhere in particular has no project: these would be everything there is.
-    nowhere = path in (Path(path.anchor), Path.home())
-    return path if header and path.is_absolute() and not nowhere else None
+    return path if header and _is_project(path) else None
+
+
+def _is_project(path: Path) -> bool:
+    """Whether a client can mean this folder. One that was started nowhere in particular names the disk's
+    root, the user's home or a folder above it, which would be everything there is."""
+    if not path.is_absolute() or "\0" in str(path):
+        return False
+    return not Path.home().resolve().is_relative_to(path.resolve())
 
 
 async def _client_roots(ctx: ToolContext) -> list[Path]:
@@ -92,4 +98,4 @@ def _root_path(uri: str) -> Path | None:
     if parts.scheme != "file":
         return None
     path = Path(url2pathname(parts.path))
-    return path if path.is_absolute() else None
+    return path if _is_project(path) else None

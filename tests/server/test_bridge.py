@@ -156,3 +156,55 @@ def end_hub(home: Path) -> None:
         process = psutil.Process(info.pid)
         process.terminate()
         process.wait(SECONDS)
+
+
+def first_answer(client: RawClient, file: str, roots: list[str]) -> str:
+    """Call a tool on ``file`` as a client with these MCP roots; what it says before any engine is asked."""
+    client.initialize({"roots": {}})
+    arguments = {"task": "Say what it says.", "files": [file]}
+    call = client.send("tools/call", {"name": "offload_work", "arguments": arguments})
+    while True:
+        message = client.next()
+        if message.get("method") == "roots/list":
+            listed = {"roots": [{"uri": Path(root).as_uri()} for root in roots]}
+            client.write({"id": message["id"], "result": listed})
+        elif message.get("id") == call:
+            text: str = message["result"]["content"][0]["text"]
+            return text
+
+
+NOWHERE = [Path("/"), Path.home(), Path.home().parent]
+
+
+@pytest.mark.parametrize("folder", NOWHERE, ids=["root", "home", "above the home"])
+def test_a_client_that_was_started_nowhere_in_particular_opens_nothing(
+    hub: HubProcess, folder: Path, tmp_path: Path
+) -> None:
+    missing = str(folder / "no such file 7283")
+    with RawClient(hub.environ, folder) as client:
+        assert first_answer(client, missing, []).startswith("path_outside_roots: ")
+    # Neither by the variable, nor by the roots that it names.
+    with RawClient({**hub.environ, "CLAUDE_PROJECT_DIR": str(folder)}, tmp_path) as client:
+        answer = first_answer(client, missing, [str(folder)])
+        assert answer.startswith("path_outside_roots: ")
+        assert "roots" in answer
+
+
+def test_the_project_is_the_variables_folder_else_the_current_one_and_roots_add_to_it(
+    hub: HubProcess, tmp_path: Path
+) -> None:
+    current, named, root = (tmp_path / name for name in ("current", "größer 1", "root"))
+    for folder in (current, named, root):
+        folder.mkdir()
+
+    def opened(environ: dict[str, str], cwd: Path) -> list[str]:
+        found = []
+        for folder in (current, named, root):
+            with RawClient(environ, cwd) as client:
+                # What is inside is looked for, and missing; what is outside is not even looked for.
+                answer = first_answer(client, str(folder / "missing"), [str(root)])
+                found += [folder.name] if not answer.startswith("path_outside_roots: ") else []
+        return found
+
+    assert opened(hub.environ, current) == ["current", "root"]
+    assert opened({**hub.environ, "CLAUDE_PROJECT_DIR": str(named)}, current) == ["größer 1", "root"]
