@@ -112,7 +112,9 @@ def file_of(given: str) -> str:
     return re.sub(r":\d+(-\d+)?$", "", path)
 
 
-def _refuse_bad_task(which: str, item: dict[str, Any]) -> None:
+def _refuse_bad_task(which: str, item: object) -> None:
+    if not isinstance(item, dict):  # asked for again before the arguments are held to their schema
+        raise BadArguments(f"{which} is no object.", 'Write {"task": "…", "files": […], "output": "…"}.')
     for name, value in item.items():
         if name not in ARGUMENTS:
             raise BadArguments(f"{which} has no argument {name}.", f"It has: {', '.join(ARGUMENTS)}.")

@@ -2,8 +2,9 @@
 
 import fnmatch
 import posixpath
-import unicodedata
 from collections.abc import Iterable
+
+from server.policy.names import folded
 
 
 def protected_outputs(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
@@ -25,7 +26,4 @@ def _matches(path: str, pattern: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    slashes = text.replace("\\", "/")
-    # NTFS and APFS ignore case; Windows drops dots and spaces at a name's end; streams hide behind a colon.
-    plain = unicodedata.normalize("NFKC", slashes).casefold()
-    return "/".join(part.rstrip(" .") or part for part in plain.split("/"))
+    return "/".join(folded(part) for part in text.replace("\\", "/").split("/"))

@@ -22,6 +22,7 @@ from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
 from server.tools.policy_gate import through_gate
 from server.tools.savings_tools import savings_tools
+from server.tools.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         Raises:
             ToolError: its text is for Claude to read.
         """
+        arguments = self._as_read(name, arguments)
         try:
             return await through_gate(
                 self._hub,
@@ -84,6 +86,12 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
                 raise ToolError(str(_internal(name))) from error
             raise
 
+    def _as_read(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the tool will read them: the package takes a list that is written as JSON
+        in a text, and what the rules see must be what runs."""
+        tool = self._tool_manager.get_tool(name)
+        return arguments if tool is None else tool.fn_metadata.pre_parse_json(arguments)
+
     def _refuse_unknown(self, name: str, arguments: dict[str, Any]) -> None:
         """Refuse a misspelt argument, which would else be dropped in silence."""
         known = (self._tool_input_schema(name) or {"properties": arguments})["properties"]
@@ -104,6 +112,7 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
         version=hub.version,
         instructions=INSTRUCTIONS,
         tools=tools,
+        extensions=[Tasks(hub)],
     )
 
 

@@ -1,15 +1,16 @@
 """What a call would touch, found before it runs: for rules on numbers of files, and for who approves it."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.batch.plan import plan_each, plan_tasks
+from server.batch.plan import Planned, plan_each, plan_tasks
 from server.errors import TokenSaverError
 from server.hub import Hub
 from server.offload.values import Caller
-from server.offload.workspace import Workspace, expand
+from server.offload.workspace import Workspace, expand, split_selection
 
 MOST_PATHS = 20
 """Paths that are named to the user; the rest is a number."""
@@ -18,7 +19,7 @@ MOST_PATHS = 20
 @dataclass(frozen=True)
 class Touched:
     """How many files a call would write (read, where it writes none), some of the files by name, and all
-    that it would write."""
+    that it would write: as the call names them, and where that leads once links are resolved."""
 
     files: int = 0
     paths: tuple[str, ...] = ()
@@ -26,38 +27,58 @@ class Touched:
 
 
 async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: Caller) -> Touched:
-    """Return what the call would touch; nothing where its arguments are wrong, which the tool itself says."""
-    try:
+    """Return what the call would touch. Where its arguments are wrong, which the tool itself says, it is
+    what can be told all the same."""
+    outputs = _texts([arguments.get("output")])
+    names: tuple[str, ...] = ()
+    with contextlib.suppress(TokenSaverError, TypeError, ValueError):
         if tool == "batch_offload":
-            return await _by_batch(hub, arguments, caller)
-        names = await asyncio.to_thread(_expanded, hub, _texts(arguments.get("files")), caller)
-        return _touched(names, _texts([arguments.get("output")]))
-    except (TokenSaverError, TypeError, ValueError):
-        return Touched()
+            inputs, planned = await _planned(hub, arguments, caller)
+            outputs = list(planned.outputs)
+            named = _texts(arguments.get("files"))
+            for item in planned.items:
+                named += _texts(item.get("files"))
+            names = inputs + await asyncio.to_thread(_expanded, hub, named, caller)
+        else:
+            names = await asyncio.to_thread(_expanded, hub, _texts(arguments.get("files")), caller)
+    return await asyncio.to_thread(_touched, hub, caller, names, outputs)
 
 
-async def _by_batch(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> Touched:
-    tasks, each = arguments.get("tasks"), _texts(arguments.get("each"))
-    inputs: tuple[str, ...] = ()
-    if tasks:
-        planned = plan_tasks(tasks, sequential=False)
-    else:
-        inputs = tuple(await hub.batches.expand(each, caller))
-        output = str(arguments.get("output") or "")
-        most = hub.settings.batch.max_items
-        planned = plan_each(str(arguments.get("task") or ""), inputs, output, {}, most)
-    named = _texts(arguments.get("files"))
-    for item in planned.items:
-        named += _texts(item.get("files"))
-    names = await asyncio.to_thread(_expanded, hub, named, caller)
-    return _touched((*inputs, *names), list(planned.outputs))
+async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tuple[tuple[str, ...], Planned]:
+    """Return what ``each`` names, and the plan of the batch, as the tool makes them.
+
+    Raises:
+        TokenSaverError, TypeError, ValueError: its arguments are wrong.
+    """
+    if tasks := arguments.get("tasks"):
+        return (), plan_tasks(tasks, sequential=False)
+    inputs = tuple(await hub.batches.expand(_texts(arguments.get("each")), caller))
+    output = str(arguments.get("output") or "")
+    most = hub.settings.batch.max_items
+    return inputs, plan_each(str(arguments.get("task") or ""), inputs, output, {}, most)
 
 
-def _touched(names: tuple[str, ...], outputs: list[str]) -> Touched:
+def _touched(hub: Hub, caller: Caller, names: tuple[str, ...], outputs: list[str]) -> Touched:
     # A selection is a part of a file, not one more; what is read and written is one file.
-    files = dict.fromkeys(name.partition("::")[0] for name in (*outputs, *names))
-    written = tuple(dict.fromkeys(name.partition("::")[0] for name in outputs))
-    return Touched(len(written) or len(files), tuple(files)[:MOST_PATHS], written)
+    workspace = Workspace(caller, hub.settings.offload.max_file_bytes)
+    files = dict.fromkeys(_file_of(workspace, name) for name in (*outputs, *names))
+    written = tuple(dict.fromkeys(_file_of(workspace, name) for name in outputs))
+    led_to = tuple(_led_to(workspace, name) for name in written)
+    return Touched(
+        len(written) or len(files), tuple(files)[:MOST_PATHS], tuple(dict.fromkeys((*written, *led_to)))
+    )
+
+
+def _file_of(workspace: Workspace, given: str) -> str:
+    return split_selection(workspace, given)[0].partition("::")[0]
+
+
+def _led_to(workspace: Workspace, name: str) -> str:
+    """Return where a path leads: a link in the project may lead to a file that needs approval."""
+    try:
+        return workspace.shown(workspace.confine(name))
+    except TokenSaverError:  # it will be refused
+        return name
 
 
 def _expanded(hub: Hub, given: list[str], caller: Caller) -> tuple[str, ...]:

@@ -1,0 +1,181 @@
+"""Fuzzing every tool's arguments through a real client: an answer or ``code: cause next step``, never more.
+
+The hub is whole but for an engine: where one would be asked, nobody answers. See ``test_fuzz``.
+"""
+
+import asyncio
+import re
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mcp.client.client import Client
+
+from server.folders import Folders
+from server.hub import Hub
+from server.settings import BackendSettings, OffloadSettings, PolicySettings, Settings
+from server.tools.mcp_server import TokenSaverServer, all_tools, build_mcp
+from tests.mcp_clients import text_of
+from tests.policy.fuzz.amount import fuzz
+
+SETTINGS = Settings(
+    backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"),
+    offload=OffloadSettings(max_file_bytes=2000),
+    policy=PolicySettings(),
+)
+ERROR = re.compile(r"[a-z_]+: .+", re.DOTALL)
+ALLOW_ALL = 'version: "1"\ndefault: allow\ntools: {}\n'
+
+
+def _named_tools() -> list[str]:
+    nowhere = Path("nowhere")
+    return [tool.name for tool in all_tools(Hub(SETTINGS, Folders(nowhere, nowhere, nowhere, nowhere)))]
+
+
+class Server:
+    """A hub and a client of it on a loop of their own, for tests that are no coroutines."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.project = home / "project"
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._end = asyncio.Event()
+        self._began = threading.Event()
+
+    def start(self) -> None:
+        (self.project / "a").mkdir(parents=True)
+        (self.project / "a.py").write_text("def f():\n    return 1\n")
+        (self.project / "a" / "b.md").write_text("# Text\n")
+        (self.project / "big.txt").write_text("x" * 3000)
+        (self.project / "out").symlink_to("..")
+        (self.home / "policy.yaml").write_text(ALLOW_ALL)
+        self._thread.start()
+        self._lives = asyncio.run_coroutine_threadsafe(self._live(), self._loop)
+        assert self._began.wait(30)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._lives.result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def call(self, tool: str, arguments: dict[str, Any]) -> tuple[bool, str]:
+        """Return whether the call failed, and its text."""
+        return self._run(self._call(tool, arguments))
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> tuple[bool, str]:
+        result = await self._client.call_tool(tool, arguments)
+        text = text_of(result)
+        if tool == "batch_offload" and not result.is_error:
+            # A batch waits for its engine, and here none ever comes.
+            for job in re.findall(r"\bj[0-9a-f]{8}\b", text):
+                await self.hub.batches.cancel(job)
+        return bool(result.is_error), text
+
+    async def _live(self) -> None:
+        home = self.home
+        settings = SETTINGS.model_copy(update={"roots": (self.project,)})
+        self.hub = Hub(settings, Folders(config=home, data=home, state=home, cache=home / "cache"))
+        await self.hub.start()
+        server: TokenSaverServer = build_mcp(self.hub)
+        async with Client(server, mode="2026-07-28") as self._client:
+            self._began.set()
+            await self._end.wait()
+        await self.hub.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("tools"))
+    running.start()
+    yield running
+    running.stop()
+
+
+TEXTS = st.one_of(
+    st.sampled_from(
+        [
+            "", " ", "a.py", "a/*.md", "**", "*", "a.py::f", "a.py:1-2", "a.py:9-3", "../x", "out/x",
+            "big.txt", "{path}", "{dir}/{stem}.md", "{x}", "{", "new.py", "/etc/passwd", "\0", "code",
+            "diff", "coding", "general", "qwen2.5-coder:0.5b", "-1", "0", "10m", "look", "items", "cancel",
+            "j00000000", "json", "prometheus", "get", "set", "add", "remove", "blocked_models", "x" * 3000,
+        ]
+    ),
+    st.text(max_size=12),
+)  # fmt: skip
+VALUES = st.recursive(
+    st.one_of(TEXTS, st.integers(), st.floats(), st.booleans(), st.none(), st.just(10**30)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=6,
+)
+TASK = st.fixed_dictionaries(
+    {"task": TEXTS},
+    optional={"files": st.lists(TEXTS, max_size=2), "output": TEXTS, "model": TEXTS, "id": TEXTS},
+)
+
+
+def _fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values of the kind that an argument wants."""
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    kind = schema.get("type")
+    if kind == "array":
+        inner = schema.get("items", {})
+        return st.lists(TASK if inner.get("type") == "object" else TEXTS, max_size=3)
+    simple: dict[Any, st.SearchStrategy[Any]] = {
+        "boolean": st.booleans(),
+        "integer": st.integers(-5, 5000),
+        "object": st.dictionaries(TEXTS, VALUES, max_size=2),
+    }
+    return simple.get(kind, TEXTS)
+
+
+def _arguments(server: Server, tool: str) -> st.SearchStrategy[dict[str, Any]]:
+    schema = next(each.parameters for each in all_tools(server.hub) if each.name == tool)
+    known = schema["properties"]
+    fitting = {name: st.one_of(_fitting(each), _fitting(each), VALUES) for name, each in known.items()}
+    required = schema.get("required", [])
+    return st.one_of(
+        st.fixed_dictionaries(
+            {name: fitting[name] for name in required},
+            optional={name: each for name, each in fitting.items() if name not in required},
+        ),
+        st.dictionaries(st.one_of(st.sampled_from([*known, "x"]), TEXTS), VALUES, max_size=3),
+    ).map(_without_waiting)
+
+
+def _without_waiting(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only makes the call wait for an engine that never comes."""
+    if arguments.get("wait") is True or "each" in arguments or "tasks" in arguments:
+        arguments = arguments | {"wait": False}
+    elif isinstance(arguments.get("wait"), int | float):
+        arguments = arguments | {"wait": 0}
+    return arguments
+
+
+@pytest.mark.parametrize("tool", _named_tools())
+def test_arguments(server: Server, tool: str) -> None:
+    before = sorted(server.project.rglob("*"))
+
+    @fuzz
+    @given(arguments=_arguments(server, tool))
+    def check(arguments: dict[str, Any]) -> None:
+        failed, text = server.call(tool, arguments)
+        assert "Traceback" not in text
+        assert "internal: " not in text
+        assert "Error executing tool" not in text
+        if failed:
+            assert ERROR.match(text), text
+
+    check()
+    assert sorted(server.project.rglob("*")) == before
+    assert (server.project / "a.py").read_text() == "def f():\n    return 1\n"

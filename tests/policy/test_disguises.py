@@ -1,0 +1,103 @@
+"""Arguments that try to look like less than they do: the rules see what the tool will run."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client.client import Client
+
+from server.events import ApprovalRequested, Event
+from server.folders import find_folders
+from server.hub import Hub
+from server.policy.approvals import Answer
+from server.settings import BackendSettings, Settings
+from server.tools.mcp_server import build_mcp
+from tests.mcp_clients import text_of
+
+pytestmark = pytest.mark.anyio
+
+POLICY = """\
+version: "1"
+tools:
+  "*":
+    rules:
+      - name: one file
+        conditions: [{path: call.files, op: lte, value: 1}]
+        on_deny: More than one file
+"""
+
+
+def deny_all(hub: Hub) -> None:
+    """Be a user who says no at once."""
+
+    def answer(event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            hub.answer_approval(event.approval_id, Answer(approved=False, by="tray", reason=event.reason))
+
+    hub.events.subscribe(answer)
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    project = tmp_path / "project"
+    (project / ".github" / "workflows").mkdir(parents=True)
+    (project / "wf").symlink_to(".github/workflows")
+    for name in ("a.py", "b.py", "Jenkinsfile"):
+        (project / name).write_text("x = 1\n")
+    folders = find_folders()
+    folders.create()
+    folders.policy_file.write_text(POLICY)
+    settings = Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"), roots=(project,))
+    hub = Hub(settings, folders)
+    await hub.start()
+    deny_all(hub)
+    async with Client(build_mcp(hub), mode="2026-07-28") as client:
+        yield client
+    await hub.close()
+
+
+MANY = [{"task": "t", "output": "new1.py"}, {"task": "t", "output": "new2.py"}]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("offload_work", {"task": "t", "files": ["a.py", "b.py"]}),
+        ("offload_work", {"task": "t", "files": '["a.py", "b.py"]'}),
+        ("offload_work", {"task": "t", "files": ["*.py"]}),
+        ("offload_work", {"task": "t", "files": ["a.py::x", "b.py:1-1"]}),
+        ("batch_offload", {"tasks": MANY}),
+        ("batch_offload", {"tasks": json.dumps(MANY)}),
+        ("batch_offload", {"task": "t", "each": '["*.py"]', "output": "{path}"}),
+    ],
+)
+async def test_files_are_counted_however_they_are_written(
+    client: Client, tool: str, arguments: dict[str, Any]
+) -> None:
+    result = await client.call_tool(tool, arguments)
+    assert text_of(result).startswith("denied: More than one file.")
+
+
+async def test_two_parts_of_one_file_are_one_file(client: Client) -> None:
+    result = await client.call_tool("offload_work", {"task": "t", "files": ["a.py:1-1", "a.py::x"]})
+    assert not text_of(result).startswith("denied: ")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "Jenkinsfile", "jenkinsfile", "./Jenkinsfile", "Jenkinsfile:1-1", "Jenkinsfile::x", "wf/ci.yml",
+        "a/../Jenkinsfile", "wf/../workflows/ci.yml", "Jenkins\u200dfile",
+    ],
+)  # fmt: skip
+async def test_a_protected_file_asks_whatever_its_way(client: Client, output: str) -> None:
+    result = await client.call_tool("offload_work", {"task": "t", "files": ["a.py"], "output": output})
+    assert text_of(result).startswith("denied: The user did not approve it (It would write "), text_of(result)
+
+
+async def test_wrong_arguments_are_said_to_be_wrong(client: Client) -> None:
+    for tasks in ('["x"]', [5], "5", {"a": 1}, [None]):
+        result = await client.call_tool("batch_offload", {"tasks": tasks})
+        assert text_of(result).startswith("bad_arguments: "), text_of(result)
