@@ -32,7 +32,7 @@ _NOT = "".join(
     f"(?<!{word} )" for word in ("not", "never", "without", "of", "than", "stop", "avoid", "longer", "n't")
 )
 _RAISED = re.compile(
-    _NOT + r"\b(?:raise|throw|raises|throws|raising|throwing)\s+(?:an?\s+|the\s+)?`?"
+    _NOT + r"\b(?i:raise|throw|raises|throws|raising|throwing)\s+(?:an?\s+|the\s+)?`?"
     r"(?P<error>[A-Z]\w*(?:Error|Exception|Interrupt|Exit|StopIteration))\b",
 )
 _MESSAGE = re.compile(r"\bmessage\s+(?P<quote>['\"`])(?P<text>[^'\"`{}]{3,80})(?P=quote)")

@@ -258,7 +258,7 @@ class Offloader:
                 return delivery, failure
             run.progress.stage("repair", failure.name)
             again = await fit_repair(
-                attempt, failure, self._engine, run.model, self._settings.max_output_tokens
+                run.attempts, failure, self._engine, run.model, self._settings.max_output_tokens
             )
             if again is None:
                 return None, failure

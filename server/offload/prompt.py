@@ -5,6 +5,7 @@ over the items of a batch and the rounds of a repair.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -47,12 +48,21 @@ async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -
 
 
 async def fit_repair(
-    attempt: Attempt, failure: Check, engine: Engine, model: str, most_output_tokens: int
+    attempts: Sequence[Attempt], failure: Check, engine: Engine, model: str, most_output_tokens: int
 ) -> Prompt | None:
-    """Return the next round of the same conversation, None where it does not fit the context."""
-    prompt, answer = attempt.prompt, attempt.generation.text
-    question = template("repair").substitute(problem=failure.message).strip()
-    messages = (*prompt.messages, Message("assistant", answer), Message("user", question))
+    """Return the next round of the same conversation, None where it does not fit the context.
+
+    A small model that gave the same answer twice gives it once more while it has it before its eyes: then
+    the round is the first question anew, with the failure.
+    """
+    prompt, answer = attempts[-1].prompt, attempts[-1].generation.text
+    if len(attempts) > 1 and answer.strip() == attempts[-2].generation.text.strip():
+        *before, question = attempts[0].prompt.messages
+        again = template("again").substitute(problem=failure.message).strip()
+        messages = (*before, Message("user", f"{question.content}\n\n{again}"))
+    else:
+        problem = template("repair").substitute(problem=failure.message).strip()
+        messages = (*prompt.messages, Message("assistant", answer), Message("user", problem))
     tokens, counted = await count(engine, model, messages)
     room = prompt.num_ctx - tokens
     if room < max(LEAST_ANSWER, estimate_tokens(answer)):

@@ -1,0 +1,17 @@
+"""Plans of tasks whose files are only thought of, for tests of the checks."""
+
+from pathlib import Path
+
+from server.offload.plan import Plan, make_plan
+from server.offload.values import Source, Target, Task
+from server.offload.workspace import Reading, digest_of
+
+
+def source(name: str, text: str) -> Source:
+    """Return a file as it would be read."""
+    return Source(Path("/p", name), name, text, digest_of(text.encode()), "utf-8", False, "\n", 0, len(text))
+
+
+def plan_of(task: str, output: str, *sources: Source) -> Plan:
+    """Return the plan of a task that writes ``output``."""
+    return make_plan(Task(task, output=output), Reading(sources, Target(Path("/p", output), output)), 4096)
