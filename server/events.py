@@ -92,6 +92,19 @@ class ModelProgress(Event):
 
 
 @dataclass(frozen=True)
+class MeasureProgress(Event):
+    """A model is being measured: ``done`` of ``total`` steps, and the ``step`` that began. The last one has
+    ``ended``, with the ``error`` where it came to nothing."""
+
+    model: str
+    step: str
+    done: int
+    total: int
+    ended: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class PauseChanged(Event):
     """Offloading was paused or resumed. ``until`` is seconds since the epoch, 0 for "until I resume".
     ``giving_way`` marks a pause that the app took by itself, for the ``reason``, and ends by itself."""

@@ -28,7 +28,7 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
 from server.models.gate import MemoryGate
-from server.models.gate import MemoryGate
+from server.models.measure import Measuring, ReportMeasure
 from server.models.selector import Selector
 from server.offload.pipeline import Offloader
 from server.pause import Pause
@@ -42,6 +42,7 @@ from server.settings_file import set_setting
 from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
 from server.store.jobs import Jobs
+from server.store.measurements import MeasurementRecord, Measurements
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Hub:
     audit: Audit
     _recorder: Recorder
     gate: Gate
+    measuring: Measuring
     offloader: Offloader
     batches: Batches
 
@@ -69,8 +71,6 @@ class Hub:
         self._pause = Pause(folders.state / "pause.json", self.events, self.engine.gate)
         self.selector = Selector(folders)
         self.engine.refuses = self.selector.refuses
-        self.memory = MemoryGate(settings.backend, folders)
-        self.engine.admission = self.memory
         self.memory = MemoryGate(settings.backend, folders)
         self.engine.admission = self.memory
         self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
@@ -99,6 +99,7 @@ class Hub:
         if self.history.notice:
             logger.warning("%s", self.history.notice)
         self.history.on_finish(self.metrics.observe)
+        self.measuring = Measuring(self.engine, Measurements(self.history.database), self.events)
         self.audit = Audit(self.settings.savings, self.history.database, self.ledger)
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
@@ -128,7 +129,6 @@ class Hub:
         self._auditor = asyncio.create_task(self._audit_again_and_again())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
-        await self.memory.start()
         await self.memory.start()
         await self.engine.start()
         await self.batches.start()
@@ -194,6 +194,23 @@ class Hub:
     def resume(self) -> None:
         """Take on work again. From any thread."""
         self._pause.resume()
+
+    async def measure(
+        self, model: str | None = None, report: ReportMeasure | None = None
+    ) -> MeasurementRecord:
+        """Measure a model (None: the one in use) and keep what was found: a minute or some.
+
+        For a button: ``await hub.measure(name)`` returns the figures or raises a ``TokenSaverError`` to show;
+        ``hub.measuring.running`` names the model under way (empty for none; a second call waits its turn),
+        ``hub.measuring.cancel()`` ends it, and the call gets ``CancelledError``. How far it is, is published
+        as ``MeasureProgress`` and is in the snapshot's ``activities`` with phase ``measure``, ``completed`` of
+        ``total`` steps. What is known of all models is read with
+        ``gather_evidence(hub.measuring.measurements, category)``.
+
+        Raises:
+            TokenSaverError: as ``Measuring.measure``.
+        """
+        return await self.measuring.measure(model, report)
 
     def check_paused(self) -> None:
         """Let a call pass.

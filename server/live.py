@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from server.events import (
     Event,
+    MeasureProgress,
     ModelProgress,
     OffloadEnded,
     OffloadQueued,
@@ -53,6 +54,12 @@ class Live:
                     self._running.pop(event.offload_id, None)
                 case ModelProgress():
                     self._progress(event)
+                case MeasureProgress(ended=True):
+                    self._activities.pop(event.model, None)
+                case MeasureProgress():
+                    self._activities[event.model] = ModelActivity(
+                        event.model, "measure", event.done, event.total
+                    )
                 case PauseChanged():
                     self._paused_until = event.until if event.paused else None
                     self._giving_way = event.reason if event.giving_way else ""

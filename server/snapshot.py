@@ -25,7 +25,8 @@ class EngineView:
 
 @dataclass(frozen=True)
 class ModelActivity:
-    """A model that is being downloaded (``download``) or loaded (``load``). Bytes, 0 where unknown."""
+    """A model that is being downloaded (``download``), loaded (``load``) or measured (``measure``). Bytes,
+    for the last steps; 0 where unknown."""
 
     model: str
     phase: str

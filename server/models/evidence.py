@@ -16,7 +16,7 @@ OLDEST = 6 * HALF_LIFE
 ENOUGH = 1.5
 """Findings, after ageing, from which quality is told: two fresh chores, or four of a month ago."""
 GOOD, BAD = 0.5, 1 / 3
-"""Shares of right results from which a model goes before, and below which it goes behind, what nobody tried."""
+"""Shares of right results from which a model goes before those that nobody tried, and below which behind."""
 
 
 @dataclass(frozen=True)

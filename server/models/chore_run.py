@@ -1,0 +1,144 @@
+"""Runs what a model wrote for a chore, so that it can do no harm.
+
+The code is read first: it may import a few modules that only compute, and use no name that leads out of
+plain computing. Then it runs in a process of its own, isolated, with an empty environment in an empty
+folder, with limits of time and (on POSIX) of memory and files.
+"""
+
+import ast
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+
+from server.backends.process import NO_WINDOW
+
+SECONDS = 10.0
+PURE = {
+    *("abc", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools"),
+    *("heapq", "itertools", "math", "operator", "random", "re", "statistics", "string", "textwrap", "typing"),
+    *("unicodedata",),
+}
+LEADS_OUT = {
+    *(
+        "breakpoint",
+        "compile",
+        "delattr",
+        "dir",
+        "eval",
+        "exec",
+        "exit",
+        "getattr",
+        "globals",
+        "help",
+        "input",
+    ),
+    *("locals", "memoryview", "object", "open", "quit", "setattr", "type", "vars"),
+}
+MODULES = {
+    "builtins",
+    "importlib",
+    "inspect",
+    "io",
+    "modules",
+    "os",
+    "subprocess",
+    "sys",
+    "types",
+    "warnings",
+}
+"""Names by which the modules above hold others that do more than compute."""
+KNOWN_DUNDERS = {"__init__", "__name__", "__len__", "__iter__", "__next__", "__eq__", "__repr__", "__str__"}
+
+_RUNNER = """
+import json, sys
+code, verify = json.load(sys.stdin)
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+except (ImportError, ValueError, OSError):
+    pass
+space = {"__name__": "answer"}
+try:
+    exec(compile(code, "answer", "exec"), space)
+    exec(compile(verify, "check", "exec"), space)
+except BaseException as error:
+    print(f"{type(error).__name__}: {error}"[:200], file=sys.stderr)
+    sys.exit(1)
+"""
+
+
+async def run_python(code: str, verify: str) -> str:
+    """Run ``code`` and then the statements ``verify``; return what went wrong, empty for nothing."""
+    try:
+        refused = _refused(ast.parse(code))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return f"does not parse: {error}"[:200]
+    if refused:
+        return f"not run, as it uses {refused}"
+    return await _run(json.dumps([code, verify]).encode())
+
+
+async def _run(order: bytes) -> str:
+    # ignore_cleanup_errors: a killed process holds its folder for a moment on Windows.
+    with tempfile.TemporaryDirectory(prefix="token-saver-", ignore_cleanup_errors=True) as folder:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            _RUNNER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env={},
+            creationflags=NO_WINDOW,
+        )
+        try:
+            async with asyncio.timeout(SECONDS):
+                _, errors = await process.communicate(order)
+        except TimeoutError:
+            return f"did not end within {SECONDS:g} s"
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+    if process.returncode == 0:
+        return ""
+    lines = errors.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else f"ended with status {process.returncode}"
+
+
+def _refused(tree: ast.Module) -> str:
+    """Return what the code must not use, empty where there is nothing of the kind."""
+    for node in ast.walk(tree):
+        if found := next((name for name in _names(node) if name), ""):
+            return found
+    return ""
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Yield the names at one place of the code that lead out of computing."""
+    match node:
+        case ast.Import(names=names):
+            yield from (each.name for each in names if each.name.partition(".")[0] not in PURE)
+        case ast.ImportFrom(module=module, level=level, names=names):
+            if level or (module or "").partition(".")[0] not in PURE:
+                yield module or "."
+            yield from (each.name for each in names if each.name in MODULES or each.name.startswith("_"))
+        case ast.Name(id=name):
+            yield name if name in LEADS_OUT or _hidden(name, ends="__") else ""
+        case ast.Attribute(attr=name, value=value):
+            own = isinstance(value, ast.Name) and value.id in ("self", "cls")
+            yield name if name in MODULES or _hidden(name, ends="__" if own else "") else ""
+
+
+def _hidden(name: str, *, ends: str) -> bool:
+    return name.startswith("_") and name.endswith(ends) and name not in KNOWN_DUNDERS and name != "_"
