@@ -26,6 +26,7 @@ from nicegui import ui
 
 from dashboard.address import SPANS, HistoryAddress
 from dashboard.feed import Feed
+from dashboard.formats import Unit
 from dashboard.pages import batches, history, models, now, offload, policy, savings, settings
 from server.hub import Hub
 
@@ -37,6 +38,7 @@ RECONNECT_SECONDS = 30.0
 def mount(app: FastAPI, hub: Hub) -> None:
     """Add the pages at ``/``. Routes that ``app`` has already go first."""
     feed = Feed(hub)
+    Unit.prefer(hub.settings.ledger)
     _add_pages(hub, feed)
     _add_assets()
     # Nothing is kept there so far, but the place must never be the working directory.

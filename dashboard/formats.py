@@ -7,6 +7,9 @@ import datetime
 import math
 from collections.abc import Mapping
 
+from server.ledger.savings import share_of_quota
+from server.settings import LedgerSettings
+
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MINUS = "−"
 KIB = 1024
@@ -54,6 +57,29 @@ def money(microusd: int) -> str:
 def signed_money(microusd: int) -> str:
     """``money`` with its sign: ``+$1.23``."""
     return f"+{money(microusd)}" if microusd > 0 else money(microusd)
+
+
+class Unit:
+    """What sums of money are shown in: dollars, or the share of a week's quota where the user prefers."""
+
+    quota_dollars = 0.0
+
+    @classmethod
+    def prefer(cls, settings: LedgerSettings) -> None:
+        """Show what the user prefers from now on."""
+        cls.quota_dollars = settings.quota_dollars if settings.unit == "quota" else 0.0
+
+
+def worth(microusd: int) -> str:
+    """A sum in the user's unit: ``$12.34``, ``0.42% of a week``."""
+    if Unit.quota_dollars:
+        return share_of_quota(microusd, Unit.quota_dollars).lstrip("+").replace("-", MINUS)
+    return money(microusd)
+
+
+def signed_worth(microusd: int) -> str:
+    """``worth`` with its sign."""
+    return f"+{worth(microusd)}" if microusd > 0 else worth(microusd)
 
 
 def size(count: int) -> str:

@@ -70,7 +70,9 @@ def hub_environ(home: Path, **settings: str) -> dict[str, str]:
         in ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
     }
     engine = {"TOKEN_SAVER_BACKEND__KIND": "ollama", "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9"}
-    return {**kept, "TOKEN_SAVER_HOME": str(home), "TOKEN_SAVER_PORT": "0", **engine, **settings}
+    # No hub of a test may read the transcripts of this machine's own client.
+    client = {"CLAUDE_CONFIG_DIR": str(home / "claude")}
+    return {**kept, "TOKEN_SAVER_HOME": str(home), "TOKEN_SAVER_PORT": "0", **client, **engine, **settings}
 
 
 @contextmanager

@@ -26,9 +26,9 @@ def clock(instant: float) -> str:
 
 
 def saved(net_tokens: int) -> str:
-    """Return the net of today with its sign in words: a loss is called one."""
+    """Return the net of today: a loss is negative, and called one."""
     if net_tokens < 0:
-        return f"{-net_tokens:,} tokens lost today (net)"
+        return f"-{-net_tokens:,} tokens today (net loss)"
     return f"{net_tokens:,} tokens saved today (net)"
 
 

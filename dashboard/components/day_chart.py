@@ -68,7 +68,7 @@ def _bar(day: DayTotal) -> dict[str, Any]:
     totals = day.totals
     words = (
         f"{formats.day_name(day.day)}<br><b>{formats.signed_exact(totals.net_tokens)} tokens</b><br>"
-        f"{formats.signed_money(totals.net_microusd)} · {formats.count(totals.offloads, 'offload')}"
+        f"{formats.signed_worth(totals.net_microusd)} · {formats.count(totals.offloads, 'offload')}"
     )
     gain = totals.net_tokens >= 0
     style = {"color": GAIN if gain else LOSS, "borderRadius": [3, 3, 0, 0] if gain else [0, 0, 3, 3]}

@@ -33,4 +33,4 @@ def _row(group: GroupTotal, most: int) -> None:
         text(f"{accepted / totals.offloads:.0%}" if totals.offloads else "–", "num", "td")
         with box("", "td"):
             net(totals.net_tokens, totals.net_microusd)
-        text(formats.signed_money(totals.net_microusd), "num", "td")
+        text(formats.signed_worth(totals.net_microusd), "num", "td")

@@ -47,6 +47,6 @@ class Figure:
         self._tokens.set_text(formats.signed(tokens))
         set_classes(self._tokens, f"figure-value {tone(tokens)}")
         set_title(self._tokens, f"{formats.signed_exact(tokens)} tokens, spared less spent")
-        self._money.set_text(formats.signed_money(microusd))
+        self._money.set_text(formats.signed_worth(microusd))
         set_title(self._money, "At list prices: what Claude was spared less what the calls cost it")
         self._offloads.set_text(formats.count(sum(each.offloads for each in sums), "offload"))

@@ -26,10 +26,6 @@ def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
             for name, totals in (("today", savings.today), ("7 days", savings.week), ("all", savings.all))
         ),
         *_audited(savings.all, savings.audit),
-        "By tool:",
-        *_groups(savings.by_tool, settings),
-        "By model:",
-        *_groups(savings.by_model, settings),
     ]
     if savings.worst is not None:
         lines.append(_worst(savings.worst, settings))
@@ -39,6 +35,8 @@ def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
             f"Missed: {chances.missed[0].kind} and the like, ~{chances.tokens:,} tokens; "
             f"Claude called us {chances.rate or 0:.0%} of the times it could have."
         )
+    lines += ["By tool:", *_groups(savings.by_tool, settings)]
+    lines += ["By model:", *_groups(savings.by_model, settings)]
     return _within_limit(lines)
 
 

@@ -72,9 +72,16 @@ def midnight(days_ago: int) -> float:
 def money(microusd: int, settings: LedgerSettings) -> str:
     """Return an amount with its sign: dollars, or the share of a week's quota where the user prefers."""
     if settings.unit == "quota" and settings.quota_dollars:
-        return f"{microusd / 1e6 / settings.quota_dollars:+.2%} of a week"
+        return share_of_quota(microusd, settings.quota_dollars)
     sign = "-" if microusd < 0 else "+"
     return f"{sign}${abs(microusd) / 1e6:,.2f}"
+
+
+def share_of_quota(microusd: int, quota_dollars: float) -> str:
+    """Return an amount with its sign as a share of a week's quota, fine enough to tell it from none."""
+    share = microusd / 1e6 / quota_dollars
+    digits = 2 if abs(share) >= 0.001 or not microusd else 4
+    return f"{share:+.{digits}%} of a week"
 
 
 def tokens(count: int) -> str:

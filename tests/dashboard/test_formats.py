@@ -5,6 +5,7 @@ import datetime
 import pytest
 
 from dashboard import formats
+from server.settings import LedgerSettings
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,16 @@ def test_a_gain_and_a_loss_carry_their_signs() -> None:
     assert [formats.signed(value) for value in (12_345, 0, -12_345)] == ["+12.3k", "0", "−12.3k"]
     assert formats.signed_exact(12_345) == "+12,345"
     assert formats.signed_exact(-1) == "−1"
+
+
+def test_sums_are_shown_in_the_users_unit() -> None:
+    assert formats.signed_worth(-2_100) == "−$0.0021"
+    formats.Unit.prefer(LedgerSettings(unit="quota", quota_dollars=50))
+    try:
+        shown = [formats.signed_worth(value) for value in (2_500_000, -2_500_000, -7_000, 0)]
+    finally:
+        formats.Unit.prefer(LedgerSettings())
+    assert shown == ["+5.00% of a week", "−5.00% of a week", "−0.0140% of a week", "0.00% of a week"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import asyncio
 import http.client
 import json
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.e2e.conftest import Stage
 from tests.e2e.test_offload import FENCED, TASK
 from tests.mcp_clients import bridge_client, text_of
@@ -31,15 +33,20 @@ def test_a_call_shows_in_every_figure(stage: Stage) -> None:
     }
     assert counted["delivered"] >= 1
     assert 'token_saver_requests_total{outcome="delivered",tool="offload_work"}' in prometheus
-    assert scrape(stage, {"Authorization": f"Bearer {stage.hub.token}"}) == (200, True)
-    assert scrape(stage, {}) == (401, False)
+    status, kind, text = scrape(stage, {"Authorization": f"Bearer {stage.hub.token}"})
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert {family.type for family in families.values()} == {"counter", "gauge", "histogram"}
+    assert all(family.documentation for family in families.values())
+    assert families["token_saver_requests"].samples
+    assert scrape(stage, {})[0] == 401
 
 
-def scrape(stage: Stage, headers: dict[str, str]) -> tuple[int, bool]:
+def scrape(stage: Stage, headers: dict[str, str]) -> tuple[int, str, str]:
     connection = http.client.HTTPConnection("127.0.0.1", stage.hub.port, timeout=30)
     try:
         connection.request("GET", "/metrics", headers=headers)
         response = connection.getresponse()
-        return response.status, b"token_saver_requests_total" in response.read()
+        return response.status, response.getheader("Content-Type", ""), response.read().decode()
     finally:
         connection.close()

@@ -210,7 +210,7 @@ def test_quit_says_what_still_runs() -> None:
 
 def test_a_loss_is_called_one() -> None:
     lost = replace(IDLE, saved_today=Totals(offloads=1, net_tokens=-1250))
-    assert "1,250 tokens lost today (net)" in labels(lost)
+    assert "-1,250 tokens today (net loss)" in labels(lost)
     won = replace(IDLE, saved_today=Totals(offloads=1, net_tokens=12_400))
     assert "12,400 tokens saved today (net)" in labels(won)
 
