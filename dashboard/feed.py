@@ -14,6 +14,8 @@ from nicegui import Client, Event
 from server.events import (
     ApprovalAnswered,
     ApprovalRequested,
+    AuditEnded,
+    AuditSwitched,
     JobChanged,
     OffloadEnded,
     OffloadQueued,
@@ -32,6 +34,7 @@ MACHINE_SECONDS = 10.0
 
 BOOKED = {OffloadQueued, OffloadEnded, OffloadUndone}
 JOBS = {JobChanged}
+AUDIT = {AuditSwitched, AuditEnded}
 POLICY = {ApprovalRequested, ApprovalAnswered, PolicyReloaded}
 
 
@@ -49,6 +52,8 @@ class Feed:
         """A batch, or an item of one, is in another state."""
         self.policy_changed = Event[[]]()
         """A call waits for the user or no longer does, or the rules are others."""
+        self.audited = Event[[]]()
+        """The audit was switched, or has read something new."""
         self.machine: Machine | None = None
         self._hub = hub
         self._last = hub.snapshot()
@@ -107,6 +112,8 @@ class Feed:
             self.jobs_changed.emit()
         if kinds & POLICY:
             self.policy_changed.emit()
+        if kinds & AUDIT:
+            self.audited.emit()
 
     async def _tick(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import io
 
 from dashboard import formats
 from dashboard.address import SPANS
+from dashboard.components.audit import AuditCard
 from dashboard.components.card import card, empty
 from dashboard.components.day_chart import DayChart
 from dashboard.components.filters import TIMES
@@ -59,11 +60,14 @@ async def show(hub: Hub, feed: Feed, time: str) -> None:
             with box("stack"):
                 with card("The sum"):
                     _sum(totals)
+                with card("Against Claude Code's transcripts"):
+                    audit = AuditCard(hub)
                 with card("Largest losses"):
                     if losses:
                         offload_list(losses, page.clock)
                     else:
                         empty("No call lost tokens in this time.")
+        await page.follow(audit.update, feed.audited)
 
 
 async def as_csv(hub: Hub) -> str:
@@ -92,11 +96,11 @@ def _sum(totals: Totals) -> None:
         _figure(
             "Net",
             formats.signed(totals.net_tokens),
-            formats.signed_money(totals.net_microusd),
+            formats.signed_worth(totals.net_microusd),
             tone(totals.net_tokens),
         )
-        _figure("Spared", formats.short(totals.spared_tokens), formats.money(totals.spared_microusd))
-        _figure("Spent", formats.short(totals.spent_tokens), formats.money(totals.spent_microusd))
+        _figure("Spared", formats.short(totals.spared_tokens), formats.worth(totals.spared_microusd))
+        _figure("Spent", formats.short(totals.spent_tokens), formats.worth(totals.spent_microusd))
     facts = (
         ("Offloads", formats.number(totals.offloads)),
         ("Written or returned", formats.number(totals.delivered + totals.returned)),
@@ -123,15 +127,12 @@ def _figure(name: str, value: str, money: str, colour: str = "") -> None:
 
 def _audited(totals: Totals) -> str:
     if not totals.audited:
-        return (
-            "All figures are estimates. `[savings] audit = true` in the settings lets the app check each "
-            "against Claude Code's own transcripts."
-        )
+        return "All of these are estimates; none was checked against Claude Code's transcripts yet."
     estimated, found = totals.audited_estimate_tokens, totals.audited_net_tokens
     return (
         f"{formats.count(totals.audited, 'offload')} checked against Claude Code's transcripts: estimated "
         f"{formats.signed(estimated)}, found {formats.signed(found)} tokens. Corrected by that: "
-        f"{formats.signed(totals.corrected_tokens)}, {formats.signed_money(totals.corrected_microusd)}."
+        f"{formats.signed(totals.corrected_tokens)}, {formats.signed_worth(totals.corrected_microusd)}."
     )
 
 

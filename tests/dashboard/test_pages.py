@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.bridge_client import RawClient
-from tests.dashboard.stage import Stage, ask
+from tests.dashboard.stage import Stage, ask, batch
+from tests.ledger.conversation import Conversation
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER
 from tests.standins.ollama_registry import Registered
@@ -115,6 +116,20 @@ def test_savings_by_span_and_as_csv(page: Page, stage: Stage) -> None:
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     totals = stage.hub.get("/api/status")["saved_all"]
     assert sum(int(row["net_tokens"]) for row in rows) == totals["net_tokens"]
+def test_the_user_lets_the_audit_read_and_sees_what_it_found(page: Page, stage: Stage) -> None:
+    conversation = Conversation(stage.hub.home / "claude")
+    conversation.read("/home/me/project/log.txt", "some words in a line\n" * 1000, 9_000)
+    page.goto(stage.url("/savings"))
+    card = page.get_by_role("region", name="Against Claude Code's transcripts")
+    expect(card).to_contain_text(str(stage.hub.home / "claude"))
+    card.get_by_role("button", name="Check against the transcripts").click()
+    expect(card).to_contain_text("1 large files read")
+    expect(card).to_contain_text("Claude called of the times it could have: 0%")
+    expect(card.locator("pre")).to_contain_text("compress_context")
+    card.get_by_role("button", name="Read no more transcripts").click()
+    expect(card.get_by_role("button", name="Check against the transcripts")).to_be_visible()
+
+
 
 
 def test_a_call_that_waits_is_approved_and_denied(page: Page, stage: Stage, client: RawClient) -> None:
