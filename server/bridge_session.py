@@ -19,7 +19,14 @@ from server.bridge_http import Exchange, HubGone
 Message = dict[str, Any]
 
 PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
-NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED_BY = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 """Methods whose target goes into the ``Mcp-Name`` header, and the parameter that names it."""
 SAFE_TO_REPEAT = ("initialize", "ping", "server/discover")
 """Requests that change nothing, with everything that ends in ``/list``."""
@@ -241,7 +248,11 @@ def _find_or_start(folder: str) -> Hub:
         try:
             process = rendezvous.start_detached(folder)
         except OSError as error:
-            raise HubGone(f"hub_unreachable: The hub cannot be started: {error}.", sent=False) from None
+            raise HubGone(
+                f"hub_unreachable: The hub cannot be started: {error}. "
+                "Make the folder writable, or set TOKEN_SAVER_HOME to another one.",
+                sent=False,
+            ) from None
         info = rendezvous.wait_for_hub(folder, process, rendezvous.START_SECONDS)
     if info is None:
         reason = rendezvous.start_log_tail(folder) or "it did not answer in time."

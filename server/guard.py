@@ -10,6 +10,7 @@ import hmac
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
@@ -17,6 +18,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import NotAuthorized
+from server.events import BrowserLoggedIn, Event
+from server.refusals import Refusals
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
 """Paths without token or cookie, matched exactly. ``/login`` needs its code."""
@@ -53,6 +56,11 @@ class Keys:
         # Made from the token, so that a page stays logged in while the hub restarts.
         self.cookie_value = hmac.new(self._token, self.cookie_name.encode(), hashlib.sha256).hexdigest()
 
+    def sign(self, text: str) -> str:
+        """Return what nobody without the token can make of the text: 128 bits in hex, the same after a
+        restart."""
+        return hmac.new(self._token, text.encode(), hashlib.sha256).hexdigest()[:32]
+
     def new_code(self) -> str:
         """Return a code that logs one browser in, once, within ``LOGIN_SECONDS``. From any thread."""
         now = time.monotonic()
@@ -84,9 +92,11 @@ class Keys:
 class Guard:
     """ASGI middleware that lets in only what may come in, and hardens every answer."""
 
-    def __init__(self, app: ASGIApp, keys: Keys, port: int) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, port: int, publish: Callable[[Event], None]) -> None:
         self.app = app
         self._keys = keys
+        self._publish = publish
+        self._refusals = Refusals(publish)
         names = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._hosts = frozenset(names)
         self._origins = frozenset(f"http://{name}" for name in names)
@@ -109,11 +119,18 @@ class Guard:
     def _refuse(self, scope: Scope) -> Response | None:
         """Return the answer to a request that may not come in, None for one that may."""
         headers = Headers(scope=scope)
-        if len(headers.getlist("host")) != 1 or headers["host"] not in self._hosts:
+        path = scope["path"]
+        host, origin = headers.get("host", ""), headers.get("origin", "")
+        if len(headers.getlist("host")) != 1 or host not in self._hosts:
+            self._refusals.note("its Host is not this hub's", host, path)
             return _plain(421, "This address is not the hub's. Use http://127.0.0.1 and its port.")
         if self._is_foreign(headers, websocket=scope["type"] == "websocket"):
+            self._refusals.note("another page caused it", origin or headers.get("sec-fetch-site", ""), path)
             return _plain(403, "Requests from other pages are not allowed.")
-        return None if self._is_authorized(scope, headers) else _unauthorized(scope["path"])
+        if self._is_authorized(scope, headers):
+            return None
+        self._refusals.note("it brought no valid token or cookie", origin or host, path)
+        return _unauthorized(path)
 
     def _is_foreign(self, headers: Headers, *, websocket: bool) -> bool:
         """Whether another page's script or link sent this. Browsers always name a websocket's Origin."""
@@ -135,7 +152,9 @@ class Guard:
     def _login(self, scope: Scope) -> Response:
         code = QueryParams(scope["query_string"]).get("code", "")
         if scope["method"] != "GET" or not self._keys.redeem(code):
+            self._refusals.note("its login link was used, too old or made up", "", scope["path"])
             return _plain(401, "This link was used or is too old. `token-saver dashboard` makes a new one.")
+        self._publish(BrowserLoggedIn())
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(
             self._keys.cookie_name, self._keys.cookie_value, httponly=True, samesite="strict", path="/"

@@ -84,6 +84,7 @@ class BatchSettings(Section):
     max_items: int = Field(500, ge=1, le=100_000, description="Most items of one batch.")
     max_tokens: int = Field(0, ge=0, description="Tokens a batch may take in all; 0 for no bound.")
     max_hours: float = Field(12.0, gt=0, description="Hours after which a batch is stopped.")
+    stop_failing: bool = Field(True, description="Stop a batch when most of its items fail.")
 
 
 class HistorySettings(Section):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx2
 from mcp.client.client import Client
+from mcp.client.extension import ClientExtension
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ElicitResult, ListRootsResult, Root, TextContent
@@ -24,6 +25,8 @@ async def bridge_client(
     mode: str = "auto",
     roots: tuple[Path, ...] = (),
     answer: Callable[..., Awaitable[ElicitResult]] | None = None,
+    *,
+    extensions: tuple[ClientExtension, ...] = (),
 ) -> AsyncIterator[Client]:
     """Connect through ``token-saver-mcp``, started in ``project``; ``answer`` answers what it is asked."""
     command, *arguments = BRIDGE
@@ -33,6 +36,7 @@ async def bridge_client(
         mode=mode,
         list_roots_callback=_roots(roots) if roots else None,
         elicitation_callback=answer,
+        extensions=extensions or None,
     ) as client:
         yield client
 

@@ -65,7 +65,9 @@ class Batches:
         self._history = history
         self._bills = bills
         self._news = News(events)
-        self._parts = Parts(engine, offloader, jobs, history, bills, self._news.tell, is_paused)
+        self._parts = Parts(
+            engine, offloader, jobs, history, bills, self._news.tell, is_paused, limits.stop_failing
+        )
         self._at_work: dict[str, _AtWork] = {}
 
     async def start(self) -> None:

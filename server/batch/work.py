@@ -31,7 +31,7 @@ ENGINE_CODES = frozenset({"backend_unreachable", "still_downloading", "queue_ful
 @dataclass(frozen=True)
 class Parts:
     """What a run works with. ``changed`` is called with the job's id whenever an item is in another state;
-    ``is_paused`` says whether the user paused all work."""
+    ``is_paused`` says whether the user paused all work; ``stop_failing`` is the setting."""
 
     engine: Engine
     offloader: Offloader
@@ -40,6 +40,7 @@ class Parts:
     bills: Bills
     changed: Callable[[str], None]
     is_paused: Callable[[], bool]
+    stop_failing: bool
 
 
 class Run:
@@ -147,7 +148,7 @@ class Run:
             self._stop = "Stopped at its deadline."
         if not self._stop and job.token_budget and self._tokens >= job.token_budget:
             self._stop = f"Stopped at its budget of {job.token_budget:,} tokens."
-        if not self._stop and self._tally.suspicious:
+        if not self._stop and self._parts.stop_failing and self._tally.suspicious:
             self._stop = why_stop(self._tally, await self._parts.jobs.failures(job.id))
         return bool(self._stop)
 

@@ -9,6 +9,7 @@ from typing import Any
 from server.batch.digest import describe, in_words
 from server.hub import Hub
 from server.tools.caller import ToolContext
+from server.tools.handover import wanted_handover
 from server.tools.progress import progress_to
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
@@ -23,9 +24,12 @@ async def wait_for_job(
     """Return when the job ends or the wait is over.
 
     ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
-    given the job's id does not.
+    given the job's id does not. Where the client knows tasks, the job is then handed over as one.
     """
+    handover = wanted_handover() if cancel_with_call else None
     patience = _patience(hub, ctx) if seconds is None else seconds
+    if handover is not None:
+        patience = hub.settings.offload.client_patience
     deadline = time.monotonic() + patience
     try:
         async with progress_to(ctx) as report:
@@ -37,6 +41,9 @@ async def wait_for_job(
                 speed = f", about {in_words(rate)} left" if rate is not None else ""
                 wrong = f", {counts.went_wrong} failed" if counts.went_wrong else ""
                 await report(counts.ended, counts.total, f"{counts.ended}/{counts.total} tasks{wrong}{speed}")
+            else:
+                if handover is not None:
+                    handover.job_id = job_id
     except asyncio.CancelledError:
         if cancel_with_call:
             await asyncio.shield(hub.batches.cancel(job_id))

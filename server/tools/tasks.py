@@ -1,0 +1,233 @@
+"""Long calls as tasks, for clients that declare the extension ``io.modelcontextprotocol/tasks``.
+
+A call that outlives ``[offload] client_patience`` is answered with a task, which the client looks at with
+``tasks/get`` and ends with ``tasks/cancel``, as the extension's draft of 2026 has it. A batch is in the
+store: its task is known again after a restart. Any other call is kept in memory for an hour after its end.
+
+The server asks for nothing on the way, so ``tasks/update`` has nothing to deliver, and it sends no
+``notifications/tasks``: a client is told to look again every few seconds.
+"""
+
+import asyncio
+import hmac
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.extension import Extension, MethodBinding
+from mcp.server.mcpserver.server import require_client_extension
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, RequestParams
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import BaseModel, Field
+
+from server.errors import NotFound
+from server.hub import Hub
+from server.store.job_records import JobRecord
+from server.tools.handover import handover_wanted
+from server.tools.job_wait import describe_job
+
+EXTENSION = "io.modelcontextprotocol/tasks"
+POLL_MS = 5_000
+"""Milliseconds after which a client is told to look again."""
+HANDOVER_SECONDS = 2.0
+"""Within which a batch hands itself over when the client's patience has ended."""
+KEPT_SECONDS = 3_600.0
+"""How long the result of a call can be fetched after its end; a batch's for as long as its row is kept."""
+
+
+class TaskParams(RequestParams):
+    """The parameters of ``tasks/get`` and ``tasks/cancel``."""
+
+    task_id: str = Field(alias="taskId")
+
+
+class TaskUpdateParams(TaskParams):
+    """The parameters of ``tasks/update``."""
+
+    input_responses: dict[str, Any] = Field(default_factory=dict, alias="inputResponses")
+
+
+@dataclass
+class _Call:
+    """A call that goes on behind its answer."""
+
+    work: "asyncio.Task[HandlerResult]"
+    created_at: float = field(default_factory=time.time)
+    ended_at: float | None = None
+
+
+class Tasks(Extension):
+    """The extension, for one hub."""
+
+    identifier = EXTENSION
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._calls: dict[str, _Call] = {}
+        self._secret = secrets.token_hex(16)
+
+    def methods(self) -> Sequence[MethodBinding]:
+        """The three requests about a task."""
+        versions = frozenset(MODERN_PROTOCOL_VERSIONS)
+        return (
+            MethodBinding("tasks/get", TaskParams, self._get, versions),
+            MethodBinding("tasks/update", TaskUpdateParams, self._update, versions),
+            MethodBinding("tasks/cancel", TaskParams, self._cancel, versions),
+        )
+
+    async def intercept_tool_call(
+        self,
+        params: CallToolRequestParams,  # noqa: ARG002 - the base class's signature
+        ctx: ServerRequestContext[Any, Any],
+        call_next: CallNext,
+    ) -> HandlerResult:
+        """Let the call run as long as its client is patient, then answer with a task."""
+        if not _declares(ctx):
+            return await call_next(ctx)
+        with handover_wanted() as handover:
+            work = asyncio.ensure_future(call_next(ctx))
+        try:
+            # A call that waits for a batch hands it over a moment before.
+            await asyncio.wait({work}, timeout=self._hub.settings.offload.client_patience + HANDOVER_SECONDS)
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait({work})
+            raise
+        if not work.done():
+            return _created(self._keep(work))
+        result = work.result()
+        if handover.job_id:
+            task = await self._job_task(await self._hub.batches.get(handover.job_id))
+            return _created(task) if task["status"] == "working" else result
+        return result
+
+    def _keep(self, work: "asyncio.Task[HandlerResult]") -> dict[str, Any]:
+        self._forget_old()
+        call = _Call(work)
+        task_id = secrets.token_urlsafe(18)
+        self._calls[task_id] = call
+
+        def ended(_: "asyncio.Task[HandlerResult]") -> None:
+            call.ended_at = time.time()
+
+        work.add_done_callback(ended)
+        return _call_task(task_id, call)
+
+    async def _get(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> HandlerResult:
+        require_client_extension(ctx, EXTENSION)
+        call = self._calls.get(params.task_id)
+        if call is not None:
+            return _call_task(params.task_id, call)
+        return await self._job_task(await self._job(params.task_id))
+
+    async def _update(self, ctx: ServerRequestContext[Any, Any], params: TaskUpdateParams) -> HandlerResult:
+        require_client_extension(ctx, EXTENSION)
+        if params.task_id not in self._calls:
+            await self._job(params.task_id)
+        return {}
+
+    async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> HandlerResult:
+        require_client_extension(ctx, EXTENSION)
+        call = self._calls.get(params.task_id)
+        if call is not None:
+            call.work.cancel()
+        else:
+            await self._hub.batches.cancel((await self._job(params.task_id)).id)
+        return {}
+
+    async def _job(self, task_id: str) -> JobRecord:
+        job_id, _, signature = task_id.partition(".")
+        if hmac.compare_digest(signature, self._signature(job_id)):
+            try:
+                return await self._hub.batches.get(job_id)
+            except NotFound:
+                pass  # removed with the history; as unknown as one that never was
+        raise MCPError(INVALID_PARAMS, "Failed to retrieve task: Task not found")
+
+    async def _job_task(self, job: JobRecord) -> dict[str, Any]:
+        text = await describe_job(self._hub, job.id)
+        counts = await self._hub.batches.counts(job.id)
+        days = self._hub.settings.history.days
+        task_id = f"{job.id}.{self._signature(job.id)}"
+        task = _task(task_id, job.created_at, job.ended_at, job.created_at + days * 86_400)
+        if job.state in {"running", "paused"}:
+            said = f"{job.state}: {counts.ended}/{counts.total} tasks"
+            return {**task, "status": "working", "statusMessage": said}
+        if job.state == "cancelled":
+            return {**task, "status": "cancelled", "statusMessage": text}
+        return {**task, "status": "completed", "result": _text_result(text)}
+
+    def _signature(self, job_id: str) -> str:
+        """Return what makes the id of a batch's task impossible to guess."""
+        keys = self._hub.keys
+        return keys.sign(f"task {job_id}") if keys is not None else self._secret + job_id
+
+    def _forget_old(self) -> None:
+        before = time.time() - KEPT_SECONDS
+        self._calls = {
+            task_id: call
+            for task_id, call in self._calls.items()
+            if call.ended_at is None or call.ended_at > before
+        }
+
+
+def _declares(ctx: ServerRequestContext[Any, Any]) -> bool:
+    if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        return False  # what a result may be is fixed there
+    capabilities = ctx.session.client_capabilities
+    return bool(capabilities and EXTENSION in (capabilities.extensions or {}))
+
+
+def _created(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a call that became a task: the task without what it holds."""
+    seed = {key: value for key, value in task.items() if key not in ("result", "error")}
+    return {**seed, "resultType": "task"}
+
+
+def _call_task(task_id: str, call: _Call) -> dict[str, Any]:
+    now = time.time()
+    task = _task(task_id, call.created_at, call.ended_at, (call.ended_at or now) + KEPT_SECONDS)
+    if not call.work.done():
+        return {**task, "status": "working"}
+    if call.work.cancelled():
+        return {**task, "status": "cancelled"}
+    error = call.work.exception()
+    if error is not None:
+        said = error.error if isinstance(error, MCPError) else None
+        code, message = (said.code, said.message) if said else (INTERNAL_ERROR, "Internal error")
+        return {
+            **task,
+            "status": "failed",
+            "statusMessage": message,
+            "error": {"code": code, "message": message},
+        }
+    return {**task, "status": "completed", "result": _plain(call.work.result())}
+
+
+def _task(task_id: str, created_at: float, ended_at: float | None, kept_until: float) -> dict[str, Any]:
+    return {
+        "taskId": task_id,
+        "createdAt": _iso(created_at),
+        "lastUpdatedAt": _iso(ended_at or time.time()),
+        "ttlMs": round((kept_until - created_at) * 1000),
+        "pollIntervalMs": POLL_MS,
+    }
+
+
+def _iso(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(result: HandlerResult) -> dict[str, Any]:
+    if isinstance(result, BaseModel):
+        return result.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return dict(result) if isinstance(result, dict) else {}
+
+
+def _text_result(text: str) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": text}], "isError": False}
