@@ -3,9 +3,11 @@
 Everything heavy is imported by the command that needs it: the others answer at once.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -54,7 +56,7 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
     except OSError as error:
         if debug:
             raise
-        typer.echo(f"token-saver: os_error: {error}.", err=True)
+        typer.echo(f"token-saver: os_error: {_system_error(error)}", err=True)
         sys.exit(1)
     except Exception as error:
         # A fault of ours; its traceback helps nobody who did not ask for it.
@@ -301,9 +303,59 @@ def unload(model: ModelName, as_json: Json = False) -> None:
     unload_model(find_folders(), model, as_json=as_json)
 
 
+@models_app.command()
+def recommend(
+    category: Annotated[
+        Literal[
+            "coding",
+            "coding-agent",
+            "japanese-text",
+            "japanese-coding",
+            "translation",
+            "summarization",
+            "general",
+        ],
+        typer.Argument(help="The kind of work."),
+    ] = "general",
+    prefer_quality: Annotated[
+        bool, typer.Option("--prefer-quality", help="The best, also if it must be downloaded.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Rank the models for a kind of work on this machine, with reasons."""
+    from server.commands.models import recommend_models  # noqa: PLC0415
+
+    recommend_models(_settings(), find_folders(), category, prefer_quality=prefer_quality, as_json=as_json)
+
+
+@models_app.command()
+def bench(
+    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure models on this machine: speed, and which small chores they do right; recommendations heed it."""
+    from server.commands.models import bench_models  # noqa: PLC0415
+
+    bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json)
+
+
 def _start(*, tray: bool, background: bool) -> Start:
     folders = find_folders()
     return Start(load_settings(folders), folders, tray, background)
+
+
+def _system_error(error: OSError) -> str:
+    """Return the cause and the next step of what the system refused."""
+    if error.filename is None:
+        return f"{error}."
+    cause = f"{error.filename} cannot be used: {error.strerror}."
+    folders = find_folders()
+    ours = (folders.config, folders.data, folders.state, folders.cache)
+    path = Path(os.fsdecode(error.filename))
+    if any(folder.is_relative_to(path) or path.is_relative_to(folder) for folder in ours):
+        return f"{cause} Make it writable, or set TOKEN_SAVER_HOME to another folder."
+    return f"{cause} Make it usable, then run the command again."
 
 
 def _advice(*, claude_md: bool, hook: bool) -> "tuple[Kind, ...]":

@@ -71,7 +71,8 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
     yield Finding("versions", "ok", f"token-saver {version('claude-token-saver')}, {versions}")
     yield _tray(missing_tray())
     yield _hardware()
-    yield _folders(folders)
+    room = _folders(folders)
+    yield room
     yield _token(folders)
     try:
         settings = load_settings(folders)
@@ -81,6 +82,8 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
     yield Finding("settings", "ok", str(folders.config_file) if folders.config_file.exists() else "defaults")
     yield _port(settings, folders)
     yield from _clients()
+    if room.level == "error":
+        return
     try:
         with hub_for_call(settings, folders) as hub:
             yield from _work(hub, offload=offload)
