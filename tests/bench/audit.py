@@ -1,6 +1,7 @@
 """How long an audit takes: ``uv run python -m tests.bench.audit [MEGABYTES]`` (200 by default).
 
-Writes a folder of transcripts such as Claude Code leaves, and reads it twice.
+Writes a folder of transcripts such as Claude Code leaves, and reads it: at first, again, and after a session
+went on for some turns. The bars: 200 MB in under 20 s at first and under 1 s again.
 """
 
 import asyncio
@@ -28,7 +29,9 @@ async def main(megabytes: int) -> None:
         history = await History.open(folder / "history.db")
         ledger = Ledger(LedgerSettings(), load_prices(), 1500)
         audit = Audit(SavingsSettings(audit=True, transcripts=name), history.database, ledger)
-        for run in ("first", "again", "once more"):
+        for run in ("first", "again", "grown"):
+            if run == "grown":
+                _go_on(folder)
             start = time.perf_counter()
             changed = await audit.run()
             print(f"{run:>9}: {time.perf_counter() - start:6.2f} s, {changed} of {files} files had news")
@@ -51,6 +54,13 @@ def write_folder(folder: Path, size: int) -> int:
                 _turn(conversation, chance)
         written += conversation.path.stat().st_size
     return files
+
+
+def _go_on(folder: Path) -> None:
+    chance = random.Random(6)
+    conversation = Conversation(folder, "s0")
+    for _ in range(20):
+        _turn(conversation, chance)
 
 
 def _turn(conversation: Conversation, chance: random.Random) -> None:

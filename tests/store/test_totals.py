@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
+from server.ledger.receipt import part_of
+from server.store.bills import BillRecord, add_to_bill, spread_bill
 from server.store.history import History
+from server.store.job_records import ItemRecord, JobRecord
+from server.store.jobs import Jobs
+from server.store.records import ReceiptRecord
 from server.store.tables import DIMENSIONS, MEASURES
 from tests.store.offloads import audit, end, receipt, start
 
@@ -28,6 +35,7 @@ step = st.one_of(
     st.tuples(st.just("finish"), st.integers(0, 9), st.sampled_from(OUTCOMES), tokens, tokens),
     st.tuples(st.just("audit"), st.integers(0, 9), tokens, tokens),
     st.tuples(st.just("undo"), st.integers(0, 9)),
+    st.tuples(st.just("bill"), tokens, tokens),
     st.tuples(st.just("prune"), st.integers(1, 200)),
     st.tuples(st.just("reopen")),
 )
@@ -44,12 +52,18 @@ def test_totals_are_the_sums_of_the_rows(empty_database: Path, steps: list[tuple
 
 async def _play(path: Path, steps: list[tuple[Any, ...]]) -> None:
     history = await History.open(path)
+    job = JobRecord("j1", time.time(), "t", "c", "s", "", (), sequential=False)
+    await Jobs(history.database).create(job, (ItemRecord(0, {"task": "t"}),))
     started: set[int] = set()
     for name, *values in steps:
         if name == "start" and values[0] not in started:
             started.add(values[0])
             when = time.time() - values[1] * DAY
-            await history.start(start(str(values[0]), when, tool=values[2], receipt=receipt(0, values[1])))
+            batch = {"job_id": "j1"} if values[0] % 2 else {}
+            begun = start(str(values[0]), when, tool=values[2], receipt=receipt(0, values[1]), **batch)
+            await history.start(begun)
+        elif name == "bill":
+            await history.database.write(_charge(values[0], values[1]))
         elif name == "prune":
             await history.prune(values[0])
         elif name == "reopen":
@@ -65,6 +79,38 @@ async def _play(path: Path, steps: list[tuple[Any, ...]]) -> None:
                 await history.mark_undone(offload_id)
         await _compare(history)
     await history.close()
+
+
+def _charge(output: int, answer: int) -> Callable[[Connection], None]:
+    """What a call about a batch cost, added to its bill; the rows of the batch then add up to the bill."""
+
+    def write(connection: Connection) -> None:
+        add_to_bill(connection, "j1", BillRecord(output, answer))
+        spread_bill(connection, "j1", _rebook)
+        owed = connection.execute(text("SELECT spent_output, spent_input, spent_share FROM job")).one()
+        booked = connection.execute(
+            text(
+                "SELECT sum(spent_output), sum(spent_input), sum(spent_share) FROM offload "
+                "WHERE job_id = 'j1' AND outcome <> 'running'"
+            )
+        ).one()
+        assert tuple(booked) in {tuple(owed), (None, None, None)}
+
+    return write
+
+
+def _rebook(old: ReceiptRecord, bill: BillRecord, number: int, count: int) -> ReceiptRecord:
+    output, answer, share = (part_of(each, number, count) for each in astuple(bill))
+    spared = old.spared_input + old.spared_output
+    return replace(
+        old,
+        spent_output=output,
+        spent_input=answer,
+        spent_share=share,
+        net_tokens=spared - output - answer - share,
+        spent_microusd=output * 20,
+        net_microusd=old.spared_microusd - output * 20,
+    )
 
 
 async def _compare(history: History) -> None:
