@@ -50,6 +50,7 @@ from server.offload.weigh import (
 from server.offload.workspace import Workspace, read_task
 from server.settings import Settings
 from server.store.history import History
+from server.store.measurements import Measurements
 
 PATIENCE_RESERVE = 5.0
 """Seconds before the client's patience ends at which a call that waits for a download is handed back."""
@@ -207,7 +208,7 @@ class Offloader:
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
         delivery, failure = await self._rounds(run, workspace, plan, prompt)
         if failure is not None:
-            text = digest.handed_back(run.id, failure, len(run.attempts))
+            text = digest.handed_back(run.id, failure, tuple(run.attempts))
             return await self._books.close(run, "handed_back", text, failure.code)
         if delivery is None:
             text = digest.returned(run.attempts[-1].verdict.text)
@@ -288,7 +289,9 @@ class Offloader:
         run.backend = backend.label
         wanted = run.task.model
         if wanted is None and run.task.category:
-            wanted = await installed_model_for(self._engine, self._folders, run.task.category)
+            wanted = await installed_model_for(
+                self._engine, self._folders, run.task.category, Measurements(self._history.database)
+            )
         model = await self._engine.choose_model(wanted, recent=not run.interactive)
         so_far = PullProgress(model, "")
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from string import Template
 
 from server.backends.base import Message
@@ -80,7 +81,8 @@ async def fit_repair(
 def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
     """Return the messages of the first round."""
     numbered = plan.kind in ("explain", "write") and re.search(r"\blines?\b", plan.task.task, re.IGNORECASE)
-    others = [_whole(source, bool(numbered)) for source in plan.sources if source is not plan.edited]
+    given = [source for source in plan.sources if source is not plan.edited]
+    others = [*_outlines(given, longest_outline), *(_whole(source, bool(numbered)) for source in given)]
     edited = [_edited(plan, longest_outline)] if plan.edited is not None else []
     task = plan.task
     text = template(plan.kind).substitute(
@@ -180,12 +182,28 @@ def _edited(plan: Plan, longest_outline: int) -> str:
     parts = plan.parts or (((source.start, source.end),) if not source.whole else ())
     if not parts:
         return _whole(source)
-    around = selection.outline(source.text, plan.language, parts, longest_outline)
-    before = (
-        f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}\n\n" if around else ""
-    )
+    around = _outline(source, parts, longest_outline)
     texts = "\n\n".join(source.text[start:end] for start, end in parts)
-    return before + f"The part of `{source.shown}`:\n{_block(texts, source)}"
+    return "\n\n".join([*around, f"The part of `{source.shown}`:\n{_block(texts, source)}"])
+
+
+def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
+    """Return what surrounds the selected parts of files, once for each file."""
+    parts: dict[Path, list[Source]] = {}
+    for source in sources:
+        if not source.whole:
+            parts.setdefault(source.path, []).append(source)
+    return [
+        outline
+        for each in parts.values()
+        for outline in _outline(each[0], [(one.start, one.end) for one in each], longest // len(parts))
+    ]
+
+
+def _outline(source: Source, parts: Sequence[tuple[int, int]], longest: int) -> list[str]:
+    """Return the outline of a file without some parts, if there is anything in it."""
+    around = selection.outline(source.text, language_of(source.path.name), parts, longest)
+    return [f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}"] if around else []
 
 
 def _block(text: str, source: Source) -> str:

@@ -101,9 +101,59 @@ async def test_after_the_last_repair_it_is_handed_back_and_nothing_is_written(
     assert len(outcome.attempts) == 3
     assert len(outcome.text) <= 400
     assert "Line 1" in outcome.text
-    assert outcome.offload_id in outcome.text
+    assert f"3 tries, the best is no. 3 in the history under {outcome.offload_id}" in outcome.text
     assert list(project.iterdir()) == []
     assert outcome.net_tokens < 0
+
+
+async def test_each_round_is_warmer_and_a_repeated_answer_is_not_shown_again(
+    house: House, project: Path
+) -> None:
+    bad = fenced("def twice(x)\n    return 2 * x\n")
+    house.ollama.answers.when("Write twice", Answer(bad))
+    outcome = await house.run("Write twice(x).", output="twice.py")
+    rounds = [[message.role for message in each.prompt.messages] for each in outcome.attempts]
+    assert rounds == [["system", "user"], ["system", "user", "assistant", "user"], ["system", "user"]]
+    last = outcome.attempts[2].prompt.messages[1].content
+    assert last.startswith(outcome.attempts[0].prompt.messages[1].content)
+    assert "expected ':'" in last
+    assert "2 * x" not in last.partition("Write twice(x).")[0]
+    warmth = [body["options"]["temperature"] for body in house.ollama.bodies("/api/chat")]
+    assert warmth == pytest.approx([0.2, 0.5, 0.8])
+
+
+async def test_an_answer_that_goes_round_in_circles_is_broken_off_and_asked_for_again(
+    house: House, project: Path
+) -> None:
+    circle = "def twice(x):\n    return 2 * x\n\n" + "print(twice(2) == 4)  # True\n" * 2_000
+    house.ollama.answers.when("Write twice", Answer(f"```python\n{circle}"))
+    house.ollama.answers.when("repeats itself", Answer(fenced("def twice(x):\n    return 2 * x\n")))
+    outcome = await house.run("Write twice(x).", output="twice.py")
+    assert outcome.name == "delivered", outcome.text
+    assert outcome.attempts[0].verdict.reason.startswith("complete: The answer repeats itself")
+    assert len(outcome.attempts[0].generation.text) < 6_000
+    assert house.ollama.outcomes("/api/chat") == ["dropped", "answered"]
+
+
+async def test_what_repeats_itself_in_the_file_may_do_so_in_the_answer(house: House, project: Path) -> None:
+    rows = "    (0, 0, 0, 0, 0, 0, 0, 0),\n" * 130
+    (project / "rows.py").write_text(f"LIMIT = 1\nROWS = (\n{rows})\n")
+    house.ollama.answers.default = Answer(fenced(f"LIMIT = 2\nROWS = (\n{rows})\n"))
+    outcome = await house.run("Set LIMIT to 2 in this file.", files=("rows.py",), output="rows.py")
+    assert outcome.name == "delivered", outcome.text
+
+
+async def test_around_a_selected_part_its_file_is_given_in_outline(house: House, project: Path) -> None:
+    (project / "a.py").write_text(
+        "import re\n\n\ndef one(x):\n    return 11\n\n\ndef two(x):\n    return 22\n"
+    )
+    house.ollama.answers.default = Answer(fenced("from a import two\n\nprint(two(1))\n"))
+    outcome = await house.run("Print two of 1.", files=("a.py::two",), output="use.py")
+    prompt = outcome.attempts[0].prompt.messages[1].content
+    assert "return 22" in prompt
+    assert "import re" in prompt
+    assert "def one(x)" in prompt
+    assert "return 11" not in prompt
 
 
 @pytest.mark.parametrize(

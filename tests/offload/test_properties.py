@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from server.errors import TokenSaverError
+from server.errors import FileChanged, TokenSaverError
 from server.folders import find_folders
 from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection
 from server.offload.languages import LANGUAGES
@@ -174,16 +174,19 @@ class Call:
     answer: Answer
     stop_after: int
     check: str | None
+    changed: bytes | None
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    """A call, what the model says to it, and after how many events it is cancelled (0: never)."""
+    """A call, what the model says to it, and after how many events it is cancelled (0: never),
+    and what somebody else makes of the file then."""
     return Call(
         old=draw(st.sampled_from([None, b"x = 1\n", b"\xef\xbb\xbfx = 1\r\n"])),
         answer=draw(ANSWERS),
         stop_after=draw(st.integers(0, 25)),
         check=draw(st.sampled_from([None, "good", "bad"])),
+        changed=draw(st.none() | st.binary(max_size=20)),
     )
 
 
@@ -235,7 +238,14 @@ async def _cancelled_somewhere(project: Path, ollama: OllamaStandIn, wanted: Cal
     ended = detail.row.outcome if detail else ""
     assert outcome is None or ended == outcome.name
     if ended == "delivered":
-        assert b"x = 7" in (project / "a.py").read_bytes()
+        written = (project / "a.py").read_bytes()
+        assert b"x = 7" in written
+        if wanted.changed is not None:
+            (project / "a.py").write_bytes(wanted.changed)
+            with pytest.raises(FileChanged):
+                await house.offloader.undo(offload_id)
+            assert (project / "a.py").read_bytes() == wanted.changed
+            (project / "a.py").write_bytes(written)
         await house.offloader.undo(offload_id)
     else:
         with pytest.raises(TokenSaverError):
