@@ -150,6 +150,29 @@ class PolicyReloaded(Event):
 
 
 @dataclass(frozen=True)
+class RequestsRefused(Event):
+    """Requests that were no business of their senders. ``source`` is their ``Origin``, else the ``Host`` that
+    they asked for; ``path`` that of the first, empty where these are ``count`` more of a kind told before."""
+
+    reason: str
+    source: str
+    path: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class BrowserLoggedIn(Event):
+    """A login link was used: a browser can open the dashboard from now on."""
+
+
+@dataclass(frozen=True)
+class ModelChoiceChanged(Event):
+    """Which models may be chosen was changed. ``text`` says how."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class AuditSwitched(Event):
     """The user let the app read the client's transcripts, or not any more."""
 

@@ -36,7 +36,7 @@ from server.policy.approvals import Answer, Approvals
 from server.policy.file import PolicyFile
 from server.policy.gate import Gate
 from server.policy.recorder import Recorder
-from server.policy.trail import Trail
+from server.policy.trail import Entry, Trail
 from server.settings import Settings
 from server.settings_file import set_setting
 from server.snapshot import PendingApproval, Snapshot
@@ -120,7 +120,7 @@ class Hub:
         )
         await trail.open()
         self._recorder = Recorder(trail, self.events)
-        await self._recorder.start(self.folders.config_file)
+        await self._recorder.start(self.folders.config_file, self.folders.policy_file, self.selector.path)
         await trail.prune(self.settings.policy.trail_days)
         self.events.subscribe(self._record)
         self._pause.start()
@@ -129,6 +129,7 @@ class Hub:
         self._auditor = asyncio.create_task(self._audit_again_and_again())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
+            await trail.record(Entry("undo", f"{path} was put back: the app ended before its check did."))
         await self.memory.start()
         await self.engine.start()
         await self.batches.start()
@@ -203,8 +204,8 @@ class Hub:
         For a button: ``await hub.measure(name)`` returns the figures or raises a ``TokenSaverError`` to show;
         ``hub.measuring.running`` names the model under way (empty for none; a second call waits its turn),
         ``hub.measuring.cancel()`` ends it, and the call gets ``CancelledError``. How far it is, is published
-        as ``MeasureProgress`` and is in the snapshot's ``activities`` with phase ``measure``, ``completed`` of
-        ``total`` steps. What is known of all models is read with
+        as ``MeasureProgress`` and is in the snapshot's ``activities`` with phase ``measure``, ``completed``
+        of ``total`` steps. What is known of all models is read with
         ``gather_evidence(hub.measuring.measurements, category)``.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Writes what happens into the audit trail: writes, undos, pauses, changes of policy and settings."""
+"""Writes what happens into the audit trail: offloads, writes, undos, connections, changes of the rules."""
 
 import asyncio
 import json
@@ -10,16 +10,23 @@ from pathlib import Path
 from server.errors import StoreError
 from server.events import (
     AuditSwitched,
+    BrowserLoggedIn,
     Event,
     EventBus,
+    ModelChoiceChanged,
     OffloadEnded,
     OffloadUndone,
     PauseChanged,
     PolicyReloaded,
+    RequestsRefused,
 )
 from server.policy.trail import Entry, Trail
 
 logger = logging.getLogger(__name__)
+
+DIGEST = "sha256"
+SEEN = 200
+"""Rows in which the last digest of each file is looked for: each tells of a change."""
 
 
 class Recorder:
@@ -31,15 +38,21 @@ class Recorder:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop: Callable[[], None] | None = None
 
-    async def start(self, config_file: Path) -> None:
-        """Record a change of the settings since the last start, then all that happens."""
+    async def start(self, *files: Path) -> None:
+        """Record which of these files (settings, rules) changed since the last start, then all that
+        happens."""
         loop = asyncio.get_running_loop()
         self._stop = self._events.subscribe(lambda event: self._take(event, loop))
-        digest = await asyncio.to_thread(_digest, config_file)
-        last = await self._trail.search(kind="settings", limit=1)
-        if not last or json.loads(last[0].details).get("digest") != digest:
-            text = f"{config_file.name} is in force{'' if last else ' as first seen'}."
-            await self._trail.record(Entry("settings", text, details={"digest": digest}))
+        seen = {}
+        for record in reversed(await self._trail.search(DIGEST, kind="settings", limit=SEEN)):
+            details = json.loads(record.details)
+            seen[details.get("file")] = details.get(DIGEST)
+        for file in files:
+            digest = await asyncio.to_thread(_digest, file)
+            if seen.get(file.name, "") != digest:
+                text = f"{file.name} is in force{'' if file.name in seen else ' as first seen'}."
+                details = {"file": file.name, DIGEST: digest}
+                await self._trail.record(Entry("settings", text, details=details))
 
     async def close(self) -> None:
         """Stop listening, and write what is still to be written."""
@@ -67,23 +80,40 @@ class Recorder:
 
 def entry_of(event: Event) -> Entry | None:
     """Return what the trail keeps of an event, None where it keeps nothing."""
+    entry: Entry | None = None
     match event:
-        case OffloadEnded(outcome="delivered"):
-            return Entry("write", event.summary, verdict="delivered", details={"offload": event.offload_id})
+        case OffloadEnded():
+            kind = "write" if event.outcome == "delivered" else "offload"
+            details = {"offload": event.offload_id}
+            entry = Entry(kind, event.summary, verdict=event.outcome, details=details)
         case OffloadUndone():
-            return Entry(
-                "undo", "The bytes from before were put back.", details={"offload": event.offload_id}
-            )
+            details = {"offload": event.offload_id}
+            entry = Entry("undo", "The bytes from before were put back.", details=details)
+        case RequestsRefused():
+            entry = _refused(event)
+        case BrowserLoggedIn():
+            entry = Entry("connection", "A browser logged in to the dashboard.", client="browser")
+        case ModelChoiceChanged():
+            entry = Entry("settings", event.text)
         case PauseChanged():
             text = event.reason or ("Offloading was paused." if event.paused else "Offloading goes on.")
-            return Entry("pause", text, verdict="paused" if event.paused else "resumed")
+            entry = Entry("pause", text, verdict="paused" if event.paused else "resumed")
         case AuditSwitched():
             switched = "on" if event.on else "off"
-            return Entry("settings", f"The audit of the client's transcripts was switched {switched}.")
+            entry = Entry("settings", f"The audit of the client's transcripts was switched {switched}.")
         case PolicyReloaded():
             text = event.error or f"{event.path} is in force."
-            return Entry("policy", text, verdict="broken" if event.error else "loaded")
-    return None
+            entry = Entry("policy", text, verdict="broken" if event.error else "loaded")
+    return entry
+
+
+def _refused(event: RequestsRefused) -> Entry:
+    which, was = (
+        (f"A request to {event.path}", "was") if event.path else (f"{event.count} more requests", "were")
+    )
+    text = f"{which} from {event.source or 'nowhere'} {was} refused: {event.reason}."
+    details = {"source": event.source, "path": event.path, "count": event.count}
+    return Entry("connection", text, verdict="refused", details=details)
 
 
 def _digest(path: Path) -> str:

@@ -25,6 +25,7 @@ from server.store.policy_tables import trail, trail_end
 KINDS = (
     "decision",
     "approval",
+    "offload",
     "write",
     "undo",
     "connection",

@@ -1,24 +1,28 @@
 """``recommend_model``, ``auto_setup`` and ``configure_model_selector``: which model, and why."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import ToolAnnotations
+from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from server.backends.base import PullProgress
 from server.errors import BackendUnsupported, BadArguments, ModelNotFound
+from server.events import ModelChoiceChanged
 from server.hub import Hub
 from server.models.catalogue import Category
 from server.models.ranking import ranked
 from server.models.recommend import Recommendation
 from server.models.selector import SelectorSettings
-from server.tools.build import make_tool
+from server.tools.build import make_tool, text_result
 from server.tools.model_tools import CHANGES, READS
 from server.tools.progress import progress_to
 
 MOST_SHOWN = 5
+RECOMMENDED_META = "token-saver/recommended"
+"""Key of the recommendations for programs (the command line reads it), in the result's ``_meta``."""
 WRITES = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
@@ -32,9 +36,11 @@ def model_choice_tools(hub: Hub) -> list[Tool]:
 
 
 def _recommend_model(hub: Hub) -> Tool:
-    async def recommend_model(category: Category, prefer_quality: bool = False) -> str:
+    async def recommend_model(category: Category, prefer_quality: bool = False) -> CallToolResult:
         found = await _ranked(hub, category, prefer_quality=prefer_quality)
-        return "\n".join(each.line for each in found[:MOST_SHOWN])
+        shown = found[:MOST_SHOWN]
+        meta = {RECOMMENDED_META: [_facts(each) for each in shown]}
+        return text_result("\n".join(each.line for each in shown), meta=meta)
 
     return make_tool(recommend_model, "Rank local models for this machine and work, with reasons.", READS)
 
@@ -79,13 +85,31 @@ def _configure_model_selector(hub: Hub) -> Tool:
         if action != "get":
             settings = _changed(settings, setting, action, values, custom_config or {})
             hub.selector.write(settings)
+            hub.events.publish(ModelChoiceChanged(f"{setting} is now {_shown(getattr(settings, setting))}."))
         return f"{setting}: {_shown(getattr(settings, setting))}"
 
     return make_tool(configure_model_selector, "Show or change which local models may be chosen.", WRITES)
 
 
+def _facts(each: Recommendation) -> dict[str, Any]:
+    published = each.model.quality
+    return {
+        "model": each.model.name,
+        "installed": each.installed,
+        "your_choice": each.custom,
+        "size": each.model.size,
+        "fits": each.fits,
+        "memory_left": each.left,
+        "slow": each.slow,
+        "license": each.model.license,
+        "published": published.model_dump() if published else None,
+        "measured": asdict(each.evidence) if each.evidence.latest else None,
+    }
+
+
 async def _ranked(hub: Hub, category: Category, *, prefer_quality: bool) -> tuple[Recommendation, ...]:
-    found = await ranked(hub.engine, hub.folders, category, prefer_quality=prefer_quality)
+    measurements = hub.measuring.measurements
+    found = await ranked(hub.engine, hub.folders, category, measurements, prefer_quality=prefer_quality)
     if not found:
         raise ModelNotFound(
             "No model passes the user's filters.", "Show them with configure_model_selector, action get."

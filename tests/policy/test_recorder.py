@@ -13,7 +13,7 @@ def test_writes_undos_pauses_and_changes_are_recorded(house: House, run: Run) ->
         async with house.gate() as gate:
             bus = EventBus()
             recorder = Recorder(gate.trail, bus)
-            await recorder.start(house.folders.config_file)
+            await recorder.start()
             bus.publish(OffloadEnded("a", "delivered", "Wrote slug.py", 100))
             bus.publish(OffloadEnded("b", "failed", "no", 0))
             thread = threading.Thread(target=bus.publish, args=(OffloadUndone("a"),))
@@ -27,9 +27,9 @@ def test_writes_undos_pauses_and_changes_are_recorded(house: House, run: Run) ->
             return [(record.kind, record.verdict) for record in await gate.trail.search()]
 
     assert sorted(run(story())) == [
+        ("offload", "failed"),
         ("pause", "paused"),
         ("policy", "broken"),
-        ("settings", ""),
         ("undo", ""),
         ("write", "delivered"),
     ]
@@ -39,10 +39,16 @@ def test_settings_are_recorded_when_they_changed(house: House, run: Run) -> None
     async def start() -> int:
         async with house.gate() as gate:
             recorder = Recorder(gate.trail, EventBus())
-            await recorder.start(house.folders.config_file)
+            await recorder.start(house.folders.config_file, house.folders.policy_file)
             await recorder.close()
             return len(await gate.trail.search(kind="settings"))
 
-    assert [run(start()), run(start())] == [1, 1]
+    assert [run(start()), run(start())] == [0, 0]
     house.folders.config_file.write_text("port = 7000\n")
+    assert [run(start()), run(start())] == [1, 1]
+    house.write_policy('version: "1"')
     assert [run(start()), run(start())] == [2, 2]
+    house.folders.config_file.write_text("port = 7001\n")
+    assert [run(start()), run(start())] == [3, 3]
+    house.folders.config_file.unlink()
+    assert [run(start()), run(start())] == [4, 4]
