@@ -19,6 +19,7 @@ from typer.main import get_command  # noqa: E402 - after the path is set
 from server.cli import build_cli  # noqa: E402 - after the path is set
 from server.commands.examples import EXAMPLES, EXIT_STATUS  # noqa: E402 - after the path is set
 from server.errors import TokenSaverError  # noqa: E402 - after the path is set
+from server.offload.reasons import REASONS  # noqa: E402 - after the path is set
 from server.settings import ENV_PREFIX, Settings  # noqa: E402 - after the path is set
 
 
@@ -49,11 +50,22 @@ def settings_page() -> str:
 
 
 def errors_page() -> str:
-    """Return the table of all error codes."""
+    """Return the tables of all error codes, and of the reasons of a hand-back."""
     rows = sorted((e.code, _first_sentence(e)) for e in _tree(TokenSaverError) if "code" in vars(e))
     head = ["# Errors", "", "Every error has a stable code, its cause, and the next step.", ""]
     table = ["| code | meaning |", "| --- | --- |", *(f"| `{code}` | {text} |" for code, text in rows)]
-    return "\n".join(head + table) + "\n"
+    handed_back = [
+        "",
+        "## Why a result was handed back",
+        "",
+        "An answer that did not pass, after the repairs, is no error: nothing was written, and the digest",
+        "says which check it failed, by one of these codes.",
+        "",
+        "| code | meaning |",
+        "| --- | --- |",
+        *(f"| `{code}` | {text} |" for code, text in REASONS.items()),
+    ]
+    return "\n".join(head + table + handed_back) + "\n"
 
 
 def commands_page() -> str:
