@@ -1,21 +1,25 @@
 """Batches from start to end: every item once, in order, stopped and resumed, with honest counts."""
 
 import asyncio
+import itertools
 import random
+import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from server.batch.news import INTERVAL
 from server.batch.plan import plan_tasks
 from server.errors import NotFound
-from server.events import Event, JobChanged
+from server.events import Event, JobChanged, OffloadStage
 from server.folders import find_folders
 from server.hub import Hub
 from server.offload.values import Task
 from server.store.records import OffloadFilter
 from server.tools.job_wait import describe_job
 from tests.batch.conftest import NOTES, Desk
-from tests.standins.answers import Answer
+from tests.standins.answers import Answer, prompt_of
 
 pytestmark = pytest.mark.anyio
 LONG = 60.0
@@ -147,17 +151,47 @@ async def test_a_sequence_ends_where_a_result_is_missing(desk: Desk) -> None:
     assert second.code == "previous_failed"
 
 
-async def test_a_single_offload_goes_before_the_batch(desk: Desk) -> None:
-    desk.ollama.answers.default = Answer(NOTES, first_delay=0.1)
-    job_id = await desk.notes_on(desk.write_files(40))
+async def test_a_single_offload_waits_for_one_item_of_another_clients_batch_at_most(desk: Desk) -> None:
+    """By the order of events: who is at the engine next after the single one began to wait."""
+    desk.ollama.answers.default = Answer(NOTES, first_delay=0.05)
+    stages: list[tuple[str, str]] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, OffloadStage) and event.stage in ("queue", "prompt", "load"):
+            stages.append((event.offload_id, event.stage))
+
+    desk.hub.events.subscribe(note)
+    job_id = await desk.notes_on(desk.write_files(300))
     while not (await desk.hub.batches.counts(job_id)).ended:
         await asyncio.sleep(0.02)
-    before = len(desk.ollama.outcomes("/api/chat"))
-    outcome = await desk.hub.offloader.run(Task("Write notes.", output="single.md"), desk.caller, _silent)
+    other = replace(desk.caller, client="another client", session="2")
+    single = Task("Write notes.", output="single.md")
+    outcome = await desk.hub.offloader.run(single, other, _silent, offload_id="single")
     assert outcome.name == "delivered"
-    # The one that ran when it came, and one more that may have taken the slot meanwhile.
-    assert len(desk.ollama.outcomes("/api/chat")) - before <= 3
+    after = stages[stages.index(("single", "queue")) + 1 :]
+    assert next(entry for entry in after if entry[1] != "queue")[0] == "single"
+    assert (await desk.hub.batches.counts(job_id)).ended < 300
     await desk.hub.batches.cancel(job_id)
+
+
+async def test_two_batches_of_one_client_share_the_engine(desk: Desk) -> None:
+    desk.ollama.answers.default = Answer(NOTES, first_delay=0.01)
+    names = desk.write_files(40)
+    first = await desk.notes_on(names[:20])
+    second = await desk.notes_on(names[20:])
+    assert await _end(desk, first) == await _end(desk, second) == {"delivered": 20}
+    asked = [_asks_for_second(body) for body in desk.ollama.bodies("/api/chat")]
+    while asked[-1] == asked[-2]:
+        asked.pop()  # when one has ended the other has the engine to itself
+    runs = [len(list(group)) for _, group in itertools.groupby(asked[asked.index(True) :])]
+    assert len(runs) > 10
+    assert max(runs) <= 3
+
+
+def _asks_for_second(body: dict[str, Any]) -> bool:
+    found = re.search(r"value_(\d+)", prompt_of(body))
+    assert found is not None
+    return int(found[1]) >= 20
 
 
 async def test_a_stopped_hub_goes_on_with_its_batches_at_the_next_start(desk: Desk) -> None:
