@@ -4,45 +4,69 @@ from collections.abc import Sequence
 
 from dashboard import formats
 from dashboard.components.button import button
+from dashboard.components.keyed import Keyed
 from dashboard.components.notices import attempt
-from dashboard.components.text import box, icon, text
+from dashboard.components.text import box, icon, set_classes, text
 from server.hub import Hub
 from server.snapshot import ModelActivity
 
 
 class Activities:
-    """Rebuilt at every step of progress, which is at most a few times a second."""
+    """One line each, changed in place."""
 
     def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._shown: tuple[ModelActivity, ...] = ()
-        self._body = box("activities")
+        self._lines = Keyed[ModelActivity](
+            box("activities"),
+            lambda activity: (activity.model, activity.phase),
+            lambda activity: _Activity(hub, activity),
+        )
 
     def update(self, activities: Sequence[ModelActivity]) -> None:
         """Show how far each is."""
-        if tuple(activities) == self._shown:
-            return
-        self._shown = tuple(activities)
-        self._body.clear()
-        with self._body:
-            for activity in self._shown:
-                self._show(activity)
+        self._lines.update(activities)
 
-    def _show(self, activity: ModelActivity) -> None:
+
+class _Activity:
+    def __init__(self, hub: Hub, activity: ModelActivity) -> None:
         downloads = activity.phase == "download"
-        with box("activity"):
+        with box("activity") as self.element:
             icon("downloading", "pulse")
             with box("grow"):
                 text(f"{'Downloading' if downloads else 'Loading'} {activity.model}", tag="p")
-                text(_progress(activity), "sub num", "p")
-                _meter(activity)
+                self._progress = text("", "sub num", "p")
+                self._meter = Meter(activity.model)
             if downloads:
                 button(
                     "Cancel",
-                    lambda: attempt(self._hub.engine.cancel_download(activity.model), "Cancelled."),
+                    lambda: attempt(hub.engine.cancel_download(activity.model), "Cancelled."),
                     label=f"Cancel the download of {activity.model}",
                     look="danger",
                 )
+
+    def update(self, activity: ModelActivity) -> None:
+        self._progress.set_text(_progress(activity))
+        self._meter.update(activity.completed / activity.total if activity.total else None)
+
+
+class Meter:
+    """How much of something is done, as a bar."""
+
+    def __init__(self, label: str) -> None:
+        with box("meter meter-unknown") as self._meter:
+            self._meter.props.update({"role": "progressbar", "aria-label": label})
+            self._fill = box("meter-fill")
+
+    def update(self, share: float | None) -> None:
+        """Show a share of 0 to 1, None where nobody knows."""
+        set_classes(self._meter, "meter" if share is not None else "meter meter-unknown")
+        if share is None:
+            self._fill.style(remove="width")
+            for name in ("aria-valuenow", "aria-valuemin", "aria-valuemax"):
+                self._meter.props.pop(name, None)
+        else:
+            percent = max(0, min(100, round(100 * share)))
+            self._meter.props.update({"aria-valuenow": percent, "aria-valuemin": 0, "aria-valuemax": 100})
+            self._fill.style(f"width: {percent}%")
 
 
 def _progress(activity: ModelActivity) -> str:
@@ -50,14 +74,3 @@ def _progress(activity: ModelActivity) -> str:
         return formats.size(activity.completed) if activity.completed else ""
     share = activity.completed / activity.total
     return f"{formats.size(activity.completed)} of {formats.size(activity.total)}, {share:.0%}"
-
-
-def _meter(activity: ModelActivity) -> None:
-    with box("meter" if activity.total else "meter meter-unknown") as meter:
-        meter.props["role"] = "progressbar"
-        meter.props["aria-label"] = activity.model
-        fill = box("meter-fill")
-        if activity.total:
-            percent = min(100, round(100 * activity.completed / activity.total))
-            meter.props.update({"aria-valuenow": percent, "aria-valuemin": 0, "aria-valuemax": 100})
-            fill.style(f"width: {percent}%")

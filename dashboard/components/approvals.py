@@ -3,6 +3,7 @@
 from dashboard import formats
 from dashboard.components.button import button
 from dashboard.components.clock import Clock
+from dashboard.components.keyed import Keyed
 from dashboard.components.notices import tell
 from dashboard.components.text import box, icon, text
 from server.hub import Hub
@@ -10,35 +11,30 @@ from server.policy.approvals import Answer, Approval, Extent
 
 
 class ApprovalList:
-    """Rebuilt whenever a call begins or ends to wait."""
+    """One section a call; those that wait are left alone while others come and go."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
-        self._clock = clock
-        self._body = box("approvals")
-        self._shown: tuple[str, ...] | None = None
+        self._asked = Keyed[Approval](
+            box("approvals"), lambda approval: approval.id, lambda approval: _Asked(hub, clock, approval)
+        )
 
     def update(self) -> int:
         """Show what waits, and return how many calls that are."""
         waiting = self._hub.gate.approvals.pending()
-        ids = tuple(approval.id for approval in waiting)
-        if ids != self._shown:
-            self._shown = ids
-            self._body.clear()
-            with self._body:
-                for approval in waiting:
-                    self._ask(approval)
+        self._asked.update(waiting)
         return len(waiting)
 
-    def _ask(self, approval: Approval) -> None:
+
+class _Asked:
+    def __init__(self, hub: Hub, clock: Clock, approval: Approval) -> None:
+        self._hub = hub
         call = approval.call
-        with box("approval", "section", f"Approval of {call.tool}"):
+        with box("approval", "section", f"Approval of {call.tool}") as self.element:
             with box("approval-head"):
                 icon("front_hand")
                 text(f"{call.client or 'A client'} wants to use {call.tool}", "task grow")
-                self._clock.show(
-                    lambda now: f"denied in {formats.countdown(approval.deadline - now)}", "sub num"
-                )
+                clock.show(lambda now: f"denied in {formats.countdown(approval.deadline - now)}", "sub num")
             text(approval.reason, "", "p")
             if call.paths:
                 more = f" and {call.files - len(call.paths)} more" if call.files > len(call.paths) else ""
@@ -47,13 +43,14 @@ class ApprovalList:
                 button("Approve", lambda: self._answer(approval, approved=True), look="main", icon="check")
                 button("Deny", lambda: self._answer(approval, approved=False), look="danger", icon="block")
                 if call.project:
-                    label = f"Always approve this in {call.project}"
-                    always = button(
+                    button(
                         "Always in this project",
                         lambda: self._answer(approval, approved=True, extent="project"),
-                        label=label,
+                        label=f"Always in this project: {call.project}",
                     )
-                    always.props["aria-label"] = f"Always in this project: {call.project}"
+
+    def update(self, _approval: Approval) -> None:
+        """Nothing changes while a call waits."""
 
     def _answer(self, approval: Approval, *, approved: bool, extent: Extent = "once") -> None:
         reason = "" if approved else "The user said no."

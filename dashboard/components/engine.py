@@ -1,5 +1,6 @@
 """The engine and what is loaded: for how long, in how much memory; load and unload."""
 
+import time
 from collections.abc import Sequence
 
 from nicegui import ui
@@ -7,8 +8,8 @@ from nicegui import ui
 from dashboard import formats
 from dashboard.components.activities import Activities
 from dashboard.components.button import button
-from dashboard.components.card import empty
 from dashboard.components.clock import Clock
+from dashboard.components.keyed import Keyed
 from dashboard.components.memory_bar import Memory
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
@@ -26,12 +27,15 @@ class EngineCard:
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
-        self._clock = clock
         self._view: EngineView | None = None
         with box("engine"):
             self._label = text("", "sub", "p")
             self._memory = Memory()
-            self._loaded = box("loaded")
+            self._loaded = Keyed[LoadedModel](
+                box("loaded"), lambda model: model.name, lambda model: _Loaded(hub, clock, model)
+            )
+            with box("empty") as self._empty:
+                self._next = text("", tag="p")
             self._activities = Activities(hub)
             with box("load") as self._load:
                 self._choice = ui.select([], label="Model").props("outlined dense options-dense")
@@ -48,35 +52,42 @@ class EngineCard:
 
     def _show_models(self, view: EngineView) -> None:
         self._label.set_text(view.label or "No engine was found so far.")
-        self._loaded.clear()
-        with self._loaded:
-            for model in view.loaded:
-                self._show_loaded(model, view)
-            if not view.loaded and view.label and not view.error:
-                what = f" {view.default_model}" if view.default_model else " one"
-                empty(f"No model is loaded. The next offload loads{what}, which takes a moment.")
+        self._loaded.update(view.loaded)
+        self._empty.set_visibility(not view.loaded and bool(view.label) and not view.error)
+        what = view.default_model or "one"
+        self._next.set_text(f"No model is loaded. The next offload loads {what}, which takes a moment.")
         names = [model.name for model in view.installed if model.generates]
-        chosen = self._choice.value if self._choice.value in names else view.default_model
-        self._choice.set_options(names, value=chosen if chosen in names else next(iter(names), None))
+        if names != self._choice.options:
+            chosen = self._choice.value if self._choice.value in names else view.default_model
+            self._choice.set_options(names, value=chosen if chosen in names else next(iter(names), None))
         self._load.set_visibility(view.capabilities.load and bool(names))
-
-    def _show_loaded(self, model: LoadedModel, view: EngineView) -> None:
-        with box("model"):
-            with box("model-words"):
-                text(model.name, "model-name")
-                with box("sub", "p"):
-                    text(about(model))
-                    self._clock.show(lambda now: stays(model, now))
-            if view.capabilities.unload:
-                button(
-                    "Unload",
-                    lambda: attempt(self._hub.engine.unload(model.name), f"{model.name} was unloaded."),
-                    label=f"Unload {model.name}",
-                )
 
     async def _load_chosen(self) -> None:
         if name := self._choice.value:
             await attempt(self._hub.engine.load(name), f"{name} is loaded.")
+
+
+class _Loaded:
+    """A model in memory."""
+
+    def __init__(self, hub: Hub, clock: Clock, model: LoadedModel) -> None:
+        self._model = model
+        with box("model") as self.element:
+            with box("model-words"):
+                text(model.name, "model-name")
+                with box("sub", "p"):
+                    self._about = text("")
+                    self._stays = clock.show(lambda now: stays(self._model, now))
+            button(
+                "Unload",
+                lambda: attempt(hub.engine.unload(model.name), f"{model.name} was unloaded."),
+                label=f"Unload {model.name}",
+            ).set_visibility(hub.snapshot().engine.capabilities.unload)
+
+    def update(self, model: LoadedModel) -> None:
+        self._model = model
+        self._about.set_text(about(model))
+        self._stays.set_text(stays(model, time.time()))
 
 
 def about(model: LoadedModel) -> str:

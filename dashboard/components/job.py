@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from dashboard import formats
+from dashboard.components.bar import Bar, Stretch
 from dashboard.components.button import button
 from dashboard.components.clock import Clock
-from dashboard.components.net import net
+from dashboard.components.keyed import Keyed
+from dashboard.components.net import Net
 from dashboard.components.notices import attempt
-from dashboard.components.text import box, icon, link, text
+from dashboard.components.text import box, icon, link, set_classes, set_prop, text
 from server.hub import Hub
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
@@ -46,75 +48,113 @@ async def read_job(hub: Hub, job: JobRecord) -> JobView:
     return JobView(job, await batches.counts(job.id), await batches.failures(job.id), left)
 
 
-def job_card(hub: Hub, clock: Clock, view: JobView, *, linked: bool = True) -> None:
-    """Show a batch; ``linked`` makes its task the way to its items."""
-    job, counts = view.job, view.counts
-    word, picture = STATES.get(job.state, (job.state, "help"))
-    with box("card job", "section", f"Batch {job.id}"):
-        with box("job-head"):
-            with box(f"outcome job-{job.state}", "span"):
-                icon(picture)
-                text(word)
-            if linked:
-                link(f"/batch/{job.id}", "task job-task", formats.one_line(job.task, 160))
-            else:
-                text(job.task, "task job-task")
-            net(counts.net_tokens, 0, "job-net")
-        _bar(counts)
-        with box("sub job-line", "p"):
-            text(f"{formats.number(counts.ended)} of {formats.count(counts.total, 'item')}")
-            if view.seconds_left:
-                text(f"{60 * (counts.total - counts.ended) / view.seconds_left:.0f} items a minute")
-                text(f"about {formats.duration(view.seconds_left)} left")
-            if counts.tokens:
-                text(f"{formats.short(counts.tokens)} tokens by the local model")
-            text(job.client)
-            clock.ago(job.created_at)
-        if job.reason:
-            text(job.reason, "job-reason", "p")
-        with box("failures", "ul"):
-            for group in view.failures:
-                with box("", "li"):
-                    text(f"{group.count} × {group.code}", "code")
-                    text(formats.one_line(group.example), "sub")
-        _actions(hub, view)
+class JobCard:
+    """A batch, changed in place; ``linked`` makes its task the way to its items."""
+
+    def __init__(self, hub: Hub, clock: Clock, job: JobRecord, *, linked: bool = True) -> None:
+        with box("card job", "section", f"Batch {job.id}") as self.element:
+            with box("job-head"):
+                with box("outcome", "span") as self._state:
+                    self._picture = icon("")
+                    self._word = text("")
+                if linked:
+                    link(f"/batch/{job.id}", "task job-task", formats.one_line(job.task, 160))
+                else:
+                    text(job.task, "task job-task")
+                self._net = Net("job-net")
+            self._bar = Bar()
+            with box("sub job-line", "p"):
+                self._facts = [text("") for _ in range(4)]
+                text(job.client)
+                clock.ago(job.created_at)
+            self._reason = text("", "job-reason", "p")
+            self._failures = Keyed[FailureGroup](box("failures", "ul"), lambda group: group.code, _Failure)
+            self._actions = _Actions(hub, job)
+
+    def update(self, view: JobView) -> None:
+        """Show how far it is."""
+        job = view.job
+        word, picture = STATES.get(job.state, (job.state, "help"))
+        set_classes(self._state, f"outcome job-{job.state}")
+        self._picture.set_text(picture)
+        self._word.set_text(word)
+        self._net.update(view.counts.net_tokens, 0)
+        stretches = _stretches(view.counts)
+        words = ", ".join(f"{each.words} {each.name}" for each in stretches) or "no items"
+        self._bar.update(stretches, words)
+        for element, fact in zip(self._facts, _facts(view), strict=True):
+            element.set_text(fact)
+            element.set_visibility(bool(fact))
+        self._reason.set_text(job.reason)
+        self._reason.set_visibility(bool(job.reason))
+        self._failures.update(view.failures)
+        self._actions.update(view)
 
 
-def _bar(counts: JobCounts) -> None:
-    parts = [
-        (words, colour, sum(counts.by_state.get(each, 0) for each in states))
-        for words, colour, states in PARTS
-    ]
-    shown = [part for part in parts if part[2]]
-    with box("bar") as bar:
-        bar.props["role"] = "img"
-        bar.props["aria-label"] = ", ".join(f"{count} {words}" for words, _, count in shown) or "no items"
-        for words, colour, count in shown:
-            stretch = box(f"bar-part {colour}").style(f"flex-grow: {count / counts.total:.4f}")
-            stretch.props["title"] = f"{count} {words}"
-    with box("legend", "ul"):
-        for words, colour, count in shown:
-            with box("", "li"):
-                box(f"swatch {colour}", "span")
-                text(f"{formats.number(count)} {words}", "legend-name")
+class _Actions:
+    """The buttons of a batch. They are made once and only hidden: a click is never lost to news."""
+
+    def __init__(self, hub: Hub, job: JobRecord) -> None:
+        batches = hub.batches
+        self._paused = False
+
+        async def pause_or_resume() -> None:
+            await attempt(batches.resume(job.id) if self._paused else batches.pause(job.id))
+
+        async def cancel() -> None:
+            await attempt(batches.cancel(job.id))
+
+        async def retry() -> None:
+            await attempt(batches.retry(job.id))
+
+        with box("actions") as self._row:
+            self._pause = button("Pause", pause_or_resume, icon="pause")
+            self._cancel = button("Cancel", cancel, look="danger", label=f"Cancel batch {job.id}")
+            self._retry = button("Retry failed", retry, icon="replay")
+
+    def update(self, view: JobView) -> None:
+        job = view.job
+        self._paused = job.state != "running"
+        word, picture = ("Resume", "play_arrow") if self._paused else ("Pause", "pause")
+        self._pause.set_text(word)
+        self._pause.set_icon(picture)
+        set_prop(self._pause, "aria-label", f"{word} batch {job.id}")
+        wrong = view.counts.went_wrong if job.state != "cancelled" else 0
+        self._retry.set_text(f"Retry {formats.number(wrong)} failed")
+        goes_on = job.state in ("running", "paused", "stopped")
+        self._pause.set_visibility(goes_on)
+        self._cancel.set_visibility(goes_on)
+        self._retry.set_visibility(wrong > 0)
+        self._row.set_visibility(goes_on or wrong > 0)
 
 
-def _actions(hub: Hub, view: JobView) -> None:
-    job, batches = view.job, hub.batches
-    with box("actions"):
-        if job.state == "running":
-            button(
-                "Pause", lambda: attempt(batches.pause(job.id)), icon="pause", label=f"Pause batch {job.id}"
-            )
-        if job.state in ("paused", "stopped"):
-            button("Resume", lambda: attempt(batches.resume(job.id)), icon="play_arrow", look="main")
-        if job.state in ("running", "paused", "stopped"):
-            button(
-                "Cancel",
-                lambda: attempt(batches.cancel(job.id)),
-                look="danger",
-                label=f"Cancel batch {job.id}",
-            )
-        if view.counts.went_wrong and job.state != "cancelled":
-            words = f"Retry {formats.number(view.counts.went_wrong)} failed"
-            button(words, lambda: attempt(batches.retry(job.id)), icon="replay")
+class _Failure:
+    """The items that went wrong for one reason."""
+
+    def __init__(self, _group: FailureGroup) -> None:
+        with box("", "li") as self.element:
+            self._count = text("", "code")
+            self._example = text("", "sub")
+
+    def update(self, group: FailureGroup) -> None:
+        self._count.set_text(f"{group.count} × {group.code}")
+        self._example.set_text(formats.one_line(group.example))
+
+
+def _stretches(counts: JobCounts) -> list[Stretch]:
+    found = []
+    for words, colour, states in PARTS:
+        count = sum(counts.by_state.get(each, 0) for each in states)
+        if count:
+            found.append(Stretch(words, words, formats.number(count), colour, count / counts.total))
+    return found
+
+
+def _facts(view: JobView) -> tuple[str, str, str, str]:
+    counts, left = view.counts, view.seconds_left
+    return (
+        f"{formats.number(counts.ended)} of {formats.count(counts.total, 'item')}",
+        f"{60 * (counts.total - counts.ended) / left:.0f} items a minute" if left else "",
+        f"about {formats.duration(left)} left" if left else "",
+        f"{formats.short(counts.tokens)} tokens by the local model" if counts.tokens else "",
+    )

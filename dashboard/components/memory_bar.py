@@ -1,8 +1,10 @@
 """The memory that models use, each as one bar: models, other programs, free room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dashboard import formats
+from dashboard.components.bar import Bar, Stretch
+from dashboard.components.keyed import Keyed
 from dashboard.components.text import box, text
 from dashboard.memory import Part, Pool, pools
 from server.backends.base import LoadedModel
@@ -13,49 +15,50 @@ COLOURS = 6
 
 
 class Memory:
-    """The bars of this machine."""
+    """The bars of this machine; each model has the same colour in all of them."""
 
     def __init__(self) -> None:
-        self._shown: tuple[Machine | None, tuple[LoadedModel, ...]] = (None, ())
-        self._body = box("memory")
+        self._pools = Keyed[Pool](box("memory"), lambda pool: pool.name, self._bar)
+        self._colours: Mapping[str, int] = {}
 
     def update(self, machine: Machine | None, loaded: Sequence[LoadedModel]) -> None:
         """Show what fills the memory; nothing while the machine was not looked at."""
-        if (machine, tuple(loaded)) == self._shown or machine is None:
-            return
-        self._shown = (machine, tuple(loaded))
-        colours = {name: at % COLOURS for at, name in enumerate(sorted(model.name for model in loaded))}
-        self._body.clear()
-        with self._body:
-            for pool in pools(machine, loaded):
-                memory_bar(pool, colours)
+        if machine is not None:
+            self._colours = {
+                name: at % COLOURS for at, name in enumerate(sorted(model.name for model in loaded))
+            }
+            self._pools.update(pools(machine, loaded))
+
+    def _bar(self, pool: Pool) -> "MemoryBar":
+        return MemoryBar(pool, self._colour)
+
+    def _colour(self, part: Part) -> str:
+        return f"model-{self._colours.get(part.name, 0)}" if part.kind == "model" else f"part-{part.kind}"
 
 
-def memory_bar(pool: Pool, colours: Mapping[str, int]) -> None:
-    """Show a memory; ``colours`` gives each model its colour, the same in every bar."""
-    with box("pool"):
-        with box("pool-head"):
-            text(pool.name, "pool-name")
-            text(f"{formats.size(pool.used)} of {formats.size(pool.total)}", "num sub")
-        with box("bar") as bar:
-            bar.props["role"] = "img"
-            bar.props["aria-label"] = f"{pool.name}: " + ", ".join(map(_words, pool.parts))
-            for part in pool.parts:
-                share = part.size / pool.total if pool.total else 0
-                stretch = box(f"bar-part {_colour(part, colours)}")
-                stretch.style(f"flex-grow: {share:.4f}")
-                stretch.props["title"] = _words(part)
-        with box("legend", "ul"):
-            for part in pool.parts:
-                with box("", "li"):
-                    box(f"swatch {_colour(part, colours)}", "span")
-                    text(part.name, "legend-name")
-                    text(formats.size(part.size), "num sub")
+class MemoryBar:
+    """One memory."""
 
+    def __init__(self, pool: Pool, colour: Callable[[Part], str]) -> None:
+        self._colour = colour
+        with box("pool") as self.element:
+            with box("pool-head"):
+                text(pool.name, "pool-name")
+                self._used = text("", "num sub")
+            self._bar = Bar()
 
-def _words(part: Part) -> str:
-    return f"{part.name} {formats.size(part.size)}"
-
-
-def _colour(part: Part, colours: Mapping[str, int]) -> str:
-    return f"model-{colours.get(part.name, 0)}" if part.kind == "model" else f"part-{part.kind}"
+    def update(self, pool: Pool) -> None:
+        """Show what fills it."""
+        self._used.set_text(f"{formats.size(pool.used)} of {formats.size(pool.total)}")
+        stretches = [
+            Stretch(
+                key=f"{part.kind} {part.name}",
+                name=part.name,
+                words=formats.size(part.size),
+                colour=self._colour(part),
+                share=part.size / pool.total if pool.total else 0,
+            )
+            for part in pool.parts
+        ]
+        words = ", ".join(f"{each.name} {each.words}" for each in stretches)
+        self._bar.update(stretches, f"{pool.name}: {words}")

@@ -5,39 +5,59 @@ from pathlib import PurePath
 
 from dashboard import formats
 from dashboard.components.clock import Clock
-from dashboard.components.net import net
-from dashboard.components.outcome import outcome_badge
-from dashboard.components.text import box, link, text
+from dashboard.components.keyed import Keyed
+from dashboard.components.net import Net
+from dashboard.components.outcome import OutcomeBadge
+from dashboard.components.text import box, link, set_title, text
 from server.store.records import OffloadRow
 
 COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
-def offload_list(rows: Sequence[OffloadRow], clock: Clock, *, head: bool = False) -> None:
-    """Show the rows in their order; ``head`` names the columns."""
-    with box("offloads"):
-        if head:
-            with box("offload offloads-head") as names:
-                names.props["aria-hidden"] = "true"
-                for name in COLUMNS:
-                    text(name)
-        with box("rows", "ul"):
-            for row in rows:
-                with box("", "li"), link(f"/offload/{row.id}", "offload"):
-                    _row(row, clock)
+class OffloadList:
+    """The rows in their order, changed in place; ``head`` names the columns."""
+
+    def __init__(self, clock: Clock, *, head: bool = False) -> None:
+        with box("offloads") as self.element:
+            if head:
+                with box("offload offloads-head") as names:
+                    names.props["aria-hidden"] = "true"
+                    for name in COLUMNS:
+                        text(name)
+            rows = box("rows", "ul")
+        self._rows = Keyed[OffloadRow](rows, lambda row: row.id, lambda row: _Row(row, clock))
+
+    def update(self, rows: Sequence[OffloadRow]) -> None:
+        """Show these rows."""
+        self._rows.update(rows)
 
 
-def _row(row: OffloadRow, clock: Clock) -> None:
-    outcome_badge(row.outcome, undone=row.undone)
-    with box("offload-task", "span"):
-        text(title(row), "task", title=row.task[:1000])
-        text(_about(row), "sub", title=_about_in_full(row))
-    text(formats.duration(row.seconds) if row.ended_at else "", "num offload-time")
-    if row.ended_at is None:
-        text("", "num")
-    else:
-        net(row.net_tokens, row.net_microusd)
-    clock.ago(row.started_at, "offload-when")
+def offload_list(rows: Sequence[OffloadRow], clock: Clock) -> None:
+    """Show rows that stay."""
+    OffloadList(clock).update(rows)
+
+
+class _Row:
+    def __init__(self, row: OffloadRow, clock: Clock) -> None:
+        with box("", "li") as self.element, link(f"/offload/{row.id}", "offload"):
+            self._outcome = OutcomeBadge()
+            with box("offload-task", "span"):
+                text(title(row), "task", title=row.task[:1000])
+                self._about = text("", "sub")
+            self._time = text("", "num offload-time")
+            self._net = Net()
+            clock.ago(row.started_at, "offload-when")
+
+    def update(self, row: OffloadRow) -> None:
+        self._outcome.update(row.outcome, undone=row.undone)
+        self._about.set_text(_about(row))
+        set_title(self._about, _about_in_full(row))
+        if row.ended_at is None:
+            self._time.set_text("")
+            self._net.clear()
+        else:
+            self._time.set_text(formats.duration(row.seconds))
+            self._net.update(row.net_tokens, row.net_microusd)
 
 
 def title(row: OffloadRow) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from nicegui.element import Element
-
 from dashboard import formats
 from dashboard.components.button import button
 from dashboard.components.card import empty
 from dashboard.components.clock import Clock
+from dashboard.components.keyed import Keyed
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, icon, link, set_classes, set_title, text
 from server.hub import Hub
@@ -23,32 +22,27 @@ PHASES = (
     ("Deliver", ("deliver",)),
 )
 """The steps of one offload as the track shows them, and the stages of each."""
+MOST_LINES = 20
+"""Of a longer queue, only so many are shown."""
 
 
 class Running:
     """The offloads under way: a pane for each, changed in place."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
-        self._hub = hub
-        self._clock = clock
-        self._panes: dict[str, RunningPane] = {}
-        with box("runs") as self._body, box() as self._empty:
+        body = box("runs")
+        with box() as self._empty:
             empty(
                 "Nothing runs. Claude hands work over by itself; from a shell you can try:",
                 command='token-saver offload "Write slugify(text) in Python" --output slug.py',
             )
+        self._panes = Keyed[RunningOffload](
+            body, lambda offload: offload.id, lambda offload: RunningPane(hub, clock, offload)
+        )
 
     def update(self, offloads: Sequence[RunningOffload]) -> None:
         """Show these offloads, the oldest first."""
-        now = {offload.id for offload in offloads}
-        for gone in [each for each in self._panes if each not in now]:
-            self._panes.pop(gone).delete()
-        for offload in offloads:
-            pane = self._panes.get(offload.id)
-            if pane is None:
-                with self._body:
-                    pane = self._panes[offload.id] = RunningPane(self._hub, self._clock, offload)
-            pane.update(offload)
+        self._panes.update(offloads)
         self._empty.set_visibility(not offloads)
 
 
@@ -58,7 +52,7 @@ class RunningPane:
     def __init__(self, hub: Hub, clock: Clock, offload: RunningOffload) -> None:
         self._hub = hub
         self._id = offload.id
-        with box("run", "article", formats.one_line(offload.task, 80)) as self._pane:
+        with box("run", "article", formats.one_line(offload.task, 80)) as self.element:
             with box("run-head"):
                 with link(f"/offload/{offload.id}", "run-task"):
                     text(formats.one_line(offload.task, 240), "task")
@@ -98,10 +92,6 @@ class RunningPane:
         self._text.set_text(offload.text)
         self._stream.set_visibility(bool(offload.text))
 
-    def delete(self) -> None:
-        """Take it off the page."""
-        self._pane.delete()
-
     async def _cancel(self) -> None:
         await attempt(self._hub.offloader.cancel(self._id), "Cancelled.")
 
@@ -110,37 +100,36 @@ class Waiting:
     """The queue in front of the engine, in one line each."""
 
     def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._shown: tuple[str, ...] = ()
         with box("waiting") as self._body:
-            pass
+            self._head = text("", "waiting-head", "h3")
+            self._lines = Keyed[RunningOffload](
+                box("rows", "ul"), lambda offload: offload.id, lambda offload: _Line(hub, offload)
+            )
+            self._more = text("", "sub", "p")
         self._body.set_visibility(False)
 
     def update(self, offloads: Sequence[RunningOffload]) -> None:
         """Show what waits, the next one first."""
-        ids = tuple(offload.id for offload in offloads)
-        if ids == self._shown:
-            return
-        self._shown = ids
-        self._body.clear()
-        self._body.set_visibility(bool(ids))
-        with self._body:
-            text(f"{len(ids)} waiting for the engine", "waiting-head", "h3")
-            with box("rows", "ul"):
-                for offload in offloads[:20]:
-                    self._line(offload)
-            if len(offloads) > 20:
-                text(f"and {formats.count(len(offloads) - 20, 'more', 'more')}", "sub", "p")
+        self._body.set_visibility(bool(offloads))
+        self._head.set_text(f"{len(offloads)} waiting for the engine")
+        self._lines.update(offloads[:MOST_LINES])
+        more = len(offloads) - MOST_LINES
+        self._more.set_text(f"and {formats.number(more)} more" if more > 0 else "")
+        self._more.set_visibility(more > 0)
 
-    def _line(self, offload: RunningOffload) -> Element:
-        with box("wait", "li") as line:
+
+class _Line:
+    def __init__(self, hub: Hub, offload: RunningOffload) -> None:
+        with box("wait", "li") as self.element:
             icon("hourglass_empty")
             text(formats.one_line(offload.task, 120), "task")
             text(offload.client, "sub")
             button(
                 "Cancel",
-                lambda: attempt(self._hub.offloader.cancel(offload.id), "Cancelled."),
+                lambda: attempt(hub.offloader.cancel(offload.id), "Cancelled."),
                 label="Cancel this offload",
                 look="danger",
             )
-        return line
+
+    def update(self, _offload: RunningOffload) -> None:
+        """Nothing is seen to change while an offload waits."""

@@ -1,13 +1,14 @@
 """What every page has: the way to the other pages, the state of the app, what needs the user."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from nicegui import ui
+from nicegui import Event, ui
 
 from dashboard.components.banner import Banner
 from dashboard.components.clock import Clock
+from dashboard.components.follower import Follower
 from dashboard.components.pause import Pause
 from dashboard.components.state_chip import StateChip
 from dashboard.components.text import box, icon, link, text
@@ -35,6 +36,15 @@ class Page:
     hub: Hub
     feed: Feed
     clock: Clock
+    banner: Banner
+
+    async def follow(self, load: Callable[[], Awaitable[object]], *news: Event[[]]) -> None:
+        """Run ``load`` now and at every piece of news, see ``Follower``."""
+        follower = Follower(load, self.banner)
+        for event in news:
+            event.subscribe(follower.run)
+        self.feed.ticked.subscribe(follower.heal)
+        await follower.run()
 
 
 @contextmanager
@@ -65,7 +75,7 @@ def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
     update(hub.snapshot())
     with main:
         feed.changed.subscribe(update)
-        yield Page(hub, feed, Clock(feed))
+        yield Page(hub, feed, Clock(feed), banner)
 
 
 def _navigation(hub: Hub, section: str) -> None:

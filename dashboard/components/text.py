@@ -34,10 +34,15 @@ def icon(name: str, classes: str = "") -> TextElement:
     return element
 
 
+def set_prop(element: Element, name: str, value: object) -> None:
+    """Change an attribute where it differs."""
+    if element.props.get(name) != value:
+        element.props[name] = value
+
+
 def set_title(element: Element, title: str) -> None:
     """Change what appears on hover."""
-    if element.props.get("title") != title:
-        element.props["title"] = title
+    set_prop(element, "title", title)
 
 
 def set_classes(element: Element, classes: str) -> None:

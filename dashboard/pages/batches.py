@@ -2,39 +2,42 @@
 
 from collections.abc import Sequence
 
+from nicegui import Event
+
 from dashboard import formats
+from dashboard.components.button import button
 from dashboard.components.card import card, empty
-from dashboard.components.job import job_card, read_job
-from dashboard.components.outcome import outcome_badge
+from dashboard.components.job import JobCard, JobView, read_job
+from dashboard.components.keyed import Keyed
+from dashboard.components.notices import attempt
+from dashboard.components.outcome import OutcomeBadge
 from dashboard.components.shell import shell
-from dashboard.components.text import box, link, text
+from dashboard.components.text import box, link, set_prop, text
 from dashboard.feed import Feed
 from server.hub import Hub
-from server.store.job_records import ItemRecord
+from server.store.job_records import DONE_WELL, ENDED, ItemRecord
 from server.store.jobs import Jobs
 
 MOST_JOBS = 30
-MOST_ITEMS = 500
+ITEMS_AT_ONCE = 100
 
 
 async def show(hub: Hub, feed: Feed) -> None:
     """Fill the page with the last jobs."""
+    jobs = Jobs(hub.history.database)
     with shell(hub, feed, "Batches", "/batches") as page:
-        body = box("stack")
+        cards = Keyed[JobView](
+            box("stack"), lambda view: view.job.id, lambda view: JobCard(hub, page.clock, view.job)
+        )
+        with box() as nothing, card("No batches yet"):
+            empty("Claude makes one with the tool batch_offload; from a shell:", command=_example())
 
     async def load() -> None:
-        views = [await read_job(hub, job) for job in await Jobs(hub.history.database).page(MOST_JOBS)]
-        body.clear()
-        with body:
-            for view in views:
-                job_card(hub, page.clock, view)
-            if not views:
-                with card("No batches yet"):
-                    empty("Claude makes one with the tool batch_offload; from a shell:", command=_example())
+        views = [await read_job(hub, job) for job in await jobs.page(MOST_JOBS)]
+        cards.update(views)
+        nothing.set_visibility(not views)
 
-    await load()
-    feed.jobs_changed.subscribe(load)
-    feed.booked.subscribe(load)
+    await page.follow(load, feed.jobs_changed, feed.booked)
 
 
 async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
@@ -47,41 +50,74 @@ async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
             link("/batches", "more", "All batches")
         return
     with shell(hub, feed, f"Batch {job.id}", "/batches") as page, box("stack"):
-        head = box()
+        head = JobCard(hub, page.clock, job, linked=False)
         with card("Items"):
-            items = box()
+            items = Items(hub, job_id)
 
     async def load() -> None:
         if (now := await jobs.get(job_id)) is not None:
             view = await read_job(hub, now)
-            found = await jobs.items(job_id, MOST_ITEMS)
-            head.clear()
-            with head:
-                job_card(hub, page.clock, view, linked=False)
-            items.clear()
-            with items:
-                _show(found, view.counts.total)
+            head.update(view)
+            items.update(await jobs.items(job_id, items.most), view.counts.total)
 
-    await load()
-    feed.jobs_changed.subscribe(load)
-    feed.booked.subscribe(load)
+    await page.follow(load, items.asked, feed.jobs_changed, feed.booked)
 
 
-def _show(items: Sequence[ItemRecord], total: int) -> None:
-    with box("rows", "ul"):
-        for item in items:
-            with box("item", "li"):
-                outcome_badge(item.state)
-                with box("offload-task"):
-                    if item.offload_id:
-                        link(f"/offload/{item.offload_id}", "task", _name(item))
-                    else:
-                        text(_name(item), "task")
-                    if item.summary:
-                        text(formats.one_line(item.summary), "sub")
-                text(formats.duration(item.seconds) if item.seconds else "", "num sub")
-    if total > len(items):
-        text(f"and {formats.number(total - len(items))} more", "sub", "p")
+class Items:
+    """The first items of a batch, and more of them at a click."""
+
+    def __init__(self, hub: Hub, job_id: str) -> None:
+        self.most = ITEMS_AT_ONCE
+        self.asked = Event[[]]()
+        """More items are to be shown."""
+        self._items = Keyed[ItemRecord](
+            box("rows", "ul"), lambda item: item.position, lambda item: _Item(hub, job_id, item)
+        )
+        self._more = button("Show more", self._show_more, look="quiet")
+
+    def update(self, items: Sequence[ItemRecord], total: int) -> None:
+        """Show these of ``total``."""
+        self._items.update(items)
+        self._more.set_text(f"Show more of {formats.number(total)}")
+        self._more.set_visibility(total > len(items))
+
+    def _show_more(self) -> None:
+        self.most += ITEMS_AT_ONCE
+        self.asked.emit()
+
+
+class _Item:
+    """One task of the batch; what waits or runs can be cancelled, what went wrong tried again."""
+
+    def __init__(self, hub: Hub, job_id: str, item: ItemRecord) -> None:
+        self._ended = False
+
+        async def cancel_or_retry() -> None:
+            act = hub.batches.retry if self._ended else hub.batches.cancel
+            await attempt(act(job_id, item.position))
+
+        self._words = name = _name(item)
+        with box("item", "li") as self.element:
+            self._state = OutcomeBadge()
+            with box("offload-task"):
+                self._link = link("", "task", name)
+                self._name = text(name, "task")
+                self._summary = text("", "sub")
+            self._seconds = text("", "num sub")
+            self._button = button("Cancel", cancel_or_retry)
+
+    def update(self, item: ItemRecord) -> None:
+        self._state.update(item.state)
+        self._link.set_visibility(item.offload_id is not None)
+        self._name.set_visibility(item.offload_id is None)
+        set_prop(self._link, "href", f"/offload/{item.offload_id}")
+        self._summary.set_text(formats.one_line(item.summary))
+        self._seconds.set_text(formats.duration(item.seconds) if item.seconds else "")
+        self._ended = item.state in ENDED
+        word = "Retry" if self._ended else "Cancel"
+        self._button.set_text(word)
+        set_prop(self._button, "aria-label", f"{word} {self._words}")
+        self._button.set_visibility(item.state not in DONE_WELL)
 
 
 def _name(item: ItemRecord) -> str:

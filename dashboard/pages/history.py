@@ -3,14 +3,15 @@
 import datetime
 from dataclasses import replace
 
-from nicegui import background_tasks, ui
+from nicegui import Event, ui
 
 from dashboard.address import HistoryAddress
 from dashboard.components.card import empty
 from dashboard.components.filters import Filters
-from dashboard.components.offload_list import offload_list
+from dashboard.components.keyed import Part
+from dashboard.components.offload_list import OffloadList
 from dashboard.components.shell import Page, shell
-from dashboard.components.text import box, link
+from dashboard.components.text import box, link, set_prop
 from dashboard.feed import Feed
 from server.hub import Hub
 from server.welcome import connect_line
@@ -26,56 +27,55 @@ async def show(hub: Hub, feed: Feed, address: HistoryAddress) -> None:
         with box("card"):
             Filters(address, facets, listing.change)
             listing.place()
-    await listing.load()
-    feed.booked.subscribe(listing.follow)
+    await page.follow(listing.load, listing.asked, feed.booked)
 
 
 class Listing:
     """One page of rows, and the way to older ones."""
 
     def __init__(self, page: Page, address: HistoryAddress) -> None:
+        self.asked = Event[[]]()
+        """Another address is to be shown."""
         self._page = page
         self._address = address
-        self._client = ui.context.client
+        self._shown: HistoryAddress | None = None
 
     def place(self) -> None:
         """Put the list here."""
-        self._body = box("listing")
+        with box("listing"):
+            self._rows = OffloadList(self._page.clock, head=True)
+            self._empty = Part(box())
+            with box("pager", "nav", "Pages of the history"):
+                self._newest = link("", "btn-link", "Newest")
+                self._older = link("", "btn-link", "Older")
 
     def change(self, address: HistoryAddress) -> None:
         """Show another address, in place."""
         self._address = address
         ui.navigate.history.replace(address.url)
-        background_tasks.create(self.load(), context=self._client)
-
-    async def follow(self) -> None:
-        """Show what is new, unless the reader is further down."""
-        if not self._address.before:
-            await self.load()
+        self.asked.emit()
 
     async def load(self) -> None:
-        """Read the rows and show them; what was asked for meanwhile wins."""
+        """Read the rows and show them, unless they are older ones, which do not change."""
         asked = self._address
+        if asked.before and asked == self._shown:
+            return
         where = asked.filter(datetime.date.today())  # noqa: DTZ011 - the days of the machine's own time zone
         rows = await self._page.hub.history.page(where, ROWS + 1, asked.before or None)
-        if asked != self._address or self._body.is_deleted:
-            return
-        self._body.clear()
-        with self._body:
-            if rows:
-                offload_list(rows[:ROWS], self._page.clock, head=True)
-            else:
-                self._say_empty()
-            with box("pager", "nav", "Pages of the history"):
-                if asked.before:
-                    link(replace(asked, before="").url, "btn-link", "Newest")
-                if len(rows) > ROWS:
-                    link(replace(asked, before=rows[ROWS - 1].id).url, "btn-link", "Older")
+        self._shown = asked
+        self._rows.update(rows[:ROWS])
+        self._rows.element.set_visibility(bool(rows))
+        self._empty.show(None if rows else asked, lambda: None if rows else self._say_empty(asked))
+        self._newest.set_visibility(bool(asked.before))
+        set_prop(self._newest, "href", replace(asked, before="").url)
+        self._older.set_visibility(len(rows) > ROWS)
+        if len(rows) > ROWS:
+            set_prop(self._older, "href", replace(asked, before=rows[ROWS - 1].id).url)
 
-    def _say_empty(self) -> None:
-        if self._address.filters:
+    def _say_empty(self, asked: HistoryAddress) -> None:
+        if asked.filters:
             empty("Nothing matches. Clear a filter, or search for fewer words.")
-        elif self._address.before:
+        elif asked.before:
             empty("That was the oldest.")
         else:
             empty("No offloads yet. Connect Claude Code, then ask it for a chore:", command=connect_line())

@@ -1,20 +1,23 @@
 """*Models*: what is installed, what it needs, what is loaded; fetch, load, unload."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nicegui import ui
 
 from dashboard import formats
 from dashboard.components.activities import Activities
 from dashboard.components.button import button
-from dashboard.components.card import card, empty
+from dashboard.components.card import card
 from dashboard.components.engine import about, stays
+from dashboard.components.keyed import Keyed
 from dashboard.components.memory_bar import Memory
 from dashboard.components.notices import attempt
 from dashboard.components.shell import Page, shell
-from dashboard.components.text import box, text
+from dashboard.components.text import box, set_prop, text
 from dashboard.feed import Feed
-from server.backends.base import InstalledModel, LoadedModel, PullProgress
+from server.backends.base import Capabilities, InstalledModel, LoadedModel, PullProgress
 from server.hub import Hub
 from server.snapshot import EngineView, Snapshot
 
@@ -41,62 +44,90 @@ async def show(hub: Hub, feed: Feed) -> None:
         feed.changed.subscribe(update)
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A model with what its line shows besides. ``free`` is bytes, None where nobody looked."""
+
+    model: InstalledModel
+    loaded: LoadedModel | None
+    default: bool
+    capabilities: Capabilities
+    free: int | None
+    on_gpu: bool
+
+
 class Listing:
-    """The installed models, the loaded ones first."""
+    """The installed models by their names, which is an order that loading does not change."""
 
     def __init__(self, page: Page) -> None:
-        self._page = page
-        self._view: EngineView | None = None
-        self._body = box("models")
+        self._feed = page.feed
+        self._models = Keyed[Entry](
+            box("models"), lambda entry: entry.model.name, lambda entry: _Line(page, entry)
+        )
+        with box("empty") as self._empty:
+            self._nothing = text("", tag="p")
 
     def update(self, view: EngineView) -> None:
         """Show what the engine has."""
-        if view == self._view:
-            return
-        self._view = view
+        machine = self._feed.machine
         loaded = {model.name: model for model in view.loaded}
-        self._body.clear()
-        with self._body:
-            if not view.installed:
-                empty(_nothing(view))
-            for model in sorted(view.installed, key=lambda each: (each.name not in loaded, each.name)):
-                self._show(model, loaded.get(model.name), view)
+        entries = [
+            Entry(
+                model=model,
+                loaded=loaded.get(model.name),
+                default=model.name == view.default_model,
+                capabilities=view.capabilities,
+                free=machine.model_memory if machine else None,
+                on_gpu=bool(machine and machine.gpus),
+            )
+            for model in sorted(view.installed, key=lambda each: each.name)
+        ]
+        self._models.update(entries)
+        self._empty.set_visibility(not entries)
+        self._nothing.set_text(_nothing(view))
 
-    def _show(self, model: InstalledModel, loaded: LoadedModel | None, view: EngineView) -> None:
-        with box("model"):
+
+class _Line:
+    """One model; its buttons are made once and only hidden."""
+
+    def __init__(self, page: Page, entry: Entry) -> None:
+        self._entry = entry
+        self._hub = page.hub
+        self._name = entry.model.name
+        with box("model") as self.element:
             with box("model-words"):
                 with box("model-title"):
-                    text(model.name, "model-name")
-                    if model.name == view.default_model:
-                        text("default", "tag", title="Used unless a call names another")
-                    if loaded:
-                        text("loaded", "tag tag-on")
+                    text(self._name, "model-name")
+                    self._default = text("default", "tag", title="Used unless a call names another")
+                    self._tag = text("loaded", "tag tag-on")
                 with box("sub", "p"):
-                    text(_about(model) if loaded is None else about(loaded))
-                    if loaded is not None:
-                        self._page.clock.show(lambda now: stays(loaded, now))
-                text(self._fit(model) if loaded is None else "", "sub", "p")
-            self._buttons(model, loaded, view)
+                    self._about = text("")
+                    self._stays = page.clock.show(self._time_left)
+                self._fit = text("", "sub", "p")
+            self._load = button("Load", self._load_or_unload)
 
-    def _buttons(self, model: InstalledModel, loaded: LoadedModel | None, view: EngineView) -> None:
-        engine, name = self._page.hub.engine, model.name
-        if loaded is not None and view.capabilities.unload:
-            button(
-                "Unload",
-                lambda: attempt(engine.unload(name), f"{name} was unloaded."),
-                label=f"Unload {name}",
-            )
-        elif loaded is None and view.capabilities.load and model.generates:
-            button("Load", lambda: attempt(engine.load(name), f"{name} is loaded."), label=f"Load {name}")
+    def update(self, entry: Entry) -> None:
+        self._entry = entry
+        loaded, can = entry.loaded, entry.capabilities
+        self._default.set_visibility(entry.default)
+        self._tag.set_visibility(loaded is not None)
+        self._about.set_text(about(loaded) if loaded else _about(entry.model))
+        self._stays.set_text(self._time_left(time.time()))
+        self._fit.set_text(_fit(entry) if loaded is None else "")
+        word = "Unload" if loaded else "Load"
+        self._load.set_text(word)
+        set_prop(self._load, "aria-label", f"{word} {self._name}")
+        self._load.set_visibility(can.unload if loaded else can.load and entry.model.generates)
 
-    def _fit(self, model: InstalledModel) -> str:
-        machine = self._page.feed.machine
-        if machine is None or not model.size:
-            return ""
-        free, where = machine.model_memory, "GPU memory" if machine.gpus else "RAM"
-        if model.size <= free:
-            return f"fits: {formats.size(free)} of {where} free"
-        return f"does not fit now: {formats.size(free)} of {where} free"
+    def _time_left(self, now: float) -> str:
+        return stays(self._entry.loaded, now) if self._entry.loaded else ""
+
+    async def _load_or_unload(self) -> None:
+        engine, name = self._hub.engine, self._name
+        if self._entry.loaded:
+            await attempt(engine.unload(name), f"{name} was unloaded.")
+        else:
+            await attempt(engine.load(name), f"{name} is loaded.")
 
 
 class Fetch:
@@ -137,6 +168,13 @@ def _about(model: InstalledModel) -> str:
         "" if model.generates else "does not generate text",
     )
     return " · ".join(part for part in parts if part)
+
+
+def _fit(entry: Entry) -> str:
+    if entry.free is None or not entry.model.size:
+        return ""
+    room = f"{formats.size(entry.free)} of {'GPU memory' if entry.on_gpu else 'RAM'} free"
+    return f"fits: {room}" if entry.model.size <= entry.free else f"does not fit now: {room}"
 
 
 def _nothing(view: EngineView) -> str:

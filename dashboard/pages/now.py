@@ -1,20 +1,18 @@
 """*Now*: is it working, what is it doing, what has it saved, what went wrong."""
 
-from collections.abc import Sequence
-
 from dashboard.components.approvals import ApprovalList
 from dashboard.components.card import card, empty
 from dashboard.components.engine import EngineCard
-from dashboard.components.offload_list import offload_list
+from dashboard.components.offload_list import OffloadList
 from dashboard.components.running import Running, Waiting
 from dashboard.components.saved import CHART_DAYS, Saved
-from dashboard.components.shell import Page, shell
+from dashboard.components.shell import shell
 from dashboard.components.text import box, link
 from dashboard.feed import Feed
 from dashboard.state import split
 from server.hub import Hub
 from server.snapshot import Snapshot
-from server.store.records import OffloadFilter, OffloadRow
+from server.store.records import OffloadFilter
 from server.welcome import connect_line
 
 LAST_OFFLOADS = 10
@@ -38,7 +36,12 @@ async def show(hub: Hub, feed: Feed) -> None:
             with card("Model and memory"):
                 engine = EngineCard(hub, page.clock)
         with box("now-last"), card("Last offloads"):
-            last = box()
+            last = OffloadList(page.clock)
+            more = link("/history", "more", "All offloads")
+            with box() as nothing:
+                empty(
+                    "No offloads yet. Connect Claude Code, then ask it for a chore:", command=connect_line()
+                )
 
         def update(snapshot: Snapshot) -> None:
             runs, waits = split(snapshot.running)
@@ -50,24 +53,15 @@ async def show(hub: Hub, feed: Feed) -> None:
             saved.update(await hub.history.by_day(CHART_DAYS), await hub.history.totals())
             rows = await hub.history.page(OffloadFilter(), LAST_OFFLOADS + len(hub.snapshot().running))
             ended = [row for row in rows if row.outcome != "running"][:LAST_OFFLOADS]
-            last.clear()
-            with last:
-                _show_last(page, ended)
+            last.update(ended)
+            more.set_visibility(bool(ended))
+            nothing.set_visibility(not ended)
 
         def update_approvals() -> None:
             asking.set_visibility(approvals.update() > 0)
 
         update(hub.snapshot())
         update_approvals()
-        await update_booked()
         feed.changed.subscribe(update)
-        feed.booked.subscribe(update_booked)
+        await page.follow(update_booked, feed.booked)
         feed.policy_changed.subscribe(update_approvals)
-
-
-def _show_last(page: Page, rows: Sequence[OffloadRow]) -> None:
-    if rows:
-        offload_list(rows, page.clock)
-        link("/history", "more", "All offloads")
-    else:
-        empty("No offloads yet. Connect Claude Code, then ask it for a chore:", command=connect_line())

@@ -8,8 +8,10 @@ from dashboard import formats
 from dashboard.components.attempt import attempt_view, fold
 from dashboard.components.button import button
 from dashboard.components.card import card, empty
+from dashboard.components.copy import copy_button
 from dashboard.components.diff import diff_view
 from dashboard.components.files import file_list
+from dashboard.components.keyed import Part
 from dashboard.components.notices import attempt, tell_error
 from dashboard.components.outcome import outcome_badge
 from dashboard.components.receipt import receipt_view
@@ -22,7 +24,7 @@ from dashboard.rerun import can_run_again, run_again
 from server.errors import TokenSaverError
 from server.hub import Hub
 from server.snapshot import Snapshot
-from server.store.records import OffloadDetail, OffloadRow
+from server.store.records import AuditRecord, OffloadDetail, ReceiptRecord
 
 
 async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
@@ -34,71 +36,51 @@ async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
             link("/history", "more", "All offloads")
         return
     with shell(hub, feed, formats.one_line(detail.row.task, 110) or detail.row.tool, "/history") as page:
-        body = box("details-page")
-        shown = Shown(page, offload_id)
-        with body:
-            shown.build(detail)
+        shown = Shown(page, detail)
 
-        async def follow() -> None:
-            if (now := await hub.history.get(offload_id)) is not None and now.row != shown.row:
-                body.clear()
-                with body:
-                    shown.build(now)
+        async def load() -> None:
+            if (now := await hub.history.get(offload_id)) is not None:
+                shown.show(now)
 
-        feed.booked.subscribe(follow)
+        await page.follow(load, feed.booked)
         feed.changed.subscribe(shown.update)
-        if detail.row.outcome == "running":
-            await follow()  # it may have ended between the look at the history and now
 
 
 class Shown:
-    """One offload as the page shows it at the moment."""
+    """One offload as the page shows it; what did not change stays as it is, with its open folds."""
 
-    row: OffloadRow
-
-    def __init__(self, page: Page, offload_id: str) -> None:
+    def __init__(self, page: Page, detail: OffloadDetail) -> None:
         self._page = page
-        self._id = offload_id
+        self._id = detail.row.id
         self._running: Running | None = None
+        with box("details-page"):
+            with box("stack"):
+                with card("Result"):
+                    self._result = Part(box())
+                self._change, self._rounds, self._call = Part(box()), Part(box()), Part(box())
+            with box("stack"):
+                self._receipt, self._time, self._files = Part(box()), Part(box()), Part(box())
+        self.show(detail)
 
-    def build(self, detail: OffloadDetail) -> None:
+    def show(self, detail: OffloadDetail) -> None:
         """Show everything that is known."""
-        self.row = detail.row
-        self._running = None
-        with box("stack"):
-            with card("Result"):
-                self._result(detail)
-            if detail.diff:
-                with card("Change"):
-                    diff_view(detail.diff)
-            if detail.attempts:
-                with card("Rounds with the model"):
-                    for each in detail.attempts:
-                        attempt_view(each)
-            with card("The call"):
-                fold(
-                    "As Claude made it",
-                    json.dumps(detail.arguments, indent=2, ensure_ascii=False),
-                    open_at_first=True,
-                )
-        with box("stack"):
-            if detail.receipt is not None and detail.row.ended_at is not None:
-                with card("Receipt"):
-                    receipt_view(detail.receipt, self._page.hub.ledger, detail.audit)
-            if detail.timings:
-                with card("Time", aside=_speed(detail)):
-                    timing_bar(detail.timings)
-            if detail.files:
-                with card("Files"):
-                    file_list(detail.files, detail.row.project)
+        row, receipt = detail.row, detail.receipt if detail.row.ended_at is not None else None
+        self._result.show((row, detail.undo), lambda: self._show_result(detail))
+        self._change.show(detail.diff, lambda: _change(detail))
+        self._rounds.show(detail.attempts, lambda: _rounds(detail))
+        self._call.show(json.dumps(detail.arguments), lambda: _call(detail))
+        self._receipt.show((receipt, detail.audit), lambda: self._show_receipt(receipt, detail.audit))
+        self._time.show(json.dumps(detail.timings), lambda: _time(detail))
+        self._files.show(detail.files, lambda: _files(detail))
 
     def update(self, snapshot: Snapshot) -> None:
         """Follow it while it runs."""
         if self._running is not None:
             self._running.update([each for each in snapshot.running if each.id == self._id])
 
-    def _result(self, detail: OffloadDetail) -> None:
+    def _show_result(self, detail: OffloadDetail) -> None:
         row = detail.row
+        self._running = None
         with box("result-head"):
             outcome_badge(row.outcome, undone=row.undone)
             if row.code:
@@ -109,9 +91,16 @@ class Shown:
             self.update(self._page.hub.snapshot())
         if row.summary:
             text(row.summary, "summary", "p")
+            if row.outcome == "returned":
+                copy_button(row.summary, "Copy the answer")
         _facts(detail)
         if row.outcome != "running":
             self._actions(detail)
+
+    def _show_receipt(self, receipt: ReceiptRecord | None, audit: AuditRecord | None) -> None:
+        if receipt is not None:
+            with card("Receipt"):
+                receipt_view(receipt, self._page.hub.ledger, audit)
 
     def _actions(self, detail: OffloadDetail) -> None:
         hub = self._page.hub
@@ -135,6 +124,41 @@ class Shown:
 
     async def _undo(self, detail: OffloadDetail) -> None:
         await attempt(self._page.hub.offloader.undo(detail.row.id), "Undone: the file is as it was before.")
+
+
+def _change(detail: OffloadDetail) -> None:
+    if detail.diff:
+        with card("Change"):
+            copy_button(detail.diff, "Copy the change as a diff")
+            diff_view(detail.diff)
+
+
+def _rounds(detail: OffloadDetail) -> None:
+    if detail.attempts:
+        with card("Rounds with the model"):
+            for each in detail.attempts:
+                attempt_view(each)
+
+
+def _call(detail: OffloadDetail) -> None:
+    with card("The call"):
+        fold(
+            "As Claude made it",
+            json.dumps(detail.arguments, indent=2, ensure_ascii=False),
+            open_at_first=True,
+        )
+
+
+def _time(detail: OffloadDetail) -> None:
+    if detail.timings:
+        with card("Time", aside=_speed(detail)):
+            timing_bar(detail.timings)
+
+
+def _files(detail: OffloadDetail) -> None:
+    if detail.files:
+        with card("Files"):
+            file_list(detail.files, detail.row.project)
 
 
 def _facts(detail: OffloadDetail) -> None:

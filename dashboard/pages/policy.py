@@ -1,15 +1,16 @@
 """*Policy*: calls that wait for the user, the rules in force and where each stands, the audit trail."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from nicegui import background_tasks, ui
+from nicegui import Event, ui
 from nicegui.events import ValueChangeEventArguments
 
 from dashboard import formats
 from dashboard.components.approvals import ApprovalList
 from dashboard.components.button import button
 from dashboard.components.card import card, empty
+from dashboard.components.clock import Clock
+from dashboard.components.keyed import Keyed, Part
 from dashboard.components.shell import Page, shell
 from dashboard.components.text import box, text
 from dashboard.feed import Feed
@@ -36,18 +37,15 @@ async def show(hub: Hub, feed: Feed) -> None:
             with card("Audit trail"):
                 trail = TrailList(page)
         with box("stack"), card("Rules in force"):
-            rules = box()
+            rules = Part(box())
 
     async def update() -> None:
         nothing.set_visibility(waiting.update() == 0)
-        rules.clear()
-        with rules:
-            _rules(hub.gate.file.current())
-        await trail.load()
+        loaded = hub.gate.file.current()
+        rules.show(loaded, lambda: _rules(loaded))
 
-    await update()
-    feed.policy_changed.subscribe(update)
-    feed.booked.subscribe(trail.load)
+    await page.follow(update, feed.policy_changed)
+    await page.follow(trail.load, trail.asked, feed.policy_changed, feed.booked)
 
 
 class TrailList:
@@ -57,7 +55,8 @@ class TrailList:
         self._page = page
         self._text = ""
         self._kind = ""
-        self._client = ui.context.client
+        self.asked = Event[[]]()
+        """Something else is searched for."""
         with box("load"):
             search = (
                 ui.input("Search the trail").props("outlined dense clearable debounce=300").classes("grow")
@@ -67,43 +66,45 @@ class TrailList:
             kinds.props("outlined dense options-dense").on_value_change(self._choose)
             button("Verify", self._verify, icon="verified_user", label="Verify that the trail is whole")
         self._verdict = text("", "sub", "p")
-        self._body = box("trail")
+        with box("trail"):
+            self._rows = Keyed[Record](
+                box("rows", "ul"), lambda row: row.seq, lambda row: _Row(row, page.clock)
+            )
+            with box() as self._nothing:
+                empty("Nothing is recorded that matches.")
 
     async def load(self) -> None:
         """Read the rows and show them."""
-        asked = (self._text, self._kind)
-        rows = await self._page.hub.gate.trail.search(*asked, limit=ROWS)
-        if asked != (self._text, self._kind) or self._body.is_deleted:
-            return
-        self._body.clear()
-        with self._body:
-            if not rows:
-                empty("Nothing is recorded that matches.")
-            self._show(rows)
-
-    def _show(self, rows: Sequence[Record]) -> None:
-        with box("rows", "ul"):
-            for row in rows:
-                with box("trail-row", "li"):
-                    self._page.clock.ago(row.at, "sub")
-                    text(row.kind, "tag")
-                    with box("grow"):
-                        text(row.text, "trail-text", "p")
-                        about = (row.tool, row.verdict, row.client, row.project)
-                        text(" · ".join(part for part in about if part), "sub", "p")
+        rows = await self._page.hub.gate.trail.search(self._text, self._kind, limit=ROWS)
+        self._rows.update(rows)
+        self._nothing.set_visibility(not rows)
 
     def _search(self, event: ValueChangeEventArguments[Any]) -> None:
         self._text = (event.value or "").strip()
-        background_tasks.create(self.load(), context=self._client)
+        self.asked.emit()
 
     def _choose(self, event: ValueChangeEventArguments[Any]) -> None:
         self._kind = event.value or ""
-        background_tasks.create(self.load(), context=self._client)
+        self.asked.emit()
 
     async def _verify(self) -> None:
         found = await self._page.hub.gate.trail.verify()
         whole = f"The trail is whole: {formats.count(found.rows, 'row')}, each chained to the one before."
         self._verdict.set_text(found.problem or whole)
+
+
+class _Row:
+    def __init__(self, row: Record, clock: Clock) -> None:
+        with box("trail-row", "li") as self.element:
+            clock.ago(row.at, "sub")
+            text(row.kind, "tag")
+            with box("grow"):
+                text(row.text, "trail-text", "p")
+                about = (row.tool, row.verdict, row.client, row.project)
+                text(" · ".join(part for part in about if part), "sub", "p")
+
+    def update(self, _row: Record) -> None:
+        """What is recorded never changes."""
 
 
 def _rules(loaded: Loaded) -> None:

@@ -55,6 +55,20 @@ def ask(client: RawClient, task: str, **arguments: object) -> int:
     return client.send("tools/call", {"name": "offload_work", "arguments": {"task": task, **arguments}})
 
 
+@contextmanager
+def batch(client: RawClient, **arguments: object) -> Iterator[str]:
+    """Start a batch for the ``with`` block, and give its id; what is left of it is cancelled."""
+    asked = {"name": "batch_offload", "arguments": {**arguments, "wait": False}}
+    answer = str(client.answer(client.send("tools/call", asked)))
+    found = re.search(r"\bj[0-9a-f]{8}\b", answer)
+    assert found, answer
+    try:
+        yield found[0]
+    finally:
+        asked = {"name": "check_job", "arguments": {"job": found[0], "action": "cancel"}}
+        client.answer(client.send("tools/call", asked))
+
+
 @dataclass
 class Witness:
     """What went wrong in one browser context."""

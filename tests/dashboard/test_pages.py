@@ -42,36 +42,34 @@ def test_a_batch_is_followed_paused_resumed_and_cancelled(
     stage.ollama.answers.when("comment each part", Answer("word " * 3000, delay=0.02))
     page.goto(stage.url("/batches"))
     expect(page.locator(".empty")).to_contain_text("batch_offload")
-    arguments = {"task": "comment each part", "each": ["part*.py"], "output": "{path}", "wait": False}
-    client.answer(client.send("tools/call", {"name": "batch_offload", "arguments": arguments}))
-    job = page.locator(".job")
-    expect(job).to_contain_text("0 of 4 items")
-    job.get_by_role("button", name="Pause batch").click()
-    expect(job.locator(".outcome")).to_contain_text("Paused")
-    job.get_by_role("button", name="Resume").click()
-    expect(job.locator(".outcome")).to_contain_text("Running")
-    job.locator(".job-task").click()
-    page.wait_for_url(re.compile("/batch/j"))
-    expect(page.locator(".item")).to_have_count(4)
-    expect(page.locator(".item", has_text="part3.py")).to_be_visible()
-    page.get_by_role("button", name="Cancel batch").click()
-    expect(page.locator(".job .outcome")).to_contain_text("Cancelled")
-    expect(page.locator(".item", has_text="Cancelled")).to_have_count(4)
+    with batch(client, task="comment each part", each=["part*.py"], output="{path}") as job_id:
+        job = page.get_by_label(f"Batch {job_id}", exact=True)
+        expect(job).to_contain_text("0 of 4 items")
+        job.get_by_role("button", name="Pause batch").click()
+        expect(job.locator(".outcome")).to_contain_text("Paused")
+        job.get_by_role("button", name="Resume batch").click()
+        expect(job.locator(".outcome")).to_contain_text("Running")
+        job.locator(".job-task").click()
+        page.wait_for_url(re.compile("/batch/j"))
+        expect(page.locator(".item")).to_have_count(4)
+        expect(page.locator(".item", has_text="part3.py")).to_be_visible()
+        page.get_by_role("button", name="Cancel batch").click()
+        expect(page.locator(".job .outcome")).to_contain_text("Cancelled")
+        expect(page.locator(".item .outcome", has_text="Cancelled")).to_have_count(4)
 
 
 def test_failed_items_are_grouped_and_tried_again(page: Page, stage: Stage, client: RawClient) -> None:
     (stage.project / "sum.py").write_text("def total(x):\n    return sum(x)\n")
     stage.ollama.answers.when("annotate the sum", "I cannot.")
     page.goto(stage.url("/batches"))
-    arguments = {"task": "annotate the sum", "each": ["sum.py"], "output": "{path}", "wait": False}
-    client.answer(client.send("tools/call", {"name": "batch_offload", "arguments": arguments}))
-    job = page.locator(".job", has_text="annotate the sum")
-    expect(job.locator(".failures li")).to_have_count(1, timeout=20_000)
-    fixed = "def total(x: list[int]) -> int:\n    return sum(x)\n"
-    stage.ollama.answers.when("annotate the sum", f"```python\n{fixed}```")
-    job.get_by_role("button", name="Retry 1 failed").click()
-    expect(job.locator(".failures li")).to_have_count(0, timeout=20_000)
-    expect(job).to_contain_text("1 done well")
+    with batch(client, task="annotate the sum", each=["sum.py"], output="{path}") as job_id:
+        job = page.get_by_label(f"Batch {job_id}", exact=True)
+        expect(job.locator(".failures li")).to_have_count(1)
+        fixed = "def total(x: list[int]) -> int:\n    return sum(x)\n"
+        stage.ollama.answers.when("annotate the sum", f"```python\n{fixed}```")
+        job.get_by_role("button", name="Retry 1 failed").click()
+        expect(job.locator(".failures li")).to_have_count(0)
+        expect(job.locator(".legend")).to_have_text("done well1")
 
 
 def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: Stage) -> None:
@@ -116,6 +114,8 @@ def test_savings_by_span_and_as_csv(page: Page, stage: Stage) -> None:
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     totals = stage.hub.get("/api/status")["saved_all"]
     assert sum(int(row["net_tokens"]) for row in rows) == totals["net_tokens"]
+
+
 def test_the_user_lets_the_audit_read_and_sees_what_it_found(page: Page, stage: Stage) -> None:
     conversation = Conversation(stage.hub.home / "claude")
     conversation.read("/home/me/project/log.txt", "some words in a line\n" * 1000, 9_000)
@@ -128,8 +128,6 @@ def test_the_user_lets_the_audit_read_and_sees_what_it_found(page: Page, stage: 
     expect(card.locator("pre")).to_contain_text("compress_context")
     card.get_by_role("button", name="Read no more transcripts").click()
     expect(card.get_by_role("button", name="Check against the transcripts")).to_be_visible()
-
-
 
 
 def test_a_call_that_waits_is_approved_and_denied(page: Page, stage: Stage, client: RawClient) -> None:
