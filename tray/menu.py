@@ -112,7 +112,7 @@ def build_menu(snapshot: Snapshot, around: Surroundings, pending: Pending = NOTH
         *_connect(around.clients),
         *_autostart(around.autostart),
         Entry(f"About Claude Token Saver {snapshot.version}", Action("about")),
-        Entry(_quit_label(snapshot), Action("quit")),
+        Entry(_quit_label(snapshot, pending.batches), Action("quit")),
     )
 
 
@@ -274,8 +274,13 @@ def _progress(activities: tuple[ModelActivity, ...]) -> float | None:
     return sum(each.completed for each in known) / sum(each.total for each in known)
 
 
-def _quit_label(snapshot: Snapshot) -> str:
-    if not snapshot.running:
+def _quit_label(snapshot: Snapshot, batches: tuple[Batch, ...]) -> str:
+    working = {
+        "task": len(snapshot.running),
+        "batch": sum(batch.state == "running" for batch in batches),
+        "download": sum(activity.phase == "download" for activity in snapshot.activities),
+    }
+    if not any(working.values()):
         return "Quit"
-    verb = "runs" if len(snapshot.running) == 1 else "run"
-    return f"Quit ({words.count(len(snapshot.running), 'task')} still {verb})"
+    what = " and ".join(words.count(number, noun) for noun, number in working.items() if number)
+    return f"Quit ({what} still {'runs' if sum(working.values()) == 1 else 'run'})"

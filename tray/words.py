@@ -33,8 +33,9 @@ def saved(net_tokens: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return ``1 task`` or ``2 tasks``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return ``1 task``, ``2 tasks`` or ``2 batches``."""
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def shorten(text: str, length: int = 48) -> str:

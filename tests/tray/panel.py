@@ -23,7 +23,7 @@ WATCHER = "org.kde.StatusNotifierWatcher"
 ITEM = "org.kde.StatusNotifierItem"
 MENU = "com.canonical.dbusmenu"
 NOTIFICATIONS = "org.freedesktop.Notifications"
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that should have happened counts as missing."""
 
 

@@ -206,6 +206,12 @@ def test_quit_says_what_still_runs() -> None:
     assert labels(IDLE)[-1] == "Quit"
     assert labels(WORKING)[-1] == "Quit (1 task still runs)"
     assert labels(replace(WORKING, running=(TASK, TASK)))[-1] == "Quit (2 tasks still run)"
+    download = ModelActivity("qwen", "download")
+    batch = Batch("j1", "x", "running", total=4, ended=1, wrong=0)
+    pending = Pending((batch, replace(batch, id="j2"), replace(batch, id="j3", state="paused")))
+    menu = build_menu(replace(WORKING, activities=(download,)), Surroundings(), pending)
+    assert menu[-1].label == "Quit (1 task and 2 batches and 1 download still run)"
+    assert build_menu(IDLE, Surroundings(), Pending((batch,)))[-1].label == "Quit (1 batch still runs)"
 
 
 def test_a_loss_is_called_one() -> None:

@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 from Xlib import XK
 
+from server.commands.client import HubClient
+from server.rendezvous import read_token
+from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.tray.app import running_app
 from tests.tray.desktop import Desktop, desktop
 from tests.tray.panel import PATIENCE
 from tray.host import missing_host
-from tray.icon import GREY, RED, TEAL, Face, draw
+from tray.icon import AMBER, BLUE, GREY, RED, TEAL, Face, draw
 from tray.sni import Icon
 from tray.toolkit import Menu, MenuItem
 
@@ -100,6 +104,48 @@ def test_the_app_loads_unloads_and_pauses_by_the_mouse(
         scene.menu(x, y, XK.XK_Down, XK.XK_Down, XK.XK_Down, XK.XK_Right)
         scene.until(lambda: scene.amount(GREY) > disc, "the paused icon")
         scene.keep("paused")
+
+
+POLICY = """
+version: "1"
+default: allow
+tools:
+  offload_work:
+    rules: [{name: "ask first", action: require_approval, on_deny: "The user wants to be asked"}]
+"""
+
+
+def test_the_apps_icon_calls_for_approval_works_and_fails_through_a_panels_end(
+    scene: Desktop, tmp_path: Path, ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, project = tmp_path / "app", tmp_path / "project"
+    for folder in (home, project):
+        folder.mkdir()
+    (home / "policy.yaml").write_text(POLICY)
+    monkeypatch.chdir(project)
+    ollama_standin.answers.default = Answer("def f():\n    return 1\n", first_delay=60)
+    arguments = {"task": "Write f.", "output": "f.py"}
+    with (
+        running_app(home, scene.bus, ollama_standin.url) as app,
+        ThreadPoolExecutor() as pool,
+    ):
+        scene.wait_for(GREY)
+        client = HubClient(app.info, read_token(str(home)))
+        call = pool.submit(client.call_tool, "offload_work", arguments, lambda _: None)
+        scene.wait_for(AMBER)
+        scene.keep("attention")
+        scene.kill_panel()
+        scene.start_panel()
+        left, top, right, bottom = scene.wait_for(AMBER)
+
+        # "Approve …" comes first; in its menu grey lines are passed over up to "Approve once".
+        scene.menu((left + right) // 2, (top + bottom) // 2, XK.XK_Down, XK.XK_Right)
+        scene.wait_for(BLUE)
+        scene.keep("working")
+        ollama_standin.stop()
+        scene.wait_for(RED)
+        assert call.result(PATIENCE).failed
+        scene.keep("error")
 
 
 def test_an_old_x11_tray_gets_a_picture_that_opens_the_dashboard(scene: Desktop) -> None:
