@@ -34,7 +34,8 @@ PLANTED_AT = 0.77
 PLANTED = "2026-03-04 13:00:01 ERROR worker 2 failed: disk quota exceeded on /var/data (job 90210)"
 WORDS = (
     "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet",
-    "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey",
+    "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo",
+    "sierra", "tango", "uniform", "victor", "whiskey", "yankee",
 )  # fmt: skip
 
 
