@@ -1,0 +1,144 @@
+"""What a call through the hub takes beyond the engine's own time: ``uv run python -m tests.bench.overhead``.
+
+With 1, 8 and 64 clients at once, each calling ``offload_work`` over ``/mcp`` again and again, in front of a
+stand-in engine with as many slots, in a process of its own. Added is the client's time for a call minus the
+engine's time for the answer, at the median; the bar is 10 ms for 1 and 8 clients. Beside it stands what a
+client needs beyond the engine's time when it asks the engine straight, and the text's speed through the hub
+as a share of the straight one (the bar is 0.97).
+"""
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.bench.engine_process import EngineProcess, start_engine
+from tests.bridge_client import MODERN
+from tests.hub_process import HubProcess, start_hub
+from tests.standins.openai import MODEL
+
+CLIENTS = (1, 8, 64)
+SECONDS_AN_ANSWER = 1.0
+ROUNDS = {1: 15, 8: 10, 64: 4}
+"""Calls of each client; the first of each is left out."""
+TEXT = "The file holds one function that returns a number. " * 8
+SOURCE = "def value():\n    return 1\n\n\n" * 20
+RESULT = Path(__file__).parent / "results" / "overhead.json"
+
+
+def main() -> None:
+    """Measure, print, write."""
+    print("| clients | added by the hub | asked straight | speed through the hub |")
+    print("| ---: | ---: | ---: | ---: |")
+    rows = []
+    for clients in CLIENTS:
+        row = _measure(clients)
+        rows.append(row)
+        print(
+            f"| {clients} | {row['hub_added_ms']:.1f} ms | {row['straight_added_ms']:.1f} ms "
+            f"| {row['speed']:.3f} |",
+            flush=True,
+        )
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def _measure(clients: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name, start_engine(clients, SECONDS_AN_ANSWER, TEXT) as engine:
+        project, home = Path(name) / "project", Path(name) / "hub"
+        project.mkdir()
+        home.mkdir()
+        (project / "value.py").write_text(SOURCE)
+        (home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
+        straight = asyncio.run(_run(clients, engine.url, {}, _ask_engine))
+        straight_engine = _engine_seconds(engine, 0)
+        asked = len(engine.times())
+        settings = {
+            "TOKEN_SAVER_BACKEND__KIND": "openai",
+            "TOKEN_SAVER_BACKEND__URL": engine.url,
+            "TOKEN_SAVER_ROOTS": json.dumps([str(project)]),
+        }
+        with start_hub(home, **settings) as hub:
+            through = asyncio.run(_run(clients, hub.info.url, _headers(hub), _ask_hub))
+        through_engine = _engine_seconds(engine, asked)
+    return {
+        "clients": clients,
+        "calls": len(through),
+        "hub_added_ms": 1000 * (statistics.median(through) - through_engine),
+        "straight_added_ms": 1000 * (statistics.median(straight) - straight_engine),
+        "speed": statistics.median(straight) / statistics.median(through),
+    }
+
+
+def _engine_seconds(engine: EngineProcess, after: int) -> float:
+    return statistics.median(ended - began for began, ended in engine.times()[after:])
+
+
+async def _run(
+    clients: int, url: str, headers: dict[str, str], ask: Callable[[httpx.AsyncClient], Awaitable[None]]
+) -> list[float]:
+    """Return the seconds of each call but the clients' first ones."""
+    seconds: list[float] = []
+    limits = httpx.Limits(max_connections=None)
+
+    async def work(number: int) -> None:
+        async with httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=120, trust_env=False, limits=limits
+        ) as http:
+            # Not all in the same moment: then each would wait for the other's start.
+            await asyncio.sleep(SECONDS_AN_ANSWER * number / clients)
+            for turn in range(ROUNDS[clients]):
+                began = time.perf_counter()
+                await ask(http)
+                if turn:
+                    seconds.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(work(number) for number in range(clients)))
+    return seconds
+
+
+async def _ask_engine(http: httpx.AsyncClient) -> None:
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": SOURCE}],
+        "stream": True,
+        "max_tokens": 4096,
+    }
+    async with http.stream("POST", "/v1/chat/completions", json=body) as response:
+        assert response.status_code == 200
+        async for _ in response.aiter_lines():
+            pass
+
+
+async def _ask_hub(http: httpx.AsyncClient) -> None:
+    arguments = {"task": "What is this for?", "files": ["value.py"], "output_format": "explanation"}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {"name": "offload_work", "arguments": arguments, "_meta": meta}
+    answer = await http.post(
+        "/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    )
+    assert "returns a number" in answer.text, answer.text
+
+
+def _headers(hub: HubProcess) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {hub.token}",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": MODERN,
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "offload_work",
+    }
+
+
+if __name__ == "__main__":
+    main()
