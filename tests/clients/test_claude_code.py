@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.clients import claude_code, connection
+from server.clients import claude_code, connection, switch
 from server.clients.places import Place, Surroundings, find_place
 from server.clients.proof import prove
 from server.errors import ClientFailed
@@ -77,6 +77,34 @@ def test_the_users_list_is_the_one_that_the_client_reads(home: Path, folders: Fo
     assert servers(place).keys() == {"token-saver"}
     claude_code.remove(claude, place)
     assert "token-saver" not in servers(place)
+
+
+@pytest.mark.parametrize("text", [None, '{"numStartups": 7,\n   "unknown": {"a": [1]}}'])
+def test_the_users_file_is_given_back_to_the_byte_where_nobody_wrote_it_since(
+    home: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    monkeypatch.setenv("PATH", f"{claude_binary().parent}{os.pathsep}{os.environ['PATH']}")
+    place = place_of(home, "user")
+    if text is not None:
+        place.path.write_text(text)
+    switch.turn_on(connection.plan_connect(place), folders)
+    assert servers(place).keys() == {"token-saver"}
+    assert not connection.plan_connect(place).needed
+    switch.turn_off(connection.plan_disconnect(place, folders), folders)
+    assert (place.path.read_text() if place.path.exists() else None) == text
+
+
+def test_where_claude_code_wrote_its_file_since_it_takes_the_entry_out_itself(
+    home: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{claude_binary().parent}{os.pathsep}{os.environ['PATH']}")
+    place = place_of(home, "user")
+    switch.turn_on(connection.plan_connect(place), folders)
+    data = json.loads(place.path.read_bytes())
+    place.path.write_text(json.dumps({**data, "written": "since"}))
+    switch.turn_off(connection.plan_disconnect(place, folders), folders)
+    assert "token-saver" not in servers(place)
+    assert json.loads(place.path.read_bytes())["written"] == "since"
 
 
 def test_a_command_that_fails_says_what_to_do(home: Path) -> None:

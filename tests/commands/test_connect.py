@@ -4,13 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.clients import connection
+from server.clients.places import ClientName, find_place
+from server.commands.connect import Wish, connect_client, disconnect_client
+from server.folders import Folders, find_folders
 from server.rendezvous import find_running
-from tests.clients.configurations import broken, configuration
+from tests.clients.configurations import CASES, broken, configuration
 from tests.hub_process import start_hub
 from tests.standins.claude_code import claude_binary, shut_off
 
@@ -74,6 +80,59 @@ def test_dry_run_connect_twice_and_disconnect(home: Path) -> None:
     assert gone.returncode == 0, gone.stderr
     assert file.read_bytes() == data
     assert "nothing to change" in run(home, "disconnect", "cursor").stdout
+
+
+FOLDERS = (
+    ".claude",
+    ".config/Claude",
+    ".cursor",
+    ".config/Code/User",
+    ".codex",
+    ".gemini",
+    ".codeium/windsurf",
+    ".config/zed",
+)
+
+
+@pytest.mark.parametrize(("client", "name"), CASES)
+def test_every_clients_file_is_shown_changed_and_given_back(
+    client: ClientName,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for folder in FOLDERS:
+        (tmp_path / folder).mkdir(parents=True)
+    for variable in ("XDG_CONFIG_HOME", "CODEX_HOME", "CLAUDE_CONFIG_DIR", "APPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    # Without `claude`: what its own command does to the file is tested with the real one.
+    monkeypatch.setenv("PATH", "")
+    folders, command = find_folders(), ["/opt/token saver/token-saver-mcp"]
+    folders.create()
+    place = find_place(client, "user", command)
+    data = configuration(client, name)
+    place.path.write_bytes(data)
+
+    def said(wish: Wish, does: Callable[[Wish, Folders, list[str]], None]) -> dict[str, Any]:
+        does(replace(wish, as_json=True), folders, command)
+        facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert facts["path"] == str(place.path)
+        return facts
+
+    wish, dry = Wish(client, "user"), Wish(client, "user", dry_run=True)
+    shown = said(dry, connect_client)
+    assert (shown["changed"], "token-saver-mcp" in shown["diff"]) == (False, True)
+    assert place.path.read_bytes() == data
+    connection.connect(connection.plan_connect(place), folders)
+    written = place.path.read_bytes()
+    assert said(dry, connect_client)["diff"] == ""
+    assert said(dry, disconnect_client)["diff"]
+    assert place.path.read_bytes() == written
+    assert said(wish, disconnect_client)["changed"]
+    assert place.path.read_bytes() == data
+    assert not said(wish, disconnect_client)["changed"]
 
 
 @pytest.mark.parametrize(
