@@ -35,8 +35,8 @@ class Approval:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said. ``by`` is ``tray``, ``dashboard``, ``client`` or ``timeout``; ``reason`` goes to the
-    agent."""
+    """What was said. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``; ``reason``
+    goes to the agent."""
 
     approved: bool
     extent: Extent = "once"
@@ -74,9 +74,17 @@ class Approvals:
         return True
 
     async def wait(
-        self, call: Call, rule: Rule, reason: str, now: float, elsewhere: AskElsewhere | None = None
+        self,
+        call: Call,
+        rule: Rule,
+        reason: str,
+        now: float,
+        elsewhere: AskElsewhere | None = None,
+        *,
+        on_asked: Callable[[Approval], None] | None = None,
     ) -> Answer:
-        """Ask, and return the first answer; at the rule's timeout, a denial."""
+        """Ask, and return the first answer; at the rule's timeout, a denial. ``on_asked`` is called once the
+        question can be answered."""
         approval = Approval(secrets.token_hex(8), call, rule, reason, now, now + rule.approval_seconds)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         with self._lock:
@@ -84,6 +92,8 @@ class Approvals:
         asking = (
             asyncio.create_task(self._ask_elsewhere(approval, elsewhere)) if elsewhere is not None else None
         )
+        if on_asked is not None:
+            on_asked(approval)
         self._events.publish(_requested(approval))
         answer = Answer(approved=False, by="cancelled", reason="The call was cancelled.")
         try:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from server.errors import Denied, Limited
 from server.policy.approvals import (
     Answer,
+    Approval,
     Approvals,
     AskElsewhere,
     grant_in_project,
@@ -28,6 +29,24 @@ from server.policy.limits import counter_reader, reserve, roll_back
 from server.policy.trail import Entry, Record, Trail, append
 from server.policy.values import Call, Decision, Reservation
 from server.store.database import Database
+
+KEPT_SECONDS = 600.0
+"""How long the answer to a call that left to ask its client is kept for it (seconds): as long as the ``mcp``
+package takes back the state of such a call."""
+
+
+class Left(Exception):
+    """A call that needs approval ends for now, so that its client can ask; ``approval`` waits meanwhile."""
+
+    def __init__(self, approval: Approval) -> None:
+        super().__init__(approval.id)
+        self.approval = approval
+
+
+@dataclass(frozen=True)
+class _Asking:
+    call: Call
+    answer: "asyncio.Task[Answer]"
 
 
 @dataclass
@@ -59,18 +78,28 @@ class Gate:
         self._clock = clock
         self._seen: set[tuple[str, str]] = set()
         self._giving_back: set[asyncio.Task[None]] = set()
+        self._left: dict[str, _Asking] = {}
 
     def hidden(self, tool: str) -> bool:
         """Whether the tool is to be left out of ``tools/list``."""
         return self.file.current().policy.hides(tool)
 
     @asynccontextmanager
-    async def enter(self, call: Call, elsewhere: AskElsewhere | None = None) -> AsyncIterator[Passage]:
+    async def enter(
+        self,
+        call: Call,
+        elsewhere: AskElsewhere | None = None,
+        *,
+        leaves: bool = False,
+        back_from: str = "",
+    ) -> AsyncIterator[Passage]:
         """Hold a call within the ``with`` block, once it may run.
 
-        ``elsewhere`` asks for approval by another way, beside the tray and the dashboard.
+        ``elsewhere`` asks for approval by another way, beside the tray and the dashboard. A client that can
+        only be asked between two calls ``leaves``, and comes ``back_from`` the approval of that id.
 
         Raises:
+            Left: approval is needed, and the call leaves to ask for it.
             Denied: a rule or the user said no.
             Limited: a rate limit is used up.
             StoreError: the decision cannot be recorded; then nothing passes.
@@ -84,7 +113,8 @@ class Gate:
         passage = Passage(failed=True)
         try:
             if decision.verdict == "approve":
-                await self._approve(call, decision, elsewhere)
+                asking = await self._asking(call, decision, elsewhere, leaves=leaves, back_from=back_from)
+                await self._obey(asking)
             passage.failed = False
             yield passage
         except BaseException:
@@ -96,7 +126,10 @@ class Gate:
                 self._in_background(self._give_back(decision.reservations))
 
     async def close(self) -> None:
-        """Wait for reservations that are being given back."""
+        """End what still asks, and wait for reservations that are being given back."""
+        for asking in self._left.values():
+            asking.answer.cancel()
+        await asyncio.gather(*(each.answer for each in self._left.values()), return_exceptions=True)
         await asyncio.gather(*self._giving_back)
 
     def _decide(self, connection: Connection, loaded: Loaded, call: Call) -> tuple[Decision, Record]:
@@ -128,21 +161,62 @@ class Gate:
         if decision.verdict == "deny":
             raise Denied(decision.reason, "Do the task yourself, or ask the user to change the policy.")
 
-    async def _approve(self, call: Call, decision: Decision, elsewhere: AskElsewhere | None) -> None:
+    async def _asking(
+        self, call: Call, decision: Decision, elsewhere: AskElsewhere | None, *, leaves: bool, back_from: str
+    ) -> "asyncio.Task[Answer]":
+        """Return what will be the answer: of the question asked before, if it was about this very call."""
+        before = self._left.get(back_from)
+        if before is not None and before.call == call:
+            return self._left.pop(back_from).answer
+        begun: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
+        answer = asyncio.create_task(self._ask(call, decision, elsewhere, begun))
+        if leaves:
+            approval = await begun
+            self._left[approval.id] = _Asking(call, answer)
+            answer.add_done_callback(lambda _: self._forget_later(approval.id))
+            raise Left(approval)
+        return answer
+
+    async def _ask(
+        self,
+        call: Call,
+        decision: Decision,
+        elsewhere: AskElsewhere | None,
+        begun: "asyncio.Future[Approval]",
+    ) -> Answer:
+        """Wait for the user, and record what was said."""
         rule = decision.rule
         if rule is None:  # cannot be: only rules ask
             raise Denied(decision.reason, "Ask the user.")
-        answer = await self.approvals.wait(call, rule, decision.reason, self._clock(), elsewhere)
+        answer = await self.approvals.wait(
+            call, rule, decision.reason, self._clock(), elsewhere, on_asked=begun.set_result
+        )
         record = await self._database.write(
             lambda connection: self._record_answer(connection, call, decision, answer)
         )
         self.trail.wrote(record)
+        return answer
+
+    async def _obey(self, asking: "asyncio.Task[Answer]") -> None:
+        """Return once the user approved.
+
+        Raises:
+            Denied: the user did not.
+        """
+        try:
+            answer = await asking
+        except asyncio.CancelledError:
+            asking.cancel()
+            raise
         if not answer.approved:
             said = f"The user did not approve it ({answer.reason})." if answer.reason else ""
             raise Denied(
                 said.replace(".)", ")") or "The user did not approve it.",
                 "Do not retry; do the task yourself or in smaller steps, or ask the user.",
             )
+
+    def _forget_later(self, approval_id: str) -> None:
+        asyncio.get_running_loop().call_later(KEPT_SECONDS, self._left.pop, approval_id, None)
 
     def _record_answer(
         self, connection: Connection, call: Call, decision: Decision, answer: Answer

@@ -8,11 +8,20 @@ from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, ContentBlock, ElicitResult, InputRequiredResult, TextContent
+from mcp_types import (
+    CallToolResult,
+    ContentBlock,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    TextContent,
+)
 
 from server.errors import TokenSaverError
 from server.hub import Hub
 from server.policy.approvals import EXTENTS, Answer, Approval
+from server.policy.gate import Left
 from server.policy.protect import protected_outputs
 from server.policy.secrets import redact
 from server.policy.trail import Entry
@@ -23,7 +32,9 @@ from server.tools.touched import touched_by
 
 RunTool = Callable[[], Awaitable[CallToolResult | InputRequiredResult]]
 WAITING = "waiting for the user's approval (in the tray, the dashboard or here)"
-_CHOICES = {
+FIRST_WITHOUT_REQUESTS = "2026-07-28"
+_QUESTION = "approval"
+_CHOICES: dict[str, Any] = {
     "type": "object",
     "properties": {
         "answer": {
@@ -65,18 +76,49 @@ async def through_gate(
             await report(0.0, None, WAITING)
             return await _elicit(context, approval)
 
-    with caller_known(replace(caller, arguments=arguments)):
-        async with hub.gate.enter(call, elsewhere) as passage:
-            try:
-                result = await run()
-            except (TokenSaverError, ToolError) as error:
-                passage.fail()
-                raise await _without_secrets(hub, call, error) from error
-            if isinstance(result, CallToolResult):
-                if result.is_error:
+    back_from = _take_answer(hub, context)
+    leaves = _asks_between_calls(context)
+    try:
+        with caller_known(replace(caller, arguments=arguments)):
+            async with hub.gate.enter(call, elsewhere, leaves=leaves, back_from=back_from) as passage:
+                try:
+                    result = await run()
+                except (TokenSaverError, ToolError) as error:
                     passage.fail()
-                result = await _clean_result(hub, call, result)
-            return result
+                    raise await _without_secrets(hub, call, error) from error
+                if isinstance(result, CallToolResult):
+                    if result.is_error:
+                        passage.fail()
+                    result = await _clean_result(hub, call, result)
+                return result
+    except Left as left:
+        return _question_as_result(left.approval)
+
+
+def _asks_between_calls(context: ToolContext) -> bool:
+    """Whether the client takes a question as a call's result, and calls again with the answer: from protocol
+    2026-07-28 on, which has no requests from server to client."""
+    capabilities = context.client_capabilities
+    asks = capabilities is not None and capabilities.elicitation is not None
+    return asks and (context.protocol_version or "") >= FIRST_WITHOUT_REQUESTS
+
+
+def _question_as_result(approval: Approval) -> InputRequiredResult:
+    # The package seals the state and binds it to the call's arguments: a client cannot make one up.
+    params = ElicitRequestFormParams(message=_question(approval), requested_schema=_CHOICES)
+    return InputRequiredResult(
+        input_requests={_QUESTION: ElicitRequest(params=params)}, request_state=approval.id
+    )
+
+
+def _take_answer(hub: Hub, context: ToolContext) -> str:
+    """Pass on the answer that a call comes back with; return the id of the approval, empty for none."""
+    back_from = context.request_state or ""
+    said = (context.input_responses or {}).get(_QUESTION)
+    answer = _answer(said) if isinstance(said, ElicitResult) else None
+    if back_from and answer is not None:
+        hub.answer_approval(back_from, answer)  # too late where the tray or the dashboard was first
+    return back_from
 
 
 async def _clean_result(hub: Hub, call: Call, result: CallToolResult) -> CallToolResult:

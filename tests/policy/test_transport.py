@@ -82,6 +82,7 @@ def test_a_limit_counts_over_all_transports(hub: HubProcess, tmp_path: Path) -> 
     ] * 2
 
 
+@pytest.mark.parametrize("mode", ERAS)
 @pytest.mark.parametrize(
     ("chosen", "denied"), [({"answer": "once"}, False), ({"answer": "no"}, True), (None, True)]
 )
@@ -90,6 +91,7 @@ def test_the_client_is_asked_where_it_can_be(
     tmp_path: Path,
     chosen: dict[str, str | int | float | bool | list[str] | None],
     denied: bool,
+    mode: str,
 ) -> None:
     asked: list[str] = []
 
@@ -100,7 +102,7 @@ def test_the_client_is_asked_where_it_can_be(
         return ElicitResult(action="accept", content=chosen)
 
     async def story() -> str:
-        async with bridge_client(hub.environ, tmp_path, "legacy", answer=answer) as client:
+        async with bridge_client(hub.environ, tmp_path, mode, answer=answer) as client:
             return text_of(await client.call_tool("preload_model", {"model": "m"}))
 
     text = asyncio.run(story())

@@ -1,0 +1,167 @@
+"""Who may answer a call that waits, and for how long an answer holds: through a real client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client.client import Client
+from mcp_types import ElicitResult
+
+from server.events import ApprovalAnswered, ApprovalRequested, Event
+from server.folders import find_folders
+from server.hub import Hub
+from server.policy.approvals import Answer
+from server.settings import BackendSettings, Settings
+from server.tools.mcp_server import build_mcp
+from tests.mcp_clients import ERAS, text_of
+
+pytestmark = pytest.mark.anyio
+
+POLICY = """\
+version: "1"
+tools:
+  preload_model:
+    rules:
+      - {name: ask, action: require_approval, on_deny: Models are big, approval_timeout: 20s}
+  list_loaded_models:
+    rules:
+      - {name: soon, action: require_approval, approval_timeout: 1s}
+"""
+ONCE, SESSION, PROJECT = (
+    Answer(approved=True, extent=extent, by="tray") for extent in ("once", "session", "project")
+)
+NO = Answer(approved=False, by="dashboard", reason="Not while I record")
+User = Callable[[ApprovalRequested], Answer | None]
+
+
+@dataclass
+class House:
+    """A hub with a user who answers at once."""
+
+    hub: Hub
+    user: User = lambda _asked: None
+    asked: list[ApprovalRequested] = field(default_factory=list)
+    answered: list[ApprovalAnswered] = field(default_factory=list)
+
+    def listen(self, event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            self.asked.append(event)
+            if (answer := self.user(event)) is not None:
+                assert self.hub.answer_approval(event.approval_id, answer)
+        if isinstance(event, ApprovalAnswered):
+            self.answered.append(event)
+
+    @asynccontextmanager
+    async def client(self, mode: str = "2026-07-28", **options: Any) -> AsyncIterator[Client]:
+        async with Client(build_mcp(self.hub), mode=mode, **options) as client:
+            yield client
+
+    async def preload(self) -> str:
+        async with self.client() as client:
+            return text_of(await client.call_tool("preload_model", {"model": "m"}))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    folders = find_folders()
+    folders.create()
+    folders.policy_file.write_text(POLICY)
+    backend = BackendSettings(kind="ollama", url="http://127.0.0.1:9")
+    hub = Hub(Settings(backend=backend, roots=(tmp_path,)), folders)
+    house = House(hub)
+    hub.events.subscribe(house.listen)
+    await hub.start()
+    yield house
+    await hub.close()
+
+
+RAN = "backend_unreachable: "
+
+
+async def test_once_is_for_one_call(house: House) -> None:
+    house.user = lambda _asked: ONCE
+    assert [(await house.preload()).startswith(RAN) for _ in range(2)] == [True, True]
+    assert len(house.asked) == 2
+    assert house.asked[0].reason == "Models are big."
+
+
+async def test_always_is_for_the_project_and_outlives_the_hub(house: House, tmp_path: Path) -> None:
+    house.user = lambda _asked: PROJECT
+    assert (await house.preload()).startswith(RAN)
+    assert (await house.preload()).startswith(RAN)
+    assert len(house.asked) == 1
+    again = Hub(house.hub.settings, house.hub.folders)
+    await house.hub.close()
+    await again.start()
+    house.hub = again
+    assert (await house.preload()).startswith(RAN)
+    assert len(house.asked) == 1
+
+
+async def test_no_comes_with_its_reason(house: House) -> None:
+    house.user = lambda _asked: NO
+    text = await house.preload()
+    assert text.startswith("denied: The user did not approve it (Not while I record). ")
+    rows = await house.hub.gate.trail.search(kind="approval")
+    assert [(row.verdict, row.text) for row in rows] == [("deny", "Not while I record")]
+
+
+async def test_nobody_means_no(house: House) -> None:
+    async with house.client() as client:
+        text = text_of(await client.call_tool("list_loaded_models", {}))
+    assert text.startswith("denied: The user did not approve it (Nobody answered in time). ")
+    assert house.hub.snapshot().approvals == ()
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_the_tray_is_faster_than_the_client(house: House, mode: str) -> None:
+    """The client's own dialog is still open when the tray says no; its late yes changes nothing."""
+
+    async def late_yes(_context: object, _params: object) -> ElicitResult:
+        while not house.asked:
+            await asyncio.sleep(0.01)
+        house.hub.answer_approval(house.asked[0].approval_id, NO)
+        await asyncio.sleep(0.05)
+        return ElicitResult(action="accept", content={"answer": "once"})
+
+    async with house.client(mode, elicitation_callback=late_yes) as client:
+        text = text_of(await client.call_tool("preload_model", {"model": "m"}))
+    assert text.startswith("denied: The user did not approve it (Not while I record). ")
+    assert [each.by for each in house.answered] == ["dashboard"]
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_closed_dialog_leaves_it_to_the_others(house: House, mode: str) -> None:
+    async def close(_context: object, _params: object) -> ElicitResult:
+        asyncio.get_running_loop().call_later(
+            0.1, lambda: house.hub.answer_approval(house.asked[0].approval_id, ONCE)
+        )
+        return ElicitResult(action="cancel")
+
+    async with house.client(mode, elicitation_callback=close) as client:
+        text = text_of(await client.call_tool("preload_model", {"model": "m"}))
+    assert text.startswith(RAN)
+    assert [each.by for each in house.answered] == ["tray"]
+
+
+async def test_an_answer_is_good_for_the_call_it_was_given_for(house: House) -> None:
+    """A client that is asked between two calls cannot come back with another one."""
+
+    async def story() -> list[str]:
+        asked: list[str] = []
+
+        async def yes(_context: object, params: Any) -> ElicitResult:
+            asked.append(params.message)
+            return ElicitResult(action="accept", content={"answer": "once"})
+
+        async with house.client(elicitation_callback=yes) as client:
+            for model in ("m", "other", "m"):
+                await client.call_tool("preload_model", {"model": model})
+        return asked
+
+    assert len(await story()) == 3
+    assert [each.by for each in house.answered] == ["client"] * 3
