@@ -8,12 +8,16 @@
 ``/api/login``            POST: a new login link (token or cookie)
 ``/api/quit``             POST: end the hub (token or cookie)
 ``/metrics``              for Prometheus (token or cookie)
+``/api/measure``          POST ``{"model": …}``: measure it, see ``measure_stream`` (token or cookie)
 ``/api/undo``             POST ``{"id": …}``: put back the bytes from before an offload
+``/api/approvals``        the calls that wait for the user (GET), and the user's answer to one (POST
+                          ``{"id": …, "answer": "once"|"session"|"project"|"no", "reason": …}``)
 ``/api/audit``            POST ``{"switch": "on"}`` or ``"off"``: may the audit read transcripts
 ``/``                     the dashboard, where one is mounted (cookie)
 ========================  ====================================================================
 """
 
+import dataclasses
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -27,11 +31,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from server.disconnect import CancelOnDisconnect
-from server.errors import BadArguments, TokenSaverError
+from server.errors import BadArguments, NotFound, TokenSaverError
 from server.guard import Guard, Keys
 from server.hub import Hub
 from server.instance import LOOPBACK
 from server.ledger.metrics import CONTENT_TYPE
+from server.measure_stream import measure_route
+from server.policy.approvals import EXTENTS, Answer
 from server.tools.mcp_server import build_mcp
 
 MountDashboard = Callable[[FastAPI, Hub], None]
@@ -65,7 +71,7 @@ def build_app(hub: Hub, keys: Keys, port: int, mount_dashboard: MountDashboard |
         mount_dashboard(app, hub)
     else:
         app.router.routes.append(Route("/", _no_dashboard))
-    return HubApp(Guard(app, keys, port), mcp.session_manager.run)
+    return HubApp(Guard(app, keys, port, hub.events.publish), mcp.session_manager.run)
 
 
 def _api_routes(hub: Hub) -> list[Route]:
@@ -85,6 +91,11 @@ def _api_routes(hub: Hub) -> list[Route]:
     async def undo(request: Request) -> Response:
         return JSONResponse({"text": await hub.offloader.undo(await _argument(request, "id"))})
 
+    async def approvals(request: Request) -> Response:
+        if request.method == "POST":
+            return JSONResponse({"text": await _answer(hub, request)})
+        return JSONResponse({"waiting": [dataclasses.asdict(each) for each in hub.snapshot().approvals]})
+
     async def audit(request: Request) -> Response:
         switch = await _argument(request, "switch")
         if switch not in ("on", "off"):
@@ -102,7 +113,9 @@ def _api_routes(hub: Hub) -> list[Route]:
         Route("/api/status", _plainly(status)),
         Route("/api/login", _plainly(login), methods=["POST"]),
         Route("/api/quit", _plainly(end), methods=["POST"]),
+        measure_route(hub),
         Route("/api/undo", _plainly(undo), methods=["POST"]),
+        Route("/api/approvals", _plainly(approvals), methods=["GET", "POST"]),
         Route("/api/audit", _plainly(audit), methods=["POST"]),
     ]
 
@@ -119,8 +132,29 @@ def _plainly(endpoint: Endpoint) -> Endpoint:
     return answer
 
 
-async def _argument(request: Request, name: str) -> str:
-    """Return one text of the request's JSON body.
+async def _answer(hub: Hub, request: Request) -> str:
+    """Answer a call that waits, and return a sentence that says so.
+
+    Raises:
+        BadArguments: it is no answer.
+        NotFound: no such call waits (any more).
+    """
+    waiting, chosen = await _argument(request, "id"), await _argument(request, "answer")
+    extent = next((each for each in EXTENTS if each == chosen), None)
+    if extent is None and chosen != "no":
+        raise BadArguments(f"{chosen!r} is no answer.", f"Answer {', '.join(EXTENTS)} or no.")
+    reason = await _argument(request, "reason", "")
+    answer = Answer(approved=extent is not None, extent=extent or "once", by="command", reason=reason)
+    if not hub.answer_approval(waiting, answer):
+        raise NotFound(
+            f"No call {waiting!r} waits for approval: it was answered, ended or never was.",
+            "`token-saver policy waiting` lists those that wait.",
+        )
+    return "Approved." if answer.approved else "Denied."
+
+
+async def _argument(request: Request, name: str, missing: str | None = None) -> str:
+    """Return one text of the request's JSON body; ``missing`` where it has none.
 
     Raises:
         BadArguments: the body is not a JSON object with that text.
@@ -129,8 +163,8 @@ async def _argument(request: Request, name: str) -> str:
         body = await request.json()
     except ValueError:
         body = None
-    value = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(value, str) or not value:
+    value = body.get(name, missing) if isinstance(body, dict) else None
+    if not isinstance(value, str) or (not value and missing is None):
         raise BadArguments(f"The body has no text `{name}`.", f'Send {{"{name}": "…"}} as JSON.')
     return value
 

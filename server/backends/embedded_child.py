@@ -72,7 +72,7 @@ def _computes_on_gpu(xllamacpp: Any, order: dict[str, Any]) -> bool:
 
 
 def cpu_batch(weights: int, threads: int) -> int:
-    """Return how many tokens of a prompt a CPU shall read at once, 32 to 512, so that it takes about a second.
+    """Return how many tokens of a prompt a CPU shall read at once, 32 to 512, in about a second.
 
     Two threads read 60 to 90 tokens a second with 1.1 GB of weights (Qwen2.5-Coder 1.5B, Q4_K_M), and the
     rate goes down with the weights and up with the threads. Larger batches read hardly faster there.

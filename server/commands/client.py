@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from server import rendezvous
-from server.bridge_http import Exchange, HubGone
+from server.bridge_http import SILENCE_SECONDS, Exchange, HubGone
 from server.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
 from server.instance import AlreadyRunning, claim
@@ -63,6 +63,28 @@ class HubClient:
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Post JSON and return the JSON of the answer; errors as for ``get``."""
         return self._exchange("POST", path, json.dumps(body or {}).encode())
+
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Post JSON and yield the lines of JSON that come back; closing the generator ends the work.
+
+        Raises:
+            HubUnreachable: the hub does not answer or broke off.
+            HubAnswered: it refused the request.
+        """
+        connection = http.client.HTTPConnection(*self.info.address, timeout=SILENCE_SECONDS)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        try:
+            connection.request("POST", path, json.dumps(body).encode(), headers)
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise HubAnswered("hub_error", response.read(4096).decode("utf-8", "replace"))
+            while line := response.readline():
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _unreachable(str(error)) from None
+        finally:
+            connection.close()
 
     def call_tool(self, name: str, arguments: dict[str, Any], on_progress: OnProgress) -> ToolAnswer:
         """Call an MCP tool for the current folder; leaving it by an exception cancels the call.

@@ -9,6 +9,8 @@ from server.commands.output import ProgressLine, gib, print_json, print_table
 from server.folders import Folders
 from server.settings import Settings
 
+BENCH_HEADER = ("model", "load", "prompt", "generation", "parallel", "chores right")
+
 
 def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
     """Print the engine's models.
@@ -57,6 +59,83 @@ def unload_model(folders: Folders, model: str, *, as_json: bool) -> None:
     """
     hub = connect_or_start(folders)
     _call(hub, "preload_model", {"model": model, "keep_alive": "0"}, as_json=as_json)
+
+
+def recommend_models(
+    settings: Settings, folders: Folders, category: str, *, prefer_quality: bool, as_json: bool
+) -> None:
+    """Print the best models for a category on this machine, each with the reason.
+
+    Raises:
+        TokenSaverError: there is no engine, or no such category.
+    """
+    arguments = {"category": category, "prefer_quality": prefer_quality}
+    with hub_for_call(settings, folders) as hub:
+        answer = hub.call_tool("recommend_model", arguments, _ignore)
+    if answer.failed:
+        raise HubAnswered("recommend_model", answer.text)
+    if as_json:
+        print_json({"category": category, "models": answer.meta.get("token-saver/recommended", [])})
+    else:
+        typer.echo(answer.text)
+
+
+def bench_models(
+    settings: Settings, folders: Folders, models: list[str], *, every: bool, as_json: bool
+) -> None:
+    """Measure models one after the other and print what was found; it is kept for recommendations.
+
+    Raises:
+        TokenSaverError: one cannot be measured; what was measured before is kept.
+    """
+    with hub_for_call(settings, folders) as hub:
+        found = [_measure(hub, model) for model in models or _chosen(hub, every=every)]
+    if as_json:
+        print_json({"measurements": found})
+        return
+    print_table(BENCH_HEADER, [_bench_row(each) for each in found])
+    for each in found:
+        for chore in each["chores"]:
+            if not chore["passed"]:
+                typer.echo(f"{each['model']}: {chore['category']} {chore['name']}: {chore['reason']}")
+
+
+def _chosen(hub: HubClient, *, every: bool) -> list[str]:
+    """Return the models to measure where none is named: the one in use, or all that are installed."""
+    if not every:
+        return [""]
+    hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is fresh
+    installed = hub.get("/api/status")["engine"]["installed"]
+    return [model["name"] for model in installed if model["generates"]]
+
+
+def _measure(hub: HubClient, model: str) -> dict[str, Any]:
+    line = ProgressLine()
+    try:
+        for news in hub.stream("/api/measure", {"model": model}):
+            if "result" in news:
+                result: dict[str, Any] = news["result"]
+                return result
+            if "error" in news:
+                raise HubAnswered(news["error"], news["message"])
+            step = news["progress"]
+            line.show(f"{step['model']}: {step['step']} ({step['done'] + 1} of {step['total']})")
+    finally:
+        line.clear()
+    raise HubAnswered("cancelled", "cancelled: The measuring was ended. Start it again.")
+
+
+def _bench_row(found: dict[str, Any]) -> tuple[str, ...]:
+    chores = found["chores"]
+    loads = found["load_seconds"]
+    return (
+        found["model"],
+        "" if loads is None else f"{loads:.1f} s",
+        f"{found['prompt_rate']:.0f} tokens/s",
+        f"{found['generate_rate']:.1f} tokens/s",
+        f"{found['speedup']:.1f}x with {found['slots']}" if found["slots"] > 1 else "one slot",
+        f"{sum(chore['passed'] for chore in chores)} of {len(chores)}",
+    )
 
 
 def _call(hub: HubClient, tool: str, arguments: dict[str, Any], *, as_json: bool) -> None:

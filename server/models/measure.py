@@ -51,7 +51,14 @@ class Measuring:
     ``Paused``. Nothing is kept of a measuring that did not come to its end.
     """
 
-    def __init__(self, engine: Engine, measurements: Measurements, events: EventBus) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        measurements: Measurements,
+        events: EventBus,
+        chores: tuple[Chore, ...] | None = None,
+    ) -> None:
+        self._chores = load_chores() if chores is None else chores
         self._engine = engine
         self.measurements = measurements
         self._events = events
@@ -73,7 +80,7 @@ class Measuring:
         async with self._one:
             name = await self._engine.choose_model(model)
             self.running = name
-            steps = _Steps(name, self._events, report)
+            steps = _Steps(name, 3 + len(self._chores), self._events, report)
             error = "cancelled"
             try:
                 self._work = asyncio.ensure_future(self._measure(name, steps))
@@ -105,7 +112,7 @@ class Measuring:
         slots = min(engine.slots, MOST_PARALLEL)
         speedup = await self._speedup(model, num_ctx, slots, alone)
         done = []
-        for chore in load_chores():
+        for chore in self._chores:
             await steps.begin(f"{chore.category}: {chore.name}")
             done.append(await self._do(chore, model, num_ctx))
         backend = await engine.use()
@@ -172,11 +179,11 @@ class Measuring:
 class _Steps:
     """Tells how far a measuring is."""
 
-    def __init__(self, model: str, events: EventBus, report: ReportMeasure | None) -> None:
+    def __init__(self, model: str, total: int, events: EventBus, report: ReportMeasure | None) -> None:
         self._model = model
         self._events = events
         self._report = report
-        self._total = 3 + len(load_chores())
+        self._total = total
         self._begun = 0
 
     async def begin(self, step: str) -> None:

@@ -6,19 +6,27 @@ from server.backends.base import InstalledModel
 from server.backends.engine import Engine
 from server.folders import Folders
 from server.models.catalogue import CatalogueModel, Category, load_catalogue
+from server.models.evidence import gather_evidence
 from server.models.hardware import read_machine
 from server.models.recommend import Recommendation, recommend
 from server.models.selector import Selector
+from server.store.measurements import Measurements
 
 
 async def ranked(
-    engine: Engine, folders: Folders, category: Category, *, prefer_quality: bool = False
+    engine: Engine,
+    folders: Folders,
+    category: Category,
+    measurements: Measurements,
+    *,
+    prefer_quality: bool = False,
 ) -> tuple[Recommendation, ...]:
     """Return the models for a category, best first; empty where the user's filters leave none.
 
     Raises:
         BackendError: there is no engine.
         SettingsError: the user's own choices cannot be read.
+        StoreError: what was measured cannot be read.
     """
     await engine.refresh()
     backend = await engine.use()
@@ -33,26 +41,32 @@ async def ranked(
         category,
         prefer_quality=prefer_quality,
         held=held,
+        evidence=await gather_evidence(measurements, category),
     )
 
 
-async def installed_model_for(engine: Engine, folders: Folders, category: Category) -> str | None:
+async def installed_model_for(
+    engine: Engine, folders: Folders, category: Category, measurements: Measurements
+) -> str | None:
     """Return the installed model that work of a category should have, None for the one in use anyway.
 
-    That is the user's own choice for the category; else the usual model, where it is made for the category;
-    else the best that is and fits in memory.
+    That is the user's own choice for the category; else the usual model, where it is made for the category
+    and did not prove bad at it; else the best that is and fits in memory.
 
     Raises:
         BackendError: there is no engine, or it has no model.
         SettingsError: the user's own choices cannot be read.
+        StoreError: what was measured cannot be read.
     """
-    found = [each for each in await ranked(engine, folders, category) if each.installed]
+    found = [each for each in await ranked(engine, folders, category, measurements) if each.installed]
     own = next((each for each in found if each.custom), None)
     if own is not None:
         return own.model.name
     usual = (await engine.choose_model(None)).removesuffix(":latest")
-    suiting = [each.model.name for each in found if each.fits and category in each.model.categories]
-    return None if usual in suiting or not suiting else suiting[0]
+    suiting = [each for each in found if each.fits and category in each.model.categories]
+    if not suiting or any(each.model.name == usual and each.evidence.tier < 2 for each in suiting):
+        return None
+    return None if suiting[0].model.name == usual else suiting[0].model.name
 
 
 def _candidates(

@@ -1,10 +1,12 @@
 """Which model suits this machine and this work, best first, each with its reason in one line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from server.backends.base import InstalledModel
 from server.models.catalogue import CatalogueModel, Category
+from server.models.evidence import NOTHING, Evidence
 from server.models.hardware import Machine
 from server.models.selector import SelectorSettings
 
@@ -16,19 +18,23 @@ OVERHEAD_SHARE, OVERHEAD = 0.15, GIB // 2
 RAM_KEPT = GIB // 4
 # Billions of parameters per token beyond which a CPU writes fewer than a few tokens a second.
 MOST_ACTIVE_ON_CPU = 4.0
+# Tokens a second below which a measured model is slow: an answer of 500 tokens takes two minutes and more.
+SLOW_RATE = 4.0
 CODING: tuple[Category, ...] = ("coding", "coding-agent", "japanese-coding")
 AGENT_BENCHMARK = "SWE-bench Verified"
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A model with its place. ``left`` is memory in bytes that stays free, negative where it does not fit."""
+    """A model with its place. ``left`` is memory in bytes that stays free, negative where it does not fit;
+    ``evidence`` is what this machine knows of it."""
 
     model: CatalogueModel
     installed: bool
     custom: bool
     left: int
     slow: bool
+    evidence: Evidence = NOTHING
 
     @property
     def fits(self) -> bool:
@@ -46,11 +52,13 @@ class Recommendation:
         else:
             parts.append(f"does not fit now, {-self.left / GIB:.1f} GiB short")
         if self.slow:
-            parts.append("slow without a GPU")
+            parts.append("slow here" if self.evidence.generate_rate else "slow without a GPU")
         about = "about " if self.model.size_estimated else ""
         parts.append("installed" if self.installed else f"download {about}{self.model.size / 1e9:.1f} GB")
         parts.append(self.model.license or "licence unknown")
-        if quality := self.model.quality:
+        if self.evidence.words:
+            parts.append(self.evidence.words)
+        if (quality := self.model.quality) and self.evidence.quality is None:
             parts.append(f"{quality.benchmark} {quality.value:g} ({quality.date})")
         return f"{self.model.name}: {', '.join(parts)}"
 
@@ -64,11 +72,14 @@ def recommend(
     *,
     prefer_quality: bool = False,
     held: int = 0,
+    evidence: Mapping[str, Evidence] = MappingProxyType({}),
 ) -> tuple[Recommendation, ...]:
     """Return what suits, best first; empty where the user's filters leave nothing.
 
-    Order: the user's own choice for the category; what fits; what is not slow; what is made for the
-    category; then what is installed (unless ``prefer_quality``), the better figure, the larger model.
+    Order: the user's own choice for the category; what fits; what is not slow; what proved good here before
+    what nobody tried, and that before what proved bad (``evidence``, see ``gather_evidence``), whatever the
+    published figures say; what is made for the category; then what is installed (unless
+    ``prefer_quality``), the better figure, the larger model.
     ``held`` is memory in bytes of the engine's own loaded models, which would be freed.
     """
     have = {each.name.removesuffix(":latest"): each for each in installed if each.generates}
@@ -78,7 +89,14 @@ def recommend(
     if own and all(each.name != own for each in models):
         models.append(CatalogueModel(name=own))
     found = [
-        _judged(machine, each, installed=each.name in have, custom=each.name == own, held=held)
+        _judged(
+            machine,
+            each,
+            evidence.get(each.name, NOTHING),
+            installed=each.name in have,
+            custom=each.name == own,
+            held=held,
+        )
         for each in models
         if not settings.blocks(each.name) and (each.name == own or settings.allows_license(each.license))
     ]
@@ -96,11 +114,19 @@ def memory_room(machine: Machine, held: int) -> int:
 
 
 def _judged(
-    machine: Machine, model: CatalogueModel, *, installed: bool, custom: bool, held: int
+    machine: Machine,
+    model: CatalogueModel,
+    evidence: Evidence,
+    *,
+    installed: bool,
+    custom: bool,
+    held: int,
 ) -> Recommendation:
     free = memory_room(machine, held)
     slow = not machine.gpus and model.active > MOST_ACTIVE_ON_CPU
-    return Recommendation(model, installed, custom, free - memory_needed(model), slow)
+    if evidence.generate_rate:
+        slow = evidence.generate_rate < SLOW_RATE
+    return Recommendation(model, installed, custom, free - memory_needed(model), slow, evidence)
 
 
 def _unlisted(model: InstalledModel) -> CatalogueModel:
@@ -119,6 +145,8 @@ def _key(each: Recommendation, category: Category, *, prefer_quality: bool) -> t
         not each.custom,
         not each.fits,
         each.slow,
+        each.evidence.tier,
+        -round(each.evidence.quality or 0, 2) if each.evidence.tier == 0 else 0,
         not suits,
         not each.installed if not prefer_quality else False,
         -figure if each.fits else 0,

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from server.models.chores import load_chores
 from tests.e2e.conftest import Stage
 from tests.e2e.test_offload import FENCED, SLUGIFY, TASK, history
 from tests.hub_process import hub_environ
+from tests.models.test_chores import RIGHT
 from tests.standins.answers import Answer
-from tests.standins.ollama import CODER, OllamaStandIn, Registered
+from tests.standins.ollama import CODER, OllamaStandIn, Registered, StandInModel
 
 SECONDS = 90
 
@@ -119,6 +121,23 @@ def test_models(stage: Stage) -> None:
     assert [model["name"] for model in engine["loaded"]] == [CODER]
     run(stage, "models", "unload", CODER)
     assert not stage.ollama.loaded
+
+
+def test_models_bench_and_recommend(stage: Stage) -> None:
+    stage.ollama.models["other:7b"] = StandInModel(size=1_000_000_000)
+    for chore in load_chores():
+        stage.ollama.answers.when(chore.task, RIGHT[chore.name])
+    table = run(stage, "models", "bench")
+    assert f"{len(load_chores())} of {len(load_chores())}" in table
+    [found] = json.loads(run(stage, "models", "bench", "other:7b", "--json"))["measurements"]
+    assert found["model"] == "other:7b"
+    assert all(chore["passed"] for chore in found["chores"])
+    assert "right in 100% here" in run(stage, "models", "recommend", "coding")
+    facts = json.loads(run(stage, "models", "recommend", "--json"))
+    assert facts["category"] == "general"
+    measured = {each["model"]: each["measured"]["quality"] for each in facts["models"] if each["measured"]}
+    assert measured == {CODER: 1.0, "other:7b": 1.0}
+    assert "model_not_found: " in fail(stage, "models", "bench", "no-such-model")
 
 
 def test_models_pull(stage: Stage) -> None:

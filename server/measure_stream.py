@@ -1,0 +1,78 @@
+"""``POST /api/measure``: measures one model and tells how far it is, line by line.
+
+The answer is lines of JSON: ``{"progress": {"model", "step", "done", "total"}}`` as often as there is news,
+an empty line every few seconds else, and at last ``{"result": …}`` or ``{"error": code, "message": …}``.
+Who closes the connection ends the measuring.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from server.errors import TokenSaverError
+from server.events import MeasureProgress
+from server.hub import Hub
+
+HEARTBEAT_SECONDS = 5.0
+
+
+def measure_route(hub: Hub) -> Route:
+    """Return the route."""
+
+    async def measure(request: Request) -> Response:
+        try:
+            body = await request.json()
+        except ValueError:
+            body = None
+        model = body.get("model") if isinstance(body, dict) else None
+        lines = _lines(hub, model if isinstance(model, str) and model else None)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    return Route("/api/measure", measure, methods=["POST"])
+
+
+async def _lines(hub: Hub, model: str | None) -> AsyncIterator[bytes]:
+    news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def report(progress: MeasureProgress) -> None:
+        news.put_nowait({"progress": asdict(progress)})
+
+    async def work() -> None:
+        try:
+            news.put_nowait({"result": asdict(await hub.measure(model, report))})
+        except TokenSaverError as error:
+            news.put_nowait({"error": error.code, "message": str(error)})
+
+    working = asyncio.create_task(work())
+    try:
+        async for line in _until_ended(news, working):
+            yield line
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+async def _until_ended(
+    news: asyncio.Queue[dict[str, Any]], working: asyncio.Task[None]
+) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                line = await news.get()
+        except TimeoutError:
+            if working.done():
+                working.result()  # a defect, or cancelled by the hub
+                return
+            yield b"\n"
+            continue
+        yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        if "progress" not in line:
+            return

@@ -1,0 +1,121 @@
+"""What is known of models here: it outranks published figures, and counts less as it ages."""
+
+from dataclasses import replace
+
+import pytest
+
+from server.backends.base import InstalledModel
+from server.models.catalogue import CatalogueModel, Category, Quality
+from server.models.evidence import DAY, HALF_LIFE, Evidence, weigh
+from server.models.hardware import Gpu, Machine
+from server.models.recommend import Recommendation, recommend
+from server.models.selector import SelectorSettings
+from server.store.measurements import ChoreRecord, MeasurementRecord, PracticeRecord
+
+NOW = 1_800_000_000.0
+GIB = 2**30
+MACHINE = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("card", "nvidia", 24 * GIB, 23 * GIB),))
+
+
+def _measured(
+    model: str, right: int, wrong: int, age_days: float = 0.0, rate: float = 20.0
+) -> MeasurementRecord:
+    results = [*(True for _ in range(right)), *(False for _ in range(wrong))]
+    chores = tuple(
+        ChoreRecord(f"chore {number}", "coding", passed, 1.0) for number, passed in enumerate(results)
+    )
+    return MeasurementRecord(model, "ollama", NOW - age_days * DAY, 8192, 1, 3.0, 200.0, rate, 1.0, chores)
+
+
+def _seen(accepted: int, judged: int, **changes: object) -> PracticeRecord:
+    seen = PracticeRecord(
+        "a:7b", "offload_work", "", "code", NOW, accepted, judged, 100 * judged, 5.0 * judged
+    )
+    return replace(seen, **changes)  # type: ignore[arg-type]
+
+
+def _of(
+    records: list[MeasurementRecord], practice: list[PracticeRecord], category: Category = "coding"
+) -> Evidence:
+    return weigh(records, practice, category, NOW)["a:7b"]
+
+
+def test_chores_and_real_offloads_make_one_share() -> None:
+    known = _of([_measured("a:7b", 3, 1)], [_seen(1, 4)])
+    assert known.quality == pytest.approx(4 / 8)
+    assert known.weight == pytest.approx(8)
+    assert known.generate_rate == pytest.approx(20.0)
+    assert known.load_seconds == pytest.approx(3.0)
+    assert known.words == "right in 50% here, 20 tokens/s here"
+
+
+def test_what_is_old_counts_less_and_at_last_too_little() -> None:
+    half_life = HALF_LIFE / DAY
+    both = _of([_measured("a:7b", 4, 0, half_life, 10.0), _measured("a:7b", 0, 4, 0, 40.0)], [])
+    assert both.quality == pytest.approx(1 / 3)
+    assert both.generate_rate == pytest.approx(30.0)
+    assert _of([_measured("a:7b", 4, 0, half_life)], []).quality == 1.0
+    assert _of([_measured("a:7b", 4, 0, 2 * half_life)], []).quality is None
+
+
+def test_speed_holds_for_every_category_and_quality_for_its_own() -> None:
+    known = _of([_measured("a:7b", 4, 0)], [], "translation")
+    assert known.quality is None
+    assert known.generate_rate == pytest.approx(20.0)
+
+
+def test_one_name_with_and_without_latest_is_one_model() -> None:
+    assert weigh([_measured("a:latest", 2, 0)], [], "coding", NOW)["a"].quality == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "category"),
+    [
+        ({}, "coding"),
+        ({"category": "translation"}, "translation"),
+        ({"tool": "compress_context", "output_format": ""}, "summarization"),
+        ({"output_format": "explanation"}, "general"),
+    ],
+)
+def test_an_offload_counts_for_what_it_was(changes: dict[str, str], category: Category) -> None:
+    assert _of([], [_seen(3, 3, **changes)], category).quality == 1.0
+
+
+BETTER = CatalogueModel(
+    name="famous:7b",
+    size=5 * 10**9,
+    license="mit",
+    categories=("coding",),
+    quality=Quality(benchmark="SWE-bench Verified", value=70.0, source="https://example.org", date="2026-10"),
+)
+PLAIN = CatalogueModel(name="plain:7b", size=4 * 10**9, license="mit", categories=("coding",))
+
+
+def _ranked(evidence: dict[str, Evidence]) -> list[Recommendation]:
+    have = [InstalledModel("famous:7b", 5 * 10**9), InstalledModel("plain:7b", 4 * 10**9)]
+    found = recommend(MACHINE, have, (BETTER, PLAIN), SelectorSettings(), "coding", evidence=evidence)
+    return list(found)
+
+
+def _names(evidence: dict[str, Evidence]) -> list[str]:
+    return [each.model.name for each in _ranked(evidence)]
+
+
+def test_what_was_measured_outranks_the_published_figure() -> None:
+    assert _names({}) == ["famous:7b", "plain:7b"]
+    good, bad = Evidence(quality=0.8, weight=4, latest=NOW), Evidence(quality=0.2, weight=4, latest=NOW)
+    assert _names({"plain:7b": good}) == ["plain:7b", "famous:7b"]
+    assert _names({"famous:7b": bad}) == ["plain:7b", "famous:7b"]
+    assert _names({"famous:7b": replace(good, quality=0.9), "plain:7b": good}) == ["famous:7b", "plain:7b"]
+
+
+def test_the_line_gives_the_own_finding_instead_of_the_published_one() -> None:
+    line = _ranked({"famous:7b": Evidence(quality=0.75, generate_rate=14.2, weight=4, latest=NOW)})[0].line
+    assert "right in 75% here, 14 tokens/s here" in line
+    assert "SWE-bench" not in line
+
+
+def test_a_model_that_proved_slow_is_slow_whatever_its_size() -> None:
+    crawling = _ranked({"famous:7b": Evidence(generate_rate=1.5, latest=NOW)})
+    assert [each.model.name for each in crawling] == ["plain:7b", "famous:7b"]
+    assert "slow here" in crawling[1].line

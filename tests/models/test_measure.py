@@ -1,0 +1,147 @@
+"""Measuring a model: what is kept, how it ends early, and that recommendations heed it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from server.errors import BackendFailed, ModelNotFound, Paused
+from server.events import Event, MeasureProgress
+from server.folders import find_folders
+from server.hub import Hub
+from server.models.chores import load_chores
+from server.models.evidence import gather_evidence
+from server.models.measure import Measuring
+from server.settings import BackendSettings, EmbeddedSettings, Settings
+from tests.engine_models import SMOLLM2
+from tests.models.test_chores import RIGHT, WRONG
+from tests.standins.answers import Answer
+from tests.standins.ollama import CODER, OllamaStandIn
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def _hub(settings: Settings) -> AsyncIterator[Hub]:
+    hub = Hub(settings, find_folders())
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.close()
+
+
+def _at(ollama: OllamaStandIn, slots: int = 1) -> Settings:
+    return Settings(backend=BackendSettings(kind="ollama", url=ollama.url, slots=slots))
+
+
+def _answering(ollama: OllamaStandIn, right: set[str]) -> None:
+    """Let the stand-in answer the chores of these names rightly and all others wrongly."""
+    ollama.answers.default = Answer("1\n2\n3\n")
+    for chore in load_chores():
+        ollama.answers.when(chore.task, (RIGHT if chore.name in right else WRONG)[chore.name])
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_measuring_tells_how_far_it_is_and_is_kept(ollama_standin: OllamaStandIn) -> None:
+    right = {chore.name for chore in load_chores() if chore.category in ("coding", "translation")}
+    _answering(ollama_standin, right)
+    told: list[MeasureProgress] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, MeasureProgress):
+            told.append(event)
+
+    async with _hub(_at(ollama_standin)) as hub:
+        hub.events.subscribe(listen)
+        record = await hub.measure(CODER)
+        assert {chore.name for chore in record.chores if chore.passed} == right
+        assert all(chore.reason for chore in record.chores if not chore.passed)
+        assert record.load_seconds is not None
+        assert record.generate_rate > 0 < record.prompt_rate
+        assert (record.slots, record.speedup) == (1, 1.0)
+        assert [each.done for each in told] == list(range(3 + len(load_chores()) + 1))
+        assert (told[-1].ended, told[-1].error) == (True, "")
+        assert hub.snapshot().activities == ()
+        assert hub.measuring.running == ""
+        assert ollama_standin.loaded == {}, "it was not loaded before"
+    async with _hub(_at(ollama_standin)) as hub:
+        [kept] = await hub.measuring.measurements.since(0.0, CODER)
+        assert set(kept.chores) == set(record.chores)
+        assert replace(kept, chores=()) == replace(record, chores=())
+        known = await gather_evidence(hub.measuring.measurements, "coding")
+        assert known[CODER].quality == 1.0
+        assert (await gather_evidence(hub.measuring.measurements, "general"))[CODER].quality == 0.0
+
+
+async def test_several_slots_are_measured_together() -> None:
+    with OllamaStandIn(slots=3) as ollama:
+        _answering(ollama, set())
+        ollama.answers.default = Answer("1\n2\n3\n", delay=0.02)
+        async with _hub(_at(ollama, slots=3)) as hub:
+            record = await hub.measure(CODER)
+            assert record.slots == 3
+            assert ollama.most_running == 3
+            assert record.speedup > 1
+
+
+async def test_a_measuring_that_is_cancelled_or_paused_leaves_nothing(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.default = Answer(ends="endless", delay=0.01)
+    async with _hub(_at(ollama_standin)) as hub:
+        measuring = asyncio.create_task(hub.measure(CODER))
+        await _until(lambda: ollama_standin.running == 1)
+        assert hub.measuring.running == CODER
+        [activity] = hub.snapshot().activities
+        assert (activity.model, activity.phase) == (CODER, "measure")
+        hub.measuring.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await measuring
+        await _until(lambda: ollama_standin.running == 0)
+        measuring = asyncio.create_task(hub.measure(CODER))
+        await _until(lambda: ollama_standin.running == 1)
+        measuring.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await measuring
+        await _until(lambda: ollama_standin.running == 0)
+        measuring = asyncio.create_task(hub.measure(CODER))
+        await _until(lambda: ollama_standin.running == 1)
+        hub.pause()
+        with pytest.raises(Paused):
+            await measuring
+        assert await hub.measuring.measurements.since(0.0) == ()
+        assert hub.measuring.running == ""
+        assert hub.snapshot().activities == ()
+
+
+async def test_what_cannot_be_measured_says_why(ollama_standin: OllamaStandIn) -> None:
+    async with _hub(_at(ollama_standin)) as hub:
+        with pytest.raises(ModelNotFound, match=CODER):
+            await hub.measure("qwen2.5-coder:7b")
+        ollama_standin.answers.default = Answer("1 2", ends="error")
+        with pytest.raises(BackendFailed):
+            await hub.measure(CODER)
+        assert await hub.measuring.measurements.since(0.0) == ()
+
+
+async def test_the_embedded_engine_is_measured_for_real(smollm2: object) -> None:
+    settings = Settings(
+        backend=BackendSettings(kind="embedded"), embedded=EmbeddedSettings(model=SMOLLM2, slots=2)
+    )
+    async with _hub(settings) as hub:
+        chores = tuple(chore for chore in load_chores() if chore.name == "sort-out")
+        measuring = Measuring(hub.engine, hub.measuring.measurements, hub.events, chores)
+        record = await measuring.measure()
+        assert record.model == SMOLLM2
+        assert record.engine == "embedded"
+        assert record.load_seconds
+        assert record.generate_rate > 1 < record.prompt_rate
+        assert record.slots == 2
+        assert [chore.name for chore in record.chores] == ["sort-out"]
+        assert hub.engine.view().loaded == ()
