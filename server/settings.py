@@ -69,7 +69,9 @@ class OffloadSettings(Section):
     max_file_bytes: int = Field(1_000_000, ge=1, description="Largest file that is read into a prompt.")
     max_output_tokens: int = Field(4096, ge=16, description="Room for an answer, in tokens.")
     repair_rounds: int = Field(2, ge=0, le=5, description="Further tries with the error after a failure.")
-    temperature: float = Field(0.2, ge=0, le=2, description="Sampling temperature.")
+    temperature: float = Field(
+        0.2, ge=0, le=2, description="Sampling temperature; each repair adds 0.3, up to 1."
+    )
     check_timeout: float = Field(120.0, gt=0, description="Seconds a check of `[checks]` may take.")
     allow_losing: bool = Field(False, description="Run calls that cost more than they can spare.")
     client_patience: float = Field(

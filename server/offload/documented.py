@@ -68,10 +68,9 @@ def check_documented(plan: Plan, edited: Source, after: str) -> Check | None:
 def _python_code(text: str, *, hints: bool) -> str | None:
     """Return the code of a module without its docstrings, and without type hints where ``hints``."""
     try:
-        tree = ast.parse(text)
+        return ast.dump(_Bare(hints).visit(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return ast.dump(_Bare(hints).visit(tree))
 
 
 class _Bare(ast.NodeTransformer):

@@ -87,9 +87,10 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
                         progress.stage("generate", sampling.model)
                     count += 1
                     rate = count / max(time.monotonic() - first_at, 0.05)
-                    (thoughts if thinking else texts).append(text)
+                    said = thoughts if thinking else texts
+                    said.append(text)
                     progress.text("" if thinking else text, count, rate)
-                    if count % _WATCH_EVERY == 0 and _is_circling("".join(texts), prompt):
+                    if count % _WATCH_EVERY == 0 and _is_circling("".join(said), prompt):
                         progress.text("", count, rate, last=True)
                         return _broken_off(texts, thoughts, prompt, count)
                 case Completed() as end:
