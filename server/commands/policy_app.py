@@ -46,6 +46,38 @@ def try_call(
     policy.try_call(call, arguments, files, session, file, as_json=as_json)
 
 
+@policy_app.command()
+def waiting(as_json: Json = False) -> None:
+    """Print the calls that wait for your approval, with what they would touch."""
+    from server.commands import approvals  # noqa: PLC0415
+
+    approvals.waiting(as_json=as_json)
+
+
+@policy_app.command()
+def approve(
+    call: Annotated[str, typer.Argument(metavar="ID", help="As `token-saver policy waiting` prints it.")],
+    extent: Annotated[
+        str, typer.Option("--for", help="once, session (of that client) or project (always).")
+    ] = "once",
+) -> None:
+    """Let a call that waits run."""
+    from server.commands import approvals  # noqa: PLC0415
+
+    approvals.answer(call, extent)
+
+
+@policy_app.command()
+def deny(
+    call: Annotated[str, typer.Argument(metavar="ID", help="As `token-saver policy waiting` prints it.")],
+    reason: Annotated[str, typer.Option(help="What Claude is told.")] = "",
+) -> None:
+    """Refuse a call that waits."""
+    from server.commands import approvals  # noqa: PLC0415
+
+    approvals.answer(call, "no", reason)
+
+
 @audit_app.command()
 def verify(
     file: Annotated[Path | None, typer.Argument(help="An export instead of the trail itself.")] = None,

@@ -111,6 +111,50 @@ def test_the_client_is_asked_where_it_can_be(
     assert text.startswith("denied: The user did not approve it") == denied
 
 
+async def waiting_id(hub: HubProcess) -> str:
+    """Return the id of the one call that waits, as the command prints it."""
+    while True:
+        shown = await asyncio.to_thread(command, hub, "policy", "waiting", "--json")
+        if found := json.loads(shown.stdout):
+            return str(found[0]["id"])
+
+
+def test_the_user_answers_with_commands(hub: HubProcess, tmp_path: Path) -> None:
+    async def story() -> list[str]:
+        texts = []
+        call = ("preload_model", {"model": "m"})
+        async with bridge_client(hub.environ, tmp_path) as client:
+            asking = asyncio.create_task(client.call_tool(*call))
+            approval = await waiting_id(hub)
+            approved = await asyncio.to_thread(
+                command, hub, "policy", "approve", approval, "--for", "session"
+            )
+            texts.append(approved.stdout.strip())
+            texts += [text_of(await asking), text_of(await client.call_tool(*call))]
+            again = await asyncio.to_thread(command, hub, "policy", "deny", approval)
+            texts.append(again.stderr)
+        async with bridge_client(hub.environ, tmp_path) as other:
+            asking = asyncio.create_task(other.call_tool(*call))
+            approval = await waiting_id(hub)
+            shown = await asyncio.to_thread(command, hub, "policy", "waiting")
+            assert shown.stdout.startswith(f"{approval}  preload_model of ")
+            await asyncio.to_thread(command, hub, "policy", "deny", approval, "--reason", "Not now")
+            texts.append(text_of(await asking))
+        return texts
+
+    approved, first, second, late, other = asyncio.run(story())
+    assert approved == "Approved."
+    assert first.startswith("backend_unreachable: ")
+    assert second.startswith("backend_unreachable: ")
+    assert "waits for approval" in late
+    assert other.startswith("denied: The user did not approve it (Not now). ")
+    rows = json.loads(command(hub, "audit", "search", "--kind", "approval", "--json", "-n", "2").stdout)
+    assert [(row["verdict"], row["details"]["by"]) for row in rows] == [
+        ("deny", "command"),
+        ("allow", "command"),
+    ]
+
+
 def test_a_secret_in_an_error_does_not_reach_the_client(hub: HubProcess, tmp_path: Path) -> None:
     async def story() -> str:
         async with bridge_client(hub.environ, tmp_path) as client:

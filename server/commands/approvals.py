@@ -1,0 +1,45 @@
+"""``token-saver policy waiting``, ``approve`` and ``deny``: the user's answers without tray or dashboard."""
+
+import time
+from typing import Any
+
+import typer
+
+from server.commands.client import connect
+from server.commands.output import print_json
+from server.folders import find_folders
+
+
+def waiting(*, as_json: bool) -> None:
+    """Print the calls that wait for the user.
+
+    Raises:
+        TokenSaverError: no hub runs.
+    """
+    calls = connect(find_folders()).get("/api/approvals")["waiting"]
+    if as_json:
+        print_json(calls)
+        return
+    if not calls:
+        typer.echo("No call waits for approval.")
+    for call in calls:
+        typer.echo(_lines(call))
+
+
+def answer(call: str, chosen: str, reason: str = "") -> None:
+    """Answer one call that waits, and say so.
+
+    Raises:
+        TokenSaverError: no hub runs, no such call waits, or it is no answer.
+    """
+    body = {"id": call, "answer": chosen, "reason": reason}
+    typer.echo(connect(find_folders()).post("/api/approvals", body)["text"])
+
+
+def _lines(call: dict[str, Any]) -> str:
+    left = max(0, round(call["deadline"] - time.time()))
+    shown = ", ".join(call["paths"])
+    more = call["files"] - len(call["paths"])
+    files = f"\n  {call['files']} files: {shown}{f' and {more} more' if more > 0 else ''}" if shown else ""
+    who = call["client"] or "a client"
+    return f"{call['id']}  {call['tool']} of {who}, {left} s left: {call['reason']}{files}"
