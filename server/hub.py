@@ -19,7 +19,7 @@ from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused, StoreError
-from server.events import AuditEnded, AuditSwitched, Event, EventBus, OffloadEnded, OffloadUndone
+from server.events import AuditEnded, AuditSwitched, Event, EventBus, JobChanged, OffloadEnded, OffloadUndone
 from server.folders import Folders
 from server.guard import Keys
 from server.ledger.audit import Audit
@@ -49,6 +49,8 @@ T = TypeVar("T")
 
 VERSION = version("claude-token-saver")
 AUDIT_SECONDS = 300.0
+BOOKED = OffloadEnded | OffloadUndone | JobChanged
+"""What may change the sums: calls about a batch cost something, too."""
 
 
 class Hub:
@@ -281,7 +283,7 @@ class Hub:
 
     def _record(self, event: Event) -> None:
         self._live.record(event)
-        if isinstance(event, OffloadEnded | OffloadUndone) and self._loop is not None:
+        if isinstance(event, BOOKED) and self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
         self._tell_listeners()
 

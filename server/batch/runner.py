@@ -129,6 +129,7 @@ class Batches:
     async def charge(self, job_id: str, arguments: Mapping[str, Any] | None, text: str) -> None:
         """Book what an answer about the job cost Claude, and with ``arguments`` the call that asked."""
         await self._bills.charge(job_id, self._bills.of_answer(arguments, text))
+        self._news.tell(job_id)
 
     async def counts(self, job_id: str) -> JobCounts:
         """Return how many items are in each state."""
