@@ -19,6 +19,8 @@ EXAMPLES = {
     "models pull": "token-saver models pull qwen2.5-coder:1.5b",
     "models load": "token-saver models load qwen2.5-coder:1.5b --keep-alive 10m",
     "models unload": "token-saver models unload qwen2.5-coder:1.5b",
+    "models recommend": "token-saver models recommend coding",
+    "models bench": "token-saver models bench qwen2.5-coder:1.5b",
     "jobs": "token-saver jobs --json",
     "jobs wait": "token-saver jobs wait 01JD3K",
     "jobs show": "token-saver jobs show 01JD3K",
