@@ -172,21 +172,25 @@ def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
         yield _quotes(plan, result)
     if plan.kind in ("explain", "raw", "write", "diff"):
         return
-    before = plan.edited.text if plan.edited else ""
     if plan.edited is not None:
-        yield _changed(before, result)
-    yield _parses(plan, before, result)
-    if plan.edited is not None:
-        yield check_scope(plan, before, result)
-        yield check_documented(plan, plan.edited, result)
+        yield from check_edit(plan, plan.edited, result)
     else:
         old, shown = (plan.target.text, plan.target.shown) if plan.target else ("", "")
+        yield _parses(plan, "", result)
         yield check_tests(plan, result)
         yield check_replaced(old, result, plan.language, shown)
+        yield from check_python(plan, "", result)
     if not plan.is_test:
         yield from check_asked(plan, result)
-    if plan.language is not None and plan.language.name == "Python":
-        yield from check_python(plan, before, result)
+
+
+def check_edit(plan: Plan, edited: Source, after: str) -> Iterator[Check | None]:
+    """Yield the checks of one edited file, one by one; None where there is nothing to say."""
+    yield _changed(edited.text, after)
+    yield _parses(plan, edited.text, after)
+    yield check_scope(plan, edited.text, after)
+    yield check_documented(plan, edited, after)
+    yield from check_python(plan, edited.text, after)
 
 
 def _changed(before: str, after: str) -> Check | None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from server.errors import FileChanged
 from server.offload import reasons
+from server.offload.checks import check_edit
 from server.offload.deliver import unified_diff
 from server.offload.edits import EditBlock, EditFailed, apply, locate, parse_blocks
 from server.offload.languages import language_of
-from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
 from server.offload.textfile import apply_edits, raw_text
 from server.offload.values import Check, Edit, Source, Verdict
@@ -28,12 +28,12 @@ def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
     checks = [*verdict.checks, Check("applies", passed=True)]
     for source, edits in changes:
         language = language_of(source.path.name, plan.task.language)
-        error_found = new_syntax_error(source.text, apply(source.text, edits), source.path.name, language)
-        if error_found:
-            message = f"{source.shown}: {error_found}"
-            checks.append(Check("parses", passed=False, message=message, code=reasons.DOES_NOT_PARSE))
-            return replace(verdict, checks=tuple(checks))
-    checks.append(Check("parses", passed=True))
+        one = replace(plan, kind="edit_blocks", edited=source, language=language)
+        for check in check_edit(one, source, apply(source.text, edits)):
+            if check is not None and not check.passed:
+                failed = replace(check, message=f"{source.shown}: {check.message}")
+                return replace(verdict, checks=(*checks, failed))
+    checks += [Check("parses", passed=True), Check("scope", passed=True)]
     return replace(
         verdict,
         checks=tuple(checks),

@@ -13,7 +13,9 @@ from server.offload.values import Check
 
 
 def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | None]:
-    """Yield the checks one by one; None where there is nothing to say."""
+    """Yield the checks one by one; None where there is nothing to say, none at all in other languages."""
+    if plan.language is None or plan.language.name != "Python":
+        return
     yield _defined(before, after)
     yield _attributes(before, after)
     yield _imports(plan, before, after)

@@ -58,6 +58,8 @@ async def test_of_several_files(house: House, project: Path) -> None:
         (BLOCK.format("c.py", "x = 1", "x = 5"), "edit_not_found"),
         (BLOCK.format("a.py", "x = 9", "x = 5"), "edit_not_found"),
         (BLOCK.format("a.py", "x = 1", "x = ("), "does_not_parse"),
+        (BLOCK.format("a.py", "x = 1", "x = y"), "undefined_name"),
+        (BLOCK.format("b.py", "def keep():\n    return 2\n", ""), "out_of_scope"),
         ("I would change a.py.", "edit_not_found"),
     ],
 )
@@ -65,7 +67,7 @@ async def test_what_does_not_apply_is_handed_back(
     house: House, project: Path, answer: str, code: str
 ) -> None:
     (project / "a.py").write_text("x = 1\n")
-    (project / "b.py").write_text("y = 2\n")
+    (project / "b.py").write_text("y = 2\n\n\ndef keep():\n    return 2\n")
     house.ollama.answers.default = Answer(answer)
     outcome = await house.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
     assert (outcome.name, outcome.code) == ("handed_back", code), outcome.text
