@@ -1,15 +1,19 @@
 """Which model a request means, remembered for moments: a batch asks the same for every item."""
 
+import asyncio
 import time
 
-SECONDS = 3.0
-"""How long an answer of the engine's holds; about as long as what is loaded is between two looks."""
+SECONDS = 10.0
+"""How long an answer of the engine's holds. What it has installed rarely changes meanwhile; loading and
+unloading by this app, and another engine, make it ask again."""
 
 
 class Choices:
-    """The models that were chosen lately, by what was asked for (empty: the usual one)."""
+    """The models that were chosen lately, by what was asked for (empty: the usual one). Hold ``asking``
+    while the engine is asked, so that many items ask it once."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
+        self.asking = asyncio.Lock()
         self._seconds = seconds
         self._kept: dict[str, tuple[str, float]] = {}
 

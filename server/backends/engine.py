@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 from server.backends.admission import Admission, AdmitAll
@@ -172,14 +172,14 @@ class Engine:
             ModelBlocked: the user blocks it.
         """
         wanted = requested or self._settings.backend.model
-        if recent and (kept := self._choices.recall(wanted)) and not self.refuses(kept):
-            return kept
-        return self._choices.keep(
-            wanted,
-            await self._ask(
-                lambda backend: choose_model(backend, wanted, self.refuses, self.admission.largest(backend))
-            ),
-        )
+        async with self._choices.asking if recent else nullcontext():
+            if recent and (kept := self._choices.recall(wanted)) and not self.refuses(kept):
+                return kept
+            largest = self.admission.largest
+            chosen = await self._ask(
+                lambda backend: choose_model(backend, wanted, self.refuses, largest(backend))
+            )
+            return self._choices.keep(wanted, chosen)
 
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens: always the same, as a change reloads the model.

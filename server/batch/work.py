@@ -112,8 +112,7 @@ class Run:
     def _wanted(self) -> int:
         # Some more than the engine has slots: files of the next ones are read, and answers of the last ones
         # checked and written, while the others generate.
-        slots = self._parts.engine.slots
-        return slots + 1 + slots // 4
+        return 2 * self._parts.engine.slots + 1
 
     async def _do(self, item: ItemRecord, offload_id: str) -> bool:
         """Run one item and settle it; False when the engine was away and it has to wait."""

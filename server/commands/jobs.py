@@ -14,6 +14,7 @@ from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Item = Annotated[int | None, typer.Option("--item", min=0, help="Its number, from 0 (`jobs show`).")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="As `token-saver jobs` lists it.")]
 
 jobs_app = typer.Typer(help="The batches: list, wait, pause, resume, cancel, retry.")
@@ -27,6 +28,7 @@ def batch(
     file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Read by every task.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
+    hours: Annotated[float, typer.Option(min=0, help="Stop after so long; 0: [batch] max_hours.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
 ) -> None:
     """Do one task for each of many files."""
@@ -38,6 +40,7 @@ def batch(
         "model": model,
         "check": check,
         "dry_run": dry_run,
+        "max_hours": hours,
         # The job belongs to the hub; the shell may go.
         "wait": False,
     }
@@ -76,15 +79,19 @@ def resume(job: JobId) -> None:
 
 
 @jobs_app.command()
-def cancel(job: JobId) -> None:
-    """Cancel what has not ended; what was written stays."""
-    _call("check_job", {"job": job, "action": "cancel"})
+def cancel(job: JobId, item: Item = None) -> None:
+    """Cancel what has not ended, or one item; what was written stays."""
+    _call("check_job", {"job": job, "action": "cancel", **_at(item)})
 
 
 @jobs_app.command()
-def retry(job: JobId) -> None:
-    """Try the failed items again."""
-    _call("check_job", {"job": job, "action": "retry"})
+def retry(job: JobId, item: Item = None) -> None:
+    """Try the failed items again, or one of them."""
+    _call("check_job", {"job": job, "action": "retry", **_at(item)})
+
+
+def _at(item: int | None) -> dict[str, int]:
+    return {} if item is None else {"item": item}
 
 
 def _call(tool: str, arguments: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -84,8 +84,18 @@ SCRIPT_FEATURES = (
 )
 
 
+REMEMBERED = 20_000
+"""Characters of the longest text whose estimate is kept; the kept ones take 5 MB at most."""
+
+
 def estimate_tokens(text: str, family: Family) -> float:
     """Return the estimated tokens of a text alone, without any framing."""
+    return _remembered(text, family) if len(text) <= REMEMBERED else _weigh(count_features(text), family)
+
+
+@lru_cache(maxsize=256)
+def _remembered(text: str, family: Family) -> float:
+    """The same; one offload is booked and weighed several times over the same texts."""
     return _weigh(count_features(text), family)
 
 
@@ -193,13 +203,18 @@ def count_features(text: str) -> dict[str, int]:
     return features
 
 
+@cache
+def _membership(members: bytes) -> bytes:
+    """Return a table that turns a byte into whether it is one of ``members``."""
+    return bytes(byte in members for byte in range(256))
+
+
 class _Runs:
     """The runs of certain ASCII characters in a text, as one large integer: a byte of it is 1 where the
     text has a member, else 0. Shifting it by a byte asks every character for its neighbour at once."""
 
     def __init__(self, data: bytes, members: bytes) -> None:
-        table = bytes(byte in members for byte in range(256))
-        self._bits = int.from_bytes(data.translate(table), "little")
+        self._bits = int.from_bytes(data.translate(_membership(members)), "little")
         self._starts = self._bits & ~(self._bits << 8)
         self.members = self._bits.bit_count()
         self.runs = self._starts.bit_count()

@@ -15,7 +15,7 @@ from server.tools.caller import build_caller
 from server.tools.job_wait import answer_for_job, wait_for_job
 
 DESCRIPTION = (
-    "Many offload_work tasks at once: either `tasks`, or one `task` for `each` path, glob or "
+    "Many offload_work tasks: `tasks`, or one `task` for `each` path, glob or "
     "selection (`src/a.py::*` for its functions) with an `output` pattern. Returns counts and a job id."
 )
 MOST_SHOWN = 12
@@ -42,7 +42,8 @@ def batch_offload_tool(hub: Hub) -> Tool:
         model: str = "",
         check: str = "",
         dry_run: bool = False,
-        wait: Annotated[bool, Field(description="false: return the job id at once")] = True,
+        wait: Annotated[bool, Field(description="false: job id only")] = True,
+        max_hours: float = 0,
     ) -> str:
         hub.check_paused()
         caller = await build_caller(ctx, hub.settings.roots)
@@ -58,9 +59,11 @@ def batch_offload_tool(hub: Hub) -> Tool:
         else:
             inputs = await hub.batches.expand(each, caller)
             planned = plan_each(task, inputs, output, shared, hub.settings.batch.max_items)
+        if max_hours < 0:
+            raise BadArguments("max_hours is negative.", "Leave it out for the limit of the settings.")
         if dry_run:
             return await _preview(hub, planned)
-        job_id = await hub.batches.submit(planned, caller)
+        job_id = await hub.batches.submit(planned, caller, max_hours)
         if wait:
             await wait_for_job(hub, ctx, job_id, cancel_with_call=True)
         return await answer_for_job(hub, job_id)

@@ -1,21 +1,22 @@
 """``check_job``: wait for, look at, pause, resume, cancel or retry a batch."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
-from pydantic import Field
 
+from server.errors import BadArguments
 from server.hub import Hub
 from server.store.job_records import ItemRecord
 from server.tools.build import make_tool
 from server.tools.caller import build_caller
 from server.tools.job_wait import answer_for_job, wait_for_job
 
-DESCRIPTION = "Wait up to `wait` seconds for a batch job, look at it, or act on it."
+DESCRIPTION = "Wait `wait` s for a batch job, look at it, act on it or on one `item`."
 MOST_WAIT = 1800
 MOST_ITEMS = 40
+EVERY_ITEM = -1
 LONGEST_LINE = 160
 
 Action = Literal["look", "items", "pause", "resume", "cancel", "retry"]
@@ -27,10 +28,13 @@ def check_job_tool(hub: Hub) -> Tool:
     async def check_job(
         ctx: Context,
         job: str,
-        wait: Annotated[int, Field(ge=0, le=MOST_WAIT)] = 0,
+        wait: int = 0,
         action: Action = "look",
+        item: int = EVERY_ITEM,
     ) -> str:
+        _refuse_bad_values(wait, action, item)
         await hub.batches.get(job)
+        position = None if item == EVERY_ITEM else item
         asked = (await build_caller(ctx, hub.settings.roots)).arguments
         if action == "items":
             text = _list(await hub.batches.wrong_items(job))
@@ -41,9 +45,9 @@ def check_job_tool(hub: Hub) -> Tool:
         elif action == "resume":
             await hub.batches.resume(job)
         elif action == "cancel":
-            await hub.batches.cancel(job)
+            await hub.batches.cancel(job, position)
         elif action == "retry":
-            await hub.batches.retry(job)
+            await hub.batches.retry(job, position)
         if wait:
             await wait_for_job(hub, ctx, job, cancel_with_call=False, seconds=wait)
         return await answer_for_job(hub, job, asked)
@@ -52,6 +56,14 @@ def check_job_tool(hub: Hub) -> Tool:
         read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
     return make_tool(check_job, DESCRIPTION, annotations)
+
+
+def _refuse_bad_values(wait: int, action: Action, item: int) -> None:
+    # Checked here, as bounds in the schema would cost every session tokens.
+    if not 0 <= wait <= MOST_WAIT:
+        raise BadArguments(f"wait is {wait}; it takes 0 to {MOST_WAIT} seconds.", "Wait again afterwards.")
+    if item != EVERY_ITEM and action not in ("cancel", "retry"):
+        raise BadArguments(f"item does not go with {action}.", "Use it with cancel or retry.")
 
 
 def _list(items: tuple[ItemRecord, ...]) -> str:

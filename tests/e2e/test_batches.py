@@ -116,9 +116,21 @@ def test_the_shell_starts_lists_waits_and_retries(stage: Stage, sources: list[st
     listed = run(stage, "jobs").splitlines()
     assert any(line.startswith(job) and "4/5" in line for line in listed)
     stage.ollama.answers.when("broken", Answer(NOTES))
-    run(stage, "jobs", "retry", job)
+    assert "item 7" in fail(stage, "jobs", "retry", job, "--item", "7")
+    run(stage, "jobs", "retry", job, "--item", "3")
     assert "5 of 5 done" in run(stage, "jobs", "wait", job)
 
 
 def test_an_unknown_job_is_said_in_one_line(stage: Stage) -> None:
     assert "not_found: There is no job 'j-none'" in fail(stage, "jobs", "wait", "j-none")
+
+
+def test_a_batch_can_be_given_its_own_time(stage: Stage, sources: list[str]) -> None:
+    stage.ollama.answers.default = Answer(NOTES, first_delay=0.5)
+    each = ("--each", "*.py", "--output", "{dir}/{stem}.md")
+    started = run(stage, "batch", TASK, *each, "--hours", "0.0001")  # 0.36 s
+    found = re.search(r"Job (j\w+)", started)
+    assert found is not None
+    assert "Stopped at its deadline." in run(stage, "jobs", "wait", found[1])
+    run(stage, "jobs", "cancel", found[1])
+    assert "is running" not in run(stage, "jobs", "wait", found[1])
