@@ -30,6 +30,7 @@ from server.live import Live
 from server.models.gate import MemoryGate
 from server.models.measure import Measuring, ReportMeasure
 from server.models.selector import Selector
+from server.models.yielding import Yielding
 from server.offload.pipeline import Offloader
 from server.pause import Pause
 from server.policy.approvals import Answer, Approvals
@@ -49,6 +50,8 @@ T = TypeVar("T")
 
 VERSION = version("claude-token-saver")
 AUDIT_SECONDS = 300.0
+TOGETHER_SECONDS = 0.2
+"""After an offload ended, before the totals are summed up again."""
 BOOKED = OffloadEnded | OffloadUndone | JobChanged
 """What may change the sums: calls about a batch cost something, too."""
 
@@ -82,6 +85,7 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._auditor: asyncio.Task[None] | None = None
+        self._yielder: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._audit_wanted = asyncio.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
@@ -129,6 +133,8 @@ class Hub:
         await self._refresh_totals()
         self._watcher = asyncio.create_task(self._watch_totals())
         self._auditor = asyncio.create_task(self._audit_again_and_again())
+        yielding = Yielding(self.settings.manners, self.engine, self.give_way, self.go_on)
+        self._yielder = asyncio.create_task(yielding.watch())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
             await trail.record(Entry("undo", f"{path} was put back: the app ended before its check did."))
@@ -139,7 +145,7 @@ class Hub:
     async def close(self) -> None:
         """End what runs, the engine's child processes and the history, in this order. A hub that failed to
         start is closed as far as it came."""
-        for task in (self._watcher, self._auditor):
+        for task in (self._watcher, self._auditor, self._yielder):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -197,6 +203,14 @@ class Hub:
     def resume(self) -> None:
         """Take on work again. From any thread."""
         self._pause.resume()
+
+    def give_way(self, reason: str) -> None:
+        """Pause by itself, until ``go_on``; ``reason`` is a sentence without its full stop."""
+        self._pause.give_way(reason)
+
+    def go_on(self) -> None:
+        """End giving way; a pause of the user's stays."""
+        self._pause.go_on()
 
     async def measure(
         self, model: str | None = None, report: ReportMeasure | None = None
@@ -311,6 +325,8 @@ class Hub:
                     await self._ended.wait()
             except TimeoutError:
                 midnight = True
+            # Of a batch several end in one moment.
+            await asyncio.sleep(TOGETHER_SECONDS)
             self._ended.clear()
 
     async def _audit_again_and_again(self) -> None:

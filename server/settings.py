@@ -151,6 +151,19 @@ class PolicySettings(Section):
     trail_days: int = Field(365, ge=1, description="Days after which rows of the audit trail are removed.")
 
 
+class MannersSettings(Section):
+    """``[manners]``: when to give way to other programs. Work waits meanwhile and goes on by itself."""
+
+    yield_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Pause while other programs hold this share of the GPU's memory; 0 for never.",
+    )
+    yield_to_games: bool = Field(True, description="Pause while a game runs full-screen.")
+    yield_unload: bool = Field(True, description="Unload models while paused for such a reason.")
+
+
 class TraySettings(Section):
     """``[tray]``: which notices appear on the screen."""
 
@@ -179,6 +192,7 @@ class Settings(BaseSettings):
     savings: SavingsSettings = SavingsSettings()
     paths: PathsSettings = PathsSettings()
     policy: PolicySettings = PolicySettings()
+    manners: MannersSettings = MannersSettings()
     tray: TraySettings = TraySettings()
     checks: dict[str, str] = Field(
         default_factory=dict, description='Named commands that check a written file; "{file}" is its path.'
