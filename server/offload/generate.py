@@ -111,7 +111,7 @@ def _is_circling(text: str, prompt: Prompt) -> bool:
     circle = WATCHED - LONGEST_CIRCLE - again
     if again < 0 or circle > LONGEST_CIRCLE or tail[circle:] != tail[:-circle]:
         return False
-    return not any(tail in message.content for message in prompt.messages)
+    return not any(tail in message.content for message in prompt.messages if message.role != "assistant")
 
 
 def _broken_off(texts: list[str], thoughts: list[str], prompt: Prompt, count: int) -> Generation:
