@@ -126,6 +126,15 @@ class Offloader:
         run = self._new(task, caller, report, arguments_of_compression(wanted), offload_id)
         return await self._drive(run, lambda: self._compress(run, wanted))
 
+    async def refused(self, tool: str, caller: Caller, error: TokenSaverError) -> None:
+        """Record a call that was refused before it began: Claude wrote it, and reads the reason, all the
+        same."""
+        arguments = dict(caller.arguments or {})
+        task = Task(str(arguments.get("task") or arguments.get("focus") or tool), tool=tool)
+        run = self._new(task, caller, _to_nobody, arguments, None)
+        await self._books.open(run)
+        await self._books.close_failed(run, error)
+
     def _new(
         self, task: Task, caller: Caller, report: Report, arguments: dict[str, Any], offload_id: str | None
     ) -> Running:
@@ -326,6 +335,10 @@ def _cancelled(run: Running, why: str) -> Outcome:
         code="cancelled",
         attempts=tuple(run.attempts),
     )
+
+
+async def _to_nobody(_done: float, _total: float | None, _message: str) -> None:
+    """A call that does not begin has no progress."""
 
 
 def _how_far(progress: PullProgress) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 
 from server.errors import TokenSaverError
 from server.events import EventBus, OffloadEnded, OffloadQueued
-from server.ledger.receipt import Ledger, Receipt
+from server.ledger.receipt import Figures, Ledger, Receipt
 from server.offload import deliver, record
 from server.offload.progress import Progress
 from server.offload.values import (
     ERRORS,
+    OWN_CLIENTS,
     Attempt,
     Caller,
     Delivery,
@@ -148,6 +149,8 @@ class Books:
         text: str,
         name: OutcomeName | None = None,
     ) -> Receipt:
+        if run.caller.client in OWN_CLIENTS:
+            return self._ledger.price(Figures())
         return self._ledger.book(
             run.task.tool,
             run.arguments if run.caller.arguments is None else run.caller.arguments,

@@ -37,6 +37,10 @@ ERRORS = frozenset({"failed", "cancelled", "denied"})
 """Outcomes that the client gets as an error; a hand-back is an answer."""
 
 
+OWN_CLIENTS = frozenset({"dashboard", "token-saver"})
+"""Clients that are this app itself: Claude did not ask, so nothing is spared and nothing spent."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks, and which folders are its project.

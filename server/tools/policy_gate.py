@@ -18,8 +18,9 @@ from mcp_types import (
     TextContent,
 )
 
-from server.errors import TokenSaverError
+from server.errors import BadArguments, TokenSaverError
 from server.hub import Hub
+from server.ledger.session_state import OFFLOADING
 from server.policy.approvals import EXTENTS, Answer, Approval
 from server.policy.gate import Left
 from server.policy.protect import protected_outputs
@@ -78,14 +79,18 @@ async def through_gate(
 
     back_from = _take_answer(hub, context)
     leaves = _asks_between_calls(context)
+    sent = replace(caller, arguments=arguments)
     try:
-        with caller_known(replace(caller, arguments=arguments)):
+        with caller_known(sent):
             async with hub.gate.enter(call, elsewhere, leaves=leaves, back_from=back_from) as passage:
                 try:
                     result = await run()
                 except (TokenSaverError, ToolError) as error:
                     passage.fail()
-                    raise await _without_secrets(hub, call, error) from error
+                    clean = await _without_secrets(hub, call, error)
+                    if clean is error:
+                        raise
+                    raise clean from error
                 if isinstance(result, CallToolResult):
                     if result.is_error:
                         passage.fail()
@@ -93,6 +98,18 @@ async def through_gate(
                 return result
     except Left as left:
         return _question_as_result(left.approval)
+    except (TokenSaverError, ToolError) as error:
+        if tool in OFFLOADING:
+            await hub.offloader.refused(tool, sent, _reason(error))
+        raise
+
+
+def _reason(error: TokenSaverError | ToolError) -> TokenSaverError:
+    """Return the app's own error that a tool's error came from."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, TokenSaverError):
+        cause = cause.__cause__
+    return cause or BadArguments(str(error), "")
 
 
 def _asks_between_calls(context: ToolContext) -> bool:

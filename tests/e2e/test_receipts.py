@@ -196,6 +196,22 @@ def test_a_failure_costs_in_full(client: Client) -> None:
     assert receipt.net_tokens == -(106 + spent_input + share)
 
 
+def test_a_call_that_is_refused_costs_in_full(client: Client) -> None:
+    answer = client.call("batch_offload", {"task": "Write it"})
+    # call 22.2352 + 1 x 19.538 + 4 x 0.9301 + 2.4993 = 47.9929
+    [receipt] = client.receipts()
+    assert answer.startswith("bad_arguments: ")
+    assert (receipt.spared_input, receipt.spared_output, receipt.spent_output) == (0, 0, 48)
+    assert (receipt.spent_input, receipt.spent_share) == (tokens_of(answer, error=True), client.share)
+
+
+def test_what_the_user_asks_for_spares_claude_nothing(client: Client) -> None:
+    run(client.stage, "offload", "Write it", "--file", "a.md", "--output", "b.md")
+    [receipt] = client.receipts()
+    assert (client.stage.project / "b.md").exists()
+    assert (receipt.net_tokens, receipt.spared_microusd, receipt.spent_microusd) == (0, 0, 0)
+
+
 def test_a_hand_back_costs_in_full_though_its_inputs_were_read(client: Client) -> None:
     client.stage.ollama.answers.default = Answer("")
     answer = client.call("offload_work", FILE_CALL)
