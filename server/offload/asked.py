@@ -69,7 +69,7 @@ def _names(plan: Plan, language: Language, after: str) -> Check | None:
     """Look for the definitions that the task asks for; to port code is to ask for every name of it,
     however the other language spells it."""
     task = plan.task.task
-    asked = asked_names(task)
+    asked = [name for name in asked_names(task) if not _is_given(plan, language, name)]
     if _PORTS.search(task):
         asked += [name for source in plan.sources for name in _top_names(source, language)]
     if not asked:
@@ -90,6 +90,16 @@ def _top_names(source: Source, language: Language) -> list[str]:
     return [
         each.name for each in definitions(source.selected, own) if each.level == 0 and "." not in each.name
     ]
+
+
+def _is_given(plan: Plan, language: Language, name: str) -> bool:
+    """Whether a file of the result's language defines it already: a task may name what is to be used."""
+    return any(
+        each.last == name
+        for source in plan.sources
+        if language_of(source.path.name) == language
+        for each in definitions(source.text, language)
+    )
 
 
 def _plain(name: str) -> str:

@@ -26,7 +26,7 @@ def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[
     if language is None or not language.has_definitions or _BEYOND.search(task):
         return ()
     found = definitions(text, language)
-    named = [each for each in found if _is_named(task, each)] or [
+    named = [each for each in found if is_named(task, each)] or [
         each for each in found if re.search(rf"(?<![\w.]){re.escape(each.last)}(?!\w)", task)
     ]
     inner = [each for each in named if not any(_inside(other, each) for other in named)]
@@ -35,8 +35,8 @@ def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[
     return _assignment(task, text)
 
 
-def _is_named(task: str, definition: Definition) -> bool:
-    """Whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
+def is_named(task: str, definition: Definition) -> bool:
+    """Say whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
     last, whole = re.escape(definition.last), re.escape(definition.name)
     as_code = rf"`(?:[\w.]+\.)?{last}(?:\(\))?`|(?<![\w.]){last}\(|\b(?:function|method|class) {last}\b"
     if "." in definition.name:

@@ -6,6 +6,7 @@ import re
 from server.offload import reasons
 from server.offload.asked import asked_errors
 from server.offload.languages import Language, language_of
+from server.offload.narrow import is_named
 from server.offload.plan import Plan
 from server.offload.syntax import definitions
 from server.offload.values import Check

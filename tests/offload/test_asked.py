@@ -103,3 +103,11 @@ def test_an_edit_may_change_the_signature_that_it_names() -> None:
 )
 def test_what_shall_be_exported_is(after: str, exports: bool) -> None:
     assert (not asked("Write a function clamp(a). Export it.", after, "clamp.js")) is exports
+
+
+def test_what_the_given_files_define_need_not_be_defined_again() -> None:
+    given = source("parser.py", "def parse(text):\n    return text.split()\n")
+    task = "Write a function count(text) that counts what the function parse(text) gives, and returns it."
+    after = "from parser import parse\n\n\ndef count(text):\n    return len(parse(text))\n"
+    assert asked(task, after, "count.py", given) == []
+    assert "count" in asked(task, "from parser import parse\n", "count.py", given)[0]
