@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from dashboard.formats import clock_time
 from server.snapshot import EngineView, RunningOffload, Snapshot
 
+DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}
+"""The phases of a ``ModelActivity`` in words."""
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -32,6 +35,8 @@ def split(
 
 def _obstacle(snapshot: Snapshot) -> Headline | None:
     engine = snapshot.engine
+    if snapshot.giving_way:
+        return Headline("paused", "Paused", snapshot.giving_way, "Claude does its work itself meanwhile.")
     if snapshot.paused_until is not None:
         until = clock_time(snapshot.paused_until) if snapshot.paused_until else ""
         detail = f"until {until}" if until else "until you resume"
@@ -50,8 +55,7 @@ def _work(snapshot: Snapshot) -> Headline | None:
         return Headline("working", "Working", ", ".join(word for word in words if word))
     if snapshot.activities:
         activity = snapshot.activities[0]
-        doing = "Downloading" if activity.phase == "download" else "Loading"
-        return Headline("working", doing, activity.model)
+        return Headline("working", DOING[activity.phase], activity.model)
     return None
 
 

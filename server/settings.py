@@ -170,6 +170,7 @@ class TraySettings(Section):
     notify_batch: bool = Field(True, description="Say when a batch finished or failed.")
     notify_approval: bool = Field(True, description="Say when a call waits for approval.")
     notify_engine: bool = Field(True, description="Say when the engine went away.")
+    notify_pause: bool = Field(True, description="Say when work pauses by itself to give way.")
     notify_model: bool = Field(True, description="Say when a model was downloaded.")
 
 

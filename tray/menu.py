@@ -158,6 +158,8 @@ def _status(snapshot: Snapshot) -> Menu:
         lines = [Entry(words.shorten(engine.error, 80))]
     elif not lines:
         lines = [Entry("No model loaded")]
+    if snapshot.giving_way:
+        lines.append(Entry(words.shorten(f"Paused: {snapshot.giving_way}", 80)))
     return (*lines, *(Entry(_activity(activity)) for activity in snapshot.activities))
 
 
@@ -173,7 +175,7 @@ def _loaded(model: LoadedModel, now: float) -> str:
 
 
 def _activity(activity: ModelActivity) -> str:
-    verb = "Downloading" if activity.phase == "download" else "Loading"
+    verb = {"download": "Downloading", "measure": "Measuring"}.get(activity.phase, "Loading")
     if not activity.total:
         return f"{verb} {activity.model}"
     # In steps of 5 %: the menu is rebuilt with every change of a label.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.events import ApprovalRequested, Event, ModelProgress
+from server.events import ApprovalRequested, Event, ModelProgress, PauseChanged
 from server.settings import TraySettings
 from server.snapshot import Snapshot
 from tray.batches import Batch
@@ -27,6 +27,8 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
         case ApprovalRequested() if settings.notify_approval:
             wish = f"{event.client or 'A client'} wants {event.tool} on {count(event.files, 'file')}"
             return Notice("Approval needed", f"{wish}: {event.reason}.")
+        case PauseChanged(giving_way=True) if settings.notify_pause:
+            return Notice("Offloading is paused", event.reason)
         case _:
             return None
 

@@ -7,6 +7,7 @@ from dashboard.components.button import button
 from dashboard.components.keyed import Keyed
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, icon, set_classes, text
+from dashboard.state import DOING
 from server.hub import Hub
 from server.snapshot import ModelActivity
 
@@ -32,7 +33,7 @@ class _Activity:
         with box("activity") as self.element:
             icon("downloading", "pulse")
             with box("grow"):
-                text(f"{'Downloading' if downloads else 'Loading'} {activity.model}", tag="p")
+                text(f"{DOING[activity.phase]} {activity.model}", tag="p")
                 self._progress = text("", "sub num", "p")
                 self._meter = Meter(activity.model)
             if downloads:
@@ -72,5 +73,7 @@ class Meter:
 def _progress(activity: ModelActivity) -> str:
     if not activity.total:
         return formats.size(activity.completed) if activity.completed else ""
+    if activity.phase == "measure":
+        return f"step {activity.completed + 1} of {activity.total}"
     share = activity.completed / activity.total
     return f"{formats.size(activity.completed)} of {formats.size(activity.total)}, {share:.0%}"

@@ -42,13 +42,20 @@ RUN = RunningOffload("1", "offload_work", "Do it", "claude-code", "a.py", "m", 0
         (replace(REST, running=(RUN,)), "Working", False),
         (replace(REST, running=(replace(RUN, stage="queue"),)), "Working", False),
         (replace(REST, activities=(ModelActivity("m", "download"),)), "Downloading", False),
+        (replace(REST, activities=(ModelActivity("m", "measure", 3, 20),)), "Measuring", False),
         (replace(REST, running=(RUN,), paused_until=0.0), "Paused", True),
+        (replace(REST, paused_until=0.0, giving_way="game.exe runs full-screen."), "Paused", True),
     ],
 )
 def test_the_state_in_a_word(snapshot: Snapshot, word: str, has_next_step: bool) -> None:
     said = headline(snapshot)
     assert said.word == word
     assert bool(said.next_step) == has_next_step
+
+
+def test_a_pause_to_give_way_says_why() -> None:
+    paused = replace(REST, paused_until=0.0, giving_way="game.exe runs full-screen. It goes on by itself.")
+    assert headline(paused).detail == "game.exe runs full-screen. It goes on by itself."
 
 
 def test_the_state_counts_what_runs_and_what_waits() -> None:

@@ -202,6 +202,12 @@ def test_a_call_to_approve_calls_for_attention() -> None:
         assert "1 call to approve" in tooltip(snapshot, waiting)
 
 
+def test_a_pause_to_give_way_says_why_and_can_be_ended() -> None:
+    paused = replace(IDLE, state="paused", paused_until=0.0, giving_way="game.exe runs full-screen.")
+    assert "Paused: game.exe runs full-screen." in labels(paused)
+    assert entry(paused, "Resume").action == Action("resume")
+
+
 def test_quit_says_what_still_runs() -> None:
     assert labels(IDLE)[-1] == "Quit"
     assert labels(WORKING)[-1] == "Quit (1 task still runs)"

@@ -5,14 +5,17 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import Capabilities
-from server.events import ApprovalRequested, EngineChanged, Event, ModelProgress
+from server.events import ApprovalRequested, EngineChanged, Event, ModelProgress, PauseChanged
 from server.settings import TraySettings
 from server.snapshot import EngineView, Snapshot
 from tray.batches import Batch
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 
 ALL = TraySettings()
-NONE = TraySettings(notify_batch=False, notify_approval=False, notify_engine=False, notify_model=False)
+NONE = TraySettings(
+    notify_batch=False, notify_approval=False, notify_engine=False, notify_model=False, notify_pause=False
+)
+GAME = "game.exe runs full-screen. It goes on by itself."
 PULLED = ModelProgress("qwen", "download", 10, 10, done=True)
 ENGINE = EngineView("ollama", "Ollama 0.33", "http://127.0.0.1:11434", Capabilities())
 WELL = Snapshot("0.1.0", "", "idle", 0.0, ENGINE)
@@ -31,6 +34,9 @@ LOST = replace(WELL, engine=replace(ENGINE, error="Ollama does not answer. Start
             Notice("Approval needed", "cursor wants offload_work on 60 files: Over 50 files."),
         ),
         (EngineChanged(), None),
+        (PauseChanged(paused=True, reason=GAME, giving_way=True), Notice("Offloading is paused", GAME)),
+        (PauseChanged(paused=True, reason="by the user"), None),
+        (PauseChanged(paused=False), None),
     ],
 )
 def test_events(event: Event, notice: Notice | None) -> None:
