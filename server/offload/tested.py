@@ -51,7 +51,7 @@ def _unnamed(plan: Plan, language: Language, after: str) -> str | None:
         for each in (
             definitions(source.selected, language) if language_of(source.path.name) == language else ()
         ):
-            if each.level == 0 and _has(plan.task.task, each.last) and not _has(after, each.last):
+            if each.level == 0 and is_named(plan.task.task, each) and not _has(after, each.last):
                 return f"It never uses {each.last}, which the task wants tested."
     return None
 
