@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -12,13 +12,18 @@ from pydantic.fields import FieldInfo
 from server.folders import Folders
 from server.settings import ENV_PREFIX, Settings
 
+Kind = Literal["bool", "choice", "int", "float", "text", "file"]
 SECRETS = frozenset({"backend.api_key"})
 """Never shown, not even to their owner: a page may be on a second screen."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. ``variable`` is the environment's name for it, ``section`` empty at the top level."""
+    """One setting. ``variable`` is the environment's name for it, ``section`` empty at the top level.
+
+    ``raw`` is the value in force, ``kind`` how it is edited: ``bool``, ``choice`` (one of ``choices``),
+    ``int``, ``float``, ``text``, or ``file`` for one that is edited in the file alone.
+    """
 
     section: str
     name: str
@@ -26,6 +31,14 @@ class Setting:
     description: str
     source: Literal["default", "file", "environment"]
     variable: str
+    raw: Any = None
+    kind: Kind = "file"
+    choices: tuple[str, ...] = ()
+
+    @property
+    def editable(self) -> bool:
+        """Whether the page may change it: the environment goes before the file."""
+        return self.source != "environment" and self.kind != "file"
 
 
 def list_settings(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
@@ -52,7 +65,19 @@ def _settings(part: BaseModel, written: Any, section: str) -> Iterator[Setting]:
             description=_description(field),
             source=_source(variable, name, written),
             variable=variable,
+            raw=None if f"{section}.{name}" in SECRETS else value,
+            kind=_kind(section, field.annotation),
+            choices=get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
         )
+
+
+def _kind(section: str, annotation: Any) -> Kind:
+    if not section:
+        return "file"  # the top of the file holds more than settings
+    if get_origin(annotation) is Literal:
+        return "choice"
+    kinds: dict[Any, Kind] = {bool: "bool", int: "int", float: "float", str: "text"}
+    return kinds.get(annotation, "file")
 
 
 def _source(variable: str, name: str, written: Any) -> Literal["default", "file", "environment"]:

@@ -29,9 +29,16 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
         _replace(path, changed)
     except (TomlError, ValidationError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{path} could not be changed: {str(error).splitlines()[0]}.",
+            f"{path} could not be changed: {_words(error)}.",
             f"Set {key} in its [{section}] table yourself.",
         ) from None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).splitlines()[0]
 
 
 def _replace(path: Path, text: str) -> None:

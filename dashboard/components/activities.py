@@ -76,4 +76,8 @@ def _progress(activity: ModelActivity) -> str:
     if activity.phase == "measure":
         return f"step {activity.completed + 1} of {activity.total}"
     share = activity.completed / activity.total
-    return f"{formats.size(activity.completed)} of {formats.size(activity.total)}, {share:.0%}"
+    parts = [f"{formats.size(activity.completed)} of {formats.size(activity.total)}, {share:.0%}"]
+    if activity.rate:
+        left = (activity.total - activity.completed) / activity.rate
+        parts.append(f"{formats.size(round(activity.rate))}/s, {formats.countdown(left)} left")
+    return ", ".join(parts)

@@ -4,40 +4,98 @@ import asyncio
 from itertools import groupby
 
 from dashboard import formats
+from dashboard.components.button import button
 from dashboard.components.card import card
-from dashboard.components.copy import copy_button
+from dashboard.components.connect import Connect, connect_by_hand
+from dashboard.components.notices import attempt
+from dashboard.components.setting import SettingLine
 from dashboard.components.shell import shell
 from dashboard.components.text import box, text
 from dashboard.feed import Feed
-from dashboard.sources import Setting, list_settings
+from dashboard.sources import list_settings
 from server.hub import Hub
 from server.ledger.prices import Prices
 from server.settings import Settings
-from server.welcome import connect_line
-
-SOURCES = {"default": "default", "file": "config.toml", "environment": "environment"}
+from server.snapshot import Snapshot
 
 
 async def show(hub: Hub, feed: Feed) -> None:
     """Fill the page."""
     settings = await asyncio.to_thread(list_settings, hub.settings, hub.folders)
-    with shell(hub, feed, "Settings", "/settings"), box("two-columns"):
+    with shell(hub, feed, "Settings", "/settings") as page, box("two-columns"):
         with box("stack"):
             for section, rows in groupby(settings, key=lambda each: each.section):
-                with card(_heading(section), aside=f"[{section}]" if section else ""):
-                    _table(list(rows))
+                aside = f"[{section}]" if section else ""
+                with card(_heading(section), aside=aside), box("settings", "dl"):
+                    for row in rows:
+                        SettingLine(hub, row)
         with box("stack"):
-            with card("Change a setting"):
+            with card("Engine"):
+                engine = EngineTest(hub)
+            with card("Connect clients"):
+                connect = Connect(hub.folders)
+                connect_by_hand()
+            with card("Check against Claude Code's transcripts"):
+                audit = AuditSwitch(hub)
+            with card("The file"):
                 _how(hub)
-            with card("Connect Claude Code"):
-                text("Run this once; it uses absolute paths, so that it works from everywhere:", "", "p")
-                text(connect_line(), "command", "code")
-                copy_button(connect_line(), "Copy the command that connects Claude Code")
-                text("Other clients: token-saver connect --help", "sub", "p")
             with card("Prices", aside=f"of {hub.ledger.prices.dated:%d %b %Y}"):
                 _prices(hub.ledger.prices)
             with card("Files"):
                 _files(hub)
+    await connect.look()
+    await page.follow(audit.update, feed.audited)
+    feed.changed.subscribe(engine.update)
+
+
+class EngineTest:
+    """The engine as last seen, and a button that asks it now."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._words = text("", "", "p")
+        with box("actions"):
+            button("Test the engine", self._test, icon="network_check")
+        self.update(hub.snapshot())
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show what is known of it."""
+        view = snapshot.engine
+        models = formats.count(len(view.installed), "model")
+        self._words.set_text(view.error or f"{view.label} at {view.url} answers and has {models}.")
+
+    async def _test(self) -> None:
+        async def ask() -> None:
+            await self._hub.engine.use()
+            await self._hub.engine.refresh()
+
+        await attempt(ask(), "The engine answers.")
+        self.update(self._hub.snapshot())
+
+
+class AuditSwitch:
+    """The user's consent to reading transcripts, given and taken back."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._words = text("", "", "p")
+        with box("actions"):
+            self._button = button("Allow it", self._switch)
+
+    async def update(self) -> None:
+        """Show whether it is given."""
+        on = self._hub.settings.savings.audit
+        where = self._hub.audit.folder
+        self._words.set_text(
+            f"Token Saver reads {where} to find what each offload truly saved."
+            if on
+            else f"Off. When allowed, Token Saver reads {where} to find what each offload truly saved; "
+            "nothing is written there, and nothing leaves this machine."
+        )
+        self._button.set_text("Allow it no more" if on else "Allow it")
+
+    async def _switch(self) -> None:
+        await attempt(self._hub.switch_audit(on=not self._hub.settings.savings.audit))
 
 
 def _heading(section: str) -> str:
@@ -48,26 +106,8 @@ def _heading(section: str) -> str:
     return meaning[:1].upper() + meaning[1:] or section.capitalize()
 
 
-def _table(rows: list[Setting]) -> None:
-    with box("settings", "dl"):
-        for row in rows:
-            with box("setting"):
-                with box("", "dt"):
-                    text(row.name, "mono")
-                    text(row.description, "sub")
-                with box("", "dd"):
-                    text(row.value, "setting-value")
-                    text(SOURCES[row.source], f"tag tag-{row.source}", title=_where(row))
-
-
-def _where(row: Setting) -> str:
-    if row.source == "environment":
-        return f"Set by {row.variable}, which goes before the file: change it there."
-    return f"The environment variable {row.variable} would go before it."
-
-
 def _how(hub: Hub) -> None:
-    text("Write it into this file, then start the app again:", "", "p")
+    text("All settings can be written into this file, too; they hold when Token Saver starts again:", "", "p")
     text(str(hub.folders.config_file), "command", "code")
     text('[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"', "command pre", "pre")
     text(

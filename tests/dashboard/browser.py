@@ -18,9 +18,9 @@ FLAGS = (
 
 
 @contextmanager
-def launch(playwright: Playwright) -> Iterator[Browser]:
-    """Start the browser for the ``with`` block."""
-    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+def launch(playwright: Playwright, *more: str) -> Iterator[Browser]:
+    """Start the browser, with ``more`` flags, for the ``with`` block."""
+    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, *more])
     try:
         yield browser
     finally:

@@ -23,7 +23,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home, project = folder / "home", folder / "project"
     project.mkdir()
     ids = write_month(home / "history.db", count=70)
-    with OllamaStandIn() as ollama, start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url) as hub:
+    # A home of its own, too: the settings look for clients in it.
+    with (
+        OllamaStandIn() as ollama,
+        start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, HOME=str(home)) as hub,
+    ):
         yield Stage(hub, ollama, project, ids)
 
 

@@ -1,0 +1,143 @@
+"""Connecting MCP clients: what would be written into a client's file is shown before it is."""
+
+import asyncio
+from collections.abc import Callable
+
+from dashboard.components.button import button
+from dashboard.components.copy import copy_button
+from dashboard.components.diff import diff_view
+from dashboard.components.notices import attempt, tell_error
+from dashboard.components.text import box, text
+from server.clients import connection, switch
+from server.clients.command import bridge_command
+from server.clients.connection import Change
+from server.clients.places import CLIENTS, ClientName, Place, find_place
+from server.errors import NotFound, TokenSaverError, WriteFailed
+from server.folders import Folders
+from server.welcome import connect_line
+
+NAMES: dict[ClientName, str] = {
+    "claude-code": "Claude Code",
+    "claude-desktop": "Claude Desktop",
+    "cursor": "Cursor",
+    "vscode": "VS Code",
+    "codex": "Codex",
+    "gemini": "Gemini CLI",
+    "windsurf": "Windsurf",
+    "zed": "Zed",
+}
+
+
+class Connect:
+    """One line a client: connected or not, and the way to change that."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        clients: tuple[ClientName, ...] = CLIENTS,
+        on_change: Callable[[], object] | None = None,
+    ) -> None:
+        self._lines = [_Client(folders, name, on_change) for name in clients]
+
+    async def look(self) -> None:
+        """Read the clients' files."""
+        for line in self._lines:
+            await line.look()
+
+
+class _Client:
+    def __init__(self, folders: Folders, client: ClientName, on_change: Callable[[], object] | None) -> None:
+        self._folders = folders
+        self._client = client
+        self._name = NAMES.get(client, client)
+        self._on_change = on_change
+        self._plan: Change | None = None
+        with box("client", "section", self._name):
+            with box("client-head"):
+                text(self._name, "grow", "h3")
+                self._state = text("", "tag")
+                self._off = button("Disconnect…", self._plan_off, label=f"Disconnect… {self._name}")
+                self._on = button("Connect…", self._plan_on, label=f"Connect… {self._name}")
+            self._about = text("", "sub", "p")
+            self._preview = box("preview")
+        self._preview.set_visibility(False)
+
+    async def look(self) -> None:
+        connected, words = await asyncio.to_thread(self._read)
+        self._state.set_text("connected" if connected else "not connected")
+        self._state.classes(add="tag-on" if connected else "", remove="" if connected else "tag-on")
+        self._about.set_text(words)
+        self._off.set_visibility(connected is True)
+        self._on.set_visibility(connected is False)
+        self._state.set_visibility(connected is not None)
+
+    def _read(self) -> tuple[bool | None, str]:
+        try:
+            place = find_place(self._client, "user", bridge_command())
+            return not connection.plan_connect(place).needed, str(place.path)
+        except NotFound:
+            return None, "is not installed here"
+        except TokenSaverError as error:
+            return False, f"{error.cause} {error.next_step}"
+
+    async def _plan_on(self) -> None:
+        await self._show(lambda: connection.plan_connect(self._place()), "Write it", switch.turn_on)
+
+    async def _plan_off(self) -> None:
+        await self._show(
+            lambda: connection.plan_disconnect(self._place(), self._folders), "Take it out", switch.turn_off
+        )
+
+    def _place(self) -> Place:
+        return find_place(self._client, "user", bridge_command())
+
+    async def _show(
+        self, plan: Callable[[], Change], words: str, act: Callable[[Change, Folders], object]
+    ) -> None:
+        """Show what would be written, with a button that writes it."""
+        try:
+            change = await asyncio.to_thread(plan)
+        except TokenSaverError as error:
+            tell_error(error)
+            return
+
+        async def write() -> None:
+            if await attempt(asyncio.to_thread(_act, act, change, self._folders), _done(self._name)):
+                self._close()
+                await self.look()
+                if self._on_change is not None:
+                    self._on_change()
+
+        self._preview.clear()
+        self._preview.set_visibility(True)
+        with self._preview:
+            text(f"This would be written into {change.place.path}:", "", "p")
+            diff_view(change.diff())
+            with box("actions"):
+                button(words, write, look="main", icon="check", label=f"{words}: {self._name}")
+                button("Leave it", self._close)
+
+    def _close(self) -> None:
+        self._preview.clear()
+        self._preview.set_visibility(False)
+
+
+def connect_by_hand() -> None:
+    """Show the command that connects Claude Code from a shell."""
+    text("Or from a shell; the paths are absolute, so that it works from everywhere:", "sub", "p")
+    text(connect_line(), "command", "code")
+    copy_button(connect_line(), "Copy the command that connects Claude Code")
+
+
+def _act(act: Callable[[Change, Folders], object], change: Change, folders: Folders) -> None:
+    try:
+        act(change, folders)
+    except OSError as error:
+        raise WriteFailed(
+            f"{change.place.path} could not be written: {error.strerror or error}.",
+            "Free some space or mend its permissions, then try again.",
+        ) from None
+
+
+def _done(name: str) -> str:
+    return f"Done. Start {name} again to see it."
