@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from server.backends.admission import SHARE_OF_RAM
-from server.backends.base import Backend, LoadedModel, TellsModelFile
-from server.backends.selection import NUM_CTX_LADDER
+from server.backends.base import Backend, InstalledModel, LoadedModel, TellsModelFile
+from server.backends.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
 from server.errors import BackendError, BackendUnreachable, ModelTooLarge
 from server.folders import Folders
 from server.models.corrections import Corrections
@@ -81,6 +81,13 @@ class MemoryGate:
         room = room_of(machine, on_gpu=file.on_gpu, held=held)
         correction = self._corrections.factor(backend.kind, model)
         return fit(file, num_ctx, await backend.slots(model), room, correction)
+
+    async def look_at_all(self, backend: Backend, models: Iterable[InstalledModel]) -> Mapping[str, Fit]:
+        """Return how each of the installed models fits with the usual context, by its name."""
+        found = {
+            each.name: await self.look(backend, each.name, USUAL_NUM_CTX) for each in models if each.generates
+        }
+        return {name: each for name, each in found.items() if each is not None}
 
     async def measure(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
         """See ``Admission``. What a load took is kept, once for each."""

@@ -181,28 +181,34 @@ def _read_apple() -> tuple[Gpu, ...]:
     if platform.system() != "Darwin" or platform.machine() != "arm64":
         return ()
     memory = psutil.virtual_memory()
-    return (apple_gpu(memory.total, memory.available, _sysctl_number("iogpu.wired_limit_mb")),)
+    chip = _sysctl("machdep.cpu.brand_string") or "Apple GPU"
+    return (apple_gpu(memory.total, memory.available, _sysctl_number("iogpu.wired_limit_mb"), chip),)
 
 
-def apple_gpu(ram_total: int, ram_available: int, wired_limit_mb: int | None) -> Gpu:
+def apple_gpu(ram_total: int, ram_available: int, wired_limit_mb: int | None, chip: str = "Apple GPU") -> Gpu:
     """Return an Apple GPU's view of unified memory: RAM, capped by what Metal may wire.
 
     ``wired_limit_mb`` is ``sysctl iogpu.wired_limit_mb``; 0 and None mean the system's own share.
     """
     share = APPLE_SHARE_LARGE if ram_total > APPLE_LARGE else APPLE_SHARE_SMALL
     total = wired_limit_mb * 2**20 if wired_limit_mb else int(ram_total * share)
-    return Gpu("Apple GPU", "apple", total, min(total, ram_available), unified=True)
+    return Gpu(chip, "apple", total, min(total, ram_available), unified=True)
 
 
 def _sysctl_number(key: str) -> int | None:
+    text = _sysctl(key)
+    return int(text) if text.isdigit() else None
+
+
+def _sysctl(key: str) -> str:
     sysctl = shutil.which("sysctl")
     if sysctl is None:
-        return None
+        return ""
     try:
         done = subprocess.run([sysctl, "-n", key], capture_output=True, text=True, timeout=2, check=True)
-        return int(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
-        return None
+        return ""
+    return done.stdout.strip()
 
 
 def _read_text(path: Path) -> str:

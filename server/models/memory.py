@@ -63,14 +63,15 @@ def model_memory(
     as f16.
     """
     shape = _Shape(metadata)
-    cells = _padded(num_ctx * slots)
-    kv = sum(
-        shape.cells(layer, cells, slots) * shape.width(layer) * _kv_bytes(shape, layer, kv_type)
+    cells = _padded(num_ctx)
+    values = sum(
+        shape.cells(layer, cells) * shape.width(layer)
         for layer in range(shape.layers)
         if shape.has_own_cache(layer)
     )
-    recurrent = sum(shape.state for layer in range(shape.layers) if shape.is_recurrent(layer)) * slots
-    return ModelMemory(weights, round(kv) + recurrent * FLOAT_BYTES, _compute(shape, _padded(num_ctx)))
+    recurrent = sum(shape.state for layer in range(shape.layers) if shape.is_recurrent(layer))
+    kv = slots * (round(values * KV_BYTES.get(kv_type, KV_BYTES["f16"])) + recurrent * FLOAT_BYTES)
+    return ModelMemory(weights, kv, _compute(shape, cells))
 
 
 def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) -> int:
@@ -99,10 +100,21 @@ class _Shape:
         # Newer files of DeepSeek's architecture hold the tensors for a compressed cache, and say so.
         self.mla = self._number("attention.key_length_mla") > 0
         self.shared = self._number("attention.shared_kv_layers")
+        self._leading = self._number("leading_dense_block_count")
 
     @property
     def feed_forward(self) -> int:
-        return self._largest("feed_forward_length")
+        return (
+            0 if self._number("expert_count") and not self._leading else self._largest("feed_forward_length")
+        )
+
+    @property
+    def experts_used(self) -> int:
+        return self._number("expert_used_count") if self._number("expert_count") else 0
+
+    @property
+    def expert_feed_forward(self) -> int:
+        return self._number("expert_feed_forward_length") or self._largest("feed_forward_length")
 
     @property
     def state(self) -> int:
@@ -135,11 +147,10 @@ class _Shape:
         period = pattern if isinstance(pattern, int) else _SWA_PERIOD.get(self.architecture, 0)
         return period > 0 and (layer + 1) % period != 0
 
-    def cells(self, layer: int, cells: int, slots: int) -> int:
-        """Return the cells that a layer keeps: those of its window and of one batch, where it has one."""
-        if not self.is_windowed(layer):
-            return cells
-        return min(cells, _padded(self.window * slots + N_UBATCH))
+    def cells(self, layer: int, cells: int) -> int:
+        """Return the cells that a layer keeps for a slot: those of its window and of one batch, where it has
+        one."""
+        return min(cells, _padded(self.window + N_UBATCH)) if self.is_windowed(layer) else cells
 
     def width(self, layer: int) -> int:
         """Return the values that a layer keeps for one token, keys and values together."""
@@ -173,21 +184,18 @@ def _count(value: Any) -> int:
     return value if isinstance(value, int) and 0 <= value <= LARGEST else 0
 
 
-def _kv_bytes(shape: _Shape, layer: int, kv_type: str) -> float:
-    """Return the bytes of one value. Since April 2026 llama.cpp keeps windows in f16, as they are small
-    (https://github.com/ggml-org/llama.cpp/pull/21277)."""
-    return KV_BYTES["f16"] if shape.is_windowed(layer) else KV_BYTES.get(kv_type, KV_BYTES["f16"])
-
-
 def _compute(shape: _Shape, cells: int) -> int:
-    """Return the compute buffer: what the widest layer holds for a batch, in f32, and the attention mask
-    over ``cells`` of one slot, in f16.
+    """Return the compute buffer: what the widest layer holds for a batch, in f32, and the attention masks
+    over the ``cells`` of one slot and over those of a window, in f16.
 
-    ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. Three widths of the feed-forward part and
-    five of the embedding are what its CPU backend reports for dense models, to within 0.2 MiB.
+    ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. The widths are those of the feed-forward
+    part (gate, up and their product; for the experts in use also what each gives back) and of five
+    embeddings: what llama.cpp's CPU backend reports, see ``tests/models/loads.toml``.
     """
-    layer = 3 * shape.feed_forward + 5 * shape.embedding
-    return (layer * FLOAT_BYTES + cells * MASK_BYTES) * N_UBATCH
+    experts = shape.experts_used * (3 * shape.expert_feed_forward + shape.embedding)
+    layer = max(3 * shape.feed_forward, experts) + 5 * shape.embedding
+    masks = {(shape.is_windowed(each), shape.cells(each, cells)) for each in range(shape.layers)}
+    return (layer * FLOAT_BYTES + sum(width for _, width in masks) * MASK_BYTES) * N_UBATCH
 
 
 def _padded(cells: int) -> int:

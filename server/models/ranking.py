@@ -1,12 +1,14 @@
 """Which of the models that the engine has, or could have, suits a kind of work on this machine."""
 
 import asyncio
+import sys
 
 from server.backends.base import InstalledModel
 from server.backends.engine import Engine
 from server.folders import Folders
 from server.models.catalogue import CatalogueModel, Category, load_catalogue
 from server.models.evidence import gather_evidence
+from server.models.gate import MemoryGate
 from server.models.hardware import read_machine
 from server.models.recommend import Recommendation, recommend
 from server.models.selector import Selector
@@ -33,6 +35,8 @@ async def ranked(
     installed = await backend.installed()
     machine = await asyncio.to_thread(read_machine)
     held = sum((each.size_vram if machine.gpus else each.size) for each in engine.view().loaded)
+    gate = engine.admission
+    known = await gate.look_at_all(backend, installed) if isinstance(gate, MemoryGate) else {}
     return recommend(
         machine,
         installed,
@@ -42,6 +46,8 @@ async def ranked(
         prefer_quality=prefer_quality,
         held=held,
         evidence=await gather_evidence(measurements, category),
+        known_fits={name.removesuffix(":latest"): each for name, each in known.items()},
+        on_gpu=backend.kind != "embedded" or sys.platform == "darwin",
     )
 
 

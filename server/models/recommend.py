@@ -7,15 +7,18 @@ from types import MappingProxyType
 from server.backends.base import InstalledModel
 from server.models.catalogue import CatalogueModel, Category
 from server.models.evidence import NOTHING, Evidence
+from server.models.fit import Fit, Room, left_in, room_of
 from server.models.hardware import Machine
+from server.models.memory import ModelMemory
 from server.models.selector import SelectorSettings
+from server.models.speed import expected_rate
 
 GIB = 2**30
 # Beside the weights: KV cache and compute buffers for the usual 8,192 tokens. By `memory.model_memory`,
 # 0.3 GiB for a 1.5B model and 1.7 GiB for a dense one of 14B with wide keys (Phi-4).
 OVERHEAD_SHARE, OVERHEAD = 0.15, GIB // 2
-# What stays free in RAM where no GPU holds the model, for other programs to grow.
-RAM_KEPT = GIB // 4
+# A model whose header nobody has seen yet, for splitting it among cards: most have between 24 and 64.
+USUAL_LAYERS = 32
 # Billions of parameters per token beyond which a CPU writes fewer than a few tokens a second.
 MOST_ACTIVE_ON_CPU = 4.0
 # Tokens a second below which a measured model is slow: an answer of 500 tokens takes two minutes and more.
@@ -27,7 +30,8 @@ AGENT_BENCHMARK = "SWE-bench Verified"
 @dataclass(frozen=True)
 class Recommendation:
     """A model with its place. ``left`` is memory in bytes that stays free, negative where it does not fit;
-    ``evidence`` is what this machine knows of it."""
+    ``evidence`` is what this machine knows of it, ``rate`` the tokens a second to expect by the memory's
+    bandwidth, 0 where unknown."""
 
     model: CatalogueModel
     installed: bool
@@ -35,6 +39,7 @@ class Recommendation:
     left: int
     slow: bool
     evidence: Evidence = NOTHING
+    rate: float = 0.0
 
     @property
     def fits(self) -> bool:
@@ -58,6 +63,8 @@ class Recommendation:
         parts.append(self.model.license or "licence unknown")
         if self.evidence.words:
             parts.append(self.evidence.words)
+        if self.rate and not self.evidence.generate_rate:
+            parts.append(f"some {self.rate:.0f} tokens/s by its bandwidth")
         if (quality := self.model.quality) and self.evidence.quality is None:
             parts.append(f"{quality.benchmark} {quality.value:g} ({quality.date})")
         return f"{self.model.name}: {', '.join(parts)}"
@@ -73,6 +80,8 @@ def recommend(
     prefer_quality: bool = False,
     held: int = 0,
     evidence: Mapping[str, Evidence] = MappingProxyType({}),
+    known_fits: Mapping[str, Fit] = MappingProxyType({}),
+    on_gpu: bool = True,
 ) -> tuple[Recommendation, ...]:
     """Return what suits, best first; empty where the user's filters leave nothing.
 
@@ -80,8 +89,10 @@ def recommend(
     what nobody tried, and that before what proved bad (``evidence``, see ``gather_evidence``), whatever the
     published figures say; what is made for the category; then what is installed (unless
     ``prefer_quality``), the better figure, the larger model.
-    ``held`` is memory in bytes of the engine's own loaded models, which would be freed.
+    ``held`` is memory in bytes of the engine's own loaded models, which would be freed; ``known_fits`` how
+    installed models fit by their own metadata; ``on_gpu`` whether the engine uses GPUs.
     """
+    room = room_of(machine, on_gpu=on_gpu, held=held)
     have = {each.name.removesuffix(":latest"): each for each in installed if each.generates}
     known = {each.name: each for each in catalogue}
     own = settings.custom_recommendations.get(category, "")
@@ -95,7 +106,8 @@ def recommend(
             evidence.get(each.name, NOTHING),
             installed=each.name in have,
             custom=each.name == own,
-            held=held,
+            left=_left(each, room, known_fits.get(each.name)),
+            on_gpu=on_gpu,
         )
         for each in models
         if not settings.blocks(each.name) and (each.name == own or settings.allows_license(each.license))
@@ -105,12 +117,20 @@ def recommend(
 
 def memory_needed(model: CatalogueModel) -> int:
     """Return the bytes that a model takes with the usual context, from its file's size."""
-    return round(model.size * (1 + OVERHEAD_SHARE)) + OVERHEAD
+    return _expected(model).total
 
 
 def memory_room(machine: Machine, held: int) -> int:
     """Return the bytes that a model may take; ``held`` are those of the loaded ones, which would go."""
-    return machine.model_memory + held - (0 if machine.gpus else RAM_KEPT)
+    return room_of(machine, held=held).total
+
+
+def _expected(model: CatalogueModel) -> ModelMemory:
+    return ModelMemory(model.size, round(model.size * OVERHEAD_SHARE) + OVERHEAD // 2, OVERHEAD // 2)
+
+
+def _left(model: CatalogueModel, room: Room, known: Fit | None) -> int:
+    return known.left if known else left_in(room, _expected(model), USUAL_LAYERS)
 
 
 def _judged(
@@ -120,13 +140,14 @@ def _judged(
     *,
     installed: bool,
     custom: bool,
-    held: int,
+    left: int,
+    on_gpu: bool,
 ) -> Recommendation:
-    free = memory_room(machine, held)
-    slow = not machine.gpus and model.active > MOST_ACTIVE_ON_CPU
+    slow = not (machine.gpus and on_gpu) and model.active > MOST_ACTIVE_ON_CPU
     if evidence.generate_rate:
         slow = evidence.generate_rate < SLOW_RATE
-    return Recommendation(model, installed, custom, free - memory_needed(model), slow, evidence)
+    rate = expected_rate(machine, model, on_gpu=on_gpu)
+    return Recommendation(model, installed, custom, left, slow, evidence, rate)
 
 
 def _unlisted(model: InstalledModel) -> CatalogueModel:

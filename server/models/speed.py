@@ -1,0 +1,42 @@
+"""How fast a model should write here, until that is measured.
+
+For every token an engine reads all weights in use once, so that the memory's bandwidth is the limit: tokens
+a second are about ``EFFICIENCY`` times bandwidth divided by those bytes.
+"""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from server.models.catalogue import CatalogueModel
+from server.models.hardware import Machine
+
+BANDWIDTHS = Path(__file__).with_name("bandwidths.toml")
+EFFICIENCY = 0.65
+"""Share of the nominal bandwidth that llama.cpp reaches: 0.77 for 8B Q4_0 (4.65 GB) at 155 tokens/s on an RTX
+3090 with 936 GB/s (https://github.com/ggml-org/llama.cpp/pull/15802), less on larger caches and older
+cards; 0.60 to 0.85 by https://devinfo.dev/paper/the-memory-wall-llm-inference-on-consumer-hardware/pdf."""
+RAM_BANDWIDTH = 51.2
+"""GB/s of a usual PC: two channels of DDR4-3200, 8 bytes each."""
+
+
+def expected_rate(machine: Machine, model: CatalogueModel, *, on_gpu: bool) -> float:
+    """Return the tokens a second to expect; 0 where the GPU or the model's size is not known.
+
+    A model of experts reads only those in use. Several cards work one after the other: the slowest counts.
+    """
+    if not model.size:
+        return 0.0
+    cards = [gpu for gpu in machine.gpus if not gpu.unified] or list(machine.gpus) if on_gpu else []
+    found = min((bandwidth_of(gpu.name) for gpu in cards), default=RAM_BANDWIDTH)
+    share = model.active / model.parameters if model.active and model.parameters else 1.0
+    return EFFICIENCY * found * 1e9 / (model.size * share)
+
+
+@cache
+def bandwidth_of(name: str) -> float:
+    """Return the GB/s of a GPU by its name, 0 where it is not listed."""
+    words = f" {name.lower()} "
+    known = tomllib.loads(BANDWIDTHS.read_text(encoding="utf-8"))["bandwidth"]
+    fitting = [each for each in known if f" {each.lower()} " in words]
+    return float(known[max(fitting, key=len)]) if fitting else 0.0
