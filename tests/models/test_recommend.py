@@ -1,5 +1,6 @@
 """Recommendations on simulated machines, from the shipped catalogue."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,25 @@ from server.backends.base import InstalledModel
 from server.errors import SettingsError
 from server.folders import Folders
 from server.models.catalogue import CatalogueModel, Category, load_catalogue
+from server.models.evidence import Evidence
+from server.models.fit import Room, left_in, room_of
 from server.models.hardware import Gpu, GpuProcess, Machine
-from server.models.recommend import Recommendation, recommend
+from server.models.memory import ModelMemory
+from server.models.recommend import Recommendation, memory_needed, recommend
 from server.models.selector import Selector, SelectorSettings
+from server.models.speed import bandwidth_of, expected_rate
 
 GIB = 2**30
 GAME = GpuProcess(1234, "game.exe", 4 * GIB)
+GAMING = Gpu("NVIDIA GeForce RTX 4060", "nvidia", 8 * GIB, 4 * GIB, processes=(GAME,))
 NO_GPU = Machine(16 * GIB, 12 * GIB, 8, 0.1)
-HALF_USED = Machine(32 * GIB, 20 * GIB, 8, 0.5, (Gpu("8 GB", "nvidia", 8 * GIB, 4 * GIB, processes=(GAME,)),))
-TWO_CARDS = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("a", "nvidia", 24 * GIB, 23 * GIB),) * 2)
-UNIFIED = Machine(128 * GIB, 110 * GIB, 16, 0.1, (Gpu("Apple", "apple", 96 * GIB, 96 * GIB, unified=True),))
+HALF_USED = Machine(32 * GIB, 20 * GIB, 8, 0.5, (GAMING,))
+TWO_CARDS = Machine(
+    64 * GIB, 50 * GIB, 16, 0.1, (Gpu("NVIDIA GeForce RTX 3090", "nvidia", 24 * GIB, 23 * GIB),) * 2
+)
+UNIFIED = Machine(
+    128 * GIB, 110 * GIB, 16, 0.1, (Gpu("Apple M3 Max", "apple", 96 * GIB, 96 * GIB, unified=True),)
+)
 SMALL = Machine(4 * GIB, 2 * GIB, 2, 0.1)
 NONE = SelectorSettings()
 
@@ -55,6 +65,79 @@ def test_each_machine_gets_what_fits(
         assert first.model.name == expected
         assert first.fits
         assert "fits, " in first.line
+
+
+@pytest.mark.parametrize("machine", [NO_GPU, HALF_USED, TWO_CARDS, UNIFIED, SMALL])
+def test_a_line_says_all_that_matters(machine: Machine, catalogue: tuple[CatalogueModel, ...]) -> None:
+    line = best(machine, catalogue, "coding").line
+    assert re.fullmatch(
+        r"\S+: fits, [\d.]+ GiB left, download (about )?[\d.]+ GB, (Apache-2\.0|MIT), "
+        r"some \d+ tokens/s by its bandwidth(, [\w -]+ [\d.]+ \([\d-]+\))?",
+        line,
+    ), line
+
+
+def test_two_cards_hold_what_neither_does_but_not_all_that_both_have_free() -> None:
+    """A model of 40 GiB lies on two cards of 24 GiB; one of 44.9 GiB would fit only if they were one."""
+    free = room_of(TWO_CARDS).total
+    models = tuple(
+        CatalogueModel(name=name, size=size)
+        for name, size in (("both", 35 * GIB), ("one", round(free / 1.15) - GIB))
+    )
+    fits = {each.model.name: each for each in recommend(TWO_CARDS, (), models, NONE, "coding")}
+    assert fits["both"].fits
+    assert memory_needed(models[1]) < free
+    assert not fits["one"].fits
+
+
+def test_a_model_that_does_not_split_evenly_needs_room_for_whole_layers() -> None:
+    """Eight layers of 1 GiB and the output: five on one card and four on the other, never four and a half."""
+    memory = ModelMemory(weights=9 * GIB, kv_cache=0, compute=GIB // 4)
+    assert left_in(Room("GPU memory", (round(5.3 * GIB), round(4.3 * GIB))), memory, 8) >= 0
+    assert left_in(Room("GPU memory", (round(4.8 * GIB), round(4.8 * GIB))), memory, 8) < 0
+    assert left_in(Room("GPU memory", (round(9.3 * GIB), 0)), memory, 8) == round(9.3 * GIB) - memory.total
+
+
+def test_a_card_beside_a_gpu_in_the_processor_counts_alone() -> None:
+    mixed = Machine(
+        64 * GIB,
+        50 * GIB,
+        16,
+        0.1,
+        (
+            Gpu("AMD Radeon 780M", "amd", 32 * GIB, 30 * GIB, unified=True),
+            Gpu("NVIDIA GeForce RTX 3060", "nvidia", 12 * GIB, 11 * GIB),
+        ),
+    )
+    assert room_of(mixed).place == "GPU memory"
+    assert room_of(mixed).total < 11 * GIB
+    assert room_of(mixed, on_gpu=False).place == "RAM"
+
+
+def test_speed_follows_bandwidth_and_the_weights_in_use() -> None:
+    dense = CatalogueModel(name="dense", size=4_650_000_000, parameters=8, active=8)
+    experts = dense.model_copy(update={"active": 2.0})
+    card = Machine(
+        64 * GIB, 50 * GIB, 16, 0.1, (Gpu("NVIDIA GeForce RTX 3090", "nvidia", 24 * GIB, 23 * GIB),)
+    )
+    assert expected_rate(card, dense, on_gpu=True) == pytest.approx(155, rel=0.2)  # llama.cpp's own figure
+    assert expected_rate(card, experts, on_gpu=True) == pytest.approx(
+        4 * expected_rate(card, dense, on_gpu=True)
+    )
+    assert expected_rate(card, dense, on_gpu=False) == expected_rate(NO_GPU, dense, on_gpu=True) < 10
+    unknown = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("Some GPU", "intel", 8 * GIB, None),))
+    assert expected_rate(unknown, dense, on_gpu=True) == 0
+    assert bandwidth_of("NVIDIA GeForce RTX 4070 Ti SUPER") == 672
+    assert bandwidth_of("NVIDIA GeForce RTX 4070") == 504
+    assert bandwidth_of("Quadro RTX 40") == 0
+
+
+def test_what_was_measured_replaces_what_was_expected(catalogue: tuple[CatalogueModel, ...]) -> None:
+    name = best(NO_GPU, catalogue, "coding").model.name
+    found = recommend(NO_GPU, (), catalogue, NONE, "coding", evidence={name: Evidence(generate_rate=12.0)})
+    line = next(each.line for each in found if each.model.name == name)
+    assert "12 tokens/s here" in line
+    assert "by its bandwidth" not in line
 
 
 def test_what_is_installed_comes_first_unless_quality_does(catalogue: tuple[CatalogueModel, ...]) -> None:
