@@ -81,7 +81,8 @@ class EngineChanged(Event):
 
 @dataclass(frozen=True)
 class ModelProgress(Event):
-    """A model is being downloaded or loaded. Bytes, or 0 where unknown; ``done`` on the last one."""
+    """A model is being downloaded or loaded. Bytes and bytes a second, 0 where unknown; ``done`` on the last
+    one."""
 
     model: str
     phase: str
@@ -89,6 +90,7 @@ class ModelProgress(Event):
     total: int = 0
     done: bool = False
     error: str = ""
+    rate: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from server.events import (
     OffloadText,
     PauseChanged,
 )
-from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot, State
+from server.snapshot import LOOKING, EngineView, ModelActivity, RunningOffload, Snapshot, State
 from server.store.records import Totals
 
 TEXT_TAIL = 4096
@@ -117,7 +117,7 @@ class Live:
             self._activities.pop(event.model, None)
         else:
             self._activities[event.model] = ModelActivity(
-                event.model, event.phase, event.completed, event.total
+                event.model, event.phase, event.completed, event.total, event.rate
             )
 
 
@@ -139,6 +139,6 @@ def _state(engine: EngineView, running: tuple[RunningOffload, ...], paused: bool
         return "paused"
     if running:
         return "working"
-    if engine.error:
+    if engine.error not in ("", LOOKING):
         return "error"
     return "loaded" if engine.loaded else "idle"

@@ -6,6 +6,9 @@ from typing import Any, Literal
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.store.records import Totals
 
+LOOKING = "Looking for an engine."
+"""The ``error`` of an engine that nobody has looked for yet: no trouble so far."""
+
 State = Literal["idle", "loaded", "working", "paused", "error"]
 
 
@@ -26,12 +29,13 @@ class EngineView:
 @dataclass(frozen=True)
 class ModelActivity:
     """A model that is being downloaded (``download``), loaded (``load``) or measured (``measure``). Bytes,
-    for the last steps; 0 where unknown."""
+    for the last steps; 0 where unknown. ``rate`` is bytes a second."""
 
     model: str
     phase: str
     completed: int = 0
     total: int = 0
+    rate: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import typer
 
 from server.clients.command import bridge_command
 from server.hub import Hub
+from server.snapshot import LOOKING
 
 DISCOVERY_SECONDS = 3.0
 """How long the first lines wait for an engine to be found (seconds)."""
@@ -44,7 +45,7 @@ def _engine(hub: Hub) -> str:
     deadline = time.monotonic() + DISCOVERY_SECONDS
     while time.monotonic() < deadline:
         view = hub.snapshot().engine
-        if view.label or view.error:
+        if view.label or view.error not in ("", LOOKING):
             return view.error or view.label
         time.sleep(0.05)
     return "still looking; see the dashboard"

@@ -9,7 +9,7 @@ from server.backends.names import resolve
 from server.backends.selection import default_model
 from server.errors import ModelNotFound, TokenSaverError
 from server.events import EngineChanged, EventBus
-from server.snapshot import EngineView
+from server.snapshot import LOOKING, EngineView
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Sight:
     """The view of the engine. Publishes ``EngineChanged`` when it is another than before."""
 
     def __init__(self, configured_model: str, events: EventBus) -> None:
-        self.view = EngineView("", "", "", Capabilities(), error="Looking for an engine.")
+        self.view = EngineView("", "", "", Capabilities(), error=LOOKING)
         self._configured_model = configured_model
         self._events = events
         self._installed: tuple[InstalledModel, ...] = ()

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from server.folders import Folders, find_folders
 from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50
+_CALL = re.compile(r'check_job\(job="(\w+)", (?:wait=\d+|action="(\w+)")\)')
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Item = Annotated[int | None, typer.Option("--item", min=0, help="Its number, from 0 (`jobs show`).")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="As `token-saver jobs` lists it.")]
@@ -103,7 +105,8 @@ def _call(tool: str, arguments: dict[str, Any]) -> None:
         line.clear()
     if answer.failed:
         raise HubAnswered(tool, answer.text)
-    typer.echo(answer.text)
+    # The tools speak to Claude; a shell has commands for the same.
+    typer.echo(_CALL.sub(lambda call: f"`token-saver jobs {call[2] or 'wait'} {call[1]}`", answer.text))
 
 
 def _list(folders: Folders, *, as_json: bool) -> None:

@@ -1,0 +1,206 @@
+"""The README as a new user follows it: an empty home, a fresh checkout, its commands word for word.
+
+Downloads come from uv's cache of whoever runs the tests; with ``TOKEN_SAVER_TEST_EMPTY_CACHE=1`` they come
+from the network, as a new user's would.
+"""
+
+import http.client
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from server.rendezvous import START_SECONDS, find_running, state_folder, wait_for_hub
+from tests.e2e.test_offload import FENCED
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+from tests.system import require
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND = re.compile(r"(?:pip|pipx|uv|token-saver|claude) \S+ ?")
+SECONDS = 240
+NOT_RUN = {
+    "pip install uv && uv run pytest": "it would run this test again",
+    "pipx install .": "named beside `uv tool install .`; tests/test_wheel.py installs the wheel",
+    "token-saver --install-completion": "it asks which shell runs it; completion is tested without",
+    "claude plugin marketplace add .": "tests/test_plugin.py, with the real Claude Code",
+    "claude plugin install token-saver@claude-token-saver": "tests/test_plugin.py, with the real Claude Code",
+    "token-saver-mcp": "a name, not a command to type",
+}
+START = "pip install uv && uv run token-saver"
+DOCSTRINGS = 'def f():\n    """Return one."""\n    return 1\n'
+
+
+def commands() -> list[str]:
+    """Every command of the README: lines of code blocks, and code in its text."""
+    blocks = [
+        line.strip().partition("  #")[0].strip() for line in README.splitlines() if line.startswith("    ")
+    ]
+    spans = re.findall(r"`([^`\n]+)`", README)
+    found = [text for text in [*blocks, *spans] if COMMAND.match(text)]
+    return [text for text in dict.fromkeys(found) if "tests/bench" not in text]
+
+
+@dataclass(frozen=True)
+class User:
+    """Someone with an empty home, a Python, and a checkout."""
+
+    home: Path
+    checkout: Path
+    environ: dict[str, str]
+
+    def types(self, command: str, folder: Path | None = None) -> str:
+        """Run one line of the README in a shell, and return what it prints."""
+        done = subprocess.run(
+            command,
+            shell=True,
+            env=self.environ,
+            cwd=folder or self.checkout,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=SECONDS,
+            check=False,
+        )
+        # Status 4: the doctor's only worry is that this home has no desktop.
+        allowed = (0, 4) if command.endswith("doctor") else (0,)
+        assert done.returncode in allowed, (command, done.stdout, done.stderr)
+        return done.stdout
+
+
+@pytest.fixture
+def user(tmp_path: Path, ollama_standin: OllamaStandIn) -> User:
+    require("uv", "git")
+    home, checkout = tmp_path / "home", tmp_path / "claude-token-saver"
+    (home / ".claude").mkdir(parents=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    for name in tracked.stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, checkout / name)
+    subprocess.run(
+        ["uv", "venv", "--quiet", "--seed", "--python", sys.executable, tmp_path / "python"], check=True
+    )
+    network = {
+        key: value for key, value in os.environ.items() if key.endswith(("_PROXY", "_CERT_FILE", "_CERT"))
+    }
+    path = [tmp_path / "python" / "bin", home / ".local" / "bin", "/usr/local/bin", "/usr/bin", "/bin"]
+    environ = {
+        **network,
+        "HOME": str(home),
+        "PATH": os.pathsep.join(map(str, path)),
+        "TOKEN_SAVER_PORT": "0",
+        # An engine that is there; the embedded one is tested elsewhere, with real models.
+        "OLLAMA_HOST": ollama_standin.url,
+    }
+    if os.environ.get("TOKEN_SAVER_TEST_EMPTY_CACHE") != "1":
+        cache = subprocess.run(["uv", "cache", "dir"], capture_output=True, encoding="utf-8", check=True)
+        environ["UV_CACHE_DIR"] = cache.stdout.strip()
+    return User(home, checkout, environ)
+
+
+@contextmanager
+def started(user: User) -> Iterator[Path]:
+    """Type the first line of the README; yields the file of what it prints, once the app runs."""
+    output = user.home.parent / "output.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            START,
+            shell=True,
+            env=user.environ,
+            cwd=user.checkout,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    folder = state_folder(user.environ)
+    try:
+        hub = wait_for_hub(folder, process, SECONDS)
+        assert hub is not None, output.read_text()
+        yield output
+    finally:
+        if (hub := find_running(folder)) is not None:
+            os.kill(hub.pid, 15)
+        process.wait(START_SECONDS)
+
+
+def test_every_command_of_the_readme_is_run_or_has_a_reason_not_to_be() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    for command in commands():
+        assert command in NOT_RUN or source.count(command) > 0, f"nobody tries: {command}"
+    assert NOT_RUN.keys() <= set(commands()) | {"token-saver-mcp"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lines are typed into a POSIX shell")
+def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.default = Answer(DOCSTRINGS)
+    ollama_standin.answers.when("slugify", FENCED)
+    ollama_standin.answers.when("add(a, b)", Answer("def add(a, b):\n    return a + b\n"))
+    project = user.home / "my project"
+    (project / "src" / "deep").mkdir(parents=True)
+    for name in ("a.py", "deep/b.py"):
+        (project / "src" / name).write_text("def f():\n    return 1\n")
+    (project / ".git").mkdir()
+
+    with started(user) as output:
+        second = user.types("uv run --no-dev token-saver")
+        link = re.search(r"http://127\.0\.0\.1:(\d+)(/login\?code=\S+)", second)
+        assert link is not None, second
+        assert _status(int(link[1]), link[2]) in (200, 302, 303)
+        lines = output.read_text()
+        assert "Dashboard    http://127.0.0.1:" in lines
+        assert re.search(r"Engine +Ollama", lines), lines
+        assert "claude mcp add token-saver" in lines
+
+        assert "+" in user.types("uv run token-saver connect claude-code --dry-run")
+        assert not (user.home / ".claude.json").exists()
+        assert "It works" in user.types("uv run token-saver connect claude-code")
+
+        user.types("uv tool install .")
+        told = user.types("token-saver connect claude-code --claude-md --hook")
+        assert "It works" in told
+        assert str(user.home / ".local") in (user.home / ".claude.json").read_text()
+        assert "token-saver" in (user.home / ".claude" / "CLAUDE.md").read_text()
+        assert "ERROR" not in user.types("token-saver doctor")
+
+        digest = user.types('token-saver offload "Write slugify(text) in Python" --output slug.py', project)
+        assert "def slugify" in (project / "slug.py").read_text()
+        batch = user.types(
+            'token-saver batch "Add docstrings" --each "src/**/*.py" --output "{path}"', project
+        )
+        job = re.search(r"`token-saver jobs wait (\w+)`", batch)
+        assert job is not None, batch
+        user.types(job[0].strip("`"), project)
+        assert '"""Return one."""' in (project / "src" / "deep" / "b.py").read_text()
+        assert job[1] in user.types("token-saver jobs", project)
+        offload = re.search(r"\b[0-9a-f]{8}\b", digest)
+        assert offload is not None, digest
+        user.types("token-saver undo ID".replace("ID", offload[0]), project)
+        assert not (project / "slug.py").exists()
+
+        user.types("token-saver disconnect claude-code")
+        assert list((user.home / ".claude").iterdir()) == []
+    assert user.types("uv run python packaging/build_mcpb.py").strip().endswith(".mcpb")
+
+
+def _status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
