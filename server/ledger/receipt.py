@@ -3,7 +3,7 @@
 With ``context = cache_write + cache_reads x cache_read``, the price of a token that enters Claude's
 context and is read again from the cache at every later request::
 
-    spared = spared_input x context     inputs, each once, that Claude need not read
+    spared = spared_input x context     inputs, each once in a session, that Claude need not read
            + spared_output x output     text on disk that Claude need not write
     spent  = spent_output x output      the call: framing, parameter names, values
            + spent_input x context      the result: framing, text

@@ -10,6 +10,7 @@ from typing import Any
 
 from server.errors import TokenSaverError
 from server.events import EventBus, OffloadEnded, OffloadQueued
+from server.ledger.once import SparedOnce
 from server.ledger.receipt import Figures, Ledger, Receipt
 from server.offload import deliver, record
 from server.offload.progress import Progress
@@ -57,6 +58,18 @@ class Running:
         """Seconds since the offload began."""
         return time.monotonic() - self.clock
 
+    @property
+    def session(self) -> str:
+        """What tells the caller's conversation from others; a caller that names none has one for each call,
+        or batch."""
+        own = self.item_of.job_id if self.item_of else self.id
+        return f"{self.caller.client} {self.caller.session or own}"
+
+    @property
+    def inputs(self) -> dict[tuple[Path, str, int, int], Source]:
+        """The inputs by file, its state, and the part that was selected."""
+        return {(each.path, each.digest, each.start, each.end): each for each in self.sources}
+
     def spent(self, stage: str, seconds: float) -> None:
         """Add seconds to a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
@@ -69,6 +82,7 @@ class Books:
         self._history = history
         self._ledger = ledger
         self._events = events
+        self._once = SparedOnce()
 
     async def open(self, run: Running) -> None:
         """Write the row before anything runs, with the cost that the call has in any case."""
@@ -101,16 +115,19 @@ class Books:
         await self._history.attempt(run.id, record.attempt_record(attempt))
 
     def receipt(self, run: Running, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
-        """Return the receipt of the offload that ended as ``name`` with ``text`` as its result."""
+        """Return the receipt of the offload that ended as ``name`` with ``text`` as its result. What the
+        session was spared before is not counted again."""
         written = deliver.written_text(delivery) if delivery is not None else None
-        inputs = [source.selected for source in run.sources]
-        return self._book(run, inputs, written, text, name)
+        fresh = self._once.fresh(run.session, run.inputs)
+        return self._book(run, [run.inputs[each].selected for each in fresh], written, text, name)
 
     async def close(
         self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
         """Complete the row, publish the end, and return what the caller gets."""
         receipt = self.receipt(run, delivery, text, name)
+        if name in ("delivered", "returned"):
+            self._once.add(run.session, run.inputs)
         generations = [attempt.generation for attempt in run.attempts]
         end = OffloadEnd(
             ended_at=time.time(),

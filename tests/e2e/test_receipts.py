@@ -170,6 +170,28 @@ def test_a_batch_of_forty(client: Client) -> None:
     assert f"Net {net:+,} tokens" in digest
 
 
+def test_an_input_is_spared_once_in_a_session(client: Client) -> None:
+    async def use() -> None:
+        async with bridge_client(client.stage.hub.environ, client.stage.project) as session:
+            for output in ("b.txt", "c.txt"):
+                await session.call_tool("offload_work", FILE_CALL | {"output": output})
+            (client.stage.project / "a.md").write_text(NOTE)
+            await session.call_tool("offload_work", FILE_CALL | {"output": "d.txt"})
+
+    asyncio.run(use())
+    # The page once, then nothing; then the file is another one: 40 newlines make it 162.384.
+    assert [each.spared_input for each in client.receipts()] == [434, 0, 162]
+    assert [each.spared_output for each in client.receipts()] == [161, 161, 161]
+
+
+def test_what_all_tasks_of_a_batch_read_is_spared_once(client: Client) -> None:
+    for number in range(3):
+        (client.stage.project / f"part{number}.md").write_text(NOTE)
+    call = {"task": "Write it", "each": ["part*.md"], "files": ["a.md"], "output": "{stem}.txt"}
+    assert "3 of 3 done" in client.call("batch_offload", call)
+    assert sum(each.spared_input for each in client.receipts()) == 434 + 3 * 162
+
+
 def test_looking_at_a_batch_is_part_of_its_cost(client: Client) -> None:
     (client.stage.project / "b.md").write_text(PAGE)
     begun = client.call(
