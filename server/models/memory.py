@@ -31,6 +31,8 @@ _SWA_PERIOD = {
     "olmo2": 4,
     "llama4": 4,
 }
+# Without a gate in the feed-forward part.
+_UNGATED = frozenset({"starcoder2"})
 
 
 @dataclass(frozen=True)
@@ -185,15 +187,20 @@ def _count(value: Any) -> int:
 
 
 def _compute(shape: _Shape, cells: int) -> int:
-    """Return the compute buffer: what the widest layer holds for a batch, in f32, and the attention masks
-    over the ``cells`` of one slot and over those of a window, in f16.
+    """Return the compute buffer: what the widest point of a layer holds for a batch, in f32, and the
+    attention masks over the ``cells`` of one slot and over those of a window, in f16.
 
-    ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. The widths are those of the feed-forward
-    part (gate, up and their product; for the experts in use also what each gives back) and of five
-    embeddings: what llama.cpp's CPU backend reports, see ``tests/models/loads.toml``.
+    ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. The widest point is in the feed-forward part
+    (gate, up and their product, beside five embeddings) or where the results of many experts are summed up:
+    what llama.cpp's CPU backend reports for the headers in ``tests/models/loads.toml``.
     """
-    experts = shape.experts_used * (3 * shape.expert_feed_forward + shape.embedding)
-    layer = max(3 * shape.feed_forward, experts) + 5 * shape.embedding
+    experts, embedding = shape.experts_used, shape.embedding
+    inner = experts * shape.expert_feed_forward
+    layer = max(
+        (1 if shape.architecture in _UNGATED else 3) * shape.feed_forward + 5 * embedding,
+        3 * inner + 5 * embedding,
+        2 * inner + 2 * experts * embedding,
+    )
     masks = {(shape.is_windowed(each), shape.cells(each, cells)) for each in range(shape.layers)}
     return (layer * FLOAT_BYTES + sum(width for _, width in masks) * MASK_BYTES) * N_UBATCH
 
