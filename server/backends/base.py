@@ -22,6 +22,8 @@ class Capabilities:
     keep_alive: bool = False
     set_num_ctx: bool = False
     count_tokens: bool = False
+    tells_slots: bool = True
+    """Whether ``slots`` is what the engine says; else it is where to begin finding out."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,18 @@ GenerationItem = TextDelta | PromptProgress | Completed
 
 @dataclass(frozen=True)
 class PullProgress:
-    """How far a download is. ``total`` is 0 until known."""
+    """How far a download is. ``total`` is 0 until known, ``rate`` is bytes a second, 0 until known."""
 
     model: str
     status: str
     completed: int = 0
     total: int = 0
+    rate: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds that it takes at this rate, None where that is not known."""
+        return (self.total - self.completed) / self.rate if self.rate and self.total else None
 
 
 ReportPull = Callable[[PullProgress], Awaitable[None]]
@@ -231,6 +239,18 @@ class DownloadsOwnModels(Backend, Protocol):
         Raises:
             DownloadError: they could not be fetched.
             ModelNotFound: there is no such model.
+        """
+
+
+@runtime_checkable
+class DeletesModels(Backend, Protocol):
+    """An engine that removes models from the disk."""
+
+    async def delete(self, model: str) -> None:
+        """Remove an installed model that is not in memory.
+
+        Raises:
+            ModelNotFound: the engine has no such model.
         """
 
 

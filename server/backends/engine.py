@@ -17,7 +17,6 @@ from server.backends.base import (
     DownloadsOwnModels,
     GenerationItem,
     GenerationRequest,
-    LoadedModel,
     PullProgress,
     ReportPull,
 )
@@ -25,6 +24,7 @@ from server.backends.choices import Choices
 from server.backends.discovery import discover, find_server
 from server.backends.downloads import Downloads
 from server.backends.gate import PauseGate
+from server.backends.parallel import Parallel
 from server.backends.queue import FairQueue
 from server.backends.selection import choose_model, choose_num_ctx, refuse_blocked
 from server.backends.sight import Sight
@@ -66,6 +66,7 @@ class Engine:
         self._folders = folders
         self._events = events
         self._queue = FairQueue(settings.offload.queue_limit)
+        self._parallel = Parallel(self._queue, settings.backend.slots)
         self._downloads = Downloads(events)
         self._sight = Sight(settings.backend.model, events)
         self._backend: Backend | None = None
@@ -150,7 +151,7 @@ class Engine:
         if backend.capabilities.list_loaded and not any(m.name == request.model for m in self.view().loaded):
             loading.enter_context(self._shown_loading(backend, request.model))
         try:
-            async with aclosing(backend.generate(request)) as items:
+            async with aclosing(self._parallel.measured(backend.generate(request))) as items:
                 async for item in items:
                     loading.close()
                     yield item
@@ -278,7 +279,7 @@ class Engine:
         try:
             backend = await self.use()
             loaded = await self._sight.look(backend, self.admission)
-            self._queue.slots = self._settings.backend.slots or await self._slots(backend, loaded)
+            await self._parallel.look(backend, loaded, self.view().default_model)
         except BackendUnreachable as error:
             await self._lose(backend, error)
         except TokenSaverError as error:
@@ -293,12 +294,6 @@ class Engine:
             await backend.close()
             raise self._lost
         return backend
-
-    async def _slots(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> int:
-        if loaded:
-            return max(each.slots for each in loaded)
-        model = self.view().default_model
-        return await backend.slots(model) if model else 1
 
     async def _ask(self, question: Callable[[Backend], Awaitable[T]]) -> T:
         """Ask the engine in use; where it is gone, look for one and ask that."""

@@ -14,7 +14,7 @@ class LlamaSwap(OpenAICompatible):
 
     product = "llama-swap"
     start_hint = "Start it (`llama-swap --config config.yaml`), or set [backend] url."
-    capabilities = Capabilities(load=True, unload=True, list_loaded=True)
+    capabilities = Capabilities(load=True, unload=True, list_loaded=True, tells_slots=False)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """Return the models whose servers are ready. Sizes and contexts it does not tell."""

@@ -49,7 +49,7 @@ class OpenAICompatible:
     kind = "openai"
     product = "The OpenAI-compatible server"
     start_hint = "Start it, or set [backend] url to where it listens."
-    capabilities = Capabilities()
+    capabilities = Capabilities(tells_slots=False)
 
     def __init__(self, url: str, api_key: str, settings: Settings) -> None:
         self.url = engine_url(url)
@@ -88,7 +88,7 @@ class OpenAICompatible:
         raise not_found(model, models)
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
-        """Return 1: the protocol has no way to ask, and a second request might only wait inside."""
+        """Return 1, to begin with: the protocol has no way to ask."""
         return 1
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002

@@ -5,7 +5,7 @@ from typing import Any
 from server.backends.openai import OpenAICompatible
 
 _SLOTS = 8
-"""vLLM batches whatever arrives and does not tell how many; eight leave room for other users of it."""
+"""vLLM batches whatever arrives and does not tell how many; where to begin finding out."""
 
 
 class VLLM(OpenAICompatible):
@@ -15,7 +15,7 @@ class VLLM(OpenAICompatible):
     start_hint = "Start it (`vllm serve MODEL`), or set [backend] url."
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
-        """Return a number that its continuous batching serves well."""
+        """Return a number that its continuous batching serves well, to begin with."""
         return _SLOTS
 
     def _thinking_off(self) -> dict[str, Any]:

@@ -26,6 +26,8 @@ PAUSED_LOOK = 1.0
 # More tasks than this at once are of no use to an engine's batching, and hold files in memory.
 MOST_WORKERS = 64
 ENGINE_CODES = frozenset({"backend_unreachable", "still_downloading", "queue_full", "paused"})
+# An item at which the engine broke off is tried this often in all: it may be what breaks it.
+BROKEN_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ class Run:
         ended = await blocked(self.job, item, jobs)
         if ended is None:
             outcome = await self._offload(item, offload_id)
-            if outcome.code in ENGINE_CODES:
+            if outcome.code in ENGINE_CODES or (
+                outcome.code == "backend_failed" and item.tries < BROKEN_TRIES
+            ):
                 await jobs.release(self.job.id, item.position)
                 self._parts.changed(self.job.id)
                 return False
