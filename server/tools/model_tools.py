@@ -9,8 +9,10 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from server.backends.base import LoadedModel, PullProgress
-from server.errors import BadArguments
+from server.backends.names import nearest
+from server.errors import BadArguments, ModelNotFound
 from server.hub import Hub
+from server.models.catalogue import load_catalogue
 from server.tools.build import make_tool
 from server.tools.progress import progress_to
 
@@ -54,7 +56,9 @@ def _preload_model(hub: Hub) -> Tool:
         async with progress_to(ctx) as report:
             await report(0, None, f"loading {name}")
             await hub.engine.load(name, keep_alive.strip() or None)
-        return f"{name} is loaded ({time.monotonic() - started:.1f} s)."
+        took = f"{name} is loaded ({time.monotonic() - started:.1f} s)"
+        loaded = next((each for each in hub.engine.view().loaded if each.name == name), None)
+        return f"{took}: {_memory(loaded)}." if loaded and loaded.size else f"{took}."
 
     return make_tool(preload_model, "Load a local model now, or unload it.", CHANGES)
 
@@ -67,7 +71,10 @@ def _pull_model(hub: Hub) -> Tool:
             async def relay(progress: PullProgress) -> None:
                 await report(progress.completed, progress.total or None, _pulled(progress))
 
-            await hub.engine.pull(name, relay)
+            try:
+                await hub.engine.pull(name, relay)
+            except ModelNotFound as error:
+                raise ModelNotFound(error.cause, _nearest(hub, name) or error.next_step) from None
         return f"{name} is installed."
 
     return make_tool(pull_model, "Download a model to the local engine.", CHANGES)
@@ -86,12 +93,27 @@ def _pulled(progress: PullProgress) -> str:
     return f"{progress.model}: {progress.status} {share:.0%} of {progress.total / GIB:.1f} GiB"
 
 
+def _memory(model: LoadedModel) -> str:
+    text = f"{model.size / GIB:.1f} GiB"
+    if model.num_ctx:
+        text += f" with a context of {model.num_ctx:,}"
+    return f"{text} ({model.estimated / GIB:.1f} GiB was expected)" if model.estimated else text
+
+
+def _nearest(hub: Hub, name: str) -> str:
+    """Name the models of the catalogue that are most like it, as a next step; empty where none is for the
+    engine in use."""
+    kind = hub.engine.view().kind
+    near = nearest(name, [each.name for each in load_catalogue(hub.folders) if each.engine == kind])
+    return f"Known ones most like it: {', '.join(near)}." if near else ""
+
+
 def _line(model: LoadedModel) -> str:
-    parts = [f"{model.size / GIB:.1f} GiB"] if model.size else []
+    parts = [_memory(model)] if model.size else []
     if spilled := model.size - model.size_vram if model.size_vram else 0:
         parts.append(f"{spilled / GIB:.1f} GiB of it on the CPU")
-    if model.num_ctx:
-        parts.append(f"context {model.num_ctx}")
+    if model.num_ctx and not model.size:
+        parts.append(f"context {model.num_ctx:,}")
     if model.expires_at is not None:
         parts.append(f"expires in {max(0, model.expires_at - time.time()) / 60:.0f} min")
     return f"- {model.name}: {', '.join(parts) or 'size unknown'}"
