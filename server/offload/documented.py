@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
@@ -33,7 +34,6 @@ _EACH = re.compile(
     r"\b(?:(?:every|each|all)\b[^.]*?\b(?P<what>functions?|methods?)|its (?P<its>methods))\b", re.IGNORECASE
 )
 _SOME = re.compile(r"\b(?:public|private|except|but|unless|whose|where)\b", re.IGNORECASE)
-_TYPING = frozenset({"typing", "collections.abc", "__future__", "typing_extensions"})
 
 
 def check_documented(plan: Plan, edited: Source, after: str) -> Check | None:
@@ -47,34 +47,54 @@ def check_documented(plan: Plan, edited: Source, after: str) -> Check | None:
     hints = (
         bool(about["hints"]) or re.search(r"\btype[- ](?:hint|annotation)", task, re.IGNORECASE) is not None
     )
-    missing = None
+    missing, where = None, ""
     if language.name == "Python":
-        old = _python_code(before, hints=hints)
-        if old is None:
+        old, new = _python_code(before, hints=hints), _python_code(after, hints=hints)
+        if old is None or new is None:
             return None
-        same = old == _python_code(after, hints=hints)
+        same, where = old == new, _first_change(old, new)
         if same and (about["texts"] or "").lower().startswith("docstring"):
             missing = _undocumented(task, edited, after)
     else:
         same = hints or _tokens(before, language) == _tokens(after, language)
     if not same:
-        message = "The code itself changed; add only what the task asks for and keep every line of code."
+        message = f"The code itself changed{where}; add only what the task asks for, keep every line of code."
         return Check("documented", passed=False, message=message, code=reasons.OUT_OF_SCOPE)
     if missing:
         return Check("documented", passed=False, message=missing, code=reasons.NOT_AS_ASKED)
     return Check("documented", passed=True)
 
 
-def _python_code(text: str, *, hints: bool) -> str | None:
-    """Return the code of a module without its docstrings, and without type hints where ``hints``."""
+@dataclass(frozen=True)
+class _Code:
+    """A module without its texts: its statements, and the lines on which they begin."""
+
+    statements: tuple[str, ...]
+    lines: tuple[int, ...] = field(compare=False)
+
+
+def _python_code(text: str, *, hints: bool) -> _Code | None:
+    """Return the code of a module without its docstrings; without type hints, too, where ``hints``, and then
+    without imports, which hints may need."""
     try:
-        return ast.dump(_Bare(hints).visit(ast.parse(text)))
+        tree = ast.parse(text)
+        _Bare(hints).visit(tree)
+        kept = [each for each in tree.body if not (hints and isinstance(each, ast.Import | ast.ImportFrom))]
+        return _Code(tuple(ast.dump(each) for each in kept), tuple(each.lineno for each in kept))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
+def _first_change(old: _Code, new: _Code) -> str:
+    """Return where the code begins to differ, as the end of a clause."""
+    for before, after, line in zip(old.statements, new.statements, new.lines, strict=False):
+        if before != after:
+            return f" in what begins at line {line}"
+    return ""
+
+
 class _Bare(ast.NodeTransformer):
-    """Takes docstrings away, and type hints with the imports that they need."""
+    """Takes docstrings away, and type hints."""
 
     def __init__(self, hints: bool) -> None:
         self._hints = hints
@@ -89,17 +109,13 @@ class _Bare(ast.NodeTransformer):
         elif self._hints and isinstance(node, ast.arg):
             node.annotation = None
         elif self._hints and isinstance(node, ast.AnnAssign) and node.value is not None:
-            return ast.Assign(targets=[node.target], value=node.value)
+            return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
         return node
 
     def _is_beside(self, statement: ast.stmt) -> bool:
         if isinstance(statement, ast.Expr):
             return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
-        if isinstance(statement, ast.Pass):
-            return True  # a docstring can take its place
-        if isinstance(statement, ast.Import):
-            return self._hints and all(alias.name in _TYPING for alias in statement.names)
-        return self._hints and isinstance(statement, ast.ImportFrom) and statement.module in _TYPING
+        return isinstance(statement, ast.Pass)  # a docstring can take its place
 
 
 def _undocumented(task: str, edited: Source, after: str) -> str | None:

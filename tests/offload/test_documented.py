@@ -46,7 +46,8 @@ DOCUMENTED = (
         ("Add comments to total.", SHOP.text.replace("def total", "# adds up\ndef total"), ""),
         (
             "Add type hints to all functions. Change nothing else.",
-            "from typing import Any\n\nTAX: int = 2\n\n\ndef total(items: list[int]) -> int:\n"
+            "from typing import Any\nfrom collections import *\n\nTAX: int = 2\n\n\n"
+            "def total(items: list[int]) -> int:\n"
             "    return sum(items)\n\n\n"
             "class Cart:\n    def add(self, item: Any) -> None:\n        pass\n",
             "",
