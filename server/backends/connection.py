@@ -93,14 +93,14 @@ class Connection:
                 await self._pass_or_refuse(response)
                 return parse_object(await self._read(response, BODY_LIMIT))
 
-    async def send(self, method: str, path: str) -> None:
+    async def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         """Make a request whose answer's text does not matter.
 
         Raises:
             Refused, BackendUnreachable, BackendFailed: as ``fetch``.
         """
         with self._translated(ANSWER_SECONDS):
-            async with asyncio.timeout(ANSWER_SECONDS), self._open(method, path, None) as response:
+            async with asyncio.timeout(ANSWER_SECONDS), self._open(method, path, body) as response:
                 await self._pass_or_refuse(response)
 
     async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[str, None]:

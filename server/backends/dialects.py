@@ -3,6 +3,7 @@
 from typing import Any
 
 from server.backends.base import Backend
+from server.backends.idle import UnloadsWhenIdle
 from server.backends.llama_router import LlamaRouter
 from server.backends.llama_server import LlamaServer
 from server.backends.llama_swap import LlamaSwap
@@ -33,7 +34,10 @@ async def open_openai(url: str, settings: Settings) -> Backend:
         dialect = await _identify(plain, entries)
     finally:
         await plain.close()
-    return dialect(url, settings.backend.api_key, settings)
+    backend = dialect(url, settings.backend.api_key, settings)
+    if backend.capabilities.unload and not backend.capabilities.keep_alive:
+        return UnloadsWhenIdle(backend, settings.backend.keep_alive)
+    return backend
 
 
 async def _identify(server: OpenAICompatible, entries: list[dict[str, Any]]) -> type[OpenAICompatible]:

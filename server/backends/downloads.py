@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from server.backends.base import PullProgress, ReportPull
 from server.errors import DownloadError, NotFound
@@ -13,10 +14,32 @@ from server.events import EventBus, ModelProgress
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.25
+_PACE_SECONDS = 10.0
+"""Over how long the rate is taken: a network's pace jumps from second to second."""
 _HEARTBEAT_SECONDS = 5.0
 """Progress is repeated this often while nothing changes, so that clients don't give up (limit: 10 s)."""
 
 Start = Callable[[ReportPull], Awaitable[None]]
+
+
+class _Pace:
+    """Bytes a second over the last seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def note(self, completed: int, now: float) -> float:
+        """Take in how much has arrived and return the rate, 0 until there is one.
+
+        What a resumed download had before counts as where it begins: it arrives in one step.
+        """
+        if self._seen and completed < self._seen[-1][1]:
+            self._seen.clear()  # another source begins anew
+        self._seen.append((now, completed))
+        while len(self._seen) > 2 and now - self._seen[0][0] > _PACE_SECONDS:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return (completed - before) / (now - then) if now - then >= _LOOK_SECONDS else 0.0
 
 
 @dataclass
@@ -26,6 +49,7 @@ class _Download:
     followers: int = 0
     kept: bool = False
     published_at: float = field(default=0.0)
+    pace: _Pace = field(default_factory=_Pace)
 
 
 class Downloads:
@@ -90,7 +114,8 @@ class Downloads:
 
     def _begin(self, model: str, start: Start) -> _Download:
         async def note(progress: PullProgress) -> None:
-            download.progress = progress
+            rate = download.pace.note(progress.completed, time.monotonic()) if progress.completed else 0.0
+            download.progress = replace(progress, rate=rate)
             if time.monotonic() - download.published_at >= _LOOK_SECONDS:
                 download.published_at = time.monotonic()
                 self._publish(download.progress)
@@ -113,7 +138,15 @@ class Downloads:
 
     def _publish(self, progress: PullProgress, *, done: bool = False, error: str = "") -> None:
         self._events.publish(
-            ModelProgress(progress.model, "download", progress.completed, progress.total, done, error)
+            ModelProgress(
+                progress.model,
+                "download",
+                progress.completed,
+                progress.total,
+                done,
+                error,
+                0.0 if done else progress.rate,
+            )
         )
 
 

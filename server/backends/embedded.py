@@ -4,7 +4,6 @@ It starts on first need, ends after ``keep_alive`` without work, and is started 
 """
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -26,11 +25,12 @@ from server.backends.base import (
 from server.backends.catalogue import pinned_models
 from server.backends.child import Child, Order, start_child
 from server.backends.gguf import read_gguf
+from server.backends.keep_alive import parse_keep_alive
 from server.backends.llama_server import LlamaServer
 from server.backends.names import not_found
 from server.backends.selection import step_up
 from server.backends.weights import fetch_weights, weights_path
-from server.errors import BackendError, BackendFailed, BackendUnreachable, BadArguments
+from server.errors import BackendError, BackendFailed, BackendUnreachable
 from server.events import EventBus, ModelProgress
 from server.folders import Folders
 from server.settings import Settings
@@ -39,9 +39,6 @@ USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30
 """Free memory, in bytes, below which the small model is the better guest."""
 MANY_CORES = 4
-KEEP_ALIVE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|))+")
-KEEP_ALIVE_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
-KEEP_ALIVE_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
 class _Server(LlamaServer):
@@ -127,6 +124,13 @@ class EmbeddedBackend:
             if self._child is not None and self._child.order.model == model:
                 await self._unused.wait()
                 await self._stop()
+
+    async def delete(self, model: str) -> None:
+        """See ``DeletesModels``; the file that ``[embedded] model`` names is the user's own, and stays."""
+        path = weights_path(self._folder, model)
+        if not path.exists():
+            raise not_found(model, await self.installed())
+        await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def pull(self, model: str, report: ReportPull) -> None:
         """Fetch a model of the catalogue."""
@@ -300,20 +304,6 @@ class EmbeddedBackend:
         if not path.exists():
             raise not_found(model, (*(InstalledModel(name) for name in pinned_models()), *self._installed()))
         return path
-
-
-def parse_keep_alive(text: str) -> float | None:
-    """Return Ollama's ``keep_alive`` (``"90"``, ``"10m"``, ``"1h30m"``) in seconds; None for ever (``"-1"``).
-
-    Raises:
-        BadArguments: it is none.
-    """
-    wanted = text.strip()
-    if KEEP_ALIVE.fullmatch(wanted.removeprefix("-")) is None:
-        raise BadArguments(f"keep_alive {text!r} is no duration.", 'Write "10m", "1h30m", "-1" or "0".')
-    if wanted.startswith("-"):
-        return None
-    return sum(float(number) * KEEP_ALIVE_UNITS[unit] for number, unit in KEEP_ALIVE_PART.findall(wanted))
 
 
 async def _end(child: Child, server: _Server) -> None:

@@ -27,7 +27,7 @@ from server.backends.connection import ANSWER_SECONDS, Connection, Refused
 from server.backends.limits import require_whole_prompt
 from server.backends.names import not_found
 from server.backends.ollama_errors import pull_error, refusal_error
-from server.backends.ollama_pull import PullReader
+from server.backends.ollama_pull import PullReader, require_space
 from server.backends.ollama_stream import ChatReader
 from server.backends.openai import chat_messages
 from server.backends.wire import Garbled, StreamError, count_of, label_of, object_of, objects_of
@@ -136,6 +136,13 @@ class OllamaBackend:
         body: dict[str, Any] = {"model": model, "messages": [], "keep_alive": 0, "stream": False}
         await self._ask("POST", "/api/chat", body, model=model)
 
+    async def delete(self, model: str) -> None:
+        """See ``DeletesModels``."""
+        try:
+            await self._connection.send("DELETE", "/api/delete", {"model": model})
+        except Refused as refusal:
+            raise await self._explained(refusal, model) from None
+
     async def pull(self, model: str, report: ReportPull) -> None:
         """Download the model. Where the stream breaks off, ask again: Ollama goes on where it was."""
         self._require_local(model)
@@ -207,7 +214,9 @@ class OllamaBackend:
         try:
             async with aclosing(self._connection.stream("/api/pull", {"model": model})) as lines:
                 async for line in lines:
-                    await report(reader.read(line))
+                    progress = reader.read(line)
+                    require_space(model, progress, self.url)
+                    await report(progress)
         except Refused as refusal:
             raise pull_error(model, refusal.message) from None
         except Garbled as error:

@@ -1,10 +1,18 @@
 """Reading Ollama's ``/api/pull``: progress by layer, and errors that arrive under status 200."""
 
+import os
+import shutil
+from pathlib import Path
+
+from server.backends.address import is_loopback
 from server.backends.base import PullProgress
 from server.backends.ollama_errors import pull_error
 from server.backends.wire import count_of, label_of, parse_object
+from server.errors import NoDiskSpace
 
 _MOST_LAYERS = 1000
+_FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
+"""Where Ollama keeps models unless ``OLLAMA_MODELS`` says otherwise: for a user, as a service on Linux."""
 
 
 class PullReader:
@@ -35,3 +43,30 @@ class PullReader:
             self._layers[digest] = (min(count_of(fields.get("completed")), total), total)
         completed, total = (sum(each[i] for each in self._layers.values()) for i in (0, 1))
         return PullProgress(self._model, status, completed, total)
+
+
+def require_space(model: str, progress: PullProgress, url: str) -> None:
+    """Return if what is left of a download has room on the disk, or where nobody knows that disk.
+
+    Raises:
+        NoDiskSpace: it has not; ending the request ends the download.
+    """
+    folder = _folder(url)
+    left = progress.total - progress.completed
+    if folder is None or left <= 0:
+        return
+    free = shutil.disk_usage(folder).free
+    if free < left:
+        raise NoDiskSpace(
+            f"{model} needs {left / 2**30:.1f} GiB more on the disk of {folder}; "
+            f"{free / 2**30:.1f} GiB are free.",
+            "Free some space, or take a smaller model; what has arrived is kept.",
+        )
+
+
+def _folder(url: str) -> Path | None:
+    if not is_loopback(url):
+        return None
+    own = os.environ.get("OLLAMA_MODELS", "")
+    candidates = [Path(each).expanduser() for each in ((own,) if own else _FOLDERS)]
+    return next((each for each in candidates if each.is_dir()), None)

@@ -17,7 +17,7 @@ from server.models.ranking import ranked
 from server.models.recommend import Recommendation
 from server.models.selector import SelectorSettings
 from server.tools.build import make_tool, text_result
-from server.tools.model_tools import CHANGES, READS
+from server.tools.model_tools import CHANGES, READS, pulled
 from server.tools.progress import progress_to
 
 MOST_SHOWN = 5
@@ -59,8 +59,7 @@ def _auto_setup(hub: Hub) -> Tool:
         async with progress_to(ctx) as report:
 
             async def relay(progress: PullProgress) -> None:
-                text = f"{progress.model}: {progress.status}"
-                await report(progress.completed, progress.total or None, text)
+                await report(progress.completed, progress.total or None, pulled(progress))
 
             if not chosen.installed:
                 await hub.engine.pull(chosen.model.name, relay)

@@ -69,7 +69,7 @@ def _pull_model(hub: Hub) -> Tool:
         async with progress_to(ctx) as report:
 
             async def relay(progress: PullProgress) -> None:
-                await report(progress.completed, progress.total or None, _pulled(progress))
+                await report(progress.completed, progress.total or None, pulled(progress))
 
             try:
                 await hub.engine.pull(name, relay)
@@ -86,11 +86,17 @@ def _named(model: str) -> str:
     return model.strip()
 
 
-def _pulled(progress: PullProgress) -> str:
+def pulled(progress: PullProgress) -> str:
+    """Say how far a download is: bytes, speed and the time left, as far as they are known."""
     if not progress.total:
         return f"{progress.model}: {progress.status}"
     share = progress.completed / progress.total
-    return f"{progress.model}: {progress.status} {share:.0%} of {progress.total / GIB:.1f} GiB"
+    text = f"{progress.model}: {progress.status} {share:.0%} of {progress.total / GIB:.1f} GiB"
+    if progress.seconds_left is None:
+        return text
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    left = f"{minutes} min" if minutes else f"{seconds} s"
+    return f"{text}, {progress.rate / 1e6:.1f} MB/s, {left} left"
 
 
 def _memory(model: LoadedModel) -> str:

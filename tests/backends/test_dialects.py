@@ -1,12 +1,16 @@
 """What each OpenAI-compatible server can do beyond generating, and how it is recognised."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from server.backends.base import Backend, PullProgress
 from server.backends.dialects import open_openai
+from server.backends.idle import UnloadsWhenIdle
 from server.backends.llama_router import LlamaRouter
 from server.backends.llama_server import LlamaServer
 from server.backends.llama_swap import LlamaSwap
@@ -14,9 +18,9 @@ from server.backends.lmstudio import LMStudio
 from server.backends.ollama import OllamaBackend
 from server.backends.openai import OpenAICompatible
 from server.backends.vllm import VLLM
-from server.errors import BackendFailed, DownloadError, ModelNotFound
+from server.errors import BackendFailed, BadArguments, DownloadError, ModelNotFound
 from tests.backends.asking import collect, request, settings
-from tests.standins.answers import count_tokens
+from tests.standins.answers import Answer, count_tokens
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import MODEL, OpenAIModel, OpenAIStandIn
 
@@ -48,7 +52,7 @@ async def opened(dialect: str, **models: OpenAIModel) -> AsyncIterator[tuple[Bac
 )
 async def test_is_recognised(dialect: str, kind: type[Backend]) -> None:
     async with opened(dialect) as (backend, _):
-        assert type(backend) is kind
+        assert type(backend.backend if isinstance(backend, UnloadsWhenIdle) else backend) is kind
         assert [model.name for model in await backend.installed()] == [MODEL]
 
 
@@ -117,6 +121,41 @@ async def test_lm_studio_loads_with_the_context_asked_for() -> None:
         assert len(server.bodies("/api/v1/models/load")) == 1
         (loaded,) = await backend.loaded()
         assert (loaded.num_ctx, loaded.slots) == (8192, 3)
+
+
+@pytest.mark.parametrize("dialect", ["router", "llama-swap", "lmstudio"])
+async def test_what_was_loaded_here_goes_when_it_is_idle(dialect: str) -> None:
+    async with opened(dialect, other=OpenAIModel(num_ctx=0)) as (backend, server):
+        assert backend.capabilities.keep_alive
+        await backend.load("other", 4096, keep_alive="10m")
+        shown = {model.name: model.expires_at for model in await backend.loaded()}
+        assert shown[MODEL] is None, "it was there before, for somebody else"
+        assert shown["other"] is not None
+        assert 0 < shown["other"] - time.time() <= 600
+
+        await collect(backend.generate(replace(request(model="other"), keep_alive="-1")))
+        assert [model.expires_at for model in await backend.loaded()] == [None, None]
+
+        await collect(backend.generate(replace(request(model=MODEL), keep_alive="1ms")))
+        await collect(backend.generate(replace(request(model="other"), keep_alive="1ms")))
+        async with asyncio.timeout(20):
+            while server.models["other"].num_ctx:
+                await asyncio.sleep(0.01)
+        assert [model.name for model in await backend.loaded()] == [MODEL]
+
+
+async def test_a_model_in_use_does_not_go() -> None:
+    async with opened("lmstudio", other=OpenAIModel(num_ctx=0)) as (backend, server):
+        server.answers.when("slowly", Answer("a b c d e f g", delay=0.1))
+        slow = replace(request("slowly", "other"), keep_alive="1ms")
+        await backend.load("other", 4096, keep_alive="1ms")
+        text, _, _ = await collect(backend.generate(slow))
+        assert text == "a b c d e f g"
+        async with asyncio.timeout(20):
+            while server.models["other"].num_ctx:
+                await asyncio.sleep(0.01)
+        with pytest.raises(BadArguments):
+            await backend.load("other", 4096, keep_alive="soon")
 
 
 async def test_lm_studio_marks_models_that_only_embed() -> None:

@@ -129,3 +129,45 @@ async def test_closing_ends_all() -> None:
     assert source.cancelled == 1
     with pytest.raises(DownloadError):
         await one.task
+
+
+async def test_the_rate_and_the_time_left_are_told_as_soon_as_they_are_known() -> None:
+    heard: list[ModelProgress] = []
+    events = EventBus()
+    events.subscribe(lambda event: heard.append(event) if isinstance(event, ModelProgress) else None)
+    ended = asyncio.Event()
+
+    async def fetch(report: ReportPull) -> None:
+        await report(PullProgress("m", "resumed", 500_000, 1_000_000))  # what was there before is no speed
+        for step in range(1, 100):
+            await asyncio.sleep(0.02)
+            await report(PullProgress("m", "pulling", 500_000 + 1000 * step, 1_000_000))
+            if ended.is_set():
+                return
+
+    seen: list[PullProgress] = []
+
+    async def report(progress: PullProgress) -> None:
+        seen.append(progress)
+        if progress.rate and any(each.rate for each in heard):
+            ended.set()
+
+    await Downloads(events).follow("m", report, fetch)
+    told = next(each for each in seen if each.rate)
+    assert 0 < told.rate <= 1000 / 0.02 * 1.5
+    assert told.seconds_left == pytest.approx((told.total - told.completed) / told.rate)
+    assert seen[0].seconds_left is None
+
+
+async def test_a_source_that_begins_anew_has_a_pace_of_its_own() -> None:
+    async def fetch(report: ReportPull) -> None:
+        await report(PullProgress("m", "pulling", 900, 1000))
+        await report(PullProgress("m", "pulling", 10, 1000))
+
+    seen: list[PullProgress] = []
+
+    async def report(progress: PullProgress) -> None:
+        seen.append(progress)
+
+    await Downloads(EventBus()).follow("m", report, fetch)
+    assert all(each.rate >= 0 for each in seen)

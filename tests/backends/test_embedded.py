@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from server.backends.base import Completed, GenerationRequest, Message, TextDelta
-from server.backends.embedded import EmbeddedBackend, parse_keep_alive
+from server.backends.embedded import EmbeddedBackend
 from server.backends.embedded_child import cpu_batch
+from server.backends.keep_alive import parse_keep_alive
 from server.errors import BackendFailed, BackendUnreachable, BadArguments, ModelNotFound, PromptTooLong
 from server.events import EventBus
 from server.folders import Folders, find_folders

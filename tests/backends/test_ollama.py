@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
 from server.backends.base import PullProgress, TextDelta
 from server.backends.ollama import OllamaBackend
-from server.errors import BackendUnsupported, BadArguments, SettingsError
+from server.errors import BackendUnsupported, BadArguments, NoDiskSpace, SettingsError
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
@@ -166,6 +167,18 @@ async def test_pull_reports_and_installs(ollama: OllamaBackend, ollama_standin: 
     assert "tiny:1b" in ollama_standin.models
     assert seen[-1] == PullProgress("tiny:1b", "success", 1500, 1500)
     assert [each.completed for each in seen] == sorted(each.completed for each in seen)
+
+
+async def test_a_pull_without_room_on_the_disk_ends_before_it_fills_it(
+    ollama: OllamaBackend, ollama_standin: OllamaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
+    ollama_standin.registry["huge:900b"] = Registered(layers=(2**60,), delay=0.02)
+    with pytest.raises(NoDiskSpace, match=f"huge:900b needs .* GiB more on the disk of {tmp_path}"):
+        await ollama.pull("huge:900b", _into([]))
+    assert "huge:900b" not in ollama_standin.models
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "on-another-machine"))  # nobody knows that disk
+    await ollama.pull("huge:900b", _into([]))
 
 
 async def test_a_pull_that_breaks_off_goes_on_where_it_was(

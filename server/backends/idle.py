@@ -1,0 +1,159 @@
+"""Unloading when idle, for engines that can unload but have no ``keep_alive`` of their own."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+
+from server.backends.base import (
+    Backend,
+    Capabilities,
+    GenerationItem,
+    GenerationRequest,
+    InstalledModel,
+    LoadedModel,
+    Message,
+    ReportPull,
+)
+from server.backends.keep_alive import parse_keep_alive
+from server.errors import BackendError
+
+
+@dataclass
+class _Stay:
+    """How long a model stays after its last use, in seconds (None: for ever), and who uses it now."""
+
+    seconds: float | None
+    users: int = 0
+    since: float = 0.0
+
+    @property
+    def expires_at(self) -> float | None:
+        """Seconds since the epoch; None while it is used or stays."""
+        return None if self.seconds is None or self.users else self.since + self.seconds
+
+
+class UnloadsWhenIdle:
+    """An engine that unloads what was loaded for this app, ``keep_alive`` after the last use.
+
+    A model that was in memory before its first use here is somebody else's, and is left alone.
+
+    Args:
+        backend: the engine; it can unload and list what is loaded.
+        keep_alive: for loads and requests that name none.
+    """
+
+    def __init__(self, backend: Backend, keep_alive: str) -> None:
+        self.backend = backend
+        self._keep_alive = keep_alive
+        self._stays: dict[str, _Stay] = {}
+        self._changed = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+        self.kind = backend.kind
+        self.label = backend.label
+        self.url = backend.url
+        self.capabilities: Capabilities = replace(backend.capabilities, keep_alive=True)
+
+    async def check(self) -> None:
+        """See ``Backend``."""
+        await self.backend.check()
+        self.label = self.backend.label
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """See ``Backend``."""
+        return await self.backend.installed()
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models in memory, with the instants at which those go that were loaded here."""
+        loaded = await self.backend.loaded()
+        names = {each.name for each in loaded}
+        for gone in [name for name, stay in self._stays.items() if name not in names and not stay.users]:
+            del self._stays[gone]
+        return tuple(replace(each, expires_at=self._expires_at(each.name)) for each in loaded)
+
+    async def context_length(self, model: str) -> int:
+        """See ``Backend``."""
+        return await self.backend.context_length(model)
+
+    async def slots(self, model: str) -> int:
+        """See ``Backend``."""
+        return await self.backend.slots(model)
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
+        """Load the model for as long as ``keep_alive`` says."""
+        stay = await self._stay(model, keep_alive)
+        try:
+            await self.backend.load(model, num_ctx)
+        finally:
+            self._end_use(stay)
+
+    async def unload(self, model: str) -> None:
+        """See ``Backend``."""
+        await self.backend.unload(model)
+        self._stays.pop(model, None)
+
+    async def pull(self, model: str, report: ReportPull) -> None:
+        """See ``Backend``."""
+        await self.backend.pull(model, report)
+
+    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
+        """See ``Backend``."""
+        return await self.backend.count_tokens(model, messages)
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
+        """See ``Backend``."""
+        stay = await self._stay(request.model, request.keep_alive)
+        try:
+            async with aclosing(self.backend.generate(request)) as items:
+                async for item in items:
+                    yield item
+        finally:
+            self._end_use(stay)
+
+    async def close(self) -> None:
+        """End the watch and the engine's connections. Models stay as they are."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        await self.backend.close()
+
+    async def _stay(self, model: str, keep_alive: str | None) -> _Stay | None:
+        """Begin a use of the model; None for one that is somebody else's."""
+        seconds = parse_keep_alive(keep_alive or self._keep_alive)
+        stay = self._stays.get(model)
+        if stay is None:
+            if any(each.name == model for each in await self.backend.loaded()):
+                return None
+            stay = self._stays.setdefault(model, _Stay(seconds))
+        stay.seconds = seconds
+        stay.users += 1
+        return stay
+
+    def _end_use(self, stay: _Stay | None) -> None:
+        if stay is None:
+            return
+        stay.users -= 1
+        stay.since = time.time()
+        self._changed.set()
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._unload_in_time())
+
+    def _expires_at(self, model: str) -> float | None:
+        stay = self._stays.get(model)
+        return stay.expires_at if stay is not None else None
+
+    async def _unload_in_time(self) -> None:
+        """Unload what is due, and wait for the next, until nothing is left that goes."""
+        while ends := [at for stay in self._stays.values() if (at := stay.expires_at) is not None]:
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(ends) - time.time())):
+                    await self._changed.wait()
+            now = time.time()
+            due = [name for name in self._stays if (at := self._expires_at(name)) is not None and at <= now]
+            for name in due:
+                del self._stays[name]
+                with suppress(BackendError):  # it is gone, or the whole engine is
+                    await self.backend.unload(name)
