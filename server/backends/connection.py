@@ -68,6 +68,7 @@ class Connection:
             timeout=httpx.Timeout(self._silence, connect=settings.connect_timeout, pool=None),
             limits=httpx.Limits(max_keepalive_connections=0),
             follow_redirects=False,
+            verify=url.startswith("https:"),  # the certificates take 15 ms to read, and http has none
             trust_env=False,  # a proxy from the environment would carry the user's code elsewhere
         )
 
@@ -138,6 +139,8 @@ class Connection:
     def _open(
         self, method: str, path: str, body: dict[str, Any] | None
     ) -> AbstractAsyncContextManager[httpx.Response]:
+        if self._client.is_closed:  # another task found the engine gone while this one was on its way
+            raise BackendUnreachable(f"{self.product} at {place_of(self.url)} is gone.", self._start_hint)
         content = None if body is None else dump(body)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         return self._client.stream(method, path, content=content, headers=headers)

@@ -12,3 +12,5 @@ fuzz = settings(
     print_blob=True,
     database=None,
 )
+# A call passes the whole server: each takes some milliseconds.
+tool_fuzz = settings(fuzz, max_examples=max(INPUTS // 5, 1))

@@ -1,9 +1,12 @@
 """Fuzzing: whatever comes in, an answer or an error of ours comes out. A few inputs here, many on request:
 
-TOKEN_SAVER_TEST_FUZZ=100000 uv run pytest tests/policy/fuzz --timeout 0
+uv run python -m tests.policy.fuzz --inputs 100000
 """
 
+import atexit
+import functools
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -155,9 +158,17 @@ def test_policies_that_are_nearly_right(policy: object, arguments: dict[str, obj
     _decide(json.dumps(policy), arguments)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("fuzz")
+@functools.cache
+def _folder() -> "tempfile.TemporaryDirectory[str]":
+    folder = tempfile.TemporaryDirectory(prefix="token-saver-fuzz-")
+    atexit.register(folder.cleanup)
+    return folder
+
+
+@functools.cache
+def project() -> Path:
+    """A project with links out of it, made once and removed at the end."""
+    home = Path(_folder().name).resolve()
     (home / "secret.txt").write_text("secret")
     root = home / "project"
     (root / "a").mkdir(parents=True)
@@ -169,14 +180,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @fuzz
 @given(given_path=PATHS)
-def test_paths(project: Path, given_path: str) -> None:
+def test_paths(given_path: str) -> None:
+    root = project()
     try:
-        found = confine(given_path, project, (project,))
+        found = confine(given_path, root, (root,))
     except WorkspaceError as error:
         if not error.next_step:
             pytest.fail("an error without a next step")
         return
-    assert found.is_relative_to(project)
+    assert found.is_relative_to(root)
     assert ".git" not in found.parts
 
 

@@ -6,7 +6,7 @@ The hub is whole but for an engine: where one would be asked, nobody answers. Se
 import asyncio
 import re
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from server.hub import Hub
 from server.settings import BackendSettings, OffloadSettings, PolicySettings, Settings
 from server.tools.mcp_server import TokenSaverServer, all_tools, build_mcp
 from tests.mcp_clients import text_of
-from tests.policy.fuzz.amount import fuzz
+from tests.policy.fuzz.amount import tool_fuzz
 
 SETTINGS = Settings(
     backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"),
@@ -31,7 +31,8 @@ ERROR = re.compile(r"[a-z_]+: .+", re.DOTALL)
 ALLOW_ALL = 'version: "1"\ndefault: allow\ntools: {}\n'
 
 
-def _named_tools() -> list[str]:
+def named_tools() -> list[str]:
+    """Return every tool's name."""
     nowhere = Path("nowhere")
     return [tool.name for tool in all_tools(Hub(SETTINGS, Folders(nowhere, nowhere, nowhere, nowhere)))]
 
@@ -162,20 +163,25 @@ def _without_waiting(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-@pytest.mark.parametrize("tool", _named_tools())
-def test_arguments(server: Server, tool: str) -> None:
-    before = sorted(server.project.rglob("*"))
+def check_of(server: Server, tool: str) -> Callable[[], None]:
+    """Return the property of one tool, for hypothesis to hold it to."""
 
-    @fuzz
+    @tool_fuzz
     @given(arguments=_arguments(server, tool))
     def check(arguments: dict[str, Any]) -> None:
         failed, text = server.call(tool, arguments)
         assert "Traceback" not in text
-        assert "internal: " not in text
+        assert "internal_error: " not in text
         assert "Error executing tool" not in text
         if failed:
             assert ERROR.match(text), text
 
-    check()
+    return check
+
+
+@pytest.mark.parametrize("tool", named_tools())
+def test_arguments(server: Server, tool: str) -> None:
+    before = sorted(server.project.rglob("*"))
+    check_of(server, tool)()
     assert sorted(server.project.rglob("*")) == before
     assert (server.project / "a.py").read_text() == "def f():\n    return 1\n"
