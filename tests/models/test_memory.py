@@ -141,8 +141,8 @@ def test_layers_that_use_the_cache_of_others_keep_none() -> None:
 
 
 def test_three_of_four_layers_of_a_hybrid_keep_a_state() -> None:
-    """Qwen3.6 27B, https://github.com/TheTom/llama-cpp-turboquant/issues/308: 448.88 MiB for three states, and
-    sixteen layers with a cache."""
+    """Qwen3.6 27B, https://github.com/TheTom/llama-cpp-turboquant/issues/308: 448.88 MiB for three states,
+    and sixteen layers with a cache."""
     qwen = {
         "general.architecture": "qwen35",
         "qwen35.block_count": 64,
@@ -165,7 +165,7 @@ def test_three_of_four_layers_of_a_hybrid_keep_a_state() -> None:
 
 @pytest.mark.parametrize("kv_type", ["q8_0", "q4_0"])
 def test_windows_are_quantized_too(kv_type: str) -> None:
-    """As since https://github.com/ggml-org/llama.cpp/pull/21332, which took back another way of April 2026."""
+    """As since https://github.com/ggml-org/llama.cpp/pull/21332, which took back what April 2026 brought."""
     gemma = next(model["metadata"] for model in HEADERS if model["name"].startswith("Gemma 3"))
     whole, less = (model_memory(gemma, 0, 8192, each).kv_cache for each in ("f16", kv_type))
     assert less == whole * {"q8_0": 34, "q4_0": 18}[kv_type] // 64

@@ -177,7 +177,8 @@ def test_the_users_own_choice_wins(catalogue: tuple[CatalogueModel, ...]) -> Non
 def test_every_figure_names_its_source(catalogue: tuple[CatalogueModel, ...]) -> None:
     figures = [each.quality for each in catalogue if each.quality]
     assert figures
-    assert all(each.source.startswith("https://") and each.date for each in figures)
+    assert all(each.source.startswith("https://") for each in figures)
+    assert all(re.fullmatch(r"2\d{3}-\d\d(-\d\d)?", each.date) for each in figures)
 
 
 def test_the_users_catalogue_replaces_the_shipped_one(folders: Folders) -> None:
