@@ -17,6 +17,7 @@ from server.events import (
     AuditEnded,
     AuditSwitched,
     JobChanged,
+    MeasureProgress,
     OffloadEnded,
     OffloadQueued,
     OffloadUndone,
@@ -34,6 +35,7 @@ MACHINE_SECONDS = 10.0
 
 BOOKED = {OffloadQueued, OffloadEnded, OffloadUndone}
 JOBS = {JobChanged}
+MEASURED = {MeasureProgress}
 AUDIT = {AuditSwitched, AuditEnded}
 POLICY = {ApprovalRequested, ApprovalAnswered, PolicyReloaded}
 
@@ -54,6 +56,10 @@ class Feed:
         """A call waits for the user or no longer does, or the rules are others."""
         self.audited = Event[[]]()
         """The audit was switched, or has read something new."""
+        self.measured = Event[[]]()
+        """The measuring of a model ended."""
+        self.models_changed = Event[[]]()
+        """Other models are installed or loaded, or the engine is another one."""
         self.machine: Machine | None = None
         self._hub = hub
         self._last = hub.snapshot()
@@ -112,6 +118,10 @@ class Feed:
             self.jobs_changed.emit()
         if kinds & POLICY:
             self.policy_changed.emit()
+        if kinds & MEASURED and not self._hub.measuring.running:
+            self.measured.emit()
+        if _models(snapshot) != _models(before):
+            self.models_changed.emit()
         if kinds & AUDIT:
             self.audited.emit()
 
@@ -131,3 +141,8 @@ class Feed:
         self._looked_at = time.monotonic()
         self.machine = await asyncio.to_thread(read_machine)
         self.changed.emit(self._hub.snapshot())
+
+
+def _models(snapshot: Snapshot) -> tuple[object, ...]:
+    engine = snapshot.engine
+    return engine.url, engine.installed, tuple(model.name for model in engine.loaded)

@@ -38,13 +38,18 @@ class Page:
     clock: Clock
     banner: Banner
 
-    async def follow(self, load: Callable[[], Awaitable[object]], *news: Event[[]]) -> None:
-        """Run ``load`` now and at every piece of news, see ``Follower``."""
+    async def follow(
+        self, load: Callable[[], Awaitable[object]], *news: Event[[]], later: bool = False
+    ) -> None:
+        """Run ``load`` now (``later``: when the page is shown) and at all news: see ``Follower``."""
         follower = Follower(load, self.banner)
         for event in news:
             event.subscribe(follower.run)
         self.feed.ticked.subscribe(follower.heal)
-        await follower.run()
+        if later:
+            ui.timer(0.01, follower.run, once=True, immediate=False)
+        else:
+            await follower.run()
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class EngineTest:
     async def _test(self) -> None:
         async def ask() -> None:
             await self._hub.engine.use()
-            await self._hub.engine.refresh()
+            await self._hub.engine.refresh(installed=True)
 
         await attempt(ask(), "The engine answers.")
         self.update(self._hub.snapshot())

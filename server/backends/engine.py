@@ -273,9 +273,12 @@ class Engine:
         """
         await self._downloads.cancel(model)
 
-    async def refresh(self) -> None:
-        """Look at the engine now and show what is there. Never raises a ``TokenSaverError``."""
+    async def refresh(self, *, installed: bool = False) -> None:
+        """Look at the engine now and show what is there; ``installed`` asks for the models on its disk, too,
+        which are kept for a while. Never raises a ``TokenSaverError``."""
         backend = self._backend
+        if installed:
+            self._sight.forget_installed()
         try:
             backend = await self.use()
             loaded = await self._sight.look(backend, self.admission)

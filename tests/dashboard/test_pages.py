@@ -14,7 +14,7 @@ from tests.bridge_client import RawClient
 from tests.dashboard.stage import Stage, ask, batch
 from tests.ledger.conversation import Conversation
 from tests.standins.answers import Answer
-from tests.standins.ollama import CODER
+from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered
 
 POLICY = """\
@@ -101,6 +101,41 @@ def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: Stage) 
     expect(page.locator(".models .model", has_text=CODER)).to_contain_text("unloads in")
     unload.click()
     expect(page.get_by_role("button", name=f"Load {CODER}", exact=True)).to_be_visible()
+
+
+def test_a_model_is_deleted_after_a_question(page: Page, stage: Stage) -> None:
+    stage.ollama.models["spare:1b"] = StandInModel(size=1 << 30)
+    page.goto(stage.url("/settings"))
+    page.get_by_role("button", name="Test the engine").click()
+    expect(page.locator(".notice")).to_contain_text("The engine answers")
+    page.goto(stage.url("/models"))
+    line = page.locator(".models .model", has_text="spare:1b")
+    line.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.locator(".dialog")).to_have_count(0)
+    assert "spare:1b" in stage.ollama.models
+    line.get_by_role("button", name="Delete").click()
+    page.locator(".dialog").get_by_role("button", name="Delete").click()
+    expect(line).to_have_count(0)
+    assert "spare:1b" not in stage.ollama.models
+
+
+def test_a_model_is_measured(page: Page, stage: Stage) -> None:
+    stage.ollama.answers.default = Answer("word " * 400, delay=0.01)
+    page.goto(stage.url("/models"))
+    line = page.locator(".models .model", has_text=CODER).first
+    line.get_by_role("button", name="Measure").click()
+    expect(page.locator(".activity")).to_contain_text(f"Measuring {CODER}")
+    line.get_by_role("button", name="Stop measuring").click()
+    expect(page.locator(".notice")).to_contain_text("was stopped")
+    expect(page.locator(".activity")).to_have_count(0)
+
+
+def test_what_suits_the_machine_is_recommended(page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/models"))
+    recommended = page.get_by_label("Recommended for this machine")
+    expect(recommended.get_by_role("button", name="Download").first).to_be_visible()
+    expect(recommended.locator(".model").first).to_contain_text(re.compile("fits|short"))
 
 
 def test_savings_by_span_and_as_csv(page: Page, stage: Stage) -> None:
