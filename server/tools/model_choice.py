@@ -8,8 +8,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field, ValidationError
 
-from server.backends.base import PullProgress
-from server.errors import BackendUnsupported, BadArguments, ModelNotFound
+from server.backends.base import PullProgress, ReportPull
+from server.errors import BackendUnsupported, BadArguments, DownloadError, ModelNotFound, ModelTooLarge
 from server.events import ModelChoiceChanged
 from server.hub import Hub
 from server.models.catalogue import Category
@@ -54,21 +54,17 @@ def _auto_setup(hub: Hub) -> Tool:
         skip_preload: bool = False,
     ) -> str:
         ranked = await _ranked(hub, category, prefer_quality=prefer_quality)
-        chosen = _first(ranked, may_pull=not skip_pull)
-        did = [f"{hub.engine.view().label}. Chose {chosen.line}."]
+        can = hub.engine.view().capabilities
+        usable = _usable(ranked, may_pull=not skip_pull and can.pull)
         async with progress_to(ctx) as report:
 
             async def relay(progress: PullProgress) -> None:
                 await report(progress.completed, progress.total or None, pulled(progress))
 
-            if not chosen.installed:
-                await hub.engine.pull(chosen.model.name, relay)
-                did.append("Downloaded it.")
-            if not skip_preload:
-                await report(0, None, f"loading {chosen.model.name}")
-                await hub.engine.load(chosen.model.name)
-                did.append("It is loaded and warm.")
-        return " ".join(did)
+            did = await _made_ready(hub, usable, relay, load=not skip_preload and can.load)
+        if not skip_preload and not can.load:
+            did += " This engine loads models by itself."
+        return f"{hub.engine.view().label}. {did}"
 
     return make_tool(auto_setup, "Choose, download and load the best local model.", CHANGES)
 
@@ -116,16 +112,52 @@ async def _ranked(hub: Hub, category: Category, *, prefer_quality: bool) -> tupl
     return found
 
 
-def _first(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> Recommendation:
-    for each in ranked:
-        if each.fits and (may_pull or each.installed):
-            return each
+def _usable(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> list[Recommendation]:
+    """Return what fits and is there or can be had, best first.
+
+    Raises:
+        BackendUnsupported: nothing fits.
+        ModelNotFound: nothing is installed.
+    """
+    usable = [each for each in ranked if each.fits and (may_pull or each.installed)]
+    if usable:
+        return usable
     if any(each.installed or may_pull for each in ranked):
         raise BackendUnsupported(
             "No model fits in the memory that is free.",
             "Close other programs, or choose one by preload_model.",
         )
-    raise ModelNotFound("No suitable model is installed.", "Call auto_setup without skip_pull.")
+    raise ModelNotFound(
+        "No suitable model is installed.", "Install one in the engine, or call auto_setup without skip_pull."
+    )
+
+
+async def _made_ready(hub: Hub, usable: list[Recommendation], report: ReportPull, *, load: bool) -> str:
+    """Make the best ready, or the best installed one where that cannot be had, and say which it is.
+
+    Raises:
+        DownloadError, ModelTooLarge: neither can be had.
+    """
+    best = usable[0]
+    try:
+        return f"Chose {best.line}.{await _ready(hub, best, report, load=load)}"
+    except (DownloadError, ModelTooLarge) as error:
+        spare = next((each for each in usable[1:] if each.installed), None)
+        if spare is None:
+            raise
+        instead = f"{best.model.name} cannot be had ({error.code}). Chose instead {spare.line}."
+        return instead + await _ready(hub, spare, report, load=load)
+
+
+async def _ready(hub: Hub, chosen: Recommendation, report: ReportPull, *, load: bool) -> str:
+    did = ""
+    if not chosen.installed:
+        await hub.engine.pull(chosen.model.name, report)
+        did = " Downloaded it."
+    if load:
+        await hub.engine.load(chosen.model.name)
+        did += " It is loaded and warm."
+    return did
 
 
 def _changed(

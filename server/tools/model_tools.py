@@ -35,6 +35,8 @@ def _list_loaded_models(hub: Hub) -> Tool:
         view = hub.engine.view()
         if view.error:
             return view.error
+        if not view.capabilities.list_loaded:
+            return f"{view.label} does not tell what is loaded; it loads models by itself."
         if not view.loaded:
             return f"No model is loaded. {view.label}: {len(view.installed)} installed."
         return "\n".join([view.label, *(_line(model) for model in view.loaded)])
