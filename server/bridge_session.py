@@ -188,13 +188,21 @@ class Session:
 
     def _ready(self, message: Message) -> tuple[Hub, str]:
         """Return the hub, started where none runs, with a session where the client needs one."""
+        alone = PROTOCOL_VERSION in ((message.get("params") or {}).get("_meta") or {})
+        initialize = None if alone or message.get("method") == "initialize" else self._initialize
         with self._mending:
-            if self._hub is None:
-                self._hub = _find_or_start(self._folder)
-            stands_alone = PROTOCOL_VERSION in ((message.get("params") or {}).get("_meta") or {})
-            needs_session = not (stands_alone or self._session_id or message.get("method") == "initialize")
-            if needs_session and self._initialize is not None:
-                self._mend(self._hub, self._initialize)
+            for last_try in (False, True):
+                if self._hub is None:
+                    self._hub = _find_or_start(self._folder)
+                try:
+                    if initialize is not None and not self._session_id:
+                        self._mend(self._hub, initialize)
+                    break
+                except HubGone as gone:
+                    self._hub = None  # it ended since it was found
+                    if last_try:
+                        raise _not_there(gone) from None
+            assert self._hub is not None
             return self._hub, self._session_id
 
     def _mend(self, hub: Hub, initialize: Message) -> None:
@@ -279,6 +287,12 @@ def _header_value(text: str) -> str:
     if text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?"):
         return text
     return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+
+
+def _not_there(gone: HubGone) -> HubGone:
+    return HubGone(
+        f"hub_unreachable: The hub does not answer ({gone}). Call again: a new hub is started.", sent=False
+    )
 
 
 def _lost(gone: HubGone) -> HubGone:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 from server.backends.admission import Admission, AdmitAll
@@ -20,7 +20,7 @@ from server.backends.base import (
     PullProgress,
     ReportPull,
 )
-from server.backends.choices import Choices
+from server.backends.choices import A_WHILE, MOMENT, Choices
 from server.backends.discovery import discover, find_server
 from server.backends.downloads import Downloads
 from server.backends.gate import PauseGate
@@ -166,21 +166,23 @@ class Engine:
     async def choose_model(self, requested: str | None, recent: bool = False) -> str:
         """Return the installed model that ``requested`` means; for None, the configured or the best one.
 
-        ``recent`` takes an answer of the last moments, as the items of a batch all ask the same.
+        ``recent`` takes an answer of some seconds ago, as the items of a batch all ask the same.
 
         Raises:
             ModelNotFound: it means none or several; the message names the nearest.
             ModelBlocked: the user blocks it.
         """
         wanted = requested or self._settings.backend.model
-        async with self._choices.asking if recent else nullcontext():
-            if recent and (kept := self._choices.recall(wanted)) and not self.refuses(kept):
-                return kept
-            largest = self.admission.largest
-            chosen = await self._ask(
+        largest = self.admission.largest
+
+        async def ask() -> str:
+            return await self._ask(
                 lambda backend: choose_model(backend, wanted, self.refuses, largest(backend))
             )
-            return self._choices.keep(wanted, chosen)
+
+        return await self._choices.get(
+            wanted, A_WHILE if recent else MOMENT, lambda model: not self.refuses(model), ask
+        )
 
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens: always the same, as a change reloads the model.

@@ -1,10 +1,10 @@
 """Strike a working hub with faults and see that nothing is lost: ``python -m tests.faults --faults 300``.
 
 Clients write files, edit them and start batches through ``token-saver-mcp``, while at random moments the hub
-is killed, a bridge is killed, a client goes, or the engine drops all connections. ``--minutes 60`` is the
-soak: it goes on for that long instead. At the end every file, the history, its sums, the batches and the
-audit trail are compared with what the clients asked for and were told. Prints a table, writes
-``tests/bench/results/faults.json``; the exit status is 1 where anything was lost.
+is killed or put to sleep, a bridge is killed, a client goes, or the engine drops all connections. With
+``--minutes 60`` it is the soak, which goes on for that long. At the end every file, the history, its sums,
+the batches and the audit trail are compared with what the clients asked for and were told. Prints a table,
+writes ``tests/bench/results/faults.json``; the exit status is 1 where anything was lost.
 """
 
 import argparse

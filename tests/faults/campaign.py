@@ -153,10 +153,25 @@ def _engine_goes(scene: Scene, chance: random.Random) -> bool:
     return True
 
 
+def _suspend(scene: Scene, chance: random.Random) -> bool:
+    """Let the hub stand still and go on, as when the machine sleeps."""
+    hub = scene.hub()
+    if hub is None:
+        return False
+    try:
+        hub.suspend()
+        time.sleep(chance.uniform(0.5, 3.0))
+        hub.resume()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
 FAULTS: dict[str, Callable[[Scene, random.Random], bool]] = {
     "hub killed": _kill_hub,
     "bridge killed": _kill_bridge,
     "client gone": _client_goes,
     "engine gone": _engine_goes,
+    "hub asleep": _suspend,
 }
 """Each returns whether there was something to strike."""

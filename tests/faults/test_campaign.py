@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import FAULTS, run_campaign
+from tests.faults.campaign import FAULTS, Told, run_campaign
 from tests.faults.consistency import find_faults
 from tests.faults.scene import open_scene, value_file
 
@@ -22,14 +22,18 @@ async def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
 
 async def test_the_check_itself_sees_what_is_lost(tmp_path: Path) -> None:
     """A promised file that is gone, one with foreign content, and a leftover: each is found."""
+    told = Told()
     with open_scene(tmp_path) as scene:
-        told = run_campaign(scene, clients=2, faults=1, pause=(3.0, 3.5), seed=5)
-        written = next(name for name in told.promised if name.startswith("v"))
-        (scene.project / written).unlink()
+        task = "Write a module that holds the value 7."
+        assert scene.call("offload_work", {"task": task, "output": "v7.py"}).delivered
+        told.possible["v7.py"] = {None, value_file(7)}
+        told.promised["v7.py"] = value_file(7)
+        (scene.project / "v7.py").unlink()
         (scene.project / "v_torn.py").write_text("VALU")
         told.possible["v_torn.py"] = {None, value_file(1)}
         (scene.project / ".token-saver-000000000000").write_bytes(b"half")
         found = await find_faults(scene, told)
-    assert f"{written} was promised, and is not there" in found
+    assert "v7.py was promised, and is not there" in found
+    assert "v7.py: the history says delivered" in found
     assert "v_torn.py holds 'VALU'" in found
     assert ".token-saver-000000000000 was left behind" in found

@@ -1,0 +1,71 @@
+"""A thousand calls at once: the hub does as many as its queue holds and refuses the rest in words."""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bridge_client import MODERN
+from tests.hub_process import HubProcess, start_hub
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+CALLS = 1000
+QUEUE = 100
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": {"name": "crowd", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+async def test_a_thousand_calls_at_once(tmp_path: Path) -> None:
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    home.mkdir()
+    (home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
+    with OllamaStandIn(slots=4) as engine:
+        engine.answers.default = Answer("It adds numbers.", first_delay=0.02)
+        settings = {
+            "TOKEN_SAVER_BACKEND__URL": engine.url,
+            "TOKEN_SAVER_ROOTS": json.dumps([str(project)]),
+            "TOKEN_SAVER_OFFLOAD__QUEUE_LIMIT": str(QUEUE),
+        }
+        with start_hub(home, **settings) as hub:
+            said = await _ask(hub)
+            assert hub.get("/api/status")["running"] == []
+    outcomes = Counter("done" if "It adds numbers." in each else each.partition(":")[0] for each in said)
+    assert set(outcomes) <= {"done", "queue_full"}
+    assert outcomes["done"] >= QUEUE
+    assert len(engine.bodies("/api/chat")) == outcomes["done"]
+    assert outcomes.total() == CALLS
+
+
+async def _ask(hub: HubProcess) -> list[str]:
+    headers = {
+        "Authorization": f"Bearer {hub.token}",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": MODERN,
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "offload_work",
+    }
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(
+        base_url=hub.info.url, headers=headers, timeout=240, trust_env=False, limits=limits
+    ) as http:
+
+        async def ask(number: int) -> str:
+            arguments = {"task": f"What does part {number} do?", "output_format": "explanation"}
+            params = {"name": "offload_work", "arguments": arguments, "_meta": META}
+            body = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+            answer = await http.post("/mcp", json=body)
+            assert answer.status_code == 200, answer.text
+            text = answer.text.partition("data: ")[2] or answer.text
+            return str(json.loads(text)["result"]["content"][0]["text"])
+
+        return await asyncio.gather(*(ask(number) for number in range(CALLS)))
