@@ -59,9 +59,11 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
         )
     for position, item in enumerate(tasks, start=1):
         _refuse_bad_task(f"Task {position}", item)
+    items = tuple(dict(item) for item in tasks)
     if not sequential:
         _refuse_shared_outputs([str(item["output"]) for item in tasks if item.get("output")])
-    return Planned(str(tasks[0]["task"]), tuple(dict(item) for item in tasks), sequential)
+        items = by_shared_prefix(items)
+    return Planned(str(tasks[0]["task"]), items, sequential)
 
 
 def plan_each(task: str, inputs: Sequence[str], output: str, shared: dict[str, Any], cap: int) -> Planned:
@@ -90,7 +92,18 @@ def plan_each(task: str, inputs: Sequence[str], output: str, shared: dict[str, A
         {**shared, "task": task, "files": [*context_files, path], "output": written}
         for path, written in zip(inputs, outputs, strict=True)
     )
-    return Planned(task, items, sequential=False)
+    return Planned(task, by_shared_prefix(items), sequential=False)
+
+
+def by_shared_prefix(items: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Return the items with those that read the same files next to each other, in order of the first.
+
+    Prompts begin with the files, so that the engine need not read them again for the next item.
+    """
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for item in items:
+        groups.setdefault(tuple(file_of(path) for path in item.get("files") or ()), []).append(item)
+    return tuple(item for group in groups.values() for item in group)
 
 
 def fill(pattern: str, given: str) -> str:

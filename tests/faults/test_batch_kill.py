@@ -23,7 +23,7 @@ import rich
 
 import server
 from server.store.job_records import DONE_WELL
-from tests.engine_models import SMOLLM2, put_model
+from tests.engine_models import SMOLLM2
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import http_client, text_of
 from tests.standins.answers import Answer
@@ -35,7 +35,7 @@ KILLS = int(os.environ.get("TOKEN_SAVER_TEST_KILLS", "3"))
 EMBEDDED_KILLS = int(os.environ.get("TOKEN_SAVER_TEST_EMBEDDED_KILLS", "0"))
 FILES = 40
 REAL_FILES = 200
-LARGEST = 3_000
+LARGEST = 2_000
 """Bytes of a source: small ones, as the small model reads some hundred tokens a second here."""
 NOTES = "# Notes\n\n" + "This file holds one function that returns a number. " * 4 + "\n"
 OLD = "These notes are from before.\n"
@@ -50,7 +50,7 @@ async def test_a_batch_survives_sigkill_at_any_moment(tmp_path: Path) -> None:
     with OllamaStandIn() as ollama:
         ollama.answers.default = Answer(NOTES, delay=0.003)
         settings = {"TOKEN_SAVER_BACKEND__URL": ollama.url, "TOKEN_SAVER_ROOTS": json.dumps([str(project)])}
-        job_id = await _kill_again_and_again(home, project, settings, KILLS, longest=1.5)
+        job_id = await _kill_again_and_again(home, project, settings, KILLS, longest=0.3)
         with start_hub(home, **settings):
             await _until_ended(home, job_id, 120)
     assert _states(home, job_id) == {"delivered": FILES}
@@ -59,22 +59,24 @@ async def test_a_batch_survives_sigkill_at_any_moment(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(not EMBEDDED_KILLS, reason="TOKEN_SAVER_TEST_EMBEDDED_KILLS is not set")
-async def test_a_batch_of_real_files_on_the_embedded_engine_survives_sigkill(tmp_path: Path) -> None:
-    project, home = tmp_path / "project", tmp_path / "home"
+async def test_a_batch_of_real_files_on_the_embedded_engine_survives_sigkill(
+    tmp_path: Path, token_saver_home: Path, smollm2: Path
+) -> None:
+    project, home = tmp_path / "project", token_saver_home
     _check_out(project)
-    put_model(home, SMOLLM2)
+    assert smollm2.is_relative_to(home)
     (home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
     settings = {
         "TOKEN_SAVER_BACKEND__KIND": "embedded",
         "TOKEN_SAVER_BACKEND__URL": "",
         "TOKEN_SAVER_EMBEDDED__MODEL": SMOLLM2,
-        "TOKEN_SAVER_OFFLOAD__MAX_OUTPUT_TOKENS": "40",
+        "TOKEN_SAVER_OFFLOAD__MAX_OUTPUT_TOKENS": "24",
         "TOKEN_SAVER_OFFLOAD__REPAIR_ROUNDS": "0",
         "TOKEN_SAVER_OFFLOAD__ALLOW_LOSING": "true",
         "TOKEN_SAVER_BATCH__STOP_FAILING": "false",  # the small model often does not find its end
         "TOKEN_SAVER_ROOTS": json.dumps([str(project)]),
     }
-    job_id = await _kill_again_and_again(home, project, settings, EMBEDDED_KILLS, longest=30.0)
+    job_id = await _kill_again_and_again(home, project, settings, EMBEDDED_KILLS, longest=3.0)
     with start_hub(home, **settings):
         await _until_ended(home, job_id, 2400)
     states = _states(home, job_id)
@@ -87,17 +89,23 @@ async def test_a_batch_of_real_files_on_the_embedded_engine_survives_sigkill(tmp
 async def _kill_again_and_again(
     home: Path, project: Path, settings: dict[str, str], kills: int, longest: float
 ) -> str:
-    """Start the batch and kill its hub at random moments up to ``longest`` seconds after a start."""
+    """Start the batch and kill its hub again and again: each time after some more items have ended, the
+    number drawn so that the kills are spread over the batch, and up to ``longest`` seconds later."""
     chance = random.Random(20261121)
     sources = {path: path.read_bytes() for path in project.rglob("*.py")}
-    job_id = ""
-    for _ in range(kills):
+    job_id, ended = "", 0
+    for kill in range(kills):
         with start_hub(home, **settings) as hub:
             job_id = job_id or await _submit(hub)
-            await anyio.sleep(chance.uniform(0.05, longest))
+            wanted = min(len(sources) - 1, ended + chance.randint(1, 2 * len(sources) // (kills + 1)))
+            while _ended(home, job_id) < wanted and _state(home, job_id) == "running":
+                await anyio.sleep(0.05)
+            await anyio.sleep(chance.uniform(0.0, longest))
             hub.process.kill()
             hub.process.wait()
         _no_file_is_torn(home, project)
+        ended = _ended(home, job_id)
+        print("after kill", kill + 1, dict(_states(home, job_id)), flush=True)
     assert {path: path.read_bytes() for path in project.rglob("*.py")} == sources
     return job_id
 
@@ -173,15 +181,21 @@ def _states(home: Path, job_id: str) -> Counter[str]:
     return Counter(row[0] for row in _rows(home, "SELECT state FROM job_item WHERE job_id = ?", job_id))
 
 
+def _ended(home: Path, job_id: str) -> int:
+    states = _states(home, job_id)
+    return states.total() - states["waiting"] - states["running"]
+
+
+def _state(home: Path, job_id: str) -> str:
+    return _rows(home, "SELECT state FROM job WHERE id = ?", job_id)[0][0]
+
+
 async def _until_ended(home: Path, job_id: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        ((state, reason),) = _rows(home, "SELECT state, reason FROM job WHERE id = ?", job_id)
-        if state != "running":
-            assert state == "done", reason
-            return
+    while _state(home, job_id) == "running":
+        assert time.monotonic() < deadline, "the batch did not end in time"
         await anyio.sleep(0.2)
-    raise AssertionError("the batch did not end in time")
+    assert _state(home, job_id) == "done", _rows(home, "SELECT reason FROM job WHERE id = ?", job_id)
 
 
 def _rows(home: Path, query: str, *values: str) -> list[tuple[str, ...]]:

@@ -1,0 +1,141 @@
+"""The bounds of a batch: tokens, time, checks that hang, and what is refused before anything runs."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.batch.plan import plan_each, plan_tasks
+from server.errors import BadArguments, WorkspaceError
+from server.folders import find_folders
+from server.hub import Hub
+from server.settings import BackendSettings, Settings
+from tests.batch.conftest import NOTES, Desk
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+
+pytestmark = pytest.mark.anyio
+LONG = 60.0
+HANGS = "import sys, time; time.sleep(600 if 'mod_001' in sys.argv[1] else 0)"
+
+OpenDesk = Callable[..., Coroutine[Any, Any, Desk]]
+
+
+@pytest.fixture
+async def open_desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncIterator[OpenDesk]:
+    """Open a desk with settings of one's own."""
+    hubs: list[Hub] = []
+
+    async def open_with(**settings: Any) -> Desk:
+        ollama_standin.answers.default = Answer(NOTES)
+        project = tmp_path / "project"
+        project.mkdir()
+        backend = BackendSettings(kind="ollama", url=ollama_standin.url)
+        hub = Hub(Settings(backend=backend, **settings), find_folders())
+        await hub.start()
+        hubs.append(hub)
+        return Desk(hub, ollama_standin, project)
+
+    yield open_with
+    for hub in hubs:
+        await hub.close()
+
+
+async def test_a_check_that_hangs_fails_just_its_item(open_desk: OpenDesk) -> None:
+    desk = await open_desk(
+        checks={"quick": f'"{sys.executable}" -c "{HANGS}" {{file}}'},
+        offload={"check_timeout": 3.0, "repair_rounds": 0},
+    )
+    names = desk.write_files(3)
+    planned = plan_each("Write notes.", names, "{stem}.md", {"check": "quick"}, cap=10)
+    job_id = await desk.hub.batches.submit(planned, desk.caller)
+    assert await desk.hub.batches.wait(job_id, LONG)
+    assert (await desk.hub.batches.counts(job_id)).by_state == {"delivered": 2, "handed_back": 1}
+    (wrong,) = await desk.hub.batches.wrong_items(job_id)
+    assert wrong.position == 1
+    assert not (desk.project / "mod_001.md").exists()
+
+
+async def test_a_batch_stops_at_its_budget_of_tokens_and_goes_on_with_as_many_more(
+    open_desk: OpenDesk,
+) -> None:
+    desk = await open_desk(batch={"max_tokens": 500})
+    job_id = await desk.notes_on(desk.write_files(8))
+    assert await desk.hub.batches.wait(job_id, LONG)
+    job, counts = await desk.hub.batches.get(job_id), await desk.hub.batches.counts(job_id)
+    assert (job.state, job.reason) == ("stopped", "Stopped at its budget of 500 tokens.")
+    assert 500 <= counts.tokens < 1500
+    await desk.hub.batches.resume(job_id)
+    assert await desk.hub.batches.wait(job_id, LONG)
+    assert (await desk.hub.batches.counts(job_id)).done_well > counts.done_well
+
+
+async def test_a_batch_that_mostly_fails_goes_on_where_the_user_wants_that(open_desk: OpenDesk) -> None:
+    desk = await open_desk(batch={"stop_failing": False})
+    desk.ollama.answers.default = Answer("")
+    job_id = await desk.notes_on(desk.write_files(8))
+    assert await desk.hub.batches.wait(job_id, LONG)
+    assert (await desk.hub.batches.counts(job_id)).by_state == {"handed_back": 8}
+
+
+async def test_an_engine_that_breaks_off_is_asked_again_thrice_at_most(open_desk: OpenDesk) -> None:
+    desk = await open_desk()
+    broken: list[str] = []
+
+    def breaks(prompt: str, _body: dict[str, Any]) -> Answer | None:
+        if "value_0" in prompt and len(broken) < 1:
+            broken.append(prompt)
+            return Answer("half of it", ends="broken")
+        return None
+
+    desk.ollama.answers.choose(breaks)
+    job_id = await desk.notes_on(desk.write_files(2))
+    assert await desk.hub.batches.wait(job_id, LONG)
+    assert (await desk.hub.batches.counts(job_id)).by_state == {"delivered": 2}
+    assert broken
+
+
+@pytest.mark.parametrize(
+    ("each", "output"),
+    [
+        (["*.zig"], "{path}"),
+        (["../*.py"], "{path}"),
+        (["*.py"], "all.md"),
+        (["*.py"], "mod_000.py"),
+        (["mod_000.py", "mod_001.py"], "{dir}/mod_000.{ext}"),
+        (["*.py::*"], "{unknown}"),
+    ],
+    ids=["no match", "outside", "two inputs, one file", "over one input", "cycle", "unknown placeholder"],
+)
+async def test_bad_input_is_refused_before_anything_runs(
+    open_desk: OpenDesk, each: list[str], output: str
+) -> None:
+    desk = await open_desk()
+    desk.write_files(2)
+    before = {path: path.read_bytes() for path in desk.project.iterdir()}
+
+    async def ask() -> None:
+        inputs = await desk.hub.batches.expand(each, desk.caller)
+        plan_each("Write notes.", inputs, output, {}, cap=10)
+
+    with pytest.raises((BadArguments, WorkspaceError)) as refused:
+        await ask()
+    assert refused.value.next_step
+    assert {path: path.read_bytes() for path in desk.project.iterdir()} == before
+    assert not desk.ollama.outcomes("/api/chat")
+
+
+async def test_tasks_that_work_on_the_same_files_follow_one_another(open_desk: OpenDesk) -> None:
+    desk = await open_desk()
+    desk.write_files(2)
+    tasks = [
+        {"task": f"Question {number}?", "files": [f"mod_{number % 2:03}.py"], "output_format": "explanation"}
+        for number in range(6)
+    ]
+    planned = plan_tasks(tasks, sequential=False)
+    assert [item["files"] for item in planned.items] == [["mod_000.py"]] * 3 + [["mod_001.py"]] * 3
+    assert [item["task"] for item in plan_tasks(tasks, sequential=True).items] == [
+        f"Question {number}?" for number in range(6)
+    ]

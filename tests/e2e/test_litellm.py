@@ -1,0 +1,128 @@
+"""LiteLLM's proxy in front of two engines, one of which is killed half way; as docs/several-machines.md sets
+it up.
+
+Runs where ``TOKEN_SAVER_TEST_LITELLM`` is the path of the proxy's ``litellm`` command, in an environment of
+its own: ``uv venv DIR && uv pip install --python DIR/bin/python 'litellm[proxy]'``, then ``DIR/bin/litellm``.
+"""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from server.batch.plan import plan_each
+from server.folders import find_folders
+from server.hub import Hub
+from server.offload.values import Caller
+from server.settings import BackendSettings, Settings
+from tests.standins.answers import Answer
+from tests.standins.openai import MODEL, OpenAIStandIn
+
+LITELLM = os.environ.get("TOKEN_SAVER_TEST_LITELLM", "")
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not LITELLM, reason="TOKEN_SAVER_TEST_LITELLM is not set"),
+]
+
+ITEMS = 120
+START_SECONDS = 120
+NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
+CHATS = "/v1/chat/completions"
+
+
+async def test_a_batch_goes_on_when_one_of_two_machines_is_gone(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    names = [f"mod_{number}.py" for number in range(ITEMS)]
+    for name in names:
+        (project / name).write_text("def value():\n    return 1\n")
+    with (
+        OpenAIStandIn(slots=4, queues=True) as first,
+        OpenAIStandIn(slots=4, queues=True) as second,
+        _proxy(tmp_path, [first.url, second.url]) as url,
+    ):
+        for engine in (first, second):
+            engine.models[MODEL].num_ctx = 8192
+            engine.answers.default = Answer(NOTES, first_delay=0.3, delay=0.01)
+        hub = Hub(Settings(backend=BackendSettings(kind="openai", url=url)), find_folders())
+        await hub.start()
+        try:
+            caller = Caller("test", "session", project, (project,))
+            planned = plan_each("Write notes on this file.", names, "{stem}.md", {}, cap=ITEMS)
+            job_id = await hub.batches.submit(planned, caller)
+            most_at_once = 0
+            while (await hub.batches.counts(job_id)).ended < ITEMS // 2:
+                most_at_once = max(most_at_once, hub.engine.slots)
+                await anyio.sleep(0.05)
+            second.stop()
+            assert await hub.batches.wait(job_id, 300)
+            counts = await hub.batches.counts(job_id)
+            print("found", most_at_once, "at once; ended as", counts.by_state)
+        finally:
+            await hub.close()
+    assert counts.by_state == {"delivered": ITEMS}
+    assert all((project / name).with_suffix(".md").read_text() == NOTES for name in names)
+    assert "answered" in first.outcomes(CHATS)
+    assert "answered" in second.outcomes(CHATS)
+    assert most_at_once > 1
+
+
+@contextmanager
+def _proxy(folder: Path, engines: list[str]) -> Iterator[str]:
+    """Run the proxy, without the network and with a home of its own; return its address."""
+    entries = "".join(
+        f"""
+  - model_name: coder
+    litellm_params:
+      model: openai/{MODEL}
+      api_base: {url}/v1
+      api_key: none"""
+        for url in engines
+    )
+    config = folder / "litellm.yaml"
+    config.write_text(f"""model_list:{entries}
+router_settings:
+  routing_strategy: least-busy
+  num_retries: 3
+  allowed_fails: 1
+  cooldown_time: 60
+""")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = {"HOME": str(folder), "PATH": os.environ["PATH"], "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    command = [LITELLM, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    log = folder / "litellm.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environ, cwd=folder, stdout=output, stderr=output)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, process, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    with httpx.Client(transport=httpx.HTTPTransport(retries=0), trust_env=False) as client:
+        for _ in range(START_SECONDS * 2):
+            assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+            try:
+                if client.get(f"{url}/health/liveliness", timeout=1).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            try:
+                process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                continue
+    raise AssertionError(log.read_text(errors="replace")[-2000:])
