@@ -96,7 +96,10 @@ def recommend(
     have = {each.name.removesuffix(":latest"): each for each in installed if each.generates}
     known = {each.name: each for each in catalogue}
     own = settings.custom_recommendations.get(category, "")
-    models = [*known.values(), *(_unlisted(each) for name, each in have.items() if name not in known)]
+    models = [
+        *(_as_installed(each, have.get(each.name)) for each in known.values()),
+        *(_unlisted(each) for name, each in have.items() if name not in known),
+    ]
     if own and all(each.name != own for each in models):
         models.append(CatalogueModel(name=own))
     found = [
@@ -148,6 +151,13 @@ def _judged(
         slow = evidence.generate_rate < SLOW_RATE
     rate = expected_rate(machine, model, on_gpu=on_gpu)
     return Recommendation(model, installed, custom, left, slow, evidence, rate)
+
+
+def _as_installed(model: CatalogueModel, installed: InstalledModel | None) -> CatalogueModel:
+    """Return the model with the size of the file that is there."""
+    if installed is None or not installed.size:
+        return model
+    return model.model_copy(update={"size": installed.size, "size_estimated": False})
 
 
 def _unlisted(model: InstalledModel) -> CatalogueModel:

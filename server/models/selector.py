@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.errors import SettingsError
 from server.folders import Folders
-from server.models.catalogue import Category
+from server.models.catalogue import Category, load_catalogue
 
 
 class SelectorSettings(BaseModel):
@@ -40,6 +40,7 @@ class Selector:
     """The file with the settings."""
 
     def __init__(self, folders: Folders) -> None:
+        self._folders = folders
         self._path = folders.config / "models.json"
 
     @property
@@ -81,9 +82,14 @@ class Selector:
             ) from None
 
     def refuses(self, model: str) -> bool:
-        """Say whether the user blocks a model.
+        """Say whether the user blocks a model, by its name or by its licence, where the catalogue knows it.
 
         Raises:
             SettingsError: the file is damaged.
         """
-        return self.read().blocks(model)
+        settings = self.read()
+        if settings.blocks(model) or not settings.license_filter:
+            return settings.blocks(model)
+        name = model.removesuffix(":latest")
+        known = next((each.license for each in load_catalogue(self._folders) if each.name == name), "")
+        return bool(known) and not settings.allows_license(known)

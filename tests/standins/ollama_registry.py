@@ -17,6 +17,8 @@ class Registered:
     error: str = ""
     breaks_at: int | None = None
     """Bytes after which the stream breaks off, once."""
+    dies: bool = False
+    """Whether every stream breaks off as soon as something more has arrived."""
     have: dict[int, int] = field(default_factory=dict)
 
 
@@ -32,10 +34,13 @@ async def pull_lines(name: str, registered: Registered | None) -> AsyncIterator[
         return
     for number, size in enumerate(registered.layers):
         digest = f"sha256:{number:064x}"
+        before = registered.have.get(number, 0)
         for done in range(registered.have.get(number, 0), size + 1, max(1, size // 10)):
             await asyncio.sleep(registered.delay)
             registered.have[number] = done
             yield {"status": f"pulling {digest[7:19]}", "digest": digest, "total": size, "completed": done}
+            if registered.dies and done > before:
+                raise BreakOff
             if registered.breaks_at is not None and sum(registered.have.values()) >= registered.breaks_at:
                 registered.breaks_at = None
                 raise BreakOff

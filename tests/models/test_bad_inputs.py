@@ -1,0 +1,127 @@
+"""What goes wrong with models, as a client of the real hub sees it: a clear error, and nothing half done."""
+
+import pytest
+from mcp import Client
+
+from server.folders import find_folders
+from server.hub import Hub
+from server.models.gate import MemoryGate
+from server.models.hardware import Gpu, Machine
+from server.settings import BackendSettings, Settings
+from tests.models.test_gate import SEVEN
+from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
+from tests.standins.ollama_registry import Registered
+from tests.tools.test_model_choice import text, with_client
+
+pytestmark = pytest.mark.anyio
+
+GIB = 2**30
+SMALL_CARD = Machine(32 * GIB, 24 * GIB, 8, 0.1, (Gpu("RTX 3050", "nvidia", 4 * GIB, 3 * GIB),))
+WANTED = "granite4.1:3b"
+
+
+async def refused(
+    standin: OllamaStandIn, tool: str, machine: Machine | None = None, **arguments: object
+) -> str:
+    """Call a tool that fails, and return its words; what is installed and loaded stays as it was."""
+    words: list[str] = []
+
+    async def work(client: Client, hub: Hub) -> None:
+        if machine is not None:
+            hub.memory = MemoryGate(hub.settings.backend, hub.folders, lambda: machine)
+            hub.engine.admission = hub.memory
+        before = (set(standin.models), set(standin.loaded))
+        answer = await client.call_tool(tool, arguments)
+        assert answer.is_error, text(answer)
+        assert (set(standin.models), set(standin.loaded)) == before
+        assert not hub.engine.downloads
+        assert not hub.snapshot().activities
+        words.append(text(answer))
+
+    await with_client(Settings(backend=BackendSettings(kind="ollama", url=standin.url)), work)
+    return words[0]
+
+
+async def test_an_unknown_model_names_the_nearest_of_the_catalogue(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.registry["qwen3-coder:30"] = Registered(error="pull model manifest: file does not exist")
+    said = await refused(ollama_standin, "pull_model", model="qwen3-coder:30")
+    assert "model_not_found" in said
+    assert "qwen3-coder:30b" in said
+
+
+async def test_no_disk(ollama_standin: OllamaStandIn) -> None:
+    error = "write /usr/share/ollama/.ollama/models/blobs/sha256-1-partial: no space left on device"
+    ollama_standin.registry[WANTED] = Registered(error=error)
+    assert "no_disk_space" in await refused(ollama_standin, "pull_model", model=WANTED)
+
+
+async def test_no_network(ollama_standin: OllamaStandIn) -> None:
+    said = await refused(ollama_standin, "pull_model", model=WANTED)
+    assert "no_network" in said
+    assert "Check the network" in said
+
+
+async def test_a_model_that_is_too_large(ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.models["qwen2.5-coder:7b"] = StandInModel(size=4_683_073_952, metadata=SEVEN)
+    said = await refused(ollama_standin, "preload_model", SMALL_CARD, model="qwen2.5-coder:7b")
+    assert "model_too_large" in said
+    assert "2.6 GiB can be had" in said
+    assert ollama_standin.loads == []
+
+
+async def test_a_blocked_licence(ollama_standin: OllamaStandIn) -> None:
+    folder = find_folders().config
+    folder.mkdir(parents=True)
+    (folder / "models.json").write_text('{"license_filter": ["MIT"]}', encoding="utf-8")
+    ollama_standin.registry[WANTED] = Registered()
+    for tool in ("pull_model", "preload_model"):
+        model = WANTED if tool == "pull_model" else CODER
+        assert "model_blocked" in await refused(ollama_standin, tool, model=model)
+    assert not [each for each in ollama_standin.requests if each.path == "/api/pull"]
+
+
+async def test_a_licence_that_nobody_knows_blocks_no_model_that_is_named(
+    ollama_standin: OllamaStandIn,
+) -> None:
+    folder = find_folders().config
+    folder.mkdir(parents=True)
+    (folder / "models.json").write_text('{"license_filter": ["MIT"]}', encoding="utf-8")
+    ollama_standin.models["mine:1b"] = StandInModel()
+
+    async def work(client: Client, _hub: Hub) -> None:
+        answer = await client.call_tool("preload_model", {"model": "mine:1b"})
+        assert not answer.is_error, text(answer)
+
+    await with_client(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), work)
+
+
+async def test_a_pull_that_dies_half_way_again_and_again(ollama_standin: OllamaStandIn) -> None:
+    dying = Registered(dies=True)
+    ollama_standin.registry[WANTED] = dying
+    said = await refused(ollama_standin, "pull_model", model=WANTED)
+    assert "backend_failed" in said
+    arrived = sum(dying.have.values())
+    assert 0 < arrived < 1000
+    ollama_standin.registry[WANTED] = Registered(have=dict(dying.have))
+
+    async def work(client: Client, _hub: Hub) -> None:
+        answer = await client.call_tool("pull_model", {"model": WANTED})
+        assert not answer.is_error, text(answer)
+
+    await with_client(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), work)
+    assert WANTED in ollama_standin.models
+
+
+async def test_a_server_that_lies_about_what_it_sends(ollama_standin: OllamaStandIn) -> None:
+    """Sizes beyond every disk, in the list and in memory: shown as they are, believed by nobody."""
+    ollama_standin.models = {CODER: StandInModel(size=10**18, taken=10**18)}
+
+    async def work(client: Client, hub: Hub) -> None:
+        answer = await client.call_tool("recommend_model", {"category": "coding"})
+        line = next(each for each in text(answer).splitlines() if each.startswith(CODER))
+        assert "does not fit now" in line
+        loaded = await client.call_tool("preload_model", {"model": CODER})
+        assert not loaded.is_error, text(loaded)
+        assert not (hub.folders.state / "model-memory.json").exists()
+
+    await with_client(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), work)
