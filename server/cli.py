@@ -276,7 +276,10 @@ def models(context: typer.Context, as_json: Json = False) -> None:
 
 
 @models_app.command()
-def pull(model: ModelName, as_json: Json = False) -> None:
+def pull(
+    model: Annotated[str, typer.Argument(help="Where it is left out, the engine's usual one.")] = "",
+    as_json: Json = False,
+) -> None:
     """Download a model."""
     from server.commands.models import pull_model  # noqa: PLC0415
 
@@ -334,7 +337,7 @@ def bench(
     every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure models on this machine: speed, and which small chores they do right; recommendations heed it."""
+    """Measure models on this machine: speed, and which chores they do right; recommendations heed it."""
     from server.commands.models import bench_models  # noqa: PLC0415
 
     bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json)

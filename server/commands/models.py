@@ -6,6 +6,7 @@ import typer
 
 from server.commands.client import HubAnswered, HubClient, connect_or_start, hub_for_call
 from server.commands.output import ProgressLine, gib, print_json, print_table
+from server.errors import BadArguments
 from server.folders import Folders
 from server.settings import Settings
 
@@ -32,12 +33,17 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
 
 
 def pull_model(settings: Settings, folders: Folders, model: str, *, as_json: bool) -> None:
-    """Download a model.
+    """Download a model; where none is named, the one that the engine uses by default.
 
     Raises:
         TokenSaverError: it cannot be had; the message says why.
     """
     with hub_for_call(settings, folders) as hub:
+        if not model:
+            hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is fresh
+            model = hub.get("/api/status")["engine"]["default_model"]
+        if not model:
+            raise BadArguments("The engine names no model of its own.", "Name one: `models pull NAME`.")
         _call(hub, "pull_model", {"model": model}, as_json=as_json)
 
 
