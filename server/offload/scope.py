@@ -59,7 +59,12 @@ def _vanished_or_changed(plan: Plan, before: str, after: str) -> str | None:
         return None
     old, new = definitions(before, language), definitions(after, language)
     named = {each.name for each in old if _mentions(task, each)}
-    found = _vanished(task, old, new, named) or _doubled(old, new) or _not_done(task, old, new)
+    found = (
+        _headless(plan, old, new)
+        or _vanished(task, old, new, named)
+        or _doubled(old, new)
+        or _not_done(task, old, new)
+    )
     if found is None and named and not _GLOBAL.search(task):
         found = _lost_lines(task, before, after, language)
         if found is None and plan.kind != "edit_selection":
@@ -88,6 +93,19 @@ class _Side:
                 done = each.end
         parts.append(self.text[done : definition.end])
         return [line.rstrip() for line in "".join(parts).split("\n") if line.strip()]
+
+
+def _headless(plan: Plan, old: tuple[Definition, ...], new: tuple[Definition, ...]) -> str | None:
+    """Look for a selected function that came back without its head, only as lines of its body."""
+    edited = plan.edited
+    if plan.kind != "edit_selection" or edited is None or _REMOVES.search(plan.task.task):
+        return None
+    left = {each.name for each in new}
+    for each in old:
+        if (each.start, each.end) == (edited.start, edited.end) and each.name not in left:
+            head = edited.text[each.head : each.body].strip().split("\n")[0]
+            return f"The answer lacks {each.last} itself; give the whole of it, beginning with `{head}`."
+    return None
 
 
 def _vanished(

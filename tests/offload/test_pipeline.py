@@ -289,3 +289,18 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }
+
+
+async def test_lines_of_a_body_alone_are_no_answer_for_a_selected_function(
+    house: House, project: Path
+) -> None:
+    text = "def find(users, name):\n    return users[name]\n\n\nLIMIT = 1\n"
+    (project / "users.py").write_text(text)
+    whole = "def find(users, name):\n    if not users:\n        return None\n    return users[name]"
+    house.ollama.answers.when("Return None", Answer(fenced("if not users:\n    return None\n")))
+    house.ollama.answers.when("beginning with `def find(users, name):`", Answer(fenced(f"{whole}\n")))
+    outcome = await house.run(
+        "Return None at once when users is empty.", files=("users.py::find",), output="users.py"
+    )
+    assert outcome.name == "delivered", outcome.text
+    assert (project / "users.py").read_text() == f"{whole}\n\n\nLIMIT = 1\n"
