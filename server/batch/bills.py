@@ -1,7 +1,7 @@
 """What the calls of a batch cost Claude, counted once: the batch's own, its result, every ``check_job``.
 
-While a batch runs, each item bears its part of the call that began it. As soon as the batch rests, all
-that its calls have cost is divided anew among the offloads there were: their receipts add up to it exactly.
+While a batch runs, each item bears its part of the call that began it. At its end all that its calls have
+cost is divided anew among the offloads there were: their receipts add up to it exactly.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ class Bills:
         await self._database.write(write)
 
     async def divide(self, job_id: str) -> None:
-        """Divide the bill anew: the batch rests, or is about to."""
+        """Divide the bill anew: the batch has ended, or is about to."""
         await self._database.write(self.dividing(job_id))
 
     def dividing(self, job_id: str) -> Callable[[Connection], None]:

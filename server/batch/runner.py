@@ -182,7 +182,6 @@ class Batches:
         if (await self.get(job_id)).state == "running":
             await self._end(job_id, "paused", "")
             await self._stop(job_id)
-            await self._bills.divide(job_id)
 
     async def resume(self, job_id: str) -> None:
         """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""

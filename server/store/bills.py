@@ -41,8 +41,10 @@ def spread_bill(connection: Connection, job_id: str, rebook: Rebook) -> None:
     mine = select(offload).where(offload.c.job_id == job_id, offload.c.outcome != RUNNING)
     rows = connection.execute(mine.order_by(offload.c.seq)).all()
     for number, row in enumerate(rows):
-        receipt = rebook(receipt_of(row, row.family), bill, number, len(rows))
-        connection.execute(update(offload).where(offload.c.seq == row.seq).values(**asdict(receipt)))
+        booked = receipt_of(row, row.family)
+        receipt = rebook(booked, bill, number, len(rows))
+        if receipt != booked:  # of many items most bear what they bore
+            connection.execute(update(offload).where(offload.c.seq == row.seq).values(**asdict(receipt)))
 
 
 _BILL = tuple(job.c[name] for name in ("spent_output", "spent_input", "spent_share"))
