@@ -184,7 +184,7 @@ def _activity(activity: ModelActivity) -> str:
 
 def _load(engine: EngineView, room: int | None) -> Menu:
     if not engine.capabilities.load:
-        return ()
+        return (Entry(f"{engine.label} loads models by itself"),) if engine.label and not engine.error else ()
     loaded = {model.name for model in engine.loaded}
     models = [model for model in engine.installed if model.generates]
     return (Entry("Load", children=tuple(_loadable(model, loaded, room) for model in models)),)

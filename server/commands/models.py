@@ -1,5 +1,6 @@
 """``token-saver models`` and its subcommands."""
 
+import time
 from typing import Any
 
 import typer
@@ -29,7 +30,7 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
     loaded = {model["name"]: model for model in engine["loaded"]}
     rows = [_row(model, loaded.get(model["name"])) for model in engine["installed"]]
     if rows:
-        print_table(("model", "size", "parameters", "quantization", "loaded"), rows)
+        print_table(("model", "size", "parameters", "quantization", "loaded", "unloads in"), rows)
 
 
 def pull_model(settings: Settings, folders: Folders, model: str, *, as_json: bool) -> None:
@@ -160,7 +161,9 @@ def _call(hub: HubClient, tool: str, arguments: dict[str, Any], *, as_json: bool
 
 def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...]:
     memory = "" if loaded is None else gib(loaded["size"]) or "yes"
-    return (model["name"], gib(model["size"]), model["parameters"], model["quantization"], memory)
+    expires_at = loaded["expires_at"] if loaded else None
+    left = "" if expires_at is None else f"{max(0, expires_at - time.time()) / 60:.0f} min"
+    return (model["name"], gib(model["size"]), model["parameters"], model["quantization"], memory, left)
 
 
 def _ignore(_text: str) -> None:
