@@ -12,6 +12,8 @@ import psutil
 from tests.faults.scene import NOTES, Reply, Scene, value_file
 
 BATCH_ITEMS = 6
+WORK_SECONDS = 20.0
+"""How long to wait for a call to be answered between two faults."""
 
 
 @dataclass
@@ -46,6 +48,7 @@ def run_campaign(scene: Scene, *, clients: int, faults: int, pause: tuple[float,
     chance = random.Random(seed)
     try:
         while sum(told.faults.values()) < faults and not failed:
+            _let_work(told, over=failed)
             time.sleep(chance.uniform(*pause))
             name = chance.choice(tuple(FAULTS))
             if FAULTS[name](scene, chance):
@@ -57,6 +60,18 @@ def run_campaign(scene: Scene, *, clients: int, faults: int, pause: tuple[float,
     if failed:
         raise failed[0]
     return told
+
+
+def _let_work(told: Told, over: list[BaseException]) -> None:
+    """Wait until a call was answered since now: on a slow machine faults would else follow one another."""
+    deadline = time.monotonic() + WORK_SECONDS
+    before = _answered(told)
+    while _answered(told) == before and time.monotonic() < deadline and not over:
+        time.sleep(0.02)
+
+
+def _answered(told: Told) -> int:
+    return sum(count for name, count in tuple(told.calls.items()) if name.endswith("answered"))
 
 
 class _Worker:
