@@ -9,25 +9,40 @@
 ``/savings``                  what was spared and spent (``/savings.csv``: by day)
 ``/policy``                   approvals, rules, audit trail
 ``/settings``                 every setting and where it comes from
+``/welcome``                  the first steps, until they are done
 ``/assets/…``                 the stylesheet and the logo
 ============================  ======================================================
 
 Everything is served by the hub itself: no page asks another host for anything.
 """
 
+import contextlib
 import hashlib
+from collections.abc import Awaitable
 from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from nicegui import app as pages
 from nicegui import ui
 
 from dashboard.address import SPANS, HistoryAddress
 from dashboard.feed import Feed
 from dashboard.formats import Unit
-from dashboard.pages import batches, history, models, now, offload, policy, savings, settings
+from dashboard.pages import (
+    batches,
+    history,
+    models,
+    now,
+    offload,
+    policy,
+    savings,
+    settings,
+    trouble,
+    welcome,
+)
+from server.errors import StoreError, TokenSaverError
 from server.hub import Hub
 
 ASSETS = Path(str(files("assets")))
@@ -60,33 +75,48 @@ def mount(app: FastAPI, hub: Hub) -> None:
 
 
 def _add_pages(hub: Hub, feed: Feed) -> None:
+    async def or_trouble(section: str, filled: Awaitable[None]) -> None:
+        try:
+            await filled
+        except TokenSaverError as error:
+            trouble.show(hub, feed, section, error)
+
+    async def wants_welcome() -> bool:
+        with contextlib.suppress(StoreError):  # the page itself says what is wrong with the history
+            return await welcome.is_wanted(hub)
+        return False
+
     @ui.page("/")
-    async def show_now() -> None:
-        await now.show(hub, feed)
+    async def show_now() -> Response | None:
+        if await wants_welcome():
+            return RedirectResponse("/welcome")
+        await or_trouble("/", now.show(hub, feed))
+        return None
 
     @ui.page("/history")
     async def show_history(request: Request) -> None:
-        await history.show(hub, feed, HistoryAddress.read(request.query_params))
+        address = HistoryAddress.read(request.query_params)
+        await or_trouble("/history", history.show(hub, feed, address))
 
     @ui.page("/offload/{offload_id}")
     async def show_offload(offload_id: str) -> None:
-        await offload.show(hub, feed, offload_id)
+        await or_trouble("/history", offload.show(hub, feed, offload_id))
 
     @ui.page("/batches")
     async def show_batches() -> None:
-        await batches.show(hub, feed)
+        await or_trouble("/batches", batches.show(hub, feed))
 
     @ui.page("/batch/{job_id}")
     async def show_batch(job_id: str) -> None:
-        await batches.show_one(hub, feed, job_id)
+        await or_trouble("/batches", batches.show_one(hub, feed, job_id))
 
     @ui.page("/models")
     async def show_models() -> None:
-        await models.show(hub, feed)
+        await or_trouble("/models", models.show(hub, feed))
 
     @ui.page("/savings")
     async def show_savings(time: str = "") -> None:
-        await savings.show(hub, feed, time if time in SPANS else "")
+        await or_trouble("/savings", savings.show(hub, feed, time if time in SPANS else ""))
 
     @pages.get("/savings.csv")
     async def save_savings() -> PlainTextResponse:
@@ -94,11 +124,15 @@ def _add_pages(hub: Hub, feed: Feed) -> None:
 
     @ui.page("/policy")
     async def show_policy() -> None:
-        await policy.show(hub, feed)
+        await or_trouble("/policy", policy.show(hub, feed))
 
     @ui.page("/settings")
     async def show_settings() -> None:
-        await settings.show(hub, feed)
+        await or_trouble("/settings", settings.show(hub, feed))
+
+    @ui.page("/welcome")
+    async def show_welcome() -> None:
+        await or_trouble("/welcome", welcome.show(hub, feed))
 
 
 def _add_assets() -> None:

@@ -34,13 +34,22 @@ async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:
     hub.check_paused()
     if not can_run_again(detail):
         raise NotFound("The history did not keep this call.", "Ask Claude for it again.")
-    offload_id = secrets.token_hex(4)
     project = Path(detail.row.project) if detail.row.project else None
+    return await run_task(hub, task_of(detail, model), project)
+
+
+async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
+    """Start a task in a project's folder and return the offload's id once its row is there.
+
+    Raises:
+        Paused: the user paused offloading.
+        StoreError: the history cannot be written.
+    """
+    hub.check_paused()
+    offload_id = secrets.token_hex(4)
     roots = (project, *hub.settings.roots) if project else hub.settings.roots
     caller = Caller(CLIENT, f"{CLIENT}-{offload_id}", project, roots)
-    work = background_tasks.create(
-        hub.offloader.run(task_of(detail, model), caller, _say_nothing, offload_id=offload_id)
-    )
+    work = background_tasks.create(hub.offloader.run(task, caller, _say_nothing, offload_id=offload_id))
     async with asyncio.timeout(START_SECONDS):
         while await hub.history.get(offload_id) is None:
             if work.done():

@@ -11,7 +11,7 @@ class Banner:
     """Shown while something needs the user."""
 
     def __init__(self, hub: Hub) -> None:
-        self._notice = hub.history.notice
+        self._database = hub.history.database
         self._headline: Headline | None = None
         self._troubles: dict[object, TokenSaverError] = {}
         with box("hidden") as self._banner:
@@ -26,6 +26,10 @@ class Banner:
         self._headline = headline
         self._show()
 
+    def look(self) -> None:
+        """Show what the last write into the history met."""
+        self._show()
+
     def tell_trouble(self, of: object, error: TokenSaverError) -> None:
         """Show an error of this page until ``of`` calls ``end_trouble``."""
         self._troubles[of] = error
@@ -37,10 +41,10 @@ class Banner:
         self._show()
 
     def _show(self) -> None:
-        trouble = next(iter(self._troubles.values()), None)
+        trouble: TokenSaverError | None = next(iter(self._troubles.values()), self._database.trouble)
         said = self._headline.next_step if self._headline else ""
         state = self._headline.state if self._headline else ""
-        words = f"{trouble.cause} {trouble.next_step}" if trouble else said or self._notice
+        words = f"{trouble.cause} {trouble.next_step}" if trouble else said or self._database.notice
         look = "banner banner-error" if trouble else f"banner banner-{state}"
         set_classes(self._banner, look if words else "hidden")
         self._words.set_text(words)

@@ -127,11 +127,13 @@ class _Line:
         if self._entry.measuring:
             self._hub.measuring.cancel()
             return
+        page = ui.context.client
         # In a task of its own, so that stopping it ends that alone.
         work = asyncio.ensure_future(self._hub.measure(self._name))
         await asyncio.wait([work])
         if work.cancelled():
-            tell("Measuring was stopped; nothing of it is kept.")
+            with page:
+                tell("Measuring was stopped; nothing of it is kept.")
         else:
             await attempt(work, f"{self._name} was measured.")
 
@@ -177,6 +179,8 @@ def _known(evidence: Evidence) -> str:
 
 
 def _nothing(view: EngineView) -> str:
+    if view.error and view.label:
+        return f"{view.label} does not say now which models it has."
     if not view.label:
         return "No engine was found. Install Ollama, or start the server you have; it is found by itself."
     return f"{view.label} has no model yet. Download one of those that are recommended below."

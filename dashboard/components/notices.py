@@ -9,13 +9,17 @@ from server.errors import TokenSaverError
 
 async def attempt(action: Awaitable[object], done: str = "") -> bool:
     """Await an action of the user's; say ``done``, or what went wrong. Return whether it went well."""
+    # The page says it, not the button: the action itself may have taken that off the page.
+    page = ui.context.client
     try:
         await action
     except TokenSaverError as error:
-        tell_error(error)
+        with page:
+            tell_error(error)
         return False
     if done:
-        tell(done)
+        with page:
+            tell(done)
     return True
 
 

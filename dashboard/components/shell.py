@@ -80,6 +80,7 @@ def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
     update(hub.snapshot())
     with main:
         feed.changed.subscribe(update)
+        feed.ticked.subscribe(banner.look)
         yield Page(hub, feed, Clock(feed), banner)
 
 

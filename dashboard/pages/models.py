@@ -73,7 +73,9 @@ class Fetch:
             self._hint.set_text("A name of the engine's own registry. A model of 7B in Q4 takes some 5 GiB.")
         else:
             self._hint.set_text(
-                f"{view.label or 'This engine'} does not download models: install them there."
+                ""
+                if view.error
+                else f"{view.label or 'This engine'} does not download models: install them there."
             )
 
     async def _pull(self) -> None:

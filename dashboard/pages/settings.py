@@ -10,7 +10,7 @@ from dashboard.components.connect import Connect, connect_by_hand
 from dashboard.components.notices import attempt
 from dashboard.components.setting import SettingLine
 from dashboard.components.shell import shell
-from dashboard.components.text import box, text
+from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
 from dashboard.sources import list_settings
 from server.hub import Hub
@@ -30,6 +30,8 @@ async def show(hub: Hub, feed: Feed) -> None:
                     for row in rows:
                         SettingLine(hub, row)
         with box("stack"):
+            with card("First steps"):
+                link("/welcome", "", "The machine, the engine, a model, Claude Code, a first offload")
             with card("Engine"):
                 engine = EngineTest(hub)
             with card("Connect clients"):

@@ -34,7 +34,8 @@ T = TypeVar("T")
 
 
 class Database:
-    """An open database. ``notice`` is a sentence for the user where something happened on opening.
+    """An open database. ``notice`` is a sentence for the user where something happened on opening;
+    ``trouble`` is why the last write failed, None where it went well.
 
     ``read`` and ``write`` run a function of a connection in a thread, in one transaction. A write that
     was begun completes even if the task that awaits it is cancelled.
@@ -43,6 +44,7 @@ class Database:
     def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
         self.notice = ""
+        self.trouble: StoreError | None = None
         self.can_search = False
         self._writing = _engine(path, "BEGIN IMMEDIATE", busy_seconds)
         self._reading = _engine(path, "BEGIN", busy_seconds)
@@ -65,9 +67,7 @@ class Database:
         Raises:
             StoreError: the database cannot be written.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._writer, self._run, self._writing, function
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._run_write, function)
 
     async def close(self) -> None:
         """Finish what is queued and close the file."""
@@ -86,6 +86,15 @@ class Database:
             migrate(connection)
             ensure_totals(connection)
             self.can_search = ensure_search(connection)
+
+    def _run_write(self, function: Callable[[Connection], T]) -> T:
+        try:
+            result = self._run(self._writing, function)
+        except StoreError as error:
+            self.trouble = error
+            raise
+        self.trouble = None
+        return result
 
     def _run(self, engine: Engine, function: Callable[[Connection], T]) -> T:
         with explained(self.path), engine.begin() as connection:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from dashboard.pages.welcome import DONE_FILE
 from tests.dashboard.stage import Stage, visit
 from tests.hub_process import start_hub
 from tests.system import require
@@ -14,6 +15,8 @@ from tests.system import require
 
 def test_a_dead_engine_is_shown_with_the_next_step(browser: Browser, tmp_path: Path) -> None:
     require("chromium")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / DONE_FILE).touch()
     with (
         start_hub(tmp_path / "home") as hub,
         visit(browser, hub) as (page, _),
@@ -27,6 +30,8 @@ def test_a_dead_engine_is_shown_with_the_next_step(browser: Browser, tmp_path: P
 def test_a_lost_hub_is_shown_and_the_page_heals_when_it_is_back(browser: Browser, tmp_path: Path) -> None:
     require("chromium")
     home = tmp_path / "home"
+    home.mkdir()
+    (home / DONE_FILE).touch()
     with start_hub(home) as hub:
         port = str(hub.port)
         with visit(browser, hub) as (page, witness):

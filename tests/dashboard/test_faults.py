@@ -1,0 +1,112 @@
+"""What goes wrong is said in words that a user can act on, on the page where it is seen."""
+
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.sample import write_month
+from tests.dashboard.stage import Stage, visit
+from tests.hub_process import start_hub
+from tests.standins.answers import Answer
+from tests.standins.ollama import CODER, OllamaStandIn
+from tests.system import require
+
+
+def test_an_engine_that_stops_is_shown_and_so_is_its_return(page: Page, stage: Stage) -> None:
+    stage.ollama.loaded.clear()
+    page.goto(stage.url("/models"))
+    load = page.get_by_role("button", name=f"Load {CODER}", exact=True)
+    expect(load).to_be_visible()
+    stage.ollama.stop()
+    try:
+        load.click()
+        expect(page.locator(".notice", has_text="backend_unreachable")).to_contain_text("Start it")
+        expect(page.locator(".chip")).to_have_class("chip chip-error")
+        expect(page.locator(".banner-words")).to_contain_text("Start it")
+        page.locator(".notice").get_by_role("button", name="Close").click()
+    finally:
+        stage.ollama.restart()
+    page.goto(stage.url("/settings"))
+    page.get_by_role("button", name="Test the engine").click()
+    expect(page.locator(".chip")).not_to_have_class("chip chip-error")
+    expect(page.locator(".banner")).to_have_count(0)
+
+
+def test_a_model_that_does_not_load_is_named_with_the_reason(page: Page, stage: Stage) -> None:
+    stage.ollama.loaded.clear()
+    model, memory = stage.ollama.models[CODER], stage.ollama.memory
+    stage.ollama.memory, stage.ollama.models[CODER] = 1, type(model)(needs=8 << 30)
+    try:
+        page.goto(stage.url("/models"))
+        page.get_by_role("button", name=f"Load {CODER}", exact=True).click()
+        expect(page.locator(".notice")).to_contain_text("memory")
+    finally:
+        stage.ollama.memory, stage.ollama.models[CODER] = memory, model
+
+
+def test_a_locked_history_is_said_in_words_and_heals(page: Page, stage: Stage) -> None:
+    stage.ollama.answers.when("type hints", Answer("done\n"))
+    page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
+    with closing(sqlite3.connect(stage.hub.home / "history.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        page.get_by_role("button", name="Run again").click()
+        words = page.locator(".banner-words")
+        expect(words).to_contain_text("locked by another program")
+        expect(words).to_contain_text("Close the program that has it open")
+        other.execute("ROLLBACK")
+    page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
+    page.get_by_role("button", name="Run again").click()
+    expect(page.locator(".banner")).to_have_count(0)
+
+
+def test_a_full_disk_is_said_in_words_and_heals(browser: Browser, tmp_path: Path) -> None:
+    require("chromium")
+    with OllamaStandIn() as ollama, small_disk(tmp_path / "disk") as disk:
+        ids = write_month(disk / "home" / "history.db", count=12)
+        home = str(disk / "home")
+        with (
+            start_hub(disk / "home", TOKEN_SAVER_BACKEND__URL=ollama.url, HOME=home) as hub,
+            visit(browser, hub) as (page, _),
+        ):
+            page.goto(f"{hub.info.url}/offload/{ids[-1]}")
+            filler = disk / "filler"
+            fill(filler)
+            page.get_by_role("button", name="Run again").click()
+            expect(page.locator(".banner-words")).to_contain_text("is full")
+            expect(page.locator(".banner-words")).to_contain_text("Free some space")
+            page.goto(f"{hub.info.url}/history")
+            expect(page.locator(".rows .offload")).to_have_count(12)
+            filler.unlink()
+            page.goto(f"{hub.info.url}/offload/{ids[-1]}")
+            page.get_by_role("button", name="Run again").click()
+            expect(page.locator(".banner")).to_have_count(0)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a file system of 8 MB, which takes the right to mount."""
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"this user may not mount: {mounted.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(file: Path) -> None:
+    """Write until there is no room."""
+    with file.open("wb", buffering=0) as out:
+        try:
+            while True:
+                out.write(b"x" * 4096)
+        except OSError:
+            return
