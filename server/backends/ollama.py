@@ -67,6 +67,7 @@ class OllamaBackend:
         self.label = f"Ollama at {place_of(self.url)}"
         self._settings = settings.backend
         self._metadata: dict[str, dict[str, Any]] = {}
+        self._sizes: dict[str, int] = {}
         self._connection = Connection(
             self.url,
             settings.backend,
@@ -88,11 +89,13 @@ class OllamaBackend:
         """Return the models on this machine's disk. Those that Ollama runs in its cloud are left out,
         unless ``allow_remote`` is set: the user's code would leave the machine."""
         answer = await self._ask("GET", "/api/tags")
-        return tuple(
+        found = tuple(
             _installed(entry)
             for entry in objects_of(answer.get("models"))
             if label_of(entry.get("name")) and (self._settings.allow_remote or not _is_remote(entry))
         )
+        self._sizes = {each.name: each.size for each in found}
+        return found
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """Return the models in memory."""
@@ -119,8 +122,9 @@ class OllamaBackend:
     async def model_file(self, model: str) -> ModelFile:
         """See ``TellsModelFile``. The KV type is ``OLLAMA_KV_CACHE_TYPE`` as this process sees it."""
         info = await self._model_info(model)
-        weights = next((each.size for each in await self.installed() if each.name == model), 0)
-        return ModelFile(info, weights, os.environ.get("OLLAMA_KV_CACHE_TYPE", "") or "f16")
+        if model not in self._sizes:
+            await self.installed()
+        return ModelFile(info, self._sizes.get(model, 0), os.environ.get("OLLAMA_KV_CACHE_TYPE", "") or "f16")
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the same for all models
         """Return ``OLLAMA_NUM_PARALLEL`` as this process sees it, else Ollama's default of 1."""
@@ -155,6 +159,7 @@ class OllamaBackend:
             else:
                 break
         self._metadata.pop(model, None)
+        self._sizes.clear()
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:  # noqa: ARG002
         """Return None: Ollama has no route for it."""

@@ -64,28 +64,22 @@ class MemoryGate:
         """Return how the model fits now; None where that cannot be told.
 
         Raises:
-            ModelNotFound: the engine has no such model.
-            BackendUnreachable: it is gone.
+            BackendUnreachable: the engine is gone.
         """
-        if not isinstance(backend, TellsModelFile):
-            return None
-        try:
-            file = await backend.model_file(model)
-        except BackendError as error:
-            if isinstance(error, BackendUnreachable):
-                raise
-            logger.info("%s cannot be computed: %s", model, error.cause)
-            return None
         self._machine = machine = await asyncio.to_thread(self._read)
-        held = await self._held(backend, machine, on_gpu=file.on_gpu)
-        room = room_of(machine, on_gpu=file.on_gpu, held=held)
-        correction = self._corrections.factor(backend.kind, model)
-        return fit(file, num_ctx, await backend.slots(model), room, correction)
+        return await self._fit(backend, model, num_ctx, machine)
 
     async def look_at_all(self, backend: Backend, models: Iterable[InstalledModel]) -> Mapping[str, Fit]:
-        """Return how each of the installed models fits with the usual context, by its name."""
+        """Return how each of the installed models fits with the usual context, by its name.
+
+        Raises:
+            BackendUnreachable: the engine is gone.
+        """
+        self._machine = machine = await asyncio.to_thread(self._read)
         found = {
-            each.name: await self.look(backend, each.name, USUAL_NUM_CTX) for each in models if each.generates
+            each.name: await self._fit(backend, each.name, USUAL_NUM_CTX, machine)
+            for each in models
+            if each.generates
         }
         return {name: each for name, each in found.items() if each is not None}
 
@@ -101,6 +95,21 @@ class MemoryGate:
         if cards and backend.kind != "embedded":
             return round(SHARE_OF_GPUS * sum(cards))
         return round(SHARE_OF_RAM * machine.ram_total)
+
+    async def _fit(self, backend: Backend, model: str, num_ctx: int, machine: Machine) -> Fit | None:
+        if not isinstance(backend, TellsModelFile):
+            return None
+        try:
+            file = await backend.model_file(model)
+        except BackendError as error:
+            if isinstance(error, BackendUnreachable):
+                raise
+            logger.info("%s cannot be computed: %s", model, error.cause)
+            return None
+        held = await self._held(backend, machine, on_gpu=file.on_gpu)
+        room = room_of(machine, on_gpu=file.on_gpu, held=held)
+        correction = self._corrections.factor(backend.kind, model)
+        return fit(file, num_ctx, await backend.slots(model), room, correction)
 
     async def _granted(self, backend: Backend, model: str, num_ctx: int, need: int) -> int | None:
         """Return the context without a look at the memory: it is loaded so, or was admitted just now."""

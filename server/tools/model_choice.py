@@ -96,6 +96,7 @@ def _facts(each: Recommendation) -> dict[str, Any]:
         "fits": each.fits,
         "memory_left": each.left,
         "slow": each.slow,
+        "expected_rate": each.rate,
         "license": each.model.license,
         "published": published.model_dump() if published else None,
         "measured": asdict(each.evidence) if each.evidence.latest else None,
