@@ -93,6 +93,8 @@ class _Loaded:
 def about(model: LoadedModel) -> str:
     """What a loaded model takes, in words."""
     parts = [formats.size(model.size)] if model.size else []
+    if model.size and model.estimated:
+        parts.append(f"{formats.size(model.estimated)} was expected")
     if model.size and 0 < model.size_vram < model.size:
         parts.append(f"{model.size_vram / model.size:.0%} on GPU")
     if model.num_ctx:
