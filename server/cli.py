@@ -333,7 +333,9 @@ def recommend(
 
 @models_app.command()
 def bench(
-    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")] = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="The one in use where none is named.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
     as_json: Json = False,
 ) -> None:

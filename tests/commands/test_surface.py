@@ -78,7 +78,7 @@ def test_a_help_page_fits_on_a_screen(name: str) -> None:
     [
         ("token-saver conn", ["connect"]),
         ("token-saver connect cl", ["claude-code", "claude-desktop"]),
-        ("token-saver models ", ["pull", "load", "unload"]),
+        ("token-saver models un", ["unload"]),
         ("token-saver doctor --no", ["--no-offload"]),
     ],
 )
