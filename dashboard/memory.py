@@ -33,25 +33,49 @@ class Pool:
         return sum(part.size for part in self.parts if part.kind != "free")
 
 
-def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
-    """Return the memories worth showing: all GPUs, and RAM where models (may) lie in it.
+ENGINES = ("ollama", "llama", "lm studio", "lmstudio", "vllm", "python")
+"""In the names of the programs that hold models; the embedded engine's is Python."""
 
-    Engines tell how much of a model is on GPUs, not on which of several: those are shown as one.
+
+def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
+    """Return the memories worth showing: each GPU, and RAM where models (may) lie in it.
+
+    Engines tell how much of a model is on GPUs, not on which of several: it is divided as the memory is that
+    the engines' programs hold on each, or where no driver tells that, as all that is taken there.
     """
     gpus = tuple(gpu for gpu in machine.gpus if not gpu.unified)
     if not gpus:
         whole = [(model.name, model.size) for model in loaded]
         name = f"{machine.gpus[0].name}, unified memory" if machine.gpus else "RAM"
         return (_pool(name, machine.ram_total, machine.ram_available, whole),)
-    on_gpu = [(model.name, model.size_vram) for model in loaded]
-    total = sum(gpu.total for gpu in gpus)
-    free = _free(gpus, total - sum(size for _, size in on_gpu))
-    name = gpus[0].name if len(gpus) == 1 else f"{len(gpus)} GPUs together"
-    shown = [_pool(name, total, free, on_gpu)]
+    shown = [
+        _pool(
+            gpu.name if len(gpus) == 1 else f"GPU {number}: {gpu.name}",
+            gpu.total,
+            gpu.total if gpu.free is None else gpu.free,
+            [(model.name, round(model.size_vram * share)) for model in loaded],
+        )
+        for number, (gpu, share) in enumerate(zip(gpus, _shares(gpus), strict=True))
+    ]
     spilled = [(model.name, model.size - model.size_vram) for model in loaded if model.size > model.size_vram]
     if spilled:
         shown.append(_pool("RAM", machine.ram_total, machine.ram_available, spilled))
     return tuple(shown)
+
+
+def _shares(gpus: Sequence[Gpu]) -> list[float]:
+    """The part of the models on each GPU, 1 in all."""
+    held = [sum(each.used or 0 for each in gpu.processes if _is_engine(each.name)) for gpu in gpus]
+    if not any(held):
+        held = [gpu.used or 0 for gpu in gpus]
+    if not any(held):
+        held = [gpu.total for gpu in gpus]
+    whole = sum(held)
+    return [each / whole if whole else 1 / len(gpus) for each in held]
+
+
+def _is_engine(name: str) -> bool:
+    return any(each in name.lower() for each in ENGINES)
 
 
 def _pool(name: str, total: int, free: int, models: Sequence[tuple[str, int]]) -> Pool:
@@ -61,9 +85,3 @@ def _pool(name: str, total: int, free: int, models: Sequence[tuple[str, int]]) -
     if other > 0:
         parts.append(Part("other", "other programs", other))
     return Pool(name, total, (*parts, Part("free", "free", free)))
-
-
-def _free(gpus: Sequence[Gpu], otherwise: int) -> int:
-    """What the drivers say is free; where one does not tell, all that the models do not take."""
-    free = [gpu.free for gpu in gpus]
-    return otherwise if None in free else sum(each or 0 for each in free)

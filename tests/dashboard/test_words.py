@@ -15,7 +15,7 @@ from dashboard.sources import list_settings
 from dashboard.state import headline
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.folders import find_folders
-from server.models.hardware import Gpu, Machine
+from server.models.hardware import Gpu, GpuProcess, Machine
 from server.offload.weigh import arguments_of
 from server.settings import load_settings
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
@@ -80,11 +80,35 @@ def test_a_model_that_spills_is_shown_in_both_memories() -> None:
     assert [(part.kind, part.size // GIB) for part in ram.parts] == [("model", 3), ("other", 3), ("free", 10)]
 
 
-def test_several_gpus_are_one_pool_and_a_silent_driver_counts_as_free() -> None:
-    gpus = (Gpu("A", "amd", 8 * GIB, None), Gpu("B", "amd", 8 * GIB, 2 * GIB))
+def test_each_gpu_has_its_bar_with_the_part_that_the_engine_holds_there() -> None:
+    gpus = (
+        Gpu("A", "nvidia", 8 * GIB, 1 * GIB, processes=(GpuProcess(1, "ollama", 6 * GIB),)),
+        Gpu(
+            "B",
+            "nvidia",
+            8 * GIB,
+            2 * GIB,
+            processes=(GpuProcess(1, "ollama", 3 * GIB), GpuProcess(2, "game", 3 * GIB)),
+        ),
+    )
+    first, second = pools(Machine(16 * GIB, 10 * GIB, 4, 0.0, gpus), [LoadedModel("m", 9 * GIB, 9 * GIB)])
+    assert (first.name, second.name) == ("GPU 0: A", "GPU 1: B")
+    assert [(part.kind, part.size // GIB) for part in first.parts] == [
+        ("model", 6),
+        ("other", 1),
+        ("free", 1),
+    ]
+    assert [(part.kind, part.size // GIB) for part in second.parts] == [
+        ("model", 3),
+        ("other", 3),
+        ("free", 2),
+    ]
+
+
+def test_a_silent_driver_counts_as_free() -> None:
+    gpus = (Gpu("A", "amd", 8 * GIB, None),)
     [pool] = pools(Machine(16 * GIB, 10 * GIB, 4, 0.0, gpus), [LoadedModel("m", 6 * GIB, 6 * GIB)])
-    assert pool.name == "2 GPUs together"
-    assert [(part.kind, part.size // GIB) for part in pool.parts] == [("model", 6), ("free", 10)]
+    assert [(part.kind, part.size // GIB) for part in pool.parts] == [("model", 6), ("free", 2)]
 
 
 @given(
