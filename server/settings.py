@@ -61,6 +61,7 @@ class EmbeddedSettings(Section):
     slots: int = Field(1, ge=1, le=16, description="How many tasks it works on at once.")
     threads: int = Field(0, ge=0, description="Threads; 0 for all cores up to four, beyond that one less.")
     gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU; -1 for as many as fit.")
+    cache_mib: int = Field(512, ge=0, description="RAM for finished prompts that may come again, in MiB.")
 
 
 class OffloadSettings(Section):

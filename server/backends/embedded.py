@@ -219,6 +219,7 @@ class EmbeddedBackend:
             slots=self._settings.embedded.slots,
             threads=self._settings.embedded.threads or _usual_threads(),
             gpu_layers=self._settings.embedded.gpu_layers,
+            cache_mib=self._settings.embedded.cache_mib,
         )
         self._events.publish(ModelProgress(model, "load"))
         error = ""

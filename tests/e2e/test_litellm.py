@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 ITEMS = 120
-START_SECONDS = 120
+START_SECONDS = 300
 NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
 CHATS = "/v1/chat/completions"
 
