@@ -1,5 +1,7 @@
 """What goes wrong with models, as a client of the real hub sees it: a clear error, and nothing half done."""
 
+from pathlib import Path
+
 import pytest
 from mcp import Client
 
@@ -125,3 +127,26 @@ async def test_a_server_that_lies_about_what_it_sends(ollama_standin: OllamaStan
         assert not (hub.folders.state / "model-memory.json").exists()
 
     await with_client(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), work)
+
+
+async def test_a_first_offload_of_a_model_that_does_not_fit(
+    ollama_standin: OllamaStandIn, tmp_path: Path
+) -> None:
+    ollama_standin.models = {"qwen2.5-coder:7b": StandInModel(size=4_683_073_952, metadata=SEVEN)}
+    source, output = tmp_path / "slug.py", tmp_path / "test_slug.py"
+    source.write_text(
+        "def slugify(text):\n    return text.lower().replace(' ', '-')\n" * 20, encoding="utf-8"
+    )
+
+    async def work(client: Client, hub: Hub) -> None:
+        hub.memory = MemoryGate(hub.settings.backend, hub.folders, lambda: SMALL_CARD)
+        hub.engine.admission = hub.memory
+        arguments = {"task": "Write tests.", "files": [str(source)], "output": str(output)}
+        answer = await client.call_tool("offload_work", arguments)
+        assert "model_too_large" in text(answer)
+        assert "can be had" in text(answer)
+        assert not output.exists()
+
+    backend = BackendSettings(kind="ollama", url=ollama_standin.url)
+    await with_client(Settings(backend=backend, roots=(tmp_path,)), work)
+    assert ollama_standin.loads == []
