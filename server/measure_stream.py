@@ -8,7 +8,6 @@ Who closes the connection ends the measuring.
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +20,8 @@ from server.events import MeasureProgress
 from server.hub import Hub
 
 HEARTBEAT_SECONDS = 5.0
+_WORKING: set[asyncio.Task[None]] = set()
+"""Keeps each alive to its end."""
 
 
 def measure_route(hub: Hub) -> Route:
@@ -49,15 +50,22 @@ async def _lines(hub: Hub, model: str | None) -> AsyncIterator[bytes]:
             news.put_nowait({"result": asdict(await hub.measure(model, report))})
         except TokenSaverError as error:
             news.put_nowait({"error": error.code, "message": str(error)})
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if this is not None and this.cancelling():
+                raise
+            news.put_nowait({"error": "cancelled", "message": "cancelled: The measuring was stopped."})
 
     working = asyncio.create_task(work())
+    _WORKING.add(working)
+    working.add_done_callback(_WORKING.discard)
     try:
         async for line in _until_ended(news, working):
             yield line
     finally:
+        # Not awaited: who closes the connection cancels this again and again, and would cancel with it what
+        # the work does to end well.
         working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
 
 
 async def _until_ended(
@@ -68,8 +76,8 @@ async def _until_ended(
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 line = await news.get()
         except TimeoutError:
-            if working.done():
-                working.result()  # a defect, or cancelled by the hub
+            if working.done() and news.empty():
+                working.result()  # raises what a defect raised
                 return
             yield b"\n"
             continue

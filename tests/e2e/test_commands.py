@@ -1,8 +1,11 @@
 """The commands of ``token-saver`` as a shell runs them."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,6 +141,35 @@ def test_models_bench_and_recommend(stage: Stage) -> None:
     measured = {each["model"]: each["measured"]["quality"] for each in facts["models"] if each["measured"]}
     assert measured == {CODER: 1.0, "other:7b": 1.0}
     assert "model_not_found: " in fail(stage, "models", "bench", "no-such-model")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX's")
+def test_models_bench_that_is_interrupted_frees_the_engine(stage: Stage) -> None:
+    stage.ollama.answers.default = Answer(ends="endless", delay=0.01)
+    running = subprocess.Popen(
+        [sys.executable, "-P", "-m", "tray.main", "models", "bench"],
+        env=stage.hub.environ,
+        cwd=stage.project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: stage.ollama.running == 1)
+        assert stage.hub.get("/api/status")["activities"][0]["phase"] == "measure"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(SECONDS) != 0
+        wait_until(lambda: stage.ollama.running == 0)
+        wait_until(lambda: stage.hub.get("/api/status")["activities"] == [])
+    finally:
+        running.kill()
+        running.wait()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_models_pull(stage: Stage) -> None:
