@@ -33,6 +33,7 @@ pytestmark = [
 ]
 
 ITEMS = 120
+KEY = "sk-0123456789abcdef0123456789abcdef"
 START_SECONDS = 300
 NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
 CHATS = "/v1/chat/completions"
@@ -52,7 +53,7 @@ async def test_a_batch_goes_on_when_one_of_two_machines_is_gone(tmp_path: Path) 
         for engine in (first, second):
             engine.models[MODEL].num_ctx = 8192
             engine.answers.default = Answer(NOTES, first_delay=0.3, delay=0.01)
-        hub = Hub(Settings(backend=BackendSettings(kind="openai", url=url)), find_folders())
+        hub = Hub(Settings(backend=BackendSettings(kind="openai", url=url, api_key=KEY)), find_folders())
         await hub.start()
         try:
             caller = Caller("test", "session", project, (project,))
@@ -98,7 +99,12 @@ router_settings:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environ = {"HOME": str(folder), "PATH": os.environ["PATH"], "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    environ = {
+        "HOME": str(folder),
+        "PATH": os.environ["PATH"],
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_MASTER_KEY": KEY,
+    }
     command = [LITELLM, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "litellm.log"
     with log.open("wb") as output:
