@@ -1,4 +1,4 @@
-"""Take the pictures of the dashboard in ``docs/screenshots``: ``uv run python docs/screenshots.py``.
+"""Take the pictures in ``docs/screenshots``: ``uv run --group e2e python docs/screenshots.py``.
 
 A real hub with a month of sample history, in front of a stand-in for Ollama, seen by the system's Chromium.
 Arguments choose: ``--page now --width 1280 --scheme dark``; without any, everything is taken.

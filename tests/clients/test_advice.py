@@ -156,6 +156,19 @@ def test_an_older_block_or_a_moved_program_is_replaced(around: Surroundings, fol
     assert json.loads(path.read_text())["hooks"]["PreToolUse"] == [advice.hook_entry()]
 
 
+def test_all_of_it_is_taken_out_at_once(
+    around: Surroundings, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the tray does, which knows this process's own home alone.
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(around.home / ".claude"))
+    for kind in KINDS:
+        turn_on(kind, Surroundings(), folders)
+    assert len(list((around.home / ".claude").iterdir())) == 2
+    advice.take_out(KINDS, "user", folders)
+    advice.take_out(KINDS, "user", folders)
+    assert not list((around.home / ".claude").iterdir())
+
+
 @pytest.mark.parametrize("text", ['{"hooks": [', '{"hooks": {"PreToolUse": {}}}', '{"hooks": 3}'])
 def test_a_broken_file_is_refused_and_left_alone(text: str, around: Surroundings) -> None:
     path = around.home / ".claude" / "settings.json"
