@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from server.hub import Hub
 from server.models.chores import load_chores
 from server.models.evidence import gather_evidence
 from server.models.measure import Measuring
+from server.offload.values import Caller, Outcome, Task
 from server.settings import BackendSettings, EmbeddedSettings, Settings
 from tests.engine_models import SMOLLM2
 from tests.models.test_chores import RIGHT, WRONG
@@ -48,6 +50,10 @@ async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0.01)
+
+
+async def _silent(_done: float, _total: float | None, _message: str) -> None:
+    """Nobody listens."""
 
 
 async def test_a_measuring_tells_how_far_it_is_and_is_kept(ollama_standin: OllamaStandIn) -> None:
@@ -128,6 +134,31 @@ async def test_what_cannot_be_measured_says_why(ollama_standin: OllamaStandIn) -
         with pytest.raises(BackendFailed):
             await hub.measure(CODER)
         assert await hub.measuring.measurements.since(0.0) == ()
+
+
+async def test_real_offloads_feed_speed_and_quality(ollama_standin: OllamaStandIn, tmp_path: Path) -> None:
+    async with _hub(_at(ollama_standin)) as hub:
+        caller = Caller("test", "session", tmp_path, (tmp_path,))
+
+        async def write(name: str, answer: str, category: str = "") -> Outcome:
+            ollama_standin.answers.default = Answer(answer, delay=0.001)
+            task = Task("Write a function that returns 1.", output=name, category=category, model=CODER)
+            return await hub.offloader.run(task, caller, _silent)
+
+        for number in range(3):
+            outcome = await write(f"good_{number}.py", f"def one_{number}():\n    return 1\n")
+            assert outcome.name == "delivered"
+        assert (await write("bad.py", "def one(:\n")).name == "handed_back"
+        known = (await gather_evidence(hub.measuring.measurements, "coding"))[CODER]
+        assert known.quality == pytest.approx(3 / 4, abs=0.01)
+        assert known.generate_rate > 0
+        await hub.offloader.undo(outcome.offload_id)
+        known = (await gather_evidence(hub.measuring.measurements, "coding"))[CODER]
+        assert known.quality == pytest.approx(2 / 4, abs=0.01)
+        assert (await gather_evidence(hub.measuring.measurements, "general"))[CODER].quality is None
+        for number in range(2):
+            await write(f"named_{number}.py", f"def two_{number}():\n    return 1\n", "general")
+        assert (await gather_evidence(hub.measuring.measurements, "general"))[CODER].quality == 1.0
 
 
 async def test_the_embedded_engine_is_measured_for_real(smollm2: object) -> None:
