@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from server.backends.engine import Engine
 from server.batch.bills import Bills
+from server.batch.items import call_of
 from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused, StoreError
 from server.events import AuditEnded, AuditSwitched, Event, EventBus, JobChanged, OffloadEnded, OffloadUndone
@@ -118,6 +119,7 @@ class Hub:
             history=self.history,
             bills=Bills(self.history.database, self.ledger),
             events=self.events,
+            denies=lambda job, item: self.gate.denies_item(call_of(job), item.arguments),
             is_paused=lambda: self._live.paused_until is not None,
         )
         trail = Trail(self.history.database, self.folders.state / "trail.head")

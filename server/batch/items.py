@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from server.models.catalogue import CATEGORIES
 from server.offload.values import OUTPUT_FORMATS, Outcome, OutputFormat, Task
+from server.policy.values import Call
 from server.store.history import History
 from server.store.job_records import DONE_WELL, ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -74,3 +75,8 @@ def _from_arguments(item: ItemRecord) -> Task:
         check=given.get("check") or None,
         tool="batch_offload",
     )
+
+
+def call_of(job: JobRecord) -> Call:
+    """Return the call that a job came from, as far as the rules still ask for it."""
+    return Call("batch_offload", client=job.client, session=job.session, project=job.project)

@@ -20,7 +20,7 @@ from server.batch.inputs import expand_inputs
 from server.batch.news import News
 from server.batch.plan import Planned
 from server.batch.recover import settle_interrupted
-from server.batch.work import Parts, Run
+from server.batch.work import Denies, Parts, Run
 from server.errors import NotFound, StoreError
 from server.events import EventBus
 from server.offload.pipeline import Offloader
@@ -56,6 +56,7 @@ class Batches:
         history: History,
         bills: Bills,
         events: EventBus,
+        denies: Denies,
         is_paused: Callable[[], bool],
     ) -> None:
         self._limits = limits
@@ -66,7 +67,7 @@ class Batches:
         self._bills = bills
         self._news = News(events)
         self._parts = Parts(
-            engine, offloader, jobs, history, bills, self._news.tell, is_paused, limits.stop_failing
+            engine, offloader, jobs, history, bills, self._news.tell, denies, is_paused, limits.stop_failing
         )
         self._at_work: dict[str, _AtWork] = {}
 

@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.backends.engine import Engine
@@ -30,6 +30,9 @@ ENGINE_CODES = frozenset({"backend_unreachable", "still_downloading", "queue_ful
 BROKEN_TRIES = 3
 
 
+Denies = Callable[[JobRecord, ItemRecord], Awaitable[str]]
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a run works with. ``changed`` is called with the job's id whenever an item is in another state;
@@ -41,6 +44,7 @@ class Parts:
     history: History
     bills: Bills
     changed: Callable[[str], None]
+    denies: Denies
     is_paused: Callable[[], bool]
     stop_failing: bool
 
@@ -119,7 +123,7 @@ class Run:
     async def _do(self, item: ItemRecord, offload_id: str) -> bool:
         """Run one item and settle it; False when the engine was away and it has to wait."""
         jobs = self._parts.jobs
-        ended = await blocked(self.job, item, jobs)
+        ended = await blocked(self.job, item, jobs) or await self._denied(item)
         if ended is None:
             outcome = await self._offload(item, offload_id)
             if outcome.code in ENGINE_CODES or (
@@ -134,6 +138,11 @@ class Run:
         self._tokens += ended.tokens
         self._parts.changed(self.job.id)
         return True
+
+    async def _denied(self, item: ItemRecord) -> ItemRecord | None:
+        """Return the item as denied where the user's rules, as they are by now, do not let it begin."""
+        reason = await self._parts.denies(self.job, item)
+        return replace(item, state="denied", code="denied", summary=reason) if reason else None
 
     async def _offload(self, item: ItemRecord, offload_id: str) -> Outcome:
         task = await task_of(self.job, item, self._parts.jobs, self._parts.history)

@@ -8,11 +8,13 @@ read as they will be after this call, so that "at most 5" lets five through.
 import math
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from server.policy.pattern import search
 from server.policy.values import (
     GLOBAL_SCOPE,
+    ITEM_TOOL,
     Call,
     Condition,
     Counter,
@@ -35,13 +37,14 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
     if policy.default == "deny" and call.tool not in policy.tools:
         return Decision("deny", f"The user's policy denies tools that it does not list, as {call.tool}.")
     facts = _Facts(policy, call, read, now)
-    asking: Rule | None = None
-    for rule in policy.rules_for(call.tool):
-        against = _judge(rule, facts)
-        if against == "approve":
-            asking = asking or rule
-        elif against != "allow":
-            return _refusal(rule, facts, against == "limit")
+    refusal, asking = _against(policy, facts)
+    for item in call.items if refusal is None else ():
+        refusal, asked = _against(policy, _item_facts(policy, call, item, now))
+        asking = asking or asked
+        if refusal is not None:
+            break
+    if refusal is not None:
+        return refusal
     if call.protected:
         names = ", ".join(call.protected)
         asking = Rule(
@@ -53,6 +56,36 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
     decisive = next(iter(policy.rules_for(call.tool)), None)
     reason = "No rule stands against it." if decisive else "No rule concerns it, and the default allows it."
     return Decision("allow", reason, None, facts.reservations())
+
+
+def denied_item(policy: Policy, call: Call, item: Mapping[str, Any], now: float) -> Decision | None:
+    """Return why an item of a batch that was handed in before may not begin, None if it may.
+
+    The rules may have changed since. What asks for approval was asked for the whole batch.
+    """
+    if policy.hides(call.tool) or (policy.default == "deny" and call.tool not in policy.tools):
+        return Decision("deny", f"The user's policy does not let {call.tool} run any more.")
+    always = [rule for rule in policy.rules_for(call.tool) if rule.action == "deny" and not rule.conditions]
+    facts = _item_facts(policy, call, item, now)
+    return _refusal(always[0], facts, limited=False) if always else _against(policy, facts)[0]
+
+
+def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, Rule | None]:
+    """Return the refusal by the first rule that stands against the call, and the first that asks."""
+    asking: Rule | None = None
+    for rule in policy.rules_for(facts.call.tool):
+        against = _judge(rule, facts)
+        if against == "approve":
+            asking = asking or rule
+        elif against != "allow":
+            return _refusal(rule, facts, against == "limit"), None
+    return None, asking
+
+
+def _item_facts(policy: Policy, call: Call, item: Mapping[str, Any], now: float) -> "_Facts":
+    # Counters stand at 0: a batch is one call, counted when it was handed in.
+    as_call = replace(call, tool=ITEM_TOOL, arguments=item, files=1, items=())
+    return _Facts(policy, as_call, lambda *_: 0.0, now)
 
 
 class _Facts:

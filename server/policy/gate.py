@@ -6,7 +6,7 @@ transaction; a call that needs the user's approval waits; one that fails gives i
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from server.policy.approvals import (
     grant_in_project,
     granted_in_project,
 )
-from server.policy.evaluate import evaluate
+from server.policy.evaluate import denied_item, evaluate
 from server.policy.file import DENY_ALL, Loaded, PolicyFile
 from server.policy.limits import counter_reader, reserve, roll_back
 from server.policy.trail import Entry, Record, Trail, append
@@ -83,6 +83,20 @@ class Gate:
     def hidden(self, tool: str) -> bool:
         """Whether the tool is to be left out of ``tools/list``."""
         return self.file.current().policy.hides(tool)
+
+    async def denies_item(self, call: Call, item: Mapping[str, Any]) -> str:
+        """Return why an item of a batch, which passed the gate as the ``call``, may not begin any more; empty
+        if it may. A refusal is recorded.
+
+        Raises:
+            StoreError: it cannot be recorded.
+        """
+        loaded = self.file.current()
+        refusal = denied_item(loaded.policy, call, item, self._clock())
+        if refusal is None:
+            return ""
+        await self.trail.record(_decision(call, refusal))
+        return refusal.reason
 
     @asynccontextmanager
     async def enter(

@@ -27,6 +27,8 @@ OPS: tuple[Op, ...] = (
 )
 
 EVERY_TOOL = "*"
+ITEM_TOOL = "offload_work"
+"""The tool whose rules the items of a batch are held to."""
 GLOBAL_SCOPE = "_global"
 """The scope of counters of ``*`` rules, as conditions name it: ``state._global.<counter>``."""
 APPROVAL_SECONDS = 300.0
@@ -39,7 +41,8 @@ class Call:
 
     ``files`` is how many files the call would touch, globs resolved (``call.files`` in conditions);
     ``paths`` names some of them for the one who is asked to approve; ``protected`` are those of its outputs
-    that need approval whatever the rules say.
+    that need approval whatever the rules say. ``items`` are the arguments of a batch's tasks: each is held
+    to the rules of ``offload_work``, but for rate limits.
     """
 
     tool: str
@@ -50,6 +53,7 @@ class Call:
     files: int = 0
     paths: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
+    items: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ async def through_gate(
         project=str(caller.project or ""),
         files=touched.files,
         paths=touched.paths,
+        items=touched.items,
         protected=protected_outputs(touched.outputs, hub.settings.paths.protect),
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from server.batch.plan import Planned, plan_each, plan_tasks
@@ -12,6 +12,8 @@ from server.hub import Hub
 from server.offload.values import Caller
 from server.offload.workspace import Workspace, expand, split_selection
 
+SHARED = ("files", "context", "model", "check")
+"""Arguments of ``batch_offload`` that each of its items has."""
 MOST_PATHS = 20
 """Paths that are named to the user; the rest is a number."""
 
@@ -19,11 +21,13 @@ MOST_PATHS = 20
 @dataclass(frozen=True)
 class Touched:
     """How many files a call would write (read, where it writes none), some of the files by name, and all
-    that it would write: as the call names them, and where that leads once links are resolved."""
+    that it would write: as the call names them, and where that leads once links are resolved. ``items`` are
+    the arguments of a batch's tasks."""
 
     files: int = 0
     paths: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    items: tuple[Mapping[str, Any], ...] = ()
 
 
 async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: Caller) -> Touched:
@@ -31,17 +35,19 @@ async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: 
     what can be told all the same."""
     outputs = _texts([arguments.get("output")])
     names: tuple[str, ...] = ()
+    items: tuple[Mapping[str, Any], ...] = ()
     with contextlib.suppress(TokenSaverError, TypeError, ValueError):
         if tool == "batch_offload":
             inputs, planned = await _planned(hub, arguments, caller)
-            outputs = list(planned.outputs)
+            outputs, items = list(planned.outputs), planned.items
             named = _texts(arguments.get("files"))
             for item in planned.items:
                 named += _texts(item.get("files"))
             names = inputs + await asyncio.to_thread(_expanded, hub, named, caller)
         else:
             names = await asyncio.to_thread(_expanded, hub, _texts(arguments.get("files")), caller)
-    return await asyncio.to_thread(_touched, hub, caller, names, outputs)
+    touched = await asyncio.to_thread(_touched, hub, caller, names, outputs)
+    return replace(touched, items=items)
 
 
 async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tuple[tuple[str, ...], Planned]:
@@ -55,7 +61,8 @@ async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tu
     inputs = tuple(await hub.batches.expand(_texts(arguments.get("each")), caller))
     output = str(arguments.get("output") or "")
     most = hub.settings.batch.max_items
-    return inputs, plan_each(str(arguments.get("task") or ""), inputs, output, {}, most)
+    shared = {key: value for key in SHARED if (value := arguments.get(key))}
+    return inputs, plan_each(str(arguments.get("task") or ""), inputs, output, shared, most)
 
 
 def _touched(hub: Hub, caller: Caller, names: tuple[str, ...], outputs: list[str]) -> Touched:

@@ -1,0 +1,123 @@
+"""Items of batches are held to the rules too: when a batch is handed in, and when each begins."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from mcp.client.client import Client
+
+from server.events import ApprovalRequested, Event
+from server.folders import Folders, find_folders
+from server.hub import Hub
+from server.policy.approvals import Answer
+from server.settings import BackendSettings, Settings
+from server.tools.mcp_server import build_mcp
+from tests.mcp_clients import text_of
+from tests.standins.answers import Answer as Said
+from tests.standins.ollama import OllamaStandIn
+
+pytestmark = pytest.mark.anyio
+
+ONLY_DOCS = """\
+version: "1"
+default: deny
+tools:
+  batch_offload: {rules: []}
+  check_job: {rules: []}
+  offload_work:
+    rules:
+      - name: documents only
+        conditions: [{path: args.output, op: regex, value: "^docs/"}]
+        on_deny: Only documents
+"""
+ASKS = """\
+version: "1"
+tools:
+  offload_work:
+    rules:
+      - {name: ask, action: require_approval, on_deny: Work asks}
+"""
+EACH = {"task": "Write", "each": ["*.py"]}
+
+
+@pytest.fixture
+async def hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterator[Hub]:
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in "abcdef":
+        (project / f"{name}.py").write_text("x = 1\n")
+    ollama_standin.answers.default = Said("# Notes\n")
+    hub = Hub(
+        Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url), roots=(project,)),
+        find_folders(),
+    )
+    await hub.start()
+    yield hub
+    await hub.close()
+
+
+def rules(folders: Folders, text: str) -> None:
+    folders.policy_file.write_text(text)
+
+
+async def batch(hub: Hub, **arguments: object) -> str:
+    async with Client(build_mcp(hub), mode="2026-07-28") as client:
+        return text_of(await client.call_tool("batch_offload", {**EACH, **arguments}))
+
+
+async def test_a_batch_is_no_way_around_the_rules_of_its_items(hub: Hub) -> None:
+    rules(hub.folders, ONLY_DOCS)
+    assert (await batch(hub, output="{path}")).startswith("denied: Only documents. ")
+    listed = [{"task": "t", "output": "docs/x.md"}, {"task": "t", "output": "src/x.py"}]
+    refused = await batch(hub, tasks=listed, task="", each=[])
+    assert refused.startswith("denied: Only documents. ")
+    assert "6 of 6 done" in await batch(hub, output="docs/{stem}.md")
+
+
+async def test_what_asks_for_an_item_asks_once_for_the_batch(hub: Hub) -> None:
+    asked: list[ApprovalRequested] = []
+
+    def approve(event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            asked.append(event)
+            hub.answer_approval(event.approval_id, Answer(approved=True, by="tray"))
+
+    hub.events.subscribe(approve)
+    rules(hub.folders, ASKS)
+    assert "6 of 6 done" in await batch(hub, output="{stem}.md")
+    assert [(each.reason, each.files) for each in asked] == [("Work asks.", 6)]
+
+
+async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_standin: OllamaStandIn) -> None:
+    """Handed in under one policy, gone on with after a restart under another."""
+    ollama_standin.answers.default = Said("# Notes\n", first_delay=0.3)
+    submitted = await batch(hub, output="{stem}.md", wait=False)
+    job = submitted.split()[1]
+    while not (await hub.batches.counts(job)).ended:
+        await asyncio.sleep(0.02)
+    await hub.close()
+    rules(hub.folders, ONLY_DOCS)
+    again = Hub(hub.settings, hub.folders)
+    await again.start()
+    assert await again.batches.wait(job, 60)
+    counts = (await again.batches.counts(job)).by_state
+    assert counts["denied"] >= 1
+    assert counts["denied"] + counts["delivered"] == 6
+    wrong = await again.batches.wrong_items(job)
+    assert {(each.code, each.summary) for each in wrong} == {("denied", "Only documents.")}
+    rows = [row for row in await again.gate.trail.search(kind="decision") if row.verdict == "deny"]
+    assert len(rows) == counts["denied"]
+    written = list((again.settings.roots[0]).glob("*.md"))
+    assert len(written) == counts["delivered"]
+    await again.close()
+
+
+async def test_a_tool_that_is_denied_by_now_begins_no_item(hub: Hub, ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.default = Said("# Notes\n", first_delay=0.3)
+    job = (await batch(hub, output="{stem}.md", wait=False)).split()[1]
+    while not (await hub.batches.counts(job)).ended:
+        await asyncio.sleep(0.02)
+    rules(hub.folders, 'version: "1"\nhide: [batch_offload]\ntools: {}\n')
+    assert await hub.batches.wait(job, 60)
+    assert (await hub.batches.counts(job)).by_state["denied"] >= 1
