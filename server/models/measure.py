@@ -17,7 +17,7 @@ CLIENT = "measure"
 SYSTEM = "Answer with the result alone: no explanation, no example of use."
 SPEED_TOKENS = 96
 """Tokens that are written to take the speed: some seconds on a CPU."""
-CHORE_TOKENS = 400
+CHORE_TOKENS = 300
 MOST_PARALLEL = 4
 _LINES = 40
 
