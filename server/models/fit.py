@@ -65,11 +65,18 @@ def room_of(machine: Machine, *, on_gpu: bool = True, held: int = 0) -> Room:
         return Room("GPU memory", _freed(cards, held), tuple(p for gpu in cards for p in gpu.processes))
     unified = next((gpu for gpu in machine.gpus if gpu.unified), None) if on_gpu else None
     if unified is not None:
-        reserve = METAL_RESERVE if unified.vendor == "apple" else GPU_RESERVE
-        free = unified.total if unified.free is None else min(unified.total, unified.free + held)
-        return Room("unified memory", (max(0, free - reserve),), unified.processes)
+        return Room("unified memory", (_of_unified(unified, machine, held),), unified.processes)
     free = min(machine.ram_total, machine.ram_available + held)
     return Room("RAM", (max(0, free - RAM_RESERVE),))
+
+
+def _of_unified(gpu: Gpu, machine: Machine, held: int) -> int:
+    """Return what a GPU that shares the RAM leaves for a model. Metal wires no more than its share of it;
+    with others, what they do not take runs on the processor from the same memory."""
+    free = gpu.total if gpu.free is None else gpu.free
+    if gpu.vendor == "apple":
+        return max(0, min(gpu.total, free + held) - METAL_RESERVE)
+    return max(0, min(machine.ram_total, max(free, machine.ram_available) + held) - GPU_RESERVE)
 
 
 def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float = 1.0) -> Fit | None:

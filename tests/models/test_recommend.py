@@ -10,7 +10,7 @@ from server.errors import SettingsError
 from server.folders import Folders
 from server.models.catalogue import CatalogueModel, Category, load_catalogue
 from server.models.evidence import Evidence
-from server.models.fit import Room, left_in, room_of
+from server.models.fit import GPU_RESERVE, METAL_RESERVE, Room, left_in, room_of
 from server.models.hardware import Gpu, GpuProcess, Machine
 from server.models.memory import ModelMemory
 from server.models.recommend import Recommendation, memory_needed, recommend
@@ -112,6 +112,16 @@ def test_a_card_beside_a_gpu_in_the_processor_counts_alone() -> None:
     assert room_of(mixed).place == "GPU memory"
     assert room_of(mixed).total < 11 * GIB
     assert room_of(mixed, on_gpu=False).place == "RAM"
+
+
+def test_a_gpu_in_the_processor_leaves_the_whole_ram_but_metal_wires_its_share_alone() -> None:
+    apu = Gpu("AMD Radeon 780M", "amd", 8 * GIB, 5 * GIB, unified=True)
+    assert room_of(Machine(16 * GIB, 12 * GIB, 8, 0.1, (apu,))).total == 12 * GIB - GPU_RESERVE
+    metal = Gpu("Apple M3", "apple", 10 * GIB, 10 * GIB, unified=True)
+    assert room_of(Machine(16 * GIB, 12 * GIB, 8, 0.1, (metal,))).total == 10 * GIB - METAL_RESERVE
+    assert (
+        room_of(Machine(16 * GIB, 12 * GIB, 8, 0.1, (metal,)), held=4 * GIB).total == 10 * GIB - METAL_RESERVE
+    )
 
 
 def test_speed_follows_bandwidth_and_the_weights_in_use() -> None:
