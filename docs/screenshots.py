@@ -83,6 +83,8 @@ def shots(offload_id: str) -> tuple[Shot, ...]:
         Shot("models", "/models"),
         Shot("savings", "/savings"),
         Shot("policy", "/policy"),
+        Shot("settings", "/settings"),
+        Shot("welcome", "/welcome"),
         Shot("batches", "/batches", batch=True),
     )
 
@@ -178,7 +180,9 @@ def stage() -> Iterator[tuple[HubProcess, Path, list[str]]]:
             "Add one-line docstrings to every function of the file",
             Answer(f"```python\n{documented}```", delay=0.012),
         )
-        with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, TOKEN_SAVER_BACKEND__MODEL=CODER) as hub:
+        (home / "claude").mkdir(exist_ok=True)
+        settings = {"TOKEN_SAVER_BACKEND__URL": ollama.url, "TOKEN_SAVER_BACKEND__MODEL": CODER}
+        with start_hub(home, **settings, HOME=str(home)) as hub:
             yield hub, project, ids
 
 

@@ -7,7 +7,17 @@ from playwright.sync_api import Browser, Page, expect
 from tests.dashboard.stage import Stage, ask, visit
 from tests.standins.answers import Answer
 
-PATHS = ("/", "/history", "/offload/{id}", "/batches", "/models", "/savings", "/policy", "/settings")
+PATHS = (
+    "/",
+    "/history",
+    "/offload/{id}",
+    "/batches",
+    "/models",
+    "/savings",
+    "/policy",
+    "/settings",
+    "/welcome",
+)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
