@@ -70,6 +70,8 @@ class Batches:
             engine, offloader, jobs, history, bills, self._news.tell, denies, is_paused, limits.stop_failing
         )
         self._at_work: dict[str, _AtWork] = {}
+        # Held while a job is stopped or started: two at once would start it twice.
+        self._switching = asyncio.Lock()
 
     async def start(self) -> None:
         """Settle what a crash left in flight, and go on with every job that was running."""
@@ -180,16 +182,16 @@ class Batches:
 
     async def pause(self, job_id: str) -> None:
         """Start no further items, and put those in flight back."""
-        if (await self.get(job_id)).state == "running":
-            await self._end(job_id, "paused", "")
-            await self._stop(job_id)
+        async with self._switching:
+            if (await self.get(job_id)).state == "running":
+                await self._end(job_id, "paused", "")
+                await self._stop(job_id)
 
     async def resume(self, job_id: str) -> None:
         """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""
-        job = await self.get(job_id)
-        if job.state in {"paused", "stopped"}:
-            await self._stop(job_id)
-            await self._go_on(job_id)
+        async with self._switching:
+            if (await self.get(job_id)).state in {"paused", "stopped"}:
+                await self._go_on(job_id)
 
     async def cancel(self, job_id: str, position: int | None = None) -> None:
         """Cancel the item at ``position`` (from 0), or all that has not ended; what was written stays.
@@ -197,14 +199,15 @@ class Batches:
         Raises:
             NotFound: there is no such job or item.
         """
-        job = await self.get(job_id)
-        if position is not None:
-            await self._cancel_item(job, position)
-        elif job.state in {"running", "paused", "stopped"}:
-            await self._end(job_id, "cancelled", "")
-            await self._stop(job_id)
-            await self._jobs.cancel_waiting(job_id)
-            await self._bills.divide(job_id)
+        async with self._switching:
+            job = await self.get(job_id)
+            if position is not None:
+                await self._cancel_item(job, position)
+            elif job.state in {"running", "paused", "stopped"}:
+                await self._end(job_id, "cancelled", "")
+                await self._stop(job_id)
+                await self._jobs.cancel_waiting(job_id)
+                await self._bills.divide(job_id)
         self._news.tell(job_id)
 
     async def retry(self, job_id: str, position: int | None = None) -> int:
@@ -213,16 +216,19 @@ class Batches:
         Raises:
             NotFound: there is no such job or item.
         """
-        job = await self.get(job_id)
+        await self.get(job_id)
         if position is not None:
             await self._item(job_id, position)
-        count = await self._jobs.retry_failed(job_id, position)
-        if count and job.state != "paused" and job_id not in self._at_work:
-            await self._go_on(job_id)
+        async with self._switching:
+            count = await self._jobs.retry_failed(job_id, position)
+            # One that runs sees by itself that items wait again.
+            if count and (await self.get(job_id)).state not in {"running", "paused"}:
+                await self._go_on(job_id)
         self._news.tell(job_id)
         return count
 
     async def _go_on(self, job_id: str) -> None:
+        await self._stop(job_id)  # a run that has ended may still be about to say so
         counts = await self._jobs.counts(job_id)
         budget = counts.tokens + self._limits.max_tokens if self._limits.max_tokens else 0
         await self._jobs.run_again(job_id, self._deadline(), budget)

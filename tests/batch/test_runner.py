@@ -309,3 +309,16 @@ async def test_a_hub_that_ends_says_so_to_whom_it_leaves(desk: Desk) -> None:
     outcome = await waiting
     assert outcome.name == "cancelled"
     assert "Token Saver is being closed" in outcome.text
+
+
+async def test_whoever_asks_twice_at_once_starts_a_batch_once(desk: Desk) -> None:
+    desk.ollama.answers.default = Answer(NOTES, first_delay=0.05)
+    job_id = await desk.notes_on(desk.write_files(4))
+    batches = desk.hub.batches
+    await asyncio.gather(batches.pause(job_id), batches.pause(job_id))
+    await asyncio.gather(batches.resume(job_id), batches.resume(job_id), batches.retry(job_id))
+    await batches.pause(job_id)
+    assert (await batches.counts(job_id)).by_state.get("running", 0) == 0
+    assert (await batches.get(job_id)).state == "paused"
+    await batches.resume(job_id)
+    assert await _end(desk, job_id) == {"delivered": 4}
