@@ -65,13 +65,15 @@ class ModelFile:
     """What the memory of a model is computed from.
 
     ``metadata`` has the keys of a GGUF header, ``weights`` is the file's size in bytes (0 if unknown),
-    ``kv_type`` the type of the KV cache's values. ``on_gpu`` says whether this engine uses a GPU at all.
+    ``kv_type`` the type of the KV cache's values. ``on_gpu`` says whether this engine uses a GPU at all,
+    ``overhead`` what its process takes beside the model, in bytes.
     """
 
     metadata: Mapping[str, Any]
     weights: int
     kv_type: str = "f16"
     on_gpu: bool = True
+    overhead: int = 0
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30
 """Free memory, in bytes, below which the small model is the better guest."""
 MANY_CORES = 4
+PROCESS = 80 * 2**20
+"""What the process takes beside its model, in bytes: Python and the library, measured on Linux."""
 
 
 class _Server(LlamaServer):
@@ -107,7 +109,7 @@ class EmbeddedBackend:
         path = self._path(model)
         header = await asyncio.to_thread(read_gguf, path)
         on_gpu = sys.platform == "darwin" and self._settings.embedded.gpu_layers != 0
-        return ModelFile(header, path.stat().st_size, on_gpu=on_gpu)
+        return ModelFile(header, path.stat().st_size, on_gpu=on_gpu, overhead=PROCESS)
 
     async def slots(self, model: str) -> int:  # noqa: ARG002 - the same for every model
         """Return ``[embedded] slots``."""

@@ -89,7 +89,8 @@ def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float
         return None
 
     def memory_with(tokens: int) -> ModelMemory:
-        return corrected(model_memory(file.metadata, file.weights, tokens, file.kv_type, slots), correction)
+        resident = file.weights + file.overhead
+        return corrected(model_memory(file.metadata, resident, tokens, file.kv_type, slots), correction)
 
     memory = memory_with(num_ctx)
     left = left_in(room, memory, layers)

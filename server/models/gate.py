@@ -25,8 +25,6 @@ SHARE_OF_GPUS = 0.8
 its KV cache and compute buffers."""
 SHORTEST = 2048
 """The shortest context, in tokens, that is chosen where little memory is free; tasks and answers need it."""
-PROCESS = 128 * 2**20
-"""What the embedded engine's process takes beside its model: Python and the library, some 80 MiB."""
 ADMITTED_SECONDS = 120.0
 """How long an answer holds: while a model loads, the free memory falls by what it takes itself."""
 
@@ -162,13 +160,14 @@ class MemoryGate:
             self._expected[key] = 0
             return 0
         file = await backend.model_file(loaded.name)
-        computed = model_memory(file.metadata, file.weights, loaded.num_ctx, file.kv_type, loaded.slots).total
+        resident = file.weights + file.overhead
+        computed = model_memory(file.metadata, resident, loaded.num_ctx, file.kv_type, loaded.slots).total
         self._expected[key] = found.memory.total
         taken = loaded.size
         if backend.kind == "embedded":
             # Its resident memory counts weights twice that llama.cpp maps from the file and also repacks for
             # the processor; the mapped ones are given back as soon as another program needs the room.
-            taken = min(taken, computed + PROCESS)
+            taken = min(taken, computed)
         if taken and not await asyncio.to_thread(
             self._corrections.note, backend.kind, loaded.name, computed, taken, loaded.num_ctx
         ):
