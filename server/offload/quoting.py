@@ -10,6 +10,7 @@ _NAME = re.compile(
 )
 _LINE = re.compile(r"\b(?:[Ll]ines?|L)\s*(\d+)(?:\s*(?:-|–|to|and|,)\s*(\d+))?\b(?!-\d)")
 _NUMBERED = re.compile(r"^(?:- )?L(\d+): (.*)$", re.MULTILINE)
+_FOLDED = re.compile(r" \[x\d+, last L(\d+)\]$")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])|\n")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 
@@ -25,7 +26,7 @@ def verified(notes: Iterable[str], source: str) -> tuple[list[str], list[str]]:
     """Return the notes whose quotes, names and numbers all stand in ``source``, and the others."""
     numbers = set(_NUMBER.findall(source)) | set(re.findall(r"\d+", source))
     flat = " ".join(source.split())
-    lines = {int(number): text for number, text in _NUMBERED.findall(source)}
+    lines = _numbered(source)
     good: list[str] = []
     bad: list[str] = []
     for note in notes:
@@ -66,11 +67,23 @@ def _quotes(text: str) -> list[str]:
     return [quote for quote in plain if quote]
 
 
+def _numbered(source: str) -> dict[int, str]:
+    """Return the lines of a text that gives their numbers; a folded one also where it occurs last."""
+    lines: dict[int, str] = {}
+    for number, text in _NUMBERED.findall(source):
+        folded = _FOLDED.search(text)
+        for each in (number, *(folded.groups() if folded else ())):
+            lines[int(each)] = f"{lines.get(int(each), '')} {text}"
+    return lines
+
+
 def _is_in_place(note: str, lines: Mapping[int, str]) -> bool:
     """Whether something of a note that begins with a line's number is on that line, or next to it."""
     begin = re.match(r"L(\d+):\s*", note)
-    if begin is None or int(begin[1]) not in lines:
+    if begin is None or not lines:
         return True
+    if int(begin[1]) not in lines:
+        return False
     number, rest = int(begin[1]), note[begin.end() :]
     said = [*_quotes(rest), *_NAME.findall(rest), *_NUMBER.findall(rest)]
     near = " ".join(" ".join(lines.get(each, "").split()) for each in range(number - 1, number + 2))

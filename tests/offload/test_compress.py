@@ -84,7 +84,10 @@ def test_pieces_end_at_functions_and_headings() -> None:
     )
 
 
-SOURCE = 'L12: 2026 ERROR disk "quota exceeded" on /var/data, job 90210\nL13: src/a.py:44 ValueError: bad 1.5'
+SOURCE = (
+    'L12: 2026 ERROR disk "quota exceeded" on /var/data, job 90210\nL13: src/a.py:44 ValueError: bad 1.5\n'
+    "L20: worker 7 is done [x90, last L99]"
+)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +98,10 @@ SOURCE = 'L12: 2026 ERROR disk "quota exceeded" on /var/data, job 90210\nL13: sr
         ("L13: `ValueError: bad 1.5` in src/a.py", True),
         ("The disk is full", True),
         ("L14: job 90210 failed", False),
+        ("L99: worker 7 is done", True),
+        ("L20: workers are done", True),
+        ("L7: job 90210 failed", False),
+        ("L20: job 90210 failed", False),
         ("L12: job 90211 failed", False),
         ('L12: "quota was exceeded"', False),
         ("L13: `TypeError` in src/a.py", False),
