@@ -154,6 +154,7 @@ class UnloadsWhenIdle:
             now = time.time()
             due = [name for name in self._stays if (at := self._expires_at(name)) is not None and at <= now]
             for name in due:
-                del self._stays[name]
                 with suppress(BackendError):  # it is gone, or the whole engine is
                     await self.backend.unload(name)
+                if name in self._stays and not self._stays[name].users:  # who came meanwhile loads it anew
+                    del self._stays[name]
