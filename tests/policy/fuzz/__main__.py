@@ -6,6 +6,7 @@ how many inputs it tried.
 """
 
 import argparse
+import contextlib
 import logging
 import random
 import sys
@@ -15,7 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.policy.fuzz import test_fuzz, test_readers, test_tools
+if "--atheris" in sys.argv:
+    import atheris
+
+    instrumented = atheris.instrument_imports(include=["server"])
+else:
+    instrumented = contextlib.nullcontext()
+with instrumented:
+    from tests.policy.fuzz import test_fuzz, test_readers, test_tools
 
 LONGEST = 4096
 TARGETS: dict[str, Any] = {
@@ -67,9 +75,6 @@ def _run(name: str, try_one: Callable[[bytes], bytes | None], inputs: int) -> No
 
 
 def _lead_by_branches(test: Any, inputs: int) -> None:
-    import atheris
-
-    atheris.instrument_all()
     atheris.Setup([sys.argv[0], f"-runs={inputs}", f"-max_len={LONGEST}"], test.hypothesis.fuzz_one_input)
     atheris.Fuzz()
 
