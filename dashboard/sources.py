@@ -61,7 +61,7 @@ def _settings(part: BaseModel, written: Any, section: str) -> Iterator[Setting]:
         yield Setting(
             section=section,
             name=name,
-            value=_shown(value, f"{section}.{name}"),
+            value=shown(value, f"{section}.{name}"),
             description=_description(field),
             source=_source(variable, name, written),
             variable=variable,
@@ -86,7 +86,8 @@ def _source(variable: str, name: str, written: Any) -> Literal["default", "file"
     return "file" if isinstance(written, dict) and name in written else "default"
 
 
-def _shown(value: Any, name: str) -> str:
+def shown(value: Any, name: str) -> str:
+    """Return a value in words; ``name`` is the setting's, with its section."""
     if name in SECRETS:
         return "set" if value else "not set"
     if isinstance(value, bool):

@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright  # noqa: E402
 from tests.bridge_client import LEGACY, RawClient  # noqa: E402
 from tests.dashboard.browser import launch  # noqa: E402
 from tests.dashboard.sample import AFTER, BEFORE, CODER, SMALL, write_month  # noqa: E402
-from tests.dashboard.stage import login_link  # noqa: E402
+from tests.dashboard.stage import login_link, settle  # noqa: E402
 from tests.hub_process import HubProcess, start_hub  # noqa: E402
 from tests.standins.answers import Answer  # noqa: E402
 from tests.standins.ollama import OllamaStandIn, StandInModel  # noqa: E402
@@ -94,7 +94,7 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
     runs = offloads_running if shot.working else batch_running if shot.batch else _nothing_running
     with runs(hub, project):
         page.goto(f"{hub.info.url}{shot.path}")
-        page.wait_for_load_state("networkidle")
+        settle(page)
         if shot.working:
             page.locator(".stream-text", has_text="def test_").first.wait_for(timeout=15_000)
         if shot.batch:

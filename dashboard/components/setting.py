@@ -8,7 +8,7 @@ from nicegui import ui
 from dashboard.components.button import button
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
-from dashboard.sources import Setting
+from dashboard.sources import SECRETS, Setting, shown
 from server.hub import Hub
 from server.settings_file import set_setting
 
@@ -57,7 +57,7 @@ class SettingLine:
             value = int(value)
         write = asyncio.to_thread(set_setting, self._hub.folders, setting.section, setting.name, value)
         if await attempt(write, "Saved. It holds when Token Saver starts again."):
-            self._value.set_text(("on" if value else "off") if setting.kind == "bool" else f"{value}" or "–")
+            self._value.set_text(shown(value, f"{setting.section}.{setting.name}"))
             self._tag.set_text(SOURCES["file"])
             self._tag.classes(replace="tag tag-file")
             self._close()
@@ -70,7 +70,8 @@ def _entry(setting: Setting) -> Any:
         return ui.select(options, value=setting.raw, label=label).props("outlined dense options-dense")
     if setting.kind in ("int", "float"):
         return ui.number(label, value=setting.raw).props("outlined dense")
-    return ui.input(label, value=setting.raw or "").props("outlined dense")
+    entry = ui.input(label, value=setting.raw or "", password=label in SECRETS)
+    return entry.props("outlined dense")
 
 
 def _where(setting: Setting) -> str:

@@ -64,7 +64,7 @@ class EngineTest:
         """Show what is known of it."""
         view = snapshot.engine
         models = formats.count(len(view.installed), "model")
-        self._words.set_text(view.error or f"{view.label} at {view.url} answers and has {models}.")
+        self._words.set_text(view.error or f"{view.label} answers and has {models}.")
 
     async def _test(self) -> None:
         async def ask() -> None:

@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.bridge_client import RawClient
 from tests.dashboard.browser import launch
 from tests.dashboard.sample import write_month
-from tests.dashboard.stage import login_link
+from tests.dashboard.stage import login_link, settle
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
@@ -147,7 +147,7 @@ def opened(browser: Browser, hub: HubProcess) -> Iterator[Page]:
         page = context.new_page()
         page.goto(login_link(hub))
         page.locator(".chip-word").wait_for()
-        page.wait_for_load_state("networkidle")
+        settle(page)
         yield page
     finally:
         context.close()

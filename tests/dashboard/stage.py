@@ -40,6 +40,12 @@ class Stage:
             yield client
 
 
+def settle(page: Page) -> None:
+    """Wait until the page is connected to the hub and has drawn what it was given."""
+    page.wait_for_function("window.did_handshake")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def login_link(hub: HubProcess) -> str:
     """Return an address that logs one browser in."""
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.stage import Stage, ask, visit
+from tests.dashboard.stage import Stage, ask, settle, visit
 from tests.standins.answers import Answer
 
 PATHS = (
@@ -27,7 +27,7 @@ def test_axe_finds_nothing_serious(browser: Browser, stage: Stage, width: int, s
         for path in PATHS:
             page.goto(stage.url(path.format(id=stage.ids[-1])))
             expect(page.locator("h1")).to_be_visible()
-            page.wait_for_load_state("networkidle")
+            settle(page)
             assert serious(page) == [], path
 
 
