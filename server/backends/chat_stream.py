@@ -114,5 +114,5 @@ def _finish_reason(reason: str) -> FinishReason:
 def _error_text(fields: dict[str, Any]) -> str:
     error = fields.get("error", fields)
     if isinstance(error, str):
-        return error[:500]
+        return label_of(error)[:500]
     return (label_of(object_of(error).get("message")) or "an error without a message")[:500]

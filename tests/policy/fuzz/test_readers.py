@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.backends import chat_stream, ollama_stream
@@ -109,6 +109,7 @@ def test_ndjson_of_a_download(pieces: list[bytes]) -> None:
 
 @fuzz
 @given(pieces=in_pieces(EVENTS))
+@example(pieces=[b'data: {"error": "\\ud800"}'])
 def test_server_sent_events(pieces: list[bytes]) -> None:
     reader = chat_stream.ChatReader(REQUEST)
     try:
