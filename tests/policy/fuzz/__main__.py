@@ -75,10 +75,8 @@ def _run(name: str, try_one: Callable[[bytes], bytes | None], inputs: int) -> No
 
 
 def _lead_by_branches(test: Any, inputs: int) -> None:
-    atheris.Setup(
-        [sys.argv[0], f"-runs={inputs}", f"-max_len={LONGEST}", "-len_control=0"],
-        test.hypothesis.fuzz_one_input,
-    )
+    options = [f"-runs={inputs}", f"-max_len={LONGEST}", "-len_control=0"]
+    atheris.Setup([sys.argv[0], *options], test.hypothesis.fuzz_one_input)
     atheris.Fuzz()
 
 
