@@ -84,7 +84,6 @@ def shots(offload_id: str) -> tuple[Shot, ...]:
         Shot("savings", "/savings"),
         Shot("policy", "/policy"),
         Shot("settings", "/settings"),
-        Shot("welcome", "/welcome"),
         Shot("batches", "/batches", batch=True),
     )
 
