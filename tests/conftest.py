@@ -17,14 +17,19 @@ pytest_plugins = ("tests.engine_models",)
 HEAVY = ("axe_playwright_python", "claude_agent_sdk", "playwright")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def _install_heavy() -> None:
     """Install the group ``e2e`` where it is missing: half a gigabyte that the app does without."""
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv is None or all(importlib.util.find_spec(name) for name in HEAVY):
         return
     # Offline this fails and says so; the tests that need it then fail, and no others.
-    subprocess.run([uv, "sync", "--quiet", "--inexact", "--group", "e2e"], cwd=config.rootpath, check=False)
+    project = Path(__file__).parents[1]
+    subprocess.run([uv, "sync", "--quiet", "--inexact", "--group", "e2e"], cwd=project, check=False)
     importlib.invalidate_caches()
+
+
+# Here and not in a hook: `pytest tests/dashboard` imports that folder's conftest before any hook runs.
+_install_heavy()
 
 
 @pytest.fixture(autouse=True)
