@@ -188,7 +188,7 @@ def test_logs_and_version(stage: Stage) -> None:
     assert run(stage, "--version").startswith("token-saver ")
 
 
-@pytest.mark.parametrize("arguments", [("offload",), ("no-such-command",), ("models", "pull")])
+@pytest.mark.parametrize("arguments", [("offload",), ("no-such-command",), ("models", "load")])
 def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = token_saver(hub_environ(tmp_path), tmp_path, *arguments)
     assert done.returncode == 2
