@@ -142,7 +142,7 @@ def _engine(path: Path, begin: str, busy_seconds: float) -> Engine:
         # In WAL mode this survives a crash of the app; a power cut may lose the last rows, never break.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA cache_size = -16000")
+        connection.execute("PRAGMA cache_size = -4000")
         connection.execute("PRAGMA temp_store = MEMORY")
 
     @event.listens_for(engine, "begin")
