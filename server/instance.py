@@ -56,7 +56,8 @@ def listen(port: int) -> socket.socket:
     Raises:
         PortTaken: another program listens there, or the system reserves the port.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Only of a socket that names its protocol does asyncio turn off Nagle's delay, 40 ms for each answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform == "win32":
             # There SO_REUSEADDR would let a second program take over the port.
