@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 
-MOMENT = 1.0
-"""How long an answer of the engine's holds for a single call, in seconds: the user may switch by hand."""
+MOMENT = 3.0
+"""How long an answer of the engine's holds for a single call, in seconds; about as long as what is loaded
+is between two looks: the user may switch by hand."""
 A_WHILE = 10.0
 """The same for the items of a batch. Loading and unloading by this app, and another engine, end it."""
 
