@@ -43,6 +43,7 @@ def running(icon: Any) -> Iterator[None]:
     finally:
         icon.stop()
         thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 def wait_for(clicks: list[str], expected: list[str]) -> None:
