@@ -79,7 +79,7 @@ def _api_routes(hub: Hub) -> list[Route]:
         return JSONResponse({"app": "token-saver", "version": hub.version, "pid": os.getpid()})
 
     async def status(_request: Request) -> Response:
-        return JSONResponse(hub.snapshot().as_json())
+        return JSONResponse((await hub.current_snapshot()).as_json())
 
     async def login(_request: Request) -> Response:
         return JSONResponse({"url": hub.login_link()})

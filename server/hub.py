@@ -88,6 +88,7 @@ class Hub:
         self._auditor: asyncio.Task[None] | None = None
         self._yielder: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._booked = self._summed = 0
         self._audit_wanted = asyncio.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._quit = threading.Event()
@@ -171,6 +172,16 @@ class Hub:
     def snapshot(self) -> Snapshot:
         """Return the picture of this moment; no I/O, from any thread."""
         return dataclasses.replace(self._live.snapshot(), approvals=self._approvals())
+
+    async def current_snapshot(self) -> Snapshot:
+        """Return the picture with sums that hold whatever ended up to now: who asks once gets no second look.
+
+        Raises:
+            StoreError: the history cannot be read.
+        """
+        if self._summed != self._booked:
+            await self._refresh_totals()
+        return self.snapshot()
 
     def answer_approval(self, approval_id: str, answer: Answer) -> bool:
         """Answer a call that waits, from any thread; False if somebody else was first."""
@@ -300,6 +311,7 @@ class Hub:
     def _record(self, event: Event) -> None:
         self._live.record(event)
         if isinstance(event, BOOKED) and self._loop is not None:
+            self._booked += 1
             self._loop.call_soon_threadsafe(self._ended.set)
         self._tell_listeners()
 
@@ -346,8 +358,10 @@ class Hub:
                     await self._audit_wanted.wait()
 
     async def _refresh_totals(self) -> None:
+        booked = self._booked
         today = await self.history.totals(_midnight().timestamp())
         self._live.set_totals(today, await self.history.totals())
+        self._summed = booked
 
 
 def _midnight() -> datetime.datetime:
