@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from server.autostart import Autostart
 from server.clients import advice, switch
 from server.clients.command import bridge_command
 from server.clients.connection import connected, plan_connect, plan_disconnect
@@ -18,7 +19,6 @@ from server.hub import Hub
 from server.models.hardware import read_machine
 from server.models.recommend import memory_room
 from server.policy.approvals import EXTENTS, Answer, Extent
-from tray.autostart import Autostart
 from tray.menu import Action, Surroundings
 from tray.notices import Notice
 

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from server.autostart import Autostart, find_autostart
 from server.events import Event
 from server.hub import Hub
 from server.snapshot import Snapshot
 from server.welcome import say_no_tray
 from tray.actions import Actions
 from tray.approvals import ApprovalWatch
-from tray.autostart import Autostart, find_autostart
 from tray.batches import Batch, BatchWatch
 from tray.host import WAITING, make_icon
 from tray.icon import Face, draw

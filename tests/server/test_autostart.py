@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tray.autostart import (
+from server.autostart import (
     DesktopEntry,
     LaunchAgent,
     RunKey,

@@ -23,6 +23,10 @@ RUN_VALUE = "ClaudeTokenSaver"
 class Autostart(Protocol):
     """How this system starts programs at login."""
 
+    @property
+    def where(self) -> str:
+        """The file, or the value of the registry, whose existence is the setting."""
+
     def enabled(self) -> bool:
         """Whether the app is started at login."""
 
@@ -74,6 +78,11 @@ class DesktopEntry:
     path: Path
     command: tuple[str, ...]
 
+    @property
+    def where(self) -> str:
+        """The file."""
+        return str(self.path)
+
     def enabled(self) -> bool:
         """Whether the file is there; desktops' own settings switch it off with ``Hidden``."""
         try:
@@ -109,6 +118,11 @@ class LaunchAgent:
     path: Path
     command: tuple[str, ...]
 
+    @property
+    def where(self) -> str:
+        """The file."""
+        return str(self.path)
+
     def enabled(self) -> bool:
         """Whether the file is there."""
         return self.path.is_file()
@@ -135,6 +149,11 @@ class RunKey:
     """Windows: a value of the user's Run key."""
 
     command: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """The value, with its key."""
+        return rf"HKEY_CURRENT_USER\{RUN_KEY}\{RUN_VALUE}"
 
     def enabled(self) -> bool:
         """Whether the value is there."""
