@@ -1,15 +1,12 @@
 """The engine in use: found, watched, lost, found again; and the queue in front of it.
 
-Everything that works with a model goes through here; the parts are ``discovery`` (which engine),
-``selection`` (which model), ``queue`` (who is next) and ``downloads`` (each once).
+Everything that works with a model goes through here; the parts are ``current`` (which engine), ``watch``
+and ``sight`` (what is seen of it), ``selection`` (which model), ``queue`` (who is next) and ``downloads``
+(each once).
 """
 
-import asyncio
-import logging
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, aclosing, asynccontextmanager
 
 from server.backends.admission import Admission, AdmitAll
 from server.backends.base import (
@@ -21,33 +18,19 @@ from server.backends.base import (
     ReportPull,
 )
 from server.backends.choices import A_WHILE, MOMENT, Choices
-from server.backends.discovery import discover, find_server
+from server.backends.current import CurrentBackend
 from server.backends.downloads import Downloads
 from server.backends.gate import PauseGate
 from server.backends.parallel import Parallel
 from server.backends.queue import FairQueue
 from server.backends.selection import choose_model, choose_num_ctx, refuse_blocked
-from server.backends.sight import Sight
+from server.backends.sight import Sight, shown_loading
+from server.backends.watch import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, Watch
 from server.errors import BackendError, BackendUnreachable, TokenSaverError
-from server.events import EventBus, ModelProgress
+from server.events import EventBus
 from server.folders import Folders
 from server.settings import Settings
 from server.snapshot import EngineView
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-WATCHED_SECONDS = 3.0
-"""Between looks at what is loaded, while work runs or somebody looks on."""
-IDLE_SECONDS = 15.0
-"""The same at other times; also how soon a preferred engine that was started is noticed."""
-LOST_SECONDS = 2.0
-"""Between attempts to find an engine while there is none."""
-_QUIET_SECONDS = 0.3
-"""After a change, before looking: several often come together."""
-_UNUSED_SECONDS = 30.0
-"""Without use before the embedded engine is left for a server."""
 
 
 class Engine:
@@ -63,34 +46,27 @@ class Engine:
         self.watched = False
         """Whether somebody looks on, so that what is loaded is looked at more often."""
         self._settings = settings
-        self._folders = folders
         self._events = events
         self._queue = FairQueue(settings.offload.queue_limit)
         self._parallel = Parallel(self._queue, settings.backend.slots)
         self._downloads = Downloads(events)
         self._sight = Sight(settings.backend.model, events)
-        self._backend: Backend | None = None
-        self._lost: TokenSaverError | None = None
         self._contexts: dict[str, int] = {}
         self._choices = Choices()
-        self._used_at = 0.0
-        self._discovering = asyncio.Lock()
-        self._stirred = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watch = Watch(self._look, self._interval)
+        self._current = CurrentBackend(
+            settings, folders, events, self._sight, forget=self._forget_models, stir=self._watch.stir
+        )
 
     async def start(self) -> None:
         """Find the engine and keep watch, in the background. Never raises."""
-        self._in_background(self._watch())
+        self._watch.start()
 
     async def close(self) -> None:
         """End the watch, the downloads and the engine's connections and child processes."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._watch.close()
         await self._downloads.close()
-        backend, self._backend = self._backend, None
-        if backend:
-            await backend.close()
+        await self._current.close()
 
     def view(self) -> EngineView:
         """Return the engine as last seen; no I/O."""
@@ -118,19 +94,7 @@ class Engine:
             BackendUnreachable: none answers.
             SettingsError: the configured address is wrong, or on another machine without leave.
         """
-        async with self._discovering:
-            if self._backend is None:
-                try:
-                    self._backend = await self._found()
-                except TokenSaverError as error:
-                    self._sight.show_error(error)
-                    raise
-                logger.info("engine: %s", self._backend.label)
-                self._contexts.clear()
-                self._choices.forget()
-                self._sight.forget_installed()
-                self._stirred.set()
-            return self._backend
+        return await self._current.use()
 
     @asynccontextmanager
     async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
@@ -146,22 +110,22 @@ class Engine:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """Generate with the engine in use; see ``Backend.generate``. Close the generator to stop."""
         backend = await self.use()
-        self._used_at = time.monotonic()
+        self._current.note_use()
         loading = ExitStack()
         if backend.capabilities.list_loaded and not any(m.name == request.model for m in self.view().loaded):
-            loading.enter_context(self._shown_loading(backend, request.model))
+            loading.enter_context(shown_loading(self._events, backend, request.model))
         try:
             async with aclosing(self._parallel.measured(backend.generate(request))) as items:
                 async for item in items:
                     loading.close()
                     yield item
         except BackendError:
-            self._in_background(self._verify(backend))
+            self._watch.in_background(self._current.verify(backend))
             raise
         finally:
             loading.close()
-            self._used_at = time.monotonic()
-            self._stirred.set()
+            self._current.note_use()
+            self._watch.stir()
 
     async def choose_model(self, requested: str | None, recent: bool = False) -> str:
         """Return the installed model that ``requested`` means; for None, the configured or the best one.
@@ -176,7 +140,7 @@ class Engine:
         largest = self.admission.largest
 
         async def ask() -> str:
-            return await self._ask(
+            return await self._current.ask(
                 lambda backend: choose_model(backend, wanted, self.refuses, largest(backend))
             )
 
@@ -197,10 +161,10 @@ class Engine:
         """
         wanted = self._contexts.get(model, 0)
         if not wanted or (need > wanted and not self._settings.backend.num_ctx):
-            wanted = await self._ask(
+            wanted = await self._current.ask(
                 lambda backend: choose_num_ctx(backend, model, need, self._settings.backend.num_ctx)
             )
-        self._contexts[model] = await self._ask(
+        self._contexts[model] = await self._current.ask(
             lambda backend: self.admission.admit(backend, model, wanted, need)
         )
         return self._contexts[model]
@@ -236,8 +200,8 @@ class Engine:
             return
         await self.ensure_model(_say_nothing, name)
         num_ctx = await self.num_ctx(name)
-        with self._shown_loading(await self.use(), name):
-            await self._ask(lambda backend: backend.load(name, num_ctx, keep_alive))
+        with shown_loading(self._events, await self.use(), name):
+            await self._current.ask(lambda backend: backend.load(name, num_ctx, keep_alive))
         await self.refresh()
 
     async def unload(self, model: str) -> None:
@@ -247,8 +211,8 @@ class Engine:
             ModelNotFound: the engine has no such model.
             BackendUnsupported: this engine cannot unload.
         """
-        name = await self._ask(lambda backend: choose_model(backend, model))  # a blocked one too
-        await self._ask(lambda backend: backend.unload(name))
+        name = await self._current.ask(lambda backend: choose_model(backend, model))  # a blocked one too
+        await self._current.ask(lambda backend: backend.unload(name))
         self._choices.forget()
         await self.refresh()
 
@@ -278,7 +242,7 @@ class Engine:
     async def refresh(self, *, installed: bool = False) -> None:
         """Look at the engine now and show what is there; ``installed`` asks for the models on its disk, too,
         which are kept for a while. Never raises a ``TokenSaverError``."""
-        backend = self._backend
+        backend = self._current.backend
         if installed:
             self._sight.forget_installed()
         try:
@@ -286,114 +250,31 @@ class Engine:
             loaded = await self._sight.look(backend, self.admission)
             await self._parallel.look(backend, loaded, self.view().default_model)
         except BackendUnreachable as error:
-            await self._lose(backend, error)
+            await self._current.lose(backend, error)
         except TokenSaverError as error:
             self._sight.show_error(error)
-
-    async def _found(self) -> Backend:
-        backend = await discover(self._settings, self._folders, self._events)
-        if not isinstance(backend, DownloadsOwnModels):
-            self._lost = None
-        elif self._lost and not backend.has_weights(backend.default_model()):
-            # The user's own engine is gone. A download of a gigabyte is no answer to that.
-            await backend.close()
-            raise self._lost
-        return backend
-
-    async def _ask(self, question: Callable[[Backend], Awaitable[T]]) -> T:
-        """Ask the engine in use; where it is gone, look for one and ask that."""
-        backend = await self.use()
-        self._used_at = time.monotonic()
-        try:
-            return await question(backend)
-        except BackendUnreachable as error:
-            await self._lose(backend, error)
-        return await question(await self.use())
-
-    async def _watch(self) -> None:
-        while True:
-            await self.refresh()
-            await self.prefer_server()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._interval()):
-                    await self._stirred.wait()
-            await asyncio.sleep(_QUIET_SECONDS)
-            self._stirred.clear()
-
-    def _interval(self) -> float:
-        if self._backend is None:
-            return LOST_SECONDS
-        return WATCHED_SECONDS if self.watched or self._queue.running else IDLE_SECONDS
 
     async def prefer_server(self) -> None:
         """Leave the embedded engine for a server that was started since, unless it is in use."""
-        backend = self._backend
-        if self._settings.backend.kind != "auto" or not isinstance(backend, DownloadsOwnModels):
-            return
-        if self._busy() or (self.view().loaded and not self._lost):
-            return
-        try:
-            server = await find_server(self._settings)
-        except TokenSaverError:
-            return
-        if self._busy() or self._backend is not backend:
-            await server.close()
-            return
-        await backend.close()
-        self._backend, self._lost = server, None
+        if await self._current.prefer_server(self._at_work):
+            await self.refresh()
+
+    async def _look(self) -> None:
+        await self.refresh()
+        await self.prefer_server()
+
+    def _interval(self) -> float:
+        if self._current.backend is None:
+            return LOST_SECONDS
+        return WATCHED_SECONDS if self.watched or self._queue.running else IDLE_SECONDS
+
+    def _at_work(self) -> bool:
+        return bool(self._queue.running or self._queue.waiting or self._downloads.running())
+
+    def _forget_models(self) -> None:
         self._contexts.clear()
         self._choices.forget()
         self._sight.forget_installed()
-        await self.refresh()
-
-    def _busy(self) -> bool:
-        recently = time.monotonic() - self._used_at < _UNUSED_SECONDS
-        return bool(recently or self._queue.running or self._queue.waiting or self._downloads.running())
-
-    async def _verify(self, backend: Backend) -> None:
-        """Find out after a failure whether the engine is still there."""
-        try:
-            await backend.check()
-        except BackendUnreachable as error:
-            await self._lose(backend, error)
-        except TokenSaverError as error:
-            self._sight.show_error(error)
-
-    async def _lose(self, backend: Backend | None, error: TokenSaverError) -> None:
-        """Give up an engine that is gone. The embedded one is kept: it starts its process anew."""
-        if backend is None or backend is not self._backend:
-            return
-        self._sight.show_error(error)
-        if isinstance(backend, DownloadsOwnModels):
-            return
-        self._backend, self._lost = None, error
-        self._stirred.set()
-        await backend.close()
-
-    @contextmanager
-    def _shown_loading(self, backend: Backend, model: str) -> Iterator[None]:
-        if isinstance(backend, DownloadsOwnModels):  # which tells itself when it loads
-            yield
-            return
-        self._events.publish(ModelProgress(model, "load"))
-        error = ""
-        try:
-            yield
-        except TokenSaverError as failure:
-            error = str(failure)
-            raise
-        finally:
-            self._events.publish(ModelProgress(model, "load", done=True, error=error))
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("the engine's watch failed", exc_info=error)
 
 
 async def _say_nothing(progress: PullProgress) -> None:

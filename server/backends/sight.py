@@ -2,13 +2,15 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from server.backends.admission import Admission
 from server.backends.base import Backend, Capabilities, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.names import resolve
 from server.backends.selection import default_model
 from server.errors import ModelNotFound, TokenSaverError
-from server.events import EngineChanged, EventBus
+from server.events import EngineChanged, EventBus, ModelProgress
 from server.snapshot import LOOKING, EngineView
 
 logger = logging.getLogger(__name__)
@@ -77,3 +79,20 @@ class Sight:
             return default_model(self._installed, loaded, largest)
         except ModelNotFound:
             return ""
+
+
+@contextmanager
+def shown_loading(events: EventBus, backend: Backend, model: str) -> Iterator[None]:
+    """Tell that ``model`` is being loaded, for the time of the context, and how that ended."""
+    if isinstance(backend, DownloadsOwnModels):  # which tells itself when it loads
+        yield
+        return
+    events.publish(ModelProgress(model, "load"))
+    error = ""
+    try:
+        yield
+    except TokenSaverError as failure:
+        error = str(failure)
+        raise
+    finally:
+        events.publish(ModelProgress(model, "load", done=True, error=error))

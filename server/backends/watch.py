@@ -1,0 +1,62 @@
+"""The watch over the engine: how often it is looked at, and what goes on in the background."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+WATCHED_SECONDS = 3.0
+"""Between looks at what is loaded, while work runs or somebody looks on."""
+IDLE_SECONDS = 15.0
+"""The same at other times; also how soon a preferred engine that was started is noticed."""
+LOST_SECONDS = 2.0
+"""Between attempts to find an engine while there is none."""
+_QUIET_SECONDS = 0.3
+"""After a change, before looking: several often come together."""
+
+
+class Watch:
+    """Calls ``look`` every ``interval()`` seconds, and soon after ``stir``."""
+
+    def __init__(self, look: Callable[[], Awaitable[None]], interval: Callable[[], float]) -> None:
+        self._look = look
+        self._interval = interval
+        self._stirred = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self.in_background(self._watch())
+
+    def stir(self) -> None:
+        """Look soon: something changed."""
+        self._stirred.set()
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work`` beside the rest; ``close`` ends it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def close(self) -> None:
+        """End it, and all that goes on in the background."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            await self._look()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval()):
+                    await self._stirred.wait()
+            await asyncio.sleep(_QUIET_SECONDS)
+            self._stirred.clear()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("the engine's watch failed", exc_info=error)
