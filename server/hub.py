@@ -39,7 +39,7 @@ from server.policy.file import PolicyFile
 from server.policy.gate import Gate
 from server.policy.recorder import Recorder
 from server.policy.trail import Entry, Trail
-from server.settings import Settings
+from server.settings import Settings, load_settings
 from server.settings_file import set_setting
 from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
@@ -53,6 +53,8 @@ VERSION = version("claude-token-saver")
 AUDIT_SECONDS = 300.0
 TOGETHER_SECONDS = 0.2
 """After an offload ended, before the totals are summed up again."""
+AT_ONCE = ("appearance", "roots", "checks")
+"""The settings that hold as soon as ``change_setting`` wrote them."""
 BOOKED = OffloadEnded | OffloadUndone | JobChanged
 """What may change the sums: calls about a batch cost something, too."""
 
@@ -250,6 +252,22 @@ class Hub:
         """
         if (closing := self._pause.closing()) is not None:
             raise Paused(closing.cause, "Do this task yourself, or ask the user.")
+
+    async def change_setting(self, section: str, key: str, value: object) -> bool:
+        """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.
+
+        Return whether it holds at once; else it does when the app starts again.
+
+        Raises:
+            SettingsError: ``config.toml`` cannot be changed, or the value is bad; then nothing has.
+        """
+        await asyncio.to_thread(set_setting, self.folders, section, key, value)
+        if (section or key) not in AT_ONCE:
+            return False
+        fresh = await asyncio.to_thread(load_settings, self.folders)
+        self.settings = self.settings.model_copy(update={name: getattr(fresh, name) for name in AT_ONCE})
+        self.offloader.use_checks(self.settings.checks)
+        return True
 
     async def switch_audit(self, *, on: bool) -> None:
         """Let the audit read the client's transcripts from now on, or not any more; the setting is kept.

@@ -185,6 +185,9 @@ class Settings(BaseSettings):
     port: int = Field(7283, ge=0, le=65535, description="The hub's port on 127.0.0.1; 0 for any free one.")
     roots: tuple[Path, ...] = Field((), description="Folders that every client may work in.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    appearance: Literal["system", "light", "dark"] = Field(
+        "system", description="The dashboard's colours; `system` follows the desktop."
+    )
     backend: BackendSettings = BackendSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     offload: OffloadSettings = OffloadSettings()

@@ -5,7 +5,7 @@ import re
 import tomllib
 from typing import Any
 
-_HEADER = re.compile(r"^[ \t]*\[\[?([^\[\]]+)\]\]?[ \t]*(?:#.*)?$")
+HEADER = re.compile(r"^[ \t]*\[\[?([^\[\]]+)\]\]?[ \t]*(?:#.*)?$")
 
 
 class TomlError(ValueError):
@@ -18,7 +18,7 @@ def get_table(text: str, path: tuple[str, ...]) -> Any:
     Raises:
         TomlError: the text is not TOML.
     """
-    return _lookup(_load(text), path)
+    return _lookup(load(text), path)
 
 
 def set_table(text: str, path: tuple[str, ...], values: dict[str, Any]) -> str:
@@ -27,9 +27,9 @@ def set_table(text: str, path: tuple[str, ...], values: dict[str, Any]) -> str:
     Raises:
         TomlError: the text is not TOML, or the table is written inline.
     """
-    document = _load(text)
+    document = load(text)
     newline = "\r\n" if "\r\n" in text else "\n"
-    lines = [f"[{'.'.join(path)}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    lines = [f"[{'.'.join(path)}]", *(f"{key} = {write_value(value)}" for key, value in values.items())]
     found = _lookup(document, path)
     if found is None:
         gap = "" if not text.strip() else newline if text.endswith("\n") else newline * 2
@@ -47,7 +47,7 @@ def remove_table(text: str, path: tuple[str, ...]) -> str:
     Raises:
         TomlError: the text is not TOML, or the table is written inline.
     """
-    document = _load(text)
+    document = load(text)
     if _lookup(document, path) is None:
         return text
     start, end = _span(text, path)
@@ -59,7 +59,12 @@ def remove_table(text: str, path: tuple[str, ...]) -> str:
     return before + after
 
 
-def _load(text: str) -> dict[str, Any]:
+def load(text: str) -> dict[str, Any]:
+    """Return the document.
+
+    Raises:
+        TomlError: the text is not TOML.
+    """
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
@@ -81,10 +86,10 @@ def _span(text: str, path: tuple[str, ...]) -> tuple[int, int]:
     start = end = -1
     position = 0
     for line in text.splitlines(keepends=True):
-        header = _HEADER.match(line.rstrip("\r\n"))
+        header = HEADER.match(line.rstrip("\r\n"))
         stripped = line.strip()
         if header is not None:
-            if _keys(header.group(1))[: len(path)] == path:
+            if header_keys(header.group(1))[: len(path)] == path:
                 start = position if start < 0 else start
                 end = position + len(line)
             elif start >= 0:
@@ -97,13 +102,14 @@ def _span(text: str, path: tuple[str, ...]) -> tuple[int, int]:
     return start, end
 
 
-def _keys(header: str) -> tuple[str, ...]:
+def header_keys(header: str) -> tuple[str, ...]:
+    """Return the path of a header, given what is between its brackets."""
     return tuple(part.strip().strip("\"'") for part in header.split("."))
 
 
 def _check(text: str, before: dict[str, Any], path: tuple[str, ...], values: dict[str, Any] | None) -> None:
     """Make sure that nothing but the table changed."""
-    after = _load(text)
+    after = load(text)
     for document in (before, after):
         parent = _lookup(document, path[:-1])
         if isinstance(parent, dict):
@@ -116,10 +122,15 @@ def _check(text: str, before: dict[str, Any], path: tuple[str, ...], values: dic
         raise TomlError("the table is written in a form that cannot be edited")
 
 
-def _toml(value: Any) -> str:
+def write_value(value: Any) -> str:
+    """Return a value as TOML, on one line."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_toml(key)} = {_toml(each)}" for key, each in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{write_value(key)} = {write_value(each)}" for key, each in value.items())
+            + " }"
+        )
     # TOML's basic strings are JSON's, but for characters that paths do not have.
-    if isinstance(value, list):
-        return f"[{', '.join(_toml(each) for each in value)}]"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(write_value(each) for each in value)}]"
     return json.dumps(value, ensure_ascii=False)

@@ -8,7 +8,7 @@ user's is taken back unless that passed.
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +86,10 @@ class Offloader:
     async def start(self) -> tuple[str, ...]:
         """Put back what a crash left in place unaccepted; return the paths. Call it before ``run``."""
         return await undo.recover(self._history)
+
+    def use_checks(self, checks: Mapping[str, str]) -> None:
+        """Let these be the checks that tasks may name from now on."""
+        self._placer.checks = checks
 
     async def close(self) -> None:
         """Cancel what runs, and wait until all of it is taken back and recorded."""

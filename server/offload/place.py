@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from server.errors import FileChanged
@@ -27,7 +27,7 @@ class Placer:
 
     def __init__(self, history: History, settings: Settings) -> None:
         self._history = history
-        self._checks = settings.checks
+        self.checks: Mapping[str, str] = settings.checks
         self._timeout = settings.offload.check_timeout
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -39,7 +39,7 @@ class Placer:
             SettingsError: its command cannot be read.
         """
         if task.check and task.output:
-            command_of(task.check, self._checks, workspace.confine(task.output.partition("::")[0]))
+            command_of(task.check, self.checks, workspace.confine(task.output.partition("::")[0]))
 
     async def place(
         self, run: Running, workspace: Workspace, plan: Plan, verdict: Verdict
@@ -89,7 +89,7 @@ class Placer:
             return change, None
         run.progress.stage("check", name)
         began = time.monotonic()
-        command = command_of(name, self._checks, change.path)
+        command = command_of(name, self.checks, change.path)
         check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
         run.spent("check", time.monotonic() - began)
         after = await to_end(change.path.read_bytes)
