@@ -1,18 +1,22 @@
 """The long form: ``uv run python -m tests.policy.fuzz [TARGET…] --inputs 100000``.
 
-Random bytes choose what hypothesis' strategies make, which is several times as fast as its own search.
+Random bytes choose what hypothesis' strategies make, which is several times as fast as its own search. Prints
+a table, and keeps each target's figures in ``tests/bench/results/fuzz.json``; exit status 1 where one failed.
 With ``--atheris`` that package (``uv run --with atheris …``) lets the code's branches lead it; it says itself
 how many inputs it tried.
 """
 
 import argparse
 import contextlib
+import json
 import logging
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +30,28 @@ with instrumented:
     from tests.policy.fuzz import test_fuzz, test_readers, test_tools
 
 LONGEST = 4096
+TOGETHER = 200
+"""Calls of a tool that run at once."""
+RESULT = Path(__file__).parents[2] / "bench" / "results" / "fuzz.json"
 TARGETS: dict[str, Any] = {
     name.removeprefix("test_"): test
     for module in (test_fuzz, test_readers)
     for name, test in vars(module).items()
     if name.startswith("test_") and hasattr(test, "hypothesis")
 }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one target: whole ``inputs`` that were tried, in how long, and how many failed."""
+
+    target: str
+    inputs: int
+    seconds: float
+    failures: int
+
+    def __str__(self) -> str:
+        return f"{self.target:<34}{self.inputs:>9,}{self.seconds:>9.0f}{self.failures:>10}"
 
 
 def main() -> None:
@@ -47,31 +67,75 @@ def main() -> None:
     if asked.atheris:
         _lead_by_branches(TARGETS[names[0]], asked.inputs)
         return
+    print(f"{'target':<34}{'inputs':>9}{'seconds':>9}{'failures':>10}", flush=True)
+    outcomes = []
+    for outcome in _outcomes(names, asked.inputs):
+        print(outcome, flush=True)
+        outcomes.append(outcome)
+        _keep(outcome)
+    sys.exit(any(outcome.failures for outcome in outcomes))
+
+
+def _outcomes(names: list[str], inputs: int) -> Iterator[Outcome]:
     for name in (each for each in names if each in TARGETS):
-        _run(name, TARGETS[name].hypothesis.fuzz_one_input, asked.inputs)
-    if chosen := [each for each in names if each in tools]:
+        yield _run(name, TARGETS[name].hypothesis.fuzz_one_input, inputs)
+    if chosen := [each for each in names if each not in TARGETS]:
         with tempfile.TemporaryDirectory() as home:
             server = test_tools.Server(Path(home).resolve())
             server.start()
             for name in chosen:
-                check: Any = test_tools.check_of(server, name)
-                _run(name, check.hypothesis.fuzz_one_input, asked.inputs)
+                yield _run_tool(server, name, inputs)
             server.stop()
 
 
-def _run(name: str, try_one: Callable[[bytes], bytes | None], inputs: int) -> None:
-    """Try inputs until so many were whole; for one that fails, its test's own error is raised."""
-    choose = random.Random(name)
+def _run(name: str, try_one: Callable[[bytes], bytes | None], inputs: int) -> Outcome:
+    """Try inputs until so many were whole, or one failed."""
     began = time.monotonic()
     whole = 0
-    while whole < inputs:
-        data = choose.randbytes(choose.choice((256, 1024, LONGEST)))
+    for data in _inputs(name):
+        if whole == inputs:
+            break
         try:
             whole += try_one(data) is not None
-        except BaseException:
+        except Exception:  # noqa: BLE001 - whatever comes out is what is looked for
+            traceback.print_exc()
             print(f"{name}: failed on {data.hex()}", file=sys.stderr)
-            raise
-    print(f"{name}: {whole:,} inputs in {time.monotonic() - began:.0f} s, nothing found", flush=True)
+            return Outcome(name, whole + 1, time.monotonic() - began, 1)
+    return Outcome(name, whole, time.monotonic() - began, 0)
+
+
+def _run_tool(server: test_tools.Server, name: str, inputs: int) -> Outcome:
+    """Call a tool with so many arguments, many at once, or until some calls failed the check."""
+    drawn: list[dict[str, Any]] = []
+    draw: Any = test_tools.drawing(server, name, drawn.append)
+    before = server.files()
+    began = time.monotonic()
+    whole = 0
+    for data in _inputs(name):
+        if draw.hypothesis.fuzz_one_input(data) is None or len(drawn) < min(TOGETHER, inputs - whole):
+            continue
+        wrong = [each for each in server.call_all(name, drawn) if each[1]]
+        whole += len(drawn)
+        drawn.clear()
+        for arguments, problem in wrong:
+            print(f"{name}: {problem}\nfailed on {arguments!r}", file=sys.stderr)
+        if whole >= inputs or wrong:
+            changed = server.files() != before
+            return Outcome(name, whole, time.monotonic() - began, len(wrong) + changed)
+    raise AssertionError("inputs never end")
+
+
+def _inputs(name: str) -> Iterator[bytes]:
+    choose = random.Random(name)
+    while True:
+        yield choose.randbytes(choose.choice((256, 1024, LONGEST)))
+
+
+def _keep(outcome: Outcome) -> None:
+    kept = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    figures = asdict(outcome) | {"seconds": round(outcome.seconds)}
+    kept[figures.pop("target")] = figures
+    RESULT.write_text(json.dumps(dict(sorted(kept.items())), indent=2), encoding="utf-8")
 
 
 def _lead_by_branches(test: Any, inputs: int) -> None:
