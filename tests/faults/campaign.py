@@ -4,12 +4,12 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import psutil
-
-from tests.faults.scene import NOTES, Reply, Scene, value_file
+from tests.faults.engine import NOTES, value_file
+from tests.faults.scene import Reply, Scene
+from tests.faults.strikes import FAULTS
 
 BATCH_ITEMS = 6
 WORK_SECONDS = 20.0
@@ -28,8 +28,19 @@ class Told:
     errors: Counter[str] = field(default_factory=Counter)
 
 
-def run_campaign(scene: Scene, *, clients: int, faults: int, pause: tuple[float, float], seed: int) -> Told:
-    """Let ``clients`` work while ``faults`` strike, one after each ``pause`` (seconds, from and to)."""
+def run_campaign(
+    scene: Scene,
+    *,
+    clients: int,
+    faults: int,
+    pause: tuple[float, float],
+    seed: int,
+    kinds: Sequence[str] = tuple(FAULTS),
+) -> Told:
+    """Let ``clients`` work while ``faults`` strike, one after each ``pause`` (seconds, from and to).
+
+    Which comes next is drawn from ``kinds`` as from a bag, which is filled again when it is empty.
+    """
     told = Told()
     over = threading.Event()
     failed: list[BaseException] = []
@@ -47,10 +58,12 @@ def run_campaign(scene: Scene, *, clients: int, faults: int, pause: tuple[float,
         worker.start()
     chance = random.Random(seed)
     try:
+        coming: list[str] = []
         while sum(told.faults.values()) < faults and not failed:
             _let_work(told, over=failed)
             time.sleep(chance.uniform(*pause))
-            name = chance.choice(tuple(FAULTS))
+            coming = coming or chance.sample(kinds, len(kinds))
+            name = coming.pop()
             if FAULTS[name](scene, chance):
                 told.faults[name] += 1
     finally:
@@ -124,69 +137,3 @@ class _Worker:
         if reply.delivered and f"{BATCH_ITEMS} of {BATCH_ITEMS} done" in reply.text:
             self._told.promised |= {f"{name}.md": NOTES for name in names}
         return reply
-
-
-def _kill_hub(scene: Scene, _: random.Random) -> bool:
-    hub = scene.hub()
-    if hub is None:
-        return False
-    try:
-        hub.kill()
-        hub.wait(30)
-    except psutil.NoSuchProcess:
-        return False
-    return True
-
-
-def _kill_bridge(scene: Scene, chance: random.Random) -> bool:
-    with scene.lock:
-        if not scene.bridges:
-            return False
-        chance.choice(scene.bridges).kill()
-    return True
-
-
-def _client_goes(scene: Scene, chance: random.Random) -> bool:
-    """Let a client end as when it is killed: its end of the pipe is gone, and nobody reads any more."""
-    with scene.lock:
-        if not scene.bridges:
-            return False
-        pipe = chance.choice(scene.bridges).stdin
-    assert pipe is not None
-    try:
-        pipe.close()
-    except OSError:
-        return False
-    return True
-
-
-def _engine_goes(scene: Scene, chance: random.Random) -> bool:
-    """Let the engine drop every connection and come back at its address after a moment."""
-    scene.engine.stop()
-    time.sleep(chance.uniform(0.05, 0.8))
-    scene.engine.restart()
-    return True
-
-
-def _suspend(scene: Scene, chance: random.Random) -> bool:
-    """Let the hub stand still and go on, as when the machine sleeps."""
-    hub = scene.hub()
-    if hub is None:
-        return False
-    try:
-        hub.suspend()
-        time.sleep(chance.uniform(0.5, 3.0))
-        hub.resume()
-    except psutil.NoSuchProcess:
-        return False
-    return True
-
-
-FAULTS: dict[str, Callable[[Scene, random.Random], bool]] = {
-    "hub killed": _kill_hub,
-    "bridge killed": _kill_bridge,
-    "client gone": _client_goes,
-    "engine gone": _engine_goes,
-    "hub asleep": _suspend,
-}
-"""Each returns whether there was something to strike."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import re
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,12 +15,15 @@ import psutil
 
 from server.rendezvous import read_hub_file
 from tests.bridge_client import BRIDGE, CLIENT, LEGACY
+from tests.faults.engine import EngineProcess
+from tests.faults.network import Network
 from tests.hub_process import hub_environ
-from tests.standins.answers import Answer
-from tests.standins.ollama import OllamaStandIn
 
-NOTES = "# Notes\n\nThis module holds one function that returns a number.\n"
 CALL_SECONDS = 120.0
+SILENCE_SECONDS = 4
+"""``[backend] silence_timeout`` of the scene's hub: short, or a silent engine would fill the campaign."""
+CLOCK = Path(__file__).parent / "clock"
+"""The folder by which Python processes take their clock from a file."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Scene:
 
     home: Path
     project: Path
-    engine: OllamaStandIn
+    engine: EngineProcess
+    network: Network
     environ: dict[str, str]
     bridges: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,36 +87,39 @@ class Scene:
 
 
 @contextmanager
-def open_scene(folder: Path, slots: int = 4) -> Iterator[Scene]:
+def open_scene(folder: Path) -> Iterator[Scene]:
     """Provide the stage within the ``with`` block; the hub that runs at its end is ended."""
     home, project = folder / "home", folder / "project"
     home.mkdir(parents=True)
     project.mkdir()
     # Without the shipped limit of 30 calls a minute, or most calls would be refused by it.
     (home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
-    with OllamaStandIn(slots) as engine:
-        engine.answers.choose(lambda prompt, _: _answer(prompt))
-        settings = {"TOKEN_SAVER_BACKEND__URL": engine.url, "TOKEN_SAVER_ROOTS": json.dumps([str(project)])}
-        scene = Scene(home, project, engine, hub_environ(home, **settings))
-        try:
-            yield scene
-        finally:
-            hub = scene.hub()
-            if hub is not None:
-                hub.terminate()
-                hub.wait(30)
+    (home / "clock").write_text("+0")
+    engine = EngineProcess()
+    try:
+        with Network(engine.port) as network:
+            settings = {
+                "TOKEN_SAVER_BACKEND__URL": f"http://127.0.0.1:{network.port}",
+                "TOKEN_SAVER_BACKEND__SILENCE_TIMEOUT": str(SILENCE_SECONDS),
+                "TOKEN_SAVER_ROOTS": json.dumps([str(project)]),
+            }
+            environ = {**hub_environ(home, **settings), **_clock(home)}
+            scene = Scene(home, project, engine, network, environ)
+            try:
+                yield scene
+            finally:
+                hub = scene.hub()
+                if hub is not None:
+                    hub.terminate()
+                    hub.wait(30)
+    finally:
+        engine.kill()
 
 
-def value_file(number: int) -> str:
-    """Return the content that belongs into a file asked for by this number."""
-    return f"VALUE = {number}\n"
-
-
-def _answer(prompt: str) -> Answer:
-    """Return what the task asks for; a few milliseconds a token, so that faults strike in the middle."""
-    number = re.search(r"the value (\d+)", prompt)
-    text = f"```python\n{value_file(int(number[1]))}```" if number else NOTES
-    return Answer(text, delay=0.004)
+def _clock(home: Path) -> dict[str, str]:
+    """Return the variables by which the hub's clock follows the file ``clock``."""
+    path = os.pathsep.join(filter(None, (str(CLOCK), os.environ.get("PYTHONPATH"))))
+    return {"PYTHONPATH": path, "TOKEN_SAVER_TEST_CLOCK": str(home / "clock")}
 
 
 def _converse(process: "subprocess.Popen[bytes]", tool: str, arguments: dict[str, Any]) -> Reply:

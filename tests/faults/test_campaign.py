@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import FAULTS, Told, run_campaign
+from tests.faults.campaign import Told, run_campaign
 from tests.faults.consistency import find_faults
-from tests.faults.scene import open_scene, value_file
+from tests.faults.engine import value_file
+from tests.faults.scene import open_scene
+from tests.faults.strikes import FAULTS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 

@@ -64,8 +64,8 @@ class Loaded:
 class OllamaStandIn(StandInServer):
     """The server. ``slots`` is ``OLLAMA_NUM_PARALLEL``; ``running`` and ``most_running`` count chats."""
 
-    def __init__(self, slots: int = 1) -> None:
-        super().__init__(self._handle)
+    def __init__(self, slots: int = 1, port: int = 0) -> None:
+        super().__init__(self._handle, port)
         self.answers = Answers()
         self.models: dict[str, StandInModel] = {CODER: StandInModel()}
         self.registry: dict[str, Registered] = {}

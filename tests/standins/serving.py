@@ -63,10 +63,10 @@ class StandInServer:
     """Serves ``handler`` within a ``with`` block; ``stop`` and ``start`` simulate a server that goes away
     and comes back at the same address."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, port: int = 0) -> None:
         self.requests: list[Exchange] = []
         self._handler = handler
-        self._socket = _listen(0)
+        self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None

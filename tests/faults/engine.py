@@ -1,0 +1,107 @@
+"""The campaign's engine: a stand-in for Ollama in a process of its own, to be killed, stopped and spoilt.
+
+``python -m tests.faults.engine PORT`` serves at that port until its standard input ends; a line there is
+its mood from then on. What it answers follows from the prompt alone (see ``answer_to``).
+"""
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+from tests.standins.serving import Exchange, Reply, json_reply
+
+NOTES = "# Notes\n\nThis module holds one function that returns a number.\n"
+SLOTS = 4
+START_SECONDS = 30.0
+WELL = "well"
+MOODS: dict[str, dict[str, object]] = {
+    WELL: {},
+    "slow": {"delay": 0.06},
+    "silent": {"first_delay": 120.0},
+    "garbage": {"ends": "garbage"},
+    "breaking off": {"ends": "broken"},
+    "broken inside": {"ends": "error"},
+    "out of memory": {},
+}
+"""How the answers differ from those of an engine that is well."""
+NO_MEMORY = "model requires more system memory (5.6 GiB) than is available (1.2 GiB)"
+
+
+class EngineProcess:
+    """The engine as the campaign sees it: always at the same address, however often it was killed."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            self.port: int = reserved.getsockname()[1]
+        self.process = self._start()
+
+    def restart(self) -> None:
+        """Kill it (SIGKILL), and start it anew, well."""
+        self.kill()
+        self.process = self._start()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.communicate()
+
+    def be(self, mood: str) -> None:
+        """Answer in this mood from now on."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{mood}\n".encode())
+        self.process.stdin.flush()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.engine", str(self.port)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            except OSError:
+                assert process.poll() is None, "the engine ended"
+                assert time.monotonic() < deadline, "the engine did not start"
+                time.sleep(0.02)
+            else:
+                return process
+
+
+def value_file(number: int) -> str:
+    """Return the content that belongs into a file asked for by this number."""
+    return f"VALUE = {number}\n"
+
+
+def answer_to(prompt: str) -> Answer:
+    """Return what the task asks for; a few milliseconds a token, so that faults strike in the middle."""
+    number = re.search(r"the value (\d+)", prompt)
+    text = f"```python\n{value_file(int(number[1]))}```" if number else NOTES
+    return Answer(text, delay=0.004)
+
+
+class _MoodyEngine(OllamaStandIn):
+    mood = WELL
+
+    async def _handle(self, exchange: Exchange) -> Reply:
+        if exchange.path == "/api/chat" and self.mood == "out of memory":
+            return json_reply({"error": NO_MEMORY}, 500)
+        return await super()._handle(exchange)
+
+
+def _serve(port: int) -> None:
+    engine = _MoodyEngine(SLOTS, port)
+    engine.answers.choose(lambda prompt, _: replace(answer_to(prompt), **MOODS[engine.mood]))  # type: ignore[arg-type] # by name
+    with engine:
+        for line in sys.stdin:
+            engine.mood = line.strip()
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -1,0 +1,210 @@
+"""The faults that strike at random moments. Each returns whether there was something to strike."""
+
+import contextlib
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+
+from tests.faults.engine import WELL
+from tests.faults.scene import SILENCE_SECONDS, Scene
+
+Strike = Callable[[Scene, random.Random], bool]
+NO_LIMIT = -1
+"""``RLIM_INFINITY``."""
+
+
+def _kill_hub(scene: Scene, _: random.Random) -> bool:
+    with _hub(scene) as hub:
+        if hub is not None:
+            hub.kill()
+            hub.wait(30)
+            return True
+    return False
+
+
+def _suspend_hub(scene: Scene, chance: random.Random) -> bool:
+    with _hub(scene) as hub:
+        if hub is not None:
+            hub.suspend()
+            time.sleep(chance.uniform(0.5, 3.0))
+            hub.resume()
+            return True
+    return False
+
+
+def _kill_bridge(scene: Scene, chance: random.Random) -> bool:
+    with scene.lock:
+        if not scene.bridges:
+            return False
+        chance.choice(scene.bridges).kill()
+    return True
+
+
+def _client_goes(scene: Scene, chance: random.Random) -> bool:
+    """Let a client end as when it is killed: its end of the pipe is gone, and nobody reads any more."""
+    with scene.lock:
+        if not scene.bridges:
+            return False
+        pipe = chance.choice(scene.bridges).stdin
+    assert pipe is not None
+    try:
+        pipe.close()
+    except OSError:
+        return False
+    return True
+
+
+def _kill_engine(scene: Scene, chance: random.Random) -> bool:
+    scene.engine.kill()
+    time.sleep(chance.uniform(0.0, 0.5))
+    scene.engine.restart()
+    return True
+
+
+def _suspend_engine(scene: Scene, chance: random.Random) -> bool:
+    engine = psutil.Process(scene.engine.process.pid)
+    engine.suspend()
+    time.sleep(chance.uniform(0.5, SILENCE_SECONDS + 1.0))
+    engine.resume()
+    return True
+
+
+def _flap(scene: Scene, chance: random.Random) -> bool:
+    """Let the engine hang up on everyone, again and again."""
+    for _ in range(6):
+        scene.network.hang_up()
+        time.sleep(chance.uniform(0.02, 0.3))
+    return True
+
+
+def _spoil(mood: str, longest: float) -> Strike:
+    def strike(scene: Scene, chance: random.Random) -> bool:
+        scene.engine.be(mood)
+        time.sleep(chance.uniform(0.3, longest))
+        scene.engine.be(WELL)
+        return True
+
+    return strike
+
+
+def _lose_network(scene: Scene, chance: random.Random) -> bool:
+    scene.network.lost.set()
+    time.sleep(chance.uniform(0.3, SILENCE_SECONDS + 1.0))
+    scene.network.lost.clear()
+    return True
+
+
+def _lock_database(scene: Scene, chance: random.Random) -> bool:
+    """Hold the database as another program would that writes to it: at times longer than anyone waits."""
+    try:
+        with contextlib.closing(sqlite3.connect(scene.home / "history.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(chance.choice((0.3, 2.0, 7.0)))
+            other.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def _fill_disk(scene: Scene, chance: random.Random) -> bool:
+    """Let every write of the hub fail, to whatever file, from the first byte on or at some later one."""
+    with _hub(scene) as hub:
+        if hub is None or sys.platform != "linux":
+            return False
+        hub.rlimit(psutil.RLIMIT_FSIZE, (chance.choice((0, 0, 200, 100_000)), NO_LIMIT))
+        time.sleep(chance.uniform(0.2, 2.0))
+        hub.rlimit(psutil.RLIMIT_FSIZE, (NO_LIMIT, NO_LIMIT))
+        return True
+    return False
+
+
+def _set_clock(scene: Scene, chance: random.Random) -> bool:
+    """Set the clock of hub and bridges by up to two days, forth or back, and some of the times aright."""
+    seconds = chance.choice((0, chance.randint(-172_800, 172_800), chance.randint(-90, 90)))
+    clock = scene.home / "clock"
+    fresh = clock.with_suffix(".new")
+    fresh.write_text(f"{seconds:+d}")
+    fresh.replace(clock)
+    return True
+
+
+def _suspend_machine(scene: Scene, chance: random.Random) -> bool:
+    """Let hub, bridges and engine stand still, as when the lid is closed."""
+    with scene.lock:
+        pids = [scene.engine.process.pid, *(bridge.pid for bridge in scene.bridges)]
+    with _hub(scene) as hub:
+        if hub is None:
+            return False
+        stopped: list[psutil.Process] = []
+        try:
+            for pid in (hub.pid, *pids):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process = psutil.Process(pid)
+                    process.suspend()
+                    stopped.append(process)
+            time.sleep(chance.uniform(0.5, 3.0))
+        finally:
+            for process in stopped:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+        return True
+    return False
+
+
+def _ten_hubs(scene: Scene, _: random.Random) -> bool:
+    """Start ten hubs at once beside the one that may run: one is there afterwards, as before."""
+    command = [sys.executable, "-P", "-m", "tray.main", "serve"]
+    hubs = [
+        subprocess.Popen(
+            command,
+            env=scene.environ,
+            cwd=scene.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(10)
+    ]
+    deadline = time.monotonic() + 120
+    while sum(hub.poll() is None for hub in hubs) > 1:
+        assert time.monotonic() < deadline, "more than one hub runs"
+        time.sleep(0.1)
+    return True
+
+
+@contextmanager
+def _hub(scene: Scene) -> Iterator[psutil.Process | None]:
+    """Provide the hub, None between two. One that ends meanwhile, by itself, is not there to strike."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        yield scene.hub()
+
+
+FAULTS: dict[str, Strike] = {
+    "hub killed": _kill_hub,
+    "hub asleep": _suspend_hub,
+    "bridge killed": _kill_bridge,
+    "client gone": _client_goes,
+    "engine killed": _kill_engine,
+    "engine asleep": _suspend_engine,
+    "engine flapping": _flap,
+    "engine slow": _spoil("slow", 3.0),
+    "engine silent": _spoil("silent", 2.0),
+    "engine answers garbage": _spoil("garbage", 2.0),
+    "engine breaks off": _spoil("breaking off", 2.0),
+    "engine reports an error": _spoil("broken inside", 2.0),
+    "engine out of memory": _spoil("out of memory", 2.0),
+    "network lost": _lose_network,
+    "database locked": _lock_database,
+    "disk full": _fill_disk,
+    "clock set": _set_clock,
+    "machine asleep": _suspend_machine,
+    "ten hubs started": _ten_hubs,
+}
+"""Which fault is drawn, and what it does."""
