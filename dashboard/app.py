@@ -28,6 +28,7 @@ from nicegui import app as pages
 from nicegui import ui
 
 from dashboard.address import SPANS, HistoryAddress
+from dashboard.components.appearance import DARK
 from dashboard.feed import Feed
 from dashboard.formats import Unit
 from dashboard.pages import (
@@ -62,7 +63,7 @@ def mount(app: FastAPI, hub: Hub) -> None:
         app,
         title="Claude Token Saver",
         favicon=(ASSETS / "logo.svg").read_text(encoding="utf-8"),
-        dark=None,
+        dark=DARK[hub.settings.appearance],
         language="en-US",
         # The stylesheet does it all: neither a CSS compiler in the browser nor bindings that are polled.
         tailwind=False,

@@ -22,6 +22,7 @@ from server.events import (
     OffloadQueued,
     OffloadUndone,
     PolicyReloaded,
+    SettingsChanged,
 )
 from server.events import Event as HubEvent
 from server.hub import Hub
@@ -37,6 +38,7 @@ BOOKED = {OffloadQueued, OffloadEnded, OffloadUndone}
 JOBS = {JobChanged}
 MEASURED = {MeasureProgress}
 AUDIT = {AuditSwitched, AuditEnded}
+SETTINGS = {SettingsChanged}
 POLICY = {ApprovalRequested, ApprovalAnswered, PolicyReloaded}
 
 
@@ -60,6 +62,8 @@ class Feed:
         """The measuring of a model ended."""
         self.models_changed = Event[[]]()
         """Other models are installed or loaded, or the engine is another one."""
+        self.settings_changed = Event[[]]()
+        """A setting was changed, perhaps one that holds at once."""
         self.machine: Machine | None = None
         self._hub = hub
         self._last = hub.snapshot()
@@ -124,6 +128,8 @@ class Feed:
             self.models_changed.emit()
         if kinds & AUDIT:
             self.audited.emit()
+        if kinds & SETTINGS:
+            self.settings_changed.emit()
 
     async def _tick(self) -> None:
         while True:

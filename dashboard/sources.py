@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from server.folders import Folders
 from server.settings import ENV_PREFIX, Settings
 
-Kind = Literal["bool", "choice", "int", "float", "text", "file"]
+Kind = Literal["bool", "choice", "int", "float", "text", "list", "checks"]
+Source = Literal["default", "file", "environment"]
 SECRETS = frozenset({"backend.api_key"})
 """Never shown, not even to their owner: a page may be on a second screen."""
 
@@ -22,23 +23,23 @@ class Setting:
     """One setting. ``variable`` is the environment's name for it, ``section`` empty at the top level.
 
     ``raw`` is the value in force, ``kind`` how it is edited: ``bool``, ``choice`` (one of ``choices``),
-    ``int``, ``float``, ``text``, or ``file`` for one that is edited in the file alone.
+    ``int``, ``float``, ``text``, ``list``, or ``checks`` for the table of those: see ``list_checks``.
     """
 
     section: str
     name: str
     value: str
     description: str
-    source: Literal["default", "file", "environment"]
+    source: Source
     variable: str
     raw: Any = None
-    kind: Kind = "file"
+    kind: Kind = "text"
     choices: tuple[str, ...] = ()
 
     @property
     def editable(self) -> bool:
         """Whether the page may change it: the environment goes before the file."""
-        return self.source != "environment" and self.kind != "file"
+        return self.source != "environment"
 
 
 def list_settings(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
@@ -66,21 +67,36 @@ def _settings(part: BaseModel, written: Any, section: str) -> Iterator[Setting]:
             source=_source(variable, name, written),
             variable=variable,
             raw=None if f"{section}.{name}" in SECRETS else value,
-            kind=_kind(section, field.annotation),
+            kind=_kind(field.annotation),
             choices=get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
         )
 
 
-def _kind(section: str, annotation: Any) -> Kind:
-    if not section:
-        return "file"  # the top of the file holds more than settings
+def list_checks(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
+    """Return the user's checks: ``name`` and, as ``value``, the command."""
+    written = _read(folders).get("checks", {})
+    return tuple(_check(name, command, written) for name, command in settings.checks.items())
+
+
+def _check(name: str, command: str, written: Any) -> Setting:
+    # Variables are read without regard to case, so that a check's name is in them in lower case.
+    whole, own = f"{ENV_PREFIX}CHECKS", f"{ENV_PREFIX}CHECKS__{name}".upper()
+    in_file = isinstance(written, dict) and written.get(name) == command
+    variable = own if in_file or own in (each.upper() for each in os.environ) else whole
+    source: Source = "file" if in_file else "environment"
+    return Setting("checks", name, command, "", source, variable, command, "text")
+
+
+def _kind(annotation: Any) -> Kind:
     if get_origin(annotation) is Literal:
         return "choice"
+    if get_origin(annotation) is tuple:
+        return "list"
     kinds: dict[Any, Kind] = {bool: "bool", int: "int", float: "float", str: "text"}
-    return kinds.get(annotation, "file")
+    return kinds.get(annotation, "checks")
 
 
-def _source(variable: str, name: str, written: Any) -> Literal["default", "file", "environment"]:
+def _source(variable: str, name: str, written: Any) -> Source:
     if any(each.upper() == variable for each in os.environ):
         return "environment"
     return "file" if isinstance(written, dict) and name in written else "default"

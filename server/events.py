@@ -75,6 +75,11 @@ class JobChanged(Event):
 
 
 @dataclass(frozen=True)
+class SettingsChanged(Event):
+    """A setting was changed from within the app."""
+
+
+@dataclass(frozen=True)
 class EngineChanged(Event):
     """The backend was found, lost or replaced, or its loaded or installed models changed."""
 
@@ -165,6 +170,11 @@ class RequestsRefused(Event):
 @dataclass(frozen=True)
 class BrowserLoggedIn(Event):
     """A login link was used: a browser can open the dashboard from now on."""
+
+
+@dataclass(frozen=True)
+class TokenReplaced(Event):
+    """There is a new bearer token; what the old one opened is closed."""
 
 
 @dataclass(frozen=True)

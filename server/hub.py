@@ -20,7 +20,16 @@ from server.batch.bills import Bills
 from server.batch.items import call_of
 from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused, StoreError
-from server.events import AuditEnded, AuditSwitched, Event, EventBus, JobChanged, OffloadEnded, OffloadUndone
+from server.events import (
+    AuditEnded,
+    AuditSwitched,
+    Event,
+    EventBus,
+    JobChanged,
+    OffloadEnded,
+    OffloadUndone,
+    SettingsChanged,
+)
 from server.folders import Folders
 from server.guard import Keys
 from server.ledger.audit import Audit
@@ -253,21 +262,20 @@ class Hub:
         if (closing := self._pause.closing()) is not None:
             raise Paused(closing.cause, "Do this task yourself, or ask the user.")
 
-    async def change_setting(self, section: str, key: str, value: object) -> bool:
+    async def change_setting(self, section: str, key: str, value: object) -> None:
         """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.
 
-        Return whether it holds at once; else it does when the app starts again.
+        Those in ``AT_ONCE`` hold when it returns, the others when the app starts again.
 
         Raises:
             SettingsError: ``config.toml`` cannot be changed, or the value is bad; then nothing has.
         """
         await asyncio.to_thread(set_setting, self.folders, section, key, value)
-        if (section or key) not in AT_ONCE:
-            return False
-        fresh = await asyncio.to_thread(load_settings, self.folders)
-        self.settings = self.settings.model_copy(update={name: getattr(fresh, name) for name in AT_ONCE})
-        self.offloader.use_checks(self.settings.checks)
-        return True
+        if (section or key) in AT_ONCE:
+            fresh = await asyncio.to_thread(load_settings, self.folders)
+            self.settings = self.settings.model_copy(update={name: getattr(fresh, name) for name in AT_ONCE})
+            self.offloader.use_checks(self.settings.checks)
+        self.events.publish(SettingsChanged())
 
     async def switch_audit(self, *, on: bool) -> None:
         """Let the audit read the client's transcripts from now on, or not any more; the setting is kept.

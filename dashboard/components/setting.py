@@ -1,18 +1,17 @@
 """One setting: its value, where that comes from, and a way to change it."""
 
-import asyncio
 from typing import Any
 
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from dashboard.components.button import button
 from dashboard.components.notices import attempt
-from dashboard.components.text import box, text
-from dashboard.sources import SECRETS, Setting, shown
-from server.hub import Hub
-from server.settings_file import set_setting
+from dashboard.components.text import box, set_classes, set_title, text
+from dashboard.sources import SECRETS, Setting, Source, shown
+from server.hub import AT_ONCE, Hub
 
-SOURCES = {"default": "default", "file": "config.toml", "environment": "environment"}
+SOURCES: dict[Source, str] = {"default": "default", "file": "config.toml", "environment": "environment"}
 
 
 class SettingLine:
@@ -21,13 +20,11 @@ class SettingLine:
     def __init__(self, hub: Hub, setting: Setting) -> None:
         self._hub = hub
         self._setting = setting
-        with box("setting") as self.element:
-            with box("", "dt"):
-                text(setting.name, "mono")
-                text(setting.description, "sub")
+        with box("setting"):
+            name_of(setting)
             with box("", "dd"):
                 self._value = text(setting.value, "setting-value")
-                self._tag = text(SOURCES[setting.source], f"tag tag-{setting.source}", title=_where(setting))
+                self._tag = source_tag(setting)
                 if setting.editable:
                     self._edit = button("Change", self._open, look="quiet", label=f"Change {setting.name}")
             self._editor = box("setting-editor", "dd")
@@ -55,16 +52,45 @@ class SettingLine:
         setting = self._setting
         if setting.kind == "int" and value is not None:
             value = int(value)
-        write = asyncio.to_thread(set_setting, self._hub.folders, setting.section, setting.name, value)
-        if await attempt(write, "Saved. It holds when Token Saver starts again."):
+        if await keep(self._hub, setting.section, setting.name, value):
             self._value.set_text(shown(value, f"{setting.section}.{setting.name}"))
-            self._tag.set_text(SOURCES["file"])
-            self._tag.classes(replace="tag tag-file")
+            show_source(self._tag, "file")
             self._close()
 
 
+async def keep(hub: Hub, section: str, name: str, value: object) -> bool:
+    """Write a setting, and say from when on it holds. Return whether that went well."""
+    at_once = (section or name) in AT_ONCE
+    said = "Saved." if at_once else "Saved. It holds when Token Saver starts again."
+    return await attempt(hub.change_setting(section, name, value), said)
+
+
+def name_of(setting: Setting) -> None:
+    """Show what the setting is called and means."""
+    with box("", "dt"):
+        text(setting.name, "mono")
+        text(setting.description, "sub")
+
+
+def source_tag(setting: Setting) -> TextElement:
+    """Show where the value comes from."""
+    tag = text("", "tag")
+    show_source(tag, setting.source)
+    if setting.source == "environment":
+        set_title(tag, f"Set by {setting.variable}, which goes before the file: change it there.")
+    else:
+        set_title(tag, f"The environment variable {setting.variable} would go before it.")
+    return tag
+
+
+def show_source(tag: TextElement, source: Source) -> None:
+    """Change it."""
+    tag.set_text(SOURCES[source])
+    set_classes(tag, f"tag tag-{source}")
+
+
 def _entry(setting: Setting) -> Any:
-    label = f"{setting.section}.{setting.name}"
+    label = f"{setting.section}.{setting.name}" if setting.section else setting.name
     if setting.kind in ("bool", "choice"):
         options = {True: "on", False: "off"} if setting.kind == "bool" else list(setting.choices)
         return ui.select(options, value=setting.raw, label=label).props("outlined dense options-dense")
@@ -72,9 +98,3 @@ def _entry(setting: Setting) -> Any:
         return ui.number(label, value=setting.raw).props("outlined dense")
     entry = ui.input(label, value=setting.raw or "", password=label in SECRETS)
     return entry.props("outlined dense")
-
-
-def _where(setting: Setting) -> str:
-    if setting.source == "environment":
-        return f"Set by {setting.variable}, which goes before the file: change it there."
-    return f"The environment variable {setting.variable} would go before it."

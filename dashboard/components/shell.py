@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nicegui import Event, ui
 
+from dashboard.components.appearance import follow_appearance
 from dashboard.components.banner import Banner
 from dashboard.components.clock import Clock
 from dashboard.components.follower import Follower
@@ -79,6 +80,7 @@ def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
 
     update(hub.snapshot())
     with main:
+        follow_appearance(hub, feed)
         feed.changed.subscribe(update)
         feed.ticked.subscribe(banner.look)
         yield Page(hub, feed, Clock(feed), banner)

@@ -4,15 +4,17 @@ import asyncio
 from itertools import groupby
 
 from dashboard import formats
+from dashboard.components.autostart import AutostartLine
 from dashboard.components.button import button
 from dashboard.components.card import card
 from dashboard.components.connect import Connect, connect_by_hand
 from dashboard.components.notices import attempt
 from dashboard.components.setting import SettingLine
+from dashboard.components.setting_list import CheckList, SettingList
 from dashboard.components.shell import shell
 from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
-from dashboard.sources import list_settings
+from dashboard.sources import Setting, list_settings
 from server.hub import Hub
 from server.ledger.prices import Prices
 from server.settings import Settings
@@ -27,8 +29,13 @@ async def show(hub: Hub, feed: Feed) -> None:
             for section, rows in groupby(settings, key=lambda each: each.section):
                 aside = f"[{section}]" if section else ""
                 with card(_heading(section), aside=aside), box("settings", "dl"):
+                    if not section:
+                        AutostartLine()
                     for row in rows:
-                        SettingLine(hub, row)
+                        _line(hub, row)
+                if not section:
+                    with card("Checks of your own", aside="[checks]"):
+                        CheckList(hub)
         with box("stack"):
             with card("First steps"):
                 link("/welcome", "", "The machine, the engine, a model, Claude Code, a first offload")
@@ -100,6 +107,13 @@ class AuditSwitch:
         await attempt(self._hub.switch_audit(on=not self._hub.settings.savings.audit))
 
 
+def _line(hub: Hub, setting: Setting) -> None:
+    if setting.kind == "list":
+        SettingList(hub, setting)
+    elif setting.kind != "checks":
+        SettingLine(hub, setting)
+
+
 def _heading(section: str) -> str:
     if not section:
         return "The app"
@@ -109,7 +123,7 @@ def _heading(section: str) -> str:
 
 
 def _how(hub: Hub) -> None:
-    text("All settings can be written into this file, too; they hold when Token Saver starts again:", "", "p")
+    text("All settings can be written into this file, too; then they hold at the next start:", "", "p")
     text(str(hub.folders.config_file), "command", "code")
     text('[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"', "command pre", "pre")
     text(

@@ -23,10 +23,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home, project = folder / "home", folder / "project"
     project.mkdir()
     ids = write_month(home / "history.db", count=70)
-    # A home of its own, too: the settings look for clients in it.
+    # A home of its own, too: the settings look for clients in it. And settings that cannot be edited.
+    environ = {"TOKEN_SAVER_CHECKS__LINT": "ruff check {file}", "TOKEN_SAVER_PATHS__READ": '["~/.netrc"]'}
     with (
         OllamaStandIn() as ollama,
-        start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, HOME=str(home)) as hub,
+        start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, HOME=str(home), **environ) as hub,
     ):
         yield Stage(hub, ollama, project, ids)
 

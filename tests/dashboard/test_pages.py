@@ -2,9 +2,7 @@
 
 import csv
 import io
-import json
 import re
-import tomllib
 from collections.abc import Iterator
 
 import pytest
@@ -208,62 +206,3 @@ def test_the_trail_is_searched_and_verified(page: Page, stage: Stage, client: Ra
     expect(page.locator(".trail-row").first).to_contain_text("offload_work")
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_text("The trail is whole")).to_be_visible()
-
-
-def test_settings_say_where_they_come_from(page: Page, stage: Stage) -> None:
-    page.goto(stage.url("/settings"))
-    url = page.locator(".setting", has_text="The engine's address")
-    expect(url.locator(".setting-value")).to_have_text(stage.ollama.url)
-    expect(url.locator(".tag")).to_have_text("environment")
-    expect(url.locator(".tag")).to_have_attribute("title", re.compile("TOKEN_SAVER_BACKEND__URL"))
-    expect(url.get_by_role("button")).to_have_count(0)
-    expect(page.locator(".main")).to_contain_text(str(stage.hub.home / "config.toml"))
-    expect(page.locator(".main")).to_contain_text("claude mcp add token-saver")
-
-
-def test_settings_are_changed_in_the_file(page: Page, stage: Stage) -> None:
-    page.goto(stage.url("/settings"))
-    rounds = page.locator(".setting", has_text="repair_rounds")
-    rounds.get_by_role("button", name="Change").click()
-    rounds.get_by_label("offload.repair_rounds").fill("99")
-    rounds.get_by_role("button", name="Save").click()
-    expect(page.locator(".notice", has_text="settings_invalid")).to_contain_text("repair_rounds")
-    page.locator(".notice").get_by_role("button", name="Close").click()
-    rounds.get_by_label("offload.repair_rounds").fill("1")
-    rounds.get_by_role("button", name="Save").click()
-    expect(rounds.locator(".tag")).to_have_text("config.toml")
-    assert tomllib.loads((stage.hub.home / "config.toml").read_text())["offload"]["repair_rounds"] == 1
-    contents = page.locator(".setting", has_text="Keep prompts, answers and diffs")
-    contents.get_by_role("button", name="Change").click()
-    contents.get_by_role("combobox").click()
-    page.get_by_role("option", name="off").click()
-    contents.get_by_role("button", name="Leave it").click()
-    expect(contents.locator(".setting-value")).to_have_text("on")
-
-
-def test_a_client_is_connected_after_its_diff_was_shown(page: Page, stage: Stage) -> None:
-    folder = stage.hub.home / "claude"
-    folder.mkdir(exist_ok=True)
-    page.goto(stage.url("/settings"))
-    client = page.get_by_label("Claude Code", exact=True)
-    client.get_by_role("button", name="Connect").click()
-    expect(client.locator(".diff-added").first).to_be_visible()
-    assert not (folder / ".claude.json").exists()
-    client.get_by_role("button", name="Leave it").click()
-    expect(client.locator(".diff")).to_have_count(0)
-    client.get_by_role("button", name="Connect").click()
-    client.get_by_role("button", name="Write it").click()
-    expect(client.locator(".tag")).to_have_text("connected")
-    assert "token-saver" in json.loads((folder / ".claude.json").read_text())["mcpServers"]
-    client.get_by_role("button", name="Disconnect").click()
-    client.get_by_role("button", name="Take it out").click()
-    expect(client.locator(".tag")).to_have_text("not connected")
-
-
-def test_the_engine_is_tested(page: Page, stage: Stage) -> None:
-    page.goto(stage.url("/settings"))
-    page.get_by_role("button", name="Test the engine").click()
-    expect(page.locator(".notice")).to_contain_text("The engine answers")
-    page.get_by_role("button", name="Allow it", exact=True).click()
-    page.get_by_role("button", name="Allow it no more").click()
-    expect(page.get_by_role("button", name="Allow it", exact=True)).to_be_visible()

@@ -1,0 +1,164 @@
+"""Settings, clients and start at login in a real browser: what is changed holds, and where it stands."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.stage import Stage, ask, visit
+
+DARK_GROUND = "rgb(15, 19, 21)"
+
+
+def test_settings_say_where_they_come_from(page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/settings"))
+    url = page.locator(".setting", has_text="The engine's address")
+    expect(url.locator(".setting-value")).to_have_text(stage.ollama.url)
+    expect(url.locator(".tag")).to_have_text("environment")
+    expect(url.locator(".tag")).to_have_attribute("title", re.compile("TOKEN_SAVER_BACKEND__URL"))
+    expect(url.get_by_role("button")).to_have_count(0)
+    expect(page.locator(".main")).to_contain_text(str(stage.hub.home / "config.toml"))
+    expect(page.locator(".main")).to_contain_text("claude mcp add token-saver")
+
+
+def test_settings_are_changed_in_the_file(page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/settings"))
+    rounds = page.locator(".setting", has_text="repair_rounds")
+    rounds.get_by_role("button", name="Change").click()
+    rounds.get_by_label("offload.repair_rounds").fill("99")
+    rounds.get_by_role("button", name="Save").click()
+    expect(page.locator(".notice", has_text="settings_invalid")).to_contain_text("repair_rounds")
+    page.locator(".notice").get_by_role("button", name="Close").click()
+    rounds.get_by_label("offload.repair_rounds").fill("1")
+    rounds.get_by_role("button", name="Save").click()
+    expect(rounds.locator(".tag")).to_have_text("config.toml")
+    assert tomllib.loads((stage.hub.home / "config.toml").read_text())["offload"]["repair_rounds"] == 1
+    contents = page.locator(".setting", has_text="Keep prompts, answers and diffs")
+    contents.get_by_role("button", name="Change").click()
+    contents.get_by_role("combobox").click()
+    page.get_by_role("option", name="off").click()
+    contents.get_by_role("button", name="Leave it").click()
+    expect(contents.locator(".setting-value")).to_have_text("on")
+
+
+def test_a_client_is_connected_after_its_diff_was_shown(page: Page, stage: Stage) -> None:
+    folder = stage.hub.home / "claude"
+    folder.mkdir(exist_ok=True)
+    page.goto(stage.url("/settings"))
+    client = page.get_by_label("Claude Code", exact=True)
+    client.get_by_role("button", name="Connect").click()
+    expect(client.locator(".diff-added").first).to_be_visible()
+    assert not (folder / ".claude.json").exists()
+    client.get_by_role("button", name="Leave it").click()
+    expect(client.locator(".diff")).to_have_count(0)
+    client.get_by_role("button", name="Connect").click()
+    client.get_by_role("button", name="Write it").click()
+    expect(client.locator(".tag")).to_have_text("connected")
+    assert "token-saver" in json.loads((folder / ".claude.json").read_text())["mcpServers"]
+    client.get_by_role("button", name="Disconnect").click()
+    client.get_by_role("button", name="Take it out").click()
+    expect(client.locator(".tag")).to_have_text("not connected")
+
+
+def test_the_engine_is_tested(page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/settings"))
+    page.get_by_role("button", name="Test the engine").click()
+    expect(page.locator(".notice")).to_contain_text("The engine answers")
+    page.get_by_role("button", name="Allow it", exact=True).click()
+    page.get_by_role("button", name="Allow it no more").click()
+    expect(page.get_by_role("button", name="Allow it", exact=True)).to_be_visible()
+
+
+def test_start_at_login_is_an_entry_that_comes_and_goes(page: Page, stage: Stage) -> None:
+    entry = stage.hub.home / ".config" / "autostart" / "token-saver.desktop"
+    page.goto(stage.url("/settings"))
+    line = page.locator(".setting", has_text="start at login")
+    expect(line.locator(".setting-value")).to_have_text("off")
+    expect(line.locator(".tag")).to_have_attribute("title", re.compile(re.escape(str(entry))))
+    line.get_by_role("button", name="Turn on").click()
+    expect(line.locator(".setting-value")).to_have_text("on")
+    assert "--background" in entry.read_text()
+    line.get_by_role("button", name="Turn off").click()
+    expect(line.locator(".setting-value")).to_have_text("off")
+    assert not entry.exists()
+
+
+def test_the_appearance_holds_at_once_on_every_page(browser: Browser, page: Page, stage: Stage) -> None:
+    page.goto(stage.url("/settings"))
+    with visit(browser, stage.hub) as (other, _):
+        for name, ground, scheme in (
+            ("dark", DARK_GROUND, "light"),
+            ("light", "rgb(244, 246, 247)", "dark"),
+            ("system", DARK_GROUND, "dark"),
+        ):
+            other.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            appearance = page.locator(".setting", has_text="The dashboard's colours")
+            appearance.get_by_role("button", name="Change").click()
+            appearance.get_by_role("combobox").click()
+            page.get_by_role("option", name=name).click()
+            appearance.get_by_role("button", name="Save").click()
+            expect(other.locator("body")).to_have_css("background-color", ground)
+            other.reload()
+            expect(other.locator("body")).to_have_css("background-color", ground)
+    assert tomllib.loads((stage.hub.home / "config.toml").read_text())["appearance"] == "system"
+
+
+def test_a_folder_that_is_added_to_the_roots_is_one_at_once(page: Page, stage: Stage, tmp_path: Path) -> None:
+    stage.ollama.answers.when("another root", "done\n")
+    with stage.client() as client:
+        work = {"output": str(tmp_path / "far.txt")}
+        assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
+        page.goto(stage.url("/settings"))
+        roots = page.locator(".setting", has_text="Folders that every client may work in")
+        expect(roots.locator(".setting-value")).to_have_text("none")
+        roots.get_by_label("Another folder").fill("/no/such/folder")
+        roots.get_by_role("button", name="Add").click()
+        expect(page.locator(".notice", has_text="settings_invalid")).to_contain_text("There is no folder")
+        page.locator(".notice").get_by_role("button", name="Close").click()
+        roots.get_by_label("Another folder").fill(str(tmp_path))
+        roots.get_by_role("button", name="Add").click()
+        expect(roots.locator(".tag")).to_have_text("config.toml")
+        expect(roots.locator(".setting-row")).to_have_text(re.compile(re.escape(str(tmp_path))))
+        client.answer(ask(client, "Write to another root", **work))
+        assert (tmp_path / "far.txt").read_text() == "done\n"
+        roots.get_by_role("button", name="Remove").click()
+        expect(roots.locator(".setting-value")).to_have_text("none")
+        assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
+    of_environment = page.locator(".setting", has_text="Credential files that may be read")
+    expect(of_environment.locator(".tag")).to_have_text("environment")
+    expect(of_environment).to_contain_text("~/.netrc")
+    expect(of_environment.get_by_role("button")).to_have_count(0)
+
+
+def test_a_check_that_is_added_can_be_named_at_once(page: Page, stage: Stage) -> None:
+    stage.ollama.answers.when("a checked note", "done\n")
+    page.goto(stage.url("/settings"))
+    checks = page.get_by_role("region", name="Checks of your own")
+    lint = checks.locator(".setting-row", has_text="ruff check")
+    expect(lint.locator(".tag")).to_have_text("environment")
+    expect(lint.locator(".tag")).to_have_attribute("title", re.compile("TOKEN_SAVER_CHECKS__LINT"))
+    expect(lint.get_by_role("button")).to_have_count(0)
+    for name, command, wrong in (("nope", "'", "quotation"), ("lint", "true", "environment sets")):
+        checks.get_by_label("Name of the check").fill(name)
+        checks.get_by_label("Its command").fill(command)
+        checks.get_by_role("button", name="Add check").click()
+        notice = page.locator(".notice", has_text=wrong)
+        expect(notice).to_contain_text("settings_invalid")
+        notice.get_by_role("button", name="Close").click()
+        expect(notice).to_have_count(0)
+    checks.get_by_label("Name of the check").fill("never")
+    checks.get_by_label("Its command").fill("false {file}")
+    checks.get_by_role("button", name="Add check").click()
+    row = checks.locator(".setting-row", has_text="never")
+    expect(row.locator(".tag")).to_have_text("config.toml")
+    with stage.client() as client:
+        answer = str(client.answer(ask(client, "Write a checked note", output="checked.txt", check="never")))
+        assert "never" in answer
+        assert not (stage.project / "checked.txt").exists()
+        row.get_by_role("button", name="Remove never").click()
+        expect(row).to_have_count(0)
+        answer = str(client.answer(ask(client, "Write a checked note", output="checked.txt", check="never")))
+        assert "There is no check" in answer
+    assert tomllib.loads((stage.hub.home / "config.toml").read_text())["checks"] == {}
