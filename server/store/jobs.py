@@ -168,7 +168,8 @@ class Jobs:
         return found[0] if found else None
 
     async def in_flight(self, job_id: str) -> tuple[ItemRecord, ...]:
-        """Return the items marked as running."""
+        """Return the items marked as running, also those whose taking was broken off a moment ago."""
+        await self._database.written()
         return await self._items(job_id, items.c.state == "running")
 
     async def wrong_items(self, job_id: str) -> tuple[ItemRecord, ...]:

@@ -1,5 +1,8 @@
 """Jobs in the store: items are taken once, in order, and never two for the same file."""
 
+import asyncio
+import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -66,6 +69,24 @@ async def test_many_takers_never_get_the_same_item(jobs: Jobs) -> None:
         for number in range(8):
             group.start_soon(take_all, f"o{number}")
     assert sorted(taken) == list(range(60))
+
+
+async def test_a_taking_that_was_broken_off_is_in_flight_once_it_is_written(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    await _create(jobs, ["a"])
+    with contextlib.closing(sqlite3.connect(tmp_path / "history.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # the taking waits in its thread for this to end
+        taking = asyncio.create_task(jobs.take("j1", "o1"))
+        await asyncio.sleep(0.1)
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        in_flight = asyncio.create_task(jobs.in_flight("j1"))
+        await asyncio.sleep(0.1)
+        other.execute("ROLLBACK")
+    found = await in_flight
+    assert [each.position for each in await jobs.items("j1") if each.state == "running"] == [0]
+    assert [each.position for each in found] == [0]
 
 
 async def test_released_items_are_taken_again_and_tries_are_counted(jobs: Jobs) -> None:
