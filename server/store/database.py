@@ -70,8 +70,8 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._run_write, function)
 
     async def written(self) -> None:
-        """Return when all writes asked for up to now have ended: one that has begun goes on in its thread even
-        if the task that asked for it was cancelled."""
+        """Return when all writes asked for up to now have ended: one that has begun goes on in its thread
+        even if the task that asked for it was cancelled."""
         await asyncio.get_running_loop().run_in_executor(self._writer, lambda: None)
 
     async def close(self) -> None:

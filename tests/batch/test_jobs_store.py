@@ -71,7 +71,7 @@ async def test_many_takers_never_get_the_same_item(jobs: Jobs) -> None:
     assert sorted(taken) == list(range(60))
 
 
-async def test_a_taking_that_was_broken_off_is_in_flight_once_it_is_written(
+async def test_a_taking_that_was_broken_off_counts_as_in_flight_once_written(
     jobs: Jobs, tmp_path: Path
 ) -> None:
     await _create(jobs, ["a"])
