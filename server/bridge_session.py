@@ -44,10 +44,9 @@ class HubRefused(HubGone):
 
 
 class Hub(NamedTuple):
-    """Where the hub is, and what opens it."""
+    """Where the hub is."""
 
     address: tuple[str, int]
-    token: str
 
 
 class Session:
@@ -101,7 +100,7 @@ class Session:
         hub, _ = self._ready(message)
         exchange = Exchange(hub.address)
         try:
-            exchange.send("POST", self._request_headers(hub, message), line)
+            exchange.send("POST", self._request_headers(message), line)
         finally:
             exchange.close()
         if message.get("method") == "notifications/initialized":
@@ -116,7 +115,7 @@ class Session:
         exchange = Exchange(self._hub.address)
         # The hub need not answer: a client on its way out waits for nobody.
         threading.Thread(
-            target=_quietly, args=(exchange, "DELETE", self._request_headers(self._hub, {})), daemon=True
+            target=_quietly, args=(exchange, "DELETE", self._request_headers({})), daemon=True
         ).start()
         exchange.sent.wait(0.1)
 
@@ -125,7 +124,7 @@ class Session:
         key = json.dumps(message["id"])
         exchange = self._running[key] = Exchange(hub.address)
         try:
-            exchange.send("POST", self._request_headers(hub, message), line)
+            exchange.send("POST", self._request_headers(message), line)
             if exchange.status == 401 or (exchange.status == 404 and self._session_id):
                 return False
             if exchange.status >= 400 and not exchange.content_type.startswith("application/json"):
@@ -160,8 +159,10 @@ class Session:
             return
         raise HubGone(f"the hub closed the stream (HTTP {exchange.status})", sent=True)
 
-    def _request_headers(self, hub: Hub, message: Message) -> dict[str, str]:
-        headers = {**self._headers, "Authorization": f"Bearer {hub.token}"}
+    def _request_headers(self, message: Message) -> dict[str, str]:
+        # Read for each message, some 20 µs: a token that was replaced meanwhile goes unnoticed.
+        token = rendezvous.read_token(self._folder)
+        headers = {**self._headers, "Authorization": f"Bearer {token}"}
         params = message.get("params") or {}
         version = (params.get("_meta") or {}).get(PROTOCOL_VERSION)
         if version:
@@ -210,7 +211,7 @@ class Session:
         line = json.dumps({**initialize, "id": MENDING_ID}).encode()
         exchange = Exchange(hub.address)
         try:
-            exchange.send("POST", self._request_headers(hub, initialize), line)
+            exchange.send("POST", self._request_headers(initialize), line)
             self._version = (
                 _parse(next(exchange.messages(), b"{}")).get("result", {}).get("protocolVersion", "")
             )
@@ -234,7 +235,7 @@ class Session:
         while session_id == self._session_id:
             exchange = Exchange(hub.address)
             try:
-                exchange.send("GET", self._request_headers(hub, {}))
+                exchange.send("GET", self._request_headers({}))
                 if exchange.status != 200:
                     return
                 for line in exchange.messages():
@@ -268,7 +269,7 @@ def _find_or_start(folder: str) -> Hub:
             f"hub_unreachable: The hub did not start: {reason} Run `token-saver serve` to see why.",
             sent=False,
         )
-    return Hub(info.address, rendezvous.read_token(folder))
+    return Hub(info.address)
 
 
 def _client_headers() -> dict[str, str]:

@@ -15,6 +15,7 @@ import typer
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
 from server.commands.policy_app import audit_app, policy_app
+from server.commands.token_app import token_app
 from server.errors import TokenSaverError
 from server.folders import Folders, find_folders
 from server.settings import Settings, load_settings
@@ -118,6 +119,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.add_typer(jobs_app, name="jobs")
     app.add_typer(policy_app, name="policy")
     app.add_typer(audit_app, name="audit")
+    app.add_typer(token_app, name="token")
     add_examples(app)
     return app
 

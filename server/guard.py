@@ -48,18 +48,49 @@ class Keys:
     """The token, the cookie that stands for it in a browser, and the login links that set it."""
 
     def __init__(self, token: str, port: int) -> None:
-        self._token = token.encode()
+        # The one in force is the last. While it is replaced two are good, at all other times one.
+        self._tokens: tuple[bytes, ...] = (token.encode(),)
+        self._former: tuple[bytes, ...] = ()
         self._codes: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._replacing = threading.Lock()
         # The port is in the name: cookies ignore ports, and two hubs may run on one machine.
         self.cookie_name = f"token-saver-{port}"
-        # Made from the token, so that a page stays logged in while the hub restarts.
-        self.cookie_value = hmac.new(self._token, self.cookie_name.encode(), hashlib.sha256).hexdigest()
+
+    @property
+    def cookie_value(self) -> str:
+        """Made from the token: a page stays logged in while the hub restarts, until the token is replaced."""
+        return hmac.new(self._tokens[-1], self.cookie_name.encode(), hashlib.sha256).hexdigest()
+
+    def replace(self, write: Callable[[str], None]) -> None:
+        """Let a new token be the good one; the old one, its cookies and login links open nothing any more.
+
+        ``write`` keeps it where clients find it; what it raises leaves all as it was. Blocks; any thread.
+        """
+        token = secrets.token_urlsafe(32)
+        with self._replacing:
+            before = self._tokens
+            # Good from before it can be read, so that no client finds one that is not good yet.
+            self._tokens = (token.encode(), *before)
+            try:
+                write(token)
+            except BaseException:
+                self._tokens = before
+                raise
+            with self._lock:
+                self._codes.clear()
+            self._former = (*before, *self._former)
+            self._tokens = (token.encode(),)
 
     def sign(self, text: str) -> str:
         """Return what nobody without the token can make of the text: 128 bits in hex, the same after a
         restart."""
-        return hmac.new(self._token, text.encode(), hashlib.sha256).hexdigest()[:32]
+        return _sign(self._tokens[-1], text)
+
+    def signed(self, text: str, signature: str) -> bool:
+        """Whether the text was signed so, be it with a token that was replaced since this process began."""
+        good = (_sign(token, text) for token in (*self._tokens, *self._former))
+        return any(hmac.compare_digest(signature.encode(), each.encode()) for each in good)
 
     def new_code(self) -> str:
         """Return a code that logs one browser in, once, within ``LOGIN_SECONDS``. From any thread."""
@@ -78,7 +109,8 @@ class Keys:
     def has_token(self, headers: Headers) -> bool:
         """Whether the request carries the bearer token."""
         scheme, _, value = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(value.strip().encode(), self._token)
+        given = value.strip().encode()
+        return scheme.lower() == "bearer" and any(hmac.compare_digest(given, each) for each in self._tokens)
 
     def has_cookie(self, headers: Headers) -> bool:
         """Whether the request carries the login cookie."""
@@ -98,6 +130,7 @@ class Guard:
         self._publish = publish
         self._refusals = Refusals(publish)
         names = [f"127.0.0.1:{port}", f"localhost:{port}"]
+        self._sockets: set[_Socket] = set()
         self._hosts = frozenset(names)
         self._origins = frozenset(f"http://{name}" for name in names)
 
@@ -108,13 +141,26 @@ class Guard:
         refusal = self._refuse(scope)
         if scope["type"] == "websocket":
             if refusal is None:
-                await self.app(scope, receive, send)
+                await self._serve_socket(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": "not authorized"})
             return
         if refusal is None and scope["path"] == "/login":
             refusal = self._login(scope)
         await (refusal or self.app)(scope, receive, _hardened(send))
+
+    async def close_sockets(self) -> None:
+        """End all websockets: what opened them opens nothing any more."""
+        for each in tuple(self._sockets):
+            await each.close()
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = _Socket(send)
+        self._sockets.add(socket)
+        try:
+            await self.app(scope, receive, socket.send)
+        finally:
+            self._sockets.discard(socket)
 
     def _refuse(self, scope: Scope) -> Response | None:
         """Return the answer to a request that may not come in, None for one that may."""
@@ -162,6 +208,28 @@ class Guard:
         return response
 
 
+class _Socket:
+    """The way to a browser by websocket, which can be closed from outside of what talks there."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._closed = False
+
+    async def send(self, message: Message) -> None:
+        """Send on, as long as it is open."""
+        if not self._closed:
+            self._closed = message["type"] == "websocket.close"
+            await self._send(message)
+
+    async def close(self) -> None:
+        """Close it; who talks there hears of it as of any end."""
+        await self.send({"type": "websocket.close", "code": 1008, "reason": "not authorized any more"})
+
+
+def _sign(token: bytes, text: str) -> str:
+    return hmac.new(token, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
 def _hardened(send: Send) -> Send:
     async def send_hardened(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -176,8 +244,8 @@ def _hardened(send: Send) -> Send:
 def _unauthorized(path: str) -> Response:
     if path in TOKEN_PATHS or path.startswith("/api/"):
         error = NotAuthorized(
-            "The bearer token is missing or wrong.",
-            "Send the content of the file `token` in the app's folder.",
+            "The bearer token is missing, wrong or was replaced.",
+            "Send what the file holds by now that `token-saver token` names.",
         )
         return JSONResponse(
             {"error": error.code, "message": str(error)}, 401, headers={"www-authenticate": "Bearer"}

@@ -12,11 +12,13 @@
 ``/api/undo``             POST ``{"id": …}``: put back the bytes from before an offload
 ``/api/approvals``        the calls that wait for the user (GET), and the user's answer to one (POST
                           ``{"id": …, "answer": "once"|"session"|"project"|"no", "reason": …}``)
+``/api/token``            POST: replace the bearer token (token or cookie)
 ``/api/audit``            POST ``{"switch": "on"}`` or ``"off"``: may the audit read transcripts
 ``/``                     the dashboard, where one is mounted (cookie)
 ========================  ====================================================================
 """
 
+import asyncio
 import dataclasses
 import os
 from collections.abc import Awaitable, Callable
@@ -32,9 +34,10 @@ from starlette.types import ASGIApp
 
 from server.disconnect import CancelOnDisconnect
 from server.errors import BadArguments, NotFound, TokenSaverError
+from server.events import TokenReplaced
 from server.guard import Guard, Keys
 from server.hub import Hub
-from server.instance import LOOPBACK
+from server.instance import LOOPBACK, write_token
 from server.ledger.metrics import CONTENT_TYPE
 from server.measure_stream import measure_route
 from server.policy.approvals import EXTENTS, Answer
@@ -66,12 +69,14 @@ def build_app(hub: Hub, keys: Keys, port: int, mount_dashboard: MountDashboard |
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
+    guard = Guard(app, keys, port, hub.events.publish)
     app.router.routes.extend(_api_routes(hub))
+    app.router.routes.append(_token_route(hub, guard, keys))
     if mount_dashboard is not None:
         mount_dashboard(app, hub)
     else:
         app.router.routes.append(Route("/", _no_dashboard))
-    return HubApp(Guard(app, keys, port, hub.events.publish), mcp.session_manager.run)
+    return HubApp(guard, mcp.session_manager.run)
 
 
 def _api_routes(hub: Hub) -> list[Route]:
@@ -118,6 +123,16 @@ def _api_routes(hub: Hub) -> list[Route]:
         Route("/api/approvals", _plainly(approvals), methods=["GET", "POST"]),
         Route("/api/audit", _plainly(audit), methods=["POST"]),
     ]
+
+
+def _token_route(hub: Hub, guard: Guard, keys: Keys) -> Route:
+    async def replace(_request: Request) -> Response:
+        await asyncio.to_thread(keys.replace, lambda token: write_token(hub.folders, token))
+        hub.events.publish(TokenReplaced())
+        await guard.close_sockets()
+        return JSONResponse({"file": str(hub.folders.token_file)})
+
+    return Route("/api/token", _plainly(replace), methods=["POST"])
 
 
 def _plainly(endpoint: Endpoint) -> Endpoint:

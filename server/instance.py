@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from server.errors import HubUnreachable, PortTaken
+from server.errors import HubUnreachable, PortTaken, SettingsError
 from server.folders import Folders
 from server.rendezvous import START_SECONDS, HubInfo, find_running, read_token
 
@@ -93,8 +93,23 @@ def ensure_token(folders: Folders) -> str:
             folders.token_file.chmod(0o600)
         return token
     token = secrets.token_urlsafe(32)
-    _write_private(folders.token_file, token)
+    write_token(folders, token)
     return token
+
+
+def write_token(folders: Folders, token: str) -> None:
+    """Keep the bearer token, readable by the user alone from the first byte on; whole or not at all.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
+    try:
+        _write_private(folders.token_file, token)
+    except OSError as error:
+        raise SettingsError(
+            f"{folders.token_file} cannot be written: {error.strerror}.",
+            "Make the file and its folder writable, then try again.",
+        ) from None
 
 
 def _await_other(folders: Folders) -> HubInfo:

@@ -35,6 +35,8 @@ EXAMPLES = {
     "policy waiting": "token-saver policy waiting",
     "policy approve": "token-saver policy approve 3f9c2a7d41e80b65 --for session",
     "policy deny": 'token-saver policy deny 3f9c2a7d41e80b65 --reason "Not while I record"',
+    "token": "token-saver token",
+    "token rotate": "token-saver token rotate",
     "audit": "token-saver audit verify",
     "audit verify": "token-saver audit verify",
     "audit export": "token-saver audit export trail.jsonl",

@@ -19,6 +19,7 @@ from server.events import (
     PauseChanged,
     PolicyReloaded,
     RequestsRefused,
+    TokenReplaced,
 )
 from server.policy.trail import Entry, Trail
 
@@ -93,6 +94,8 @@ def entry_of(event: Event) -> Entry | None:
             entry = _refused(event)
         case BrowserLoggedIn():
             entry = Entry("connection", "A browser logged in to the dashboard.", client="browser")
+        case TokenReplaced():
+            entry = Entry("settings", "The token was replaced: the old one opens nothing any more.")
         case ModelChoiceChanged():
             entry = Entry("settings", event.text)
         case PauseChanged():

@@ -142,7 +142,7 @@ class Tasks(Extension):
 
     async def _job(self, task_id: str) -> JobRecord:
         job_id, _, signature = task_id.partition(".")
-        if hmac.compare_digest(signature, self._signature(job_id)):
+        if self._is_signed(job_id, signature):
             try:
                 return await self._hub.batches.get(job_id)
             except NotFound:
@@ -166,6 +166,12 @@ class Tasks(Extension):
         """Return what makes the id of a batch's task impossible to guess."""
         keys = self._hub.keys
         return keys.sign(f"task {job_id}") if keys is not None else self._secret + job_id
+
+    def _is_signed(self, job_id: str, signature: str) -> bool:
+        keys = self._hub.keys
+        if keys is not None:
+            return keys.signed(f"task {job_id}", signature)
+        return hmac.compare_digest(signature.encode(), self._signature(job_id).encode())
 
     def _forget_old(self) -> None:
         before = time.time() - KEPT_SECONDS

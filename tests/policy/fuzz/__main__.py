@@ -83,9 +83,11 @@ def _outcomes(names: list[str], inputs: int) -> Iterator[Outcome]:
         with tempfile.TemporaryDirectory() as home:
             server = test_tools.Server(Path(home).resolve())
             server.start()
-            for name in chosen:
-                yield _run_tool(server, name, inputs)
-            server.stop()
+            try:
+                for name in chosen:
+                    yield _run_tool(server, name, inputs)
+            finally:
+                server.stop()
 
 
 def _run(name: str, try_one: Callable[[bytes], bytes | None], inputs: int) -> Outcome:
@@ -135,6 +137,7 @@ def _keep(outcome: Outcome) -> None:
     kept = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     figures = asdict(outcome) | {"seconds": round(outcome.seconds)}
     kept[figures.pop("target")] = figures
+    RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(dict(sorted(kept.items())), indent=2), encoding="utf-8")
 
 
