@@ -10,7 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 # Offloads that an estimate of the time is taken from.
 RECENT = 20
+RETRY_SECONDS = 1.0
+"""Between two tries to write what a full disk or a lock does not let in."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,11 @@ class Batches:
 
     async def start(self) -> None:
         """Settle what a crash left in flight, and go on with every job that was running."""
+        for job_id in await self._jobs.with_work_in_flight():
+            await settle_interrupted(job_id, self._jobs, self._history)
+            if (await self.get(job_id)).state == "cancelled":
+                await self._jobs.cancel_waiting(job_id)
         for job in await self._jobs.open_jobs():
-            await settle_interrupted(job.id, self._jobs, self._history)
             if job.state == "running":
                 self._launch(job)
 
@@ -185,7 +190,7 @@ class Batches:
         async with self._switching:
             if (await self.get(job_id)).state == "running":
                 await self._end(job_id, "paused", "")
-                await self._stop(job_id)
+                await self._at_last(lambda: self._stop(job_id))
 
     async def resume(self, job_id: str) -> None:
         """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""
@@ -205,9 +210,7 @@ class Batches:
                 await self._cancel_item(job, position)
             elif job.state in {"running", "paused", "stopped"}:
                 await self._end(job_id, "cancelled", "")
-                await self._stop(job_id)
-                await self._jobs.cancel_waiting(job_id)
-                await self._bills.divide(job_id)
+                await self._at_last(lambda: self._wind_up(job_id))
         self._news.tell(job_id)
 
     async def retry(self, job_id: str, position: int | None = None) -> int:
@@ -256,7 +259,22 @@ class Batches:
         if at_work is not None:
             at_work.task.cancel()
             await asyncio.gather(at_work.task, return_exceptions=True)
-            await settle_interrupted(job_id, self._jobs, self._history)
+        await self._offloader.settled()
+        await settle_interrupted(job_id, self._jobs, self._history)
+
+    async def _wind_up(self, job_id: str) -> None:
+        await self._stop(job_id)
+        await self._jobs.cancel_waiting(job_id)
+        await self._bills.divide(job_id)
+
+    async def _at_last(self, change: Callable[[], Awaitable[None]]) -> None:
+        """Make the change as soon as the store takes it: a job must not be left half stopped."""
+        while True:
+            try:
+                return await change()
+            except StoreError as error:
+                logger.warning("a batch waits for the store: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _drive(self, run: Run) -> None:
         """Let the job work until it has ended; items that came back meanwhile (a retry) are done, too."""
@@ -270,12 +288,16 @@ class Batches:
         except* Exception as errors:  # a defect or a full disk: the job stops and says so, the hub lives
             logger.exception("batch %s broke off", job_id)
             reason = f"Stopped by an error: {errors.exceptions[0]}"
-            with contextlib.suppress(StoreError):  # the next start does it
-                await settle_interrupted(job_id, self._jobs, self._history)
-        if reason and (await self.get(job_id)).state == "running":
+        if reason:
+            await self._at_last(lambda: self._stopped(job_id, reason))
+        self._news.tell(job_id)
+
+    async def _stopped(self, job_id: str, reason: str) -> None:
+        await self._offloader.settled()
+        await settle_interrupted(job_id, self._jobs, self._history)
+        if (await self.get(job_id)).state == "running":
             await self._bills.divide(job_id)
             await self._jobs.set_state(job_id, "stopped", reason)
-        self._news.tell(job_id)
 
     async def _end(self, job_id: str, state: str, reason: str) -> None:
         await self._jobs.set_state(job_id, state, reason)

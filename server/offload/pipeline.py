@@ -14,7 +14,7 @@ from typing import Any
 
 from server.backends.base import PullProgress
 from server.backends.engine import Engine
-from server.errors import NotFound, StillDownloading, TokenSaverError
+from server.errors import NotFound, StillDownloading, StoreError, TokenSaverError
 from server.events import EventBus
 from server.folders import Folders
 from server.ledger.receipt import Ledger
@@ -24,6 +24,7 @@ from server.offload.checks import check_answer
 from server.offload.compress import Compressor
 from server.offload.digest_cache import DigestCache
 from server.offload.generate import Sampling, generate
+from server.offload.owed import Owed
 from server.offload.place import Placer
 from server.offload.plan import Plan, make_plan
 from server.offload.progress import Progress
@@ -80,6 +81,7 @@ class Offloader:
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._readable = settings.paths.read
         self._folders = folders
+        self._owed = Owed(history, self._books)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._closing = False
 
@@ -98,6 +100,11 @@ class Offloader:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._owed.close()
+
+    async def settled(self) -> None:
+        """Wait until every offload that broke off has its end in the history, and its file as before."""
+        await self._owed.settled()
 
     async def run(
         self,
@@ -197,6 +204,14 @@ class Offloader:
 
     async def _settle(self, run: Running, error: Exception | None) -> Outcome:
         """Record an offload that was broken off: by ``error``, or by being cancelled (None)."""
+        try:
+            return await self._end(run, error)
+        except StoreError as unwritten:
+            why = error if isinstance(error, StoreError) else unwritten
+            self._owed.add(run, why)
+            raise why from None
+
+    async def _end(self, run: Running, error: Exception | None) -> Outcome:
         if run.outcome is not None:
             return run.outcome
         if run.delivery is not None:  # written and passed before it was broken off

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from server.errors import TokenSaverError
+from server.errors import StoreError, TokenSaverError
 from server.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.once import SparedOnce
 from server.ledger.receipt import Figures, Ledger, Receipt
@@ -124,7 +124,11 @@ class Books:
     async def close(
         self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
-        """Complete the row, publish the end, and return what the caller gets."""
+        """Complete the row, publish the end, and return what the caller gets.
+
+        Raises:
+            StoreError: the row cannot be written; then the offload has not ended.
+        """
         receipt = self.receipt(run, delivery, text, name)
         if name in ("delivered", "returned"):
             self._once.add(run.session, run.inputs)
@@ -143,7 +147,7 @@ class Books:
             files=record.file_records(run.sources, delivery),
             receipt=record.receipt_record(receipt),
         )
-        run.outcome = Outcome(
+        outcome = Outcome(
             offload_id=run.id,
             name=name,
             text=text,
@@ -154,9 +158,18 @@ class Books:
         )
         try:
             await _to_end(self._history.finish(run.id, end))
-        finally:
-            self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
-        return run.outcome
+        except StoreError as error:  # not recorded, so not so: see ``owed.py``
+            self._events.publish(OffloadEnded(run.id, "failed", str(error)[:400], 0))
+            raise
+        except asyncio.CancelledError:  # of the caller: the row was written all the same
+            self._ended(run, outcome)
+            raise
+        self._ended(run, outcome)
+        return outcome
+
+    def _ended(self, run: Running, outcome: Outcome) -> None:
+        run.outcome = outcome
+        self._events.publish(OffloadEnded(run.id, outcome.name, outcome.text[:400], outcome.net_tokens))
 
     def _book(
         self,
@@ -196,6 +209,7 @@ async def _to_end(writing: Coroutine[Any, Any, None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        task.result()  # a write that failed is the worse news
         raise
 
 

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from pathlib import Path
 
-from server.errors import FileChanged, NotFound, TokenSaverError
+from server.errors import FileChanged, NotFound, WorkspaceError
 from server.events import EventBus, OffloadUndone
 from server.offload import atomic, deliver
 from server.store.history import History
+from server.store.records import UndoRecord
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +52,24 @@ async def recover(history: History) -> tuple[str, ...]:
         path = Path(kept.path)
         await asyncio.to_thread(atomic.remove_unfinished, path.parent)
         try:
-            if await asyncio.to_thread(atomic.digest_at, path) == kept.after_digest:
-                await asyncio.to_thread(deliver.restore, path, kept.before, kept.after_digest)
+            if await put_back(history, offload_id, kept):
                 taken.append(kept.path)
-                logger.warning("%s was put back: the app ended before its check did", path)
-        except TokenSaverError as error:
+        except WorkspaceError as error:
             logger.warning("%s could not be put back: %s", path, error)
-            continue
-        await history.keep_undo(offload_id, None)
     return tuple(taken)
+
+
+async def put_back(history: History, offload_id: str, kept: UndoRecord) -> bool:
+    """Take back what the offload had in place without ever having been accepted; return whether it was there.
+
+    Raises:
+        WorkspaceError: the file cannot be written.
+        StoreError: nor can the history.
+    """
+    path = Path(kept.path)
+    is_there = await asyncio.to_thread(atomic.digest_at, path) == kept.after_digest
+    if is_there:
+        await asyncio.to_thread(deliver.restore, path, kept.before, kept.after_digest)
+        logger.warning("%s was put back: its offload had not come to its end", path)
+    await history.keep_undo(offload_id, None)
+    return is_there

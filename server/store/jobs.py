@@ -51,6 +51,12 @@ class Jobs:
 
         return await self._database.read(read)
 
+    async def with_work_in_flight(self) -> tuple[str, ...]:
+        """Return the ids of jobs with items marked as running, whatever the state of the job."""
+        await self._database.written()
+        query = select(items.c.job_id).where(items.c.state == "running").distinct()
+        return tuple(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
+
     async def page(self, limit: int = 50, before: float | None = None) -> tuple[JobRecord, ...]:
         """Return jobs, newest first, those created before ``before``."""
 

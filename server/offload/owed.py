@@ -1,0 +1,61 @@
+"""Ends of offloads that the history did not take: made good as soon as it can be written again.
+
+Nothing counts as delivered before its row says so. Where that row cannot be written (a full disk, a lock),
+the caller is told an error; what the offload had in place is taken back, and its row ends as failed, once
+both is possible. Should the app end before, its next start does the same (``undo.recover``).
+"""
+
+import asyncio
+import logging
+
+from server.errors import StoreError, TokenSaverError
+from server.offload import undo
+from server.offload.running import Books, Running
+from server.store.history import History
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+
+
+class Owed:
+    """The ends that are still to be written. For one event loop."""
+
+    def __init__(self, history: History, books: Books) -> None:
+        self._history = history
+        self._books = books
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, run: Running, error: StoreError) -> None:
+        """Let the offload end as failed by ``error``, and its file be as before, when that can be written."""
+        task = asyncio.create_task(self._make_good(run, error), name=f"end of offload {run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settled(self) -> None:
+        """Wait until nothing is owed."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        """Leave what is still owed to the next start."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _make_good(self, run: Running, error: StoreError) -> None:
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            try:
+                detail = await self._history.get(run.id)
+                if detail is None:  # not even its beginning was written
+                    return
+                if detail.undo is not None:
+                    await undo.put_back(self._history, run.id, detail.undo)
+                run.delivery = None
+                await self._books.close_failed(run, error)
+            except TokenSaverError as again:
+                logger.warning("the end of offload %s is still owed: %s", run.id, again)
+            else:
+                return
