@@ -6,6 +6,7 @@ from typing import Any
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.request_state import RequestStateSecurity
 from mcp_types import CallToolResult, InputRequiredResult
 from mcp_types import Tool as MCPTool
 from pydantic import ValidationError
@@ -113,6 +114,7 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
         instructions=INSTRUCTIONS,
         tools=tools,
         extensions=[Tasks(hub)],
+        request_state_security=_state_security(hub),
     )
 
 
@@ -127,6 +129,12 @@ def all_tools(hub: Hub) -> list[Tool]:
         *model_choice_tools(hub),
         *savings_tools(hub),
     ]
+
+
+def _state_security(hub: Hub) -> RequestStateSecurity | None:
+    """Return what seals the state of a call that left to ask its client: a key that outlives a restart, so
+    that a client which comes back to a new hub is asked again instead of failing."""
+    return RequestStateSecurity(keys=[hub.keys.sign("request state")]) if hub.keys is not None else None
 
 
 def _definitions_tokens(tools: list[Tool], family: Family) -> int:
