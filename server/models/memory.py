@@ -192,7 +192,8 @@ def _compute(shape: _Shape, cells: int) -> int:
 
     ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. The widest point is in the feed-forward part
     (gate, up and their product, beside five embeddings) or where the results of many experts are summed up:
-    what llama.cpp's CPU backend reports for the headers in ``tests/models/loads.toml``.
+    what llama.cpp's CPU backend reports for the headers in ``tests/models/headers.toml``. Builds up to 2025
+    reserve more: the logits of a whole batch.
     """
     experts, embedding = shape.experts_used, shape.embedding
     inner = experts * shape.expert_feed_forward

@@ -95,6 +95,13 @@ def test_loads_of_a_dozen_architectures_and_more_are_known() -> None:
     assert all(load["source"] for load in LOADS)
 
 
+def test_whole_loads_of_a_dozen_architectures_can_be_looked_up() -> None:
+    linked = [load for load in REPORTED if load["source"].startswith("https://github.com/")]
+    assert len({load["metadata"]["general.architecture"] for load in linked if "total" in load}) >= 12
+    assert all(load["weights"] or "total" not in load for load in linked)
+    assert all(model["source"] for model in HEADERS)
+
+
 def test_a_window_bounds_the_cache() -> None:
     gemma = next(load["metadata"] for load in REPORTED if "gemma3-270m" in load["source"])
     windowed = model_memory(gemma, 0, 32768).kv_cache
