@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from nicegui import Client, Event
 
@@ -20,6 +21,7 @@ from server.events import (
     MeasureProgress,
     OffloadEnded,
     OffloadQueued,
+    OffloadText,
     OffloadUndone,
     PolicyReloaded,
     SettingsChanged,
@@ -31,9 +33,13 @@ from server.snapshot import Snapshot
 
 PACE_SECONDS = 0.15
 """The least time between two updates of the pages: quick to the eye, a twentieth of a model's events."""
+PAGE_SECONDS = 0.01
+"""More time between two updates for each further page that is open: what text costs grows with them."""
+SLOWEST_SECONDS = 0.3
 MACHINE_SECONDS = 10.0
 """Between looks at the machine's memory while a page is open; other programs take and free it too."""
 
+WRITTEN = {OffloadText}
 BOOKED = {OffloadQueued, OffloadEnded, OffloadUndone}
 JOBS = {JobChanged}
 MEASURED = {MeasureProgress}
@@ -47,7 +53,9 @@ class Feed:
 
     def __init__(self, hub: Hub) -> None:
         self.changed = Event[Snapshot]()
-        """The snapshot is another one."""
+        """The snapshot is another one, in more than what models have written."""
+        self.wrote = Event[Snapshot]()
+        """Models have written more, and nothing else is another."""
         self.booked = Event[[]]()
         """An offload began or ended, or one was undone: the history is another one."""
         self.ticked = Event[float]()
@@ -69,6 +77,7 @@ class Feed:
         self._last = hub.snapshot()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending = False
+        self._pages = 0
         self._shown_at = 0.0
         self._looked_at = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -103,7 +112,8 @@ class Feed:
 
     def _schedule(self) -> None:
         assert self._loop is not None
-        wait = self._shown_at + PACE_SECONDS - self._loop.time()
+        pace = min(SLOWEST_SECONDS, PACE_SECONDS + PAGE_SECONDS * max(0, self._pages - 1))
+        wait = self._shown_at + pace - self._loop.time()
         self._loop.call_later(max(0.0, wait), self._show)
 
     def _show(self) -> None:
@@ -114,8 +124,11 @@ class Feed:
         self._last = snapshot
         if snapshot.engine.loaded != before.engine.loaded:
             self._looked_at = 0.0
-        self.changed.emit(snapshot)
         kinds, self._kinds = self._kinds, set()
+        if kinds == WRITTEN and _apart_from_text(snapshot) == _apart_from_text(before):
+            self.wrote.emit(snapshot)
+            return
+        self.changed.emit(snapshot)
         if snapshot.saved_all != before.saved_all or kinds & BOOKED:
             self.booked.emit()
         if kinds & JOBS:
@@ -134,9 +147,9 @@ class Feed:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(1)
-            looking = any(client.has_socket_connection for client in Client.instances.values())
-            self._hub.engine.watched = looking
-            if not looking:
+            self._pages = sum(client.has_socket_connection for client in Client.instances.values())
+            self._hub.engine.watched = self._pages > 0
+            if not self._pages:
                 continue
             self.ticked.emit(time.time())
             if time.monotonic() - self._looked_at >= MACHINE_SECONDS:
@@ -147,6 +160,14 @@ class Feed:
         self._looked_at = time.monotonic()
         self.machine = await asyncio.to_thread(read_machine)
         self.changed.emit(self._hub.snapshot())
+
+
+def _apart_from_text(snapshot: Snapshot) -> Snapshot:
+    running = tuple(
+        replace(each, text="", characters=0, tokens=0, tokens_per_second=0.0, round=1)
+        for each in snapshot.running
+    )
+    return replace(snapshot, taken_at=0.0, running=running)
 
 
 def _models(snapshot: Snapshot) -> tuple[object, ...]:

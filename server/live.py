@@ -100,14 +100,16 @@ class Live:
     def _change(self, offload_id: str, *, stage: str, detail: str) -> None:
         if (offload := self._running.get(offload_id)) is not None:
             # A repair is a new answer: what was wrong with the last one is in the history.
-            text = "" if stage == "repair" else offload.text
-            self._running[offload_id] = replace(offload, stage=stage, detail=detail, text=text)
+            if stage == "repair":
+                offload = replace(offload, text="", characters=0, round=offload.round + 1)
+            self._running[offload_id] = replace(offload, stage=stage, detail=detail)
 
     def _append(self, event: OffloadText) -> None:
         if (offload := self._running.get(event.offload_id)) is not None:
             self._running[event.offload_id] = replace(
                 offload,
                 text=(offload.text + event.text)[-TEXT_TAIL:],
+                characters=offload.characters + len(event.text),
                 tokens=event.tokens,
                 tokens_per_second=event.tokens_per_second,
             )

@@ -72,6 +72,8 @@ class _HubThread:
             # A page, or a client that sends half a request, must not hold up the end.
             timeout_graceful_shutdown=1,
             ws_ping_interval=20,
+            # Pages are on this machine: what they are sent costs more to compress than to send.
+            ws_per_message_deflate=False,
         )
         self._hub = hub
         self._sessions = app.sessions

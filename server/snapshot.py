@@ -40,7 +40,8 @@ class ModelActivity:
 
 @dataclass(frozen=True)
 class RunningOffload:
-    """An offload that waits or runs. ``text`` is the end of what the model has written so far."""
+    """An offload that waits or runs. ``text`` is the end of what the model has written so far, of its first
+    answer or of a later one (``round``, from 1); that answer has ``characters``."""
 
     id: str
     tool: str
@@ -54,6 +55,8 @@ class RunningOffload:
     tokens: int = 0
     tokens_per_second: float = 0.0
     text: str = ""
+    characters: int = 0
+    round: int = 1
 
 
 @dataclass(frozen=True)

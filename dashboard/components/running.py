@@ -9,6 +9,7 @@ from dashboard.components.card import empty
 from dashboard.components.clock import Clock
 from dashboard.components.keyed import Keyed
 from dashboard.components.notices import attempt
+from dashboard.components.stream import Stream
 from dashboard.components.text import box, icon, link, set_classes, set_title, text
 from server.hub import Hub
 from server.snapshot import RunningOffload
@@ -51,7 +52,7 @@ class RunningPane:
 
     def __init__(self, hub: Hub, clock: Clock, offload: RunningOffload) -> None:
         self._hub = hub
-        self._id = offload.id
+        self._offload = offload
         with box("run", "article", formats.one_line(offload.task, 80)) as self.element:
             with box("run-head"):
                 with link(f"/offload/{offload.id}", "run-task"):
@@ -64,17 +65,19 @@ class RunningPane:
             with box("run-line"):
                 self._stage = text("", "run-stage")
                 self._detail = text("", "sub")
-                self._tokens = text("", "num")
-                self._speed = text("", "num")
+                # Once a second is as fast as figures are read; the text is as fast as it comes.
+                clock.show(lambda _: _tokens(self._offload), "num")
+                clock.show(lambda _: _speed(self._offload), "num")
                 clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "num")
             with box("stream") as self._stream:
                 self._stream.props.update(
                     {"tabindex": "0", "role": "region", "aria-label": "The answer so far"}
                 )
-                self._text = text("", "stream-text", "pre")
+                self._text = Stream(offload)
 
     def update(self, offload: RunningOffload) -> None:
         """Show how far it is."""
+        self._offload = offload
         about = (
             offload.client,
             f"→ {PurePath(offload.output).name}" if offload.output else "",
@@ -84,16 +87,22 @@ class RunningPane:
         set_title(self._about, offload.output)
         self._stage.set_text(formats.stage(offload.stage))
         self._detail.set_text(offload.detail)
-        self._tokens.set_text(f"~{formats.number(offload.tokens)} tokens" if offload.tokens else "")
-        self._speed.set_text(formats.speed(offload.tokens_per_second) if offload.tokens_per_second else "")
         at = next((at for at, (_, stages) in enumerate(PHASES) if offload.stage in stages), 0)
         for number, step in enumerate(self._steps):
             set_classes(step, f"step {'step-done' if number < at else 'step-now' if number == at else ''}")
-        self._text.set_text(offload.text)
+        self._text.show(offload)
         self._stream.set_visibility(bool(offload.text))
 
     async def _cancel(self) -> None:
-        await attempt(self._hub.offloader.cancel(self._id), "Cancelled.")
+        await attempt(self._hub.offloader.cancel(self._offload.id), "Cancelled.")
+
+
+def _tokens(offload: RunningOffload) -> str:
+    return f"~{formats.number(offload.tokens)} tokens" if offload.tokens else ""
+
+
+def _speed(offload: RunningOffload) -> str:
+    return formats.speed(offload.tokens_per_second) if offload.tokens_per_second else ""
 
 
 class Waiting:

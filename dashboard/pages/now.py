@@ -63,5 +63,6 @@ async def show(hub: Hub, feed: Feed) -> None:
         update(hub.snapshot())
         update_approvals()
         feed.changed.subscribe(update)
+        feed.wrote.subscribe(lambda snapshot: running.update(split(snapshot.running)[0]))
         await page.follow(update_booked, feed.booked)
         feed.policy_changed.subscribe(update_approvals)

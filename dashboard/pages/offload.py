@@ -44,6 +44,7 @@ async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
 
         await page.follow(load, feed.booked)
         feed.changed.subscribe(shown.update)
+        feed.wrote.subscribe(shown.update)
 
 
 class Shown:

@@ -1,0 +1,32 @@
+"""The text of an answer as it is written: only what is new goes to the page."""
+
+import json
+
+from nicegui.element import Element
+
+from server.snapshot import RunningOffload
+
+
+class Stream(Element, component="stream.js"):
+    """Shows what an offload has written so far."""
+
+    def __init__(self, offload: RunningOffload) -> None:
+        super().__init__()
+        self.classes("stream-text")
+        self._shown = offload
+        with self.props.suspend_updates():
+            self.props["text"] = offload.text
+
+    def show(self, offload: RunningOffload) -> None:
+        """Add what came since; another round's answer takes the place of the one before."""
+        before, self._shown = self._shown, offload
+        new = offload.characters - before.characters
+        if offload.round != before.round or not 0 <= new <= len(offload.text):
+            self._call("put", offload.text)
+        elif new:
+            self._call("add", offload.text[-new:])
+
+    def _call(self, method: str, words: str) -> None:
+        with self.props.suspend_updates():  # for when the whole is drawn anew
+            self.props["text"] = self._shown.text
+        self.client.run_javascript(f"runMethod({self.id}, {method!r}, {json.dumps([words])})")
