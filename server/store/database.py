@@ -6,8 +6,10 @@ step.
 """
 
 import asyncio
+import errno
 import logging
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ BUSY_SECONDS = 5.0
 READERS = 3
 # Files up to this size are checked whole at every start (some 0.2 s); larger ones when marked as damaged.
 CHECKED_BYTES = 64 * 2**20
+_NO_ROOM = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")} - {None}
 
 T = TypeVar("T")
 
@@ -173,12 +176,28 @@ def _explain(error: BaseException | None, path: Path) -> StoreError:
         )
     if code == sqlite3.SQLITE_FULL:
         return StoreError(f"The disk that holds {path} is full.", "Free some space, then try again.")
+    if code == sqlite3.SQLITE_IOERR and (why := _why_no_room(path)):
+        return StoreError(f"There is no room to write {path} ({why}).", "Free some space, then try again.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StoreError(
             f"The history {path} cannot be written ({words}).",
             "Make the file and its folder writable, or set TOKEN_SAVER_HOME to another folder.",
         )
     return StoreError(f"The history {path} failed ({words}).", "Try again; if it lasts, restart the app.")
+
+
+def _why_no_room(path: Path) -> str:
+    """Say why no file beside this one can grow to its size; empty where one can.
+
+    SQLite knows a full disk, but not a used up quota nor a limit on the size of files.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            probe.seek(path.stat().st_size)
+            probe.write(bytes(4096))
+    except OSError as error:
+        return str(error.strerror) if error.errno in _NO_ROOM else ""
+    return ""
 
 
 def _is_damaged(path: Path) -> bool:
