@@ -68,7 +68,15 @@ try:
     exec(compile(code, "answer", "exec"), space)
     exec(compile(verify, "check", "exec"), space)
 except BaseException as error:
-    print(f"{type(error).__name__}: {error}"[:200], file=sys.stderr)
+    text, at, line = f"{type(error).__name__}: {error}".strip(": "), error.__traceback__, 0
+    checks = verify.splitlines()
+    while at:
+        line = at.tb_lineno if at.tb_frame.f_code.co_filename == "check" else line
+        at = at.tb_next
+    if 0 < line <= len(checks):
+        failed = checks[line - 1].strip()
+        text = f"fails: {failed}" if isinstance(error, AssertionError) else f"{text} in: {failed}"
+    print(text.replace("\\n", " ")[:200], file=sys.stderr)
     sys.exit(1)
 """
 
@@ -77,7 +85,9 @@ async def run_python(code: str, verify: str) -> str:
     """Run ``code`` and then the statements ``verify``; return what went wrong, empty for nothing."""
     try:
         refused = _refused(ast.parse(code))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except SyntaxError as error:
+        return f"does not parse: {error.msg}, line {error.lineno}"[:200]
+    except (ValueError, RecursionError, MemoryError) as error:
         return f"does not parse: {error}"[:200]
     if refused:
         return f"not run, as it uses {refused}"

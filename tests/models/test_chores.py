@@ -103,3 +103,15 @@ async def test_code_runs_alone_in_an_empty_folder_that_is_removed(tmp_path: Path
 @pytest.mark.parametrize("code", ["1 / 0", "def (", "\0", "raise SystemExit(0)"])
 async def test_code_that_fails_is_wrong(code: str) -> None:
     assert await run_python(code, "")
+
+
+async def test_what_went_wrong_can_be_read() -> None:
+    verify = 'assert double(2) == 4\nassert double("a") == "aa"'
+    assert await run_python("def double(x):\n    return x * 3", verify) == "fails: assert double(2) == 4"
+    raising = await run_python("def double(x):\n    return x + 2", verify)
+    assert raising.startswith("TypeError: ")
+    assert raising.endswith(' in: assert double("a") == "aa"')
+    assert await run_python("def double(x:\n", verify) == "does not parse: '(' was never closed, line 1"
+    assert await run_python("def halve(x):\n    return x / 2", verify) == (
+        "NameError: name 'double' is not defined in: assert double(2) == 4"
+    )
