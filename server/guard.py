@@ -62,6 +62,11 @@ class Keys:
         """Made from the token: a page stays logged in while the hub restarts, until the token is replaced."""
         return hmac.new(self._tokens[-1], self.cookie_name.encode(), hashlib.sha256).hexdigest()
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """What must never leave this machine: the token, and those that it replaced."""
+        return tuple(token.decode() for token in (*self._tokens, *self._former))
+
     def replace(self, write: Callable[[str], None]) -> None:
         """Let a new token be the good one; the old one, its cookies and login links open nothing any more.
 

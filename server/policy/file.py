@@ -6,6 +6,7 @@ never were any, every call is denied until the file is mended.
 """
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class PolicyFile:
 
     def __init__(self, folders: Folders, events: EventBus) -> None:
         self._folders = folders
+        self._candidates = tuple(str(path) for path in candidates(folders))
         self._events = events
         self._stamp: _Stamp = None
         self._loaded: Loaded | None = None
@@ -53,12 +55,13 @@ class PolicyFile:
         return self._loaded
 
     def _look(self) -> _Stamp:
-        for path in candidates(self._folders):
+        # Looked at before every call, hence made once, and without pathlib: a tenth of the time.
+        for path in self._candidates:
             try:
-                status = path.stat()
+                status = os.stat(path)  # noqa: PTH116
             except OSError:
                 continue
-            return (path.name, status.st_mtime_ns, status.st_size, status.st_ino)
+            return (path, status.st_mtime_ns, status.st_size, status.st_ino)
         return None
 
     def _load(self) -> Loaded:

@@ -10,7 +10,7 @@ SQLite; hence these few lines.
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from server.policy.evaluate import ReadCounter
@@ -25,12 +25,8 @@ def counter_reader(connection: Connection) -> ReadCounter:
     """Return a function that reads counters in this transaction."""
 
     def read(key: str, window: Window, window_start: int) -> float:
-        found = select(counter.c.value).where(
-            counter.c.key == key,
-            counter.c.window_seconds == window.seconds,
-            counter.c.window_start == window_start,
-        )
-        return float(connection.scalar(found) or 0.0)
+        found = connection.scalar(_READ, _named(key, window, window_start))
+        return float(found or 0.0)
 
     return read
 
@@ -38,32 +34,44 @@ def counter_reader(connection: Connection) -> ReadCounter:
 def reserve(connection: Connection, reservations: Iterable[Reservation], now: float) -> None:
     """Add the amounts to their counters, and forget windows that ended long ago."""
     taken = False
-    for reservation in reservations:
-        row = insert(counter).values(
-            key=reservation.key,
-            window_seconds=reservation.window.seconds,
-            window_start=reservation.window_start,
-            value=reservation.amount,
-        )
-        added = {"value": counter.c.value + reservation.amount}
-        connection.execute(
-            row.on_conflict_do_update(index_elements=["key", "window_seconds", "window_start"], set_=added)
-        )
+    for each in reservations:
+        named = _named(each.key, each.window, each.window_start)
+        connection.execute(_ADD, {**named, "amount": each.amount})
         taken = True
     if taken:
-        ended = counter.c.window_start + counter.c.window_seconds < now - KEPT_SECONDS
-        connection.execute(delete(counter).where(ended))
+        connection.execute(_FORGET, {"before": now - KEPT_SECONDS})
 
 
 def roll_back(connection: Connection, reservations: Iterable[Reservation]) -> None:
     """Take the amounts back: the call failed, it shall not count."""
-    for reservation in reservations:
-        connection.execute(
-            update(counter)
-            .where(
-                counter.c.key == reservation.key,
-                counter.c.window_seconds == reservation.window.seconds,
-                counter.c.window_start == reservation.window_start,
-            )
-            .values(value=counter.c.value - reservation.amount)
-        )
+    for each in reservations:
+        named = _named(each.key, each.window, each.window_start)
+        connection.execute(_TAKE_BACK, {**named, "amount": each.amount})
+
+
+def _named(key: str, window: Window, window_start: int) -> dict[str, object]:
+    return {"in_key": key, "in_seconds": window.seconds, "in_start": window_start}
+
+
+# Built once: to build a statement takes as long as to run it, and every call runs some.
+_THIS = (
+    counter.c.key == bindparam("in_key"),
+    counter.c.window_seconds == bindparam("in_seconds"),
+    counter.c.window_start == bindparam("in_start"),
+)
+_READ = select(counter.c.value).where(*_THIS)
+_ADD = (
+    insert(counter)
+    .values(
+        key=bindparam("in_key"),
+        window_seconds=bindparam("in_seconds"),
+        window_start=bindparam("in_start"),
+        value=bindparam("amount"),
+    )
+    .on_conflict_do_update(
+        index_elements=["key", "window_seconds", "window_start"],
+        set_={"value": counter.c.value + bindparam("amount")},
+    )
+)
+_FORGET = delete(counter).where(counter.c.window_start + counter.c.window_seconds < bindparam("before"))
+_TAKE_BACK = update(counter).where(*_THIS).values(value=counter.c.value - bindparam("amount"))

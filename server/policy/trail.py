@@ -11,12 +11,12 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from server.store.database import Database
@@ -73,8 +73,11 @@ class Record:
 
     def chained_to(self, previous: str) -> str:
         """Return the hash that this row must have after one with the hash ``previous``."""
-        fields = [value for key, value in asdict(self).items() if key != "hash"]
-        return sha256(json.dumps([previous, *fields], ensure_ascii=True).encode()).hexdigest()
+        own = [getattr(self, name) for name in _SIGNED]
+        return sha256(json.dumps([previous, *own], ensure_ascii=True).encode()).hexdigest()
+
+
+_SIGNED = tuple(each.name for each in fields(Record) if each.name != "hash")
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,8 @@ def append(connection: Connection, entry: Entry, at: float) -> Record:
         details=details,
         hash="",
     )
-    record = Record(**{**asdict(unsigned), "hash": unsigned.chained_to(head.hash)})
-    connection.execute(insert(trail).values(**asdict(record)))
+    record = replace(unsigned, hash=unsigned.chained_to(head.hash))
+    connection.execute(_APPEND, vars(record))
     _set_end(connection, "head", End(record.seq, record.hash))
     return record
 
@@ -240,9 +243,9 @@ def verify_lines(lines: Iterator[str]) -> Verification:
     start = previous = End(**first["start"])
     count = 0
     for line in lines:
-        fields = json.loads(line)
-        fields["details"] = json.dumps(fields["details"], ensure_ascii=True, sort_keys=True)
-        record = Record(**fields)
+        row = json.loads(line)
+        row["details"] = json.dumps(row["details"], ensure_ascii=True, sort_keys=True)
+        record = Record(**row)
         if record.seq != previous.seq + 1 or record.hash != record.chained_to(previous.hash):
             problem = f"Row {record.seq} does not follow from row {previous.seq}."
             return Verification(count, start.seq + 1, previous.seq, problem)
@@ -275,13 +278,12 @@ def _record(row: Row[Any]) -> Record:
 
 
 def _end(connection: Connection, name: str) -> End:
-    row = connection.execute(select(trail_end).where(trail_end.c.name == name)).first()
+    row = connection.execute(_END, {"end": name}).first()
     return End() if row is None else End(row.seq, row.hash)
 
 
 def _set_end(connection: Connection, name: str, end: End) -> None:
-    row = upsert(trail_end).values(name=name, **asdict(end))
-    connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=asdict(end)))
+    connection.execute(_SET_END, {"name": name, **vars(end)})
 
 
 def _prune(connection: Connection, before: float) -> int:
@@ -299,3 +301,12 @@ def _prune(connection: Connection, before: float) -> int:
 def _clean(text: str) -> str:
     """Return text that the database takes: paths can hold what is no Unicode."""
     return text[:LONGEST_TEXT].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+# Built once: to build a statement takes as long as to run it, and every call runs these.
+_APPEND = insert(trail)
+_END = select(trail_end).where(trail_end.c.name == bindparam("end"))
+_UPSERT = upsert(trail_end)
+_SET_END = _UPSERT.on_conflict_do_update(
+    index_elements=["name"], set_={"seq": _UPSERT.excluded.seq, "hash": _UPSERT.excluded.hash}
+)

@@ -160,7 +160,8 @@ async def _without_secrets(
 
 async def _clean(hub: Hub, call: Call, text: str) -> str:
     # Some milliseconds for a long text: off the loop, so that nobody waits for it.
-    redacted = redact(text) if len(text) < 5_000 else await asyncio.to_thread(redact, text)
+    known = hub.keys.tokens if hub.keys is not None else ()
+    redacted = redact(text, known) if len(text) < 5_000 else await asyncio.to_thread(redact, text, known)
     if redacted.count:
         kinds = ", ".join(f"{count} {kind}" for kind, count in redacted.found.items())
         await hub.gate.trail.record(

@@ -1,12 +1,15 @@
 """What counts as a secret, and what does not. The keys here are made up, in the shape of real ones."""
 
 import random
+import re
 import string
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from server.policy.secrets import MOST_CHARACTERS, redact
+from server.policy.secrets import MOST_CHARACTERS, needed_by, patterns, redact
 
 ALPHABET = string.ascii_letters + string.digits
 
@@ -131,3 +134,27 @@ def test_what_is_too_long_to_be_checked_does_not_go_out() -> None:
     found = redact("a " * (MOST_CHARACTERS // 2) + SECRETS[1][1])
     assert SECRETS[1][1] not in found.text
     assert "40 more characters" in found.text
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(data=st.data())
+def test_what_a_pattern_matches_holds_what_it_needs(data: st.DataObject) -> None:
+    _kind, pattern, needed = data.draw(st.sampled_from(patterns()))
+    assert needed in data.draw(st.from_regex(pattern))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needed"),
+    [
+        ("abc", "abc"), ("ab+c", "ab"), ("abc?de", "ab"), ("ab*", "a"), ("a{0,2}b", "b"), ("a|b", ""),
+        ("x(?:a|b)yz", "yz"), (r"\bab\b", "ab"), (r"\b(?:ab\.c)\b", "ab.c"), (r"\b(?:a|b)\b", ""),
+        (r"\b(?:abc)|(d)\b", ""), ("[abc]]", ""), ("[]abc]d", "d"), (r"\d\w", ""), ("(?i:abc)", ""),
+        ("(?i)abc", ""), (r"a\|bc", "a|bc"), ("ab(?!cde)", "ab"), ("(a(b)c)?d", "d"), ("a??bc", "bc"),
+    ],
+)  # fmt: skip
+def test_what_a_pattern_needs(pattern: str, needed: str) -> None:
+    assert needed_by(re.compile(pattern)) == needed
+
+
+def test_most_patterns_are_passed_by_without_a_look() -> None:
+    assert sum(bool(needed) for _, _, needed in patterns()) > 25

@@ -180,3 +180,13 @@ def test_tasks_that_were_signed_before_are_still_known() -> None:
     assert keys.signed("task 1", signature)
     assert not keys.signed("task 2", signature)
     assert not keys.signed("task 1", "")
+
+
+def test_no_answer_holds_a_token_of_now_or_before(own_hub: HubProcess, tmp_path: Path) -> None:
+    before = rotate(own_hub)
+    with RawClient(own_hub.environ, tmp_path) as client:
+        for token in (before, own_hub.token):
+            call = {"name": "check_job", "arguments": {"job": f"job {token}"}}
+            text = client.modern("tools/call", call)["result"]["content"][0]["text"]
+            assert token not in text
+            assert "[removed: token of this app]" in text
