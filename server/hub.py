@@ -129,7 +129,7 @@ class Hub:
             offloader=self.offloader,
             jobs=Jobs(self.history.database),
             history=self.history,
-            bills=Bills(self.history.database, self.ledger),
+            bills=Bills(self.history, self.ledger),
             events=self.events,
             denies=lambda job, item: self.gate.denies_item(call_of(job), item.arguments),
             is_paused=lambda: self._live.paused_until is not None,

@@ -1,7 +1,8 @@
 """What the calls of a batch cost Claude, counted once: the batch's own, its result, every ``check_job``.
 
 While a batch runs, each item bears its part of the call that began it. At its end all that its calls have
-cost is divided anew among the offloads there were: their receipts add up to it exactly.
+cost is divided anew among the offloads there were: their receipts add up to it exactly. Where there were
+none, as in a batch that was cancelled before its first item began, a row of its own bears it.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,18 +13,20 @@ from sqlalchemy import Connection, select
 
 from server.ledger.receipt import Cost, Figures, Ledger
 from server.offload.values import ItemOf
-from server.store.bills import BillRecord, add_to_bill, spread_bill
-from server.store.database import Database
+from server.store.bills import BillRecord, add_to_bill, book_call, spread_bill
+from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.job_tables import job as jobs
+from server.store.jobs import OPEN
 from server.store.records import ReceiptRecord
 
 
 class Bills:
     """The bills of all batches. Methods may raise ``StoreError``."""
 
-    def __init__(self, database: Database, ledger: Ledger) -> None:
-        self._database = database
+    def __init__(self, history: History, ledger: Ledger) -> None:
+        self._database = history.database
+        self._contents = history.contents
         self._ledger = ledger
 
     def of_call(self, arguments: Mapping[str, Any] | None) -> BillRecord:
@@ -47,7 +50,10 @@ class Bills:
 
         def write(connection: Connection) -> None:
             add_to_bill(connection, job_id, cost)
-            if connection.scalar(select(jobs.c.state).where(jobs.c.id == job_id)) != "running":
+            state = connection.scalar(select(jobs.c.state).where(jobs.c.id == job_id))
+            if state not in OPEN:
+                self.dividing(job_id)(connection)
+            elif state != "running":
                 spread_bill(connection, job_id, self._rebook)
 
         await self._database.write(write)
@@ -58,7 +64,15 @@ class Bills:
 
     def dividing(self, job_id: str) -> Callable[[Connection], None]:
         """Return what divides the bill anew within somebody else's transaction."""
-        return lambda connection: spread_bill(connection, job_id, self._rebook)
+
+        def divide(connection: Connection) -> None:
+            if not spread_bill(connection, job_id, self._rebook):
+                book_call(connection, job_id, self._price, contents=self._contents)
+
+        return divide
+
+    def _price(self, bill: BillRecord) -> ReceiptRecord:
+        return self._ledger.price(Figures(0, 0, *astuple(bill))).as_record()
 
     def _rebook(self, receipt: ReceiptRecord, bill: BillRecord, number: int, count: int) -> ReceiptRecord:
         mine = Cost(*astuple(bill)).part(number, count)

@@ -49,8 +49,8 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
     """Return the list form's items.
 
     Raises:
-        BadArguments: no tasks, too many, one without a task text, or two that write the same file
-            at the same time.
+        BadArguments: no tasks, too many, one without a task text, or two that at the same time write the
+            same file, or of which one reads what the other writes.
     """
     if not 1 <= len(tasks) <= MOST_LISTED_TASKS:
         raise BadArguments(
@@ -62,6 +62,7 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
     items = tuple(dict(item) for item in tasks)
     if not sequential:
         _refuse_shared_outputs([str(item["output"]) for item in tasks if item.get("output")])
+        _refuse_dependent(tasks)
         items = by_shared_prefix(items)
     return Planned(str(tasks[0]["task"]), items, sequential)
 
@@ -172,6 +173,22 @@ def _refuse_collisions(inputs: Sequence[str], outputs: Sequence[str]) -> None:
                 f"The output of {path} would be {output}, which is itself an input.",
                 "Choose a pattern that writes beside the inputs, or {path} to edit in place.",
             )
+
+
+def _refuse_dependent(tasks: Sequence[dict[str, Any]]) -> None:
+    writers = {
+        posixpath.normpath(file_of(str(item["output"]))): position
+        for position, item in enumerate(tasks, start=1)
+        if item.get("output")
+    }
+    for position, item in enumerate(tasks, start=1):
+        for path in item.get("files") or ():
+            writer = writers.get(posixpath.normpath(file_of(path)), position)
+            if writer != position:
+                raise BadArguments(
+                    f"Task {position} reads {file_of(path)}, which task {writer} writes at the same time.",
+                    "Pass sequential=true and put the one that writes it first, or make it two batches.",
+                )
 
 
 def _refuse_shared_outputs(outputs: Sequence[str]) -> None:

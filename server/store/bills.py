@@ -1,15 +1,19 @@
 """What the calls of a batch cost Claude: added up on the job's row, spread over the rows of its offloads."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from server.store.audits import receipt_of
+from server.store.audits import receipt_of, receipt_values
 from server.store.job_tables import job
+from server.store.queries import local_day
 from server.store.records import ReceiptRecord
-from server.store.tables import offload
+from server.store.tables import offload, offload_text
 from server.store.totals import RUNNING
+
+FOR_NOTHING = "The batch ended before any of its items began."
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,12 @@ def add_to_bill(connection: Connection, job_id: str, cost: BillRecord) -> None:
     connection.execute(update(job).where(job.c.id == job_id).values(**columns))
 
 
-def spread_bill(connection: Connection, job_id: str, rebook: Rebook) -> None:
-    """Divide the bill anew among all of the batch's offloads that ended, tries that failed too."""
+def spread_bill(connection: Connection, job_id: str, rebook: Rebook) -> bool:
+    """Divide the bill anew among all of the batch's offloads that ended, tries that failed too; False where
+    there are none."""
     found = connection.execute(select(*_BILL).where(job.c.id == job_id)).first()
     if found is None:
-        return
+        return False
     bill = BillRecord(*found)
     mine = select(offload).where(offload.c.job_id == job_id, offload.c.outcome != RUNNING)
     rows = connection.execute(mine.order_by(offload.c.seq)).all()
@@ -45,6 +50,40 @@ def spread_bill(connection: Connection, job_id: str, rebook: Rebook) -> None:
         receipt = rebook(booked, bill, number, len(rows))
         if receipt != booked:  # of many items most bear what they bore
             connection.execute(update(offload).where(offload.c.seq == row.seq).values(**asdict(receipt)))
+    return bool(rows)
+
+
+def book_call(
+    connection: Connection, job_id: str, price: Callable[[BillRecord], ReceiptRecord], *, contents: bool
+) -> None:
+    """Write the row of a batch that ended before any of its items began: what its calls cost, for nothing."""
+    found = connection.execute(select(job).where(job.c.id == job_id)).first()
+    if found is None:
+        return
+    bill = BillRecord(found.spent_output, found.spent_input, found.spent_share)
+    if not any(asdict(bill).values()):
+        return  # the user began it, from a shell
+    outcome = "denied" if found.state == "done" else "cancelled"
+    values = {
+        "id": f"{job_id}-call",
+        "started_at": found.created_at,
+        "ended_at": time.time(),
+        "day": local_day(found.created_at),
+        "tool": "batch_offload",
+        "task": found.task if contents else "",
+        "names": "",
+        "client": found.client,
+        "session": found.session,
+        "tool_use_id": found.tool_use_id,
+        "project": found.project,
+        "outcome": outcome,
+        "code": outcome,
+        "summary": FOR_NOTHING,
+        "job_id": job_id,
+        **receipt_values(price(bill)),
+    }
+    key = connection.execute(insert(offload).values(**values)).inserted_primary_key
+    connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))
 
 
 _BILL = tuple(job.c[name] for name in ("spent_output", "spent_input", "spent_share"))

@@ -31,8 +31,8 @@ class Touched:
 
 
 async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: Caller) -> Touched:
-    """Return what the call would touch. Where its arguments are wrong, which the tool itself says, it is
-    what can be told all the same."""
+    """Return what the call would touch; a dry run touches nothing. Where its arguments are wrong, which the
+    tool itself says, it is what can be told all the same."""
     outputs = _texts([arguments.get("output")])
     names: tuple[str, ...] = ()
     items: tuple[Mapping[str, Any], ...] = ()
@@ -46,6 +46,8 @@ async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: 
             names = inputs + await asyncio.to_thread(_expanded, hub, named, caller)
         else:
             names = await asyncio.to_thread(_expanded, hub, _texts(arguments.get("files")), caller)
+    if arguments.get("dry_run") is True:
+        return Touched(0, names[:MOST_PATHS])
     touched = await asyncio.to_thread(_touched, hub, caller, names, outputs)
     return replace(touched, items=items)
 
@@ -57,7 +59,8 @@ async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tu
         TokenSaverError, TypeError, ValueError: its arguments are wrong.
     """
     if tasks := arguments.get("tasks"):
-        return (), plan_tasks(tasks, sequential=False)
+        # What would be refused only because it runs at once is no reason to know less of what it touches.
+        return (), plan_tasks(tasks, sequential=True)
     inputs = tuple(await hub.batches.expand(_texts(arguments.get("each")), caller))
     output = str(arguments.get("output") or "")
     most = hub.settings.batch.max_items

@@ -74,6 +74,19 @@ def test_an_output_that_is_another_items_input_is_refused() -> None:
         ([{"task": "x"}] * 11, False, "holds 11 tasks"),
         ([{"task": "x"}, {"task": "  "}], False, "Task 2 has no task text"),
         ([{"task": "x", "output": "a"}, {"task": "y", "output": "./a"}], False, "2 items would write a"),
+        (
+            [{"task": "x", "files": ["./a:1-9"], "output": "b"}, {"task": "y", "output": "a"}],
+            False,
+            "Task 1 reads ./a, which task 2 writes",
+        ),
+        (
+            [
+                {"task": "x", "files": ["a"], "output": "b"},
+                {"task": "y", "files": ["b::f"], "output": "a"},
+            ],
+            False,
+            "Task 1 reads a, which task 2 writes",
+        ),
         ([{"task": "x", "file": "a"}], False, "Task 1 has no argument file"),
         ([{"task": "x", "files": "a"}], False, "Task 1: files has a bad value"),
         ([{"task": 3}], False, "Task 1: task has a bad value"),
@@ -87,6 +100,13 @@ def test_a_list_that_cannot_be_right_is_refused(
     with pytest.raises(BadArguments) as caught:
         plan_tasks(tasks, sequential)
     assert cause in caught.value.cause
+
+
+def test_one_after_the_other_may_read_what_was_written_before() -> None:
+    tasks = [{"task": "x", "output": "a"}, {"task": "y", "files": ["a"], "output": "b"}]
+    assert len(plan_tasks(tasks, sequential=True).items) == 2
+    edits_in_place = [{"task": "x", "files": ["a"], "output": "a"}]
+    assert len(plan_tasks(edits_in_place, sequential=False).items) == 1
 
 
 def test_one_after_the_other_may_write_the_same_file() -> None:

@@ -121,3 +121,30 @@ async def test_a_tool_that_is_denied_by_now_begins_no_item(hub: Hub, ollama_stan
     rules(hub.folders, 'version: "1"\nhide: [batch_offload]\ntools: {}\n')
     assert await hub.batches.wait(job, 60)
     assert (await hub.batches.counts(job)).by_state["denied"] >= 1
+
+
+async def test_one_after_the_other_is_no_way_around_what_must_be_asked(hub: Hub) -> None:
+    """Tasks that may not run at once are known to the rules as well when they follow one another."""
+    asked: list[ApprovalRequested] = []
+
+    def deny(event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            asked.append(event)
+            hub.answer_approval(event.approval_id, Answer(approved=False, by="tray"))
+
+    hub.events.subscribe(deny)
+    twice = [
+        {"task": "t", "output": "Jenkinsfile"},
+        {"task": "u", "files": ["Jenkinsfile"], "output": "Jenkinsfile"},
+    ]
+    refused = await batch(hub, tasks=twice, sequential=True, task="", each=[])
+    assert refused.startswith("denied: ")
+    assert [each.paths for each in asked] == [("Jenkinsfile",)]
+
+
+async def test_a_dry_run_asks_nobody(hub: Hub) -> None:
+    rules(hub.folders, ASKS)
+    asked: list[Event] = []
+    hub.events.subscribe(lambda event: asked.append(event) if isinstance(event, ApprovalRequested) else None)
+    assert "6 tasks, 6 files would be written" in await batch(hub, output="{stem}.md", dry_run=True)
+    assert asked == []
