@@ -59,6 +59,8 @@ def mount(app: FastAPI, hub: Hub) -> None:
     _add_assets()
     # Nothing is kept there so far, but the place must never be the working directory.
     pages.storage.path = hub.folders.state / "dashboard"
+    # Quasar's bar for requests under way has no name for a screen reader, and says nothing that pages do not.
+    pages.config.quasar_config["loadingBar"]["skipHijack"] = True
     ui.run_with(
         app,
         title="Claude Token Saver",

@@ -64,5 +64,5 @@ async def show(hub: Hub, feed: Feed) -> None:
         update_approvals()
         feed.changed.subscribe(update)
         feed.wrote.subscribe(lambda snapshot: running.update(split(snapshot.running)[0]))
-        await page.follow(update_booked, feed.booked)
         feed.policy_changed.subscribe(update_approvals)
+        await page.follow(update_booked, feed.booked)

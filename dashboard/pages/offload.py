@@ -42,9 +42,9 @@ async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
             if (now := await hub.history.get(offload_id)) is not None:
                 shown.show(now)
 
-        await page.follow(load, feed.booked)
         feed.changed.subscribe(shown.update)
         feed.wrote.subscribe(shown.update)
+        await page.follow(load, feed.booked)
 
 
 class Shown:

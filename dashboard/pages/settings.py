@@ -52,9 +52,9 @@ async def show(hub: Hub, feed: Feed) -> None:
                 _prices(hub.ledger.prices)
             with card("Files"):
                 _files(hub)
+        feed.changed.subscribe(engine.update)
     await connect.look()
     await page.follow(audit.update, feed.audited)
-    feed.changed.subscribe(engine.update)
 
 
 class EngineTest:
