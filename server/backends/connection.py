@@ -66,9 +66,13 @@ class Connection:
             base_url=url,
             headers=headers,
             timeout=httpx.Timeout(self._silence, connect=settings.connect_timeout, pool=None),
-            limits=httpx.Limits(max_keepalive_connections=0),
+            transport=httpx.AsyncHTTPTransport(
+                limits=httpx.Limits(max_keepalive_connections=0),
+                verify=url.startswith("https:"),  # the certificates take 15 ms to read, and http has none
+                trust_env=False,
+                retries=1,  # a machine that is busy for a moment is no engine that is away
+            ),
             follow_redirects=False,
-            verify=url.startswith("https:"),  # the certificates take 15 ms to read, and http has none
             trust_env=False,  # a proxy from the environment would carry the user's code elsewhere
         )
 
