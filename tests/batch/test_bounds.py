@@ -18,7 +18,6 @@ from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
 LONG = 60.0
-HANGS = "import sys, time; time.sleep(600 if 'mod_001' in sys.argv[1] else 0)"
 
 OpenDesk = Callable[..., Coroutine[Any, Any, Desk]]
 
@@ -45,11 +44,16 @@ async def open_desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncItera
 
 async def test_a_check_that_hangs_fails_just_its_item(open_desk: OpenDesk) -> None:
     desk = await open_desk(
-        checks={"quick": f'"{sys.executable}" -c "{HANGS}" {{file}}'},
-        offload={"check_timeout": 3.0, "repair_rounds": 0},
+        checks={"hangs": f'"{sys.executable}" -c "import time; time.sleep(600)"'},
+        offload={"check_timeout": 1.0, "repair_rounds": 0},
     )
-    names = desk.write_files(3)
-    planned = plan_each("Write notes.", names, "{stem}.md", {"check": "quick"}, cap=10)
+    desk.write_files(3)
+    tasks = [
+        {"task": "Write notes.", "files": [f"mod_{number:03}.py"], "output": f"mod_{number:03}.md"}
+        for number in range(3)
+    ]
+    tasks[1]["check"] = "hangs"
+    planned = plan_tasks(tasks, sequential=False)
     job_id = await desk.hub.batches.submit(planned, desk.caller)
     assert await desk.hub.batches.wait(job_id, LONG)
     assert (await desk.hub.batches.counts(job_id)).by_state == {"delivered": 2, "handed_back": 1}
