@@ -28,6 +28,8 @@ USUAL_ANSWER = 1_024
 """Tokens that an answer of unknown length gets where the context can be chosen."""
 _MESSAGE_TOKENS = 8
 _BYTES_PER_TOKEN = 3.2
+_TEMPLATE_TOKENS = 512
+"""Far more than a model's own template puts around a conversation: its default instructions, the date."""
 
 
 async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -> Prompt:
@@ -37,6 +39,8 @@ async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -
         PromptTooLong: prompt and answer do not fit the model's context; the message says by how much.
     """
     messages = build(plan, LONGEST_OUTLINE)
+    if (num_ctx := await engine.num_ctx(model)) >= most_tokens(messages) + most_output_tokens:
+        return Prompt(plan.kind, messages, num_ctx, most_output_tokens, _estimate(messages), counted=False)
     tokens, counted = await count(engine, model, messages)
     usual, least = _room(plan)
     num_ctx = await engine.num_ctx(model, tokens + min(usual, most_output_tokens))
@@ -121,7 +125,19 @@ async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tu
         counted = await backend.count_tokens(model, messages)
         if counted is not None:
             return counted, True
-    return sum(estimate_tokens(message.content) + _MESSAGE_TOKENS for message in messages), False
+    return _estimate(messages), False
+
+
+def most_tokens(messages: Sequence[Message]) -> int:
+    """Return more tokens than the messages can have: no tokenizer in use takes more than one for a byte.
+
+    What certainly fits need not be counted: the engine is asked once less.
+    """
+    return _TEMPLATE_TOKENS + sum(len(message.content.encode(errors="replace")) for message in messages)
+
+
+def _estimate(messages: Sequence[Message]) -> int:
+    return sum(estimate_tokens(message.content) + _MESSAGE_TOKENS for message in messages)
 
 
 def estimate_tokens(text: str) -> int:
