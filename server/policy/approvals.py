@@ -100,9 +100,12 @@ class Approvals:
             async with asyncio.timeout(rule.approval_seconds):
                 answer = await asyncio.shield(future)
         except TimeoutError:
-            # The answer that came in the very last moment counts.
-            late = future.result() if future.done() else None
-            answer = late or Answer(approved=False, by="timeout", reason="Nobody answered in time.")
+            with self._lock:
+                self._waiting.pop(approval.id, None)
+                in_time = approval.id in self._answered
+            # Who was told that the answer counts is not told wrong, however late it was.
+            late = Answer(approved=False, by="timeout", reason="Nobody answered in time.")
+            answer = await future if in_time else late
         finally:
             with self._lock:
                 self._waiting.pop(approval.id, None)

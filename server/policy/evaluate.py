@@ -7,7 +7,7 @@ read as they will be after this call, so that "at most 5" lets five through.
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,23 +39,45 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
     facts = _Facts(policy, call, read, now)
     refusal, asking = _against(policy, facts)
     for item in call.items if refusal is None else ():
-        refusal, asked = _against(policy, _item_facts(policy, call, item, now))
-        asking = asking or asked
+        refusal, more = _against(policy, _item_facts(policy, call, item, now))
+        asking += more
         if refusal is not None:
             break
     if refusal is not None:
         return refusal
     if call.protected:
         names = ", ".join(call.protected)
-        asking = Rule(
-            f"protected files: {names}", call.tool, "require_approval", on_deny=f"It would write {names}."
+        protects = f"It would write {names}."
+        asking = (
+            Rule(f"protected files: {names}", call.tool, "require_approval", on_deny=protects),
+            *asking,
         )
-    if asking is not None:
-        reason = _sentence(asking.on_deny or f"The rule {asking.where} asks for the user's approval")
-        return Decision("approve", reason, asking, facts.reservations())
+    if asking:
+        return asked(Decision("approve", "", reservations=facts.reservations()), asking)
     decisive = next(iter(policy.rules_for(call.tool)), None)
     reason = "No rule stands against it." if decisive else "No rule concerns it, and the default allows it."
     return Decision("allow", reason, None, facts.reservations())
+
+
+def asked(decision: Decision, rules: Iterable[Rule]) -> Decision:
+    """Return the decision as one that asks for what all these rules ask for."""
+    first, *others = {rule.fingerprint: rule for rule in rules}.values()
+    why = (rule.on_deny or f"The rule {rule.where} asks for the user's approval" for rule in (first, *others))
+    reason = " ".join(map(_sentence, why))
+    return replace(decision, verdict="approve", reason=reason, rule=first, also=tuple(others))
+
+
+def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
+    """Return one rule that asks for all of them: what is remembered for it is for them together."""
+    if not others:
+        return rule
+    rules = (rule, *others)
+    return replace(
+        rule,
+        name=" and ".join(each.name for each in rules),
+        conditions=tuple(condition for each in rules for condition in each.conditions),
+        approval_seconds=min(each.approval_seconds for each in rules),
+    )
 
 
 def denied_item(policy: Policy, call: Call, item: Mapping[str, Any], now: float) -> Decision | None:
@@ -70,15 +92,15 @@ def denied_item(policy: Policy, call: Call, item: Mapping[str, Any], now: float)
     return _refusal(always[0], facts, limited=False) if always else _against(policy, facts)[0]
 
 
-def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, Rule | None]:
-    """Return the refusal by the first rule that stands against the call, and the first that asks."""
-    asking: Rule | None = None
+def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, tuple[Rule, ...]]:
+    """Return the refusal by the first rule that stands against the call, and those that ask."""
+    asking: tuple[Rule, ...] = ()
     for rule in policy.rules_for(facts.call.tool):
         against = _judge(rule, facts)
         if against == "approve":
-            asking = asking or rule
+            asking += (rule,)
         elif against != "allow":
-            return _refusal(rule, facts, against == "limit"), None
+            return _refusal(rule, facts, against == "limit"), ()
     return None, asking
 
 

@@ -23,11 +23,11 @@ from server.policy.approvals import (
     grant_in_project,
     granted_in_project,
 )
-from server.policy.evaluate import denied_item, evaluate
+from server.policy.evaluate import asked, denied_item, evaluate, together
 from server.policy.file import DENY_ALL, Loaded, PolicyFile
 from server.policy.limits import counter_reader, reserve, roll_back
 from server.policy.trail import Entry, Record, Trail, append
-from server.policy.values import Call, Decision, Reservation
+from server.policy.values import Call, Decision, Reservation, Rule
 from server.store.database import Database
 
 KEPT_SECONDS = 600.0
@@ -152,15 +152,19 @@ class Gate:
             self._seen.add((call.client, call.session))
             append(connection, _connection(call), now)
         decision = evaluate(loaded.policy, call, counter_reader(connection), now)
-        rule = decision.rule
-        if decision.verdict == "approve" and rule is not None:
-            granted = self.approvals.granted_in_session(call, rule) or granted_in_project(
-                connection, call, rule
-            )
-            if granted:
+        if decision.verdict == "approve" and decision.rule is not None:
+            rules = (decision.rule, *decision.also)
+            asking = [rule for rule in rules if not self._granted(connection, call, rule)]
+            if not asking or self._granted(connection, call, together(asking[0], tuple(asking[1:]))):
                 decision = replace(decision, verdict="allow", reason="The user approved it before.")
+            else:
+                decision = asked(decision, asking)
+                decision = replace(decision, rule=together(asking[0], decision.also))
         reserve(connection, decision.reservations, now)
         return decision, append(connection, _decision(call, decision), now)
+
+    def _granted(self, connection: Connection, call: Call, rule: Rule) -> bool:
+        return self.approvals.granted_in_session(call, rule) or granted_in_project(connection, call, rule)
 
     def _raise_refusal(self, loaded: Loaded, decision: Decision) -> None:
         if decision.verdict == "limit":

@@ -167,7 +167,8 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the rules say of one call. ``rule`` decides, None where the default or ``hide`` does.
+    """What the rules say of one call. ``rule`` decides, None where the default or ``hide`` does; ``also`` are
+    the further ones that ask for approval: leave that was given for one is none for the others.
 
     ``reason`` is one sentence. ``retry_at`` is when a limit's window ends (seconds since the epoch).
     """
@@ -177,3 +178,4 @@ class Decision:
     rule: Rule | None = None
     reservations: tuple[Reservation, ...] = ()
     retry_at: float = 0.0
+    also: tuple[Rule, ...] = ()

@@ -1,12 +1,14 @@
 """The gate: limits that hold, approvals that wait, files that break, all of it recorded."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 
 from server.errors import Denied, Limited
 from server.events import ApprovalAnswered, ApprovalRequested, PolicyReloaded
-from server.policy.approvals import Answer, Approval
+from server.policy.approvals import Answer, Approval, Extent
 from server.policy.gate import Gate
 from server.policy.values import Call
 from tests.policy.conftest import House, Run
@@ -136,6 +138,94 @@ def test_an_approval_reaches_as_far_as_it_says(
             return await ask(gate, call, None)
 
     assert run(after_restart()) == ("passed" if answer.extent == "project" else "asked")
+
+
+TWO = """version: "1"
+tools:
+  work:
+    rules:
+      - name: models
+        action: require_approval
+        conditions: [{path: args.model, op: exists, value: true}]
+        on_deny: A model of its own
+      - {name: many, action: require_approval, on_deny: Many files,
+         conditions: [{path: call.files, op: gt, value: 50}]}
+"""
+
+
+@pytest.mark.parametrize("extent", ["session", "project"])
+def test_leave_for_what_one_rule_asks_is_none_for_the_others(house: House, run: Run, extent: Extent) -> None:
+    house.write_policy(TWO)
+    model, many = Call("work", {"model": "m"}, session="s", project="/p"), Call("work", {}, files=51)
+    many = replace(many, session="s", project="/p")
+    both = replace(many, arguments={"model": "m"})
+    secret = replace(both, protected=(".env",))
+
+    async def reason(gate: Gate, call: Call, answer: Answer) -> str:
+        entered = asyncio.create_task(tries(gate, call))
+        while not entered.done() and not gate.approvals.pending():
+            await asyncio.sleep(0.005)
+        if entered.done():
+            return await entered
+        approval = gate.approvals.pending()[0]
+        gate.approvals.answer(approval.id, answer)
+        assert await entered == ("passed" if answer.approved else "denied")
+        return approval.reason
+
+    async def story() -> list[str]:
+        yes, no = Answer(True, extent), Answer(False)
+        calls = [(model, yes), (both, no), (secret, no), (both, yes), (both, no), (secret, no), (many, no)]
+        async with house.gate() as gate:
+            return [await reason(gate, *call) for call in calls]
+
+    env = "It would write .env."
+    assert run(story()) == [
+        "A model of its own.", "Many files.", f"{env} Many files.", "Many files.", "passed", env, "passed",
+    ]  # fmt: skip
+
+
+def test_rules_that_ask_together_are_remembered_together(house: House, run: Run) -> None:
+    house.write_policy(TWO)
+    both = Call("work", {"model": "m"}, session="s", project="/p", files=51)
+    alone = replace(both, files=1)
+
+    async def story() -> list[str]:
+        async with house.gate() as gate:
+            entered = asyncio.create_task(tries(gate, both))
+            while not gate.approvals.pending():
+                await asyncio.sleep(0.005)
+            approval = gate.approvals.pending()[0]
+            gate.approvals.answer(approval.id, Answer(True, "session"))
+            results = [approval.reason, await entered, await tries(gate, both)]
+            asking = asyncio.create_task(tries(gate, alone))
+            while not gate.approvals.pending():
+                await asyncio.sleep(0.005)
+            gate.approvals.answer(gate.approvals.pending()[0].id, Answer(False))
+            return [*results, await asking]
+
+    assert run(story()) == ["A model of its own. Many files.", "passed", "passed", "denied"]
+
+
+def test_who_was_told_that_an_answer_counts_is_not_told_wrong(house: House, run: Run) -> None:
+    """However near to the end of its time an approval is answered."""
+    house.write_policy(ASK % "1s")
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            entered = asyncio.create_task(tries(gate, Call("work")))
+            while not gate.approvals.pending():
+                await asyncio.sleep(0)
+            waiting = gate.approvals.pending()[0].id
+            told: list[bool] = []
+            # Both are due once the loop goes on: the end of the time, and right after it this answer.
+            asyncio.get_running_loop().call_later(
+                1.05, lambda: told.append(gate.approvals.answer(waiting, Answer(True, by="tray")))
+            )
+            time.sleep(1.1)
+            assert await entered == "passed"
+            assert told == [True]
+
+    run(story())
 
 
 def test_the_first_answer_wins_and_nobody_means_no(house: House, run: Run) -> None:
