@@ -1,0 +1,258 @@
+"""A model on this machine's NVIDIA GPU: ``python -m tests.bench.gpu [GGUF] [--slots 1 2 4 8 16]``.
+
+Loads the model, compares what it takes of the GPU's memory with what was estimated, unloads it and looks
+whether the memory came back; then lets as many generations run at once as there are slots and takes the
+rates. Prints a table and writes ``results/gpu.json``. Some two minutes with a 7B model.
+
+The engine is the embedded one where its library was built for CUDA (the published wheels are not); else an
+Ollama that answers, with its own slots, where ``--model`` names one of its models. Where there is no NVIDIA
+GPU, or no engine that computes on it, it says so and ends with status 77, the sign for "skipped". ``--cpu``
+does all the same on the processor with the embedded engine (about a minute with 0.5B and ``--slots 1 2``), so
+that the way there is known to work; its figures go to ``results/gpu-on-cpu.json`` and tell nothing of GPUs.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from server.backends.base import Completed, GenerationRequest, Message, TellsModelFile, TextDelta
+from server.backends.engine import Engine
+from server.errors import TokenSaverError
+from server.events import EventBus
+from server.folders import Folders
+from server.models.hardware import Gpu, read_gpus
+from server.models.memory import model_memory
+from server.settings import BackendSettings, EmbeddedSettings, Settings
+
+SKIPPED = 77
+NUM_CTX = 2048
+ANSWER_TOKENS = 96
+PROMPT_LINES = 40
+SLOTS = (1, 2, 4, 8, 16)
+SETTLE_SECONDS = 1.0
+"""A driver counts freed memory a moment later."""
+RESULTS = Path(__file__).parent / "results"
+MIB = 2**20
+_ASK_LIBRARY = """
+import xllamacpp
+gpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_GPU
+raise SystemExit(not any(device["type"] == gpu for device in xllamacpp.get_device_info()))
+"""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One load. MiB and seconds; ``kept`` is what was not given back by the unload."""
+
+    slots: int
+    load_seconds: float
+    estimated: float
+    taken: float
+    unload_seconds: float
+    kept: float
+
+    @property
+    def error(self) -> float:
+        """How far the estimate is off, as a share of what was taken."""
+        return self.estimated / self.taken - 1 if self.taken else 0.0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """``at_once`` generations together: tokens a second of all of them, and the slowest first token."""
+
+    at_once: int
+    prompt_rate: float
+    generate_rate: float
+    first_seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the model runs: the settings of the engine, the model's name, and whether on a GPU."""
+
+    settings: BackendSettings
+    embedded_model: str
+    model: str
+    on_gpu: bool
+
+    def with_slots(self, slots: int) -> Settings:
+        """Return the whole settings."""
+        layers = -1 if self.on_gpu else 0
+        embedded = EmbeddedSettings(
+            model=self.embedded_model or "auto", slots=slots, gpu_layers=layers, cache_mib=0
+        )
+        return Settings(backend=self.settings, embedded=embedded)
+
+
+def main() -> None:
+    """Measure, print, write; end with 77 where there is nothing to measure on."""
+    arguments = _arguments()
+    gpus = tuple(gpu for gpu in read_gpus() if gpu.vendor == "nvidia")
+    place = _place(arguments, gpus)
+    if isinstance(place, str):
+        print(f"skipped: {place}")
+        raise SystemExit(SKIPPED)
+    try:
+        memory, rates = asyncio.run(_measure(place, arguments.slots))
+    except TokenSaverError as error:
+        print(f"failed: {error}")
+        raise SystemExit(1) from None
+    _print(place, memory, rates)
+    path = RESULTS / ("gpu.json" if place.on_gpu else "gpu-on-cpu.json")
+    path.write_text(
+        json.dumps(
+            {
+                "gpus": [gpu.name for gpu in gpus] if place.on_gpu else [],
+                "engine": place.settings.kind,
+                "model": place.model,
+                "memory": [{**asdict(each), "error": round(each.error, 4)} for each in memory],
+                "rates": [asdict(each) for each in rates],
+            },
+            indent=1,
+        )
+        + "\n",
+        encoding="utf-8",
+    )
+    print(f"written to {path}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.gpu")
+    parser.add_argument("gguf", nargs="?", default="", help="the model's file, for the embedded engine")
+    parser.add_argument("--model", default="", help="a model of an Ollama that runs")
+    parser.add_argument("--slots", type=int, nargs="+", default=SLOTS)
+    parser.add_argument("--cpu", action="store_true", help="on the processor, to try this program")
+    return parser.parse_args()
+
+
+def _place(arguments: argparse.Namespace, gpus: tuple[Gpu, ...]) -> Place | str:
+    """Return where to measure, or why nowhere."""
+    name = Path(arguments.gguf).stem
+    embedded = Place(BackendSettings(kind="embedded", num_ctx=NUM_CTX), arguments.gguf, name, on_gpu=True)
+    if arguments.cpu:
+        return replace(embedded, on_gpu=False) if name else "--cpu needs a GGUF file"
+    if not gpus:
+        return "this machine has no NVIDIA GPU, or its driver does not answer (NVML)"
+    if name and _library_computes_on_gpu():
+        return embedded
+    if arguments.model:
+        settings = BackendSettings(kind="ollama", url=os.environ.get("OLLAMA_HOST", ""), num_ctx=NUM_CTX)
+        return Place(settings, "", arguments.model, on_gpu=True)
+    missing = "the embedded engine's library was not built for CUDA" if name else "no GGUF file was named"
+    return f"{missing}, and no model of an Ollama was named with --model"
+
+
+def _library_computes_on_gpu() -> bool:
+    return subprocess.run([sys.executable, "-c", _ASK_LIBRARY], check=False, timeout=120).returncode == 0
+
+
+async def _measure(place: Place, slots: list[int]) -> tuple[list[Memory], list[Rates]]:
+    memory, rates = [], []
+    with tempfile.TemporaryDirectory(prefix="token-saver-gpu-") as home:
+        folders = Folders(*(Path(home) for _ in range(4)))
+        for each in slots:
+            engine = Engine(place.with_slots(each), folders, EventBus())
+            try:
+                memory_now, rates_now = await _one(engine, place, each)
+            finally:
+                await engine.close()
+            memory.append(memory_now)
+            rates.append(rates_now)
+            print(f"{each} at once: done", file=sys.stderr)
+    return memory, rates
+
+
+async def _one(engine: Engine, place: Place, slots: int) -> tuple[Memory, Rates]:
+    """Load, generate, unload with one number of slots."""
+    model = await engine.choose_model(place.model)
+    await engine.unload(model)
+    estimated, before = await _estimate(engine, model, slots, on_gpu=place.on_gpu), _gpu_free()
+    began = time.monotonic()
+    await engine.load(model)
+    load_seconds = time.monotonic() - began
+    taken = before - _gpu_free() if place.on_gpu else _taken_of_ram(engine, model)
+    rates = await _rates(engine, model, slots)
+    began = time.monotonic()
+    await engine.unload(model)
+    unload_seconds = time.monotonic() - began
+    await asyncio.sleep(SETTLE_SECONDS)
+    kept = before - _gpu_free() if place.on_gpu else _taken_of_ram(engine, model)
+    found = (round(each / MIB, 1) for each in (estimated, taken, kept))
+    in_mib = dict(zip(("estimated", "taken", "kept"), found, strict=True))
+    return Memory(slots, round(load_seconds, 2), unload_seconds=round(unload_seconds, 2), **in_mib), rates
+
+
+async def _estimate(engine: Engine, model: str, slots: int, *, on_gpu: bool) -> int:
+    backend = await engine.use()
+    if not isinstance(backend, TellsModelFile):
+        return 0
+    file = await backend.model_file(model)
+    slots = await backend.slots(model) or slots
+    whole = model_memory(file.metadata, file.weights, NUM_CTX, file.kv_type, slots).total
+    return whole if on_gpu else whole + file.overhead  # which is the process itself, in RAM
+
+
+def _gpu_free() -> int:
+    return sum(gpu.free or 0 for gpu in read_gpus() if gpu.vendor == "nvidia")
+
+
+def _taken_of_ram(engine: Engine, model: str) -> int:
+    return next((each.size for each in engine.view().loaded if each.name == model), 0)
+
+
+async def _rates(engine: Engine, model: str, at_once: int) -> Rates:
+    began = time.monotonic()
+    done = await asyncio.gather(*(_generate(engine, model) for _ in range(at_once)))
+    first = max(each for each, _ in done)
+    whole = max(time.monotonic() - began, 1e-3)
+    prompt = sum(end.prompt_tokens for _, end in done)
+    return Rates(
+        at_once=at_once,
+        prompt_rate=round(prompt / max(first, 1e-3), 1),
+        generate_rate=round(sum(end.completion_tokens for _, end in done) / max(whole - first, 1e-3), 1),
+        first_seconds=round(first, 2),
+    )
+
+
+async def _generate(engine: Engine, model: str) -> tuple[float, Completed]:
+    """Generate for a prompt that no cache knows; return the seconds to the first token, and the end."""
+    lines = (f"{number}. {secrets.token_hex(3)} waits in row {number}" for number in range(PROMPT_LINES))
+    task = "\n".join((*lines, "Count from 1 to 200, one number a line, and write nothing else."))
+    request = GenerationRequest(model, (Message("user", task),), NUM_CTX, ANSWER_TOKENS, temperature=0.0)
+    began, first, end = time.monotonic(), 0.0, None
+    async with aclosing(engine.generate(request)) as items:
+        async for item in items:
+            if isinstance(item, TextDelta):
+                first = first or time.monotonic() - began
+            elif isinstance(item, Completed):
+                end = item
+    assert end is not None, "a generation ends with Completed"
+    return first or time.monotonic() - began, end
+
+
+def _print(place: Place, memory: list[Memory], rates: list[Rates]) -> None:
+    where = "GPU" if place.on_gpu else "CPU"
+    print(f"{place.model}, {place.settings.kind} engine on the {where}, {NUM_CTX} tokens a slot")
+    print(
+        "slots   load s  estimated MiB  taken MiB   error  unload s  kept MiB  prompt/s  generated/s  first s"
+    )
+    for of, rate in zip(memory, rates, strict=True):
+        print(
+            f"{of.slots:5}  {of.load_seconds:7.2f}  {of.estimated:13.1f}  {of.taken:9.1f}  {of.error:6.1%}"
+            f"  {of.unload_seconds:8.2f}  {of.kept:8.1f}  {rate.prompt_rate:8.1f}  {rate.generate_rate:11.1f}"
+            f"  {rate.first_seconds:7.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
