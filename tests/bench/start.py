@@ -1,78 +1,155 @@
-"""How long a client waits for its tools: spawn ``token-saver-mcp``, ``initialize``, ``tools/list``.
+"""How long one waits at a start: ``uv run python -m tests.bench.start [--runs N]``, some 40 s on two cores.
 
-``python tests/bench/start.py`` needs a hub that runs (``token-saver serve``); prints the median of ten and
-writes ``tests/bench/results/start.json``. The bar is 150 ms; most of the time is Python itself starting.
+Medians, each run in a home of its own:
+
+- *tools*: spawn ``token-saver-mcp``, ``initialize``, ``tools/list``, with a hub up. The bar is 60 ms; most
+  of it is Python itself starting, which stands beside it.
+- *first tool*: the same with no hub up, until a tool has answered.
+- *hub*: ``token-saver serve``, from its start to its first answered request. The bar is 1.5 s.
+- *icon*: ``token-saver`` in a session with a panel, until its icon is there; needs ``dbus-daemon``.
+
+Writes ``tests/bench/results/start.json``.
 """
 
+import argparse
+import asyncio
 import json
+import logging
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-RUNS = 10
-BRIDGE = [str(Path(sys.executable).with_name("token-saver-mcp"))]
-RESULT = Path(__file__).parent / "results" / "start.json"
+import psutil
 
-INITIALIZE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "bench", "version": "1"},
-}
+from server.rendezvous import read_hub_file
+from tests.bridge_client import RawClient
+from tests.hub_process import hub_environ, start_hub
+from tests.tray.app import running_app
+from tests.tray.panel import Panel, session_bus
+
+BRIDGE = [str(Path(sys.executable).with_name("token-saver-mcp"))]
+NO_ENGINE = "http://127.0.0.1:9"
+RESULT = Path(__file__).parent / "results" / "start.json"
 
 
 def main() -> None:
     """Measure, print, write."""
-    runs = [measure() for _ in range(RUNS)]
-    bare = [measure_bare_python() for _ in range(RUNS)]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=10)
+    runs = parser.parse_args().runs
     result = {
-        "runs_ms": runs,
-        "median_ms": round(statistics.median(runs), 1),
-        "bare_python_median_ms": round(statistics.median(bare), 1),
+        "tools_ms": _with_hub(runs),
+        "bare_python_ms": _each(runs, bare_python),
+        "first_tool_ms": _each(max(3, runs // 2), first_tool),
+        "hub_ms": _each(max(3, runs // 2), hub_start),
     }
+    if shutil.which("dbus-daemon"):
+        result["icon_ms"] = _each(max(3, runs // 2), icon)
+    medians = {name: round(statistics.median(each), 1) for name, each in result.items()}
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2), encoding="utf-8")
-    print(f"token-saver-mcp, spawn to tools/list: median of {RUNS} is {result['median_ms']} ms")
-    print(f"(of which Python starting and doing nothing: {result['bare_python_median_ms']} ms)")
+    RESULT.write_text(json.dumps({"median": medians, "runs": result}, indent=2) + "\n", encoding="utf-8")
+    print("| from | to | median | bar |\n| --- | --- | ---: | ---: |")
+    for name, (begin, end, bar) in WORDS.items():
+        if name in medians:
+            print(f"| {begin} | {end} | {medians[name]:,.0f} ms | {bar} |")
 
 
-def measure() -> float:
-    """Return the milliseconds of one start."""
-    started = time.perf_counter()
-    with subprocess.Popen(BRIDGE, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        ask(process, {"id": 1, "method": "initialize", "params": INITIALIZE})
-        process.stdin.write(line({"method": "notifications/initialized"}))
-        tools = ask(process, {"id": 2, "method": "tools/list"})["result"]["tools"]
-        elapsed = (time.perf_counter() - started) * 1000
-        assert any(tool["name"] == "offload_work" for tool in tools)
-        process.stdin.close()
-        process.wait(5)
-    return round(elapsed, 1)
+WORDS = {
+    "tools_ms": ("`token-saver-mcp`, hub up", "`tools/list` answered", "60 ms"),
+    "bare_python_ms": ("Python", "its end, doing nothing", ""),
+    "first_tool_ms": ("`token-saver-mcp`, no hub", "first tool answered", ""),
+    "hub_ms": ("`token-saver serve`", "first request answered", "1,500 ms"),
+    "icon_ms": ("`token-saver`", "icon in the panel", ""),
+}
 
 
-def measure_bare_python() -> float:
+def tools_list(environ: dict[str, str], folder: Path) -> float:
+    """Return the milliseconds until a spawned bridge has listed the tools."""
+    began = time.perf_counter()
+    with RawClient(environ, folder, BRIDGE) as client:
+        client.initialize()
+        tools: list[dict[str, Any]] = client.request("tools/list")["result"]["tools"]
+        elapsed = _since(began)
+    assert any(tool["name"] == "offload_work" for tool in tools)
+    return elapsed
+
+
+def bare_python(_: Path) -> float:
     """Return the milliseconds of an interpreter that does nothing: the floor for any Python bridge."""
-    started = time.perf_counter()
+    began = time.perf_counter()
     subprocess.run([sys.executable, "-c", "pass"], check=True)
-    return round((time.perf_counter() - started) * 1000, 1)
+    return _since(began)
 
 
-def ask(process: "subprocess.Popen[bytes]", message: dict[str, Any]) -> dict[str, Any]:
-    """Send one request and return its answer."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(line(message))
-    process.stdin.flush()
-    answer: dict[str, Any] = json.loads(process.stdout.readline())
-    return answer
+def first_tool(folder: Path) -> float:
+    """Return the milliseconds until a tool has answered through a bridge that had to start the hub."""
+    home = folder / "home"
+    home.mkdir()
+    began = time.perf_counter()
+    try:
+        with RawClient(hub_environ(home), folder, BRIDGE) as client:
+            client.initialize()
+            answer = client.request("tools/call", {"name": "get_metrics", "arguments": {}})
+            elapsed = _since(began)
+        assert not answer["result"].get("isError"), answer
+    finally:
+        info = read_hub_file(str(home))
+        if info is not None:
+            hub = psutil.Process(info.pid)
+            hub.terminate()
+            hub.wait(30)
+    return elapsed
 
 
-def line(message: dict[str, Any]) -> bytes:
-    """Return the message as one line of JSON-RPC."""
-    return json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+def hub_start(folder: Path) -> float:
+    """Return the milliseconds until a spawned hub has answered a request."""
+    began = time.perf_counter()
+    with start_hub(folder / "home") as hub, urllib.request.urlopen(f"{hub.info.url}/healthz", timeout=30):
+        return _since(began)
+
+
+def icon(folder: Path) -> float:
+    """Return the milliseconds until the panel of a session holds the app's icon."""
+
+    # The app ends while the panel still has answers for it, and each would be reported.
+    logging.getLogger().setLevel(logging.CRITICAL + 1)
+
+    async def run() -> float:
+        with session_bus(folder / "session") as session:
+            async with Panel(session.address) as panel:
+                began = time.perf_counter()
+                with running_app(folder / "home", session, NO_ENGINE):
+                    await asyncio.wait_for(panel.watcher.items.get(), 60)
+                    return _since(began)
+
+    return asyncio.run(run())
+
+
+def _with_hub(runs: int) -> list[float]:
+    with tempfile.TemporaryDirectory() as name, start_hub(Path(name) / "home") as hub:
+        tools_list(hub.environ, Path(name))
+        return [tools_list(hub.environ, Path(name)) for _ in range(runs)]
+
+
+def _each(runs: int, measure: Callable[[Path], float]) -> list[float]:
+    measured = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as name:
+            measured.append(measure(Path(name)))
+    return measured
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)
 
 
 if __name__ == "__main__":
