@@ -44,7 +44,8 @@ def claim(folders: Folders) -> Iterator[None]:
     """
     folders.create()
     path = folders.state / "hub.lock"
-    with path.open("a+b") as file:
+    # For the user alone: who can open it can hold its lock.
+    with open(path, "a+b", opener=_private) as file:
         if not _try_lock(file.fileno()):
             raise AlreadyRunning(_await_other(folders))
         yield
@@ -110,6 +111,10 @@ def write_token(folders: Folders, token: str) -> None:
             f"{folders.token_file} cannot be written: {error.strerror}.",
             "Make the file and its folder writable, then try again.",
         ) from None
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _await_other(folders: Folders) -> HubInfo:

@@ -8,12 +8,13 @@ step.
 import asyncio
 import errno
 import logging
+import os
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,6 +119,7 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     notice = ""
     if _is_damaged(path):
         notice = _keep_aside(path)
+    _keep_private(path)
     database = Database(path, busy_seconds)
     try:
         database.prepare()
@@ -215,6 +217,16 @@ def _is_damaged(path: Path) -> bool:
         return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
     finally:
         engine.dispose()
+
+
+def _keep_private(path: Path) -> None:
+    """Let the user alone read it, for it holds prompts and old bytes of files; SQLite gives the files that it
+    makes beside it the same mode. What keeps it from being made is said by what opens it next."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        beside = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+        for file in (path, *(each for each in beside if each.exists())):
+            file.chmod(0o600)
 
 
 def _keep_aside(path: Path) -> str:

@@ -55,8 +55,18 @@ def test_a_second_start_without_a_display_prints_a_link(hub: HubProcess) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_the_private_files_are_private(hub: HubProcess) -> None:
-    for name in ("token", "hub.json", "token-saver.log"):
+    private = {"token", "hub.json", "token-saver.log", "hub.lock", "history.db"}
+    for name in private | {path.name for path in hub.home.glob("history.db*")}:
         assert (hub.home / name).stat().st_mode & 0o077 == 0, name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_a_history_that_others_could_read_is_made_private(tmp_path: Path) -> None:
+    """As in a folder that was there before the app, with the mode that folders usually have."""
+    for _ in range(2):
+        with start_hub(tmp_path):
+            assert (tmp_path / "history.db").stat().st_mode & 0o077 == 0
+        (tmp_path / "history.db").chmod(0o644)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
