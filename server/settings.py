@@ -184,7 +184,9 @@ class Settings(BaseSettings):
 
     port: int = Field(7283, ge=0, le=65535, description="The hub's port on 127.0.0.1; 0 for any free one.")
     roots: tuple[Path, ...] = Field((), description="Folders that every client may work in.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is written into the log."
+    )
     appearance: Literal["system", "light", "dark"] = Field(
         "system", description="The dashboard's colours; `system` follows the desktop."
     )

@@ -31,7 +31,7 @@ class _Activity:
     def __init__(self, hub: Hub, activity: ModelActivity) -> None:
         downloads = activity.phase == "download"
         with box("activity") as self.element:
-            icon("downloading", "pulse")
+            icon("downloading")
             with box("grow"):
                 text(f"{DOING[activity.phase]} {activity.model}", tag="p")
                 self._progress = text("", "sub num", "p")

@@ -15,6 +15,7 @@ from dashboard.components.shell import shell
 from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
 from dashboard.sources import Setting, list_settings
+from server.errors import BackendFailed
 from server.hub import Hub
 from server.ledger.prices import Prices
 from server.settings import Settings
@@ -75,8 +76,10 @@ class EngineTest:
 
     async def _test(self) -> None:
         async def ask() -> None:
-            await self._hub.engine.use()
             await self._hub.engine.refresh(installed=True)
+            await self._hub.engine.use()  # one that did not answer is looked for once more
+            if said := self._hub.engine.view().error:
+                raise BackendFailed(said, "Then test it again.")
 
         await attempt(ask(), "The engine answers.")
         self.update(self._hub.snapshot())

@@ -45,6 +45,20 @@ def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Stage)
     assert "def slugify" in (stage.project / "slug.py").read_text()
 
 
+def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: Stage) -> None:
+    words = " ".join(f"w{number:05}_{'x' * 24}" for number in range(2000))
+    stage.ollama.answers.when("count on", Answer(words, delay=0.005))
+    with stage.client() as client:
+        ask(client, "Please count on", output="count.txt")
+        stream = page.locator(".run .stream-text")
+        expect(stream).to_contain_text("w00400_")
+        shown = [int(number) for number in re.findall(r"w(\d{5})_x{24} ", stream.inner_text())]
+        assert len(shown) > 100  # its end alone is kept
+        assert shown == list(range(shown[0], shown[0] + len(shown)))
+        page.locator(".run").get_by_role("button", name="Cancel").click()
+        expect(page.locator(".run")).to_have_count(0)
+
+
 def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: Stage) -> None:
     stage.ollama.answers.when("essay", SLOW)
     with stage.client() as first, stage.client() as second:

@@ -48,6 +48,7 @@ def test_only_the_end_of_a_long_text_is_kept() -> None:
     [offload] = state.snapshot().running
     assert len(offload.text) == TEXT_TAIL
     assert offload.text.endswith("the end")
+    assert offload.characters == 3 * TEXT_TAIL + len("the end")
 
 
 def test_a_repair_begins_a_new_text() -> None:
@@ -56,7 +57,8 @@ def test_a_repair_begins_a_new_text() -> None:
     state.record(OffloadText("a", "wrong", 1, 1.0))
     state.record(OffloadStage("a", "repair", "line 1"))
     state.record(OffloadText("a", "right", 1, 1.0))
-    assert state.snapshot().running[0].text == "right"
+    [offload] = state.snapshot().running
+    assert (offload.text, offload.characters, offload.round) == ("right", 5, 2)
 
 
 def test_events_of_an_unknown_offload_change_nothing() -> None:
