@@ -14,8 +14,7 @@ class Stream(Element, component="stream.js"):
         super().__init__()
         self.classes("stream-text")
         self._shown = offload
-        with self.props.suspend_updates():
-            self.props["text"] = offload.text
+        self._keep()
 
     def show(self, offload: RunningOffload) -> None:
         """Add what came since; another round's answer takes the place of the one before."""
@@ -27,6 +26,12 @@ class Stream(Element, component="stream.js"):
             self._call("add", offload.text[-new:])
 
     def _call(self, method: str, words: str) -> None:
-        with self.props.suspend_updates():  # for when the whole is drawn anew
+        self._keep()
+        arguments = json.dumps([words, self._shown.characters])
+        self.client.run_javascript(f"runMethod({self.id}, {method!r}, {arguments})")
+
+    def _keep(self) -> None:
+        """Keep what a page begins with; one that is open is not sent it."""
+        with self.props.suspend_updates():
             self.props["text"] = self._shown.text
-        self.client.run_javascript(f"runMethod({self.id}, {method!r}, {json.dumps([words])})")
+            self.props["end"] = self._shown.characters
