@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from server.errors import FileChanged, PathOutsideRoots, PathProtected, WriteFailed
@@ -76,6 +77,19 @@ def remove_unfinished(folder: Path) -> None:
                 opened.unlink(name)
 
 
+def read(path: Path) -> bytes | None:
+    """Return what the ordinary file at ``path`` holds, None where there is nothing.
+
+    Raises:
+        OSError: something else is there, a folder on the way is a link, or it cannot be read.
+    """
+    try:
+        with _folder(path.parent, None) as folder:
+            return folder.read(path.name)
+    except FileNotFoundError:
+        return None
+
+
 def digest_at(path: Path) -> str | None:
     """Return the digest of the file at ``path``, None where there is no ordinary file."""
     try:
@@ -108,14 +122,14 @@ class _Folder:
         status = self.stat(name)
         if status is None or not stat.S_ISREG(status.st_mode):
             return None
-        flags = (
-            os.O_RDONLY
-            | getattr(os, "O_NOFOLLOW", 0)
-            | getattr(os, "O_NONBLOCK", 0)
-            | getattr(os, "O_BINARY", 0)
-        )
-        with os.fdopen(os.open(self._at(name), flags, dir_fd=self._handle), "rb") as file:
+        with self._open(name) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def read(self, name: str) -> bytes:
+        with self._open(name) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "no ordinary file")
+            return file.read()
 
     def replace(self, source: str, target: str) -> None:
         if self._handle is None:
@@ -135,6 +149,15 @@ class _Folder:
         if self._handle is not None:
             with contextlib.suppress(OSError):  # some file systems cannot; the rename is atomic all the same
                 os.fsync(self._handle)
+
+    def _open(self, name: str) -> BufferedReader:
+        flags = (
+            os.O_RDONLY
+            | getattr(os, "O_NOFOLLOW", 0)
+            | getattr(os, "O_NONBLOCK", 0)
+            | getattr(os, "O_BINARY", 0)
+        )
+        return os.fdopen(os.open(self._at(name), flags, dir_fd=self._handle), "rb")
 
     def _at(self, name: str) -> str:
         return name if self._handle is not None else str(self._path / name)

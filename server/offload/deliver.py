@@ -68,10 +68,28 @@ def take_back(change: Change) -> bytes | None:
 
     Returns what was there if it was not what the offload wrote, None otherwise.
     """
-    found = change.path.read_bytes() if change.path.is_file() else None
+    try:
+        found = atomic.read(change.path)
+    except OSError:
+        raise _no_file(change) from None
     restore(change.path, change.before, None if found is None else digest_of(found))
     atomic.remove_folders(change.created)
     return found if found != change.after else None
+
+
+def content_of(change: Change) -> bytes:
+    """Return what the changed file holds by now; blocks.
+
+    Raises:
+        FileChanged: there is no ordinary file any more. What a link in its place leads to is not read.
+    """
+    try:
+        data = atomic.read(change.path)
+    except OSError:
+        data = None
+    if data is None:
+        raise _no_file(change)
+    return data
 
 
 def restore(path: Path, before: bytes | None, expected: str | None) -> None:
@@ -126,6 +144,12 @@ def written_text(delivery: Delivery) -> str:
     return "\n".join(line[1:] for line in lines if line.startswith(("+", "-")))
 
 
+def _no_file(change: Change) -> FileChanged:
+    return FileChanged(
+        f"{change.shown} is no ordinary file any more; it was left as it is.", "Look at what is there."
+    )
+
+
 def _lines(text: str) -> list[str]:
     parts = text.split("\n")
     return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
@@ -138,9 +162,7 @@ def _require_same_place(workspace: Workspace, target: Target) -> None:
 
 def _current(target: Target) -> bytes | None:
     try:
-        data: bytes | None = target.path.read_bytes()
-    except FileNotFoundError:
-        data = None
+        data = atomic.read(target.path)
     except OSError:
         data = b""
     if (None if data is None else digest_of(data)) != target.digest:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from pathspec import GitIgnoreSpec
 
 MOST_ENTRIES = 200_000
 """Files and folders looked at before a pattern counts as too wide."""
+MOST_IGNORE_BYTES = 1 << 20
+"""Of a ``.gitignore``: they are lists of names."""
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 NEVER_ENTERED = frozenset({".git", ".hg", ".svn"})
 _MAGIC = re.compile(r"[*?\[{]")
 
@@ -78,9 +82,18 @@ class _Ignored:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        # As Git does, no link is followed: it could lead to a device or a pipe, which never end.
+        descriptor = os.open(path, _READ)
     except OSError:
         return []  # most folders have none
+    try:
+        ordinary = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        data = os.read(descriptor, MOST_IGNORE_BYTES) if ordinary else b""
+    except OSError:
+        data = b""
+    finally:
+        os.close(descriptor)
+    return data.decode("utf-8", "replace").splitlines()
 
 
 def _top(start: Path, roots: Sequence[Path]) -> Path:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from server.errors import FileChanged
-from server.offload import reasons
+from server.offload import atomic, reasons
 from server.offload.checks import check_edit
 from server.offload.deliver import unified_diff
 from server.offload.edits import EditBlock, EditFailed, apply, locate, parse_blocks
@@ -48,8 +48,11 @@ def diff_of(source: Source, edits: tuple[Edit, ...]) -> str:
     Raises:
         FileChanged: the file is not what was read.
     """
-    before = source.path.read_bytes()
-    if digest_of(before) != source.digest:
+    try:
+        before = atomic.read(source.path)
+    except OSError:
+        before = None
+    if before is None or digest_of(before) != source.digest:
         raise FileChanged(f"{source.shown} changed while the model worked.", "Call again.")
     after = apply_edits(before, edits, source.shown)
     return unified_diff(raw_text(before, source.shown), raw_text(after, source.shown), source.shown)

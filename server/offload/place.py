@@ -92,7 +92,7 @@ class Placer:
         command = command_of(name, self.checks, change.path)
         check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
         run.spent("check", time.monotonic() - began)
-        after = await to_end(change.path.read_bytes)
+        after = await to_end(lambda: deliver.content_of(change))
         if check.passed and after != change.after:
             change = Change(change.path, change.shown, change.before, after, change.created)
             await self._history.keep_undo(run.id, _undo(change, change.after_digest))

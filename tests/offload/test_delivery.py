@@ -148,6 +148,10 @@ CHECKS = {
     "format": command("import sys; open(sys.argv[1], 'a').write('# formatted')"),
     "spoil": command("import sys; open(sys.argv[1], 'a').write('# spoilt'); sys.exit(3)"),
     "missing": "no-such-program-anywhere {file}",
+    "swap": command(
+        "import os, sys; name = sys.argv[1]; os.remove(name); os.symlink(os.environ['SWAP_TO'], name)"
+    ),
+    "remove": command("import os, sys; os.remove(sys.argv[1])"),
     "where": command("import os; assert os.path.exists('marker')"),
 }
 
@@ -195,6 +199,32 @@ async def test_what_a_failing_check_did_to_the_file_is_taken_back_too(checked: H
     outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="spoil")
     assert outcome.code == "check_failed"
     assert (project / "a.py").read_text() == "x = 1\n"
+
+
+@POSIX
+@pytest.mark.parametrize("before", [None, "x = 1\n"])
+@pytest.mark.parametrize("check", ["swap", "remove"])
+async def test_a_check_that_leaves_a_link_in_the_files_place_shows_nothing_of_where_it_leads(
+    checked: House,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str | None,
+    check: str,
+) -> None:
+    secret = project.parent / "secret.txt"
+    secret.write_text("seven dwarfs\n")
+    monkeypatch.setenv("SWAP_TO", str(secret))
+    if before is not None:
+        (project / "a.py").write_text(before)
+    checked.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await checked.run("Set x.", files=("a.py",) if before else (), output="a.py", check=check)
+    assert (outcome.name, outcome.code) == ("failed", "file_changed"), outcome.text
+    assert "dwarfs" not in outcome.text
+    kept = await checked.history.get(outcome.offload_id)
+    assert "dwarfs" not in repr(kept)
+    assert secret.read_text() == "seven dwarfs\n"
+    if check == "remove" and before is not None:
+        assert (project / "a.py").read_text() == before
 
 
 async def test_a_check_runs_in_the_project(checked: House, project: Path) -> None:

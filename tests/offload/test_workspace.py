@@ -1,10 +1,12 @@
 """Reading: paths, globs, selections, encodings, limits."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from server.errors import BinaryFile, FileTooLarge, PathNotFound, PathOutsideRoots, SelectionNotFound
+from server.offload.globs import find
 from server.offload.values import Caller, Task
 from server.offload.workspace import Workspace, expand, read_source, read_target, read_task
 
@@ -125,3 +127,19 @@ def test_an_output_need_not_exist_and_keeps_what_is_known_of_one_that_does(
     target = read_target(workspace, "y.py")
     assert (target.bom, target.newline, target.text) == (True, "\r\n", "x = 1\n")
     assert read_target(workspace, "y.py::f").path == project / "y.py"
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no such device")
+@pytest.mark.parametrize("leads_to", ["/dev/zero", "../pipe", "../outside", "."])
+def test_lists_of_what_git_ignores_are_read_from_ordinary_files_alone(tmp_path: Path, leads_to: str) -> None:
+    """A repository can hold such a link: read to its end it takes all memory, or hangs for ever."""
+    root = tmp_path / "root"
+    root.mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "outside").write_text("*.py\n")
+    (root / "a.py").write_text("")
+    (root / ".gitignore").symlink_to(leads_to)
+    assert [path.name for path in find(root, "*.py", [root])] == ["a.py"]
+    (root / ".gitignore").unlink()
+    (root / ".gitignore").write_text("*.py\n")
+    assert find(root, "*.py", [root]) == []
