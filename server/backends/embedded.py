@@ -24,7 +24,7 @@ from server.backends.base import (
 )
 from server.backends.catalogue import pinned_models
 from server.backends.child import Child, Order, start_child
-from server.backends.gguf import read_gguf
+from server.backends.gguf import describe_gguf, read_gguf
 from server.backends.keep_alive import parse_keep_alive
 from server.backends.llama_server import LlamaServer
 from server.backends.names import not_found
@@ -294,7 +294,7 @@ class EmbeddedBackend:
         own = self._own_file()
         if own is not None and own not in files:
             files.append(own)
-        return tuple(InstalledModel(file.stem, file.stat().st_size) for file in files if file.exists())
+        return tuple(describe_gguf(file) for file in files if file.exists())
 
     def _own_file(self) -> Path | None:
         """Return the GGUF file that ``[embedded] model`` names, None where it names a catalogue model."""

@@ -6,9 +6,12 @@ little-endian. Arrays longer than ``LONG_ARRAY`` (vocabularies) are replaced by 
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
+from server.backends.base import InstalledModel
 from server.errors import BackendFailed
 
 MAGIC = b"GGUF"
@@ -18,6 +21,8 @@ MOST_PAIRS = 10_000
 LONGEST_TEXT = 16 * 2**20
 LONGEST_ARRAY = 10_000_000
 STRING, ARRAY = 8, 9
+PIECE = 2**18
+"""Bytes of a vocabulary that are looked at together."""
 NUMBERS = {
     0: "<B",
     1: "<b",
@@ -32,18 +37,68 @@ NUMBERS = {
     12: "<d",
 }
 
+# `llama_ftype` in llama.cpp's `include/llama.h`: what most of a file's tensors are.
+FILE_TYPES = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K_S",
+    12: "Q3_K_M",
+    13: "Q3_K_L",
+    14: "Q4_K_S",
+    15: "Q4_K_M",
+    16: "Q5_K_S",
+    17: "Q5_K_M",
+    18: "Q6_K",
+    32: "BF16",
+}
+
+
+def describe_gguf(path: Path) -> InstalledModel:
+    """Return the model in a file as its header describes it; of a damaged file, name and size.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    try:
+        header = read_gguf(path)
+    except BackendFailed:
+        return InstalledModel(path.stem, size)
+    family = str(header.get("general.architecture", ""))
+    context = header.get(f"{family}.context_length")
+    return InstalledModel(
+        path.stem,
+        size,
+        parameters=str(header.get("general.size_label", "")),
+        quantization=FILE_TYPES.get(header.get("general.file_type", -1), ""),
+        family=family,
+        context_length=context if isinstance(context, int) else 0,
+    )
+
 
 def read_gguf(path: Path) -> Mapping[str, Any]:
     """Return the metadata by key, as Ollama's ``model_info`` gives it; ``tokenizer.ggml.tokens`` and
-    other long arrays as their length.
+    other long arrays as their length. A file that did not change is read once.
 
     Raises:
         BackendFailed: the file is not a GGUF file, or ends too early.
         OSError: it cannot be read.
     """
+    found = path.stat()
+    return _read_file(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=16)
+def _read_file(path: Path, _changed_at: int, _size: int) -> Mapping[str, Any]:
     with path.open("rb") as file:
         try:
-            return _read_header(file)
+            return MappingProxyType(_read_header(file))
         except (struct.error, UnicodeDecodeError, ValueError) as error:
             raise BackendFailed(
                 f"{path.name} is not a whole GGUF file: {error}.", "Download the model again."
@@ -80,11 +135,25 @@ def _array(file: BinaryIO) -> Any:
     if length <= LONG_ARRAY:
         return [_value(file, kind) for _ in range(length)]
     if kind == STRING:
-        for _ in range(length):
-            file.seek(_length(file), 1)
+        _skip_texts(file, length)
     else:
         file.seek(struct.calcsize(NUMBERS[kind]) * length, 1)
     return length
+
+
+def _skip_texts(file: BinaryIO, count: int) -> None:
+    """Go past ``count`` texts, a piece at a time: a vocabulary has some hundred thousand of a few bytes."""
+    length_of = struct.Struct("<Q").unpack_from
+    piece, at = b"", 0
+    for _ in range(count):
+        if len(piece) < at + 8:
+            file.seek(min(0, at - len(piece)), 1)
+            piece, at = file.read(PIECE), 0
+        at += 8 + _sane(length_of(piece, at)[0])
+        if at > len(piece):
+            file.seek(at - len(piece), 1)
+            piece, at = b"", 0
+    file.seek(at - len(piece), 1)
 
 
 def _text(file: BinaryIO) -> str:
@@ -96,7 +165,10 @@ def _text(file: BinaryIO) -> str:
 
 
 def _length(file: BinaryIO) -> int:
-    length: int = _number(file, "<Q")
+    return _sane(_number(file, "<Q"))
+
+
+def _sane(length: int) -> int:
     if length > LONGEST_TEXT:
         raise ValueError(f"a text of {length} bytes")
     return length

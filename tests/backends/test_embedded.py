@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from server.backends.base import Completed, GenerationRequest, Message, TextDelta
+from server.backends.base import Completed, GenerationRequest, InstalledModel, Message, TextDelta
 from server.backends.embedded import EmbeddedBackend
 from server.backends.embedded_child import cpu_batch
 from server.backends.keep_alive import parse_keep_alive
@@ -75,7 +75,9 @@ async def _child_that_starts() -> psutil.Process:
 
 
 async def test_it_lists_loads_generates_and_gives_the_memory_back(engine: EmbeddedBackend) -> None:
-    assert [model.name for model in await engine.installed()] == [SMOLLM2]
+    (installed,) = await engine.installed()
+    assert (installed.name, installed.parameters, installed.quantization) == (SMOLLM2, "135M", "Q4_1")
+    assert (installed.family, installed.context_length) == ("llama", 8192)
     assert await engine.context_length(SMOLLM2) == 8192
     assert await engine.loaded() == ()
     await engine.load(SMOLLM2, 2048)
@@ -226,6 +228,7 @@ async def test_what_is_no_model_fails_with_the_engines_words(folders: Folders, t
     broken.write_bytes(b"GGUF" + bytes(100))
     engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=str(broken))), folders, EventBus())
     assert engine.default_model() == "broken"
+    assert InstalledModel("broken", 104) in await engine.installed()
     with pytest.raises(BackendFailed, match="could not load broken"):
         await engine.load("broken", 1024)
     with pytest.raises(ModelNotFound):
