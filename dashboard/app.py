@@ -19,6 +19,7 @@ Everything is served by the hub itself: no page asks another host for anything.
 import contextlib
 import hashlib
 from collections.abc import Awaitable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -50,6 +51,10 @@ ASSETS = Path(str(files("assets")))
 RECONNECT_SECONDS = 30.0
 """How long a page whose connection broke may come back to where it was; after that it loads anew."""
 
+PAGE_SECONDS = 30.0
+"""How long a page may take to read what it shows: a busy machine is slow to, and NiceGUI's own three seconds
+would make an error of that."""
+
 
 def mount(app: FastAPI, hub: Hub) -> None:
     """Add the pages at ``/``. Routes that ``app`` has already go first."""
@@ -78,6 +83,8 @@ def mount(app: FastAPI, hub: Hub) -> None:
 
 
 def _add_pages(hub: Hub, feed: Feed) -> None:
+    page = partial(ui.page, response_timeout=PAGE_SECONDS)
+
     async def or_trouble(section: str, filled: Awaitable[None]) -> None:
         try:
             await filled
@@ -89,35 +96,35 @@ def _add_pages(hub: Hub, feed: Feed) -> None:
             return await welcome.is_wanted(hub)
         return False
 
-    @ui.page("/")
+    @page("/")
     async def show_now() -> Response | None:
         if await wants_welcome():
             return RedirectResponse("/welcome")
         await or_trouble("/", now.show(hub, feed))
         return None
 
-    @ui.page("/history")
+    @page("/history")
     async def show_history(request: Request) -> None:
         address = HistoryAddress.read(request.query_params)
         await or_trouble("/history", history.show(hub, feed, address))
 
-    @ui.page("/offload/{offload_id}")
+    @page("/offload/{offload_id}")
     async def show_offload(offload_id: str) -> None:
         await or_trouble("/history", offload.show(hub, feed, offload_id))
 
-    @ui.page("/batches")
+    @page("/batches")
     async def show_batches() -> None:
         await or_trouble("/batches", batches.show(hub, feed))
 
-    @ui.page("/batch/{job_id}")
+    @page("/batch/{job_id}")
     async def show_batch(job_id: str) -> None:
         await or_trouble("/batches", batches.show_one(hub, feed, job_id))
 
-    @ui.page("/models")
+    @page("/models")
     async def show_models() -> None:
         await or_trouble("/models", models.show(hub, feed))
 
-    @ui.page("/savings")
+    @page("/savings")
     async def show_savings(time: str = "") -> None:
         await or_trouble("/savings", savings.show(hub, feed, time if time in SPANS else ""))
 
@@ -125,15 +132,15 @@ def _add_pages(hub: Hub, feed: Feed) -> None:
     async def save_savings() -> PlainTextResponse:
         return PlainTextResponse(await savings.as_csv(hub), media_type="text/csv")
 
-    @ui.page("/policy")
+    @page("/policy")
     async def show_policy() -> None:
         await or_trouble("/policy", policy.show(hub, feed))
 
-    @ui.page("/settings")
+    @page("/settings")
     async def show_settings() -> None:
         await or_trouble("/settings", settings.show(hub, feed))
 
-    @ui.page("/welcome")
+    @page("/welcome")
     async def show_welcome() -> None:
         await or_trouble("/welcome", welcome.show(hub, feed))
 

@@ -33,9 +33,10 @@ from server.snapshot import Snapshot
 
 PACE_SECONDS = 0.15
 """The least time between two updates of the pages: quick to the eye, a twentieth of a model's events."""
-PAGE_SECONDS = 0.01
-"""More time between two updates for each further page that is open: what text costs grows with them."""
-SLOWEST_SECONDS = 0.3
+PAGE_SECONDS = 0.03
+"""More time between two pieces of text for each further page that is open, since each draws them all."""
+SLOWEST_SECONDS = 0.45
+"""The most between two pieces of text: half of it is how long one waits, and a quarter second is quick."""
 MACHINE_SECONDS = 10.0
 """Between looks at the machine's memory while a page is open; other programs take and free it too."""
 
@@ -76,7 +77,8 @@ class Feed:
         self._hub = hub
         self._last = hub.snapshot()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pending = False
+        self._pending = self._urgent = False
+        self._beat: asyncio.TimerHandle | None = None
         self._pages = 0
         self._shown_at = 0.0
         self._looked_at = 0.0
@@ -105,20 +107,23 @@ class Feed:
 
     def _note(self) -> None:
         """Take note that something changed; called in any thread, often, and must return at once."""
-        if self._pending or self._loop is None or self._loop.is_closed():
+        urgent = self._kinds != WRITTEN
+        if self._loop is None or self._loop.is_closed() or (self._pending and (self._urgent or not urgent)):
             return
-        self._pending = True
+        self._pending, self._urgent = True, urgent
         self._loop.call_soon_threadsafe(self._schedule)
 
     def _schedule(self) -> None:
         assert self._loop is not None
-        pace = min(SLOWEST_SECONDS, PACE_SECONDS + PAGE_SECONDS * max(0, self._pages - 1))
-        wait = self._shown_at + pace - self._loop.time()
-        self._loop.call_later(max(0.0, wait), self._show)
+        slower = 0.0 if self._urgent else PAGE_SECONDS * max(0, self._pages - 1)
+        beat = self._shown_at + min(SLOWEST_SECONDS, PACE_SECONDS + slower)
+        if self._beat is not None:
+            self._beat.cancel()
+        self._beat = self._loop.call_at(max(beat, self._loop.time()), self._show)
 
     def _show(self) -> None:
         assert self._loop is not None
-        self._pending = False
+        self._pending = self._urgent = False
         self._shown_at = self._loop.time()
         snapshot, before = self._hub.snapshot(), self._last
         self._last = snapshot

@@ -140,6 +140,7 @@ class _Line:
     async def _ask_to_delete(self) -> None:
         size = formats.size(self._entry.model.size) if self._entry.model.size else "its room"
         with ui.dialog() as dialog, box("card dialog"):
+            dialog.props["aria-label"] = f"Delete {self._name}?"
             text(f"Delete {self._name}?", tag="h2")
             text(f"This frees {size} on the disk. It can be downloaded again.", "", "p")
             with box("actions"):
