@@ -29,6 +29,9 @@ TOKEN_PATHS = frozenset({"/mcp"})
 LOGIN_SECONDS = 900.0
 """How long a login link works (seconds)."""
 
+MOST_BODY_BYTES = 4 << 20
+"""The longest body of a request; of one to ``/mcp`` the ``mcp`` package asks the same."""
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval'; img-src 'self' data: blob:; font-src 'self' data:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
@@ -179,7 +182,7 @@ class Guard:
             self._refusals.note("another page caused it", origin or headers.get("sec-fetch-site", ""), path)
             return _plain(403, "Requests from other pages are not allowed.")
         if self._is_authorized(scope, headers):
-            return None
+            return _refuse_body(path, headers)
         self._refusals.note("it brought no valid token or cookie", origin or host, path)
         return _unauthorized(path)
 
@@ -244,6 +247,18 @@ def _hardened(send: Send) -> Send:
         await send(message)
 
     return send_hardened
+
+
+def _refuse_body(path: str, headers: Headers) -> Response | None:
+    """Return the answer to a body that is too long, or that does not say how long it is."""
+    if path in TOKEN_PATHS:
+        return None
+    if "transfer-encoding" in headers:
+        return _plain(411, "Say how long the body is, with Content-Length.")
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+        return _plain(413, f"A request may have {MOST_BODY_BYTES >> 20} MB at most.")
+    return None
 
 
 def _unauthorized(path: str) -> Response:

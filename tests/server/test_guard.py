@@ -1,7 +1,9 @@
 """Who may send a request to the hub: Host, Origin, token, cookie, login link; HTTP and websocket alike."""
 
+import contextlib
 import http.client
 import re
+import socket
 from dataclasses import dataclass
 
 import pytest
@@ -93,7 +95,7 @@ def test_the_token_opens_the_api(hub: HubProcess) -> None:
 
 def test_the_cookie_opens_the_pages_but_never_mcp(hub: HubProcess) -> None:
     cookie = log_in(hub)
-    assert send(hub, "GET", "/", cookie).status == 200
+    assert send(hub, "GET", "/welcome", cookie).status == 200
     assert send(hub, "POST", "/mcp", cookie).status == 401
 
 
@@ -127,6 +129,46 @@ def test_a_cookie_of_another_value_opens_nothing(hub: HubProcess) -> None:
     forged = {"Cookie": f"token-saver-{hub.port}={'0' * 64}"}
     assert send(hub, "GET", "/", forged).status == 401
     assert send(hub, "GET", "/", {"Cookie": "garbage; =; ;;token-saver="}).status == 401
+
+
+@pytest.mark.parametrize("path", ["/api/audit", "/", "/healthz"])
+def test_a_body_without_end_is_not_taken(hub: HubProcess, path: str) -> None:
+    for headers, status in (
+        ({"Content-Length": str(10**11)}, 413),
+        ({"Content-Length": str(5 << 20)}, 413),
+        ({"Transfer-Encoding": "chunked"}, 411),
+    ):
+        assert send(hub, "POST", path, {**bearer(hub), **headers}).status == status
+
+
+def test_a_message_of_mcp_without_end_is_not_taken(hub: HubProcess) -> None:
+    head = f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{hub.port}\r\nAuthorization: Bearer {hub.token}\r\n"
+    head += "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=60) as connection:
+        connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        piece = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        with contextlib.suppress(OSError):  # it is cut off while it sends
+            for _ in range(80):
+                connection.sendall(piece)
+        assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+def test_clients_that_are_slow_keep_nobody_waiting(hub: HubProcess) -> None:
+    head = f"Host: 127.0.0.1:{hub.port}\r\nAuthorization: Bearer {hub.token}\r\n"
+    body = "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    halves = (
+        "G",
+        f"GET /api/status HTTP/1.1\r\n{head}",
+        f"POST /api/audit HTTP/1.1\r\n{head}{body}",
+        f"POST /mcp HTTP/1.1\r\n{head}Accept: application/json, text/event-stream\r\n{body}",
+    )
+    with contextlib.ExitStack() as slow:
+        for half in halves * 30:
+            connection = slow.enter_context(socket.create_connection(("127.0.0.1", hub.port), timeout=60))
+            connection.sendall(half.encode())
+        for _ in range(5):
+            assert send(hub, "GET", "/api/status", bearer(hub)).status == 200
+    assert send(hub, "GET", "/healthz").status == 200
 
 
 def test_every_answer_is_hardened(hub: HubProcess) -> None:
