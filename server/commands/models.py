@@ -162,7 +162,8 @@ def _call(hub: HubClient, tool: str, arguments: dict[str, Any], *, as_json: bool
 def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...]:
     memory = "" if loaded is None else gib(loaded["size"]) or "yes"
     expires_at = loaded["expires_at"] if loaded else None
-    left = "" if expires_at is None else f"{max(0, expires_at - time.time()) / 60:.0f} min"
+    stays = "" if loaded is None else "never"
+    left = stays if expires_at is None else f"{max(0, expires_at - time.time()) / 60:.0f} min"
     return (model["name"], gib(model["size"]), model["parameters"], model["quantization"], memory, left)
 
 
