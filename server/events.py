@@ -76,7 +76,9 @@ class JobChanged(Event):
 
 @dataclass(frozen=True)
 class SettingsChanged(Event):
-    """A setting was changed from within the app."""
+    """A setting was changed from within the app: ``name`` is its table and key. Its value may be secret."""
+
+    name: str
 
 
 @dataclass(frozen=True)

@@ -275,7 +275,7 @@ class Hub:
             fresh = await asyncio.to_thread(load_settings, self.folders)
             self.settings = self.settings.model_copy(update={name: getattr(fresh, name) for name in AT_ONCE})
             self.offloader.use_checks(self.settings.checks)
-        self.events.publish(SettingsChanged())
+        self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))
 
     async def switch_audit(self, *, on: bool) -> None:
         """Let the audit read the client's transcripts from now on, or not any more; the setting is kept.

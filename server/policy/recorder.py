@@ -19,6 +19,7 @@ from server.events import (
     PauseChanged,
     PolicyReloaded,
     RequestsRefused,
+    SettingsChanged,
     TokenReplaced,
 )
 from server.policy.trail import Entry, Trail
@@ -96,6 +97,8 @@ def entry_of(event: Event) -> Entry | None:
             entry = Entry("connection", "A browser logged in to the dashboard.", client="browser")
         case TokenReplaced():
             entry = Entry("settings", "The token was replaced: the old one opens nothing any more.")
+        case SettingsChanged():
+            entry = Entry("settings", f"{event.name} was changed in config.toml.")
         case ModelChoiceChanged():
             entry = Entry("settings", event.text)
         case PauseChanged():

@@ -4,7 +4,10 @@ import asyncio
 import threading
 
 from server.events import EventBus, OffloadEnded, OffloadUndone, PauseChanged, PolicyReloaded
+from server.folders import find_folders
+from server.hub import Hub
 from server.policy.recorder import Recorder
+from server.settings import BackendSettings, Settings
 from tests.policy.conftest import House, Run
 
 
@@ -52,3 +55,23 @@ def test_settings_are_recorded_when_they_changed(house: House, run: Run) -> None
     assert [run(start()), run(start())] == [3, 3]
     house.folders.config_file.unlink()
     assert [run(start()), run(start())] == [4, 4]
+
+
+def test_a_setting_that_is_changed_on_the_dashboard_is_recorded_without_its_value() -> None:
+    async def story() -> list[str]:
+        hub = Hub(Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9")), find_folders())
+        await hub.start()
+        try:
+            await hub.change_setting("backend", "api_key", "a-secret")
+            await hub.change_setting("", "port", 7000)
+            while len(rows := await hub.gate.trail.search("was changed", kind="settings")) < 2:
+                await asyncio.sleep(0.01)
+            assert not await hub.gate.trail.search("a-secret")
+            return [row.text for row in rows]
+        finally:
+            await hub.close()
+
+    assert asyncio.run(story()) == [
+        "port was changed in config.toml.",
+        "backend.api_key was changed in config.toml.",
+    ]
