@@ -98,10 +98,11 @@ class Yielding:
 def look(settings: MannersSettings, view: EngineView, giving_way: bool) -> str:
     """Return why to give way now, a sentence without its full stop; empty for no reason. Never raises."""
     gpus = [gpu for gpu in read_gpus() if not gpu.unified]
-    own = own_processes(view.url) if gpus else frozenset()
+    engine = listener(view.url) if gpus else None
+    own = own_processes(engine) if gpus else frozenset()
     if settings.yield_share:
         held = sum(model.size_vram for model in view.loaded)
-        others = others_on(gpus, own, held, told=_tells(view))
+        others = others_on(gpus, own, held, told=_tells(view), known=engine is not None or not view.url)
         if others is not None and (why := why_yield(others, settings.yield_share, giving_way=giving_way)):
             return why
     if settings.yield_to_games:
@@ -120,7 +121,9 @@ def why_yield(others: Others, limit: float, *, giving_way: bool) -> str:
     return f"{who} has {others.held / GIB:.1f} of the GPU's {others.total / GIB:.1f} GiB"
 
 
-def others_on(gpus: Collection[Gpu], own: Collection[int], held: int, *, told: bool) -> Others | None:
+def others_on(
+    gpus: Collection[Gpu], own: Collection[int], held: int, *, told: bool, known: bool = True
+) -> Others | None:
     """Return what other programs hold, None where it cannot be known.
 
     Args:
@@ -128,26 +131,28 @@ def others_on(gpus: Collection[Gpu], own: Collection[int], held: int, *, told: b
         own: processes of this app and its engine.
         held: bytes that the engine's models have on GPUs.
         told: whether ``held`` is the engine's word, and not 0 because it does not say.
+        known: whether the engine's processes are in ``own``. Those of another user are not to be found;
+            Ollama as a system service is such a one, and no stranger to give way to.
     """
     cards = [gpu for gpu in gpus if not gpu.unified and gpu.used is not None]
     if not cards:
         return None
     total = sum(gpu.total for gpu in cards)
     processes = [process for gpu in cards for process in gpu.processes]
-    strangers = [process for process in processes if process.pid not in own]
+    strangers = [process for process in processes if process.pid not in own] if known else []
     largest = max(strangers, key=lambda each: each.used or 0, default=None)
     name = largest.name if largest and largest.used else ""
-    if processes and all(process.used is not None for process in processes):
+    if known and processes and all(process.used is not None for process in processes):
         return Others(sum(process.used or 0 for process in strangers), total, name)
     if not told:
         return None
     return Others(max(0, sum(gpu.used or 0 for gpu in cards) - held), total, name)
 
 
-def own_processes(engine_url: str) -> frozenset[int]:
-    """Return this process and the one that listens at the engine's address, with all that they started."""
+def own_processes(engine: int | None) -> frozenset[int]:
+    """Return this process and the engine's, with all that they started."""
     found: set[int] = set()
-    for root in (psutil.Process().pid, _listener(engine_url)):
+    for root in (psutil.Process().pid, engine):
         if root is None:
             continue
         with suppress(psutil.Error):
@@ -155,7 +160,8 @@ def own_processes(engine_url: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _listener(url: str) -> int | None:
+def listener(url: str) -> int | None:
+    """Return the process that listens at an address of this machine, None where that cannot be known."""
     port = urlsplit(url).port if url else None
     if port is None:
         return None

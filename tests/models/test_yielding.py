@@ -15,7 +15,7 @@ from server.folders import find_folders
 from server.hub import Hub
 from server.models.games import category_of_bundle, running_game
 from server.models.hardware import Gpu, GpuProcess
-from server.models.yielding import LOOKS, Others, Yielding, others_on, own_processes, why_yield
+from server.models.yielding import LOOKS, Others, Yielding, listener, others_on, own_processes, why_yield
 from server.settings import BackendSettings, MannersSettings, Settings
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.system import require
@@ -51,6 +51,13 @@ def test_what_others_hold(gpus: list[Gpu], held: int, told: bool, expected: Othe
     assert others_on(gpus, {OURS.pid}, held, told=told) == expected
 
 
+def test_an_engine_of_another_user_is_no_stranger() -> None:
+    """Ollama as a system service: which process is its own cannot be found, but it tells what it holds."""
+    card = _card(4, OURS, GAME, DESKTOP)
+    assert others_on([card], (), 3 * GIB, told=True, known=False) == Others(5 * GIB, 12 * GIB)
+    assert others_on([card], (), 0, told=False, known=False) is None
+
+
 def test_it_gives_way_at_the_limit_and_goes_on_well_below_it() -> None:
     assert why_yield(Others(6 * GIB, 12 * GIB, "game.exe"), 0.5, giving_way=False) == (
         "game.exe has 6.0 of the GPU's 12.0 GiB"
@@ -61,7 +68,7 @@ def test_it_gives_way_at_the_limit_and_goes_on_well_below_it() -> None:
 
 
 def test_the_process_at_the_engines_address_is_ours(ollama_standin: OllamaStandIn) -> None:
-    assert os.getpid() in own_processes("")
+    assert os.getpid() in own_processes(listener(""))
     with subprocess.Popen(
         [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"],
         stdout=subprocess.PIPE,
@@ -71,8 +78,9 @@ def test_the_process_at_the_engines_address_is_ours(ollama_standin: OllamaStandI
         assert server.stdout is not None
         port = server.stdout.readline().split()[5].decode()
         try:
-            assert server.pid in own_processes(f"http://127.0.0.1:{port}")
-            assert own_processes("http://127.0.0.1:1") >= {os.getpid()}
+            assert listener(f"http://127.0.0.1:{port}") == server.pid
+            assert own_processes(server.pid) >= {os.getpid(), server.pid}
+            assert listener("http://127.0.0.1:1") is None
         finally:
             server.kill()
 
