@@ -15,6 +15,10 @@ TAGS = (
 )
 """Opening and closing tags in use: DeepSeek and Qwen, Granite, EXAONE and Gemma, Seed, Magistral."""
 
+MOST_BLANK = 1000
+"""Blank characters at the beginning after which no thought is waited for any more: each piece is looked at
+together with all of them."""
+
 
 class ThinkingSplitter:
     """Splits a stream of text into thoughts and answer. Pieces may break anywhere, also within a tag."""
@@ -39,6 +43,9 @@ class ThinkingSplitter:
 
     def _at_start(self) -> list[TextDelta]:
         begun = self._held.lstrip()
+        if len(self._held) - len(begun) > MOST_BLANK:
+            self._decided = True
+            return self.finish()
         for opening, closing in TAGS:
             if begun.startswith(opening):
                 self._decided, self._closing = True, closing

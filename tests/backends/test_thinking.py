@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.backends.thinking import TAGS, ThinkingSplitter
+from server.backends.thinking import MOST_BLANK, TAGS, ThinkingSplitter
 
 
 def split(pieces: list[str]) -> tuple[str, str]:
@@ -53,3 +53,14 @@ def test_the_cuts_between_pieces_do_not_matter(parts: list[str], data: st.DataOb
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert split(pieces) == split([text])
+
+
+def test_blanks_without_end_are_not_held_back() -> None:
+    splitter = ThinkingSplitter()
+    shown = [splitter.feed(" ") for _ in range(MOST_BLANK + 2)]
+    assert [delta.text for delta in shown[-2]] == [" " * (MOST_BLANK + 1)]
+    assert [delta.text for delta in shown[-1]] == [" "]
+    late = " " * (MOST_BLANK + 1) + "<think>a</think>b"
+    assert split([late]) == split(list(late)) == ("", late)
+    in_time = late[1:]
+    assert split([in_time]) == split(list(in_time)) == ("a", "b")
