@@ -61,7 +61,7 @@ class Meter:
         """Show a share of 0 to 1, None where nobody knows."""
         set_classes(self._meter, "meter" if share is not None else "meter meter-unknown")
         if share is None:
-            self._fill.style(remove="width")
+            self._fill.style(replace="")
             for name in ("aria-valuenow", "aria-valuemin", "aria-valuemax"):
                 self._meter.props.pop(name, None)
         else:
