@@ -17,3 +17,14 @@ def test_every_test_that_is_named_exists() -> None:
             missing.append(f"{file}::{test}")
     assert missing == []
     assert len(names) > 30
+
+
+def test_every_threat_has_a_test() -> None:
+    lines = (ROOT / "SECURITY.md").read_text(encoding="utf-8").splitlines()
+    rows = [
+        line for line in lines if line.startswith("| ") and not line.startswith(("| it ", "| they ", "| ---"))
+    ]
+    attacks = [row for row in rows if row.count("|") == 4]
+    assert attacks == rows
+    assert [row for row in attacks if not NAMED.search(row)] == []
+    assert len(attacks) > 30
