@@ -21,11 +21,25 @@ Message = dict[str, Any]
 
 
 class RawClient:
-    """Runs the bridge within a ``with`` block. ``received`` holds every message but the awaited answers."""
+    """Runs the bridge within a ``with`` block. ``received`` holds every message but the awaited answers.
 
-    def __init__(self, environ: dict[str, str], project: Path, command: Sequence[str] = BRIDGE) -> None:
+    ``quiet`` drops what it says on its standard error."""
+
+    def __init__(
+        self,
+        environ: dict[str, str],
+        project: Path,
+        command: Sequence[str] = BRIDGE,
+        *,
+        quiet: bool = False,
+    ) -> None:
         self.process = subprocess.Popen(
-            command, env=environ, cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command,
+            env=environ,
+            cwd=project,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
         )
         self.received: list[Message] = []
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
