@@ -54,7 +54,8 @@ def refuse_blocked(model: str, refuses: Callable[[str], bool]) -> str:
     """
     if refuses(model):
         raise ModelBlocked(
-            f"The user blocks {model}.", "Use another model, or ask the user; configure_model_selector shows."
+            f"The user blocks {model}, by name or licence.",
+            "Use another model, or ask the user; configure_model_selector shows.",
         )
     return model
 
