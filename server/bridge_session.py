@@ -83,7 +83,7 @@ class Session:
             except HubGone as gone:
                 self._forget(hub)
                 if last_try or (gone.sent and not repeatable):
-                    raise _lost(gone) from None
+                    raise _lost(gone, message) from None
                 continue
             # The hub does not know the session or the token any more: it was started anew.
             self._forget(hub, session_id)
@@ -296,10 +296,16 @@ def _not_there(gone: HubGone) -> HubGone:
     )
 
 
-def _lost(gone: HubGone) -> HubGone:
+def _lost(gone: HubGone, message: Message) -> HubGone:
+    named = (message.get("params") or {}).get("name")
+    first = (
+        "`token-saver jobs` tells whether the batch began: then it goes on by itself, do not start it twice."
+        if named == "batch_offload"
+        else "Check first whether the output was written."
+    )
     return HubGone(
         f"hub_unreachable: The hub ended or fell silent during this call ({gone}). "
-        "Call again: a new hub is started. Check first whether the output was written.",
+        f"Call again: a new hub is started. {first}",
         sent=gone.sent,
     )
 
