@@ -2,7 +2,7 @@
 
 from server.ledger.receipt import Receipt
 from server.offload.values import Attempt, Delivery, Source
-from server.store.records import AttemptRecord, CheckRecord, FileRecord, ReceiptRecord, UndoRecord
+from server.store.records import AttemptRecord, CheckRecord, FileRecord, ReceiptRecord
 
 
 def receipt_record(receipt: Receipt) -> ReceiptRecord:
@@ -48,8 +48,3 @@ def file_records(sources: tuple[Source, ...], delivery: Delivery | None) -> tupl
         return tuple(inputs)
     size = delivery.path.stat().st_size if delivery.path.is_file() else 0
     return (*inputs, FileRecord(delivery.shown, "output", delivery.after_digest, size))
-
-
-def undo_record(delivery: Delivery) -> UndoRecord:
-    """Return what undo needs."""
-    return UndoRecord(str(delivery.path), delivery.before, delivery.after_digest)

@@ -171,19 +171,6 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Timings:
-    """Seconds spent in each stage of one offload."""
-
-    queue: float = 0.0
-    load: float = 0.0
-    prompt: float = 0.0
-    generate: float = 0.0
-    check: float = 0.0
-    write: float = 0.0
-    total: float = 0.0
-
-
-@dataclass(frozen=True)
 class Generation:
     """One answer of the model, whole, with thinking kept apart."""
 

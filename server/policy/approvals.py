@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from server.events import ApprovalAnswered, ApprovalRequested, EventBus
@@ -149,11 +149,6 @@ def grant_in_project(connection: Connection, call: Call, rule: Rule, now: float)
             project=call.project, tool=call.tool, rule=rule.fingerprint, approved_at=now
         )
         connection.execute(row.on_conflict_do_nothing())
-
-
-def forget_project(connection: Connection, project: str) -> int:
-    """Forget what was approved for always in a project; return how many rules."""
-    return int(connection.execute(delete(remembered).where(remembered.c.project == project)).rowcount)
 
 
 def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
