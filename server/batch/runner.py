@@ -18,7 +18,7 @@ from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.inputs import expand_inputs
 from server.batch.news import News
-from server.batch.plan import Planned
+from server.batch.plan import Planned, file_of
 from server.batch.recover import settle_interrupted
 from server.batch.work import Denies, Parts, Run
 from server.errors import NotFound, StoreError
@@ -96,6 +96,20 @@ class Batches:
     async def expand(self, each: Sequence[str], caller: Caller) -> tuple[str, ...]:
         """Return the inputs that ``each`` names; see ``inputs.expand_inputs``."""
         return await asyncio.to_thread(expand_inputs, self._offloader.workspace(caller), each)
+
+    async def confine(self, planned: Planned, caller: Caller) -> None:
+        """Return if every file that the batch would write lies where the caller may write.
+
+        Raises:
+            WorkspaceError: one leads outside, or may not be written.
+        """
+        workspace = self._offloader.workspace(caller)
+
+        def confine_all() -> None:
+            for output in planned.outputs:
+                workspace.confine(file_of(output))
+
+        await asyncio.to_thread(confine_all)
 
     async def submit(self, planned: Planned, caller: Caller, hours: float = 0.0) -> str:
         """Write the job down, start it, and return its id; it is stopped after ``hours``, or after those of

@@ -59,6 +59,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
         else:
             inputs = await hub.batches.expand(each, caller)
             planned = plan_each(task, inputs, output, shared, hub.settings.batch.max_items)
+        await hub.batches.confine(planned, caller)
         if max_hours < 0:
             raise BadArguments("max_hours is negative.", "Leave it out for the limit of the settings.")
         if dry_run:

@@ -73,6 +73,8 @@ def test_progress_counts_the_items(stage: Stage, sources: list[str]) -> None:
         ({"task": TASK, "each": ["*.zig"], "output": "{path}"}, "path_not_found"),
         ({"task": TASK, "each": ["*.py"], "output": "all.md"}, "bad_arguments"),
         ({"task": TASK, "each": ["../*.py"], "output": "{path}"}, "path_outside_roots"),
+        ({"task": TASK, "each": ["*.py"], "output": "../{stem}.md"}, "path_outside_roots"),
+        ({"tasks": [{"task": "x", "output": "/elsewhere/y.md"}]}, "path_outside_roots"),
         ({"task": "", "each": ["*.py"], "output": "{path}"}, "bad_arguments"),
         ({"tasks": [{"task": "x", "outptu": "y"}]}, "bad_arguments"),
     ],
