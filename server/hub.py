@@ -62,8 +62,7 @@ VERSION = version("claude-token-saver")
 AUDIT_SECONDS = 300.0
 TOGETHER_SECONDS = 0.2
 """After an offload ended, before the totals are summed up again."""
-AT_ONCE = ("appearance", "roots", "checks")
-"""The settings that hold as soon as ``change_setting`` wrote them."""
+AT_ONCE = ("appearance", "roots", "checks")  # the settings that hold as soon as they are changed
 BOOKED = OffloadEnded | OffloadUndone | JobChanged
 """What may change the sums: calls about a batch cost something, too."""
 
@@ -264,7 +263,6 @@ class Hub:
 
     async def change_setting(self, section: str, key: str, value: object) -> None:
         """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.
-
         Those in ``AT_ONCE`` hold when it returns, the others when the app starts again.
 
         Raises:
