@@ -8,7 +8,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-import datetime
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -37,6 +36,7 @@ from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
+from server.midnight import midnight, seconds_to_midnight
 from server.models.gate import MemoryGate
 from server.models.measure import Measuring, ReportMeasure
 from server.models.selector import Selector
@@ -359,7 +359,7 @@ class Hub:
             self._tell_listeners()
             midnight = False
             try:
-                async with asyncio.timeout(_seconds_to_midnight()):
+                async with asyncio.timeout(seconds_to_midnight()):
                     await self._ended.wait()
             except TimeoutError:
                 midnight = True
@@ -383,17 +383,6 @@ class Hub:
 
     async def _refresh_totals(self) -> None:
         booked = self._booked
-        today = await self.history.totals(_midnight().timestamp())
+        today = await self.history.totals(midnight().timestamp())
         self._live.set_totals(today, await self.history.totals())
         self._summed = booked
-
-
-def _midnight() -> datetime.datetime:
-    """Return the start of today, in the machine's own time zone."""
-    now = datetime.datetime.now().astimezone()
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _seconds_to_midnight() -> float:
-    now = datetime.datetime.now().astimezone()
-    return (_midnight() + datetime.timedelta(days=1) - now).total_seconds() + 1
