@@ -1,7 +1,7 @@
 """A log of 20 MB through ``compress_context`` on a context of 4,096 tokens: is the error found, in how much
 memory?
 
-    uv run python tests/bench/compress.py [--model qwen2.5-coder-0.5b] [--varied]
+    uv run python -m tests.bench.compress [--model qwen2.5-coder-0.5b] [--varied]
 
 Starts a hub of its own and asks it as a client would, over HTTP. The engine is a stand-in that knows nothing
 and answers at once, or, with ``--model``, the embedded one. With ``--varied`` no two lines of the log are of

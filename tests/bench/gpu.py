@@ -1,4 +1,4 @@
-"""A model on this machine's NVIDIA GPU: ``python -m tests.bench.gpu [GGUF] [--slots 1 2 4 8 16]``.
+"""A model on this machine's NVIDIA GPU: ``uv run python -m tests.bench.gpu [GGUF] [--slots 1 2 4 8 16]``.
 
 Loads the model, compares what it takes of the GPU's memory with what was estimated, unloads it and looks
 whether the memory came back; then lets as many generations run at once as there are slots and takes the

@@ -1,4 +1,4 @@
-"""How long the installation takes and how much it fills: ``python -m tests.bench.install``, under a minute.
+"""How long the installation takes and what it fills: ``uv run python -m tests.bench.install``, a minute.
 
 Builds the wheel with uv, installs it into an empty environment, in the versions of this one, and prints the
 seconds and the MB on disk of each: all of it, the part that only the embedded engine needs, and the largest

@@ -1,4 +1,4 @@
-"""Servers with the same purpose, installed and measured beside this one: ``python -m tests.bench.peers``.
+"""Servers of the same purpose, measured beside this one: ``uv run python -m tests.bench.peers``.
 
 Each of ``PEERS`` is installed from its registry into an environment of its own under a temporary folder, and
 run with nothing but ``PATH`` and a home there, some two minutes in all with the caches warm. Measured are the

@@ -1,4 +1,4 @@
-"""What policy and audit trail add to a call: ``uv run python tests/bench/policy.py``.
+"""What policy and audit trail add to a call: ``uv run python -m tests.bench.policy``.
 
 A call passes the gate (shipped rules, counters, trail, all in SQLite) and its answer is looked through for
 secrets. Prints the median and the 95th percentile in milliseconds; the bar is 2 ms at the median.

@@ -1,4 +1,4 @@
-"""What it brings to do the items that share a file together: ``python -m tests.bench.prefix GGUF [MiB …]``.
+"""Items that share a file done together: ``uv run python -m tests.bench.prefix GGUF [MiB …]``.
 
 Twenty questions on one file of some 2,000 tokens, in a batch with twelve on three other files of that size,
 on the real embedded engine with a small model (``GGUF`` is its file) and one slot: in the order in which a
@@ -6,9 +6,9 @@ batch does them, and shuffled. Prints what the engine took for the twenty, for a
 the twenty (the bar is 2), once for each size of the engine's memory of finished prompts (``[embedded]
 cache_mib``). While all the files' prompts fit there, the engine finds them again in any order, and order
 brings nothing; usually that is so for small models only: 512 MiB hold some 40,000 tokens of a 0.5B model
-(12 KiB a token), 9,000 of a 7B (57 KiB), that is four such files. So the usual runs are with none, and with
-as much as holds four of the small model's. Seconds are the engine's own; beside them its CPU time, which
-other work on the machine hardly changes. Some ten minutes on two cores with 0.5B.
+(12 KiB a token), 9,000 of a 7B (57 KiB), that is four such files. So the usual runs are with none, which
+is how it goes with larger models and more files, and with the default, which holds all of a small model's.
+Seconds are the engine's own; beside them its CPU time, which other work on the machine hardly changes. Some ten minutes on two cores with 0.5B.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """How often is what lands on disk right? Small chores on the embedded engine, with and without checks.
 
-    uv run python tests/bench/quality.py [--model qwen2.5-coder-1.5b] [--only NAME,KIND] [--json FILE]
+    uv run python -m tests.bench.quality [--model qwen2.5-coder-1.5b] [--only NAME,KIND] [--json FILE]
 
 Each chore runs once through the whole pipeline, and three ways of working are judged by the same answers:
 
