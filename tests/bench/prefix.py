@@ -8,7 +8,8 @@ cache_mib``). While all the files' prompts fit there, the engine finds them agai
 brings nothing; usually that is so for small models only: 512 MiB hold some 40,000 tokens of a 0.5B model
 (12 KiB a token), 9,000 of a 7B (57 KiB), that is four such files. So the usual runs are with none, which
 is how it goes with larger models and more files, and with the default, which holds all of a small model's.
-Seconds are the engine's own; beside them its CPU time, which other work on the machine hardly changes. Some ten minutes on two cores with 0.5B.
+Seconds are the engine's own; beside them its CPU time, which other work on the machine hardly changes. Some
+ten minutes on two cores with 0.5B.
 """
 
 import asyncio
