@@ -49,13 +49,16 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class HubApp:
-    """The guarded app, and the MCP sessions in it: who serves the app runs ``sessions`` around that.
+    """The guarded app; who serves it runs ``lifespan`` around that, and within it the MCP ``sessions``.
 
-    They are not in the app's lifespan, because a server ends that only after its connections, and a
-    session's stream is a connection that never ends by itself.
+    The lifespan comes before anything else of the hub: NiceGUI then looks through all objects there are, and
+    CPython may fail to build a tuple in another thread meanwhile (``SystemError``). The sessions are not in
+    it, because a server ends it only after its connections, and a session's stream is a connection that
+    never ends by itself.
     """
 
     asgi: ASGIApp
+    lifespan: Callable[[], AbstractAsyncContextManager[object]]
     sessions: Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -76,7 +79,7 @@ def build_app(hub: Hub, keys: Keys, port: int, mount_dashboard: MountDashboard |
         mount_dashboard(app, hub)
     else:
         app.router.routes.append(Route("/", _no_dashboard))
-    return HubApp(guard, mcp.session_manager.run)
+    return HubApp(guard, lambda: app.router.lifespan_context(app), mcp.session_manager.run)
 
 
 def _api_routes(hub: Hub) -> list[Route]:

@@ -72,13 +72,15 @@ class _HubThread:
             # A page, or a client that sends half a request, must not hold up the end.
             timeout_graceful_shutdown=1,
             ws_ping_interval=20,
+            lifespan="off",  # the app's is entered here, before the hub's threads run
             # Pages are on this machine: what they are sent costs more to compress than to send.
             ws_per_message_deflate=False,
         )
         self._hub = hub
-        self._sessions = app.sessions
+        self._app = app
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
+        config.load()  # the dashboard looks for the server of its app when it starts
         self._server = uvicorn.Server(config)
         self._listener = listener
         self._ready = threading.Event()
@@ -109,17 +111,21 @@ class _HubThread:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         try:
-            await self._hub.start()
-            async with self._sessions():
-                serving = asyncio.create_task(self._server.serve([self._listener]))
-                stopping = asyncio.create_task(self._stop.wait())
-                await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                stopping.cancel()
-            await self._hub.end_work()
-            self._server.should_exit = True
-            await serving
+            async with self._app.lifespan():
+                await self._hub.start()
+                await self._answer()
         finally:
             await self._hub.close()
+
+    async def _answer(self) -> None:
+        async with self._app.sessions():
+            serving = asyncio.create_task(self._server.serve([self._listener]))
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+        await self._hub.end_work()
+        self._server.should_exit = True
+        await serving
 
     def _run(self) -> None:
         try:

@@ -49,7 +49,10 @@ class Watch:
 
     async def _watch(self) -> None:
         while True:
-            await self._look()
+            try:
+                await self._look()
+            except Exception:  # a look that went wrong is no reason never to look again
+                logger.exception("a look at the engine failed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval()):
                     await self._stirred.wait()
