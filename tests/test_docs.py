@@ -22,3 +22,13 @@ def _pages() -> dict[str, str]:
 def test_the_page_is_as_it_would_be_generated(name: str) -> None:
     written = (DOCS / name).read_text(encoding="utf-8")
     assert written == _pages()[name], f"docs/{name} is stale: run `uv run python docs/generate.py`"
+
+
+def test_every_benchmark_has_its_place_in_the_figures() -> None:
+    figures = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    folder = DOCS.parent / "tests" / "bench"
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+    benchmarks = {name for name, text in texts.items() if "\ndef main(" in text}
+    assert len(benchmarks) > 10
+    parts = {"engine_process", "page_peers"}  # processes that benchmarks start
+    assert {name for name in benchmarks - parts if f"tests.bench.{name}" not in figures} == set()
