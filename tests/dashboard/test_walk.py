@@ -204,7 +204,7 @@ def models(walk: Walk) -> None:
     walk.look()
     walk.open("/models")
     spare = page.locator(".models .model", has_text="spare:1b")
-    expect(spare).to_be_visible()
+    expect(spare).to_be_visible(timeout=60_000)  # what is installed is asked for every half minute
     walk.look()
     walk.press("Delete", within=spare)
     # Not looked at: axe-core takes what a dialog darkens behind it for something before it.

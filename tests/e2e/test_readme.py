@@ -46,7 +46,7 @@ def commands() -> list[str]:
     ]
     spans = re.findall(r"`([^`\n]+)`", README)
     found = [text for text in [*blocks, *spans] if COMMAND.match(text)]
-    return [text for text in dict.fromkeys(found) if "tests/bench" not in text]
+    return [text for text in dict.fromkeys(found) if "tests.bench" not in text]
 
 
 @dataclass(frozen=True)
