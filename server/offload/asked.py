@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from server.offload import reasons
 from server.offload.languages import Language, language_of
 from server.offload.plan import Plan
+from server.offload.python_tree import parse_python
 from server.offload.syntax import definitions
 from server.offload.values import Check, Source
 
@@ -208,7 +209,7 @@ def _parameters(text: str) -> list[str] | None:
 def _tree(text: str) -> ast.Module:
     """Return the syntax tree, an empty one where the text does not parse: another check says so."""
     try:
-        return ast.parse(text)
+        return parse_python(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])
 

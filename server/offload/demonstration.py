@@ -3,6 +3,8 @@
 import ast
 import re
 
+from server.offload.python_tree import parse_python
+
 _WANTED = re.compile(
     r"\b(?:print\w*|scripts?|main|examples?|demo\w*|usage|runs?|program|command[- ]line|cli|output\w*|"
     r"call\w*)\b",
@@ -19,7 +21,7 @@ def without_demonstration(code: str, task: str) -> str:
     if _WANTED.search(task):
         return code
     try:
-        body = ast.parse(code).body
+        body = parse_python(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return code
     kept = len(body)

@@ -9,6 +9,7 @@ from tree_sitter import Node
 from server.offload import reasons
 from server.offload.languages import Language, parser_of
 from server.offload.plan import Plan
+from server.offload.python_tree import parse_python
 from server.offload.values import Check, Source
 
 _ABOUT = re.compile(
@@ -77,7 +78,7 @@ def _python_code(text: str, *, hints: bool) -> _Code | None:
     """Return the code of a module without its docstrings; without type hints, too, where ``hints``, and then
     without imports, which hints may need."""
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
         _Bare(hints).visit(tree)
         kept = [each for each in tree.body if not (hints and isinstance(each, ast.Import | ast.ImportFrom))]
         return _Code(tuple(ast.dump(each) for each in kept), tuple(each.lineno for each in kept))
@@ -138,7 +139,7 @@ def _functions(text: str, *, methods: bool, bare: bool = False) -> dict[str, int
     """Return the functions at the top, or the methods of classes there, with their lines; only those without
     a docstring where ``bare``. Python's own ``__names__`` are left out."""
     found: dict[str, int] = {}
-    for node in ast.parse(text).body:
+    for node in parse_python(text).body:
         inner = node.body if methods and isinstance(node, ast.ClassDef) else [] if methods else [node]
         prefix = f"{node.name}." if methods and isinstance(node, ast.ClassDef) else ""
         for each in inner:

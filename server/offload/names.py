@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Mapping
 
+from server.offload.python_tree import parse_python
+
 _MODULE_NAMES = frozenset(
     {"__name__", "__file__", "__doc__", "__spec__", "__package__", "__loader__", "__path__", "__builtins__",
      "__annotations__", "__class__", "__module__", "__qualname__", "__debug__", "reveal_type", "WindowsError"}
@@ -25,7 +27,7 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
     A module with ``from x import *`` has none that could be told.
     """
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     bound = set(dir(builtins)) | _MODULE_NAMES
@@ -47,7 +49,7 @@ def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
     could be told.
     """
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     missing: list[tuple[str, int]] = []
@@ -86,8 +88,8 @@ def missing_imports(text: str, given: Mapping[str, str]) -> list[tuple[str, str]
     Also imports of modules with a made-up name such as ``your_module``, with an empty second part.
     """
     try:
-        tree = ast.parse(text)
-        known = {module: _top_names(ast.parse(source)) for module, source in given.items()}
+        tree = parse_python(text)
+        known = {module: _top_names(parse_python(source)) for module, source in given.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     missing: list[tuple[str, str]] = []

@@ -1,6 +1,5 @@
 """Whether a text parses in its language: the precise first error, in words that a model can act on."""
 
-import ast
 import json
 import tomllib
 import warnings
@@ -10,6 +9,7 @@ from pathlib import PurePath
 import yaml
 
 from server.offload.languages import Language
+from server.offload.python_tree import parse_python
 from server.offload.syntax import problems
 
 _COMMENTED_JSON = frozenset({".jsonc", ".json5", ".code-workspace"})
@@ -54,7 +54,7 @@ def _python(text: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(text)
+            parse_python(text)
     except SyntaxError as error:
         lines = text.split("\n")
         number = error.lineno or 1

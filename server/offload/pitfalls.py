@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Iterator
 
+from server.offload.python_tree import parse_python
+
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _IN_PLACE = frozenset({"sort", "reverse", "append", "extend", "insert", "clear"})
 _PATTERN_SIGNS = ("[^", "[a-z", "[A-Z", "[0-9", r"\w", r"\W", r"\d", r"\D", r"\s", r"\S")
@@ -11,7 +13,7 @@ _PATTERN_SIGNS = ("[^", "[a-z", "[A-Z", "[0-9", r"\w", r"\W", r"\d", r"\D", r"\s
 def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
     """Return each slip with its line, in their order; none where the text does not parse."""
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.stmt | ast.expr)]

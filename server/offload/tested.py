@@ -8,6 +8,7 @@ from server.offload.asked import asked_errors
 from server.offload.languages import Language, language_of
 from server.offload.narrow import is_named
 from server.offload.plan import Plan
+from server.offload.python_tree import parse_python
 from server.offload.syntax import definitions
 from server.offload.values import Check
 
@@ -62,7 +63,7 @@ def _empty(language: Language, after: str) -> str | None:
     if language.name != "Python":
         return None
     try:
-        tree = ast.parse(after)
+        tree = parse_python(after)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     tests = [

@@ -1,0 +1,48 @@
+"""Python code is parsed in many threads at once, while garbage with finalizers is collected."""
+
+import ast
+import gc
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import server.offload
+from server.offload.python_tree import parse_python
+
+
+class _Garbage:
+    """In a cycle, and with a finalizer: collecting it lets other threads run."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        sum(range(50))
+
+
+@pytest.fixture
+def busy_collector() -> Iterator[None]:
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    yield
+    gc.set_threshold(*threshold)
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("busy_collector")
+def test_many_threads_parse_at_once() -> None:
+    folder = Path(server.offload.__file__).parent
+    sources = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
+
+    def parse(source: str) -> int:
+        for _ in range(200):
+            _Garbage()
+        return len(parse_python(source).body)
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(parse, sources))
+    assert found == [len(ast.parse(source).body) for source in sources]
