@@ -72,8 +72,8 @@ def start_command(platform: str = sys.platform) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class DesktopEntry:
-    """Linux: a file in ``autostart`` (XDG desktop application autostart specification 0.5)."""
+class _EntryFile:
+    """A file whose existence is the setting."""
 
     path: Path
     command: tuple[str, ...]
@@ -82,6 +82,15 @@ class DesktopEntry:
     def where(self) -> str:
         """The file."""
         return str(self.path)
+
+    def disable(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class DesktopEntry(_EntryFile):
+    """Linux: a file in ``autostart`` (XDG desktop application autostart specification 0.5)."""
 
     def enabled(self) -> bool:
         """Whether the file is there; desktops' own settings switch it off with ``Hidden``."""
@@ -106,22 +115,10 @@ class DesktopEntry:
         )
         self.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def disable(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)
-
 
 @dataclass(frozen=True)
-class LaunchAgent:
+class LaunchAgent(_EntryFile):
     """macOS: a property list in ``~/Library/LaunchAgents``; launchd reads it at the next login."""
-
-    path: Path
-    command: tuple[str, ...]
-
-    @property
-    def where(self) -> str:
-        """The file."""
-        return str(self.path)
 
     def enabled(self) -> bool:
         """Whether the file is there."""
@@ -138,10 +135,6 @@ class LaunchAgent:
             "ProcessType": "Interactive",
         }
         self.path.write_bytes(plistlib.dumps(agent))
-
-    def disable(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
