@@ -90,6 +90,8 @@ def _work(stage: Stage) -> None:
     stage.ollama.answers.when("essay", Answer("word " * 5000, delay=0.05))
     stage.ollama.answers.when("refuse", "I cannot.")
     stage.ollama.models["spare:1b"] = StandInModel(size=1 << 30)
+    slow = Answer("word " * 500, delay=0.05)  # measuring it takes long enough to stop it
+    stage.ollama.answers.choose(lambda _, body: slow if body.get("model") == "spare:1b" else None)
     stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0)
     (stage.hub.home / "claude").mkdir(exist_ok=True)
     for number in range(3):
