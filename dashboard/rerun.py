@@ -10,9 +10,8 @@ from server.errors import NotFound
 from server.hub import Hub
 from server.models.catalogue import CATEGORIES
 from server.offload.values import OUTPUT_FORMATS, Caller, Task
-from server.store.records import OffloadDetail
+from server.store.records import DASHBOARD, OffloadDetail
 
-CLIENT = "dashboard"
 TOOL = "offload_work"
 START_SECONDS = 10.0
 """How long the row of a new offload may take to appear (seconds)."""
@@ -48,7 +47,7 @@ async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
     hub.check_paused()
     offload_id = secrets.token_hex(4)
     roots = (project, *hub.settings.roots) if project else hub.settings.roots
-    caller = Caller(CLIENT, f"{CLIENT}-{offload_id}", project, roots)
+    caller = Caller(DASHBOARD, f"{DASHBOARD}-{offload_id}", project, roots)
     work = background_tasks.create(hub.offloader.run(task, caller, _say_nothing, offload_id=offload_id))
     async with asyncio.timeout(START_SECONDS):
         while await hub.history.get(offload_id) is None:

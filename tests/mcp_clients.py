@@ -9,7 +9,7 @@ from mcp.client.client import Client
 from mcp.client.extension import ClientExtension
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ElicitResult, ListRootsResult, Root, TextContent
+from mcp_types import CallToolResult, ElicitResult, Implementation, ListRootsResult, Root, TextContent
 
 from tests.bridge_client import BRIDGE
 from tests.hub_process import HubProcess
@@ -42,12 +42,16 @@ async def bridge_client(
 
 
 @asynccontextmanager
-async def http_client(hub: HubProcess, mode: str) -> AsyncIterator[Client]:
-    """Connect straight to the hub's ``/mcp``."""
+async def http_client(hub: HubProcess, mode: str, name: str = "mcp") -> AsyncIterator[Client]:
+    """Connect straight to the hub's ``/mcp``, as a client of that name."""
     headers = {"Authorization": f"Bearer {hub.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60) as http,
-        Client(streamable_http_client(f"{hub.info.url}/mcp", http_client=http), mode=mode) as client,
+        Client(
+            streamable_http_client(f"{hub.info.url}/mcp", http_client=http),
+            mode=mode,
+            client_info=Implementation(name=name, version="1"),
+        ) as client,
     ):
         yield client
 

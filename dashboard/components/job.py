@@ -78,7 +78,7 @@ class JobCard:
         set_classes(self._state, f"outcome job-{job.state}")
         self._picture.set_text(picture)
         self._word.set_text(word)
-        self._net.update(view.counts.net_tokens, 0)
+        self._net.update(view.counts.net_tokens, 0, by_user=view.job.by_user)
         stretches = _stretches(view.counts)
         words = ", ".join(f"{each.words} {each.name}" for each in stretches) or "no items"
         self._bar.update(stretches, words)

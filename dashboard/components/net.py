@@ -3,6 +3,8 @@
 from dashboard import formats
 from dashboard.components.text import set_classes, set_title, text
 
+NOT_BY_CLAUDE = "You asked for this yourself: Claude was spared nothing, and it cost Claude nothing."
+
 
 def tone(value: int) -> str:
     """The class of a gain, a loss, or nothing."""
@@ -16,8 +18,13 @@ class Net:
         self._classes = classes
         self._figure = text("", f"num {classes}")
 
-    def update(self, tokens: int, microusd: int) -> None:
-        """Show another net."""
+    def update(self, tokens: int, microusd: int, *, by_user: bool = False) -> None:
+        """Show another net; none where it is ``by_user`` and so has none."""
+        if by_user and not tokens:
+            self._figure.set_text("not by Claude")
+            set_classes(self._figure, f"sub {self._classes}")
+            set_title(self._figure, NOT_BY_CLAUDE)
+            return
         self._figure.set_text(formats.signed(tokens))
         set_classes(self._figure, f"num {tone(tokens)} {self._classes}")
         title = f"{formats.signed_exact(tokens)} tokens net, {formats.signed_worth(microusd)}"

@@ -57,7 +57,7 @@ class _Row:
             self._net.clear()
         else:
             self._time.set_text(formats.duration(row.seconds))
-            self._net.update(row.net_tokens, row.net_microusd)
+            self._net.update(row.net_tokens, row.net_microusd, by_user=row.by_user)
 
 
 def title(row: OffloadRow) -> str:

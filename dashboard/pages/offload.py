@@ -12,6 +12,7 @@ from dashboard.components.copy import copy_button
 from dashboard.components.diff import diff_view
 from dashboard.components.files import file_list
 from dashboard.components.keyed import Part
+from dashboard.components.net import NOT_BY_CLAUDE
 from dashboard.components.notices import attempt, tell_error
 from dashboard.components.outcome import outcome_badge
 from dashboard.components.receipt import receipt_view
@@ -24,7 +25,7 @@ from dashboard.rerun import can_run_again, run_again
 from server.errors import TokenSaverError
 from server.hub import Hub
 from server.snapshot import Snapshot
-from server.store.records import AuditRecord, OffloadDetail, ReceiptRecord
+from server.store.records import OffloadDetail, ReceiptRecord
 
 
 async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
@@ -70,7 +71,7 @@ class Shown:
         self._change.show(detail.diff, lambda: _change(detail))
         self._rounds.show(detail.attempts, lambda: _rounds(detail))
         self._call.show(json.dumps(detail.arguments), lambda: _call(detail))
-        self._receipt.show((receipt, detail.audit), lambda: self._show_receipt(receipt, detail.audit))
+        self._receipt.show((receipt, detail.audit), lambda: self._show_receipt(receipt, detail))
         self._time.show(json.dumps(detail.timings), lambda: _time(detail))
         self._files.show(detail.files, lambda: _files(detail))
 
@@ -98,10 +99,14 @@ class Shown:
         if row.outcome != "running":
             self._actions(detail)
 
-    def _show_receipt(self, receipt: ReceiptRecord | None, audit: AuditRecord | None) -> None:
-        if receipt is not None:
-            with card("Receipt"):
-                receipt_view(receipt, self._page.hub.ledger, audit)
+    def _show_receipt(self, receipt: ReceiptRecord | None, detail: OffloadDetail) -> None:
+        if receipt is None:
+            return
+        with card("Receipt"):
+            if detail.row.by_user:
+                text(NOT_BY_CLAUDE, "", "p")
+            if not detail.row.by_user or receipt.net_tokens:
+                receipt_view(receipt, self._page.hub.ledger, detail.audit)
 
     def _actions(self, detail: OffloadDetail) -> None:
         hub = self._page.hub
@@ -144,7 +149,7 @@ def _rounds(detail: OffloadDetail) -> None:
 def _call(detail: OffloadDetail) -> None:
     with card("The call"):
         fold(
-            "As Claude made it",
+            "As you made it" if detail.row.by_user else "As Claude made it",
             json.dumps(detail.arguments, indent=2, ensure_ascii=False),
             open_at_first=True,
         )

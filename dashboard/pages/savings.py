@@ -29,6 +29,7 @@ COLUMNS = (
     "returned",
     "handed_back",
     "failed",
+    "by_user",
     "spared_tokens",
     "spent_tokens",
     "net_tokens",
@@ -107,6 +108,7 @@ def _sum(totals: Totals) -> None:
         ("Handed back", formats.number(totals.handed_back)),
         ("Failed, cancelled, denied", formats.number(totals.failed + totals.cancelled + totals.denied)),
         ("Calls that lost tokens", formats.number(totals.losing)),
+        ("Calls of your own, net 0", formats.number(totals.by_user)),
         ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
         ("Tokens written by it", formats.short(totals.completion_tokens)),
     )

@@ -30,7 +30,7 @@ class Bills:
         self._ledger = ledger
 
     def of_call(self, arguments: Mapping[str, Any] | None) -> BillRecord:
-        """Return what the call costs that begins a batch, but for its result; nothing where none was sent."""
+        """Return what the call costs that begins a batch, but for its result; nothing if there was none."""
         if arguments is None:
             return BillRecord()
         return BillRecord(self._ledger.cost_of_call(arguments), 0, self._ledger.share)

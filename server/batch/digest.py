@@ -16,7 +16,7 @@ def describe(
     if counts.ended < counts.total and left is not None and job.state == "running":
         lines.append(f"About {in_words(left)} left.")
     if counts.ended:
-        lines.append(f"Net {counts.net_tokens:+,} tokens, {in_words(counts.seconds)} of model time.")
+        lines.append(f"{_net(job, counts)}, {in_words(counts.seconds)} of model time.")
     tail = _next_step(job, counts)
     for group in failures:
         line = f"- {group.count} x {group.code}, e.g. {_short(group.example)}"
@@ -33,6 +33,12 @@ def in_words(seconds: float) -> str:
         return f"{whole} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _net(job: JobRecord, counts: JobCounts) -> str:
+    if job.by_user and not counts.net_tokens:  # Claude may have asked about it all the same
+        return "Net 0, not by Claude"
+    return f"Net {counts.net_tokens:+,} tokens"
 
 
 def _state(job: JobRecord) -> str:

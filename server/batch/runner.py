@@ -126,7 +126,7 @@ class Batches:
             deadline=self._deadline(hours),
             token_budget=self._limits.max_tokens,
             tool_use_id=caller.tool_use_id,
-            **vars(self._bills.of_call(caller.arguments)),
+            **vars(self._bills.of_call(None if caller.by_user else caller.arguments)),
         )
         items = tuple(ItemRecord(position, arguments) for position, arguments in enumerate(planned.items))
         await self._jobs.create(job, items)

@@ -17,6 +17,7 @@ from server.folders import Folders
 from server.instance import AlreadyRunning, claim
 from server.rendezvous import HubInfo
 from server.settings import Settings
+from server.store.records import SHELL, SHELL_SESSION
 
 PROTOCOL = "2026-07-28"
 """Each call stands for itself in this version: one request, one answer, and closing it cancels."""
@@ -113,7 +114,7 @@ class HubClient:
     def _tool_request(self, name: str, arguments: dict[str, Any]) -> tuple[dict[str, str], bytes]:
         meta = {
             "io.modelcontextprotocol/protocolVersion": PROTOCOL,
-            "io.modelcontextprotocol/clientInfo": {"name": "token-saver", "version": self.info.version},
+            "io.modelcontextprotocol/clientInfo": {"name": SHELL, "version": self.info.version},
             "io.modelcontextprotocol/clientCapabilities": {},
             "progressToken": 1,
         }
@@ -126,7 +127,7 @@ class HubClient:
             "Mcp-Method": "tools/call",
             "Mcp-Name": name,
             "X-Token-Saver-Project": urllib.parse.quote(os.fsencode(Path.cwd())),
-            "X-Token-Saver-Session": f"shell-{os.getppid()}",
+            "X-Token-Saver-Session": f"{SHELL_SESSION}{os.getppid()}",
         }
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         return headers, json.dumps(request).encode()

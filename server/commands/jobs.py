@@ -120,7 +120,7 @@ def _list(folders: Folders, *, as_json: bool) -> None:
             f"{datetime.datetime.fromtimestamp(job.created_at).astimezone():%Y-%m-%d %H:%M}",
             job.state,
             f"{counts.done_well}/{counts.total}",
-            f"{counts.net_tokens:+,}",
+            "not by Claude" if job.by_user and not counts.net_tokens else f"{counts.net_tokens:+,}",
             " ".join(job.task.split())[:LONGEST_TASK],
         )
         for job, counts in found

@@ -30,6 +30,11 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
     for offload in snapshot["running"]:
         typer.echo(f"running  {_running(offload)}")
     typer.echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in all")
+    everything = snapshot["saved_all"]
+    if everything["by_user"]:
+        typer.echo(
+            f"yours    {everything['by_user']:,} of {everything['offloads']:,} calls, net 0: not by Claude"
+        )
 
 
 def open_dashboard(folders: Folders) -> None:

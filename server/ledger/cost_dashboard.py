@@ -42,6 +42,7 @@ def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
 
 def _sums(totals: Totals, settings: LedgerSettings) -> str:
     lost = f", {totals.losing:,} lost" if totals.losing else ""
+    lost += f", {totals.by_user:,} not by Claude" if totals.by_user else ""
     corrected = f"; after audit {tokens(totals.corrected_tokens)}" if totals.audited else ""
     return (
         f"{tokens(totals.net_tokens)} tokens, {money(totals.net_microusd, settings)} "

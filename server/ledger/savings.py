@@ -19,6 +19,7 @@ COLUMNS = (
     "handed_back",
     "failed",
     "losing",
+    "by_user",
     "spared_tokens",
     "spent_tokens",
     "net_tokens",
@@ -90,10 +91,10 @@ def tokens(count: int) -> str:
 
 
 def savings_text(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> str:
-    """Return groups as a table for a terminal; a loss shows its minus."""
+    """Return groups as a table for a terminal; a loss shows its minus, calls of the user's own count as 0."""
     if not groups:
         return "Nothing was offloaded yet."
-    head = ("", "calls", "lost", "net tokens", "net money", "audited", "corrected")
+    head = ("", "calls", "yours", "lost", "net tokens", "net money", "audited", "corrected")
     whole = GroupTotal("all", _sum(groups))
     rows = [head, *(_text_row(group, settings) for group in (*groups, whole))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -130,6 +131,7 @@ def _text_row(group: GroupTotal, settings: LedgerSettings) -> tuple[str, ...]:
     return (
         group.name or "(none)",
         f"{totals.offloads:,}",
+        f"{totals.by_user:,}",
         f"{totals.losing:,}",
         tokens(totals.net_tokens),
         money(totals.net_microusd, settings),

@@ -5,6 +5,7 @@ from server.offload.values import Attempt, Check, Delivery
 LONGEST = 400
 LONG_TEXT = 2_000
 """Characters of a returned text from which on the hint about ``output`` is worth its tokens."""
+NOT_BY_CLAUDE = "net 0, not by Claude"
 HINT = "\n\n(Name an `output` to have such text written to a file and get only a digest.)"
 
 
@@ -15,13 +16,14 @@ def delivered(
     *,
     model: str,
     seconds: float,
-    net: int,
+    net: int | None,
 ) -> str:
-    """Return the digest of a file that was written."""
+    """Return the digest of a file that was written; ``net`` is None where Claude did not ask for it."""
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in attempts[-1].verdict.checks)
     repaired = f" after {len(attempts) - 1} repair(s)" if len(attempts) > 1 else ""
-    cost = f"{short(model, 50)}, {seconds:.1f} s, net {net:+,} tokens"
+    saved = f"net {net:+,} tokens" if net is not None else NOT_BY_CLAUDE
+    cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
     tail = f"Checks passed{repaired}: {checks}. {cost}. id {offload_id}"
     head = f"{short_path(delivery.shown)}: {change} lines"
     room = LONGEST - len(head) - len(tail) - 4

@@ -229,7 +229,7 @@ class Offloader:
         plan = make_plan(task, reading, self._settings.max_output_tokens)
         run.sources = plan.sources
         self._placer.require_check(task, workspace)
-        if not self._settings.allow_losing:
+        if not (self._settings.allow_losing or run.caller.by_user):
             refuse_loss(plan, self._ledger, self._settings.max_output_tokens)
         run.model = await self._model(run)
         run.progress.stage("fit", run.model)
@@ -303,7 +303,12 @@ class Offloader:
 
     def _digest(self, run: Running, delivery: Delivery, net: int) -> str:
         return digest.delivered(
-            run.id, delivery, tuple(run.attempts), model=run.model, seconds=run.elapsed, net=net
+            run.id,
+            delivery,
+            tuple(run.attempts),
+            model=run.model,
+            seconds=run.elapsed,
+            net=None if run.caller.by_user else net,
         )
 
     async def _model(self, run: Running) -> str:

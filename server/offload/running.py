@@ -16,7 +16,6 @@ from server.offload import deliver, record
 from server.offload.progress import Progress
 from server.offload.values import (
     ERRORS,
-    OWN_CLIENTS,
     Attempt,
     Caller,
     Delivery,
@@ -179,7 +178,7 @@ class Books:
         text: str,
         name: OutcomeName | None = None,
     ) -> Receipt:
-        if run.caller.client in OWN_CLIENTS:
+        if run.caller.by_user:
             return self._ledger.price(Figures())
         return self._ledger.book(
             run.task.tool,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from server.backends.base import Message
 from server.ledger.receipt import Cost
 from server.models.catalogue import Category
+from server.store.records import OWN_CLIENTS
 
 OutputFormat = Literal["code", "diff", "explanation", "raw"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw")
@@ -37,10 +38,6 @@ ERRORS = frozenset({"failed", "cancelled", "denied"})
 """Outcomes that the client gets as an error; a hand-back is an answer."""
 
 
-OWN_CLIENTS = frozenset({"dashboard", "token-saver"})
-"""Clients that are this app itself: Claude did not ask, so nothing is spared and nothing spent."""
-
-
 @dataclass(frozen=True)
 class Caller:
     """Who asks, and which folders are its project.
@@ -57,6 +54,11 @@ class Caller:
     roots: tuple[Path, ...]
     tool_use_id: str | None = None
     arguments: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    @property
+    def by_user(self) -> bool:
+        """Whether the user asks, from the dashboard or a shell: nothing of Claude's is spared or spent."""
+        return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.store.records import OWN_CLIENTS
+
 JOB_STATES = ("running", "paused", "done", "cancelled", "stopped")
 """``stopped``: by the circuit breaker, a budget or a deadline; ``reason`` says which."""
 ITEM_STATES = ("waiting", "running", "delivered", "returned", "handed_back", "failed", "cancelled", "denied")
@@ -49,6 +51,11 @@ class JobRecord:
     spent_output: int = 0
     spent_input: int = 0
     spent_share: int = 0
+
+    @property
+    def by_user(self) -> bool:
+        """Whether the user asked for it: from a shell."""
+        return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)

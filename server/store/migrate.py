@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from server.errors import StoreError
 
-HEAD = "0005"
+HEAD = "0006"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 

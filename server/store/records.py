@@ -107,6 +107,15 @@ class OffloadEnd:
     undo: UndoRecord | None = None
 
 
+DASHBOARD = "dashboard"
+SHELL = "token-saver"
+OWN_CLIENTS = (DASHBOARD, SHELL)
+"""Clients that are this app itself: the user asked, no agent wrote the call or reads the answer. So it
+spares nothing and costs nothing."""
+SHELL_SESSION = "shell-"
+"""What a shell's session begins with."""
+
+
 @dataclass(frozen=True)
 class OffloadRow:
     """One line of the history's list. ``outcome`` is ``running`` until the offload ends, and
@@ -132,6 +141,11 @@ class OffloadRow:
     undone: bool
     audited_net_tokens: int | None = None
     audited_net_microusd: int | None = None
+
+    @property
+    def by_user(self) -> bool:
+        """Whether the user asked for it: from the dashboard or a shell."""
+        return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)
@@ -186,8 +200,9 @@ class OffloadFilter:
 class Totals:
     """Exact sums over offloads that ended.
 
-    ``losing`` counts those with a negative net. ``audited`` counts those that were audited; for these
-    alone, ``audited_estimate_*`` are the sums of the estimates and ``audited_net_*`` of what was found.
+    ``losing`` counts those with a negative net, ``by_user`` those that the user asked for. ``audited``
+    counts those that were audited; for these alone, ``audited_estimate_*`` are the sums of the estimates
+    and ``audited_net_*`` of what was found.
     """
 
     offloads: int = 0
@@ -203,6 +218,7 @@ class Totals:
     denied: int = 0
     interrupted: int = 0
     losing: int = 0
+    by_user: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     spared_microusd: int = 0

@@ -42,6 +42,7 @@ MEASURES = (
     "denied",
     "interrupted",
     "losing",
+    "by_user",
     "prompt_tokens",
     "completion_tokens",
     "spared_tokens",

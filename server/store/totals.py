@@ -7,6 +7,7 @@ project, so that every page of savings reads some thousand rows however long the
 
 from sqlalchemy import Connection, text
 
+from server.store.records import OWN_CLIENTS
 from server.store.tables import DIMENSIONS, MEASURES
 
 RUNNING = "running"
@@ -27,6 +28,7 @@ _SHARE = {
         )
     },
     "losing": "({r}.net_tokens < 0)",
+    "by_user": f"({{r}}.client IN ({', '.join(repr(client) for client in OWN_CLIENTS)}))",
     "spared_tokens": "{r}.spared_input + {r}.spared_output",
     "spent_tokens": "{r}.spent_output + {r}.spent_input + {r}.spent_share",
     "audited": "({r}.audited_net_tokens IS NOT NULL)",

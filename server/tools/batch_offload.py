@@ -67,7 +67,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
         job_id = await hub.batches.submit(planned, caller, max_hours)
         if wait:
             await wait_for_job(hub, ctx, job_id, cancel_with_call=True)
-        return await answer_for_job(hub, job_id)
+        return await answer_for_job(hub, job_id, caller)
 
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False

@@ -15,6 +15,7 @@ from mcp_types import ListRootsRequest, ListRootsResult
 from pydantic import ValidationError
 
 from server.offload.values import Caller
+from server.store.records import OWN_CLIENTS, SHELL, SHELL_SESSION
 
 PROJECT_HEADER = "x-token-saver-project"
 """The client's project folder, percent-encoded UTF-8; the bridge sends it."""
@@ -51,14 +52,22 @@ async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> 
     named = _project(headers.get(PROJECT_HEADER, ""))
     roots = [*([named] if named else []), *await _client_roots(ctx), *configured_roots]
     params = ctx.session.client_params
+    session = unquote(headers.get(SESSION_HEADER, "")) or headers.get("mcp-session-id") or ""
     tool_use_id = (ctx.request_context.meta or {}).get(TOOL_USE_ID)
     return Caller(
-        client=params.client_info.name if params is not None else "unknown",
-        session=unquote(headers.get(SESSION_HEADER, "")) or headers.get("mcp-session-id") or "",
+        client=_client(params.client_info.name, session) if params is not None else "unknown",
+        session=session,
         project=roots[0] if roots else None,
         roots=tuple(dict.fromkeys(roots)),
         tool_use_id=tool_use_id if isinstance(tool_use_id, str) else None,
     )
+
+
+def _client(name: str, session: str) -> str:
+    """Return the client's name. One that is only called like a part of this app is told from it, as what
+    that asks for is the user's own."""
+    shell = name == SHELL and session.startswith(SHELL_SESSION)
+    return f"{name} (MCP)" if name in OWN_CLIENTS and not shell else name
 
 
 def _project(header: str) -> Path | None:

@@ -35,10 +35,11 @@ def check_job_tool(hub: Hub) -> Tool:
         _refuse_bad_values(wait, action, item)
         await hub.batches.get(job)
         position = None if item == EVERY_ITEM else item
-        asked = (await build_caller(ctx, hub.settings.roots)).arguments
+        caller = await build_caller(ctx, hub.settings.roots)
         if action == "items":
             text = _list(await hub.batches.wrong_items(job))
-            await hub.batches.charge(job, asked, text)
+            if not caller.by_user:
+                await hub.batches.charge(job, caller.arguments, text)
             return text
         if action == "pause":
             await hub.batches.pause(job)
@@ -50,7 +51,7 @@ def check_job_tool(hub: Hub) -> Tool:
             await hub.batches.retry(job, position)
         if wait:
             await wait_for_job(hub, ctx, job, cancel_with_call=False, seconds=wait)
-        return await answer_for_job(hub, job, asked)
+        return await answer_for_job(hub, job, caller, caller.arguments)
 
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False

@@ -8,6 +8,7 @@ from typing import Any
 
 from server.batch.digest import describe, in_words
 from server.hub import Hub
+from server.offload.values import Caller
 from server.tools.caller import ToolContext
 from server.tools.handover import wanted_handover
 from server.tools.progress import progress_to
@@ -50,11 +51,16 @@ async def wait_for_job(
         raise
 
 
-async def answer_for_job(hub: Hub, job_id: str, asked: Mapping[str, Any] | None = None) -> str:
-    """Return the job's digest and book what it costs, and with ``asked`` the call with these arguments.
+async def answer_for_job(
+    hub: Hub, job_id: str, caller: Caller, asked: Mapping[str, Any] | None = None
+) -> str:
+    """Return the job's digest and book what it costs the caller, and with ``asked`` the call with these
+    arguments.
 
-    The net that the digest tells has its own cost in it.
+    The net that the digest tells has its own cost in it; one for the user costs nothing.
     """
+    if caller.by_user:
+        return await describe_job(hub, job_id)
     text = await describe_job(hub, job_id)
     spent = hub.ledger.cost_of_result(text) + (hub.ledger.cost_of_call(asked) if asked is not None else 0)
     text = await describe_job(hub, job_id, spent)

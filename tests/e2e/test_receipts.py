@@ -16,12 +16,12 @@ from mcp_types import Tool
 
 from server.ledger.tokens import estimate_definitions, estimate_result
 from server.store.history import History
-from server.store.records import OffloadFilter, ReceiptRecord
+from server.store.records import OffloadFilter, OffloadRow, ReceiptRecord
 from server.tools.build import ALWAYS_LOAD_KEY
 from server.tools.mcp_server import INSTRUCTIONS
 from tests.e2e.conftest import Stage
 from tests.e2e.test_commands import run
-from tests.mcp_clients import bridge_client, text_of
+from tests.mcp_clients import bridge_client, http_client, text_of
 from tests.standins.answers import Answer
 
 OUTPUT, CONTEXT, DEFINITIONS = 20, 7, 9
@@ -227,11 +227,59 @@ def test_a_call_that_is_refused_costs_in_full(client: Client) -> None:
     assert (receipt.spent_input, receipt.spent_share) == (tokens_of(answer, error=True), client.share)
 
 
-def test_what_the_user_asks_for_spares_claude_nothing(client: Client) -> None:
-    run(client.stage, "offload", "Write it", "--file", "a.md", "--output", "b.md")
-    [receipt] = client.receipts()
-    assert (client.stage.project / "b.md").exists()
-    assert (receipt.net_tokens, receipt.spared_microusd, receipt.spent_microusd) == (0, 0, 0)
+def test_what_the_user_asks_for_spares_claude_nothing(own_stage: Stage) -> None:
+    own_stage.ollama.answers.default = Answer(NOTE)
+    for name in ("a.md", "c.md"):
+        (own_stage.project / name).write_text(PAGE)
+    client = Client(own_stage)
+    # Longer than what Claude may send in vain: the user sends it for nothing.
+    context = ("--context", "A fact that nobody wrote down so far. " * 100)
+    digest = run(own_stage, "offload", "Write it", "--file", "a.md", "--output", "b.md", *context)
+    assert "net 0, not by Claude" in digest
+    said = run(own_stage, "batch", "Write it", "--each", "[ac].md", "--output", "{stem}.txt")
+    job = said.split()[1]
+    assert "Net 0, not by Claude" in run(own_stage, "jobs", "wait", job)
+    run(own_stage, "jobs", "show", job)
+    assert "not by Claude" in run(own_stage, "jobs")
+    assert all(
+        (each.net_tokens, each.spared_microusd, each.spent_microusd) == (0, 0, 0)
+        for each in client.receipts()
+    )
+    assert "yours    3 of 3 calls, net 0: not by Claude" in run(own_stage, "status")
+    [line] = DictReader(io.StringIO(run(own_stage, "savings", "--csv", "--by", "day")))
+    assert (line["offloads"], line["by_user"], line["net_tokens"]) == ("3", "3", "0")
+
+
+@pytest.mark.parametrize("name", ["dashboard", "token-saver"])
+def test_an_agent_that_is_called_like_a_part_of_this_app_is_one(client: Client, name: str) -> None:
+    async def use() -> None:
+        async with http_client(client.stage.hub, "2026-07-28", name) as agent:
+            await agent.call_tool("offload_work", {"task": "Write it", "files": ["no.md"]})
+
+    asyncio.run(use())
+
+    async def read() -> list[OffloadRow]:
+        history = await History.open(client.stage.hub.home / "history.db", owner=False)
+        try:
+            return list(await history.page(OffloadFilter(client=f"{name} (MCP)"), limit=10))
+        finally:
+            await history.close()
+
+    [row] = asyncio.run(read())
+    assert row.net_tokens < 0
+    assert not row.by_user
+
+
+def test_the_users_questions_about_a_batch_of_claudes_cost_nothing(client: Client) -> None:
+    arguments = {"task": "Write it", "each": ["*.md"], "output": "{stem}.txt"}
+    job = client.call("batch_offload", arguments).split()[1]
+    before = client.receipts()
+    for action in ("wait", "show", "retry"):
+        run(client.stage, "jobs", action, job)
+    assert client.receipts() == before
+    # Claude's own question costs.
+    client.call("check_job", {"job": job})
+    assert sum(each.net_tokens for each in client.receipts()) < sum(each.net_tokens for each in before)
 
 
 def test_a_hand_back_costs_in_full_though_its_inputs_were_read(client: Client) -> None:

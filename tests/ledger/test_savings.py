@@ -78,6 +78,15 @@ def test_a_loss_is_negative_in_every_report() -> None:
     assert json.loads(savings_json(groups, "tool"))[0]["corrected_tokens"] == -1243
 
 
+def test_calls_of_the_users_own_are_told_apart_in_every_report() -> None:
+    totals = Totals(offloads=5, by_user=3, net_tokens=10)
+    groups = (GroupTotal("offload_work", totals),)
+    assert "(5 calls, 3 not by Claude)" in cost_dashboard_text(Savings(totals, totals, totals), SETTINGS)
+    head, row, *_ = savings_text(groups, SETTINGS).splitlines()
+    assert (head.split()[1], row.split()[2]) == ("yours", "3")
+    assert next(csv.DictReader(savings_csv(groups, "tool").splitlines()))["by_user"] == "3"
+
+
 def test_what_lost_the_most_is_shown_however_many_there_are() -> None:
     groups = tuple(GroupTotal(f"model-{n}", Totals(offloads=1, net_tokens=100 - 40 * n)) for n in range(9))
     whole = Totals(offloads=9, net_tokens=1)

@@ -60,7 +60,9 @@ async def _play(path: Path, steps: list[tuple[Any, ...]]) -> None:
             started.add(values[0])
             when = time.time() - values[1] * DAY
             batch = {"job_id": "j1"} if values[0] % 2 else {}
-            begun = start(str(values[0]), when, tool=values[2], receipt=receipt(0, values[1]), **batch)
+            client = ("claude-code", "dashboard", "token-saver")[values[1] % 3]
+            booked = receipt(0, values[1])
+            begun = start(str(values[0]), when, tool=values[2], client=client, receipt=booked, **batch)
             await history.start(begun)
         elif name == "bill":
             await history.database.write(_charge(values[0], values[1]))
@@ -148,6 +150,7 @@ def _shares(row: Any) -> dict[str, int]:
         "offloads": 1,
         **{name: int(row.outcome == name) for name in (*OUTCOMES, "interrupted")},
         "losing": int(row.net_tokens < 0),
+        "by_user": int(row.client in {"dashboard", "token-saver"}),
         "prompt_tokens": row.prompt_tokens,
         "completion_tokens": row.completion_tokens,
         "spared_tokens": row.spared_input + row.spared_output,
