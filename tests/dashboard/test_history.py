@@ -107,3 +107,8 @@ def test_an_offload_is_followed_undone_and_run_again(page: Page, stage: Stage) -
     expect(page.locator(".result-head .outcome")).to_contain_text("Written")
     wait_until(lambda: "int" in file.read_text())
     expect(page.locator(".facts-wide")).to_contain_text("dashboard")
+    expect(page.locator(".details-page")).to_contain_text("You asked for this yourself")
+    expect(page.locator(".receipt")).to_have_count(0)
+    expect(page.locator("summary", has_text="As you made it")).to_have_count(1)
+    page.goto(stage.url("/history"))
+    expect(page.locator(".offload").nth(1)).to_contain_text("not by Claude")
