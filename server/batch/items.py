@@ -1,5 +1,6 @@
 """From an item's stored arguments to a task, and from its outcome back to the item."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from server.models.catalogue import CATEGORIES
@@ -10,47 +11,54 @@ from server.store.job_records import DONE_WELL, ItemRecord, JobRecord
 from server.store.jobs import Jobs
 
 
-async def task_of(job: JobRecord, item: ItemRecord, jobs: Jobs, history: History) -> Task:
+async def task_of(
+    job: JobRecord, item: ItemRecord, jobs: Jobs, history: History, returned: Mapping[int, str]
+) -> Task | ItemRecord:
     """Return the item's task; in a sequential job with the result of the one before.
 
-    A file that the one before wrote becomes an input; a text that it returned becomes context.
+    A file that the one before wrote becomes an input; a text that it returned becomes context: out of
+    ``returned``, by position, or else the history. Where it needs a result that is not there, the item is
+    returned as failed.
     """
     task = _from_arguments(item)
     before = await _before(job, item, jobs)
-    if before is None or before.offload_id is None:
+    if before is None:
         return task
+    if before.state not in DONE_WELL:
+        return _blocked(item, f"({before.position}) gave no result: {before.code or before.state}.")
     output = before.arguments.get("output")
     if before.state == "delivered" and output:
         return task if output in task.files else replace(task, files=(str(output), *task.files))
-    detail = await history.get(before.offload_id)
-    if detail is None or not detail.attempts:
-        return task
-    result = f"Result of the task before ({before.arguments['task']}):\n{detail.attempts[-1].answer}"
+    answer = returned.get(before.position) or await _answer(before, history)
+    if not answer:
+        return _blocked(item, f"({before.position}) returned a text that the history did not keep.")
+    result = f"Result of the task before ({before.arguments['task']}):\n{answer}"
     return replace(task, context=f"{task.context}\n\n{result}".strip())
 
 
-async def blocked(job: JobRecord, item: ItemRecord, jobs: Jobs) -> ItemRecord | None:
-    """Return the item as failed where it needs a result that the one before does not have."""
-    before = await _before(job, item, jobs)
-    if before is None or before.state in DONE_WELL:
-        return None
-    summary = f"The task before it ({before.position}) gave no result: {before.code or before.state}."
-    return replace(item, state="failed", offload_id=None, code="previous_failed", summary=summary)
-
-
-def outcome_to_item(item: ItemRecord, outcome: Outcome) -> ItemRecord:
-    """Return the item as it ended."""
+def outcome_to_item(item: ItemRecord, outcome: Outcome, *, contents: bool) -> ItemRecord:
+    """Return the item as it ended; without ``contents`` a text that was returned is not kept."""
     generations = [attempt.generation for attempt in outcome.attempts]
     return replace(
         item,
         state=outcome.name,
         offload_id=outcome.offload_id,
         code=outcome.code or outcome.name,
-        summary=outcome.text[:400],
+        summary=outcome.text[:400] if contents or outcome.name != "returned" else "",
         tokens=sum(each.prompt_tokens + each.completion_tokens for each in generations),
         net_tokens=outcome.net_tokens,
         seconds=sum(each.load_seconds + each.prompt_seconds + each.generate_seconds for each in generations),
     )
+
+
+def _blocked(item: ItemRecord, why: str) -> ItemRecord:
+    summary = f"The task before it {why}"
+    return replace(item, state="failed", offload_id=None, code="previous_failed", summary=summary)
+
+
+async def _answer(item: ItemRecord, history: History) -> str:
+    detail = await history.get(item.offload_id) if item.offload_id else None
+    return detail.attempts[-1].answer if detail is not None and detail.attempts else ""
 
 
 async def _before(job: JobRecord, item: ItemRecord, jobs: Jobs) -> ItemRecord | None:

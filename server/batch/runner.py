@@ -28,7 +28,7 @@ from server.offload.values import Caller
 from server.settings import BatchSettings
 from server.store.history import History
 from server.store.job_records import FailureGroup, ItemRecord, JobCounts, JobRecord
-from server.store.jobs import Jobs
+from server.store.jobs import OPEN, Jobs
 from server.store.records import OffloadFilter
 
 logger = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ class Batches:
         """Settle what a crash left in flight, and go on with every job that was running."""
         for job_id in await self._jobs.with_work_in_flight():
             await settle_interrupted(job_id, self._jobs, self._history)
-            if (await self.get(job_id)).state == "cancelled":
-                await self._jobs.cancel_waiting(job_id)
+            if (await self.get(job_id)).state not in OPEN:
+                await self._bills.divide(job_id)
         for job in await self._jobs.open_jobs():
             if job.state == "running":
                 self._launch(job)
@@ -210,7 +210,9 @@ class Batches:
         """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""
         async with self._switching:
             if (await self.get(job_id)).state in {"paused", "stopped"}:
-                await self._go_on(job_id)
+                await self._jobs.run_again(job_id, self._deadline(), await self._budget(job_id))
+                await self._start_again(job_id)
+                self._news.tell(job_id)
 
     async def cancel(self, job_id: str, position: int | None = None) -> None:
         """Cancel the item at ``position`` (from 0), or all that has not ended; what was written stays.
@@ -223,7 +225,8 @@ class Batches:
             if position is not None:
                 await self._cancel_item(job, position)
             elif job.state in {"running", "paused", "stopped"}:
-                await self._end(job_id, "cancelled", "")
+                await self._jobs.cancel(job_id)
+                self._news.tell(job_id)
                 await self._at_last(lambda: self._wind_up(job_id))
         self._news.tell(job_id)
 
@@ -237,20 +240,22 @@ class Batches:
         if position is not None:
             await self._item(job_id, position)
         async with self._switching:
-            count = await self._jobs.retry_failed(job_id, position)
-            # One that runs sees by itself that items wait again.
-            if count and (await self.get(job_id)).state not in {"running", "paused"}:
-                await self._go_on(job_id)
+            budget = await self._budget(job_id)
+            count, starts = await self._jobs.retry_failed(
+                job_id, position, deadline=self._deadline(), token_budget=budget
+            )
+            if starts:  # a job that runs sees by itself that items wait again
+                await self._start_again(job_id)
         self._news.tell(job_id)
         return count
 
-    async def _go_on(self, job_id: str) -> None:
+    async def _start_again(self, job_id: str) -> None:
         await self._stop(job_id)  # a run that has ended may still be about to say so
-        counts = await self._jobs.counts(job_id)
-        budget = counts.tokens + self._limits.max_tokens if self._limits.max_tokens else 0
-        await self._jobs.run_again(job_id, self._deadline(), budget)
         self._launch(await self.get(job_id))
-        self._news.tell(job_id)
+
+    async def _budget(self, job_id: str) -> int:
+        counts = await self._jobs.counts(job_id)
+        return counts.tokens + self._limits.max_tokens if self._limits.max_tokens else 0
 
     def _deadline(self, hours: float = 0.0) -> float:
         most = self._limits.max_hours
@@ -278,7 +283,6 @@ class Batches:
 
     async def _wind_up(self, job_id: str) -> None:
         await self._stop(job_id)
-        await self._jobs.cancel_waiting(job_id)
         await self._bills.divide(job_id)
 
     async def _at_last(self, change: Callable[[], Awaitable[None]]) -> None:
@@ -318,12 +322,11 @@ class Batches:
         self._news.tell(job_id)
 
     async def _cancel_item(self, job: JobRecord, position: int) -> None:
-        item = await self._item(job.id, position)
+        await self._item(job.id, position)
+        offload_id = await self._jobs.cancel_item(job.id, position)
         at_work = self._at_work.get(job.id)
-        if item.state == "running" and item.offload_id and at_work:
-            await at_work.run.cancel_item(item.offload_id)
-        elif item.state == "waiting":
-            await self._jobs.cancel_waiting(job.id, position)
+        if offload_id and at_work:
+            await at_work.run.cancel_item(offload_id)
 
     async def _item(self, job_id: str, position: int) -> ItemRecord:
         item = await self._jobs.item(job_id, position)

@@ -11,10 +11,10 @@ from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.breaker import Tally, why_stop
 from server.batch.crew import Crew
-from server.batch.items import blocked, outcome_to_item, task_of
+from server.batch.items import outcome_to_item, task_of
 from server.errors import NotFound
 from server.offload.pipeline import Offloader
-from server.offload.values import Caller, Outcome
+from server.offload.values import Caller, Outcome, Task
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -67,6 +67,8 @@ class Run:
         self._items_in_all = 0
         self._started = time.monotonic()
         self._unwanted: set[str] = set()
+        # What the last task of a sequence returned, by position: the history may keep no texts.
+        self._returned: dict[int, str] = {}
         self._stop = ""
 
     async def work(self) -> str:
@@ -123,29 +125,38 @@ class Run:
     async def _do(self, item: ItemRecord, offload_id: str) -> bool:
         """Run one item and settle it; False when the engine was away and it has to wait."""
         jobs = self._parts.jobs
-        ended = await blocked(self.job, item, jobs) or await self._denied(item)
+        ended = await self._run(item, offload_id)
         if ended is None:
-            outcome = await self._offload(item, offload_id)
-            if outcome.code in ENGINE_CODES or (
-                outcome.code == "backend_failed" and item.tries < BROKEN_TRIES
-            ):
-                await jobs.release(self.job.id, item.position)
-                self._parts.changed(self.job.id)
-                return False
-            ended = outcome_to_item(item, outcome)
-        await jobs.settle(self.job.id, ended)
-        self._tally = self._tally.with_item(ended)
-        self._tokens += ended.tokens
+            await jobs.release(self.job.id, item.position)
+        else:
+            await jobs.settle(self.job.id, ended)
+            self._tally = self._tally.with_item(ended)
+            self._tokens += ended.tokens
         self._parts.changed(self.job.id)
-        return True
+        return ended is not None
+
+    async def _run(self, item: ItemRecord, offload_id: str) -> ItemRecord | None:
+        """Run one item and return it as it ended, None when the engine was away."""
+        history = self._parts.history
+        task = await task_of(self.job, item, self._parts.jobs, history, self._returned)
+        if isinstance(task, ItemRecord):
+            return task
+        if (denied := await self._denied(item)) is not None:
+            return denied
+        outcome = await self._offload(task, item, offload_id)
+        broke_off = outcome.code == "backend_failed" and item.tries < BROKEN_TRIES
+        if outcome.code in ENGINE_CODES or broke_off:
+            return None
+        if self.job.sequential and outcome.name == "returned":
+            self._returned = {item.position: outcome.attempts[-1].generation.text}
+        return outcome_to_item(item, outcome, contents=history.contents)
 
     async def _denied(self, item: ItemRecord) -> ItemRecord | None:
         """Return the item as denied where the user's rules, as they are by now, do not let it begin."""
         reason = await self._parts.denies(self.job, item)
         return replace(item, state="denied", code="denied", summary=reason) if reason else None
 
-    async def _offload(self, item: ItemRecord, offload_id: str) -> Outcome:
-        task = await task_of(self.job, item, self._parts.jobs, self._parts.history)
+    async def _offload(self, task: Task, item: ItemRecord, offload_id: str) -> Outcome:
         if offload_id in self._unwanted:
             return Outcome(offload_id, "cancelled", "cancelled: The user cancelled this item.", "cancelled")
         item_of = self._parts.bills.of_item(self.job, item, self._items_in_all)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, select, update
 
 from server.store.database import Database
 from server.store.job_records import DONE_WELL, ENDED, FailureGroup, ItemRecord, JobCounts, JobRecord
@@ -16,6 +16,7 @@ from server.store.totals import RUNNING
 
 MOST_GROUPS = 20
 OPEN = ("running", "paused")
+CANCELLED = "cancelled"
 
 
 class Jobs:
@@ -83,9 +84,8 @@ class Jobs:
         """Let a job that paused or ended go on, within new bounds."""
 
         def write(connection: Connection) -> None:
-            values = {"state": "running", "reason": "", "ended_at": None}
             bounds = {"deadline": deadline, "token_budget": token_budget}
-            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values, **bounds))
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**_RUNNING_AGAIN, **bounds))
 
         await self._database.write(write)
 
@@ -138,33 +138,59 @@ class Jobs:
         await self._database.write(write)
 
     async def release(self, job_id: str, position: int) -> None:
-        """Put an item that was running back among the waiting."""
+        """Put an item that was running back among the waiting; one that was cancelled meanwhile ends so."""
 
         def write(connection: Connection) -> None:
-            connection.execute(_at(job_id, position).values(state="waiting", offload_id=None))
+            state = case((items.c.code == CANCELLED, CANCELLED), else_="waiting")
+            connection.execute(_at(job_id, position).values(state=state, offload_id=None))
 
         await self._database.write(write)
 
-    async def cancel_waiting(self, job_id: str, position: int | None = None) -> None:
-        """Cancel one waiting item, or all of them."""
+    async def cancel(self, job_id: str) -> None:
+        """Cancel a job with all items that wait; those that run end so when they are released."""
 
         def write(connection: Connection) -> None:
-            query = update(items).where(items.c.job_id == job_id, items.c.state == "waiting")
-            if position is not None:
-                query = query.where(items.c.position == position)
-            connection.execute(query.values(state="cancelled", code="cancelled"))
+            values = {"state": CANCELLED, "reason": "", "ended_at": time.time()}
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+            _cancel_items(connection, items.c.job_id == job_id)
 
         await self._database.write(write)
 
-    async def retry_failed(self, job_id: str, position: int | None = None) -> int:
-        """Put one item, or every one, that ended without a result back among the waiting; return how many."""
+    async def cancel_item(self, job_id: str, position: int) -> str | None:
+        """Cancel one item; return the id of its offload if it runs: it ends so when that was cancelled, also
+        should the app end before."""
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> str | None:
+            this = and_(items.c.job_id == job_id, items.c.position == position)
+            _cancel_items(connection, this)
+            running = select(items.c.offload_id).where(this, items.c.state == "running")
+            return connection.scalar(running)
+
+        return await self._database.write(write)
+
+    async def retry_failed(
+        self,
+        job_id: str,
+        position: int | None = None,
+        *,
+        deadline: float | None = None,
+        token_budget: int = 0,
+    ) -> tuple[int, bool]:
+        """Put one item, or every one, that ended without a result back among the waiting. Return how many,
+        and whether the job, which had ended, goes on for that, within these new bounds."""
+
+        def write(connection: Connection) -> tuple[int, bool]:
             again = update(items).where(items.c.job_id == job_id, items.c.state.in_(ENDED - DONE_WELL))
             if position is not None:
                 again = again.where(items.c.position == position)
             done = connection.execute(again.values(state="waiting", offload_id=None, code="", summary=""))
-            return int(done.rowcount)
+            if not done.rowcount:
+                return 0, False
+            ended = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(OPEN))
+            started = connection.execute(
+                ended.values(**_RUNNING_AGAIN, deadline=deadline, token_budget=token_budget)
+            )
+            return int(done.rowcount), bool(started.rowcount)
 
         return await self._database.write(write)
 
@@ -248,11 +274,19 @@ class Jobs:
         return await self._database.read(read)
 
 
+_RUNNING_AGAIN = {"state": "running", "reason": "", "ended_at": None}
 _OUTCOME = ("state", "offload_id", "code", "summary", "tokens", "net_tokens", "seconds")
 
 
 def _at(job_id: str, position: int) -> Any:
     return update(items).where(items.c.job_id == job_id, items.c.position == position)
+
+
+def _cancel_items(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Cancel those that wait, and note of those that run that they are not wanted any more."""
+    waits = case((items.c.state == "waiting", CANCELLED), else_=items.c.state)
+    some = update(items).where(which, items.c.state.in_(("waiting", "running")))
+    connection.execute(some.values(state=waits, code=CANCELLED))
 
 
 def _group(connection: Connection, job_id: str, row: Row[Any]) -> FailureGroup:

@@ -115,17 +115,36 @@ async def test_counts_and_failures_and_retry(jobs: Jobs) -> None:
     assert (counts.total, counts.ended, counts.went_wrong, counts.net_tokens) == (4, 3, 2, -15)
     (group,) = await jobs.failures("j1")
     assert (group.code, group.count, group.example, group.position) == ("parses", 2, "s1", 1)
-    assert await jobs.retry_failed("j1") == 2
+    assert await jobs.retry_failed("j1") == (2, False)
     assert (await jobs.counts("j1")).by_state == {"delivered": 1, "waiting": 3}
 
 
-async def test_cancelling_what_waits_leaves_what_runs(jobs: Jobs) -> None:
+async def test_what_runs_is_cancelled_when_it_is_released(jobs: Jobs) -> None:
     await _create(jobs, ["a", "b", "c"])
     await jobs.take("j1", "o")
-    await jobs.cancel_waiting("j1", 1)
+    assert await jobs.cancel_item("j1", 1) is None
+    assert await jobs.cancel_item("j1", 0) == "o"
     assert (await jobs.counts("j1")).by_state == {"running": 1, "cancelled": 1, "waiting": 1}
-    await jobs.cancel_waiting("j1")
+    await jobs.cancel("j1")
     assert (await jobs.counts("j1")).by_state == {"running": 1, "cancelled": 2}
+    await jobs.release("j1", 0)
+    assert (await jobs.counts("j1")).by_state == {"cancelled": 3}
+    job = await jobs.get("j1")
+    assert job is not None
+    assert job.state == "cancelled"
+
+
+async def test_a_job_that_ended_goes_on_with_what_is_tried_again_in_one_step(jobs: Jobs) -> None:
+    await _create(jobs, ["a"])
+    await jobs.take("j1", "o")
+    await jobs.cancel("j1")
+    await jobs.release("j1", 0)
+    assert await jobs.retry_failed("j1", 1) == (0, False)
+    assert await jobs.retry_failed("j1", deadline=7.0, token_budget=9) == (1, True)
+    job = await jobs.get("j1")
+    assert job is not None
+    assert (job.state, job.ended_at, job.deadline, job.token_budget) == ("running", None, 7.0, 9)
+    assert await jobs.retry_failed("j1") == (0, False)
 
 
 async def test_old_jobs_are_removed_with_their_items(jobs: Jobs) -> None:
