@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import random
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +18,8 @@ from server.events import Event, JobChanged, OffloadStage
 from server.folders import find_folders
 from server.hub import Hub
 from server.offload.values import Task
+from server.settings import HistorySettings, Settings
+from server.store.jobs import Jobs
 from server.store.records import OffloadFilter
 from server.tools.job_wait import describe_job
 from tests.batch.conftest import NOTES, Desk
@@ -38,6 +42,17 @@ async def _some_ended(desk: Desk, job_id: str, more_than: int = 0) -> None:
     while counts.ended <= more_than and counts.ended < counts.total:
         await asyncio.sleep(0.005)
         counts = await desk.hub.batches.counts(job_id)
+
+
+@asynccontextmanager
+async def _hub(settings: Settings) -> AsyncIterator[Hub]:
+    """Run another hub in the same folders."""
+    hub = Hub(settings, find_folders())
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.close()
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
@@ -208,13 +223,50 @@ async def test_a_stopped_hub_goes_on_with_its_batches_at_the_next_start(desk: De
     await _some_ended(desk, job_id)
     await desk.hub.close()
     desk.ollama.answers.when("value_3", Answer(NOTES))
-    again = Hub(desk.hub.settings, find_folders())
-    await again.start()
-    try:
+    async with _hub(desk.hub.settings) as again:
         assert await again.batches.wait(job_id, LONG)
         assert (await again.batches.counts(job_id)).by_state == {"delivered": 4}
-    finally:
-        await again.close()
+
+
+async def test_an_item_whose_cancelling_the_hub_did_not_live_to_end_is_not_begun_again(desk: Desk) -> None:
+    desk.ollama.answers.when("value_0", ENDLESS)
+    job_id = await desk.notes_on(desk.write_files(2))
+    while not desk.ollama.running:
+        await asyncio.sleep(0.02)
+    assert await Jobs(desk.hub.history.database).cancel_item(job_id, 0), "it runs"
+    desk.ollama.answers.when("value_0", Answer(NOTES))
+    await desk.hub.close()
+    async with _hub(desk.hub.settings) as again:
+        assert await again.batches.wait(job_id, LONG)
+        assert (await again.batches.counts(job_id)).by_state == {"cancelled": 1, "delivered": 1}
+
+
+async def test_without_a_history_of_texts_a_sequence_passes_them_on_or_says_that_it_cannot(
+    desk: Desk,
+) -> None:
+    desk.ollama.answers.when("Count them", "There are 3 apples.")
+    tasks = [
+        {"task": "Count them.", "context": "apple apple apple", "output_format": "explanation"},
+        {"task": "Write it down.", "output": "count.md"},
+    ]
+    settings = desk.hub.settings.model_copy(update={"history": HistorySettings(contents=False)})
+    await desk.hub.close()
+    async with _hub(settings) as hub:
+        job_id = await hub.batches.submit(plan_tasks(tasks, sequential=True), desk.caller)
+        assert await hub.batches.wait(job_id, LONG)
+        assert "There are 3 apples." in prompt_of(desk.ollama.bodies("/api/chat")[-1])
+        item = await Jobs(hub.history.database).item(job_id, 0)
+        assert item is not None
+        assert (item.state, item.summary) == ("returned", "")
+        desk.ollama.answers.when("Write it down", ENDLESS)
+        job_id = await hub.batches.submit(plan_tasks(tasks, sequential=True), desk.caller)
+        while not (await hub.batches.counts(job_id)).ended:
+            await asyncio.sleep(0.01)
+    async with _hub(settings) as again:
+        assert await again.batches.wait(job_id, LONG)
+        (wrong,) = await again.batches.wrong_items(job_id)
+        assert (wrong.position, wrong.code) == (1, "previous_failed")
+        assert "the history did not keep" in wrong.summary
 
 
 async def test_an_unknown_job_is_named(desk: Desk) -> None:
