@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ def _install_heavy() -> None:
     subprocess.run([uv, "sync", "--quiet", "--inexact", "--group", "e2e"], cwd=project, check=False)
     importlib.invalidate_caches()
 
+
+# A shell lets what it runs in the background ignore Ctrl-C, and every child would inherit that: a test that
+# interrupts a command would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Here and not in a hook: `pytest tests/dashboard` imports that folder's conftest before any hook runs.
 _install_heavy()
