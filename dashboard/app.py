@@ -1,4 +1,4 @@
-"""The dashboard: mounts the pages into the hub's app.
+"""The dashboard: the pages as an app, which the hub mounts into its own.
 
 ============================  ======================================================
 ``/``                         what happens now
@@ -46,6 +46,7 @@ from dashboard.pages import (
 )
 from server.errors import StoreError, TokenSaverError
 from server.hub import Hub
+from server.pages import Dashboard
 
 ASSETS = Path(str(files("assets")))
 RECONNECT_SECONDS = 30.0
@@ -56,8 +57,9 @@ PAGE_SECONDS = 30.0
 would make an error of that."""
 
 
-def mount(app: FastAPI, hub: Hub) -> None:
-    """Add the pages at ``/``. Routes that ``app`` has already go first."""
+def build_dashboard(hub: Hub) -> Dashboard:
+    """Return the pages. Once in a process: NiceGUI knows one app."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     feed = Feed(hub)
     Unit.prefer(hub.settings.ledger)
     _add_pages(hub, feed)
@@ -80,6 +82,10 @@ def mount(app: FastAPI, hub: Hub) -> None:
     )
     pages.on_startup(feed.start)
     pages.on_shutdown(feed.stop)
+    # Not the lifespan that `run_with` made for `app`: that looks through all objects there are, for a server
+    # that nothing here needs, and CPython 3.11 may fail to build a tuple in another thread meanwhile
+    # (`SystemError`). Within it is this one.
+    return Dashboard(app, lambda: pages.router.lifespan_context(pages))
 
 
 def _add_pages(hub: Hub, feed: Feed) -> None:

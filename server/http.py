@@ -25,11 +25,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from fastapi import FastAPI
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from server.disconnect import CancelOnDisconnect
@@ -40,46 +40,40 @@ from server.hub import Hub
 from server.instance import LOOPBACK, write_token
 from server.ledger.metrics import CONTENT_TYPE
 from server.measure_stream import measure_route
+from server.pages import Pages
 from server.policy.approvals import EXTENTS, Answer
 from server.tools.mcp_server import build_mcp
 
-MountDashboard = Callable[[FastAPI, Hub], None]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
 class HubApp:
-    """The guarded app; who serves it runs ``lifespan`` around that, and within it the MCP ``sessions``.
+    """The guarded app, and the MCP sessions in it: who serves the app runs ``sessions`` around that.
 
-    The lifespan comes before anything else of the hub: NiceGUI then looks through all objects there are, and
-    CPython may fail to build a tuple in another thread meanwhile (``SystemError``). The sessions are not in
-    it, because a server ends it only after its connections, and a session's stream is a connection that
-    never ends by itself.
+    They are not in the app's lifespan, because a server ends that only after its connections, and a
+    session's stream is a connection that never ends by itself.
     """
 
     asgi: ASGIApp
-    lifespan: Callable[[], AbstractAsyncContextManager[object]]
     sessions: Callable[[], AbstractAsyncContextManager[None]]
 
 
-def build_app(hub: Hub, keys: Keys, port: int, mount_dashboard: MountDashboard | None = None) -> HubApp:
-    """Return the app. The hub itself is started and closed by who serves it."""
+def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> HubApp:
+    """Return the app. The hub itself, and ``pages``, are started and closed by who serves it."""
     mcp = build_mcp(hub)
     names = [f"{LOOPBACK}:{port}", f"localhost:{port}"]
     mcp.streamable_http_app(
         transport_security=TransportSecuritySettings(allowed_hosts=names, allowed_origins=[])
     )
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.router.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
+    app = Starlette()
+    app.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
     guard = Guard(app, keys, port, hub.events.publish)
-    app.router.routes.extend(_api_routes(hub))
-    app.router.routes.append(_token_route(hub, guard, keys))
-    if mount_dashboard is not None:
-        mount_dashboard(app, hub)
-    else:
-        app.router.routes.append(Route("/", _no_dashboard))
-    return HubApp(guard, lambda: app.router.lifespan_context(app), mcp.session_manager.run)
+    app.routes.extend(_api_routes(hub))
+    app.routes.append(_token_route(hub, guard, keys))
+    app.routes.append(Mount("/", pages) if pages is not None else Route("/", _no_dashboard))
+    return HubApp(guard, mcp.session_manager.run)
 
 
 def _api_routes(hub: Hub) -> list[Route]:

@@ -23,9 +23,10 @@ import uvicorn
 from server.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
 from server.guard import Keys
-from server.http import HubApp, MountDashboard, build_app
+from server.http import HubApp, build_app
 from server.hub import Hub
 from server.instance import LOOPBACK, announced, ensure_token, listen
+from server.pages import Pages
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -37,10 +38,10 @@ STOP_SECONDS = 2.5
 
 
 @contextlib.contextmanager
-def running_hub(
-    settings: Settings, folders: Folders, mount_dashboard: MountDashboard | None = None
-) -> Iterator[Hub]:
+def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None) -> Iterator[Hub]:
     """Run this user's hub within the ``with`` block, in a background thread. Hold ``claim`` around it.
+
+    It answers at once; ``pages``, where they are given, are for the caller to open.
 
     Raises:
         PortTaken: another program has the port.
@@ -52,7 +53,7 @@ def running_hub(
         hub = Hub(settings, folders)
         keys = Keys(ensure_token(folders), port)
         hub.serve_at(url, keys)
-        thread = _HubThread(hub, build_app(hub, keys, port, mount_dashboard), listener)
+        thread = _HubThread(hub, build_app(hub, keys, port, pages), pages, listener)
         thread.start_and_wait()
         try:
             with announced(folders, url, hub.version):
@@ -62,7 +63,7 @@ def running_hub(
 
 
 class _HubThread:
-    def __init__(self, hub: Hub, app: HubApp, listener: socket.socket) -> None:
+    def __init__(self, hub: Hub, app: HubApp, pages: Pages | None, listener: socket.socket) -> None:
         config = uvicorn.Config(
             app.asgi,
             log_config=None,
@@ -72,15 +73,15 @@ class _HubThread:
             # A page, or a client that sends half a request, must not hold up the end.
             timeout_graceful_shutdown=1,
             ws_ping_interval=20,
-            lifespan="off",  # the app's is entered here, before the hub's threads run
+            lifespan="off",  # the app has none; the dashboard's own is entered when that has loaded
             # Pages are on this machine: what they are sent costs more to compress than to send.
             ws_per_message_deflate=False,
         )
         self._hub = hub
         self._app = app
+        self._pages = pages
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
-        config.load()  # the dashboard looks for the server of its app when it starts
         self._server = uvicorn.Server(config)
         self._listener = listener
         self._ready = threading.Event()
@@ -111,10 +112,11 @@ class _HubThread:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         try:
-            async with self._app.lifespan():
-                await self._hub.start()
-                await self._answer()
+            await self._hub.start()
+            await self._answer()
         finally:
+            if self._pages is not None:
+                await self._pages.close()
             await self._hub.close()
 
     async def _answer(self) -> None:
@@ -136,24 +138,30 @@ class _HubThread:
             self._ready.set()
 
 
-def end_on_signals(hub: Hub) -> None:
-    """Let SIGTERM and Ctrl-C end the process in order. Call in the main thread."""
-    # A handler runs between any two steps of the main thread, which may hold any lock just then. Putting
-    # into a SimpleQueue is safe there (the standard library says so), setting an Event is not.
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+class Signals:
+    """Keeps SIGTERM and Ctrl-C from the moment that it is made in the main thread, which must be before the
+    hub is announced: who finds it may end it at once."""
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        signals.put(number)
+    def __init__(self) -> None:
+        # A handler runs between any two steps of the main thread, which may hold any lock just then. Putting
+        # into a SimpleQueue is safe there (the standard library says so), setting an Event is not.
+        self._came: queue.SimpleQueue[int] = queue.SimpleQueue()
+        signal.signal(signal.SIGINT, self._note)
+        signal.signal(signal.SIGTERM, self._note)
+        if sys.platform == "win32":
+            signal.signal(signal.SIGBREAK, self._note)
 
-    def end() -> None:
-        signals.get()
-        hub.request_quit()
+    def end(self, hub: Hub) -> None:
+        """Let them, those that came already too, end the hub in order."""
 
-    threading.Thread(target=end, name="signals", daemon=True).start()
-    signal.signal(signal.SIGINT, note)
-    signal.signal(signal.SIGTERM, note)
-    if sys.platform == "win32":
-        signal.signal(signal.SIGBREAK, note)
+        def wait() -> None:
+            self._came.get()
+            hub.request_quit()
+
+        threading.Thread(target=wait, name="signals", daemon=True).start()
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._came.put(number)
 
 
 def log_to_file(settings: Settings, folders: Folders) -> None:

@@ -1,5 +1,6 @@
 """``token-saver``: the commands, and the app itself: hub, dashboard and tray icon in one process."""
 
+import gc
 import logging
 import os
 import sys
@@ -31,15 +32,24 @@ def start_app(start: Start) -> NoReturn:
 
 
 def _run(start: Start) -> None:
-    # Imported here: it takes seconds, which commands and second starts shall not wait for.
-    from dashboard.app import mount  # noqa: PLC0415
-    from server.serving import end_on_signals, log_to_file, running_hub  # noqa: PLC0415
+    # What is imported stays: to look for garbage among it, again and again, takes a sixth of the start.
+    gc.disable()
+    # Imported here: it takes a second, which commands and second starts shall not wait for.
+    from server.pages import Pages  # noqa: PLC0415
+    from server.serving import Signals, log_to_file, running_hub  # noqa: PLC0415
     from server.welcome import say_no_tray, say_ready  # noqa: PLC0415
 
     log_to_file(start.settings, start.folders)
-    with running_hub(start.settings, start.folders, mount) as hub:
-        end_on_signals(hub)
+    pages = Pages()
+    signals = Signals()
+    with running_hub(start.settings, start.folders, pages) as hub:
+        signals.end(hub)
         say_ready(hub)
+        # Imported here: by now the hub answers clients, which shall not wait for it.
+        from dashboard.app import build_dashboard  # noqa: PLC0415
+
+        hub.submit(pages.open(build_dashboard(hub))).result()
+        gc.enable()
         if start.tray:
             from tray.app import run_tray  # noqa: PLC0415
             from tray.toolkit import TrayUnavailable  # noqa: PLC0415

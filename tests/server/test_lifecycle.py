@@ -1,11 +1,13 @@
 """Starting, finding and ending the hub as processes: one per user, never a left-over."""
 
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -30,8 +32,17 @@ def run_app(environ: dict[str, str], home: Path, *arguments: str) -> "subprocess
     )
 
 
+def printed(hub: HubProcess, last: str) -> str:
+    """Return what the hub printed, up to its line with ``last``: it answers before its pages are there."""
+    deadline = time.monotonic() + SECONDS
+    while last not in (output := (hub.home / "output.log").read_text()):
+        assert time.monotonic() < deadline, output
+        time.sleep(0.05)
+    return output
+
+
 def test_the_first_lines_say_what_a_user_needs(hub: HubProcess) -> None:
-    output = (hub.home / "output.log").read_text()
+    output = printed(hub, "claude mcp add")
     assert f"http://127.0.0.1:{hub.port}/login?code=" in output
     assert "Engine" in output
     line = next(line for line in output.splitlines() if "claude mcp add" in line)
@@ -86,6 +97,16 @@ def test_it_ends_while_a_client_holds_a_stream_open(tmp_path: Path) -> None:
     with start_hub(tmp_path) as hub, socket.create_connection(("127.0.0.1", hub.port)) as client:
         client.sendall(b"POST /mcp HTTP/1.1\r\n")  # and never the rest
         assert hub.stop() == 0
+
+
+def test_a_page_asked_for_at_once_waits_until_there_are_pages(tmp_path: Path) -> None:
+    with start_hub(tmp_path) as hub:
+        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
+        connection.request("GET", "/policy", headers={"Authorization": f"Bearer {hub.token}"})
+        response = connection.getresponse()
+        assert (response.status, response.getheader("content-type")) == (200, "text/html; charset=utf-8")
+        assert b"Claude Token Saver" in response.read()
+        connection.close()
 
 
 def test_what_a_dead_hub_left_behind_does_not_hinder(tmp_path: Path) -> None:

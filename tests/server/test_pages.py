@@ -1,0 +1,52 @@
+"""The dashboard's place in the hub's app, before there is a dashboard and after."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from server.pages import Dashboard, Pages
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_who_asks_before_there_are_pages_waits_and_gets_one() -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        seen.append("started")
+        yield
+        seen.append("stopped")
+
+    async def page(_request: Request) -> PlainTextResponse:
+        seen.append("asked")
+        return PlainTextResponse("a page")
+
+    pages = Pages()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(pages), base_url="http://hub") as browser:
+        early = asyncio.create_task(browser.get("/"))
+        done, _ = await asyncio.wait([early], timeout=0.1)
+        assert not done
+
+        await pages.open(Dashboard(Starlette(routes=[Route("/", page)]), lifespan))
+
+        assert (await early).text == "a page"
+        assert (await browser.get("/")).text == "a page"
+    await pages.close()
+    assert seen == ["started", "asked", "asked", "stopped"]
+
+
+async def test_pages_that_were_never_opened_can_be_closed() -> None:
+    await Pages().close()
