@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from server.errors import StoreError
@@ -82,7 +82,7 @@ def seq_of(connection: Connection, offload_id: str) -> int:
     Raises:
         StoreError: there is none of that id.
     """
-    seq = connection.scalar(select(offload.c.seq).where(offload.c.id == offload_id))
+    seq = connection.scalar(_SEQ_OF, {"of": offload_id})
     if seq is None:
         raise unknown(offload_id)
     return int(seq)
@@ -97,7 +97,7 @@ def receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
     """Return a receipt as values of columns; none at all counts as zeros."""
     if receipt is None:
         return {"family": "", "price_model": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
-    return asdict(receipt)
+    return dict(vars(receipt))
 
 
 def receipt_of(row: Row[Any], family: str) -> ReceiptRecord:
@@ -123,3 +123,7 @@ def _booked(connection: Connection, row: Row[Any]) -> BookedOffload:
         receipt=receipt_of(row, row.family),
         job_id=row.job_id or "",
     )
+
+
+# Built once: to build a statement takes as long as to run it.
+_SEQ_OF = select(offload.c.seq).where(offload.c.id == bindparam("of"))

@@ -4,18 +4,16 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from server.store import queries, tables
-from server.store.audits import receipt_values, seq_of, unknown, write_audit
+from server.store.audits import receipt_values, seq_of, unknown
 from server.store.database import Database, open_database
 from server.store.records import (
     AttemptRecord,
-    AuditRecord,
     DayTotal,
     Facets,
     GroupTotal,
@@ -83,12 +81,16 @@ class History:
     async def attempt(self, offload_id: str, attempt: AttemptRecord) -> None:
         """Add one round with the model, or replace the round of the same number."""
         kept = attempt if self.contents else _figures_only(attempt)
-        await self.database.write(lambda connection: _attempt(connection, offload_id, kept))
+        await self.database.write(
+            lambda connection: _attempt(connection, seq_of(connection, offload_id), kept)
+        )
 
     async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
         """Keep what undo needs before the file is written, so that a crash leaves a way back; None drops
         it."""
-        await self.database.write(lambda connection: _keep_undo(connection, offload_id, undo))
+        await self.database.write(
+            lambda connection: _keep_undo(connection, seq_of(connection, offload_id), undo)
+        )
 
     async def left_over(self) -> tuple[tuple[str, UndoRecord], ...]:
         """Return what interrupted offloads had written or were about to write, by offload."""
@@ -179,39 +181,35 @@ def _start(connection: Connection, start: OffloadStart, contents: bool) -> None:
         "job_id": start.job_id,
         **receipt_values(start.receipt),
     }
-    seq = connection.execute(insert(offload).values(**values)).inserted_primary_key
+    seq = connection.execute(_ADD, values).inserted_primary_key
     arguments = json.dumps(start.arguments if contents else {}, ensure_ascii=False, default=str)
-    connection.execute(insert(tables.offload_text).values(seq=seq[0] if seq else None, arguments=arguments))
+    connection.execute(_ADD_TEXT, {"seq": seq[0] if seq else None, "arguments": arguments})
 
 
-def _attempt(connection: Connection, offload_id: str, attempt: AttemptRecord) -> None:
+def _attempt(connection: Connection, seq: int, attempt: AttemptRecord) -> None:
     values = {
-        **asdict(attempt),
-        "seq": seq_of(connection, offload_id),
+        **vars(attempt),
+        "seq": seq,
         "prompt": json.dumps(attempt.prompt, ensure_ascii=False),
         "checks": json.dumps([[c.name, c.passed, c.message] for c in attempt.checks], ensure_ascii=False),
     }
-    row = upsert(tables.attempt).values(**values)
-    connection.execute(row.on_conflict_do_update(index_elements=["seq", "number"], set_=values))
+    connection.execute(_SET_ATTEMPT, values)
 
 
-def _keep_undo(connection: Connection, offload_id: str, undo: UndoRecord | None) -> None:
-    seq = seq_of(connection, offload_id)
-    connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
-    if undo is not None:
-        connection.execute(insert(tables.undo).values(seq=seq, **asdict(undo)))
+def _keep_undo(connection: Connection, seq: int, undo: UndoRecord | None) -> None:
+    if undo is None:
+        connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
+    else:
+        connection.execute(_SET_UNDO, {"seq": seq, **vars(undo)})
 
 
 def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: bool) -> str:
-    row = connection.execute(
-        select(offload.c.seq, offload.c.tool, offload.c.output, offload.c.started_at).where(
-            offload.c.id == offload_id
-        )
-    ).first()
+    row = connection.execute(_FIND, {"of": offload_id}).first()
     if row is None:
         raise unknown(offload_id)
     names = dict.fromkeys([row.output or "", *(file.path for file in end.files)])
     values = {
+        "of": row.seq,
         "ended_at": end.ended_at,
         "outcome": end.outcome,
         "code": end.code,
@@ -225,19 +223,17 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "names": "\n".join(name for name in names if name),
         **receipt_values(end.receipt),
     }
-    connection.execute(update(offload).where(offload.c.seq == row.seq).values(**values))
-    texts = {"diff": end.diff if contents else "", "timings": json.dumps(end.timings)}
-    connection.execute(
-        update(tables.offload_text).where(tables.offload_text.c.seq == row.seq).values(**texts)
-    )
-    connection.execute(delete(tables.file).where(tables.file.c.seq == row.seq))
-    files = [{"seq": row.seq, "position": at, **asdict(file)} for at, file in enumerate(end.files)]
+    connection.execute(_END, values)
+    diff = end.diff if contents else ""
+    connection.execute(_END_TEXT, {"of": row.seq, "diff": diff, "timings": json.dumps(end.timings)})
+    for attempt in end.attempts:
+        _attempt(connection, row.seq, attempt if contents else _figures_only(attempt))
+    files = [{"seq": row.seq, "position": at, **vars(file)} for at, file in enumerate(end.files)]
+    connection.execute(_DROP_FILES, {"of": row.seq})
     if files:
-        connection.execute(insert(tables.file), files)
+        connection.execute(_ADD_FILES, files)
     if end.undo is not None:
-        kept = {"seq": row.seq, **asdict(end.undo)}
-        way_back = upsert(tables.undo).values(**kept)
-        connection.execute(way_back.on_conflict_do_update(index_elements=["seq"], set_=kept))
+        _keep_undo(connection, row.seq, end.undo)
     return str(row.tool)
 
 
@@ -272,3 +268,17 @@ def _prune(connection: Connection, before: float) -> int:
 def _figures_only(attempt: AttemptRecord) -> AttemptRecord:
     checks = tuple(replace(check, message="") for check in attempt.checks)
     return replace(attempt, prompt=(), answer="", thinking="", checks=checks)
+
+
+# Built once: to build a statement takes as long as to run it, and every offload runs these.
+_ADD = insert(offload)
+_ADD_TEXT = insert(tables.offload_text)
+_FIND = select(offload.c.seq, offload.c.tool, offload.c.output, offload.c.started_at).where(
+    offload.c.id == bindparam("of")
+)
+_END = update(offload).where(offload.c.seq == bindparam("of"))
+_END_TEXT = update(tables.offload_text).where(tables.offload_text.c.seq == bindparam("of"))
+_SET_ATTEMPT = insert(tables.attempt).prefix_with("OR REPLACE")
+_SET_UNDO = insert(tables.undo).prefix_with("OR REPLACE")
+_DROP_FILES = delete(tables.file).where(tables.file.c.seq == bindparam("of"))
+_ADD_FILES = insert(tables.file)

@@ -90,7 +90,8 @@ class UndoRecord:
 @dataclass(frozen=True)
 class OffloadEnd:
     """How an offload ended. ``outcome`` is one of ``offload.values.OUTCOMES``; ``timings`` are seconds
-    by stage: queue, load, prompt, generate, check, write, total."""
+    by stage: queue, load, prompt, generate, check, write, total. ``attempts`` are those that were not
+    written before."""
 
     ended_at: float
     outcome: str
@@ -105,6 +106,7 @@ class OffloadEnd:
     files: tuple[FileRecord, ...]
     receipt: ReceiptRecord
     undo: UndoRecord | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
 
 
 DASHBOARD = "dashboard"

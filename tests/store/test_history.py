@@ -16,8 +16,9 @@ pytestmark = pytest.mark.anyio
 async def test_an_offload_comes_back_whole(history: History) -> None:
     await history.start(start("a"))
     await history.attempt("a", attempt(1))
-    await history.attempt("a", attempt(2, "better"))
-    await history.finish("a", end(names=("in.py", "lib/other.py"), undo=undo()))
+    await history.finish(
+        "a", end(names=("in.py", "lib/other.py"), undo=undo(), attempts=(attempt(2, "better"),))
+    )
 
     detail = await history.get("a")
 
@@ -71,14 +72,16 @@ async def test_without_contents_no_text_is_in_the_file(database: Path) -> None:
     history = await History.open(database, contents=False)
     await history.start(start("a", task="SECRET task", arguments={"context": "SECRET"}))
     await history.attempt("a", attempt(1, "SECRET answer"))
-    await history.finish("a", end("returned", diff="+SECRET", summary="SECRET result", names=("in.py",)))
+    last = attempt(2, "SECRET second answer")
+    ended = end("returned", diff="+SECRET", summary="SECRET result", names=("in.py",), attempts=(last,))
+    await history.finish("a", ended)
     detail = await history.get("a")
     await history.close()
 
     assert detail is not None
     assert detail.receipt == receipt()
     assert detail.files[0].path == "in.py"
-    assert detail.attempts[0].prompt_tokens == 300
+    assert [each.prompt_tokens for each in detail.attempts] == [300, 300]
     assert [check.name for check in detail.attempts[0].checks] == ["parses", "kept"]
     for path in database.parent.glob("history.db*"):
         stored = path.read_bytes()
