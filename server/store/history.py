@@ -108,10 +108,6 @@ class History:
         """Note that the bytes from before were put back: the call spared nothing, its cost remains."""
         await self.database.write(lambda connection: _mark_undone(connection, offload_id))
 
-    async def set_audit(self, offload_id: str, audit: AuditRecord) -> None:
-        """Write or replace what the audit found; the estimate stays beside it."""
-        await self.database.write(lambda connection: write_audit(connection, offload_id, audit))
-
     async def prune(self, days: int) -> int:
         """Remove offloads that began more than ``days`` days ago; return how many.
 

@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+from server.store.audits import write_audit
+from server.store.history import History
 from server.store.records import (
     AttemptRecord,
     AuditRecord,
@@ -85,6 +87,11 @@ def attempt(number: int = 1, answer: str = "def f(): ...") -> AttemptRecord:
 
 def audit(spared: int = 100, spent: int = 150, ending: str = "edited") -> AuditRecord:
     return AuditRecord(time.time(), ending, 0.5, True, receipt(spared, spent))
+
+
+async def keep_audit(history: History, offload_id: str, found: AuditRecord) -> None:
+    """Write what an audit found, as a pass over a transcript does."""
+    await history.database.write(lambda connection: write_audit(connection, offload_id, found))
 
 
 def undo(before: bytes | None = b"old\r\n") -> UndoRecord:

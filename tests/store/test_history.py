@@ -8,7 +8,7 @@ import pytest
 from server.errors import StoreError
 from server.store.history import History
 from server.store.records import OffloadEnd, OffloadFilter
-from tests.store.offloads import attempt, audit, end, receipt, start, undo
+from tests.store.offloads import attempt, audit, end, keep_audit, receipt, start, undo
 
 pytestmark = pytest.mark.anyio
 
@@ -108,8 +108,8 @@ async def test_what_was_undone_spared_nothing_and_still_cost(history: History) -
 async def test_an_audit_stands_beside_the_estimate(history: History) -> None:
     await history.start(start("a"))
     await history.finish("a", end())
-    await history.set_audit("a", audit(ending="left_alone"))
-    await history.set_audit("a", audit())
+    await keep_audit(history, "a", audit(ending="left_alone"))
+    await keep_audit(history, "a", audit())
 
     detail = await history.get("a")
     totals = await history.totals()

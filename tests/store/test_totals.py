@@ -25,7 +25,7 @@ from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 from server.store.records import ReceiptRecord
 from server.store.tables import DIMENSIONS, MEASURES
-from tests.store.offloads import audit, end, receipt, start
+from tests.store.offloads import audit, end, keep_audit, receipt, start
 
 DAY = 86_400
 OUTCOMES = ("delivered", "returned", "handed_back", "failed", "cancelled", "denied")
@@ -76,7 +76,7 @@ async def _play(path: Path, steps: list[tuple[Any, ...]]) -> None:
             if name == "finish":
                 await history.finish(offload_id, end(values[1], values[2], values[3]))
             elif name == "audit":
-                await history.set_audit(offload_id, audit(values[1], values[2]))
+                await keep_audit(history, offload_id, audit(values[1], values[2]))
             elif name == "undo":
                 await history.mark_undone(offload_id)
         await _compare(history)
@@ -171,7 +171,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from server.store.history import History
-from tests.store.offloads import audit, end, start
+from tests.store.offloads import audit, end, keep_audit, start
 
 async def write():
     history = await History.open(Path(sys.argv[1]))
@@ -179,7 +179,7 @@ async def write():
     while True:
         await history.start(start(f"{sys.argv[2]}-{number}"))
         await history.finish(f"{sys.argv[2]}-{number}", end(spared=number))
-        await history.set_audit(f"{sys.argv[2]}-{number}", audit(spared=number))
+        await keep_audit(history, f"{sys.argv[2]}-{number}", audit(spared=number))
         number += 1
         if number == 3:
             print("writing", flush=True)
