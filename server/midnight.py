@@ -1,15 +1,19 @@
-"""Where a day begins and ends, in the machine's own time zone."""
+"""Where a day begins and ends, in the machine's own time zone, also on days when its clocks change."""
 
 import datetime
 
 
-def midnight() -> datetime.datetime:
-    """Return the start of today."""
-    now = datetime.datetime.now().astimezone()
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+def day_begin(day: datetime.date) -> datetime.datetime:
+    """Return the start of a local day."""
+    return datetime.datetime.combine(day, datetime.time.min).astimezone()
+
+
+def midnight(days_ago: int = 0) -> datetime.datetime:
+    """Return the start of today, or of the day so long ago."""
+    today = datetime.datetime.now().astimezone().date()
+    return day_begin(today - datetime.timedelta(days=days_ago))
 
 
 def seconds_to_midnight() -> float:
     """Return the seconds until tomorrow has begun."""
-    now = datetime.datetime.now().astimezone()
-    return (midnight() + datetime.timedelta(days=1) - now).total_seconds() + 1
+    return (midnight(-1) - datetime.datetime.now().astimezone()).total_seconds() + 1

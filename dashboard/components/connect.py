@@ -51,7 +51,6 @@ class _Client:
         self._client = client
         self._name = NAMES.get(client, client)
         self._on_change = on_change
-        self._plan: Change | None = None
         with box("client", "section", self._name):
             with box("client-head"):
                 text(self._name, "grow", "h3")

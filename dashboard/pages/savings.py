@@ -1,7 +1,6 @@
 """*Savings*: what was spared and what it cost, by day, tool, model and project, and what lost."""
 
 import csv
-import datetime
 import io
 
 from dashboard import formats
@@ -17,6 +16,7 @@ from dashboard.components.shell import shell
 from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
 from server.hub import Hub
+from server.midnight import midnight
 from server.store.records import Totals
 
 LOSSES = 8
@@ -106,7 +106,7 @@ def _sum(totals: Totals) -> None:
         ("Offloads", formats.number(totals.offloads)),
         ("Written or returned", formats.number(totals.delivered + totals.returned)),
         ("Handed back", formats.number(totals.handed_back)),
-        ("Failed, cancelled, denied", formats.number(totals.failed + totals.cancelled + totals.denied)),
+        ("Failed, cancelled, denied, interrupted", formats.number(_ended_otherwise(totals))),
         ("Calls that lost tokens", formats.number(totals.losing)),
         ("Calls of your own, net 0", formats.number(totals.by_user)),
         ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
@@ -118,6 +118,10 @@ def _sum(totals: Totals) -> None:
                 text(name, tag="dt")
                 text(words, "num", "dd")
     text(_audited(totals), "sub", "p")
+
+
+def _ended_otherwise(totals: Totals) -> int:
+    return totals.failed + totals.cancelled + totals.denied + totals.interrupted
 
 
 def _figure(name: str, value: str, money: str, colour: str = "") -> None:
@@ -139,7 +143,4 @@ def _audited(totals: Totals) -> str:
 
 
 def _since(time: str) -> float | None:
-    if time not in SPANS:
-        return None
-    day = datetime.date.today() - datetime.timedelta(days=SPANS[time])  # noqa: DTZ011 - local days
-    return datetime.datetime.combine(day, datetime.time.min).astimezone().timestamp()
+    return midnight(SPANS[time]).timestamp() if time in SPANS else None

@@ -10,7 +10,6 @@ from server.backends.ollama_errors import pull_error
 from server.backends.wire import count_of, label_of, parse_object
 from server.errors import NoDiskSpace
 
-_MOST_LAYERS = 1000
 _FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models unless ``OLLAMA_MODELS`` says otherwise: for a user, as a service on Linux."""
 

@@ -37,9 +37,8 @@ class ToolAnswer:
 class HubAnswered(TokenSaverError):
     """The hub answered with an error; its text is the hub's own."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message, "")
-        self.hub_code = code
 
     def __str__(self) -> str:
         return self.cause
@@ -78,7 +77,7 @@ class HubClient:
             connection.request("POST", path, json.dumps(body).encode(), headers)
             response = connection.getresponse()
             if response.status >= 400:
-                raise HubAnswered("hub_error", response.read(4096).decode("utf-8", "replace"))
+                raise HubAnswered(response.read(4096).decode("utf-8", "replace"))
             while line := response.readline():
                 if line.strip():
                     yield json.loads(line)
@@ -144,7 +143,7 @@ class HubClient:
         finally:
             connection.close()
         if response.status >= 400:
-            raise HubAnswered(str(answer.get("error", "")), str(answer.get("message", answer)))
+            raise HubAnswered(str(answer.get("message", answer)))
         return answer
 
 
@@ -201,7 +200,7 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
 
 def _tool_answer(message: dict[str, Any]) -> ToolAnswer:
     if (error := message.get("error")) is not None:
-        raise HubAnswered("hub_error", str(error.get("message", error)))
+        raise HubAnswered(str(error.get("message", error)))
     result = message["result"]
     text = "\n".join(block.get("text", "") for block in result.get("content", []))
     return ToolAnswer(text, bool(result.get("isError")), result.get("_meta") or {})

@@ -104,7 +104,7 @@ def _call(tool: str, arguments: dict[str, Any]) -> None:
     finally:
         line.clear()
     if answer.failed:
-        raise HubAnswered(tool, answer.text)
+        raise HubAnswered(answer.text)
     # The tools speak to Claude; a shell has commands for the same.
     typer.echo(_CALL.sub(lambda call: f"`token-saver jobs {call[2] or 'wait'} {call[1]}`", answer.text))
 

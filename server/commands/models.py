@@ -80,7 +80,7 @@ def recommend_models(
     with hub_for_call(settings, folders) as hub:
         answer = hub.call_tool("recommend_model", arguments, _ignore)
     if answer.failed:
-        raise HubAnswered("recommend_model", answer.text)
+        raise HubAnswered(answer.text)
     if as_json:
         print_json({"category": category, "models": answer.meta.get("token-saver/recommended", [])})
     else:
@@ -124,12 +124,12 @@ def _measure(hub: HubClient, model: str) -> dict[str, Any]:
                 result: dict[str, Any] = news["result"]
                 return result
             if "error" in news:
-                raise HubAnswered(news["error"], news["message"])
+                raise HubAnswered(news["message"])
             step = news["progress"]
             line.show(f"{step['model']}: {step['step']} ({step['done'] + 1} of {step['total']})")
     finally:
         line.clear()
-    raise HubAnswered("cancelled", "cancelled: The measuring was ended. Start it again.")
+    raise HubAnswered("cancelled: The measuring was ended. Start it again.")
 
 
 def _bench_row(found: dict[str, Any]) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def _call(hub: HubClient, tool: str, arguments: dict[str, Any], *, as_json: bool
     finally:
         line.clear()
     if answer.failed:
-        raise HubAnswered(tool, answer.text)
+        raise HubAnswered(answer.text)
     if as_json:
         print_json({"text": answer.text, **arguments})
     else:

@@ -29,7 +29,7 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     if as_json:
         print_json({**answer.meta.get(OUTCOME_META, {}), "text": answer.text})
     elif answer.failed:
-        raise HubAnswered("offload_work", answer.text)
+        raise HubAnswered(answer.text)
     else:
         typer.echo(answer.text)
     return _exit_status(answer)

@@ -1,7 +1,7 @@
 """``token-saver savings``: what was saved, from the history itself; needs no hub."""
 
 import asyncio
-from datetime import datetime, timedelta
+import datetime
 
 import typer
 
@@ -13,6 +13,7 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
 from server.ledger.transcripts import transcripts_folder
+from server.midnight import day_begin, midnight
 from server.rendezvous import find_running
 from server.settings import Settings
 from server.settings_file import set_setting
@@ -78,10 +79,8 @@ def _instant(since: str) -> float | None:
         return None
     try:
         if since.endswith("d"):
-            day = datetime.now().astimezone().date() - timedelta(days=int(since[:-1]) - 1)
-        else:
-            day = datetime.fromisoformat(since).date()
-        return datetime.combine(day, datetime.min.time()).astimezone().timestamp()
+            return midnight(int(since[:-1]) - 1).timestamp()
+        return day_begin(datetime.date.fromisoformat(since)).timestamp()
     except (ValueError, OverflowError):
         raise BadArguments(
             f"{since!r} is no day.", "Give a date (2026-11-20) or a number of days (7d)."
@@ -95,7 +94,8 @@ def _found(settings: Settings, report: AuditReport) -> str:
             "transcripts."
         )
     calls = f"{report.our_calls} calls ({report.unmatched} unknown here)"
-    lines = ["", f"Audit: {report.transcripts} transcripts, {calls}."]
+    broken = f", {report.broken_lines} lines unreadable" if report.broken_lines else ""
+    lines = ["", f"Audit: {report.transcripts} transcripts{broken}, {calls}."]
     for ending, count in sorted(report.endings.items()):
         lines.append(f"  {ending.replace('_', ' ')}: {count}")
     for family, accuracy in report.accuracy.items():

@@ -68,11 +68,6 @@ class Prices:
             output=Decimal(row["output"]),
         )
 
-    def knows(self, model: str) -> bool:
-        """Return whether the table has the model itself, not only one like it."""
-        name = self._nearest(model)
-        return _line(name) == _line(model) and _version(name) == _version(model)
-
     def _nearest(self, model: str) -> str:
         line = [name for name in self._models if _line(name) == _line(model)]
         if not line:

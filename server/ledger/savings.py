@@ -4,9 +4,9 @@ import csv
 import io
 import json
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
 
 from server.ledger.audit import AuditReport
+from server.midnight import midnight
 from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
@@ -54,20 +54,14 @@ async def gather_savings(history: History, audit: AuditReport | None = None) -> 
     """
     losses = await history.losses(limit=1)
     return Savings(
-        today=await history.totals(midnight(0)),
-        week=await history.totals(midnight(6)),
+        today=await history.totals(midnight().timestamp()),
+        week=await history.totals(midnight(6).timestamp()),
         all=await history.totals(),
         by_tool=await history.by("tool"),
         by_model=await history.by("model"),
         worst=losses[0] if losses else None,
         audit=audit,
     )
-
-
-def midnight(days_ago: int) -> float:
-    """Return the beginning of a local day, seconds since the epoch."""
-    day = datetime.now().astimezone().date() - timedelta(days=days_ago)
-    return datetime.combine(day, datetime.min.time()).astimezone().timestamp()
 
 
 def money(microusd: int, settings: LedgerSettings) -> str:

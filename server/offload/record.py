@@ -1,25 +1,7 @@
 """The history's rows from the values of one offload."""
 
-from server.ledger.receipt import Receipt
 from server.offload.values import Attempt, Delivery, Source
-from server.store.records import AttemptRecord, CheckRecord, FileRecord, ReceiptRecord
-
-
-def receipt_record(receipt: Receipt) -> ReceiptRecord:
-    """Return the receipt as the history keeps it."""
-    return ReceiptRecord(
-        family=receipt.family,
-        price_model=receipt.price_model,
-        spared_input=receipt.spared_input,
-        spared_output=receipt.spared_output,
-        spent_output=receipt.spent_output,
-        spent_input=receipt.spent_input,
-        spent_share=receipt.spent_share,
-        net_tokens=receipt.net_tokens,
-        spared_microusd=receipt.spared_microusd,
-        spent_microusd=receipt.spent_microusd,
-        net_microusd=receipt.net_microusd,
-    )
+from server.store.records import AttemptRecord, CheckRecord, FileRecord
 
 
 def attempt_record(attempt: Attempt) -> AttemptRecord:

@@ -100,7 +100,7 @@ class Books:
             tool_use_id=caller.tool_use_id,
             project=str(caller.project or ""),
             output=task.output,
-            receipt=record.receipt_record(self._book(run, (), None, "")),
+            receipt=self._book(run, (), None, "").as_record(),
             job_id=run.item_of.job_id if run.item_of else None,
         )
         await _to_end(self._history.start(start))
@@ -144,7 +144,7 @@ class Books:
             prompt_tokens=sum(each.prompt_tokens for each in generations),
             completion_tokens=sum(each.completion_tokens for each in generations),
             files=record.file_records(run.sources, delivery),
-            receipt=record.receipt_record(receipt),
+            receipt=receipt.as_record(),
         )
         outcome = Outcome(
             offload_id=run.id,

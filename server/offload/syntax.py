@@ -15,7 +15,6 @@ _VALUES_THAT_DEFINE = frozenset(
 _WRAPPERS = frozenset(
     {"decorated_definition", "export_statement", "ambient_declaration", "template_declaration"}
 )
-_DECLARATORS = ("declarator", "name")
 _COMMENTS = frozenset({"comment", "line_comment", "block_comment"})
 _ATTRIBUTES = frozenset({"attribute_item"})
 _TRANSPARENT = frozenset({"lexical_declaration", "variable_declaration", "type_declaration"})

@@ -5,8 +5,6 @@ from typing import Any
 
 from server.store.records import OWN_CLIENTS
 
-JOB_STATES = ("running", "paused", "done", "cancelled", "stopped")
-"""``stopped``: by the circuit breaker, a budget or a deadline; ``reason`` says which."""
 ITEM_STATES = ("waiting", "running", "delivered", "returned", "handed_back", "failed", "cancelled", "denied")
 ENDED = frozenset(ITEM_STATES[2:])
 DONE_WELL = frozenset({"delivered", "returned"})
@@ -30,9 +28,10 @@ class ItemRecord:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A batch as it was asked for, and where it stands. ``roots`` and ``project`` are the caller's
-    folders, kept so that the job can go on after a restart; ``deadline`` is None for none. ``spent_*`` are
-    the tokens that its calls have cost Claude so far."""
+    """A batch as it was asked for, and where it stands: ``running``, ``paused``, ``done``, ``cancelled``, or
+    ``stopped`` by the circuit breaker, a budget or a deadline, as ``reason`` says. ``roots`` and
+    ``project`` are the caller's folders, kept so that the job can go on after a restart; ``deadline`` is None
+    for none. ``spent_*`` are the tokens that its calls have cost Claude so far."""
 
     id: str
     created_at: float

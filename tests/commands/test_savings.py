@@ -12,7 +12,7 @@ import pytest
 
 from server.errors import SettingsError
 from server.folders import find_folders
-from server.ledger.savings import midnight
+from server.midnight import midnight
 from server.settings import load_settings
 from server.settings_file import set_setting
 from server.store.history import History
@@ -27,9 +27,9 @@ def home(token_saver_home: Path) -> Path:
     async def fill() -> None:
         token_saver_home.mkdir()
         history = await History.open(token_saver_home / "history.db")
-        await history.start(start("a", midnight(0) + 1))
+        await history.start(start("a", midnight().timestamp() + 1))
         await history.finish("a", end())
-        await history.start(start("b", midnight(10), tool="compress_context"))
+        await history.start(start("b", midnight(10).timestamp(), tool="compress_context"))
         await history.finish("b", end("failed", spared=0))
         await history.close()
 

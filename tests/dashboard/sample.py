@@ -14,7 +14,6 @@ from pathlib import Path
 
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Figures, Ledger
-from server.offload.record import receipt_record
 from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import (
@@ -216,7 +215,7 @@ def _receipt(ledger: Ledger, chance: random.Random, spared: int, chore: Chore) -
         spent_input=chance.randint(70, 120) if chore.output else chance.randint(240, 420),
         spent_share=ledger.share,
     )
-    return receipt_record(ledger.price(figures))
+    return ledger.price(figures).as_record()
 
 
 def _attempt(number: int, chore: Chore, outcome: str, *, last_one: bool) -> AttemptRecord:

@@ -15,16 +15,16 @@ from server.ledger.cost_dashboard import LIMIT, cost_dashboard_text
 from server.ledger.savings import (
     Savings,
     gather_savings,
-    midnight,
     money,
     savings_csv,
     savings_json,
     savings_text,
 )
+from server.midnight import midnight
 from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
-from tests.store.offloads import audit, end, start
+from tests.store.offloads import audit, end, keep_audit, start
 
 SETTINGS = LedgerSettings()
 
@@ -38,13 +38,13 @@ def anyio_backend() -> str:
 async def test_everything_is_gathered_from_the_history(tmp_path: Path) -> None:
     history = await History.open(tmp_path / "history.db")
     for offload_id, when, spared in (
-        ("a", midnight(0) + 1, 500),
-        ("b", midnight(3), 0),
-        ("c", midnight(40), 900),
+        ("a", midnight().timestamp() + 1, 500),
+        ("b", midnight(3).timestamp(), 0),
+        ("c", midnight(40).timestamp(), 900),
     ):
         await history.start(start(offload_id, when, task="Task " + offload_id))
         await history.finish(offload_id, end(spared=spared))
-    await history.set_audit("a", audit(spared=300, spent=200))
+    await keep_audit(history, "a", audit(spared=300, spent=200))
     savings = await gather_savings(history, AuditReport())
     await history.close()
 
