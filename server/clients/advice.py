@@ -58,7 +58,7 @@ def plan_off(kind: Kind, scope: Scope, folders: Folders, around: Surroundings | 
         BadArguments: the file is broken, or not one to be edited safely.
     """
     place = _place(kind, scope, around or Surroundings())
-    return connection.plan_restore(place, folders) or connection.plan_edit(place, _EDITS[kind][1])
+    return connection.plan_undo(place, folders, _EDITS[kind][1])
 
 
 def take_out(kinds: Iterable[Kind], scope: Scope, folders: Folders) -> None:

@@ -75,17 +75,29 @@ def plan_disconnect(place: Place, folders: Folders) -> Change:
         BadArguments: the file is broken, or not one to be edited safely.
     """
     remove = remove_table if place.format == "toml" else remove_member
-    return plan_restore(place, folders) or plan_edit(place, lambda text: remove(text, place.keys))
+    return plan_undo(place, folders, lambda text: remove(text, place.keys))
 
 
-def plan_restore(place: Place, folders: Folders) -> Change | None:
-    """Return the change that puts the kept bytes back, None where the file is not as we left it."""
-    before = _read(place.path)
-    record = _record(place, folders)
+def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> Change:
+    """Return the change that puts the kept bytes back, or where the file was edited since, takes out ours.
+
+    ``take_out`` returns a text without what is ours. The kept bytes may have that, too: from before the
+    user's edit, or entered by hand.
+
+    Raises:
+        BadArguments: the file is broken, or not one to be edited safely.
+    """
+    before, record = _read(place.path), _record(place, folders)
     if before is None or record is None or record["digest"] != _digest(before):
-        return None
+        return _edited(place, before, before, take_out)
     old = record["before"]
-    return Change(place, before, None if old is None else base64.b64decode(old))
+    return _edited(place, before, None if old is None else base64.b64decode(old), take_out)
+
+
+def as_left(place: Place, folders: Folders) -> bool:
+    """Whether the file is what was written last."""
+    now, record = _read(place.path), _record(place, folders)
+    return now is not None and record is not None and record["digest"] == _digest(now)
 
 
 def plan_edit(place: Place, edit: Callable[[str], str]) -> Change:
@@ -95,12 +107,7 @@ def plan_edit(place: Place, edit: Callable[[str], str]) -> Change:
         BadArguments: the file is broken, or not one to be edited safely.
     """
     before = _read(place.path)
-    text = _decode(before or b"", place)
-    try:
-        after = edit(text)
-    except (JsonError, TomlError) as error:
-        raise _broken(place, error) from None
-    return Change(place, before, before if after == text else after.encode())
+    return _edited(place, before, before, edit)
 
 
 def connect(change: Change, folders: Folders) -> Path | None:
@@ -172,6 +179,16 @@ def connected(place: Place) -> dict[str, Any] | None:
     except (OSError, BadArguments, JsonError, TomlError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _edited(place: Place, before: bytes | None, base: bytes | None, edit: Callable[[str], str]) -> Change:
+    """Return the change from ``before`` to what ``edit`` makes of ``base``."""
+    text = _decode(base or b"", place)
+    try:
+        after = edit(text)
+    except (JsonError, TomlError) as error:
+        raise _broken(place, error) from None
+    return Change(place, before, base if after == text else after.encode())
 
 
 def _present(text: str, place: Place) -> Any:

@@ -28,7 +28,7 @@ def turn_off(change: Change, folders: Folders) -> None:
         OSError: the file cannot be written.
     """
     claude = _own_command(change)
-    as_left = connection.plan_restore(change.place, folders) is not None
+    as_left = connection.as_left(change.place, folders)
     if claude is not None and change.needed and change.place.scope == "user" and not as_left:
         # The user's file is one that Claude Code itself writes, as it has since: let it take out the entry.
         claude_code.remove(claude, change.place)

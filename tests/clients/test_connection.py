@@ -143,6 +143,21 @@ def test_connecting_again_elsewhere_still_remembers_the_first_bytes(tmp_path: Pa
     assert place.path.read_bytes() == data
 
 
+@pytest.mark.parametrize(("client", "name"), CASES)
+def test_connecting_again_after_an_edit_leaves_no_entry_to_come_back(
+    client: ClientName, name: str, tmp_path: Path, folders: Folders
+) -> None:
+    place = place_of(client, tmp_path, configuration(client, name))
+    connection.connect(connection.plan_connect(place), folders)
+    comment = b"# later\n" if place.format == "toml" else b"\n// later\n"
+    place.path.write_bytes(place.path.read_bytes() + comment)
+    moved = replace(place, entry={**place.entry, "command": "/moved"})
+    connection.connect(connection.plan_connect(moved), folders)
+    connection.disconnect(connection.plan_disconnect(moved, folders), folders)
+    assert connection.connected(moved) is None
+    assert place.path.read_bytes().endswith(comment)
+
+
 def test_disconnecting_what_was_never_connected_changes_nothing(tmp_path: Path, folders: Folders) -> None:
     data = configuration("cursor", "2025.json")
     place = place_of("cursor", tmp_path, data)
