@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakSet
 
 from nicegui import Client, Event
 
@@ -34,9 +35,13 @@ from server.snapshot import Snapshot
 PACE_SECONDS = 0.15
 """The least time between two updates of the pages: quick to the eye, a twentieth of a model's events."""
 PAGE_SECONDS = 0.03
-"""More time between two pieces of text for each further page that is open, since each draws them all."""
-SLOWEST_SECONDS = 0.45
-"""The most between two pieces of text: half of it is how long one waits, and a quarter second is quick."""
+"""More time between two pieces of text for each further page that is seen, since each draws them all."""
+FEWEST = 2
+"""Pieces of text a second at least: one waits half the time between two, and a quarter second is quick."""
+TICK_SECONDS = 1.0
+"""Between two moments of the pages' clocks."""
+EARLY_SECONDS = 0.08
+"""By so much a clock may be early to be drawn together with a text: less than half the time between two."""
 MACHINE_SECONDS = 10.0
 """Between looks at the machine's memory while a page is open; other programs take and free it too."""
 
@@ -73,14 +78,18 @@ class Feed:
         """Other models are installed or loaded, or the engine is another one."""
         self.settings_changed = Event[[]]()
         """A setting was changed, perhaps one that holds at once."""
+        self.unseen = WeakSet[Client]()
+        """The pages that are open where nobody sees them, as behind another tab."""
         self.machine: Machine | None = None
         self._hub = hub
         self._last = hub.snapshot()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending = self._urgent = False
         self._beat: asyncio.TimerHandle | None = None
+        self._clock: asyncio.TimerHandle | None = None
+        self._open = False
         self._pages = 0
-        self._shown_at = 0.0
+        self._shown_at = self._tick_at = 0.0
         self._looked_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._forget: tuple[Callable[[], None], ...] = ()
@@ -90,12 +99,16 @@ class Feed:
         """Begin to listen."""
         self._loop = asyncio.get_running_loop()
         self._forget = (self._hub.events.subscribe(self._sort), self._hub.on_change(self._note))
-        self._task = asyncio.create_task(self._tick())
+        self._task = asyncio.create_task(self._look_after_pages())
+        self._move_clocks()
 
     async def stop(self) -> None:
         """Stop listening."""
         for forget in self._forget:
             forget()
+        for timer in (self._beat, self._clock):
+            if timer is not None:
+                timer.cancel()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -115,14 +128,15 @@ class Feed:
 
     def _schedule(self) -> None:
         assert self._loop is not None
-        slower = 0.0 if self._urgent else PAGE_SECONDS * max(0, self._pages - 1)
-        beat = self._shown_at + min(SLOWEST_SECONDS, PACE_SECONDS + slower)
+        beat = self._shown_at + (PACE_SECONDS if self._urgent else _between_texts(self._pages))
         if self._beat is not None:
             self._beat.cancel()
         self._beat = self._loop.call_at(max(beat, self._loop.time()), self._show)
 
     def _show(self) -> None:
         assert self._loop is not None
+        if self._beat is not None:
+            self._beat.cancel()
         self._pending = self._urgent = False
         self._shown_at = self._loop.time()
         snapshot, before = self._hub.snapshot(), self._last
@@ -132,6 +146,8 @@ class Feed:
         kinds, self._kinds = self._kinds, set()
         if kinds == WRITTEN and _apart_from_text(snapshot) == _apart_from_text(before):
             self.wrote.emit(snapshot)
+            if self._shown_at >= self._tick_at - EARLY_SECONDS:
+                self._move_clocks()
             return
         self.changed.emit(snapshot)
         if snapshot.saved_all != before.saved_all or kinds & BOOKED:
@@ -149,15 +165,30 @@ class Feed:
         if kinds & SETTINGS:
             self.settings_changed.emit()
 
-    async def _tick(self) -> None:
+    def _strike(self) -> None:
+        """A second is over."""
+        due = self._tick_at
+        if self._pending and self._pages:
+            self._show()  # which may take the clocks along
+        if self._tick_at == due:
+            self._move_clocks()
+
+    def _move_clocks(self) -> None:
+        assert self._loop is not None
+        if self._clock is not None:
+            self._clock.cancel()
+        self._tick_at = self._loop.time() + TICK_SECONDS
+        self._clock = self._loop.call_at(self._tick_at, self._strike)
+        if self._open:
+            self.ticked.emit(time.time())
+
+    async def _look_after_pages(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._pages = sum(client.has_socket_connection for client in Client.instances.values())
-            self._hub.engine.watched = self._pages > 0
-            if not self._pages:
-                continue
-            self.ticked.emit(time.time())
-            if time.monotonic() - self._looked_at >= MACHINE_SECONDS:
+            pages = [client for client in Client.instances.values() if client.has_socket_connection]
+            self._open = self._hub.engine.watched = bool(pages)
+            self._pages = sum(client not in self.unseen for client in pages)
+            if pages and time.monotonic() - self._looked_at >= MACHINE_SECONDS:
                 await self.look_at_machine()
 
     async def look_at_machine(self) -> None:
@@ -165,6 +196,11 @@ class Feed:
         self._looked_at = time.monotonic()
         self.machine = await asyncio.to_thread(read_machine)
         self.changed.emit(self._hub.snapshot())
+
+
+def _between_texts(pages: int) -> float:
+    """Return seconds: such that a text falls on every tick of the clock, which would be a frame more."""
+    return 1 / max(FEWEST, int(1 / (PACE_SECONDS + PAGE_SECONDS * max(0, pages - 1))))
 
 
 def _apart_from_text(snapshot: Snapshot) -> Snapshot:

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable
 
-from nicegui.elements.mixins.text_element import TextElement
+from nicegui.element import Element
 
 from dashboard import formats
-from dashboard.components.text import text
+from dashboard.components.calls import call
+from dashboard.components.sight import Sight
 from dashboard.feed import Feed
 
 Words = Callable[[float], str]
@@ -14,27 +15,53 @@ Words = Callable[[float], str]
 
 
 class Clock:
-    """One per page: changes the words of its times every second, and only where they differ."""
+    """One per page: changes the words of its times every second, and only where they differ.
 
-    def __init__(self, feed: Feed) -> None:
-        self._times: list[tuple[TextElement, Words]] = []
+    A page that nobody sees gets them once it is seen again.
+    """
+
+    def __init__(self, feed: Feed, sight: Sight) -> None:
+        self._times: list[Moment] = []
+        self._sight = sight
         feed.ticked.subscribe(self.tick)
+        sight.back.subscribe(lambda: self.tick(time.time()))
 
-    def show(self, words: Words, classes: str = "") -> TextElement:
+    def show(self, words: Words, classes: str = "") -> "Moment":
         """Show words that depend on the time."""
-        element = text(words(time.time()), classes)
-        self._times.append((element, words))
-        return element
+        moment = Moment(words)
+        moment.classes(classes)
+        self._times.append(moment)
+        return moment
 
-    def ago(self, at: float, classes: str = "") -> TextElement:
+    def ago(self, at: float, classes: str = "") -> "Moment":
         """Show how long ago something was; the exact time appears on hover."""
-        element = text(formats.ago(at, time.time()), classes, tag="time", title=formats.exact(at))
-        element.props["datetime"] = formats.iso(at)
-        self._times.append((element, lambda now: formats.ago(at, now)))
-        return element
+        moment = Moment(lambda now: formats.ago(at, now), tag="time")
+        moment.classes(classes)
+        moment.props.update({"title": formats.exact(at), "datetime": formats.iso(at)})
+        self._times.append(moment)
+        return moment
 
     def tick(self, now: float) -> None:
         """Bring every time that is still on the page up to ``now``."""
-        self._times = [(element, words) for element, words in self._times if not element.is_deleted]
-        for element, words in self._times:
-            element.set_text(words(now))
+        self._times = [moment for moment in self._times if not moment.is_deleted]
+        if not self._sight.seen:
+            return
+        for moment in self._times:
+            moment.say(now)
+
+
+class Moment(Element, component="moment.js"):
+    """Words that depend on the time."""
+
+    def __init__(self, words: Words, tag: str = "span") -> None:
+        super().__init__()
+        self._words = words
+        self.props.update({"words": words(time.time()), "tag": tag})
+
+    def say(self, now: float) -> None:
+        """Show the words for ``now``, where they are others."""
+        words = self._words(now)
+        if words != self.props["words"]:
+            with self.props.suspend_updates():  # a page begins with them, one that is open is told
+                self.props["words"] = words
+            call(self, "show", words)

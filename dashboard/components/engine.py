@@ -87,7 +87,7 @@ class _Loaded:
     def update(self, model: LoadedModel) -> None:
         self._model = model
         self._about.set_text(about(model))
-        self._stays.set_text(stays(model, time.time()))
+        self._stays.say(time.time())
 
 
 def about(model: LoadedModel) -> str:

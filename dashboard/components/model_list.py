@@ -100,7 +100,7 @@ class _Line:
         self._default.set_visibility(entry.default)
         self._tag.set_visibility(loaded is not None)
         self._about.set_text(about(loaded) if loaded else _about(entry.model))
-        self._stays.set_text(self._time_left(time.time()))
+        self._stays.say(time.time())
         self._fit.set_text(_fit(entry) if loaded is None else "")
         self._known.set_text(_known(entry.evidence))
         word = "Unload" if loaded else "Load"

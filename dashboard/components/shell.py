@@ -11,6 +11,7 @@ from dashboard.components.banner import Banner
 from dashboard.components.clock import Clock
 from dashboard.components.follower import Follower
 from dashboard.components.pause import Pause
+from dashboard.components.sight import Sight
 from dashboard.components.state_chip import StateChip
 from dashboard.components.text import box, icon, link, text
 from dashboard.feed import Feed
@@ -38,6 +39,12 @@ class Page:
     feed: Feed
     clock: Clock
     banner: Banner
+    sight: Sight
+
+    def follow_text(self, update: Callable[[Snapshot], None]) -> None:
+        """Run ``update`` as models write: while the page is seen, and when it is seen again."""
+        self.feed.wrote.subscribe(lambda snapshot: update(snapshot) if self.sight.seen else None)
+        self.sight.back.subscribe(lambda: update(self.hub.snapshot()))
 
     async def follow(
         self, load: Callable[[], Awaitable[object]], *news: Event[[]], later: bool = False
@@ -83,7 +90,8 @@ def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
         follow_appearance(hub, feed)
         feed.changed.subscribe(update)
         feed.ticked.subscribe(banner.look)
-        yield Page(hub, feed, Clock(feed), banner)
+        sight = Sight(feed)
+        yield Page(hub, feed, Clock(feed, sight), banner, sight)
 
 
 def _navigation(hub: Hub, section: str) -> None:

@@ -1,9 +1,8 @@
 """The text of an answer as it is written: only what is new goes to the page."""
 
-import json
-
 from nicegui.element import Element
 
+from dashboard.components.calls import call
 from server.snapshot import RunningOffload
 
 
@@ -21,14 +20,13 @@ class Stream(Element, component="stream.js"):
         before, self._shown = self._shown, offload
         new = offload.characters - before.characters
         if offload.round != before.round or not 0 <= new <= len(offload.text):
-            self._call("put", offload.text)
+            self._tell("put", offload.text)
         elif new:
-            self._call("add", offload.text[-new:])
+            self._tell("add", offload.text[-new:])
 
-    def _call(self, method: str, words: str) -> None:
+    def _tell(self, method: str, words: str) -> None:
         self._keep()
-        arguments = json.dumps([words, self._shown.characters])
-        self.client.run_javascript(f"runMethod({self.id}, {method!r}, {arguments})")
+        call(self, method, words, self._shown.characters)
 
     def _keep(self) -> None:
         """Keep what a page begins with; one that is open is not sent it."""

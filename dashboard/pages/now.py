@@ -63,6 +63,6 @@ async def show(hub: Hub, feed: Feed) -> None:
         update(hub.snapshot())
         update_approvals()
         feed.changed.subscribe(update)
-        feed.wrote.subscribe(lambda snapshot: running.update(split(snapshot.running)[0]))
+        page.follow_text(lambda snapshot: running.update(split(snapshot.running)[0]))
         feed.policy_changed.subscribe(update_approvals)
         await page.follow(update_booked, feed.booked)

@@ -44,7 +44,7 @@ async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
                 shown.show(now)
 
         feed.changed.subscribe(shown.update)
-        feed.wrote.subscribe(shown.update)
+        page.follow_text(shown.update)
         await page.follow(load, feed.booked)
 
 
