@@ -35,7 +35,7 @@ class BackendSettings(Section):
         "auto", description="The engine; `auto` takes the first that answers, else the embedded one."
     )
     url: str = Field("", description="The engine's address; empty for its usual one.")
-    api_key: str = Field("", description="Sent as a bearer token to an OpenAI-compatible server.")
+    api_key: str = Field("", description="Sent as a bearer token to the engine at `url`, and to no other.")
     model: str = Field("", description="The model to use when a call names none; empty chooses one.")
     num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 chooses from a short ladder.")
     keep_alive: str = Field("10m", description="How long a model stays loaded after use; `-1` for ever.")

@@ -15,8 +15,8 @@ from server.backends.wire import label_of, object_of
 from server.settings import Settings
 
 
-async def open_openai(url: str, settings: Settings) -> Backend:
-    """Return the backend for the server at ``url``, which has answered.
+async def open_openai(url: str, settings: Settings, api_key: str = "") -> Backend:
+    """Return the backend for the server at ``url``, which has answered and gets ``api_key``, if not empty.
 
     Ollama, which speaks this protocol as well, is returned with its own: only that one sets a context
     length and refuses to cut a prompt.
@@ -26,15 +26,15 @@ async def open_openai(url: str, settings: Settings) -> Backend:
         BackendFailed: what answers is no such server, or refuses the key.
         SettingsError: the address is wrong, or on another machine without leave.
     """
-    plain = OpenAICompatible(url, settings.backend.api_key, settings)
+    plain = OpenAICompatible(url, api_key, settings)
     try:
         entries = await plain.entries()
         if label_of((await plain.probe("/api/version")).get("version")):
-            return OllamaBackend(url, settings)
+            return OllamaBackend(url, settings, api_key)
         dialect = await _identify(plain, entries)
     finally:
         await plain.close()
-    backend = dialect(url, settings.backend.api_key, settings)
+    backend = dialect(url, api_key, settings)
     if backend.capabilities.unload and not backend.capabilities.keep_alive:
         return UnloadsWhenIdle(backend, settings.backend.keep_alive)
     return backend

@@ -76,14 +76,15 @@ async def find_server(settings: Settings, usual_urls: Sequence[str] | None = Non
 
 
 def _openings(settings: Settings, usual_urls: Sequence[str]) -> list[_Opening]:
-    """Return the attempts, in order of preference."""
-    kind, url = settings.backend.kind, settings.backend.url
+    """Return the attempts, in order of preference. The key is for the configured address alone: whoever
+    listens where an engine usually does must not get it."""
+    kind, url, key = settings.backend.kind, settings.backend.url, settings.backend.api_key
     openings: list[_Opening] = []
     if url:
         if kind != "openai":
-            openings.append(_open_ollama(url, settings))
+            openings.append(_open_ollama(url, settings, key))
         if kind != "ollama":
-            openings.append(open_openai(url, settings))
+            openings.append(open_openai(url, settings, key))
     if not url or kind == "auto":
         if kind != "openai":
             openings.append(_open_usual_ollama(settings))
@@ -92,8 +93,8 @@ def _openings(settings: Settings, usual_urls: Sequence[str]) -> list[_Opening]:
     return openings
 
 
-async def _open_ollama(url: str, settings: Settings) -> Backend:
-    backend = OllamaBackend(url, settings)
+async def _open_ollama(url: str, settings: Settings, api_key: str = "") -> Backend:
+    backend = OllamaBackend(url, settings, api_key)
     try:
         await backend.check()
     except BaseException:

@@ -62,7 +62,7 @@ class OllamaBackend:
         load=True, unload=True, list_loaded=True, pull=True, keep_alive=True, set_num_ctx=True
     )
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, url: str, settings: Settings, api_key: str = "") -> None:
         self.url = engine_url(url, default_port=OLLAMA_PORT)
         self.label = f"Ollama at {place_of(self.url)}"
         self._settings = settings.backend
@@ -73,6 +73,7 @@ class OllamaBackend:
             settings.backend,
             product="Ollama",
             start_hint="Start it (`ollama serve`, or its app), or set [backend] url to where it listens.",
+            api_key=api_key,
         )
 
     async def check(self) -> None:

@@ -193,7 +193,9 @@ class OpenAICompatible:
         if refusal.status == 404 and model:
             return not_found(model, await self.installed())
         if refusal.status in (401, 403):
-            return self._connection.failed("refuses the key", "Set [backend] api_key to the server's key.")
+            return self._connection.failed(
+                "refuses the key", "Set [backend] url to its address and api_key to its key."
+            )
         if refusal.status == 429:
             return QueueFull(f"{self.product} has too much to do.", "Try again in a moment.")
         return self._explained_text(refusal.message or f"status {refusal.status}", refusal.details)

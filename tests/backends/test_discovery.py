@@ -97,3 +97,29 @@ async def test_another_program_at_the_port_is_no_engine() -> None:
         server = await find_server(slow, (web.url, silent.url, vllm.url))
         assert server.url == vllm.url
         await server.close()
+
+
+@pytest.mark.parametrize("kind", ["auto", "openai"])
+async def test_the_key_goes_to_the_configured_address_alone(kind: str) -> None:
+    with OpenAIStandIn() as stranger, OpenAIStandIn(api_key="secret") as own:
+        keyed = {"kind": kind, "api_key": "secret"}
+        assert await found((stranger.url,), url=own.url, **keyed) == "llama-server"
+        own.stop()
+        if kind == "auto":
+            assert await found((stranger.url,), url=own.url, **keyed) == "llama-server"
+        assert await found((stranger.url,), **keyed) == "llama-server"
+        assert stranger.requests
+        assert not any("authorization" in each.headers for each in stranger.requests)
+
+
+async def test_ollama_behind_a_key_gets_it_also_when_found_by_the_other_protocol(
+    ollama_standin: OllamaStandIn,
+) -> None:
+    for kind in ("openai", "ollama", "auto"):
+        ollama_standin.requests.clear()
+        server = await find_server(settings(kind=kind, url=ollama_standin.url, api_key="secret"), ())
+        assert (server.kind, len(await server.installed())) == ("ollama", 1)
+        await server.close()
+        given = [each.headers.get("authorization") for each in ollama_standin.requests]
+        assert given
+        assert set(given) == {"Bearer secret"}
