@@ -24,9 +24,6 @@ from server.events import (
     AuditSwitched,
     Event,
     EventBus,
-    JobChanged,
-    OffloadEnded,
-    OffloadUndone,
     SettingsChanged,
 )
 from server.folders import Folders
@@ -36,7 +33,6 @@ from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.live import Live
-from server.midnight import midnight, seconds_to_midnight
 from server.models.gate import MemoryGate
 from server.models.measure import Measuring, ReportMeasure
 from server.models.selector import Selector
@@ -54,17 +50,15 @@ from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
 from server.store.jobs import Jobs
 from server.store.measurements import MeasurementRecord, Measurements
+from server.store.records import Totals
+from server.sums import Sums
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 VERSION = version("claude-token-saver")
 AUDIT_SECONDS = 300.0
-TOGETHER_SECONDS = 0.2
-"""After an offload ended, before the totals are summed up again."""
 AT_ONCE = ("appearance", "roots", "checks")  # the settings that hold as soon as they are changed
-BOOKED = OffloadEnded | OffloadUndone | JobChanged
-"""What may change the sums: calls about a batch cost something, too."""
 
 
 class Hub:
@@ -94,11 +88,9 @@ class Hub:
         self.keys: Keys | None = None
         self._live = Live(self.version, self.engine.view)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._sums: Sums | None = None
         self._auditor: asyncio.Task[None] | None = None
         self._yielder: asyncio.Task[None] | None = None
-        self._ended = asyncio.Event()
-        self._booked = self._summed = 0
         self._audit_wanted = asyncio.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._quit = threading.Event()
@@ -122,11 +114,12 @@ class Hub:
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
         )
+        jobs = Jobs(self.history.database)
         self.batches = Batches(
             limits=self.settings.batch,
             engine=self.engine,
             offloader=self.offloader,
-            jobs=Jobs(self.history.database),
+            jobs=jobs,
             history=self.history,
             bills=Bills(self.history, self.ledger),
             events=self.events,
@@ -143,8 +136,8 @@ class Hub:
         await trail.prune(self.settings.policy.trail_days)
         self.events.subscribe(self._record)
         self._pause.start()
-        await self._refresh_totals()
-        self._watcher = asyncio.create_task(self._watch_totals())
+        self._sums = Sums(self.history, jobs, self.settings.history.days, self._show_sums)
+        await self._sums.start()
         self._auditor = asyncio.create_task(self._audit_again_and_again())
         yielding = Yielding(self.settings.manners, self.engine, self.give_way, self.go_on)
         self._yielder = asyncio.create_task(yielding.watch())
@@ -158,7 +151,9 @@ class Hub:
     async def close(self) -> None:
         """End what runs, the engine's child processes and the history, in this order. A hub that failed to
         start is closed as far as it came."""
-        for task in (self._watcher, self._auditor, self._yielder):
+        if self._sums is not None:
+            await self._sums.close()
+        for task in (self._auditor, self._yielder):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -189,8 +184,8 @@ class Hub:
         Raises:
             StoreError: the history cannot be read.
         """
-        if self._summed != self._booked:
-            await self._refresh_totals()
+        if self._sums is not None:
+            await self._sums.catch_up()
         return self.snapshot()
 
     def answer_approval(self, approval_id: str, answer: Answer) -> bool:
@@ -334,9 +329,12 @@ class Hub:
 
     def _record(self, event: Event) -> None:
         self._live.record(event)
-        if isinstance(event, BOOKED) and self._loop is not None:
-            self._booked += 1
-            self._loop.call_soon_threadsafe(self._ended.set)
+        if self._sums is not None:
+            self._sums.note(event)
+        self._tell_listeners()
+
+    def _show_sums(self, today: Totals, everything: Totals) -> None:
+        self._live.set_totals(today, everything)
         self._tell_listeners()
 
     def _tell_listeners(self) -> None:
@@ -346,43 +344,16 @@ class Hub:
             except Exception:
                 logger.exception("a listener of the hub failed")
 
-    async def _watch_totals(self) -> None:
-        """Sum up again whenever an offload ended or was undone, and at midnight, when "today" begins anew."""
-        midnight = True
-        while True:
-            try:
-                if midnight:
-                    await self.history.prune(self.settings.history.days)
-                await self._refresh_totals()
-            except StoreError:
-                logger.exception("the totals could not be summed up")
-            self._tell_listeners()
-            midnight = False
-            try:
-                async with asyncio.timeout(seconds_to_midnight()):
-                    await self._ended.wait()
-            except TimeoutError:
-                midnight = True
-            # Of a batch several end in one moment.
-            await asyncio.sleep(TOGETHER_SECONDS)
-            self._ended.clear()
-
     async def _audit_again_and_again(self) -> None:
         """Read what is new in the transcripts every few minutes, and at once when the user agrees."""
         while True:
             self._audit_wanted.clear()
             try:
-                if files := await self.audit.run():
-                    self._ended.set()
+                if (files := await self.audit.run()) and self._sums is not None:
+                    self._sums.again()
                     self.events.publish(AuditEnded(files))
             except StoreError:
                 logger.exception("the audit could not go on")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AUDIT_SECONDS):
                     await self._audit_wanted.wait()
-
-    async def _refresh_totals(self) -> None:
-        booked = self._booked
-        today = await self.history.totals(midnight().timestamp())
-        self._live.set_totals(today, await self.history.totals())
-        self._summed = booked

@@ -4,12 +4,14 @@ import asyncio
 import itertools
 import random
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from server.batch.news import INTERVAL
 from server.batch.plan import plan_tasks
@@ -19,6 +21,7 @@ from server.folders import find_folders
 from server.hub import Hub
 from server.offload.values import Task
 from server.settings import HistorySettings, Settings
+from server.store.job_tables import job
 from server.store.jobs import Jobs
 from server.store.records import OffloadFilter
 from server.tools.job_wait import describe_job
@@ -267,6 +270,22 @@ async def test_without_a_history_of_texts_a_sequence_passes_them_on_or_says_that
         (wrong,) = await again.batches.wrong_items(job_id)
         assert (wrong.position, wrong.code) == (1, "previous_failed")
         assert "the history did not keep" in wrong.summary
+
+
+async def test_a_batch_is_kept_as_long_as_offloads_are(desk: Desk) -> None:
+    names = desk.write_files(2)
+    old, young = await desk.notes_on(names[:1]), await desk.notes_on(names[1:])
+    await _end(desk, old)
+    await _end(desk, young)
+    too_long = (desk.hub.settings.history.days + 1) * 86_400
+    age = update(job).where(job.c.id == old).values(ended_at=time.time() - too_long)
+    await desk.hub.history.database.write(lambda connection: connection.execute(age))
+    await desk.hub.close()
+    async with _hub(desk.hub.settings) as again:
+        async with asyncio.timeout(LONG):
+            while [each.id for each in await Jobs(again.history.database).page()] != [young]:
+                await asyncio.sleep(0.02)
+        assert await Jobs(again.history.database).items(old) == ()
 
 
 async def test_an_unknown_job_is_named(desk: Desk) -> None:
