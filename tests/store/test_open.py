@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-import server.store.job_tables
-import server.store.measurement_tables
-import server.store.policy_tables  # noqa: F401 - their tables belong to the same metadata
 from server.errors import StoreError
 from server.store.database import open_database
 from server.store.history import History
@@ -28,13 +27,48 @@ from tests.store.offloads import end, start
 pytestmark = pytest.mark.anyio
 
 
-def test_the_migrations_make_the_tables_of_the_code(database: Path) -> None:
-    engine = create_engine(f"sqlite:///{database}")
+@pytest.fixture
+def migrated(tmp_path: Path) -> Path:
+    """A database to which every migration happened, from the first."""
+    path = tmp_path / "migrated.db"
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+    return path
+
+
+def schema(path: Path) -> dict[str, object]:
+    """Return what makes up each table, in no order of columns: the code always names them."""
+    connection = sqlite3.connect(path)
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    parts = ("table_info", "foreign_key_list", "index_list")
+    found: dict[str, object] = {}
+    for table in tables:
+        for part in parts:
+            rows = connection.execute(f"PRAGMA {part}({table})")
+            found[f"{table}: {part}"] = sorted(repr(row[1:]) for row in rows)  # the first is where it stands
+    found |= dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type <> 'table'"))
+    connection.close()
+    return found
+
+
+def test_a_new_database_is_as_a_migrated_one(database: Path, migrated: Path) -> None:
+    open_database(migrated).close_now()
+    assert schema(database) == schema(migrated)
+    for path in (database, migrated):
+        connection = sqlite3.connect(path)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+        connection.close()
+
+
+def test_the_migrations_make_the_tables_of_the_code(migrated: Path) -> None:
+    engine = create_engine(f"sqlite:///{migrated}")
     with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"include_name": lambda name, kind, _: "search" not in (name or "")}
-        )
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
 
 
