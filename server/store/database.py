@@ -110,14 +110,18 @@ class Database:
             return function(connection)
 
 
-def open_database(path: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool = True) -> Database:
     """Open the database, create or migrate it; blocks.
 
+    Only its ``owner`` moves a damaged file aside: anybody else would take it from under the owner's hands.
+
     Raises:
-        StoreError: it is locked, cannot be read or written, or is of a newer version.
+        StoreError: it is locked, damaged, cannot be read or written, or is of a newer version.
     """
     notice = ""
     if _is_damaged(path):
+        if not owner:
+            raise _damaged(path)
         notice = _keep_aside(path)
     _keep_private(path)
     database = Database(path, busy_seconds)
@@ -167,10 +171,7 @@ def _explain(error: BaseException | None, path: Path) -> StoreError:
     words = str(error).rstrip(".")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         _mark_damaged(path)
-        return StoreError(
-            f"The history {path} is damaged ({words}).",
-            "Restart Token Saver: it keeps the damaged file aside and begins a new one.",
-        )
+        return _damaged(path, f" ({words})")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreError(
             f"The history {path} is locked by another program.",
@@ -186,6 +187,13 @@ def _explain(error: BaseException | None, path: Path) -> StoreError:
             "Make the file and its folder writable, or set TOKEN_SAVER_HOME to another folder.",
         )
     return StoreError(f"The history {path} failed ({words}).", "Try again; if it lasts, restart the app.")
+
+
+def _damaged(path: Path, how: str = "") -> StoreError:
+    return StoreError(
+        f"The history {path} is damaged{how}.",
+        "Restart Token Saver: it keeps the damaged file aside and begins a new one.",
+    )
 
 
 def _why_no_room(path: Path) -> str:

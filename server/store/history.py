@@ -58,9 +58,10 @@ class History:
 
         Raises:
             StoreError: the file is locked, cannot be read or written, or is of a newer version. A damaged
-                file is no error: it is kept aside and a new one begun, see ``notice``.
+                file is an error only to who is not its owner: the owner keeps it aside and begins a new
+                one, see ``notice``.
         """
-        opened = await asyncio.to_thread(open_database, database)
+        opened = await asyncio.to_thread(open_database, database, owner=owner)
         history = cls(opened, contents)
         if owner:
             await opened.write(_interrupt)

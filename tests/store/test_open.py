@@ -123,6 +123,18 @@ async def test_damage_found_later_is_put_right_by_a_restart(database: Path) -> N
     assert "damaged" in history.notice
 
 
+async def test_only_its_owner_moves_a_damaged_file_aside(database: Path) -> None:
+    garbage = b"this was never a database, only text" * 100
+    database.write_bytes(garbage)
+
+    with pytest.raises(StoreError, match="damaged") as caught:
+        await History.open(database, owner=False)
+
+    assert caught.value.next_step.startswith("Restart Token Saver")
+    assert [path.name for path in database.parent.iterdir() if path.suffix != ".log"] == [database.name]
+    assert database.read_bytes() == garbage
+
+
 async def test_a_locked_database_says_so(database: Path) -> None:
     other = sqlite3.connect(database)
     other.execute("BEGIN EXCLUSIVE")
