@@ -86,13 +86,14 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
             raise JsonError(f"{'.'.join(path[:depth]) or 'the file'} is not an object", text, node.start)
         found = node.member(key)
         if found is None:
-            return _insert(text, node, key, _nested(path[depth + 1 :], value))
+            changed = _insert(text, node, key, _nested(path[depth + 1 :], value))
+            return _checked(changed, text, path, value)
         node = found[1]
     style = _style(text, node.start)
     new = _dump(value, style.indent, style.unit, style.newline)
     if "\n" not in text[node.start : node.end]:
         new = json.dumps(value, ensure_ascii=False)
-    return text[: node.start] + new + text[node.end :]
+    return _checked(text[: node.start] + new + text[node.end :], text, path, value)
 
 
 def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
@@ -107,7 +108,7 @@ def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
     node = _at(text, path)
     if node is None or not isinstance(node.value, list):
         raise JsonError(f"{'.'.join(path)} is not a list", text, 0)
-    return _insert(text, node, None, value)
+    return _checked(_insert(text, node, None, value), text, (*path, str(len(node.value))), value)
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
@@ -120,7 +121,29 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
     found = node.member(path[-1]) if node is not None else None
     if node is None or found is None:
         return text
-    return _cut(text, node, *found)
+    return _checked(_cut(text, node, *found), text, path, None)
+
+
+def _checked(changed: str, text: str, path: tuple[str, ...], value: Any) -> str:
+    """Return ``changed`` if nothing but what is at ``path`` differs from ``text``; None is what is gone.
+
+    Raises:
+        JsonError: more differs.
+    """
+    wanted = parse(text).value
+    place = wanted
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    last = int(path[-1]) if isinstance(place, list) else path[-1]
+    if value is None:
+        del place[last]
+    elif isinstance(place, list):
+        place.append(value)
+    else:
+        place[last] = value
+    if parse(changed).value != wanted:
+        raise JsonError(f"{'.'.join(path)} is written in a form that cannot be edited", text, 0)
+    return changed
 
 
 def _at(text: str, path: tuple[str, ...]) -> Node | None:
@@ -132,33 +155,26 @@ def _at(text: str, path: tuple[str, ...]) -> Node | None:
 
 
 def _cut(text: str, parent: Node, start: int, value: Node) -> str:
-    """Cut a member with the comma and the line break that belong to it."""
-    comma_after = re.compile(r"[\s]*,").match(text, value.end)
+    """Cut a member with the comma and the line break that belong to it; comments stay."""
+    comma = _skip(text, value.end)
+    followed = text[comma] == ","
+    rest = text[value.end : comma] + text[comma + 1 :] if followed else text[value.end :]
     before = next((n.end for _, _, n in reversed(parent.members) if n.end <= start), None)
     if before is None:
-        end = comma_after.end() if comma_after else value.end
         # Alone in its object: what is left is "{}" if only blanks surround it.
-        if len(parent.members) == 1 and not text[parent.start + 1 : start].strip():
-            rest = text[end : parent.end - 1]
-            if not rest.strip():
-                return text[: parent.start + 1] + text[parent.end - 1 :]
-        return text[:start] + text[end:].lstrip(" \t\r\n")
-    if comma_after and not _is_last(parent, value):
-        return text[:start] + text[comma_after.end() :].lstrip(" \t\r\n")
+        inside = rest[: len(rest) - (len(text) - parent.end + 1)]
+        if len(parent.members) == 1 and not (text[parent.start + 1 : start] + inside).strip():
+            return text[: parent.start + 1] + text[parent.end - 1 :]
+    if before is None or (followed and not _is_last(parent, value)):
+        return text[:start] + rest.lstrip(" \t\r\n")
     # The last one: the comma before it goes, and stays where a trailing comma followed.
-    end = comma_after.end() if comma_after else value.end
     between = text[before:start]
-    comma = _comma_at(between)
-    kept = between[: comma + 1] if comma_after else between[:comma] + between[comma + 1 :].rstrip()
-    return text[:before] + kept + text[end:]
-
-
-def _comma_at(between: str) -> int:
-    """Return where the comma is among blanks and comments."""
-    position = 0
-    while between[position] != ",":
-        position = _skip(between, position)
-    return position
+    if not followed:
+        at = _skip(between, 0)
+        between = between[:at] + between[at + 1 :]
+    # A comment to the end of the line would swallow what follows on the same one.
+    ends_line = "//" not in between or rest.lstrip(" \t").startswith(("\n", "\r"))
+    return text[:before] + (between.rstrip() if ends_line else between) + rest
 
 
 def _is_last(parent: Node, value: Node) -> bool:

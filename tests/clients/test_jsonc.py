@@ -73,6 +73,10 @@ def test_remove_undoes_set_to_the_byte_where_the_list_was_there(text: str) -> No
             '{"mcpServers": {\n  "a": {} // first\n}}',
         ),
         ('{"mcpServers": {\n  "a": {},\n  "token-saver": {},\n}}', '{"mcpServers": {\n  "a": {},\n}}'),
+        ('{"mcpServers": {"token-saver": {} /* c */ ,}}', '{"mcpServers": {/* c */ }}'),
+        ('{"mcpServers": {"token-saver": {} /* c */, "b": 1}}', '{"mcpServers": {/* c */ "b": 1}}'),
+        ('{"mcpServers": {"a": 1,// first\n"token-saver": {}}}', '{"mcpServers": {"a": 1// first\n}}'),
+        ('{"mcpServers": {"a": 1, // first\n"token-saver": {},\n}}', '{"mcpServers": {"a": 1, // first\n}}'),
         ('{"mcpServers": {"a": 1}}', '{"mcpServers": {"a": 1}}'),
         ("{}", "{}"),
         ("", ""),
@@ -121,6 +125,40 @@ def test_a_broken_file_is_refused_with_its_line(text: str, line: int) -> None:
 def test_a_file_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(JsonError, match="is not an object"):
         set_member(text, PATH, ENTRY)
+
+
+BLANKS = st.sampled_from(["", " ", "\n  ", "\r\n", "\t", " /* c, } */ ", " // x, }\n", "// y\r\n\t"])
+
+
+@st.composite
+def commented(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
+    """A list of servers with comments wherever they may stand, and what it says."""
+    servers = draw(st.lists(st.sampled_from(["a", "b", "c", "token-saver"]), max_size=4, unique=True))
+    text = "{" + draw(BLANKS) + '"mcpServers"' + draw(BLANKS) + ":" + draw(BLANKS) + "{" + draw(BLANKS)
+    for index, name in enumerate(servers):
+        value = draw(st.sampled_from(["1", '"//no"', "[1,2]", "{}"]))
+        text += f'"{name}"' + draw(BLANKS) + ":" + draw(BLANKS) + value + draw(BLANKS)
+        if index < len(servers) - 1 or draw(st.booleans()):
+            text += "," + draw(BLANKS)
+    text += "}" + draw(BLANKS) + "}" + draw(BLANKS)
+    return text, parse(text).value
+
+
+@given(commented())
+def test_comments_anywhere_break_nothing(case: tuple[str, dict[str, object]]) -> None:
+    text, document = case
+    servers = document["mcpServers"]
+    assert isinstance(servers, dict)
+    changed = parse(set_member(text, PATH, ENTRY)).value
+    assert changed == {"mcpServers": {**servers, "token-saver": ENTRY}}
+    removed = parse(remove_member(text, PATH)).value
+    assert removed == {"mcpServers": {name: each for name, each in servers.items() if name != "token-saver"}}
+
+
+def test_an_entry_that_stands_there_twice_is_refused() -> None:
+    text = '{"mcpServers": {"token-saver": 1, "token-saver": 2}}'
+    with pytest.raises(JsonError, match="cannot be edited"):
+        remove_member(text, PATH)
 
 
 VALUES = st.recursive(
