@@ -14,6 +14,8 @@ import typer
 
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
+from server.commands.models_app import models_app
+from server.commands.output import Json
 from server.commands.policy_app import audit_app, policy_app
 from server.commands.token_app import token_app
 from server.errors import TokenSaverError
@@ -37,10 +39,6 @@ class Start:
 StartApp = Callable[[Start], None]
 MissingTray = Callable[[], str]
 """Returns one line that says why no tray icon can be seen now, empty where one can."""
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-models_app = typer.Typer(help="The local models.", no_args_is_help=False)
 
 
 def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
@@ -263,88 +261,6 @@ def savings(
         switch_audit(_settings(), find_folders(), on=audit == "on")
         return
     show_savings(_settings(), find_folders(), since=since, by=by, as_json=as_json, as_csv=as_csv)
-
-
-ModelName = Annotated[str, typer.Argument(help="As `token-saver models` or the engine's registry names it.")]
-
-
-@models_app.callback(invoke_without_command=True)
-def models(context: typer.Context, as_json: Json = False) -> None:
-    """Show the models that are installed and loaded."""
-    if context.invoked_subcommand is None:
-        from server.commands.models import list_models  # noqa: PLC0415
-
-        list_models(_settings(), find_folders(), as_json=as_json)
-
-
-@models_app.command()
-def pull(
-    model: Annotated[str, typer.Argument(help="Where it is left out, the engine's usual one.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Download a model."""
-    from server.commands.models import pull_model  # noqa: PLC0415
-
-    pull_model(_settings(), find_folders(), model, as_json=as_json)
-
-
-@models_app.command()
-def load(
-    model: ModelName,
-    keep_alive: Annotated[str, typer.Option(help='How long it stays: "10m", "-1" for ever.')] = "-1",
-    as_json: Json = False,
-) -> None:
-    """Load a model into memory."""
-    from server.commands.models import load_model  # noqa: PLC0415
-
-    load_model(find_folders(), model, keep_alive, as_json=as_json)
-
-
-@models_app.command()
-def unload(model: ModelName, as_json: Json = False) -> None:
-    """Free a model's memory."""
-    from server.commands.models import unload_model  # noqa: PLC0415
-
-    unload_model(find_folders(), model, as_json=as_json)
-
-
-@models_app.command()
-def recommend(
-    category: Annotated[
-        Literal[
-            "coding",
-            "coding-agent",
-            "japanese-text",
-            "japanese-coding",
-            "translation",
-            "summarization",
-            "general",
-        ],
-        typer.Argument(help="The kind of work."),
-    ] = "general",
-    prefer_quality: Annotated[
-        bool, typer.Option("--prefer-quality", help="The best, also if it must be downloaded.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Rank the models for a kind of work on this machine, with reasons."""
-    from server.commands.models import recommend_models  # noqa: PLC0415
-
-    recommend_models(_settings(), find_folders(), category, prefer_quality=prefer_quality, as_json=as_json)
-
-
-@models_app.command()
-def bench(
-    models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="The one in use where none is named.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Measure models on this machine: speed, and which chores they do right; recommendations heed it."""
-    from server.commands.models import bench_models  # noqa: PLC0415
-
-    bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json)
 
 
 def _start(*, tray: bool, background: bool) -> Start:

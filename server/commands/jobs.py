@@ -9,13 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from server.commands.client import HubAnswered, connect_or_start
-from server.commands.output import ProgressLine, print_json, print_table
+from server.commands.output import Json, ProgressLine, print_json, print_table
 from server.folders import Folders, find_folders
 from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50
 _CALL = re.compile(r'check_job\(job="(\w+)", (?:wait=\d+|action="(\w+)")\)')
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Item = Annotated[int | None, typer.Option("--item", min=0, help="Its number, from 0 (`jobs show`).")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="As `token-saver jobs` lists it.")]
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+from server.commands.output import Json
+
 PolicyPath = Annotated[Path | None, typer.Option("--file", "-f", help="Instead of the policy in use.")]
 
 policy_app = typer.Typer(help="What Claude may do.", no_args_is_help=True)

@@ -1,0 +1,91 @@
+"""``token-saver models``: what is there, downloads, loading, recommendations, measuring."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from server.commands.models import (
+    bench_models,
+    list_models,
+    load_model,
+    pull_model,
+    recommend_models,
+    unload_model,
+)
+from server.commands.output import Json
+from server.folders import find_folders
+from server.settings import Settings, load_settings
+
+models_app = typer.Typer(help="The local models.", no_args_is_help=False)
+ModelName = Annotated[str, typer.Argument(help="As `token-saver models` or the engine's registry names it.")]
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, as_json: Json = False) -> None:
+    """Show the models that are installed and loaded."""
+    if context.invoked_subcommand is None:
+        list_models(_settings(), find_folders(), as_json=as_json)
+
+
+@models_app.command()
+def pull(
+    model: Annotated[str, typer.Argument(help="Where it is left out, the engine's usual one.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Download a model."""
+    pull_model(_settings(), find_folders(), model, as_json=as_json)
+
+
+@models_app.command()
+def load(
+    model: ModelName,
+    keep_alive: Annotated[str, typer.Option(help='How long it stays: "10m", "-1" for ever.')] = "-1",
+    as_json: Json = False,
+) -> None:
+    """Load a model into memory."""
+    load_model(find_folders(), model, keep_alive, as_json=as_json)
+
+
+@models_app.command()
+def unload(model: ModelName, as_json: Json = False) -> None:
+    """Free a model's memory."""
+    unload_model(find_folders(), model, as_json=as_json)
+
+
+@models_app.command()
+def recommend(
+    category: Annotated[
+        Literal[
+            "coding",
+            "coding-agent",
+            "japanese-text",
+            "japanese-coding",
+            "translation",
+            "summarization",
+            "general",
+        ],
+        typer.Argument(help="The kind of work."),
+    ] = "general",
+    prefer_quality: Annotated[
+        bool, typer.Option("--prefer-quality", help="The best, also if it must be downloaded.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Rank the models for a kind of work on this machine, with reasons."""
+    recommend_models(_settings(), find_folders(), category, prefer_quality=prefer_quality, as_json=as_json)
+
+
+@models_app.command()
+def bench(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="The one in use where none is named.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure models on this machine: speed, and which chores they do right; recommendations heed it."""
+    bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json)
+
+
+def _settings() -> Settings:
+    return load_settings(find_folders())
