@@ -1,5 +1,7 @@
 """What Claude is told of a batch: counts, failures by reason, the job's id; at most 600 characters."""
 
+import time
+
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
 LONGEST = 600
@@ -57,6 +59,10 @@ def _rest(counts: JobCounts) -> str:
 def _next_step(job: JobRecord, counts: JobCounts) -> str:
     if job.state == "running":
         return f'check_job(job="{job.id}", wait=300) waits for it.'
+    if job.held:
+        return f"The user {job.state} it; it goes on when the user says so."
+    if job.bound_reached(counts.tokens, time.time()) and (counts.went_wrong or counts.ended < counts.total):
+        return "The user can let it go on; or hand in what is left as a new batch."
     if job.state == "paused":
         return f'check_job(job="{job.id}", action="resume") goes on with it.'
     if counts.went_wrong:

@@ -16,6 +16,7 @@ from typing import Any
 
 from server.backends.engine import Engine
 from server.batch.bills import Bills
+from server.batch.holds import held_by_user, refuse_agent
 from server.batch.inputs import expand_inputs
 from server.batch.news import News
 from server.batch.plan import Planned, file_of
@@ -199,23 +200,33 @@ class Batches:
                     await changed.wait()
         return (await self.get(job_id)).state != "running"
 
-    async def pause(self, job_id: str) -> None:
-        """Start no further items, and put those in flight back."""
+    async def pause(self, job_id: str, *, by_user: bool = True) -> None:
+        """Start no further items, and put those in flight back. What the user pauses, only the user resumes:
+        not an agent, whose calls are not ``by_user``."""
         async with self._switching:
-            if (await self.get(job_id)).state == "running":
-                await self._end(job_id, "paused", "")
+            before = (await self.get(job_id)).state
+            if before == "running" or (before == "paused" and by_user):
+                await self._jobs.pause(job_id, held=by_user)
+                self._news.tell(job_id)
                 await self._at_last(lambda: self._stop(job_id))
 
-    async def resume(self, job_id: str) -> None:
-        """Go on with a paused or stopped job, with as much time and as many tokens as it had at first."""
+    async def resume(self, job_id: str, *, by_user: bool = True) -> None:
+        """Go on with a paused or stopped job: for the user with as much time and as many tokens as it had at
+        first, for an agent with what is left.
+
+        Raises:
+            Denied: that is nothing, or the user paused the job.
+        """
         async with self._switching:
-            if (await self.get(job_id)).state in {"paused", "stopped"}:
-                await self._jobs.run_again(job_id, self._deadline(), await self._budget(job_id))
+            job = await self.get(job_id)
+            if job.state in {"paused", "stopped"}:
+                await self._jobs.run_again(job_id, *await self._bounds(job, by_user=by_user))
                 await self._start_again(job_id)
                 self._news.tell(job_id)
 
-    async def cancel(self, job_id: str, position: int | None = None) -> None:
-        """Cancel the item at ``position`` (from 0), or all that has not ended; what was written stays.
+    async def cancel(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> None:
+        """Cancel the item at ``position`` (from 0), or all that has not ended; what was written stays. What
+        the user cancels, only the user tries again.
 
         Raises:
             NotFound: there is no such job or item.
@@ -223,26 +234,30 @@ class Batches:
         async with self._switching:
             job = await self.get(job_id)
             if position is not None:
-                await self._cancel_item(job, position)
-            elif job.state in {"running", "paused", "stopped"}:
-                await self._jobs.cancel(job_id)
+                await self._cancel_item(job, position, by_user=by_user)
+            elif job.state in {"running", "paused", "stopped"} or (job.state == "cancelled" and by_user):
+                await self._jobs.cancel(job_id, held=by_user)
                 self._news.tell(job_id)
                 await self._at_last(lambda: self._wind_up(job_id))
         self._news.tell(job_id)
 
-    async def retry(self, job_id: str, position: int | None = None) -> int:
+    async def retry(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> int:
         """Try the item at ``position`` (from 0) again, or all that ended without a result; return how many.
+        For an agent that is within what is left of the job's time and tokens, and without items that the
+        user cancelled.
 
         Raises:
             NotFound: there is no such job or item.
+            Denied: nothing is left, or the user paused or cancelled the job or the item.
         """
-        await self.get(job_id)
         if position is not None:
-            await self._item(job_id, position)
+            item = await self._item((await self.get(job_id)).id, position)
+            if item.held and not by_user:
+                raise held_by_user(f"item {position} of job {job_id}", "cancelled")
         async with self._switching:
-            budget = await self._budget(job_id)
+            deadline, budget = await self._bounds(await self.get(job_id), by_user=by_user)
             count, starts = await self._jobs.retry_failed(
-                job_id, position, deadline=self._deadline(), token_budget=budget
+                job_id, position, deadline=deadline, token_budget=budget, held_too=by_user
             )
             if starts:  # a job that runs sees by itself that items wait again
                 await self._start_again(job_id)
@@ -253,9 +268,17 @@ class Batches:
         await self._stop(job_id)  # a run that has ended may still be about to say so
         self._launch(await self.get(job_id))
 
-    async def _budget(self, job_id: str) -> int:
-        counts = await self._jobs.counts(job_id)
-        return counts.tokens + self._limits.max_tokens if self._limits.max_tokens else 0
+    async def _bounds(self, job: JobRecord, *, by_user: bool) -> tuple[float | None, int]:
+        """Return the deadline and the budget of tokens that a job goes on with.
+
+        Raises:
+            Denied: an agent asks, and only the user may.
+        """
+        tokens = (await self._jobs.counts(job.id)).tokens
+        if not by_user:
+            refuse_agent(job, tokens)
+            return job.deadline, job.token_budget
+        return self._deadline(), tokens + self._limits.max_tokens if self._limits.max_tokens else 0
 
     def _deadline(self, hours: float = 0.0) -> float:
         most = self._limits.max_hours
@@ -317,13 +340,9 @@ class Batches:
             await self._bills.divide(job_id)
             await self._jobs.set_state(job_id, "stopped", reason)
 
-    async def _end(self, job_id: str, state: str, reason: str) -> None:
-        await self._jobs.set_state(job_id, state, reason)
-        self._news.tell(job_id)
-
-    async def _cancel_item(self, job: JobRecord, position: int) -> None:
+    async def _cancel_item(self, job: JobRecord, position: int, *, by_user: bool) -> None:
         await self._item(job.id, position)
-        offload_id = await self._jobs.cancel_item(job.id, position)
+        offload_id = await self._jobs.cancel_item(job.id, position, held=by_user)
         at_work = self._at_work.get(job.id)
         if offload_id and at_work:
             await at_work.run.cancel_item(offload_id)

@@ -167,10 +167,8 @@ class Run:
     async def _must_stop(self) -> bool:
         """Return whether a bound of the job is reached; the first worker to find out says which."""
         job = self.job
-        if not self._stop and job.deadline is not None and time.time() > job.deadline:
-            self._stop = "Stopped at its deadline."
-        if not self._stop and job.token_budget and self._tokens >= job.token_budget:
-            self._stop = f"Stopped at its budget of {job.token_budget:,} tokens."
+        if not self._stop and (bound := job.bound_reached(self._tokens, time.time())):
+            self._stop = f"Stopped at its {bound}."
         if not self._stop and self._parts.stop_failing and self._tally.suspicious:
             self._stop = why_stop(self._tally, await self._parts.jobs.failures(job.id))
         return bool(self._stop)

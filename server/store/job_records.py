@@ -12,7 +12,8 @@ DONE_WELL = frozenset({"delivered", "returned"})
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """One task of a job. ``arguments`` are those of ``offload_work``; ``tries`` counts its starts."""
+    """One task of a job. ``arguments`` are those of ``offload_work``; ``tries`` counts its starts;
+    ``held`` is one that the user cancelled."""
 
     position: int
     arguments: dict[str, Any]
@@ -24,6 +25,7 @@ class ItemRecord:
     tokens: int = 0
     net_tokens: int = 0
     seconds: float = 0.0
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class JobRecord:
     """A batch as it was asked for, and where it stands: ``running``, ``paused``, ``done``, ``cancelled``, or
     ``stopped`` by the circuit breaker, a budget or a deadline, as ``reason`` says. ``roots`` and
     ``project`` are the caller's folders, kept so that the job can go on after a restart; ``deadline`` is None
-    for none. ``spent_*`` are the tokens that its calls have cost Claude so far."""
+    for none. ``spent_*`` are the tokens that its calls have cost Claude so far; ``held`` is one that the user
+    paused or cancelled: only they go on with it."""
 
     id: str
     created_at: float
@@ -50,6 +53,15 @@ class JobRecord:
     spent_output: int = 0
     spent_input: int = 0
     spent_share: int = 0
+    held: bool = False
+
+    def bound_reached(self, tokens: int, now: float) -> str:
+        """Return the bound that the job has reached, with so many ``tokens`` taken at ``now`` (seconds since
+        the epoch); empty if none."""
+        if self.deadline is not None and now > self.deadline:
+            return "deadline"
+        over_budget = self.token_budget and tokens >= self.token_budget
+        return f"budget of {self.token_budget:,} tokens" if over_budget else ""
 
     @property
     def by_user(self) -> bool:

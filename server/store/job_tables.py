@@ -25,6 +25,7 @@ job = Table(
     Column("spent_output", Integer, nullable=False, server_default="0"),
     Column("spent_input", Integer, nullable=False, server_default="0"),
     Column("spent_share", Integer, nullable=False, server_default="0"),
+    Column("held", Boolean, nullable=False, server_default="0"),
     Index("ix_job_state", "state"),
     Index("ix_job_created_at", "created_at"),
 )
@@ -45,5 +46,6 @@ item = Table(
     Column("tokens", Integer, nullable=False, server_default="0"),
     Column("net_tokens", Integer, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
+    Column("held", Boolean, nullable=False, server_default="0"),
     Index("ix_job_item_state", "job_id", "state", "position"),
 )

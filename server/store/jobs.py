@@ -80,8 +80,17 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def run_again(self, job_id: str, deadline: float, token_budget: int) -> None:
-        """Let a job that paused or ended go on, within new bounds."""
+    async def pause(self, job_id: str, *, held: bool) -> None:
+        """Pause a job; ``held`` if the user does."""
+        values = {"state": "paused", "reason": "", "ended_at": None, **_held(held)}
+
+        def write(connection: Connection) -> None:
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+
+        await self._database.write(write)
+
+    async def run_again(self, job_id: str, deadline: float | None, token_budget: int) -> None:
+        """Let a job that paused or ended go on, within these bounds."""
 
         def write(connection: Connection) -> None:
             bounds = {"deadline": deadline, "token_budget": token_budget}
@@ -146,23 +155,24 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def cancel(self, job_id: str) -> None:
-        """Cancel a job with all items that wait; those that run end so when they are released."""
+    async def cancel(self, job_id: str, *, held: bool = False) -> None:
+        """Cancel a job with all items that wait; those that run end so when they are released. ``held`` if
+        the user does: then also what was cancelled before is."""
 
         def write(connection: Connection) -> None:
-            values = {"state": CANCELLED, "reason": "", "ended_at": time.time()}
+            values = {"state": CANCELLED, "reason": "", "ended_at": time.time(), **_held(held)}
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
-            _cancel_items(connection, items.c.job_id == job_id)
+            _cancel_items(connection, items.c.job_id == job_id, held=held)
 
         await self._database.write(write)
 
-    async def cancel_item(self, job_id: str, position: int) -> str | None:
+    async def cancel_item(self, job_id: str, position: int, *, held: bool = False) -> str | None:
         """Cancel one item; return the id of its offload if it runs: it ends so when that was cancelled, also
         should the app end before."""
 
         def write(connection: Connection) -> str | None:
             this = and_(items.c.job_id == job_id, items.c.position == position)
-            _cancel_items(connection, this)
+            _cancel_items(connection, this, held=held)
             running = select(items.c.offload_id).where(this, items.c.state == "running")
             return connection.scalar(running)
 
@@ -175,15 +185,20 @@ class Jobs:
         *,
         deadline: float | None = None,
         token_budget: int = 0,
+        held_too: bool = True,
     ) -> tuple[int, bool]:
-        """Put one item, or every one, that ended without a result back among the waiting. Return how many,
-        and whether the job, which had ended, goes on for that, within these new bounds."""
+        """Put one item, or every one, that ended without a result back among the waiting; those that the user
+        cancelled only if ``held_too``. Return how many, and whether the job, which had ended, goes on for
+        that, within these bounds."""
 
         def write(connection: Connection) -> tuple[int, bool]:
             again = update(items).where(items.c.job_id == job_id, items.c.state.in_(ENDED - DONE_WELL))
             if position is not None:
                 again = again.where(items.c.position == position)
-            done = connection.execute(again.values(state="waiting", offload_id=None, code="", summary=""))
+            if not held_too:
+                again = again.where(items.c.held.is_(False))
+            values = {"state": "waiting", "offload_id": None, "code": "", "summary": "", "held": False}
+            done = connection.execute(again.values(**values))
             if not done.rowcount:
                 return 0, False
             ended = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(OPEN))
@@ -274,7 +289,7 @@ class Jobs:
         return await self._database.read(read)
 
 
-_RUNNING_AGAIN = {"state": "running", "reason": "", "ended_at": None}
+_RUNNING_AGAIN = {"state": "running", "reason": "", "ended_at": None, "held": False}
 _OUTCOME = ("state", "offload_id", "code", "summary", "tokens", "net_tokens", "seconds")
 
 
@@ -282,11 +297,18 @@ def _at(job_id: str, position: int) -> Any:
     return update(items).where(items.c.job_id == job_id, items.c.position == position)
 
 
-def _cancel_items(connection: Connection, which: ColumnElement[bool]) -> None:
+def _held(held: bool) -> dict[str, bool]:
+    # Whoever pauses or cancels what the user holds does not let go of it.
+    return {"held": True} if held else {}
+
+
+def _cancel_items(connection: Connection, which: ColumnElement[bool], *, held: bool) -> None:
     """Cancel those that wait, and note of those that run that they are not wanted any more."""
     waits = case((items.c.state == "waiting", CANCELLED), else_=items.c.state)
     some = update(items).where(which, items.c.state.in_(("waiting", "running")))
     connection.execute(some.values(state=waits, code=CANCELLED))
+    if held:
+        connection.execute(update(items).where(which, items.c.code == CANCELLED).values(held=True))
 
 
 def _group(connection: Connection, job_id: str, row: Row[Any]) -> FailureGroup:

@@ -42,13 +42,13 @@ def check_job_tool(hub: Hub) -> Tool:
                 await hub.batches.charge(job, caller.arguments, text)
             return text
         if action == "pause":
-            await hub.batches.pause(job)
+            await hub.batches.pause(job, by_user=caller.by_user)
         elif action == "resume":
-            await hub.batches.resume(job)
+            await hub.batches.resume(job, by_user=caller.by_user)
         elif action == "cancel":
-            await hub.batches.cancel(job, position)
+            await hub.batches.cancel(job, position, by_user=caller.by_user)
         elif action == "retry":
-            await hub.batches.retry(job, position)
+            await hub.batches.retry(job, position, by_user=caller.by_user)
         if wait:
             await wait_for_job(hub, ctx, job, cancel_with_call=False, seconds=wait)
         return await answer_for_job(hub, job, caller, caller.arguments)

@@ -137,7 +137,7 @@ class Tasks(Extension):
         if call is not None:
             call.work.cancel()
         else:
-            await self._hub.batches.cancel((await self._job(params.task_id)).id)
+            await self._hub.batches.cancel((await self._job(params.task_id)).id, by_user=False)
         return {}
 
     async def _job(self, task_id: str) -> JobRecord:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from mcp.client.client import Client
 
+from tests.e2e.test_commands import token_saver
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import http_client, text_of
 from tests.standins.answers import Answer
@@ -134,8 +135,12 @@ async def _after_the_last_kill(scene: Scene) -> None:
         assert {name: scene.asked(name) for name in KINDS} == before, "what was over was begun again"
         async with http_client(hub, "2026-07-28") as client:
             assert "deadline" in await _check(scene, client, "late")
-            await _check(scene, client, "late", action="resume")
+            refused = await _check(scene, client, "late", action="resume")
+            assert refused.startswith("denied: "), "its time is over, and a client gives it no other"
             await _check(scene, client, "paused", action="resume")
+            resume = ("jobs", "resume", scene.jobs["late"])
+            done = await asyncio.to_thread(token_saver, hub.environ, scene.project, *resume)
+            assert done.returncode == 0, done.stderr
             await _until(lambda: scene.state("late") == ("done", ["delivered"] * 3))
             await _until(lambda: scene.state("paused") == ("done", ["delivered"] * 3))
 
