@@ -208,8 +208,11 @@ class Backend(Protocol):
             ModelNotFound: the registry has no such model.
         """
 
-    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
-        """Return the prompt's length with the engine's own tokenizer and template, None if it has none."""
+    async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
+        """Return the prompt's length with the engine's own tokenizer and template, None if it has none.
+
+        An engine that must load the model for it does so with ``num_ctx`` tokens of context.
+        """
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """Generate, item by item; the last item is a ``Completed``.
@@ -253,6 +256,7 @@ class DeletesModels(Backend, Protocol):
 
         Raises:
             ModelNotFound: the engine has no such model.
+            BackendUnsupported: it is a file of the user's own, which stays.
         """
 
 

@@ -28,9 +28,8 @@ from server.backends.gguf import describe_gguf, read_gguf
 from server.backends.keep_alive import parse_keep_alive
 from server.backends.llama_server import LlamaServer
 from server.backends.names import not_found
-from server.backends.selection import step_up
 from server.backends.weights import fetch_weights, weights_path
-from server.errors import BackendError, BackendFailed, BackendUnreachable
+from server.errors import BackendError, BackendFailed, BackendUnreachable, BackendUnsupported
 from server.events import EventBus, ModelProgress
 from server.folders import Folders
 from server.settings import Settings
@@ -129,7 +128,11 @@ class EmbeddedBackend:
 
     async def delete(self, model: str) -> None:
         """See ``DeletesModels``; the file that ``[embedded] model`` names is the user's own, and stays."""
-        path = weights_path(self._folder, model)
+        path, own = weights_path(self._folder, model), self._own_file()
+        if own is not None and own.stem == model:
+            raise BackendUnsupported(
+                f"{own} is a file of your own, which [embedded] model names.", "Remove it yourself."
+            )
         if not path.exists():
             raise not_found(model, await self.installed())
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -158,14 +161,12 @@ class EmbeddedBackend:
             return USUAL_MODEL
         return USUAL_MODEL if psutil.virtual_memory().available >= ROOM_FOR_USUAL else SMALL_MODEL
 
-    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
-        """Return the prompt's length by the model's own template; loads the model."""
-        num_ctx = self._child.order.num_ctx if self._child and self._child.order.model == model else 0
-        if not num_ctx:
-            configured = self._settings.backend.num_ctx
-            num_ctx = configured or step_up(0, await self.context_length(model))
+    async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
+        """Return the prompt's length by the model's own template; loads the model, or takes it as loaded."""
+        if self._child and self._child.order.model == model:
+            num_ctx = self._child.order.num_ctx
         async with self._using(model, num_ctx, None) as server:
-            return await server.count_tokens(model, messages)
+            return await server.count_tokens(model, messages, num_ctx)
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """See ``Backend``."""

@@ -5,6 +5,8 @@ and ``sight`` (what is seen of it), ``selection`` (which model), ``queue`` (who 
 (each once).
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, aclosing, asynccontextmanager
 
@@ -52,6 +54,7 @@ class Engine:
         self._downloads = Downloads(events)
         self._sight = Sight(settings.backend.model, events)
         self._contexts: dict[str, int] = {}
+        self._choosing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._choices = Choices()
         self._watch = Watch(self._look, self._interval)
         self._current = CurrentBackend(
@@ -159,6 +162,11 @@ class Engine:
             ModelNotFound: the engine has no such model.
             ModelTooLarge: the model would not fit in the memory that is free.
         """
+        # One asks at a time: who was asked for less must not have the last word.
+        async with self._choosing[model]:
+            return await self._num_ctx(model, need)
+
+    async def _num_ctx(self, model: str, need: int) -> int:
         wanted = self._contexts.get(model, 0)
         if not wanted or (need > wanted and not self._settings.backend.num_ctx):
             wanted = await self._current.ask(

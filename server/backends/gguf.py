@@ -72,11 +72,12 @@ def describe_gguf(path: Path) -> InstalledModel:
         return InstalledModel(path.stem, size)
     family = str(header.get("general.architecture", ""))
     context = header.get(f"{family}.context_length")
+    file_type = header.get("general.file_type")
     return InstalledModel(
         path.stem,
         size,
         parameters=str(header.get("general.size_label", "")),
-        quantization=FILE_TYPES.get(header.get("general.file_type", -1), ""),
+        quantization=FILE_TYPES.get(file_type, "") if isinstance(file_type, int) else "",
         family=family,
         context_length=context if isinstance(context, int) else 0,
     )
@@ -130,7 +131,7 @@ def _value(file: BinaryIO, kind: int) -> Any:
 
 def _array(file: BinaryIO) -> Any:
     kind, length = _number(file, "<I"), _number(file, "<Q")
-    if length > LONGEST_ARRAY or kind == ARRAY:
+    if length > LONGEST_ARRAY or (kind != STRING and kind not in NUMBERS):
         raise ValueError(f"an array of {length} values of type {kind}")
     if length <= LONG_ARRAY:
         return [_value(file, kind) for _ in range(length)]

@@ -97,9 +97,9 @@ class UnloadsWhenIdle:
         """See ``Backend``."""
         await self.backend.pull(model, report)
 
-    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
+    async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
         """See ``Backend``."""
-        return await self.backend.count_tokens(model, messages)
+        return await self.backend.count_tokens(model, messages, num_ctx)
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """See ``Backend``."""

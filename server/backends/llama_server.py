@@ -44,7 +44,12 @@ class LlamaServer(OpenAICompatible):
         """Return how many requests the server works on at once."""
         return slots_of(await self._properties())
 
-    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:
+    async def count_tokens(
+        self,
+        model: str,
+        messages: tuple[Message, ...],
+        num_ctx: int,  # noqa: ARG002 - it is loaded
+    ) -> int | None:
         """Return the prompt's length by the model's own template and tokenizer."""
         chat = {"model": model, "messages": chat_messages(messages)} | _NO_THINKING
         try:

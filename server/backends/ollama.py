@@ -162,7 +162,12 @@ class OllamaBackend:
         self._metadata.pop(model, None)
         self._sizes.clear()
 
-    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:  # noqa: ARG002
+    async def count_tokens(
+        self,
+        model: str,  # noqa: ARG002
+        messages: tuple[Message, ...],  # noqa: ARG002
+        num_ctx: int,  # noqa: ARG002
+    ) -> int | None:
         """Return None: Ollama has no route for it."""
         return None
 

@@ -103,7 +103,12 @@ class OpenAICompatible:
         """See ``Backend``."""
         self._unsupported("download a model")
 
-    async def count_tokens(self, model: str, messages: tuple[Message, ...]) -> int | None:  # noqa: ARG002
+    async def count_tokens(
+        self,
+        model: str,  # noqa: ARG002
+        messages: tuple[Message, ...],  # noqa: ARG002
+        num_ctx: int,  # noqa: ARG002
+    ) -> int | None:
         """Return None: the protocol has no way to ask."""
         return None
 

@@ -122,7 +122,7 @@ async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tu
     """Return the prompt's tokens, and whether the engine itself counted them."""
     backend = await engine.use()
     if backend.capabilities.count_tokens:
-        counted = await backend.count_tokens(model, messages)
+        counted = await backend.count_tokens(model, messages, await engine.num_ctx(model))
         if counted is not None:
             return counted, True
     return _estimate(messages), False

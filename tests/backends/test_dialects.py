@@ -67,7 +67,7 @@ async def test_llama_server_counts_tokens(dialect: str) -> None:
     async with opened(dialect) as (backend, _):
         messages = request("count these words").messages
         expected = count_tokens([{"role": "user", "content": "count these words"}])
-        assert await backend.count_tokens(MODEL, messages) == expected
+        assert await backend.count_tokens(MODEL, messages, 4096) == expected
 
 
 async def test_llama_server_tells_what_is_loaded() -> None:

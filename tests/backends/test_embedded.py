@@ -17,7 +17,14 @@ from server.backends.base import Completed, GenerationRequest, InstalledModel, M
 from server.backends.embedded import EmbeddedBackend
 from server.backends.embedded_child import cpu_batch
 from server.backends.keep_alive import parse_keep_alive
-from server.errors import BackendFailed, BackendUnreachable, BadArguments, ModelNotFound, PromptTooLong
+from server.errors import (
+    BackendFailed,
+    BackendUnreachable,
+    BackendUnsupported,
+    BadArguments,
+    ModelNotFound,
+    PromptTooLong,
+)
 from server.events import EventBus
 from server.folders import Folders, find_folders
 from server.settings import BackendSettings, EmbeddedSettings, Settings
@@ -87,11 +94,30 @@ async def test_it_lists_loads_generates_and_gives_the_memory_back(engine: Embedd
     assert loaded.expires_at is not None
     text, completed = await _generate(engine, _request())
     assert text.strip()
-    assert completed.prompt_tokens == await engine.count_tokens(SMOLLM2, HELLO)
+    assert completed.prompt_tokens == await engine.count_tokens(SMOLLM2, HELLO, 2048)
     pid = _child().pid
     await engine.unload(SMOLLM2)
     assert await engine.loaded() == ()
     assert not psutil.pid_exists(pid)
+
+
+async def test_counting_loads_no_more_than_was_granted(engine: EmbeddedBackend) -> None:
+    assert await engine.count_tokens(SMOLLM2, HELLO, 2048)
+    assert (await engine.loaded())[0].num_ctx == 2048
+    pid = _child().pid
+    assert await engine.count_tokens(SMOLLM2, HELLO, 8192)
+    assert _child().pid == pid
+
+
+async def test_the_users_own_file_is_not_deleted(folders: Folders, smollm2: Path) -> None:
+    own = folders.models / "mine.gguf"
+    own.write_bytes(b"GGUF")
+    settings = Settings(embedded=EmbeddedSettings(model=str(own)))
+    backend = EmbeddedBackend(settings, folders, EventBus())
+    with pytest.raises(BackendUnsupported, match="file of your own"):
+        await backend.delete("mine")
+    assert own.exists()
+    await backend.close()
 
 
 async def test_a_longer_context_starts_it_anew_and_a_shorter_one_does_not(engine: EmbeddedBackend) -> None:

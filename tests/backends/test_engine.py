@@ -166,6 +166,19 @@ async def test_one_context_length_for_a_model(ollama_standin: OllamaStandIn) -> 
             await engine.num_ctx("gone:1b")
 
 
+async def test_who_needs_less_at_the_same_time_does_not_shorten_it_again(
+    ollama_standin: OllamaStandIn,
+) -> None:
+    for delay in range(12):
+        async with running(ollama_standin) as (engine, _):
+            assert await engine.num_ctx(CODER) == 8192
+            long = asyncio.create_task(engine.num_ctx(CODER, need=9000))
+            for _ in range(delay):
+                await asyncio.sleep(0)
+            await asyncio.gather(long, engine.num_ctx(CODER))
+            assert await engine.num_ctx(CODER) == 16384
+
+
 async def test_the_context_of_a_loaded_model_is_kept(ollama_standin: OllamaStandIn) -> None:
     async with running(ollama_standin) as (engine, _):
         backend = await engine.use()

@@ -166,7 +166,7 @@ async def test_a_plain_server_promises_nothing(openai_standin: OpenAIStandIn) ->
     ):
         with pytest.raises(BackendUnsupported):
             await asking
-    assert await backend.count_tokens(MODEL, request().messages) is None
+    assert await backend.count_tokens(MODEL, request().messages, 4096) is None
     await backend.close()
 
 

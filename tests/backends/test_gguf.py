@@ -1,0 +1,45 @@
+"""The header of a GGUF file: what it says, and a damaged one that says nothing."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from server.backends.gguf import describe_gguf, read_gguf
+from server.errors import BackendFailed
+
+
+def text(words: str) -> bytes:
+    return struct.pack("<Q", len(words.encode())) + words.encode()
+
+
+def gguf(path: Path, *pairs: bytes) -> Path:
+    """Write a file of these metadata pairs and no tensors."""
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs))
+    return path
+
+
+ARCHITECTURE = text("general.architecture") + struct.pack("<I", 8) + text("llama")
+FILE_TYPE = text("general.file_type")
+
+
+def test_what_it_says(tmp_path: Path) -> None:
+    words = text("some.words") + struct.pack("<IIQ", 9, 8, 2) + text("a") + text("b")
+    path = gguf(tmp_path / "small.gguf", ARCHITECTURE, FILE_TYPE + struct.pack("<II", 4, 15), words)
+    assert read_gguf(path)["some.words"] == ["a", "b"]
+    found = describe_gguf(path)
+    assert (found.name, found.family, found.quantization) == ("small", "llama", "Q4_K_M")
+
+
+@pytest.mark.parametrize("length", [3, 3_000])
+def test_an_array_of_an_unknown_type_is_damage(tmp_path: Path, length: int) -> None:
+    odd = text("odd") + struct.pack("<IIQ", 9, 99, length)
+    path = gguf(tmp_path / "odd.gguf", ARCHITECTURE, odd)
+    with pytest.raises(BackendFailed, match="not a whole GGUF file"):
+        read_gguf(path)
+    assert describe_gguf(path).name == "odd"
+
+
+def test_a_file_type_that_is_no_number_is_not_named(tmp_path: Path) -> None:
+    path = gguf(tmp_path / "list.gguf", ARCHITECTURE, FILE_TYPE + struct.pack("<IIQI", 9, 4, 1, 15))
+    assert describe_gguf(path).quantization == ""
