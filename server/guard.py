@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import NotAuthorized
 from server.events import BrowserLoggedIn, Event
+from server.proof import MOST_NONCE_CHARS, Address, make_proof
 from server.refusals import Refusals
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
@@ -99,6 +100,12 @@ class Keys:
         """Whether the text was signed so, be it with a token that was replaced since this process began."""
         good = (_sign(token, text) for token in (*self._tokens, *self._former))
         return any(hmac.compare_digest(signature.encode(), each.encode()) for each in good)
+
+    def prove(self, nonce: str, client: Address, hub: Address) -> list[str]:
+        """Return the proofs that this is the hub of who holds the token, one for each good token."""
+        if not 0 < len(nonce) <= MOST_NONCE_CHARS:
+            return []
+        return [make_proof(token.decode(), nonce, client, hub) for token in self._tokens]
 
     def new_code(self) -> str:
         """Return a code that logs one browser in, once, within ``LOGIN_SECONDS``. From any thread."""

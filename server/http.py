@@ -2,7 +2,7 @@
 
 ========================  ====================================================================
 ``/mcp``                  MCP, streamable HTTP, protocols up to 2026-07-28 (bearer token)
-``/healthz``              who answers here: version and pid (open)
+``/healthz?nonce=…``      who answers here: version and pid (open), and the proof of it, see ``proof``
 ``/login?code=…``         logs a browser in, once (open)
 ``/api/status``           the snapshot as JSON (token or cookie)
 ``/api/login``            POST: a new login link (token or cookie)
@@ -70,15 +70,18 @@ def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> Hu
     app = Starlette()
     app.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
     guard = Guard(app, keys, port, hub.events.publish)
-    app.routes.extend(_api_routes(hub))
+    app.routes.extend(_api_routes(hub, keys))
     app.routes.append(_token_route(hub, guard, keys))
     app.routes.append(Mount("/", pages) if pages is not None else Route("/", _no_dashboard))
     return HubApp(guard, mcp.session_manager.run)
 
 
-def _api_routes(hub: Hub) -> list[Route]:
-    async def healthz(_request: Request) -> Response:
-        return JSONResponse({"app": "token-saver", "version": hub.version, "pid": os.getpid()})
+def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
+    async def healthz(request: Request) -> Response:
+        health = {"app": "token-saver", "version": hub.version, "pid": os.getpid()}
+        # As the socket has them: uvicorn is told to believe no header about it.
+        ends = request.scope["client"], request.scope["server"]
+        return JSONResponse({**health, "proofs": keys.prove(request.query_params.get("nonce", ""), *ends)})
 
     async def status(_request: Request) -> Response:
         return JSONResponse((await hub.current_snapshot()).as_json())

@@ -70,6 +70,7 @@ class _HubThread:
             log_level=hub.settings.log_level,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # who connects is who connects: proofs are made of it
             # A page, or a client that sends half a request, must not hold up the end.
             timeout_graceful_shutdown=1,
             ws_ping_interval=20,

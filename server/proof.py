@@ -1,0 +1,62 @@
+"""How a hub proves that it is this user's, before it is told anything. Standard library only.
+
+A port belongs to nobody: once a hub has died, any user of the machine may listen there. So whoever holds the
+token sends a random text first, and whoever listens answers with what nobody makes of it without the token.
+Both ends of the connection are in the proof: it cannot be fetched from a hub elsewhere, nor from the same one
+by another connection, and is worth nothing on any connection but the one that the request then takes.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from server.http1 import Connection
+
+Address = tuple[str, int]
+
+PROOF_PATH = "/healthz"
+NONCE_BYTES = 24
+MOST_NONCE_CHARS = 128
+"""What a hub makes proofs of (characters): enough for any client."""
+
+
+class NotOurHub(OSError):
+    """What listens there does not know the token. It was told nothing."""
+
+
+def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
+    """Return the proof: HMAC-SHA256 in hex. The addresses are the two ends of the connection."""
+    text = f"hub {hub[0]}:{hub[1]} to {client[0]}:{client[1]}: {nonce}"
+    return hmac.new(token.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def demand_proof(connection: "Connection", token: str) -> dict[str, Any]:
+    """Return what ``/healthz`` says, once the other end of the connection has proved that it is our hub.
+
+    What is sent by this connection afterwards goes to that hub and nobody else.
+
+    Raises:
+        NotOurHub: it did not prove it.
+        OSError: it broke off, or does not speak HTTP.
+    """
+    nonce = os.urandom(NONCE_BYTES).hex()
+    connection.send("GET", f"{PROOF_PATH}?nonce={nonce}", {"Connection": "keep-alive"})
+    health = _parse(connection.answer().body.read(4096))
+    good = make_proof(token, nonce, connection.socket.getsockname(), connection.socket.getpeername())
+    proofs = health.get("proofs")
+    # While the token is replaced two are good.
+    given = [each for each in proofs if isinstance(each, str)] if isinstance(proofs, list) else []
+    if not token or not any(hmac.compare_digest(good.encode(), each.encode()) for each in given):
+        raise NotOurHub("another program listens at the hub's address")
+    return health
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        health: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return health if isinstance(health, dict) else {}
