@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from server.backends.admission import AdmitAll
+from server.backends.base import Backend
 from server.backends.engine import Engine
 from server.errors import BackendFailed, BackendUnreachable, ModelNotFound, QueueFull, SettingsError
 from server.events import EngineChanged, Event, EventBus, ModelProgress
@@ -166,17 +168,23 @@ async def test_one_context_length_for_a_model(ollama_standin: OllamaStandIn) -> 
             await engine.num_ctx("gone:1b")
 
 
+class SlowForLittle(AdmitAll):
+    """Takes longer for who needs no certain length."""
+
+    async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:
+        if not need:
+            await asyncio.sleep(0.05)
+        return await super().admit(backend, model, num_ctx, need)
+
+
 async def test_who_needs_less_at_the_same_time_does_not_shorten_it_again(
     ollama_standin: OllamaStandIn,
 ) -> None:
-    for delay in range(12):
-        async with running(ollama_standin) as (engine, _):
-            assert await engine.num_ctx(CODER) == 8192
-            long = asyncio.create_task(engine.num_ctx(CODER, need=9000))
-            for _ in range(delay):
-                await asyncio.sleep(0)
-            await asyncio.gather(long, engine.num_ctx(CODER))
-            assert await engine.num_ctx(CODER) == 16384
+    async with running(ollama_standin) as (engine, _):
+        engine.admission = SlowForLittle()
+        assert await engine.num_ctx(CODER) == 8192
+        await asyncio.gather(engine.num_ctx(CODER), engine.num_ctx(CODER, need=9000))
+        assert await engine.num_ctx(CODER) == 16384
 
 
 async def test_the_context_of_a_loaded_model_is_kept(ollama_standin: OllamaStandIn) -> None:
