@@ -47,6 +47,11 @@ class Folders:
         return self.data / "models"
 
     @property
+    def kept(self) -> Path:
+        """What was found in files whose old bytes were put back: never thrown away at once."""
+        return self.data / "kept"
+
+    @property
     def hub_file(self) -> Path:
         """``hub.json``: url, pid and version of the running hub."""
         return self.state / "hub.json"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from server.errors import FileChanged, PathOutsideRoots
 from server.offload import atomic
+from server.offload.aside import Aside
 from server.offload.languages import language_of
 from server.offload.plan import Plan
 from server.offload.syntax import definitions
@@ -63,18 +64,27 @@ def put(change: Change) -> Change:
     return Change(change.path, change.shown, change.before, change.after, created)
 
 
-def take_back(change: Change) -> bytes | None:
-    """Put the old bytes back, whatever a check made of the file meanwhile; blocks.
+def take_back(change: Change, aside: Aside) -> Path | None:
+    """Put the old bytes back, whatever became of the file meanwhile; blocks.
 
-    Returns what was there if it was not what the offload wrote, None otherwise.
+    What was there is kept first where nobody else has it: its check or the user changed what was written.
+    Returns the file that it is kept in, None where there was nothing to keep.
+
+    Raises:
+        FileChanged: there is no ordinary file any more, or it changes now; it was left alone.
+        WorkspaceError: it cannot be written, or what is there cannot be kept; it was left alone.
     """
     try:
         found = atomic.read(change.path)
     except OSError:
         raise _no_file(change) from None
-    restore(change.path, change.before, None if found is None else digest_of(found))
+    kept = None
+    if found != change.before:
+        if found is not None and found != change.after:
+            kept = aside.keep(change.path.name, found)
+        restore(change.path, change.before, None if found is None else digest_of(found))
     atomic.remove_folders(change.created)
-    return found if found != change.after else None
+    return kept
 
 
 def content_of(change: Change) -> bytes:

@@ -76,7 +76,7 @@ class Offloader:
         self._ledger = ledger
         self._events = events
         self._books = Books(history, ledger, events)
-        self._placer = Placer(history, settings)
+        self._placer = Placer(history, settings, folders.kept)
         self._compressor = Compressor(engine, self._books, DigestCache(folders.cache / "digests"))
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._readable = settings.paths.read
@@ -355,7 +355,7 @@ def _cancelled(run: Running, why: str) -> Outcome:
     return Outcome(
         offload_id=run.id,
         name="cancelled",
-        text=f"cancelled: {why}",
+        text=" ".join((f"cancelled: {why}", *run.remarks)),
         code="cancelled",
         attempts=tuple(run.attempts),
     )

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
-from server.errors import FileChanged
+from server.errors import FileChanged, StoreError, WorkspaceError
 from server.offload import deliver
+from server.offload.aside import Aside
 from server.offload.deliver import Change
 from server.offload.plan import Plan
 from server.offload.running import Running, check_folder
@@ -23,10 +25,12 @@ T = TypeVar("T")
 
 
 class Placer:
-    """Writes results. Two offloads never have the same file in place unchecked at once."""
+    """Writes results. Two offloads never have the same file in place unchecked at once. ``kept`` is the
+    folder for what somebody else put into a file before its old bytes went back."""
 
-    def __init__(self, history: History, settings: Settings) -> None:
+    def __init__(self, history: History, settings: Settings, kept: Path) -> None:
         self._history = history
+        self._aside = Aside(kept, settings.history.days)
         self.checks: Mapping[str, str] = settings.checks
         self._timeout = settings.offload.check_timeout
         self._locks: dict[str, asyncio.Lock] = {}
@@ -46,11 +50,14 @@ class Placer:
     ) -> tuple[Delivery | None, Check | None]:
         """Write the result; return what was written, and the finding of the user's check if one was named.
 
-        The old bytes are in the history before the new ones are on the disk. If the check fails, or
-        anything else ends this early, the old bytes are back when it returns.
+        The old bytes are in the history before the new ones are on the disk. If the check fails, or anything
+        else ends this early, the old bytes are back when it returns; what the check, or the user, made of the
+        new ones meanwhile is kept in a file of its own. Where that, or putting back, is impossible, the file
+        is left as it is. ``run.remarks`` names both.
 
         Raises:
-            WorkspaceError: the file changed meanwhile or cannot be written.
+            WorkspaceError: the file changed before it was written, or cannot be written; it was left alone.
+            StoreError: the history cannot be written.
         """
         target = plan.target
         if target is None:
@@ -60,27 +67,33 @@ class Placer:
         async with lock:
             began = time.monotonic()
             change = await to_end(lambda: deliver.plan_change(workspace, plan, target, verdict))
-            await self._history.keep_undo(run.id, _undo(change, change.after_digest))
-            kept = False
+            change = await self._put(run, change)
             try:
-                change = await self._put(change)
                 run.spent("write", time.monotonic() - began)
                 change, check = await self._check(run, change)
-                kept = check is None or check.passed
-                if kept:
+                if check is None or check.passed:
                     run.delivery = await to_end(lambda: deliver.describe(change))
                 return run.delivery, check
             finally:
                 if run.delivery is None:
-                    await self._take_back(run.id, change)
+                    await self._take_back(run, change)
 
-    async def _put(self, change: Change) -> Change:
-        written = asyncio.ensure_future(asyncio.to_thread(deliver.put, change))
+    async def _put(self, run: Running, change: Change) -> Change:
+        """Keep the old bytes, then write. Where this fails or is cancelled, neither is left, and a file that
+        was not written is not touched."""
+        written: list[Change] = []
         try:
-            return await asyncio.shield(written)
-        except asyncio.CancelledError:
-            await asyncio.wait([written])
+            await self._history.keep_undo(run.id, _undo(change))
+            await to_end(lambda: written.append(deliver.put(change)))
+        except StoreError:  # so nothing was kept, and nothing written
             raise
+        except BaseException:
+            if written:
+                await self._take_back(run, written[0])
+            else:
+                await self._history.keep_undo(run.id, None)
+            raise
+        return written[0]
 
     async def _check(self, run: Running, change: Change) -> tuple[Change, Check | None]:
         """Run the user's check on the file in place; a check may also change the file (a formatter)."""
@@ -95,30 +108,39 @@ class Placer:
         after = await to_end(lambda: deliver.content_of(change))
         if check.passed and after != change.after:
             change = Change(change.path, change.shown, change.before, after, change.created)
-            await self._history.keep_undo(run.id, _undo(change, change.after_digest))
+            await self._history.keep_undo(run.id, _undo(change))
         return change, check
 
-    async def _take_back(self, offload_id: str, change: Change) -> None:
-        """Put the old bytes back and drop what was kept for undo."""
+    async def _take_back(self, run: Running, change: Change) -> None:
+        """Put the old bytes back and drop what the history has for undo."""
         try:
-            found = await to_end(lambda: deliver.take_back(change))
+            kept = await to_end(lambda: deliver.take_back(change, self._aside))
         except FileChanged:
             logger.warning("%s was changed while it was taken back; it was left alone", change.path)
             return
-        if found is not None:
-            logger.warning("%s had been changed by its check; that was taken back, too", change.path)
-        await self._history.keep_undo(offload_id, None)
+        except WorkspaceError as error:
+            logger.warning("%s could not be put back: %s", change.path, error)
+            run.remarks.append(f"But {change.shown} could not be put back as it was: {error.cause}")
+            return
+        if kept is not None:
+            logger.warning("%s had been changed since it was written; that is kept as %s", change.path, kept)
+            run.remarks.append(f"{change.shown} was changed while it was checked; that is kept as {kept}.")
+        await self._history.keep_undo(run.id, None)
 
 
 async def to_end(function: Callable[[], T]) -> T:
-    """Run a blocking function in a thread; if cancelled meanwhile, wait for its end first."""
+    """Run a blocking function in a thread; if cancelled meanwhile, also twice, wait for its end first."""
     work = asyncio.ensure_future(asyncio.to_thread(function))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from work.exception()
+    return work.result()
 
 
-def _undo(change: Change, after_digest: str) -> UndoRecord:
-    return UndoRecord(str(change.path), change.before, after_digest)
+def _undo(change: Change) -> UndoRecord:
+    return UndoRecord(str(change.path), change.before, change.after_digest)

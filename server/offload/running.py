@@ -33,7 +33,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Running:
-    """The state of one offload. Only its own task changes it."""
+    """The state of one offload. Only its own task changes it.
+
+    ``remarks`` are sentences on a file that is not simply as it was before, or as the offload wrote it.
+    """
 
     id: str
     task: Task
@@ -51,6 +54,7 @@ class Running:
     seconds: dict[str, float] = field(default_factory=dict)
     delivery: Delivery | None = None
     outcome: Outcome | None = None
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def elapsed(self) -> float:
@@ -128,6 +132,7 @@ class Books:
         Raises:
             StoreError: the row cannot be written; then the offload has not ended.
         """
+        text = " ".join(dict.fromkeys((text, *run.remarks)))
         receipt = self.receipt(run, delivery, text, name)
         if name in ("delivered", "returned"):
             self._once.add(run.session, run.inputs)

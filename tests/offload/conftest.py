@@ -79,12 +79,18 @@ async def house(open_house: OpenHouse) -> House:
     return await open_house()
 
 
-async def make_house(caller: Caller, ollama: OllamaStandIn, folders: Folders, **settings: Any) -> House:
+async def make_house(
+    caller: Caller,
+    ollama: OllamaStandIn,
+    folders: Folders,
+    history_type: type[History] = History,
+    **settings: Any,
+) -> House:
     """Compose the pipeline as the hub does, with the stand-in as its engine unless the settings say else."""
     folders.create()
     whole = Settings(**{"backend": {"kind": "ollama", "url": ollama.url}, **settings})
     bus = EventBus()
-    history = await History.open(folders.database)
+    history = await history_type.open(folders.database)
     engine = Engine(whole, folders, bus)
     ledger = Ledger(whole.ledger, load_prices(folders.prices_file), 800)
     offloader = Offloader(whole, engine, history, ledger, bus, folders)

@@ -1,0 +1,119 @@
+"""The user saves the file at the worst moment: just before it is written, or while its check runs."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.folders import find_folders
+from server.offload.values import Outcome
+from server.store.history import History
+from server.store.records import UndoRecord
+from tests.offload.conftest import House, OpenHouse
+from tests.offload.test_pipeline import fenced, snapshot
+from tests.standins.answers import Answer
+from tests.standins.serving import eventually
+
+pytestmark = pytest.mark.anyio
+
+OLD = b"x = 1\n"
+WRITTEN = b"x = 6\n"
+THEIRS = b"# an hour of the user's work\n"
+FAILS_ONCE_SAVED = (
+    f'"{sys.executable}" -c "'
+    "import os, sys, time\n"
+    "while not os.path.exists('saved'): time.sleep(0.01)\n"
+    'sys.exit(3)"'
+)
+
+
+class SavedBeforeTheWrite(History):
+    """The user saves when the old bytes were read and the new ones are not yet written."""
+
+    async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
+        await super().keep_undo(offload_id, undo)
+        if undo is not None:
+            Path(undo.path).write_bytes(THEIRS)
+
+
+class CancelledBeforeTheWrite(History):
+    """The call is cancelled at that moment."""
+
+    async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
+        await super().keep_undo(offload_id, undo)
+        task = asyncio.current_task()
+        if undo is not None and task is not None:
+            task.cancel()
+
+
+async def set_x(house: House, before: bytes | None, **arguments: str) -> Outcome:
+    house.ollama.answers.default = Answer(fenced(WRITTEN.decode()))
+    return await house.run("Set x.", files=("a.py",) if before else (), output="a.py", **arguments)
+
+
+@pytest.mark.parametrize("before", [OLD, None])
+async def test_a_write_that_was_refused_takes_nothing_back(
+    open_house: OpenHouse, project: Path, before: bytes | None
+) -> None:
+    if before is not None:
+        (project / "a.py").write_bytes(before)
+    house = await open_house(history_type=SavedBeforeTheWrite)
+    outcome = await set_x(house, before)
+    assert (outcome.name, outcome.code) == ("failed", "file_changed"), outcome.text
+    assert snapshot(project) == {"a.py": THEIRS}
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.undo is None
+
+
+@pytest.mark.parametrize("before", [OLD, None])
+async def test_a_write_that_was_cancelled_is_taken_back(
+    open_house: OpenHouse, project: Path, before: bytes | None
+) -> None:
+    if before is not None:
+        (project / "a.py").write_bytes(before)
+    house = await open_house(history_type=CancelledBeforeTheWrite)
+    outcome = await set_x(house, before)
+    assert outcome.name == "cancelled"
+    assert snapshot(project) == ({"a.py": before} if before else {})
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.undo is None
+
+
+@pytest.fixture
+async def checked(open_house: OpenHouse) -> House:
+    return await open_house(
+        checks={"late": FAILS_ONCE_SAVED}, offload={"repair_rounds": 0, "check_timeout": 60.0}
+    )
+
+
+async def saved_during_the_check(house: House, project: Path) -> Outcome:
+    (project / "a.py").write_bytes(OLD)
+    call = asyncio.create_task(set_x(house, OLD, check="late"))
+    await eventually(lambda: (project / "a.py").read_bytes() == WRITTEN, 60)
+    (project / "a.py").write_bytes(THEIRS)
+    (project / "saved").touch()
+    outcome = await call
+    (project / "saved").unlink()
+    assert (outcome.name, outcome.code) == ("handed_back", "check_failed"), outcome.text
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.row.summary == outcome.text
+    return outcome
+
+
+async def test_what_the_user_saved_while_a_check_ran_is_kept_and_named(checked: House, project: Path) -> None:
+    outcome = await saved_during_the_check(checked, project)
+    assert snapshot(project) == {"a.py": OLD}
+    [kept] = find_folders().kept.iterdir()
+    assert kept.read_bytes() == THEIRS
+    assert str(kept.resolve()) in outcome.text
+
+
+async def test_what_cannot_be_kept_stays_where_it_is(checked: House, project: Path) -> None:
+    find_folders().kept.write_bytes(b"no folder")
+    outcome = await saved_during_the_check(checked, project)
+    assert snapshot(project) == {"a.py": THEIRS}
+    assert "a.py could not be put back" in outcome.text
