@@ -36,11 +36,13 @@ from server.offload.values import (
     Check,
     Compression,
     Delivery,
+    Generation,
     ItemOf,
     Outcome,
     Prompt,
     Report,
     Task,
+    Verdict,
 )
 from server.offload.weigh import (
     arguments_of,
@@ -271,11 +273,10 @@ class Offloader:
             run.spent("queue", waited)
             run.progress.stage("check")
             began = time.monotonic()
-            verdict = await asyncio.to_thread(check_answer, plan, generation)
-            verdict = await asyncio.to_thread(patches.as_diff, plan, verdict)
+            verdict = await asyncio.to_thread(_checked, plan, generation)
             run.spent("check", time.monotonic() - began)
             attempt = Attempt(number, prompt, generation, verdict)
-            await self._books.attempt(run, attempt)
+            await self._books.attempt(run, attempt, last=verdict.passed and not run.task.check)
             delivery: Delivery | None = None
             if verdict.passed and plan.target is not None:
                 delivery, checked = await self._placer.place(run, workspace, plan, verdict)
@@ -343,6 +344,10 @@ class Offloader:
                 "The download goes on; call again in some minutes, or do this task yourself.",
             ) from None
         return model
+
+
+def _checked(plan: Plan, generation: Generation) -> Verdict:
+    return patches.as_diff(plan, check_answer(plan, generation))
 
 
 _BY_USER = "The user cancelled this offload; nothing was written. Ask how to go on."

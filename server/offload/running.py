@@ -51,6 +51,7 @@ class Running:
     model: str = ""
     backend: str = ""
     attempts: list[Attempt] = field(default_factory=list)
+    unwritten: Attempt | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     delivery: Delivery | None = None
     outcome: Outcome | None = None
@@ -109,13 +110,16 @@ class Books:
         )
         await _to_end(self._history.start(start))
 
-    async def attempt(self, run: Running, attempt: Attempt) -> None:
-        """Keep one round; called again when a check of the user's adds to its verdict."""
+    async def attempt(self, run: Running, attempt: Attempt, *, last: bool = False) -> None:
+        """Keep one round; called again when a check of the user's adds to its verdict. One that is expected
+        to be the ``last`` is written with the offload's end, in one transaction."""
         if run.attempts and run.attempts[-1].number == attempt.number:
             run.attempts[-1] = attempt
         else:
             run.attempts.append(attempt)
-        await self._history.attempt(run.id, record.attempt_record(attempt))
+        run.unwritten = attempt if last else None
+        if not last:
+            await self._history.attempt(run.id, record.attempt_record(attempt))
 
     def receipt(self, run: Running, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
         """Return the receipt of the offload that ended as ``name`` with ``text`` as its result. What the
@@ -150,6 +154,7 @@ class Books:
             completion_tokens=sum(each.completion_tokens for each in generations),
             files=record.file_records(run.sources, delivery),
             receipt=receipt.as_record(),
+            attempts=(record.attempt_record(run.unwritten),) if run.unwritten else (),
         )
         outcome = Outcome(
             offload_id=run.id,
