@@ -105,6 +105,21 @@ async def test_what_was_undone_spared_nothing_and_still_cost(history: History) -
     assert totals.losing == 1
 
 
+async def test_what_was_undone_spared_nothing_by_its_audit_either(history: History) -> None:
+    await history.start(start("a"))
+    await history.finish("a", end(undo=undo(None)))
+    await keep_audit(history, "a", audit(spared=900, spent=300))
+    await history.mark_undone("a")
+
+    detail = await history.get("a")
+    totals = await history.totals()
+
+    assert detail is not None
+    assert detail.audit is not None
+    assert (detail.audit.receipt.spared_input, detail.audit.receipt.net_tokens) == (0, -307)
+    assert (totals.net_tokens, totals.corrected_tokens, totals.corrected_microusd) == (-207, -307, -3000)
+
+
 async def test_an_audit_stands_beside_the_estimate(history: History) -> None:
     await history.start(start("a"))
     await history.finish("a", end())
