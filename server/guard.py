@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import NotAuthorized
 from server.events import BrowserLoggedIn, Event
+from server.peer import may_be_ours
 from server.proof import MOST_NONCE_CHARS, Address, make_proof
 from server.refusals import Refusals
 
@@ -60,11 +61,17 @@ class Keys:
         self._replacing = threading.Lock()
         # The port is in the name: cookies ignore ports, and two hubs may run on one machine.
         self.cookie_name = f"token-saver-{port}"
+        self._start = secrets.token_hex(16)
 
     @property
     def cookie_value(self) -> str:
-        """Made from the token: a page stays logged in while the hub restarts, until the token is replaced."""
-        return hmac.new(self._tokens[-1], self.cookie_name.encode(), hashlib.sha256).hexdigest()
+        """Made from the token for this start of the hub: good until either ends.
+
+        Browsers send a cookie to every port of this machine's name. So whoever took the port of a hub that
+        ended may have it, and it opens nothing of the next one.
+        """
+        text = f"{self.cookie_name} {self._start}"
+        return hmac.new(self._tokens[-1], text.encode(), hashlib.sha256).hexdigest()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -211,6 +218,10 @@ class Guard:
         return path not in TOKEN_PATHS and self._keys.has_cookie(headers)
 
     def _login(self, scope: Scope) -> Response:
+        # First, so that nobody else uses it up: the link may have been seen among a browser's arguments.
+        if not may_be_ours(scope["client"], scope["server"]):
+            self._refusals.note("another user of this machine opened it", "", scope["path"])
+            return _plain(403, "A login link is for the user whose hub this is.")
         code = QueryParams(scope["query_string"]).get("code", "")
         if scope["method"] != "GET" or not self._keys.redeem(code):
             self._refusals.note("its login link was used, too old or made up", "", scope["path"])

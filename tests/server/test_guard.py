@@ -7,7 +7,9 @@ import socket
 from dataclasses import dataclass
 
 import pytest
+from starlette.datastructures import Headers
 
+from server.guard import Keys
 from tests.hub_process import HubProcess
 
 WEBSOCKET = {
@@ -129,6 +131,14 @@ def test_a_cookie_of_another_value_opens_nothing(hub: HubProcess) -> None:
     forged = {"Cookie": f"token-saver-{hub.port}={'0' * 64}"}
     assert send(hub, "GET", "/", forged).status == 401
     assert send(hub, "GET", "/", {"Cookie": "garbage; =; ;;token-saver="}).status == 401
+
+
+def test_a_cookie_is_for_one_start_of_the_hub() -> None:
+    """Browsers send it to whoever has the port once the hub has ended."""
+    former, now = Keys("one token", 7283), Keys("one token", 7283)
+    headers = Headers({"cookie": f"{former.cookie_name}={former.cookie_value}"})
+    assert former.has_cookie(headers)
+    assert not now.has_cookie(headers)
 
 
 @pytest.mark.parametrize("path", ["/api/audit", "/", "/healthz"])

@@ -1,0 +1,68 @@
+"""Whose program is at the other end of a connection."""
+
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.peer import TABLES, may_be_ours
+from tests.hub_process import HubProcess
+from tests.server.test_guard import bearer, send
+
+NOBODY = 65534
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "{}"), (socket.AF_INET6, "::ffff:{}")])
+def test_the_owner_of_a_connection_is_known_by_either_family(
+    family: socket.AddressFamily, host: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(family) as client:
+        address = listener.getsockname()
+        client.connect((host.format("127.0.0.1"), address[1]))
+        served, peer = listener.accept()
+        with served:
+            assert may_be_ours(peer, address)
+            assert not may_be_ours((peer[0], 1), address)
+            # The same tables, with another user's id in each row.
+            others = tuple(tmp_path / table.name for table in TABLES)
+            for table, other in zip(TABLES, others, strict=True):
+                rows = [line.split() for line in table.read_text().splitlines()]
+                other.write_text("\n".join(" ".join([*row[:7], "4711", *row[8:]]) for row in rows))
+            assert not may_be_ours(peer, address, others)
+
+
+REDEEM = """
+import http.client, sys
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=60)
+connection.request("GET", sys.argv[2])
+answer = connection.getresponse()
+print(answer.status, answer.getheader("set-cookie"))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes another user")
+def test_another_user_who_saw_a_login_link_can_neither_open_nor_use_it_up(hub: HubProcess) -> None:
+    link = re.search(r"/login\?code=[\w-]+", send(hub, "POST", "/api/login", bearer(hub)).body)
+    assert link
+    # The system's own Python: that of the tests may lie where another user cannot read.
+    command = ["/usr/bin/python3", "-I", "-c", REDEEM, str(hub.port), link.group()]
+    seen = subprocess.run(command, user=NOBODY, cwd="/", capture_output=True, text=True, check=False)
+    assert seen.stdout.split() == ["403", "None"], seen.stderr
+    assert send(hub, "GET", link.group()).status == 303
+
+
+def test_a_login_link_is_no_ones_who_says_to_come_from_elsewhere(hub: HubProcess) -> None:
+    """What a proxy would say about who connects changes nothing."""
+    url = json.loads(send(hub, "POST", "/api/login", bearer(hub)).body)["url"]
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    connection.request("GET", url.removeprefix(hub.info.url), headers={"X-Forwarded-For": "127.0.0.9:1"})
+    assert connection.getresponse().status == 303
+    connection.close()
