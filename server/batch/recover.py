@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+from server.errors import WriteFailed
 from server.store.history import History
 from server.store.job_records import ItemRecord
 from server.store.jobs import Jobs
@@ -13,9 +14,10 @@ from server.store.records import OffloadDetail
 async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
     """Settle or release every item of the job that is marked ``running`` though nothing runs.
 
-    An item whose offload was recorded as done, or whose file is exactly what its offload meant to write, is
-    delivered: the end came between the write and its record, and to do it again would edit the file twice.
-    Every other one goes back to waiting; its file is the old one, because writing is a single rename.
+    An item whose offload has its end in the history is settled by that. Every other one goes back to waiting:
+    its file is the old one, for what an offload without its end had in place was put back before
+    (``undo.recover``, ``Offloader.settled``). One whose file could not be put back has failed: to do it again
+    would edit the file twice.
     """
     for item in await jobs.in_flight(job_id):
         detail = await history.get(item.offload_id) if item.offload_id else None
@@ -39,8 +41,10 @@ def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
             seconds=row.seconds,
         )
     if detail.undo is not None and _digest(Path(detail.undo.path)) == detail.undo.after_digest:
-        summary = f"{detail.undo.path} was written just before the work was broken off."
-        return replace(item, state="delivered", code="delivered", summary=summary)
+        summary = (
+            f"{detail.undo.path} could not be put back as it was: it holds a result that was not accepted."
+        )
+        return replace(item, state="failed", code=WriteFailed.code, summary=summary)
     return None
 
 

@@ -1,8 +1,8 @@
 """All batches of a hub: submitted, watched, paused, resumed, cancelled, tried again.
 
 A job and its items are rows before the first token. An item is marked ``running`` with the id of its
-offload before that begins, so that after a crash the offload's own row tells whether its file was
-written: then the item is settled, else it is done again from the start.
+offload before that begins, so that after a crash the offload's own row tells whether it came to its end:
+then the item is settled, else its file was put back and it is done again from the start.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The user saves the file at the worst moment: just before it is written, or while its check runs."""
+"""A file that is no longer as the offload left it: saved by the user meanwhile, or made read-only."""
 
 import asyncio
 import sys
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from server.errors import StoreError
 from server.folders import find_folders
 from server.offload.values import Outcome
 from server.store.history import History
-from server.store.records import UndoRecord
+from server.store.records import OffloadEnd, OffloadFilter, UndoRecord
 from tests.offload.conftest import House, OpenHouse
 from tests.offload.test_pipeline import fenced, snapshot
 from tests.standins.answers import Answer
@@ -117,3 +118,37 @@ async def test_what_cannot_be_kept_stays_where_it_is(checked: House, project: Pa
     outcome = await saved_during_the_check(checked, project)
     assert snapshot(project) == {"a.py": THEIRS}
     assert "a.py could not be put back" in outcome.text
+
+
+class EndRefused(History):
+    """The end of the offload finds the disk full, and its file turns read-only."""
+
+    refused = 0
+
+    async def finish(self, offload_id: str, end: OffloadEnd) -> None:
+        if self.refused < 2:  # at the end, and when that is recorded as broken off
+            self.refused += 1
+            detail = await self.get(offload_id)
+            assert detail is not None
+            assert detail.undo is not None
+            Path(detail.undo.path).chmod(0o444)
+            raise StoreError("The disk is full.", "Free some space.")
+        await super().finish(offload_id, end)
+
+
+async def test_a_file_that_cannot_be_put_back_is_said_and_ends_the_trying(
+    open_house: OpenHouse, project: Path
+) -> None:
+    (project / "a.py").write_bytes(OLD)
+    house = await open_house(history_type=EndRefused)
+    with pytest.raises(StoreError, match="full"):
+        await set_x(house, OLD)
+    async with asyncio.timeout(60):
+        await house.offloader.settled()
+    [row] = await house.history.page(OffloadFilter())
+    assert (row.outcome, row.code) == ("failed", "store_failed")
+    assert "a.py could not be put back" in row.summary
+    assert snapshot(project) == {"a.py": WRITTEN}
+    (project / "a.py").chmod(0o644)
+    await house.offloader.undo(row.id)
+    assert snapshot(project) == {"a.py": OLD}

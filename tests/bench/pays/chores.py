@@ -263,6 +263,6 @@ ATOMIC_ANSWER = (
 )
 PLAN_ANSWER = (
     "Jobs and items are rows before work begins. An item is marked running with the id of its offload "
-    "first; after a crash `settle_interrupted` (recover.py) looks at that offload's row: if the file on disk "
-    "has the digest it meant to write the item is settled as delivered, otherwise released and done again."
+    "first; after a crash `settle_interrupted` (recover.py) looks at that offload's row: if it has its end "
+    "the item is settled by that, otherwise released and done again, its file having been put back before."
 )
