@@ -1,6 +1,7 @@
 """``llama-server`` in router mode: started without a model, it runs one process for each."""
 
 import asyncio
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -41,8 +42,10 @@ class LlamaRouter(LlamaServer):
         if await self._runs(model):
             return
         await self._ask("POST", "/models/load", {"model": model}, model=model)
+        asked_at = time.monotonic()
         while (status := _status(entry := await self._entry(model))) != "loaded":
-            if object_of(entry.get("status")).get("failed") or status not in ("loading", "unloaded"):
+            begins = status == "unloaded" and time.monotonic() - asked_at < self._settings.silence_timeout
+            if object_of(entry.get("status")).get("failed") or not (status == "loading" or begins):
                 raise self._connection.failed(f"could not load {model}")
             await asyncio.sleep(_LOOK_SECONDS)
 

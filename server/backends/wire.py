@@ -98,8 +98,11 @@ def text_of(value: object) -> str:
 
 
 def label_of(value: object) -> str:
-    """Return a name or word for showing; empty where there is none."""
-    return text_of(value) if isinstance(value, str) else ""
+    """Return a name or word for showing, with blanks for what would steer a terminal; empty for none."""
+    if not isinstance(value, str):
+        return ""
+    text = text_of(value)
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 def count_of(value: object) -> int:

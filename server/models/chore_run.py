@@ -1,8 +1,9 @@
-"""Runs what a model wrote for a chore, so that it can do no harm.
+"""Runs what a model wrote for a chore, and keeps it from doing harm by mistake.
 
 The code is read first: it may import a few modules that only compute, and use no name that leads out of
 plain computing. Then it runs in a process of its own, isolated, with an empty environment in an empty
-folder, with limits of time and (on POSIX) of memory and files.
+folder, with limits of time and (on POSIX) of memory and files. That is no sandbox against code that was
+written to get out: a language as open as Python has more ways than a list can name.
 """
 
 import ast
@@ -38,7 +39,13 @@ LEADS_OUT = {
     ),
     *("locals", "memoryview", "object", "open", "quit", "setattr", "type", "vars"),
 }
+BY_TEXT = {
+    *("Formatter", "attrgetter", "get_type_hints", "make_dataclass", "methodcaller", "singledispatch"),
+    "singledispatchmethod",
+}
+"""What reaches names that stand in a text, or evaluates one."""
 MODULES = {
+    "bltns",
     "builtins",
     "importlib",
     "inspect",
@@ -51,6 +58,7 @@ MODULES = {
     "warnings",
 }
 """Names by which the modules above hold others that do more than compute."""
+REFUSED = MODULES | BY_TEXT
 KNOWN_DUNDERS = {"__init__", "__name__", "__len__", "__iter__", "__next__", "__eq__", "__repr__", "__str__"}
 
 _RUNNER = """
@@ -142,12 +150,14 @@ def _names(node: ast.AST) -> Iterator[str]:
         case ast.ImportFrom(module=module, level=level, names=names):
             if level or (module or "").partition(".")[0] not in PURE:
                 yield module or "."
-            yield from (each.name for each in names if each.name in MODULES or each.name.startswith("_"))
+            yield from (each.name for each in names if each.name in REFUSED or each.name.startswith("_"))
         case ast.Name(id=name):
-            yield name if name in LEADS_OUT or _hidden(name, ends="__") else ""
+            yield name if name in LEADS_OUT | BY_TEXT or _hidden(name, ends="__") else ""
         case ast.Attribute(attr=name, value=value):
             own = isinstance(value, ast.Name) and value.id in ("self", "cls")
-            yield name if name in MODULES or _hidden(name, ends="__" if own else "") else ""
+            yield name if name in REFUSED or _hidden(name, ends="__" if own else "") else ""
+        case ast.MatchClass(kwd_attrs=names):
+            yield from (name for name in names if name in REFUSED or _hidden(name, ends=""))
 
 
 def _hidden(name: str, *, ends: str) -> bool:

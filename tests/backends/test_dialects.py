@@ -111,6 +111,15 @@ async def test_a_model_that_does_not_load(dialect: str) -> None:
             await backend.load("nope", 4096)
 
 
+async def test_a_router_that_says_it_loads_and_does_not(openai_standin: OpenAIStandIn) -> None:
+    openai_standin.dialect = "router"
+    openai_standin.models["idle"] = OpenAIModel(num_ctx=0, idles=True)
+    backend = LlamaRouter(openai_standin.url, "", settings(silence_timeout=0.6))
+    with pytest.raises(BackendFailed, match="could not load idle"):
+        await backend.load("idle", 4096)
+    await backend.close()
+
+
 async def test_lm_studio_loads_with_the_context_asked_for() -> None:
     async with opened("lmstudio") as (backend, server):
         server.models[MODEL].num_ctx = 2048

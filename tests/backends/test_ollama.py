@@ -131,6 +131,15 @@ async def test_lists_what_is_installed(ollama: OllamaBackend, ollama_standin: Ol
     assert not embedder.generates
 
 
+async def test_a_name_cannot_steer_a_terminal(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.models["llama\x1b]0;owned\x07\x9b2J"] = StandInModel()
+
+    names = [model.name for model in await ollama.installed()]
+
+    assert all(name.isprintable() for name in names)
+    assert "llama ]0;owned  2J" in names
+
+
 async def test_models_in_the_cloud_are_left_out(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.models["gpt-oss:120b-cloud"] = StandInModel(remote_host="https://ollama.com:443")
     ollama_standin.models["mine:latest"] = StandInModel(remote_host="https://ollama.com:443")

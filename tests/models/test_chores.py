@@ -85,6 +85,13 @@ async def test_a_right_answer_passes_and_a_wrong_one_does_not(chore) -> None:  #
         "class A:\n    pass\nA().__dict__",
         "eval('1')",
         "from . import x",
+        "import operator\noperator.attrgetter('__globals__')",
+        "from operator import methodcaller",
+        "import typing\ntyping.get_type_hints(len)",
+        "import string\nstring.Formatter()",
+        "import enum\nenum.bltns",
+        "def f():\n    pass\nmatch f:\n    case object(__globals__=found):\n        pass",
+        "class A:\n    pass\nmatch A():\n    case A(__class__=found):\n        pass",
     ],
 )
 async def test_code_that_leads_out_of_computing_is_not_run(code: str) -> None:

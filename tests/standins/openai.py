@@ -39,6 +39,8 @@ class OpenAIModel:
     embeds: bool = False
     fails: bool = False
     """Whether it cannot be loaded."""
+    idles: bool = False
+    """Whether a router says that it loads it, and does nothing."""
 
 
 class OpenAIStandIn(StandInServer):
@@ -201,7 +203,7 @@ def _router(server: OpenAIStandIn, exchange: Exchange) -> Reply | None:  # noqa:
             model = server.models[exchange.json["model"]]
             if model.fails:
                 return _error(500, "failed to load", "server_error")
-            model.num_ctx = 8192
+            model.num_ctx = 0 if model.idles else 8192
             return json_reply({"success": True})
         case "POST", "/models/unload":
             server.models[exchange.json["model"]].num_ctx = 0
