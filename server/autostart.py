@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from server.replacing import replace_file
+
 NAME = "token-saver"
 TITLE = "Claude Token Saver"
 AGENT = "io.github.claude-token-saver"
@@ -113,7 +115,7 @@ class DesktopEntry(_EntryFile):
             f"Icon={icon_file()}",
             "Terminal=false",
         )
-        self.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        replace_file(self.path, "".join(f"{line}\n" for line in lines).encode(), new_mode=0o644)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class LaunchAgent(_EntryFile):
             "RunAtLoad": True,
             "ProcessType": "Interactive",
         }
-        self.path.write_bytes(plistlib.dumps(agent))
+        replace_file(self.path, plistlib.dumps(agent), new_mode=0o644)
 
 
 @dataclass(frozen=True)

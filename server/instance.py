@@ -12,11 +12,11 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from server.errors import HubUnreachable, PortTaken, SettingsError
 from server.folders import Folders
 from server.rendezvous import START_SECONDS, HubInfo, find_running, read_token
+from server.replacing import PRIVATE, replace_file
 
 if sys.platform == "win32":
     import msvcrt
@@ -80,7 +80,7 @@ def listen(port: int) -> socket.socket:
 def announced(folders: Folders, url: str, version: str) -> Iterator[HubInfo]:
     """Let ``hub.json`` tell where the hub is within the ``with`` block."""
     info = HubInfo(url=url, pid=os.getpid(), version=version, started=time.time())
-    _write_private(folders.hub_file, json.dumps(info._asdict()))
+    replace_file(folders.hub_file, json.dumps(info._asdict()).encode(), mode=PRIVATE)
     try:
         yield info
     finally:
@@ -105,7 +105,7 @@ def write_token(folders: Folders, token: str) -> None:
         SettingsError: it cannot be written.
     """
     try:
-        _write_private(folders.token_file, token)
+        replace_file(folders.token_file, token.encode("ascii"), mode=PRIVATE)
     except OSError as error:
         raise SettingsError(
             f"{folders.token_file} cannot be written: {error.strerror}.",
@@ -140,13 +140,3 @@ def _try_lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write atomically, mode 0600 from the first byte on."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-    draft.replace(path)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from server.backends.gate import Closing, PauseGate
 from server.events import EventBus, PauseChanged
+from server.replacing import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -149,10 +150,8 @@ def _read(path: Path) -> float | None:
 
 
 def _write(path: Path, until: float) -> None:
-    fresh = path.with_suffix(".new")
     try:
-        fresh.write_text(json.dumps({"until": until}) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        replace_file(path, json.dumps({"until": until}).encode() + b"\n")
     except OSError as error:
         logger.warning("the pause will not outlast a restart: %s", error)
 

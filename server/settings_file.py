@@ -1,8 +1,6 @@
 """Change one setting in ``config.toml``; everything else in it stays as it was, to the byte."""
 
-import os
 import tomllib
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +9,7 @@ from server.clients.toml_key import set_key
 from server.clients.toml_text import TomlError
 from server.errors import SettingsError
 from server.folders import Folders
+from server.replacing import replace_file
 from server.settings import Settings
 
 
@@ -28,7 +27,7 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
         changed = set_key(text, (section,) if section else (), key, value)
         Settings(**tomllib.loads(changed.removeprefix("\ufeff")))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, changed)
+        replace_file(path, changed.encode())
     except (TomlError, ValidationError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} could not be changed: {_words(error)}.",
@@ -41,15 +40,3 @@ def _words(error: Exception) -> str:
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return str(error).splitlines()[0]
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a new file in the old one's place: a crash leaves one or the other."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        fresh.write_text(text, encoding="utf-8", newline="")
-        if path.exists():
-            fresh.chmod(path.stat().st_mode)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

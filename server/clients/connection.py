@@ -9,7 +9,6 @@ import base64
 import difflib
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from server.clients.places import Place
 from server.clients.toml_text import TomlError, get_table, remove_table, set_table
 from server.errors import BadArguments
 from server.folders import Folders
+from server.replacing import PRIVATE, replace_file
 
 BOM = "\ufeff"
 
@@ -120,7 +120,7 @@ def connect(change: Change, folders: Folders) -> Path | None:
         return None
     backup = keep(change, folders)
     change.place.path.parent.mkdir(parents=True, exist_ok=True)
-    _write(change.place.path, change.after)
+    write(change.place.path, change.after)
     return backup
 
 
@@ -145,7 +145,7 @@ def keep(change: Change, folders: Folders) -> Path:
         "made_folder": made_folder,
     }
     # Clients keep keys and tokens in such files, hence for the user's eyes alone.
-    _write(path, json.dumps(record).encode(), 0o600)
+    replace_file(path, json.dumps(record).encode(), mode=PRIVATE)
     return path
 
 
@@ -157,13 +157,22 @@ def disconnect(change: Change, folders: Folders) -> None:
     """
     path = change.place.path
     if change.needed and change.after is None:
-        path.unlink()
+        path.resolve().unlink()
         record = _record(change.place, folders)
         if record is not None and record["made_folder"] and _is_empty(path.parent):
             path.parent.rmdir()
     elif change.needed and change.after is not None:
-        _write(path, change.after)
+        write(path, change.after)
     forget(change.place, folders)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace a client's file; a new one gets the mode that the client itself would give it.
+
+    Raises:
+        OSError: it cannot be written; it is then as it was.
+    """
+    replace_file(path, data, new_mode=0o666)
 
 
 def forget(place: Place, folders: Folders) -> None:
@@ -216,22 +225,6 @@ def _broken(place: Place, error: Exception) -> BadArguments:
         f"{place.path} cannot be edited: {error}.",
         "Mend the file, then run the command again; it is unchanged.",
     )
-
-
-def _write(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Replace the file in one step, keeping its mode; a link stays a link."""
-    target = path.resolve()
-    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        draft.write_bytes(data)
-        if mode is not None:
-            draft.chmod(mode)
-        elif target.exists():
-            draft.chmod(target.stat().st_mode & 0o7777)
-        draft.replace(target)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _record(place: Place, folders: Folders) -> dict[str, Any] | None:

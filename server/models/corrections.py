@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from server.replacing import replace_file
+
 logger = logging.getLogger(__name__)
 
 LEAST, MOST = 0.5, 2.0
@@ -67,10 +69,8 @@ def _read(path: Path) -> dict[str, Measured]:
 
 
 def _write(path: Path, measured: dict[str, Measured]) -> None:
-    fresh = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.write_bytes(_FILE.dump_json(measured, indent=1))
-        fresh.replace(path)
+        replace_file(path, _FILE.dump_json(measured, indent=1))
     except OSError as error:
         logger.warning("what a load took cannot be kept in %s: %s", path, error)

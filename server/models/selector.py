@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from server.errors import SettingsError
 from server.folders import Folders
 from server.models.catalogue import Category, load_catalogue
+from server.replacing import replace_file
 
 
 class SelectorSettings(BaseModel):
@@ -71,11 +72,9 @@ class Selector:
             SettingsError: it cannot be written.
         """
         text = settings.model_dump_json(indent=2) + "\n"
-        fresh = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(self._path)
+            replace_file(self._path, text.encode())
         except OSError as error:
             raise SettingsError(
                 f"{self._path} cannot be written: {error.strerror}.", "Check the folder's permissions."

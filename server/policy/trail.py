@@ -8,7 +8,6 @@ chained to. Who can write all of the user's files can forge all of it: an export
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from server.replacing import PRIVATE, replace_file
 from server.store.database import Database
 from server.store.policy_tables import trail, trail_end
 
@@ -262,10 +262,7 @@ def read_head(path: Path) -> End | None:
 
 
 def _write_head(path: Path, head: End) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(asdict(head)), encoding="utf-8")
-    fresh.chmod(0o600)
-    os.replace(fresh, path)  # noqa: PTH105 - atomic on every system
+    replace_file(path, json.dumps(asdict(head)).encode(), mode=PRIVATE)
 
 
 def _rows(connection: Connection) -> Iterator[Record]:
