@@ -175,7 +175,8 @@ class Offloader:
         return Workspace(caller, self._settings.max_file_bytes, self._protected, self._readable)
 
     async def cancel(self, offload_id: str) -> None:
-        """Cancel a running offload; its caller gets an outcome that says so.
+        """Cancel a running offload; its caller gets an outcome that says so, or the one that the offload came
+        to before that could be heeded.
 
         Raises:
             NotFound: none of that id is running.
@@ -355,7 +356,7 @@ _ENDS = "Token Saver is being closed; nothing was written. Do this task yourself
 
 
 def _cancelled(run: Running, why: str) -> Outcome:
-    if run.outcome is not None and run.outcome.name == "delivered":
+    if run.outcome is not None and run.outcome.name != "cancelled":
         return run.outcome
     return Outcome(
         offload_id=run.id,

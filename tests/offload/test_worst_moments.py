@@ -1,4 +1,4 @@
-"""A file that is no longer as the offload left it: saved by the user meanwhile, or made read-only."""
+"""The worst moments: the user saves the file, makes it read-only, or cancels, just then."""
 
 import asyncio
 import sys
@@ -152,3 +152,27 @@ async def test_a_file_that_cannot_be_put_back_is_said_and_ends_the_trying(
     (project / "a.py").chmod(0o644)
     await house.offloader.undo(row.id)
     assert snapshot(project) == {"a.py": OLD}
+
+
+class CancelledAtTheEnd(History):
+    """The user cancels while the end is being written."""
+
+    async def finish(self, offload_id: str, end: OffloadEnd) -> None:
+        for task in asyncio.all_tasks():
+            if task.get_name() == f"offload {offload_id}":
+                task.cancel()
+        await super().finish(offload_id, end)
+
+
+@pytest.mark.parametrize("answer", ["It sets x.", ""], ids=["returned", "handed_back"])
+async def test_who_cancels_too_late_is_told_what_the_history_says(
+    open_house: OpenHouse, project: Path, answer: str
+) -> None:
+    (project / "a.py").write_bytes(OLD)
+    house = await open_house(history_type=CancelledAtTheEnd, offload={"allow_losing": True})
+    house.ollama.answers.default = Answer(answer)
+    outcome = await house.run("Explain this.", files=("a.py",), output_format="explanation")
+    [row] = await house.history.page(OffloadFilter())
+    assert outcome.name == ("returned" if answer else "handed_back")
+    assert (outcome.name, outcome.net_tokens) == (row.outcome, row.net_tokens)
+    assert outcome.text.startswith(answer)
