@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from server.offload import reasons
 from server.offload.languages import Language, language_of
 from server.offload.plan import Plan
-from server.offload.python_tree import parse_python
+from server.offload.python_tree import nodes_of
 from server.offload.syntax import definitions
 from server.offload.values import Check, Source
 
@@ -131,9 +131,7 @@ def _functions(plan: Plan, after: str) -> Check | None:
     """Look at the functions whose signature the task gives, or to which it adds a parameter."""
     task = plan.task.task
     found = {
-        node.name: node
-        for node in ast.walk(_tree(after))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node.name: node for node in _nodes(after) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     faults = []
     asked = 0
@@ -200,18 +198,18 @@ def _own_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 
 def _parameters(text: str) -> list[str] | None:
     """Return the names in a signature as the task writes it; None where it is a call, or hinted at."""
-    for node in _tree(f"def f({text}): pass").body:
+    for node in _nodes(f"def f({text}): pass"):
         if isinstance(node, ast.FunctionDef):
             return [name for name in _own_parameters(node) if name not in ("self", "cls")]
     return None
 
 
-def _tree(text: str) -> ast.Module:
-    """Return the syntax tree, an empty one where the text does not parse: another check says so."""
+def _nodes(text: str) -> tuple[ast.AST, ...]:
+    """Return all nodes of the syntax tree, none where the text does not parse: another check says so."""
     try:
-        return parse_python(text)
+        return nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module(body=[], type_ignores=[])
+        return ()
 
 
 def _not_as_asked(message: str) -> Check:

@@ -18,6 +18,7 @@ from server.offload.merge import by_definitions, selected_definition
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
 from server.offload.python_checks import check_python
+from server.offload.python_tree import trees_kept
 from server.offload.quoting import misplaced_quote, missing_quotes
 from server.offload.scope import check_replaced, check_scope
 from server.offload.tested import check_tests
@@ -43,6 +44,11 @@ def check_answer(plan: Plan, generation: Generation) -> Verdict:
     An edit that does not pass as the answer gives it is read by its definitions, see ``merge``: where that
     passes every check, it is the result.
     """
+    with trees_kept():
+        return _verdict(plan, generation)
+
+
+def _verdict(plan: Plan, generation: Generation) -> Verdict:
     text, _ = answer.without_thinking(generation.text)
     complete = _complete(generation, text)
     if not complete.passed:

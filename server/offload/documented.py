@@ -9,7 +9,7 @@ from tree_sitter import Node
 from server.offload import reasons
 from server.offload.languages import Language, parser_of
 from server.offload.plan import Plan
-from server.offload.python_tree import parse_python
+from server.offload.python_tree import own_tree, parse_python
 from server.offload.values import Check, Source
 
 _ABOUT = re.compile(
@@ -78,7 +78,7 @@ def _python_code(text: str, *, hints: bool) -> _Code | None:
     """Return the code of a module without its docstrings; without type hints, too, where ``hints``, and then
     without imports, which hints may need."""
     try:
-        tree = parse_python(text)
+        tree = own_tree(text)
         _Bare(hints).visit(tree)
         kept = [each for each in tree.body if not (hints and isinstance(each, ast.Import | ast.ImportFrom))]
         return _Code(tuple(ast.dump(each) for each in kept), tuple(each.lineno for each in kept))

@@ -7,9 +7,9 @@ import ast
 import builtins
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from server.offload.python_tree import parse_python
+from server.offload.python_tree import nodes_of
 
 _MODULE_NAMES = frozenset(
     {"__name__", "__file__", "__doc__", "__spec__", "__package__", "__loader__", "__path__", "__builtins__",
@@ -27,12 +27,12 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
     A module with ``from x import *`` has none that could be told.
     """
     try:
-        tree = parse_python(text)
+        nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     bound = set(dir(builtins)) | _MODULE_NAMES
     used: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             return ()
         bound.update(_bound(node))
@@ -49,11 +49,11 @@ def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
     could be told.
     """
     try:
-        tree = parse_python(text)
+        nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     missing: list[tuple[str, int]] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and not node.bases and not node.keywords:
             missing += _missing_attributes(node)
     return tuple(sorted(missing, key=lambda item: item[1]))
@@ -88,12 +88,12 @@ def missing_imports(text: str, given: Mapping[str, str]) -> list[tuple[str, str]
     Also imports of modules with a made-up name such as ``your_module``, with an empty second part.
     """
     try:
-        tree = parse_python(text)
-        known = {module: _top_names(parse_python(source)) for module, source in given.items()}
+        nodes = nodes_of(text)
+        known = {module: _top_names(nodes_of(source)) for module, source in given.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     missing: list[tuple[str, str]] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             last = node.module.rpartition(".")[2]
             if _MADE_UP.fullmatch(last) and last not in known:
@@ -106,10 +106,10 @@ def missing_imports(text: str, given: Mapping[str, str]) -> list[tuple[str, str]
     return missing
 
 
-def _top_names(tree: ast.Module) -> set[str]:
+def _top_names(nodes: Iterable[ast.AST]) -> set[str]:
     """Return what a module binds at any depth, and ``*`` where it imports all of another."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         names.update(_bound(node))
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             names.add("*")

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from server.offload.python_tree import parse_python
+from server.offload.python_tree import nodes_of
 
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _IN_PLACE = frozenset({"sort", "reverse", "append", "extend", "insert", "clear"})
@@ -13,11 +13,11 @@ _PATTERN_SIGNS = ("[^", "[a-z", "[A-Z", "[0-9", r"\w", r"\W", r"\d", r"\D", r"\s
 def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
     """Return each slip with its line, in their order; none where the text does not parse."""
     try:
-        tree = parse_python(text)
+        nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.stmt | ast.expr)]
-    return tuple(sorted((node.lineno, slip) for node in nodes for slip in _slips(node)))
+    placed = [node for node in nodes if isinstance(node, ast.stmt | ast.expr)]
+    return tuple(sorted((node.lineno, slip) for node in placed for slip in _slips(node)))
 
 
 def _slips(node: ast.AST) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Only what the file did not have before is held against an answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from server.offload import reasons
 from server.offload.names import missing_imports, undefined_attributes, undefined_names
@@ -23,8 +23,7 @@ def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | None]:
 
 
 def _defined(before: str, after: str) -> Check | None:
-    known = {name for name, _ in undefined_names(before)}
-    missing = [(name, line) for name, line in undefined_names(after) if name not in known]
+    missing = _new(undefined_names, before, after)
     if not missing:
         return Check("defined", passed=True)
     name, line = missing[0]
@@ -34,8 +33,7 @@ def _defined(before: str, after: str) -> Check | None:
 
 def _attributes(before: str, after: str) -> Check | None:
     """Look for attributes of ``self`` that no method sets."""
-    known = {name for name, _ in undefined_attributes(before)}
-    missing = [(name, line) for name, line in undefined_attributes(after) if name not in known]
+    missing = _new(undefined_attributes, before, after)
     if not missing:
         return None
     name, line = missing[0]
@@ -46,7 +44,10 @@ def _attributes(before: str, after: str) -> Check | None:
 def _imports(plan: Plan, before: str, after: str) -> Check | None:
     """Look at what is imported from the given files: it must be there."""
     given = {source.path.stem: source.text for source in plan.sources if source.path.suffix == ".py"}
-    missing = [each for each in missing_imports(after, given) if each not in missing_imports(before, given)]
+    missing = missing_imports(after, given)
+    if missing:
+        known = missing_imports(before, given)
+        missing = [each for each in missing if each not in known]
     if not missing:
         return None
     module, name = missing[0]
@@ -61,9 +62,20 @@ def _imports(plan: Plan, before: str, after: str) -> Check | None:
 
 
 def _pitfalls(before: str, after: str) -> Check | None:
-    known = {slip for _, slip in pitfalls(before)}
-    found = [(line, slip) for line, slip in pitfalls(after) if slip not in known]
+    found = pitfalls(after)
+    if found:
+        known = {slip for _, slip in pitfalls(before)}
+        found = tuple(each for each in found if each[1] not in known)
     if not found:
         return None
     line, slip = found[0]
     return Check("pitfalls", passed=False, message=f"Line {line}: {slip}", code=reasons.PITFALL)
+
+
+def _new(
+    find: Callable[[str], tuple[tuple[str, int], ...]], before: str, after: str
+) -> list[tuple[str, int]]:
+    """Return what is found in a text and was not in the one before, with its lines."""
+    found = find(after)
+    known = {name for name, _ in find(before)} if found else set()
+    return [each for each in found if each[0] not in known]

@@ -4,6 +4,7 @@ import bisect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -53,8 +54,12 @@ class SyntaxProblem:
     message: str
 
 
+@lru_cache(maxsize=16)
 def definitions(text: str, language: Language) -> tuple[Definition, ...]:
-    """Return all definitions in order of appearance, nested ones after the one around them."""
+    """Return all definitions in order of appearance, nested ones after the one around them.
+
+    Those of the last texts are kept: plan, prompt, checks and digest of one offload look at the same ones.
+    """
     if not language.has_definitions:
         return ()
     data = text.encode()

@@ -8,7 +8,7 @@ from server.offload.asked import asked_errors
 from server.offload.languages import Language, language_of
 from server.offload.narrow import is_named
 from server.offload.plan import Plan
-from server.offload.python_tree import parse_python
+from server.offload.python_tree import nodes_of
 from server.offload.syntax import definitions
 from server.offload.values import Check
 
@@ -63,12 +63,12 @@ def _empty(language: Language, after: str) -> str | None:
     if language.name != "Python":
         return None
     try:
-        tree = parse_python(after)
+        nodes = nodes_of(after)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     tests = [
         node
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
     ]
     if not tests:
