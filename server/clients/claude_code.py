@@ -3,12 +3,14 @@
 It knows its files best, and some of them it rewrites while it runs.
 """
 
+import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
-from server.clients.connection import Change, keep
+from server.clients.connection import Change, connected, entry_in, keep, plan_connect, write
 from server.clients.places import SERVER_NAME, Place
 from server.errors import ClientFailed
 from server.folders import Folders
@@ -26,14 +28,23 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
     """Let Claude Code add the entry of ``place``; return where the file's old bytes are kept.
 
     Raises:
-        ClientFailed: its command failed.
-        OSError: the backup cannot be written.
+        ClientFailed: its command failed; the file has what it had.
+        BadArguments: the file is broken.
+        OSError: the file or the backup cannot be written.
     """
-    before = _read(place.path)
-    command = [place.entry["command"], *place.entry["args"]]
-    # An entry of that name would be an error; that there is none is none.
-    _run(claude, place, "remove", "--scope", place.scope, SERVER_NAME, may_fail=True)
-    _run(claude, place, "add", "--scope", place.scope, SERVER_NAME, "--", *command)
+    before = removed = _read(place.path)
+    keep(Change(place, before, before), folders)
+    try:
+        if connected(place) is not None:
+            # An entry of that name would be an error.
+            remove(claude, place)
+            removed = _read(place.path)
+        _run(claude, place, "add-json", "--scope", place.scope, SERVER_NAME, json.dumps(place.entry))
+        # Keys that it does not know it leaves out; those that the user added shall stay.
+        _write(plan_connect(place))
+    except BaseException:
+        _put_back(place, before, removed)
+        raise
     return keep(Change(place, before, _read(place.path)), folders)
 
 
@@ -46,7 +57,23 @@ def remove(claude: str, place: Place) -> None:
     _run(claude, place, "remove", "--scope", place.scope, SERVER_NAME)
 
 
-def _run(claude: str, place: Place, *arguments: str, may_fail: bool = False) -> None:
+def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None:
+    """Give the file back what ``remove`` took, and let alone what else Claude Code wrote meanwhile."""
+    now = _read(place.path)
+    if before is None or now == before:
+        return
+    if now == removed:
+        write(place.path, before)
+    elif (entry := entry_in(before, place)) is not None:
+        _write(plan_connect(replace(place, entry=entry)))
+
+
+def _write(change: Change) -> None:
+    if change.needed and change.after is not None:
+        write(change.place.path, change.after)
+
+
+def _run(claude: str, place: Place, *arguments: str) -> None:
     # A project's servers are those of the folder that the command runs in.
     folder = place.path.parent if place.scope == "project" else None
     try:
@@ -65,7 +92,7 @@ def _run(claude: str, place: Place, *arguments: str, may_fail: bool = False) -> 
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ClientFailed(f"{claude} did not run: {error}.", _BY_HAND) from None
-    if done.returncode and not may_fail:
+    if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
         raise ClientFailed(f"`claude mcp {arguments[0]}` failed: {said[0]}.", _BY_HAND)
 

@@ -183,9 +183,16 @@ def forget(place: Place, folders: Folders) -> None:
 def connected(place: Place) -> dict[str, Any] | None:
     """Return the entry that is there now, None where there is none or the file cannot be read."""
     try:
-        data = _read(place.path)
+        return entry_in(_read(place.path), place)
+    except OSError:
+        return None
+
+
+def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
+    """Return the entry in a file with these bytes, None where there is none or they are broken."""
+    try:
         found = None if data is None else _present(_decode(data, place), place)
-    except (OSError, BadArguments, JsonError, TomlError):
+    except (BadArguments, JsonError, TomlError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -107,6 +107,51 @@ def test_where_claude_code_wrote_its_file_since_it_takes_the_entry_out_itself(
     assert json.loads(place.path.read_bytes())["written"] == "since"
 
 
+@pytest.mark.parametrize("scope", ["user", "project"])
+def test_what_the_user_added_to_the_entry_stays_as_the_change_says(
+    home: Path, folders: Folders, scope: str
+) -> None:
+    place = place_of(home, scope)
+    mine = {"env": {"EXTRA": "/mine"}, "timeout": 60000, "unknown": [1]}
+    entry = {"type": "stdio", "command": "/old", "args": [], **mine}
+    place.path.write_text(json.dumps({"mcpServers": {"token-saver": entry}}))
+    change = connection.plan_connect(place)
+    claude_code.add(str(claude_binary()), change.place, folders)
+    assert servers(place)["token-saver"] == {**entry, **place.entry}
+    assert not connection.plan_connect(place).needed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program between is a shell script")
+@pytest.mark.parametrize("written", [False, True])
+def test_where_the_second_step_fails_the_entry_is_there_as_before(
+    home: Path, folders: Folders, written: bool
+) -> None:
+    place = place_of(home, "user")
+    old = json.dumps({"mcpServers": {"token-saver": {"type": "stdio", "command": "/old", "args": []}}})
+    place.path.write_text(old)
+    since = home / "since.json"
+    since.write_text('{"written": "since"}' if written else "")
+    between = home / "claude"
+    between.write_text(
+        f"""#!/bin/sh
+case "$2" in
+  add*) [ -s "{since}" ] && cp "{since}" "{place.path}"; echo "no room" >&2; exit 1;;
+esac
+exec "{claude_binary()}" "$@"
+"""
+    )
+    between.chmod(0o755)
+    with pytest.raises(ClientFailed, match="no room"):
+        claude_code.add(str(between), connection.plan_connect(place).place, folders)
+    assert servers(place) == json.loads(old)["mcpServers"]
+    if written:
+        assert json.loads(place.path.read_bytes())["written"] == "since"
+    else:
+        assert place.path.read_text() == old
+    kept = list((folders.state / "clients").iterdir())
+    assert len(kept) == 1
+
+
 def test_a_command_that_fails_says_what_to_do(home: Path) -> None:
     place = place_of(home, "user")
     with pytest.raises(ClientFailed, match="failed") as caught:
