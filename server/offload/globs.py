@@ -32,7 +32,8 @@ def split(given: str) -> tuple[str, str]:
 
 
 def find(start: Path, pattern: str, roots: Sequence[Path]) -> list[Path]:
-    """Return the files below ``start`` that match, sorted. Links to folders are not followed."""
+    """Return the files below ``start`` that match, sorted. Links to folders are not followed, and names that
+    are not UTF-8 are passed over: neither the history nor the client's JSON can hold them."""
     matches = re.compile("|".join(f"(?:{_translate(each)})" for each in _alternatives(pattern))).fullmatch
     entries = itertools.islice(_walk(start, _Ignored(_top(start, roots))), MOST_ENTRIES)
     return sorted(path for path, relative in entries if matches(relative))
@@ -42,12 +43,22 @@ def _walk(start: Path, ignored: "_Ignored") -> Iterator[tuple[Path, str]]:
     for folder, names, files in os.walk(start, followlinks=False):
         here = Path(folder)
         names[:] = sorted(
-            n for n in names if n not in NEVER_ENTERED and not ignored.matches(here / n, folder=True)
+            n
+            for n in names
+            if n not in NEVER_ENTERED and _is_utf8(n) and not ignored.matches(here / n, folder=True)
         )
-        for name in files:
+        for name in filter(_is_utf8, files):
             path = here / name
             if not ignored.matches(path, folder=False):
                 yield path, path.relative_to(start).as_posix()
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Ignored:

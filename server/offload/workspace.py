@@ -74,8 +74,8 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
 def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
     """Return the paths (relative to the project where they can be) that a path or glob names, sorted.
 
-    A path, also one with a selection, is returned as it is. Of globs, files that git ignores are left
-    out and ``.git`` is never entered.
+    A path, also one with a selection, is returned as it is. Of globs, files that git ignores and those that
+    may not be read are left out, as are names that are not UTF-8, and ``.git`` is never entered.
 
     Raises:
         WorkspaceError: the pattern leads outside the roots, or matches nothing.
@@ -88,7 +88,8 @@ def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
     allowed = [path for path in found if _allowed(workspace, path)]
     if not allowed:
         raise PathNotFound(
-            f"{given} matches no file.", "Check the pattern; files that git ignores are left out."
+            f"{given} matches no file.",
+            "Check the pattern; what git ignores, and names that are not UTF-8, are left out.",
         )
     return tuple(workspace.shown(path) for path in allowed)
 

@@ -35,7 +35,7 @@ def confine(
     Raises:
         PathOutsideRoots: it is, or leads, outside all of ``roots``, or there are none.
         PathProtected: it lies in a protected folder or is a file of credentials.
-        PathNotFound: it is no path at all, or its links form a loop.
+        PathNotFound: it is no path at all, a name on it is not UTF-8, or its links form a loop.
     """
     _refuse_malformed(given)
     _refuse_foreign_forms(given)
@@ -49,6 +49,7 @@ def confine(
     if not path.is_absolute():
         path = (base or real_roots[0]) / path
     real = _resolve(path, given)
+    _refuse_unwritable_names(str(real))
     if not any(real.is_relative_to(root) for root in real_roots):
         folders = ", ".join(str(root) for root in real_roots)
         raise PathOutsideRoots(
@@ -95,6 +96,15 @@ def _refuse_malformed(given: str) -> None:
         raise PathNotFound(f"A path has {len(given):,} characters.", "Pass paths, not contents.")
     if any(ord(character) < 32 or ord(character) == 127 for character in given):
         raise PathNotFound(f"{given!r} holds control characters.", "Check the path.")
+    _refuse_unwritable_names(given)
+
+
+def _refuse_unwritable_names(path: str) -> None:
+    """Refuse a name of bytes that are not UTF-8: neither the history nor the client's JSON can hold it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise PathNotFound(f"{path!a} holds a name that is not UTF-8.", "Rename it.") from None
 
 
 def _refuse_foreign_forms(given: str) -> None:

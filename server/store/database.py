@@ -136,9 +136,15 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ``StoreError``, and mark a file that proves damaged."""
+    """Turn SQLite's errors into ``StoreError``, and mark a file that proves damaged. Text that SQLite cannot
+    hold, half of a surrogate pair, is one, too."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"The history {path} cannot hold a text that is not UTF-8 ({error.object[error.start]!a}).",
+            "Most often it is the name of a folder: rename that.",
+        ) from error
     except DBAPIError as error:
         raise _explain(error.orig, path) from error
     except sqlite3.Error as error:

@@ -1,6 +1,7 @@
 """Reading: paths, globs, selections, encodings, limits."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,30 @@ def workspace(caller: Caller, project: Path) -> Workspace:
         ("?.ts", ["b.ts"]),
         ("*.log", ["keep.log"]),
         ("./src/*.py", ["src/c.py"]),
+        ("**.py", ["a.py", "src/c.py", "src/deep/d.py"]),
+        ("src/**/deep/**/*.py", ["src/deep/d.py"]),
+        ("src/d**p/*.py", ["src/deep/d.py"]),
+        ("s*c/*", ["src/.gitignore", "src/c.py"]),
+        ("[!a].ts", ["b.ts"]),
         ("app/[slug]/page.tsx", ["app/[slug]/page.tsx"]),
     ],
 )
 def test_globs_leave_out_what_git_ignores(workspace: Workspace, pattern: str, found: list[str]) -> None:
     assert list(expand(workspace, pattern)) == found
+
+
+def test_a_range_that_is_none_is_its_characters(workspace: Workspace, project: Path) -> None:
+    (project / "[z-a]x.py").write_text("")
+    assert list(expand(workspace, "[z-a]?.py")) == ["[z-a]x.py"]
+
+
+def test_a_pattern_of_many_stars_ends(workspace: Workspace, project: Path) -> None:
+    (project / ("ab" * 60)).write_text("")
+    with pytest.raises(PathNotFound):
+        expand(workspace, "*a" * 30 + "*c")
+    assert list(expand(workspace, "*a" * 30 + "*b")) == ["ab" * 60]
+    with pytest.raises(PathNotFound):
+        expand(workspace, "**/*/" * 30 + "nothing")
 
 
 def test_a_glob_that_matches_only_ignored_files_says_so(workspace: Workspace) -> None:
@@ -63,6 +83,20 @@ def test_globs_never_enter_git_nor_follow_links(workspace: Workspace, project: P
     assert list(expand(workspace, "**/*.py")) == ["a.py", "src/c.py", "src/deep/d.py"]
     with pytest.raises(PathNotFound):
         expand(workspace, "**/h.py")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is UTF-8, or UTF-16")
+def test_names_that_are_not_utf_8_are_passed_over_by_globs_and_refused(
+    workspace: Workspace, project: Path
+) -> None:
+    odd = os.fsdecode(b"caf\xe9.py")
+    (project / odd).write_text("x = 1\n")
+    (project / "link.py").symlink_to(odd)
+    assert list(expand(workspace, "*.py")) == ["a.py"]
+    for given in (odd, "link.py"):
+        with pytest.raises(PathNotFound, match="not UTF-8") as caught:
+            read_source(workspace, given)
+        assert str(caught.value).isascii()
 
 
 def test_a_selection_is_told_from_a_path(workspace: Workspace, project: Path) -> None:

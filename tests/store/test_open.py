@@ -135,6 +135,13 @@ async def test_only_its_owner_moves_a_damaged_file_aside(database: Path) -> None
     assert database.read_bytes() == garbage
 
 
+async def test_text_that_is_not_utf_8_is_refused_and_said_so(history: History) -> None:
+    with pytest.raises(StoreError, match="not UTF-8") as caught:
+        await history.start(start("a", project="/p/caf\udce9"))
+    assert str(caught.value).isascii()
+    assert await history.get("a") is None
+
+
 async def test_a_locked_database_says_so(database: Path) -> None:
     other = sqlite3.connect(database)
     other.execute("BEGIN EXCLUSIVE")
