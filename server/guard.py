@@ -22,6 +22,7 @@ from server.events import BrowserLoggedIn, Event
 from server.peer import may_be_ours
 from server.proof import MOST_NONCE_CHARS, Address, make_proof
 from server.refusals import Refusals
+from server.strangers import Strangers
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
 """Paths without token or cookie, matched exactly. ``/login`` needs its code."""
@@ -153,6 +154,7 @@ class Guard:
         self._refusals = Refusals(publish)
         names = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._sockets: set[_Socket] = set()
+        self.strangers = Strangers()
         self._hosts = frozenset(names)
         self._origins = frozenset(f"http://{name}" for name in names)
 
@@ -213,9 +215,10 @@ class Guard:
         path = scope["path"]
         if path in OPEN_PATHS and scope["type"] == "http":
             return True
-        if self._keys.has_token(headers):
-            return True
-        return path not in TOKEN_PATHS and self._keys.has_cookie(headers)
+        known = self._keys.has_token(headers) or (path not in TOKEN_PATHS and self._keys.has_cookie(headers))
+        if known:
+            self.strangers.know(scope["client"])
+        return known
 
     def _login(self, scope: Scope) -> Response:
         # First, so that nobody else uses it up: the link may have been seen among a browser's arguments.

@@ -42,6 +42,7 @@ from server.ledger.metrics import CONTENT_TYPE
 from server.measure_stream import measure_route
 from server.pages import Pages
 from server.policy.approvals import EXTENTS, Answer
+from server.strangers import Strangers
 from server.tools.mcp_server import build_mcp
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -49,13 +50,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class HubApp:
-    """The guarded app, and the MCP sessions in it: who serves the app runs ``sessions`` around that.
+    """The guarded app, what serves its connections, and the MCP sessions in it: who serves the app runs
+    ``sessions`` around that.
 
     They are not in the app's lifespan, because a server ends that only after its connections, and a
     session's stream is a connection that never ends by itself.
     """
 
     asgi: ASGIApp
+    strangers: Strangers
     sessions: Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -73,7 +76,7 @@ def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> Hu
     app.routes.extend(_api_routes(hub, keys))
     app.routes.append(_token_route(hub, guard, keys))
     app.routes.append(Mount("/", pages) if pages is not None else Route("/", _no_dashboard))
-    return HubApp(guard, mcp.session_manager.run)
+    return HubApp(guard, guard.strangers, mcp.session_manager.run)
 
 
 def _api_routes(hub: Hub, keys: Keys) -> list[Route]:

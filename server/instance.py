@@ -24,6 +24,8 @@ else:
     import fcntl
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 128
+"""Connections that the system keeps until the hub takes them."""
 
 
 class AlreadyRunning(Exception):
@@ -66,7 +68,7 @@ def listen(port: int) -> socket.socket:
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((LOOPBACK, port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise PortTaken(

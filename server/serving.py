@@ -25,14 +25,17 @@ from server.folders import Folders
 from server.guard import Keys
 from server.http import HubApp, build_app
 from server.hub import Hub
-from server.instance import LOOPBACK, announced, ensure_token, listen
+from server.instance import BACKLOG, LOOPBACK, announced, ensure_token, listen
 from server.pages import Pages
 from server.settings import Settings
+from server.strangers import ask_for_open_files
 
 logger = logging.getLogger(__name__)
 
 LOG_BYTES, LOGS_KEPT = 1_000_000, 3
 """How large the log grows before a new one is begun, and how many old ones are kept."""
+QUIET_SECONDS = 60.0
+"""How often the same warning about what came to the port is logged (seconds)."""
 STOP_SECONDS = 2.5
 """Seconds that an orderly end may take; the promise is 3 in all, so then the process just ends."""
 
@@ -47,6 +50,7 @@ def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None
         PortTaken: another program has the port.
         TokenSaverError: a part of the hub could not start.
     """
+    ask_for_open_files()
     with contextlib.closing(listen(settings.port)) as listener:
         port: int = listener.getsockname()[1]
         url = f"http://{LOOPBACK}:{port}"
@@ -66,6 +70,8 @@ class _HubThread:
     def __init__(self, hub: Hub, app: HubApp, pages: Pages | None, listener: socket.socket) -> None:
         config = uvicorn.Config(
             app.asgi,
+            http=cast(type[asyncio.Protocol], app.strangers),  # all that uvicorn does with it is to call it
+            backlog=BACKLOG,  # as many are taken in one go, before anything else is done
             log_config=None,
             log_level=hub.settings.log_level,
             access_log=False,
@@ -174,7 +180,22 @@ def log_to_file(settings: Settings, folders: Folders) -> None:
     if settings.log_level != "debug":
         for chatty in ("httpx", "httpcore", "mcp", "alembic", "sse_starlette"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_Seldom())
     folders.log_file.chmod(0o600)
+
+
+class _Seldom(logging.Filter):
+    """Lets a warning through once in a while: whoever sends garbage to the port shall not fill the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info or record.created - self._said.get(record.msg, 0.0) > QUIET_SECONDS:
+            self._said[record.msg] = record.created
+            return True
+        return False
 
 
 class _PrivateLog(logging.handlers.RotatingFileHandler):

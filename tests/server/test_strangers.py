@@ -1,0 +1,114 @@
+"""Connections without a key: however many there are and whatever they send, the user is served."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from server.strangers import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS
+from tests.hub_process import HubProcess
+from tests.server.test_guard import bearer, send
+
+SECONDS = 60
+
+
+def connect(hub: HubProcess) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", hub.port), timeout=SECONDS)
+
+
+def begin_to_post(hub: HubProcess) -> socket.socket:
+    """Send a request with the token up to its body, which is ``{"switch": "on"}``."""
+    connection = connect(hub)
+    connection.sendall(f"POST /api/audit HTTP/1.1\r\nHost: 127.0.0.1:{hub.port}\r\n".encode())
+    connection.sendall(f"Authorization: Bearer {hub.token}\r\nContent-Length: 16\r\n\r\n".encode())
+    return connection
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the hub closed it, once all that it said is read; waits for that."""
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("half", ["GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n"])
+def test_more_connections_than_there_may_be_cut_off_the_oldest(hub: HubProcess, half: str) -> None:
+    with contextlib.ExitStack() as all_of_them:
+        opened = [all_of_them.enter_context(connect(hub)) for _ in range(MOST_STRANGERS // 2)]
+        known = all_of_them.enter_context(begin_to_post(hub))
+        for _ in range(MOST_STRANGERS // 2 + 20):
+            # The hub takes them one by one: what it has answered it has counted.
+            opened.append(all_of_them.enter_context(connect(hub)))
+            opened[-1].sendall(half.format(f"127.0.0.1:{hub.port}").encode())
+            if len(opened) % 50 == 0:
+                assert send(hub, "GET", "/api/status", bearer(hub)).status == 200
+        assert ended(opened[0])
+        assert send(hub, "GET", "/api/status", bearer(hub)).status == 200
+        # Who showed a key keeps his connection, however old.
+        known.sendall(b'{"switch": "on"}')
+        assert known.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_brings_no_key_is_cut_off_after_a_while(hub: HubProcess) -> None:
+    with connect(hub) as half, connect(hub) as idle, begin_to_post(hub) as known:
+        half.sendall(b"GET /api/status HTTP/1.1\r\nHost: ")
+        assert ended(half)
+        assert ended(idle)
+        known.sendall(b'{"switch": "on"}')
+        assert known.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "part", [b"X: y\r\n" * 10, b"X: " + b"y" * 1000 + b"\r\n", b"y" * 1000], ids=["many", "large", "endless"]
+)
+def test_a_head_without_end_is_not_read(hub: HubProcess, part: bytes) -> None:
+    sent = 0
+    with connect(hub) as connection:
+        head = b"GET /" + (b"" if part.startswith(b"X") else part)
+        connection.sendall(head + b" HTTP/1.1\r\n" if part.startswith(b"X") else head)
+        with contextlib.suppress(ConnectionError):
+            while sent < 16 * MOST_HEAD_BYTES:
+                connection.sendall(part)
+                sent += len(part)
+        assert ended(connection)
+    assert send(hub, "GET", "/healthz").status == 200
+
+
+def test_a_head_as_long_as_a_browsers_is_read(hub: HubProcess) -> None:
+    headers = {f"X-{number}": "y" * 100 for number in range(MOST_HEADERS // 2)}
+    assert send(hub, "GET", "/api/status", {**bearer(hub), **headers}).status == 200
+
+
+def test_garbage_does_not_fill_the_log(hub: HubProcess) -> None:
+    def told() -> int:
+        return (hub.home / "token-saver.log").read_text(encoding="utf-8").count("Invalid HTTP request")
+
+    before = told()
+    for _ in range(100):
+        with connect(hub) as connection:
+            connection.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n")
+            assert ended(connection)
+    assert told() <= before + 2
+
+
+ASK = """
+import resource
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+from server.strangers import OPEN_FILES, ask_for_open_files
+ask_for_open_files()
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (OPEN_FILES if hard < 0 else min(OPEN_FILES, hard)))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_the_hub_may_open_more_files_than_a_system_gives_at_first() -> None:
+    done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
