@@ -1,10 +1,12 @@
 """One HTTP exchange with the hub: a JSON-RPC message out, JSON-RPC messages back. Standard library only."""
 
-import http.client
+import io
 import json
 import socket
 import threading
 from collections.abc import Iterator
+
+from server.http1 import Answer, Connection
 
 SILENCE_SECONDS = 60.0
 """Seconds without a byte after which the hub counts as dead; it sends a ping every 15."""
@@ -25,38 +27,38 @@ class Exchange:
     """One request to ``/mcp`` and its answer, which another thread may abort."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self._connection = http.client.HTTPConnection(*address, timeout=CONNECT_SECONDS)
-        self._socket: socket.socket | None = None
+        self._address = address
+        self._connection: Connection | None = None
         self._lock = threading.Lock()
         self.aborted = False
         self.sent = threading.Event()
         self.status = 0
         self.session_id = ""
         self.content_type = ""
-        self._response: http.client.HTTPResponse | None = None
+        self._answer: Answer | None = None
 
-    def send(self, method: str, headers: dict[str, str], body: bytes | None = None) -> None:
+    def send(self, method: str, headers: dict[str, str], body: bytes = b"") -> None:
         """Send the request and wait for the answer's head.
 
         Raises:
             HubGone: there is no answer.
         """
         try:
-            self._connection.connect()
+            connection = Connection(self._address, CONNECT_SECONDS)
         except OSError as error:
             raise HubGone(str(error), sent=False) from None
         with self._lock:
-            self._socket = self._connection.sock
-            self._socket.settimeout(SILENCE_SECONDS)
+            self._connection = connection
         try:
-            self._connection.request(method, "/mcp", body, headers)
+            connection.socket.settimeout(SILENCE_SECONDS)
+            connection.send(method, "/mcp", headers, body)
             self.sent.set()
-            self._response = self._connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+            self._answer = connection.answer()
+        except OSError as error:
             raise HubGone(str(error) or type(error).__name__, sent=True) from None
-        self.status = self._response.status
-        self.session_id = self._response.getheader("mcp-session-id") or ""
-        self.content_type = self._response.getheader("content-type") or ""
+        self.status = self._answer.status
+        self.session_id = self._answer.headers.get("mcp-session-id", "")
+        self.content_type = self._answer.headers.get("content-type", "")
 
     def messages(self) -> Iterator[bytes]:
         """Yield the answer's JSON-RPC messages, each on one line, as they arrive.
@@ -64,38 +66,36 @@ class Exchange:
         Raises:
             HubGone: the hub broke off or fell silent.
         """
-        response = self._response
-        if response is None:
+        if self._answer is None:
             return
         try:
             if self.content_type.startswith("text/event-stream"):
-                yield from _events(response)
-            elif text := response.read().strip():
+                yield from _events(self._answer.body)
+            elif text := self._answer.body.read().strip():
                 yield text
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise HubGone(str(error) or type(error).__name__, sent=True) from None
 
     def abort(self) -> None:
         """Drop the connection: on 2026-07-28 that is how a call is cancelled."""
         self.aborted = True
         with self._lock:
-            if self._socket is not None:
+            if self._connection is not None:
                 try:
-                    self._socket.shutdown(socket.SHUT_RDWR)
+                    self._connection.socket.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     return  # it is closed already
 
     def close(self) -> None:
         """Release the connection."""
-        if self._response is not None:
-            self._response.close()
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
-def _events(response: http.client.HTTPResponse) -> Iterator[bytes]:
+def _events(body: io.BufferedIOBase) -> Iterator[bytes]:
     """Yield the data of each server-sent event (WHATWG HTML, section 9.2.6); comments are pings."""
     data: list[bytes] = []
-    while line := response.readline():
+    while line := body.readline():
         line = line.rstrip(b"\r\n")
         if line.startswith(b"data:"):
             data.append(line[5:].removeprefix(b" "))

@@ -5,11 +5,9 @@ its own. From 2026-07-28 on each request stands for itself and says in ``params.
 speaks. The header names are those of the MCP specification, section "Streamable HTTP".
 """
 
-import base64
 import json
 import os
 import threading
-import urllib.parse
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -30,6 +28,8 @@ NAMED_BY = {
 """Methods whose target goes into the ``Mcp-Name`` header, and the parameter that names it."""
 SAFE_TO_REPEAT = ("initialize", "ping", "server/discover")
 """Requests that change nothing, with everything that ends in ``/list``."""
+UNQUOTED = b"/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""What stands for itself in a header that is percent-encoded (RFC 3986, section 2.3, and the slash)."""
 MENDING_ID = "token-saver-mcp"
 """Id of the ``initialize`` that mends a session; no client gets to see it."""
 REFUSALS = {
@@ -278,15 +278,22 @@ def _client_headers() -> dict[str, str]:
     return {
         "Accept": "application/json, text/event-stream",
         "Content-Type": "application/json",
-        "X-Token-Saver-Project": urllib.parse.quote(os.fsencode(project)),
-        "X-Token-Saver-Session": urllib.parse.quote(session),
+        "X-Token-Saver-Project": _quoted(os.fsencode(project)),
+        "X-Token-Saver-Session": _quoted(session.encode()),
     }
+
+
+def _quoted(text: bytes) -> str:
+    """Percent-encode, as ``urllib.parse.quote`` does, which takes 2 ms to import."""
+    return "".join(chr(byte) if byte in UNQUOTED else f"%{byte:02X}" for byte in text)
 
 
 def _header_value(text: str) -> str:
     """Encode what an HTTP header cannot carry as it is (MCP specification 2026-07-28, header values)."""
     if text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?"):
         return text
+    import base64  # noqa: PLC0415 - a millisecond, and names are rarely so
+
     return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
 
 

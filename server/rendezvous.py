@@ -8,12 +8,13 @@ a test holds the two together.
 # pathlib would cost milliseconds that every start of the bridge pays, hence os.path and open here.
 # ruff: noqa: PTH100, PTH103, PTH111, PTH118, PTH123
 
-import http.client
 import json
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from server.http1 import Connection
 
 if TYPE_CHECKING:
     import subprocess
@@ -83,14 +84,15 @@ def read_token(folder: str) -> str:
 
 def answers(info: HubInfo, timeout: float = PROBE_SECONDS) -> bool:
     """Whether the very hub of ``hub.json`` (its pid, not just any program) answers at its address."""
-    connection = http.client.HTTPConnection(*info.address, timeout=timeout)
     try:
-        connection.request("GET", "/healthz")
-        health: Any = json.loads(connection.getresponse().read(4096))
-    except (OSError, http.client.HTTPException, ValueError):
+        connection = Connection(info.address, timeout)
+        try:
+            connection.send("GET", "/healthz", {})
+            health: Any = json.loads(connection.answer().body.read(4096))
+        finally:
+            connection.close()
+    except (OSError, ValueError):
         return False
-    finally:
-        connection.close()
     return isinstance(health, dict) and health.get("pid") == info.pid
 
 

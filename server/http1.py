@@ -1,0 +1,124 @@
+"""HTTP/1.1 with the hub: a connection for each request, and its answer as it arrives. Standard library only.
+
+``http.client`` would load ``email`` and ``ssl``: 20 ms, a third of what a start of the bridge takes, for what
+the hub on this machine never sends.
+"""
+
+import io
+import socket
+from typing import Any
+
+LONGEST_LINE = 65_536
+"""Bytes of a line of an answer's head; those of the hub have a hundred."""
+MOST_HEADERS = 100
+
+
+class NotHttp(OSError):
+    """What answers does not speak HTTP, or it broke off."""
+
+
+class Answer:
+    """The answer to one request. ``headers`` have names in lower case; of two alike the last one counts.
+    ``body`` ends with the answer, and raises ``NotHttp`` where that breaks off."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        version, _, rest = _line(stream).partition(" ")
+        status = rest[:3]
+        if not version.startswith("HTTP/1.") or not status.isdecimal():
+            raise NotHttp("the answer is not HTTP")
+        self.status = int(status)
+        self.headers: dict[str, str] = {}
+        while line := _line(stream):
+            name, _, value = line.partition(":")
+            self.headers[name.lower()] = value.strip()
+            if len(self.headers) > MOST_HEADERS:
+                raise NotHttp("the answer has too many headers")
+        self.body = io.BufferedReader(_Body(stream, self.status, self.headers))
+
+
+class Connection:
+    """A connection to ``address`` for one request. ``socket`` may be shut down by another thread.
+
+    Raises:
+        OSError: nobody listens there, or not within ``timeout`` seconds.
+    """
+
+    def __init__(self, address: tuple[str, int], timeout: float) -> None:
+        self._host = f"{address[0]}:{address[1]}"
+        self.socket = socket.create_connection(address, timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = self.socket.makefile("rb")
+
+    def send(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> None:
+        """Send the request; ``headers`` are ASCII without line ends.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        # Not "Connection: close": a server that refuses a long body would then close before all is sent, and
+        # its answer would be lost with the connection.
+        every = {"Host": self._host, "Content-Length": str(len(body)), **headers}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in every.items()), "", ""]
+        self.socket.sendall("\r\n".join(lines).encode("ascii") + body)
+
+    def answer(self) -> Answer:
+        """Wait for the head of the answer.
+
+        Raises:
+            OSError: there is none, or it is not HTTP.
+        """
+        return Answer(self._stream)
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._stream.close()
+        self.socket.close()
+
+
+class _Body(io.RawIOBase):
+    """What a body holds, without its framing (RFC 9112, section 6)."""
+
+    def __init__(self, stream: io.BufferedReader, status: int, headers: dict[str, str]) -> None:
+        self._stream = stream
+        self._chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        # What is left of the chunk or of the body, bytes; None: as much as comes.
+        self._left: int | None = None
+        if self._chunked or status in (204, 304):
+            self._left = 0
+        elif "content-length" in headers:
+            self._left = _number(headers["content-length"], 10)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self._chunked and self._left == 0:
+            # Each chunk but the first comes after the line end of the one before.
+            line = _line(self._stream) or _line(self._stream)
+            self._left = _number(line.partition(";")[0], 16)
+            self._chunked = self._left > 0
+        wanted = len(buffer) if self._left is None else min(len(buffer), self._left)
+        data = self._stream.read1(wanted) if wanted else b""
+        if wanted and not data and self._left is not None:
+            raise NotHttp("the answer broke off")
+        buffer[: len(data)] = data
+        if self._left is not None:
+            self._left -= len(data)
+        return len(data)
+
+
+def _line(stream: io.BufferedReader) -> str:
+    line = stream.readline(LONGEST_LINE)
+    if not line.endswith(b"\n"):
+        raise NotHttp("the answer broke off" if line else "the connection was closed without an answer")
+    return line.decode("latin-1").rstrip("\r\n")
+
+
+def _number(text: str, base: int) -> int:
+    try:
+        number = int(text, base)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise NotHttp("the answer is not HTTP")
+    return number

@@ -1,0 +1,123 @@
+"""What the bridge reads of HTTP, from servers that answer byte for byte as told."""
+
+import socket
+import subprocess
+import sys
+import threading
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from server.bridge_session import _quoted
+from server.http1 import Answer, Connection, NotHttp
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+PIECES = [b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r", b"\n2;x=y\r\nd", b"e\r\n0\r\n\r\n"]
+
+
+@contextmanager
+def answered(pieces: Sequence[bytes], *, wait: bool = False) -> Iterator[Answer]:
+    """Ask a server that answers in these pieces and then closes; ``wait``: only when the block has ended."""
+    done = threading.Event()
+    if not wait:
+        done.set()
+
+    def serve() -> None:
+        # Who asked may have left before it was told all.
+        with suppress(OSError), listener.accept()[0] as connection:
+            heard = b""
+            while not heard.endswith(b"\r\n\r\nhello"):
+                heard += connection.recv(4096)
+            for piece in pieces:
+                connection.sendall(piece)
+            done.wait(30)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        connection = Connection(listener.getsockname(), 30)
+        try:
+            connection.send("POST", "/x", {"A": "b"}, b"hello")
+            yield connection.answer()
+        finally:
+            done.set()
+            connection.close()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "body"),
+    [
+        ([HEAD + b"Content-Length: 5\r\n\r\nhe", b"llo"], b"hello"),
+        ([HEAD, *PIECES], b"abcde"),
+        ([HEAD + b"".join(PIECES)], b"abcde"),
+        ([HEAD + b"\r\n", b"until ", b"the end"], b"until the end"),
+        ([b"HTTP/1.1 204 No Content\r\n\r\n"], b""),
+    ],
+)
+def test_a_body_is_read_whole(pieces: list[bytes], body: bytes) -> None:
+    with answered(pieces) as answer:
+        assert answer.body.read() == body
+
+
+def test_a_line_is_there_before_the_answer_has_ended() -> None:
+    with answered([HEAD + b"transfer-encoding: chunked\r\n\r\n4\r\nab\nc\r\n"], wait=True) as answer:
+        assert answer.body.readline() == b"ab\n"
+
+
+def test_an_answer_without_a_body_does_not_wait_for_the_connection_to_end() -> None:
+    with answered([b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"], wait=True) as answer:
+        assert answer.body.read() == b""
+
+
+def test_headers_are_found_by_their_names_in_lower_case() -> None:
+    with answered(
+        [b"HTTP/1.1 404 Not Found\r\nMcp-Session-Id:  abc \r\nContent-Length: 0\r\n\r\n"]
+    ) as answer:
+        assert (answer.status, answer.headers["mcp-session-id"]) == (404, "abc")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"HTTP/1.1 200",
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"x" * 70_000,
+        HEAD + b"a: b",
+        HEAD + b"".join(b"h%d: x\r\n" % n for n in range(200)) + b"\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_said_to_be(head: bytes) -> None:
+    with pytest.raises(NotHttp), answered([head]):
+        pass
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 9\r\n\r\nhello",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello",
+        b"Transfer-Encoding: chunked\r\n\r\nhello\r\n",
+    ],
+)
+def test_an_answer_that_breaks_off_is_no_shorter_answer(rest: bytes) -> None:
+    with answered([HEAD + rest]) as answer, pytest.raises(NotHttp):
+        answer.body.read()
+
+
+def test_all_bytes_are_quoted_as_the_standard_library_does() -> None:
+    assert _quoted(bytes(range(256))) == urllib.parse.quote(bytes(range(256)))
+
+
+def test_a_bridge_starts_without_what_makes_it_slow() -> None:
+    slow = {"asyncio", "base64", "dataclasses", "email", "http", "inspect", "pathlib", "ssl", "subprocess"}
+    script = f"import sys, server.bridge; print(*sorted({slow} & set(sys.modules)))"
+    command = [sys.executable, "-I", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
