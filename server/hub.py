@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from server.backends.engine import Engine
 from server.batch.bills import Bills
-from server.batch.items import call_of
+from server.batch.items import judged
 from server.batch.runner import Batches
 from server.errors import HubUnreachable, Paused, StoreError
 from server.events import (
@@ -48,6 +48,7 @@ from server.settings import Settings, load_settings
 from server.settings_file import set_setting
 from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
+from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 from server.store.measurements import MeasurementRecord, Measurements
 from server.store.records import Totals
@@ -123,7 +124,7 @@ class Hub:
             history=self.history,
             bills=Bills(self.history, self.ledger),
             events=self.events,
-            denies=lambda job, item: self.gate.denies_item(call_of(job), item.arguments),
+            denies=self._denies,
             is_paused=lambda: self._live.paused_until is not None,
         )
         trail = Trail(self.history.database, self.folders.state / "trail.head")
@@ -310,6 +311,9 @@ class Hub:
         # A timeout, because on Windows a lock waited for without one holds back Ctrl-C.
         while not self._quit.wait(0.5):
             pass
+
+    async def _denies(self, job: JobRecord, item: ItemRecord) -> str:
+        return await self.gate.denies_item(*await judged(job, item, self.offloader))
 
     def _approvals(self) -> tuple[PendingApproval, ...]:
         pending = self.gate.approvals.pending() if hasattr(self, "gate") else ()

@@ -1,11 +1,15 @@
 """From an item's stored arguments to a task, and from its outcome back to the item."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from server.models.catalogue import CATEGORIES
-from server.offload.values import OUTPUT_FORMATS, Outcome, OutputFormat, Task
-from server.policy.values import Call
+from server.offload.pipeline import Offloader
+from server.offload.places import Places
+from server.offload.values import OUTPUT_FORMATS, Caller, Outcome, OutputFormat, Task
+from server.policy.values import Call, Item
 from server.store.history import History
 from server.store.job_records import DONE_WELL, ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -85,6 +89,20 @@ def _from_arguments(item: ItemRecord) -> Task:
     )
 
 
-def call_of(job: JobRecord) -> Call:
-    """Return the call that a job came from, as far as the rules still ask for it."""
-    return Call("batch_offload", client=job.client, session=job.session, project=job.project)
+async def judged(job: JobRecord, item: ItemRecord, offloader: Offloader) -> tuple[Call, Item]:
+    """Return the call that a job came from, as far as the rules still ask for it, and its item as they judge
+    it: by where its paths lead now."""
+    places = Places(offloader.workspace(caller_of(job)))
+    call = Call("batch_offload", client=job.client, session=job.session, project=job.project)
+    return call, await asyncio.to_thread(places.item, item.arguments)
+
+
+def caller_of(job: JobRecord) -> Caller:
+    """Return who handed the job in."""
+    return Caller(
+        client=job.client,
+        session=job.session,
+        project=Path(job.project) if job.project else None,
+        roots=tuple(Path(root) for root in job.roots),
+        tool_use_id=job.tool_use_id,
+    )

@@ -113,11 +113,16 @@ def fill(pattern: str, given: str) -> str:
     A selection (``src/a.py::f``, ``src/a.py:1-9``) counts as its file, except that ``{path}`` alone
     stands for editing the selection in place.
     """
+    return posixpath.normpath(fill_literally(pattern, given))
+
+
+def fill_literally(pattern: str, given: str) -> str:
+    """Return what ``fill`` does before dots are taken out."""
     path = file_of(given)
     directory, name = posixpath.split(path)
     stem, ext = posixpath.splitext(name)
     values = {"path": path, "dir": directory or ".", "name": name, "stem": stem, "ext": ext.lstrip(".")}
-    return posixpath.normpath(_PLACEHOLDER.sub(lambda match: values[match.group(1)], pattern))
+    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], pattern)
 
 
 def file_of(given: str) -> str:

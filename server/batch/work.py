@@ -5,16 +5,15 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.breaker import Tally, why_stop
 from server.batch.crew import Crew
-from server.batch.items import outcome_to_item, task_of
+from server.batch.items import caller_of, outcome_to_item, task_of
 from server.errors import NotFound
 from server.offload.pipeline import Offloader
-from server.offload.values import Caller, Outcome, Task
+from server.offload.values import Outcome, Task
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -55,13 +54,7 @@ class Run:
     def __init__(self, job: JobRecord, parts: Parts) -> None:
         self.job = job
         self._parts = parts
-        self._caller = Caller(
-            client=job.client,
-            session=job.session,
-            project=Path(job.project) if job.project else None,
-            roots=tuple(Path(root) for root in job.roots),
-            tool_use_id=job.tool_use_id,
-        )
+        self._caller = caller_of(job)
         self._tally = Tally()
         self._tokens = 0
         self._items_in_all = 0

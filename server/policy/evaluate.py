@@ -19,6 +19,7 @@ from server.policy.values import (
     Condition,
     Counter,
     Decision,
+    Item,
     Policy,
     Reservation,
     Rule,
@@ -80,7 +81,7 @@ def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
     )
 
 
-def denied_item(policy: Policy, call: Call, item: Mapping[str, Any], now: float) -> Decision | None:
+def denied_item(policy: Policy, call: Call, item: Item, now: float) -> Decision | None:
     """Return why an item of a batch that was handed in before may not begin, None if it may.
 
     The rules may have changed since. What asks for approval was asked for the whole batch.
@@ -104,9 +105,16 @@ def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, tuple[Ru
     return None, asking
 
 
-def _item_facts(policy: Policy, call: Call, item: Mapping[str, Any], now: float) -> "_Facts":
+def _item_facts(policy: Policy, call: Call, item: Item, now: float) -> "_Facts":
     # Counters stand at 0: a batch is one call, counted when it was handed in.
-    as_call = replace(call, tool=ITEM_TOOL, arguments=item, files=1, items=())
+    as_call = replace(
+        call,
+        tool=ITEM_TOOL,
+        arguments=item.arguments,
+        read_as=(item.read_as,),
+        files=item.files,
+        items=(),
+    )
     return _Facts(policy, as_call, lambda *_: 0.0, now)
 
 
@@ -125,12 +133,12 @@ class _Facts:
             if rule.counter is not None
         }
 
-    def resolve(self, path: str) -> Any:
-        """Return the value at a condition's path, ``_MISSING`` where there is none."""
+    def resolve(self, path: str, arguments: Mapping[str, Any]) -> Any:
+        """Return the value at a condition's path, with these arguments; ``_MISSING`` where there is none."""
         if path == "call.files":
             return self.call.files
         if path.startswith("args."):
-            return _descend(self.call.arguments, path.removeprefix("args.").split("."))
+            return _descend(arguments, path.removeprefix("args.").split("."))
         _state, scope, name = path.split(".")
         counter = self._all.get((scope, name))
         if counter is None:
@@ -157,17 +165,18 @@ class _Facts:
 
 def _judge(rule: Rule, facts: _Facts) -> str:
     """Return ``allow``, ``approve``, ``deny`` or ``limit``."""
-    if rule.action == "require_approval":
-        return "approve" if _all_hold(rule.conditions, facts) else "allow"
-    if rule.action == "deny":
-        return "deny" if _all_hold(rule.conditions, facts) else "allow"
-    if _all_hold(rule.conditions, facts):
+    written = facts.call.arguments
+    read_as = facts.call.read_as or (written,)
+    if rule.action in ("require_approval", "deny"):
+        stands = any(_all_hold(rule.conditions, facts, each) for each in (written, *read_as))
+        return {"require_approval": "approve", "deny": "deny"}[rule.action] if stands else "allow"
+    if all(_all_hold(rule.conditions, facts, each) for each in read_as):
         return "allow"
     return "limit" if rule.limit is not None or _only_counts(rule) else "deny"
 
 
-def _all_hold(conditions: tuple[Condition, ...], facts: _Facts) -> bool:
-    return all(holds(condition, facts.resolve(condition.path)) for condition in conditions)
+def _all_hold(conditions: tuple[Condition, ...], facts: _Facts, arguments: Mapping[str, Any]) -> bool:
+    return all(holds(condition, facts.resolve(condition.path, arguments)) for condition in conditions)
 
 
 def _only_counts(rule: Rule) -> bool:

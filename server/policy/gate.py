@@ -6,7 +6,7 @@ transaction; a call that needs the user's approval waits; one that fails gives i
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from server.policy.evaluate import asked, denied_item, evaluate, together
 from server.policy.file import DENY_ALL, Loaded, PolicyFile
 from server.policy.limits import counter_reader, reserve, roll_back
 from server.policy.trail import Entry, Record, Trail, append
-from server.policy.values import Call, Decision, Reservation, Rule
+from server.policy.values import Call, Decision, Item, Reservation, Rule
 from server.store.database import Database
 
 KEPT_SECONDS = 600.0
@@ -84,7 +84,7 @@ class Gate:
         """Whether the tool is to be left out of ``tools/list``."""
         return self.file.current().policy.hides(tool)
 
-    async def denies_item(self, call: Call, item: Mapping[str, Any]) -> str:
+    async def denies_item(self, call: Call, item: Item) -> str:
         """Return why an item of a batch, which passed the gate as the ``call``, may not begin any more; empty
         if it may. A refusal is recorded.
 

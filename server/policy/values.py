@@ -36,13 +36,27 @@ APPROVAL_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
+class Item:
+    """A task of a batch: its arguments, as they were written and as ``read_as`` says of a ``Call``, and how
+    many files it would touch."""
+
+    arguments: Mapping[str, Any]
+    read_as: Mapping[str, Any]
+    files: int = 1
+
+
+@dataclass(frozen=True)
 class Call:
     """One tool call as the policy sees it. ``session`` is one client's connection: a ``grant``.
 
     ``files`` is how many files the call would touch, globs resolved (``call.files`` in conditions);
     ``paths`` names some of them for the one who is asked to approve; ``protected`` are those of its outputs
-    that need approval whatever the rules say. ``items`` are the arguments of a batch's tasks: each is held
-    to the rules of ``offload_work``, but for rate limits.
+    that need approval whatever the rules say. ``items`` are a batch's tasks: each is held to the rules of
+    ``offload_work``, but for rate limits.
+
+    ``read_as`` are the arguments with their paths as where the files lie: rules that let pass must hold for
+    all of these (for ``arguments`` where there are none), those that deny or ask for one of them or for
+    ``arguments``.
     """
 
     tool: str
@@ -53,7 +67,8 @@ class Call:
     files: int = 0
     paths: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
-    items: tuple[Mapping[str, Any], ...] = ()
+    items: tuple[Item, ...] = ()
+    read_as: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ async def through_gate(
         files=touched.files,
         paths=touched.paths,
         items=touched.items,
+        read_as=touched.read_as,
         protected=protected_outputs(touched.outputs, hub.settings.paths.protect),
     )
 

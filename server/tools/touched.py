@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from server.batch.plan import Planned, plan_each, plan_tasks
+from server.batch.plan import Planned, fill_literally, plan_each, plan_tasks
 from server.errors import TokenSaverError
 from server.hub import Hub
+from server.offload.places import Places
 from server.offload.values import Caller
-from server.offload.workspace import Workspace, expand, split_selection
+from server.offload.workspace import Workspace, split_selection
+from server.policy.values import Item
 
 SHARED = ("files", "context", "model", "check")
 """Arguments of ``batch_offload`` that each of its items has."""
@@ -21,35 +23,41 @@ MOST_PATHS = 20
 @dataclass(frozen=True)
 class Touched:
     """How many files a call would write (read, where it writes none), some of the files by name, and all
-    that it would write: as the call names them, and where that leads once links are resolved. ``items`` are
-    the arguments of a batch's tasks."""
+    that it would write: as the call names them, and where that leads once links are resolved. ``items``
+    are a batch's tasks, ``read_as`` what a ``Call`` has by that name."""
 
     files: int = 0
     paths: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    items: tuple[Mapping[str, Any], ...] = ()
+    items: tuple[Item, ...] = ()
+    read_as: tuple[Mapping[str, Any], ...] = ()
 
 
 async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: Caller) -> Touched:
     """Return what the call would touch; a dry run touches nothing. Where its arguments are wrong, which the
     tool itself says, it is what can be told all the same."""
     outputs = _texts([arguments.get("output")])
-    names: tuple[str, ...] = ()
-    items: tuple[Mapping[str, Any], ...] = ()
-    with contextlib.suppress(TokenSaverError, TypeError, ValueError):
-        if tool == "batch_offload":
+    workspace = hub.offloader.workspace(caller)
+    places = Places(workspace)
+    named = _texts(arguments.get("files"))
+    inputs: tuple[str, ...] = ()
+    planned: Planned | None = None
+    if tool == "batch_offload":
+        with contextlib.suppress(TokenSaverError, TypeError, ValueError):
             inputs, planned = await _planned(hub, arguments, caller)
-            outputs, items = list(planned.outputs), planned.items
-            named = _texts(arguments.get("files"))
+            outputs = list(planned.outputs)
             for item in planned.items:
                 named += _texts(item.get("files"))
-            names = inputs + await asyncio.to_thread(_expanded, hub, named, caller)
-        else:
-            names = await asyncio.to_thread(_expanded, hub, _texts(arguments.get("files")), caller)
+        read_as = await asyncio.to_thread(_batch_read_as, places, arguments, planned)
+    else:
+        read_as = (await asyncio.to_thread(places.of, arguments),)
+    names = inputs + await asyncio.to_thread(places.names, named)
     if arguments.get("dry_run") is True:
-        return Touched(0, names[:MOST_PATHS])
-    touched = await asyncio.to_thread(_touched, hub, caller, names, outputs)
-    return replace(touched, items=items)
+        return Touched(0, names[:MOST_PATHS], read_as=read_as)
+    touched = await asyncio.to_thread(_touched, workspace, names, outputs)
+    tasks = planned.items if planned is not None else ()
+    items = await asyncio.to_thread(lambda: tuple(map(places.item, tasks)))
+    return replace(touched, items=items, read_as=read_as)
 
 
 async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tuple[tuple[str, ...], Planned]:
@@ -68,9 +76,31 @@ async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tu
     return inputs, plan_each(str(arguments.get("task") or ""), inputs, output, shared, most)
 
 
-def _touched(hub: Hub, caller: Caller, names: tuple[str, ...], outputs: list[str]) -> Touched:
+def _batch_read_as(
+    places: Places, arguments: Mapping[str, Any], planned: Planned | None
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the batch's arguments with its pattern of outputs as it is written, and with each place that an
+    output leads to which is not what the pattern says."""
+    pattern = arguments.get("output")
+    read_as = {**places.of({**arguments, "output": ""}), "output": pattern}
+    if pattern is None:
+        del read_as["output"]
+    if not isinstance(pattern, str) or planned is None or arguments.get("tasks"):
+        return (read_as,)
+    led_to = {
+        place: None
+        for item in planned.items
+        if (place := places.place(item["output"])) != _plainly(fill_literally(pattern, item["files"][-1]))
+    }
+    return (read_as, *({**read_as, "output": place} for place in led_to))
+
+
+def _plainly(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part not in ("", ".")) if path[:1] != "/" else path
+
+
+def _touched(workspace: Workspace, names: tuple[str, ...], outputs: list[str]) -> Touched:
     # A selection is a part of a file, not one more; what is read and written is one file.
-    workspace = Workspace(caller, hub.settings.offload.max_file_bytes)
     files = dict.fromkeys(_file_of(workspace, name) for name in (*outputs, *names))
     written = tuple(dict.fromkeys(_file_of(workspace, name) for name in outputs))
     led_to = tuple(_led_to(workspace, name) for name in written)
@@ -89,11 +119,6 @@ def _led_to(workspace: Workspace, name: str) -> str:
         return workspace.shown(workspace.confine(name))
     except TokenSaverError:  # it will be refused
         return name
-
-
-def _expanded(hub: Hub, given: list[str], caller: Caller) -> tuple[str, ...]:
-    workspace = Workspace(caller, hub.settings.offload.max_file_bytes)
-    return tuple(name for each in dict.fromkeys(given) for name in expand(workspace, each))
 
 
 def _texts(value: Any) -> list[str]:
