@@ -7,7 +7,8 @@ from server.backends.base import GenerationRequest, Message
 from server.backends.wire import Garbled
 from server.errors import PromptTooLong
 
-_WORD = re.compile(r"\S*[^\W\d_]\S*")
+# Possessive, and only where a word begins: a long run without a letter is read once, not from each character.
+_WORD = re.compile(r"(?<!\S)(?:(?!\s)[\W\d_])*+[^\W\d_]\S*+")
 
 # The longest tokens in use are runs of some 128 blanks; an answer beyond this is not bounded by max_tokens.
 _CHARACTERS_PER_TOKEN = 256

@@ -41,15 +41,15 @@ _MOST_LEVELS = 6
 class Compressor:
     """Makes digests. Read-only: it writes nothing but its cache."""
 
-    def __init__(self, engine: Engine, books: Books, cache: DigestCache) -> None:
+    def __init__(self, engine: Engine, books: Books, cache: DigestCache | None) -> None:
         self._engine = engine
         self._books = books
         self._cache = cache
 
     async def compress(
         self, run: Running, workspace: Workspace, wanted: Compression, sampling: Sampling
-    ) -> str:
-        """Return the digest, at most ``wanted.max_length`` characters.
+    ) -> str | Check:
+        """Return the digest, at most ``wanted.max_length`` characters, or why there is none.
 
         Raises:
             WorkspaceError: a source is not allowed, missing, no text or too large.
@@ -61,19 +61,21 @@ class Compressor:
         run.progress.stage("read", ", ".join(wanted.files[:3]))
         materials = await asyncio.to_thread(read, workspace, wanted, room)
         run.sources = tuple(as_source(each) for each in materials)
-        key = DigestCache.key(
-            *(each.digest for each in materials), wanted.focus, str(wanted.max_length), sampling.model
-        )
-        cached = await asyncio.to_thread(self._cache.get, key)
-        if cached is not None:
-            return cached
-        pieces = _pieces(materials, room)
+        names = (part for each in materials for part in (each.shown, each.digest))
+        key = DigestCache.key(*names, wanted.focus, str(wanted.max_length), sampling.model)
+        if self._cache is not None and (kept := await asyncio.to_thread(self._cache.get, key)) is not None:
+            return kept
+        pieces = await asyncio.to_thread(_pieces, materials, room)
         worker = _Worker(self._engine, self._books, run, wanted, sampling, num_ctx)
         literal = literal_lines(materials, wanted)
         notes_length = wanted.max_length - sum(len(line) + 1 for line in literal) - 200
-        notes = await worker.reduce(await worker.map(pieces, len(materials) > 1), room, notes_length)
+        found = await worker.map(pieces, len(materials) > 1)
+        notes = await worker.reduce(found, room, notes_length)
+        if not notes and not literal:
+            return _nothing(run.attempts, len(found), wanted.max_length)
         text = _compose(materials, notes, literal, wanted.max_length)
-        await asyncio.to_thread(self._cache.put, key, text)
+        if self._cache is not None:
+            await asyncio.to_thread(self._cache.put, key, text)
         return text
 
 
@@ -123,10 +125,12 @@ class _Worker:
         return _most_important(notes, longest, focus_words(self._wanted.focus))
 
     async def _all(self, kind: str, parts: list[tuple[str, str]]) -> list[list[str]]:
-        """Ask about all parts; the engine's queue lets in as many at once as it works on."""
+        """Ask about all parts. Of them, one waits in the engine's queue, which keeps it busy."""
+        waiting = asyncio.Semaphore(self._engine.slots + 1)
 
         async def one(material: str, source: str) -> list[str]:
-            notes = await self._ask(kind, material, source)
+            async with waiting:
+                notes = await self._ask(kind, material, source)
             self._done += 1
             self._run.progress.stage("generate", f"{kind} {self._done} of {len(parts)}")
             return notes
@@ -156,6 +160,17 @@ class _Worker:
             self._run, Attempt(self._number, prompt, generation, Verdict((check,), "\n".join(good)))
         )
         return good
+
+
+def _nothing(attempts: Sequence[Attempt], found: int, longest: int) -> Check:
+    """Return why there is no digest: no note stood up to the check, or none was short enough."""
+    if found:
+        return Check(
+            "short", False, f"None of {found} notes fits in {longest} characters.", reasons.ANSWER_CUT
+        )
+    failures = (each.verdict.failure for each in attempts)
+    nothing = Check("noted", False, "The model noted nothing on any part.", reasons.ANSWER_EMPTY)
+    return next((failure for failure in failures if failure is not None), nothing)
 
 
 def _pieces(materials: tuple[Material, ...], room: int) -> list[Piece]:

@@ -1,5 +1,6 @@
 """Reads long texts line by line and folds what repeats, so that a model sees each kind of line once."""
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.errors import BinaryFile
+from server.offload.textfile import is_utf16
 from server.policy.opening import open_for_reading
 
 LONGEST_LINE = 400
@@ -52,13 +54,16 @@ def lines_of_file(path: Path, shown: str) -> Iterator[Line]:
         WorkspaceError: it cannot be opened, or is no ordinary file by now.
     """
     with os.fdopen(open_for_reading(path, shown), "rb") as file:
-        if b"\0" in file.read(_PROBE_BYTES):
+        probe = file.read(_PROBE_BYTES)
+        wide = is_utf16(probe)
+        if b"\0" in probe and not wide:
             raise BinaryFile(f"{shown} is not a text file.", "Name text files only.")
         file.seek(0)
+        text = io.TextIOWrapper(file, "utf-16" if wide else "utf-8", errors="replace", newline="\n")
         number = 0
-        while raw := file.readline(_READ_AT_ONCE):
+        while line := text.readline(_READ_AT_ONCE):
             number += 1
-            yield Line(number, raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+            yield Line(number, line.rstrip("\r\n"))
 
 
 def lines_of_text(text: str) -> Iterator[Line]:

@@ -34,9 +34,11 @@ def split(given: str) -> tuple[str, str]:
 def find(start: Path, pattern: str, roots: Sequence[Path]) -> list[Path]:
     """Return the files below ``start`` that match, sorted. Links to folders are not followed, and names that
     are not UTF-8 are passed over: neither the history nor the client's JSON can hold them."""
-    matches = re.compile("|".join(f"(?:{_translate(each)})" for each in _alternatives(pattern))).fullmatch
+    globs = [_parts(each) for each in _alternatives(pattern)]
     entries = itertools.islice(_walk(start, _Ignored(_top(start, roots))), MOST_ENTRIES)
-    return sorted(path for path, relative in entries if matches(relative))
+    return sorted(
+        path for path, relative in entries if any(_matches(glob, relative.split("/")) for glob in globs)
+    )
 
 
 def _walk(start: Path, ignored: "_Ignored") -> Iterator[tuple[Path, str]]:
@@ -125,20 +127,56 @@ def _alternatives(pattern: str) -> list[str]:
     return [whole for choice in match.group(1).split(",") for whole in _alternatives(before + choice + after)]
 
 
-def _translate(pattern: str) -> str:
-    """Return the regular expression of one pattern; ``**`` crosses folders, ``*`` does not."""
-    out = ""
-    rest = re.sub(r"(\*\*/)+", "**/", pattern)
-    while rest:
-        if rest.startswith("**/"):
-            out, rest = out + r"(?:[^/]+/)*", rest[3:]
-        elif rest.startswith("**"):
-            out, rest = out + ".*", rest[2:]
-        elif rest[0] in "*?":
-            out, rest = out + ("[^/]*" if rest[0] == "*" else "[^/]"), rest[1:]
-        elif (charset := re.match(r"\[(!?)([^]/]+)\]", rest)) is not None:
-            inner = charset[2].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
-            out, rest = out + f"[{'^' if charset[1] else ''}{inner}]", rest[charset.end() :]
+_Glob = tuple[re.Pattern[str] | None, ...]
+"""A pattern's parts between the slashes; None for ``**``, which stands for any number of folders."""
+
+
+def _parts(pattern: str) -> _Glob:
+    # `**.py` is meant as `**/*.py`; other stars beside each other are one, as Git has it.
+    whole = re.sub(r"(?<![^/])\*\*(?=[^/*])", "**/*", pattern)
+    return tuple(None if part == "**" else re.compile(_translate(part)) for part in whole.split("/"))
+
+
+def _matches(glob: _Glob, names: Sequence[str]) -> bool:
+    """Whether the names on the way to a file are what the pattern says, in steps of parts times names."""
+    at = {0}
+    for part in glob:
+        if part is None:
+            at = set(range(min(at), len(names) + 1))
         else:
-            out, rest = out + re.escape(rest[0]), rest[1:]
-    return out
+            at = {i + 1 for i in at if i < len(names) and part.fullmatch(names[i])}
+        if not at:
+            return False
+    return len(names) in at
+
+
+def _translate(part: str) -> str:
+    """Return the regular expression of one part.
+
+    What stands between two stars is taken where it first fits and not looked for again (the group is atomic):
+    else a pattern of many stars would try all ways to divide a name among them.
+    """
+    out = [""]
+    while part:
+        if part[0] == "*":
+            out, part = [*out, ""], part.lstrip("*")
+        elif part[0] == "?":
+            out[-1], part = f"{out[-1]}.", part[1:]
+        elif (charset := re.match(r"\[(!?)([^]]+)\]", part)) is not None:
+            out[-1], part = out[-1] + _charset(charset[2], bool(charset[1])), part[charset.end() :]
+        else:
+            out[-1], part = out[-1] + re.escape(part[0]), part[1:]
+    first, *rest = out
+    if not rest:
+        return f"(?s:{first})"
+    *middle, last = rest
+    return f"(?s:{first}{''.join(f'(?>.*?{each})' for each in middle)}.*{last})"
+
+
+def _charset(inner: str, excluded: bool) -> str:
+    escaped = inner.replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
+    try:
+        re.compile(found := f"[{'^' if excluded else ''}{escaped}]")
+    except re.error:  # such as `z-a`, which is no range
+        return re.escape(f"[{'!' if excluded else ''}{inner}]")
+    return found

@@ -79,7 +79,9 @@ class Offloader:
         self._events = events
         self._books = Books(history, ledger, events)
         self._placer = Placer(history, settings, folders.kept)
-        self._compressor = Compressor(engine, self._books, DigestCache(folders.cache / "digests"))
+        # What is quoted in a digest is content as well.
+        cache = DigestCache(folders.cache / "digests") if history.contents else None
+        self._compressor = Compressor(engine, self._books, cache)
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._readable = settings.paths.read
         self._folders = folders
@@ -251,8 +253,11 @@ class Offloader:
             refuse_losing_compression(wanted, self._ledger)
         workspace = Workspace(run.caller, self._settings.max_file_bytes, self._protected, self._readable)
         run.model = await self._model(run)
-        text = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
-        return await self._books.close(run, "returned", text, "")
+        made = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
+        if isinstance(made, Check):
+            text = digest.handed_back(run.id, made, tuple(run.attempts))
+            return await self._books.close(run, "handed_back", text, made.code)
+        return await self._books.close(run, "returned", made, "")
 
     def _sampling(self, run: Running) -> Sampling:
         return Sampling(

@@ -1,5 +1,6 @@
 """Splits texts for a small context: between records, functions, headings or paragraphs, else lines."""
 
+import bisect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ def starts_of(text: str, file_name: str) -> frozenset[int]:
     """Return the numbers of the lines where the text is best split: outermost definitions, headings."""
     language = language_of(file_name)
     if language is not None and language.has_definitions:
+        ends = [match.start() for match in re.finditer("\n", text)]
         return frozenset(
-            text.count("\n", 0, each.start) + 1 for each in definitions(text, language) if each.level <= 1
+            bisect.bisect_left(ends, each.start) + 1
+            for each in definitions(text, language)
+            if each.level <= 1
         )
     lines = text.split("\n")
     return frozenset(
@@ -42,16 +46,19 @@ def split(
     pieces: list[Piece] = []
     part: list[str] = []
     sizes: list[int] = []
+    total = 0
     at_start: list[bool] = []
     for line in lines:
         text = line.shown()
         size = estimate_tokens(text) + 1
-        if part and sum(sizes) + size > most_tokens:
+        if part and total + size > most_tokens:
             end = _last_start(at_start, sizes, most_tokens) if line.number not in starts else len(part)
             pieces.append(Piece(shown, "\n".join(part[:end])))
             part, sizes, at_start = part[end:], sizes[end:], at_start[end:]
+            total = sum(sizes)
         part.append(text)
         sizes.append(size)
+        total += size
         at_start.append(line.number in starts)
     if part:
         pieces.append(Piece(shown, "\n".join(part)))

@@ -76,6 +76,11 @@ def raw_text(data: bytes, shown: str) -> str:
     return data.decode(encoding)
 
 
+def is_utf16(data: bytes) -> bool:
+    """Whether a file that begins so is UTF-16, as Windows' PowerShell writes its logs."""
+    return data.startswith(tuple(mark for mark, _ in _UTF16))
+
+
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:
     """Return the smallest runs of whole lines that turn ``before`` into ``after``.
 

@@ -90,7 +90,7 @@ async def make_house(
     folders.create()
     whole = Settings(**{"backend": {"kind": "ollama", "url": ollama.url}, **settings})
     bus = EventBus()
-    history = await history_type.open(folders.database)
+    history = await history_type.open(folders.database, whole.history.contents)
     engine = Engine(whole, folders, bus)
     ledger = Ledger(whole.ledger, load_prices(folders.prices_file), 800)
     offloader = Offloader(whole, engine, history, ledger, bus, folders)

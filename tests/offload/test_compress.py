@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from server.errors import BinaryFile
+from server.folders import find_folders
 from server.offload.folding import Line, fold, lines_of_file, lines_of_text
 from server.offload.quoting import notes_of, verified
 from server.offload.splitting import split, starts_of
 from server.offload.values import Compression, Outcome
-from tests.offload.conftest import House
+from tests.offload.conftest import House, OpenHouse
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,14 @@ def test_a_binary_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "b.log").write_bytes(b"abc\0def")
     with pytest.raises(BinaryFile):
         list(lines_of_file(tmp_path / "b.log", "b.log"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_a_log_that_powershell_wrote_is_text(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "windows.log"
+    path.write_bytes("first\r\nsecond é\r\n".encode(encoding))
+    found = [(line.number, line.text.removeprefix("\ufeff")) for line in lines_of_file(path, "windows.log")]
+    assert found == [(1, "first"), (2, "second é")]
 
 
 def test_pieces_end_at_functions_and_headings() -> None:
@@ -142,6 +151,50 @@ async def test_the_same_again_comes_from_the_cache_until_the_file_changes(
     assert len((await compress(house, files=("a.log",), focus="else")).attempts) == 1
     (project / "a.log").write_text("one\ntwo\n")
     assert len((await compress(house, files=("a.log",))).attempts) == 1
+
+
+async def test_the_cache_knows_a_file_by_its_name_as_well(house: House, project: Path) -> None:
+    house.ollama.answers.default = Answer("- the pumps ran normally")
+    for name in ("pump-north.log", "pump-south.log"):
+        (project / name).write_text("\n".join(log_lines(60, 20)))
+    first = await compress(house, files=("pump-north.log",))
+    second = await compress(house, files=("pump-south.log",))
+    assert first.text == second.text.replace("south", "north")
+    assert "pump-south.log" in second.text
+
+
+async def test_a_digest_without_a_note_is_handed_back_and_not_kept(house: House, project: Path) -> None:
+    house.ollama.answers.default = Answer('- L3: "catastrophic meltdown" at 99999')
+    (project / "dull.log").write_text("the pump ran\n" * 60)
+    for _ in range(2):
+        outcome = await compress(house, files=("dull.log",))
+        assert (outcome.name, outcome.code) == ("handed_back", "quote_missing")
+        assert "catastrophic meltdown" in outcome.text
+        assert outcome.net_tokens < 0
+    assert len(house.ollama.outcomes("/api/chat")) == 2
+    house.ollama.answers.default = Answer("")
+    outcome = await compress(house, files=("dull.log",))
+    assert (outcome.name, outcome.code) == ("handed_back", "answer_empty")
+
+
+async def test_without_contents_no_digest_is_kept(open_house: OpenHouse, project: Path) -> None:
+    house = await open_house(history={"contents": False})
+    house.ollama.answers.default = Answer("- the pump ran")
+    (project / "dull.log").write_text("the pump ran\n" * 60)
+    for _ in range(2):
+        assert (await compress(house, files=("dull.log",))).name == "returned"
+    assert len(house.ollama.outcomes("/api/chat")) == 2
+    assert not (find_folders().cache / "digests").exists()
+
+
+async def test_a_long_text_leaves_room_in_the_queue(open_house: OpenHouse, project: Path) -> None:
+    house = await open_house(offload={"queue_limit": 1})
+    house.ollama.answers.default = Answer("- words")
+    parts = (f"## Part {n}\n\n{'Many words about this part. ' * 40}\n\n" for n in range(300))
+    (project / "long.md").write_text("".join(parts))
+    outcome = await compress(house, files=("long.md",))
+    assert outcome.name == "returned", outcome.text
+    assert len(house.ollama.outcomes("/api/chat")) > 12
 
 
 async def test_many_notes_are_merged_in_levels_down_to_the_length(house: House, project: Path) -> None:
