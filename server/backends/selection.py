@@ -38,7 +38,8 @@ async def choose_model(
     installed = await backend.installed()
     if not wanted:
         allowed = [each for each in installed if not refuses(each.name)]
-        return default_model(allowed, await _loaded(backend), largest or AdmitAll().largest(backend))
+        loaded = await _loaded(backend) if len(allowed) > 1 else ()  # of one there is nothing to choose
+        return default_model(allowed, loaded, largest or AdmitAll().largest(backend))
     if isinstance(backend, DownloadsOwnModels):
         usual = backend.default_model()
         if all(model.name != usual for model in installed):

@@ -7,6 +7,7 @@ chained to. Who can write all of the user's files can forge all of it: an export
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -39,6 +40,8 @@ FIRST = "0" * 64
 """What the first row is chained to."""
 SECONDS_A_DAY = 86400
 LONGEST_TEXT = 2000
+TOGETHER_SECONDS = 0.1
+"""How long ``trail.head`` may lag behind: a call makes several rows, for which it is written once."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class Trail:
         self._head_file = head_file
         self._head = End()
         self._saving: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def open(self) -> None:
         """Take note where the trail's end is missing, as after a damaged history was replaced."""
@@ -117,8 +121,10 @@ class Trail:
 
     async def close(self) -> None:
         """Write what is still to be written beside the database."""
+        self._hurry.set()
         if self._saving is not None:
             await self._saving
+        self._hurry.clear()
 
     async def record(self, entry: Entry) -> Record:
         """Append a row."""
@@ -156,6 +162,9 @@ class Trail:
     async def _save_head(self) -> None:
         saved = None
         while saved != self._head:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TOGETHER_SECONDS):
+                    await self._hurry.wait()
             saved = self._head
             await asyncio.to_thread(_write_head, self._head_file, saved)
 
