@@ -152,7 +152,8 @@ class ApprovalAnswered(Event):
 
 @dataclass(frozen=True)
 class PolicyReloaded(Event):
-    """The policy file changed. ``error`` says where it is broken; then the last good rules hold."""
+    """The policy file changed. ``error`` says where it is broken or gone; what holds then is in
+    ``Loaded.until_then``."""
 
     path: str
     error: str = ""

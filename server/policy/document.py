@@ -64,7 +64,7 @@ def parse_document(text: str, name: str) -> Located:
 
 def broken(name: str, line: int, what: str) -> SettingsError:
     """Return the error that says where the file is broken."""
-    return SettingsError(f"{name}, line {line}: {what}.", "Mend that line; until then the last rules hold.")
+    return SettingsError(f"{name}, line {line}: {what}.", "Mend that line.")
 
 
 def plain(located: Located) -> Any:

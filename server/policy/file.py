@@ -2,7 +2,8 @@
 
 ``policy.yaml`` or ``policy.json`` in the config folder, else the shipped ``default.yaml``. While the file is
 broken the last good rules hold, also across a restart (their text is kept beside the state); where there
-never were any, every call is denied until the file is mended.
+never were any, every call is denied until the file is mended. A link that leads nowhere is a broken file, and
+rules whose file vanishes hold as long as the app runs: an editor may be about to write it anew.
 """
 
 import logging
@@ -32,6 +33,14 @@ class Loaded:
     path: Path
     error: str = ""
 
+    @property
+    def until_then(self) -> str:
+        """What holds until the file is mended, a sentence; empty if nothing is wrong with it."""
+        if not self.error:
+            return ""
+        nothing_passes = self.policy is DENY_ALL
+        return "Until then nothing passes." if nothing_passes else "Until then the last good rules hold."
+
 
 class PolicyFile:
     """Keeps the rules in force. ``current`` looks at the file's date first: no watcher, no delay."""
@@ -60,6 +69,8 @@ class PolicyFile:
             try:
                 status = os.stat(path)  # noqa: PTH116
             except OSError:
+                if os.path.lexists(path):
+                    return (path, 0, 0, 0)
                 continue
             return (path, status.st_mtime_ns, status.st_size, status.st_ino)
         return None
@@ -67,12 +78,26 @@ class PolicyFile:
     def _load(self) -> Loaded:
         try:
             path, text = read_policy_text(self._folders)
+            if path == SHIPPED:
+                self._refuse_loss()
             policy = parse_policy(text, path.name)
         except SettingsError as error:
             logger.error("%s", error)
             return self._fall_back(str(error))
         self._keep(path, text)
         return Loaded(policy, path)
+
+    def _refuse_loss(self) -> None:
+        """Return if the user's own rules were not in force a moment ago.
+
+        Raises:
+            SettingsError: they were.
+        """
+        if self._loaded is not None and self._loaded.path != SHIPPED:
+            raise SettingsError(
+                f"{self._folders.policy_file} is gone.",
+                "Put it back, or start the app again to go on without it.",
+            )
 
     def _fall_back(self, error: str) -> Loaded:
         if self._loaded is not None:
@@ -108,7 +133,7 @@ def read_policy_text(folders: Folders) -> tuple[Path, str]:
     Raises:
         SettingsError: it cannot be read, or there are two.
     """
-    found = [path for path in candidates(folders) if path.exists()]
+    found = [path for path in candidates(folders) if os.path.lexists(path)]
     if len(found) > 1:
         raise SettingsError(
             f"There are two policies, {found[0].name} and {found[1].name}.", "Remove one of them."
@@ -118,7 +143,9 @@ def read_policy_text(folders: Folders) -> tuple[Path, str]:
         with path.open("rb") as file:
             return path, file.read(MOST_BYTES + 1).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}.", "Mend or remove the file.") from None
+        raise SettingsError(
+            f"{path} cannot be read: {error}.", "Mend the file, or remove it and start again."
+        ) from None
 
 
 def _last_good(folders: Folders) -> Path:

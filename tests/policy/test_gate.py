@@ -274,8 +274,45 @@ def test_a_broken_file_keeps_the_last_good_rules_and_says_where(house: House, ru
             house.write_policy(FIVE)
             assert await tries(gate, Call("work")) == "passed"
             assert house.events[-1] == PolicyReloaded(str(house.folders.policy_file))
-            house.folders.policy_file.unlink()
-            assert [await tries(gate, Call("work")) for _ in range(9)] == ["passed"] * 9
+
+    run(story())
+
+
+@pytest.mark.parametrize("broken", ["gone", "a link to nowhere"])
+def test_a_file_that_vanishes_lets_nothing_more_pass(house: House, run: Run, broken: str) -> None:
+    strict = 'version: "1"\ndefault: deny\ntools:\n  work: {rules: []}\n'
+    policy_file = house.folders.policy_file
+    house.write_policy(strict)
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            assert await tries(gate, Call("other")) == "denied"
+            policy_file.unlink()
+            if broken != "gone":
+                policy_file.symlink_to("elsewhere.yaml")
+            assert (await tries(gate, Call("other")), await tries(gate, Call("work"))) == ("denied", "passed")
+            loaded = gate.file.current()
+            assert str(policy_file) in loaded.error
+            assert loaded.until_then == "Until then the last good rules hold."
+            assert house.events[-1] == PolicyReloaded(str(policy_file), loaded.error)
+        async with house.gate() as gate:
+            # One that is gone when the app starts was taken away.
+            expected = "passed" if broken == "gone" else "denied"
+            assert await tries(gate, Call("other")) == expected
+            policy_file.unlink(missing_ok=True)
+            house.write_policy(strict)
+            assert await tries(gate, Call("other")) == "denied"
+            assert gate.file.current().error == gate.file.current().until_then == ""
+
+    run(story())
+
+
+def test_a_link_to_nowhere_in_the_place_of_no_file_is_a_broken_file(house: House, run: Run) -> None:
+    async def story() -> None:
+        async with house.gate() as gate:
+            assert await tries(gate, Call("work")) == "passed"
+            house.folders.policy_file.symlink_to("elsewhere.yaml")
+            assert "cannot be read" in gate.file.current().error
 
     run(story())
 
@@ -288,6 +325,8 @@ def test_a_file_that_was_broken_from_the_start_lets_nothing_pass(house: House, r
             with pytest.raises(Denied, match=r"broken.*policy.yaml, line 1"):
                 async with gate.enter(Call("work")):
                     pass
+            assert gate.file.current().until_then == "Until then nothing passes."
+            assert "hold" not in gate.file.current().error
 
     run(story())
 
