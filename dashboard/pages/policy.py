@@ -113,7 +113,7 @@ def _rules(loaded: Loaded) -> None:
     where = f"{loaded.path} · {policy.format}" if own else "The app's own rules, until you write policy.yaml."
     text(where, "sub", "p")
     if loaded.error:
-        text(f"The file is broken, so the last good rules hold. {loaded.error}", "job-reason", "p")
+        text(f"{loaded.error} {loaded.until_then}", "job-reason", "p")
     if policy.description:
         text(policy.description, "", "p")
     text(
