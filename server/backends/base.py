@@ -60,13 +60,18 @@ class LoadedModel:
     estimated: int = 0
 
 
+N_UBATCH = 512
+"""llama.cpp's default: tokens of a prompt that are computed at once."""
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """What the memory of a model is computed from.
 
     ``metadata`` has the keys of a GGUF header, ``weights`` is the file's size in bytes (0 if unknown),
     ``kv_type`` the type of the KV cache's values. ``on_gpu`` says whether this engine uses a GPU at all,
-    ``overhead`` what its process takes beside the model, in bytes.
+    ``overhead`` what its process takes beside the model, in bytes; ``n_ubatch`` how many tokens of a prompt
+    it computes at once.
     """
 
     metadata: Mapping[str, Any]
@@ -74,6 +79,7 @@ class ModelFile:
     kv_type: str = "f16"
     on_gpu: bool = True
     overhead: int = 0
+    n_ubatch: int = N_UBATCH
 
 
 @dataclass(frozen=True)

@@ -89,13 +89,18 @@ def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float
         return None
 
     def memory_with(tokens: int) -> ModelMemory:
-        resident = file.weights + file.overhead
-        return corrected(model_memory(file.metadata, resident, tokens, file.kv_type, slots), correction)
+        return corrected(memory_of(file, tokens, slots), correction)
 
     memory = memory_with(num_ctx)
     left = left_in(room, memory, layers)
     longest = longest_context(file.metadata, lambda tokens: left_in(room, memory_with(tokens), layers) >= 0)
     return Fit(memory, room, left, longest)
+
+
+def memory_of(file: ModelFile, num_ctx: int, slots: int) -> ModelMemory:
+    """Return what a model takes in its engine, the engine's own process among the weights."""
+    resident = file.weights + file.overhead
+    return model_memory(file.metadata, resident, num_ctx, file.kv_type, slots, n_ubatch=file.n_ubatch)
 
 
 def left_in(room: Room, memory: ModelMemory, layers: int) -> int:

@@ -12,9 +12,8 @@ from server.backends.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
 from server.errors import BackendError, BackendUnreachable, ModelTooLarge
 from server.folders import Folders
 from server.models.corrections import Corrections
-from server.models.fit import Fit, fit, room_of
+from server.models.fit import Fit, fit, memory_of, room_of
 from server.models.hardware import GpuProcess, Machine, read_machine
-from server.models.memory import model_memory
 from server.settings import BackendSettings
 
 logger = logging.getLogger(__name__)
@@ -160,8 +159,7 @@ class MemoryGate:
             self._expected[key] = 0
             return 0
         file = await backend.model_file(loaded.name)
-        resident = file.weights + file.overhead
-        computed = model_memory(file.metadata, resident, loaded.num_ctx, file.kv_type, loaded.slots).total
+        computed = memory_of(file, loaded.num_ctx, loaded.slots).total
         self._expected[key] = found.memory.total
         taken = loaded.size
         if backend.kind == "embedded":

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from server.backends.base import N_UBATCH
+
 # Bytes of one value: ggml stores 32 values in 34 bytes (q8_0) or 18 bytes (q4_0).
 KV_BYTES: Mapping[str, float] = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 FLOAT_BYTES, MASK_BYTES = 4, 2
 CELLS_STEP = 256
 LARGEST = 2**31
 MOST_LAYERS = 1024
-N_UBATCH = 512
-"""llama.cpp's default: tokens of a prompt that are computed at once."""
 
 # Every how many layers one sees the whole context, where the header does not say
 # (`llama.cpp` fixes it by architecture: `set_swa_pattern` in `src/llama-model.cpp`).
@@ -57,14 +57,20 @@ def layer_count(metadata: Mapping[str, Any]) -> int:
 
 
 def model_memory(
-    metadata: Mapping[str, Any], weights: int, num_ctx: int, kv_type: str = "f16", slots: int = 1
+    metadata: Mapping[str, Any],
+    weights: int,
+    num_ctx: int,
+    kv_type: str = "f16",
+    slots: int = 1,
+    *,
+    n_ubatch: int = N_UBATCH,
 ) -> ModelMemory:
     """Return what a model takes with ``num_ctx`` tokens of context in each of ``slots`` slots.
 
     ``weights`` is the size of its file: nearly all of a GGUF file is tensors. An unknown ``kv_type`` counts
-    as f16.
+    as f16. ``n_ubatch`` tokens of a prompt are computed at once.
     """
-    shape = _Shape(metadata)
+    shape = _Shape(metadata, n_ubatch)
     cells = _padded(num_ctx)
     values = sum(
         shape.cells(layer, cells) * shape.width(layer)
@@ -91,8 +97,9 @@ def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) ->
 class _Shape:
     """The figures of an architecture that the formulas need."""
 
-    def __init__(self, metadata: Mapping[str, Any]) -> None:
+    def __init__(self, metadata: Mapping[str, Any], n_ubatch: int = N_UBATCH) -> None:
         self._metadata = metadata
+        self.n_ubatch = n_ubatch
         self.architecture = str(metadata.get("general.architecture", ""))
         self.layers = self._number("block_count")
         self.embedding = self._number("embedding_length")
@@ -152,7 +159,7 @@ class _Shape:
     def cells(self, layer: int, cells: int) -> int:
         """Return the cells that a layer keeps for a slot: those of its window and of one batch, where it has
         one."""
-        return min(cells, _padded(self.window + N_UBATCH)) if self.is_windowed(layer) else cells
+        return min(cells, _padded(self.window + self.n_ubatch)) if self.is_windowed(layer) else cells
 
     def width(self, layer: int) -> int:
         """Return the values that a layer keeps for one token, keys and values together."""
@@ -203,7 +210,7 @@ def _compute(shape: _Shape, cells: int) -> int:
         2 * inner + 2 * experts * embedding,
     )
     masks = {(shape.is_windowed(each), shape.cells(each, cells)) for each in range(shape.layers)}
-    return (layer * FLOAT_BYTES + sum(width for _, width in masks) * MASK_BYTES) * N_UBATCH
+    return (layer * FLOAT_BYTES + sum(width for _, width in masks) * MASK_BYTES) * shape.n_ubatch
 
 
 def _padded(cells: int) -> int:

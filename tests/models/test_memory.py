@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.backends.base import N_UBATCH
 from server.models.memory import longest_context, model_memory
 
 MIB = 2**20
@@ -54,7 +55,12 @@ SHAPES += [MLA, HYBRID]
 def test_estimates_are_within_a_tenth_of_the_load(load: dict[str, Any]) -> None:
     weights = round(load["weights"] * MIB)
     memory = model_memory(
-        load["metadata"], weights, load["num_ctx"], load.get("kv_type", "f16"), load.get("slots", 1)
+        load["metadata"],
+        weights,
+        load["num_ctx"],
+        load.get("kv_type", "f16"),
+        load.get("slots", 1),
+        n_ubatch=load.get("n_ubatch", N_UBATCH),
     )
     if "kv_cache" in load:
         assert memory.kv_cache == pytest.approx(load["kv_cache"] * MIB, abs=MIB / 50)
