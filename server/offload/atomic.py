@@ -16,9 +16,9 @@ from io import BufferedReader
 from pathlib import Path
 
 from server.errors import FileChanged, PathOutsideRoots, PathProtected, WriteFailed
+from server.policy.opening import HAS_HANDLES, ON_THE_WAY
 
 _TEMPORARY = re.compile(r"\.token-saver-[0-9a-f]{12}")
-_HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
 
 
 def write(path: Path, data: bytes, expected: str | None) -> tuple[Path, ...]:
@@ -147,7 +147,8 @@ class _Folder:
 
     def sync(self) -> None:
         if self._handle is not None:
-            with contextlib.suppress(OSError):  # some file systems cannot; the rename is atomic all the same
+            # Some file systems cannot, nor can a folder that may not be listed; the rename is atomic all the same.
+            with contextlib.suppress(OSError):
                 os.fsync(self._handle)
 
     def _open(self, name: str) -> BufferedReader:
@@ -166,7 +167,7 @@ class _Folder:
 @contextlib.contextmanager
 def _folder(path: Path, created: list[Path] | None) -> Iterator[_Folder]:
     """Open a folder; where ``created`` is a list, make what is missing and note it there."""
-    if not _HAS_HANDLES:
+    if not HAS_HANDLES:
         if created is not None:
             missing = [each for each in (path, *path.parents) if not each.exists()]
             for each in reversed(missing):
@@ -184,24 +185,33 @@ def _folder(path: Path, created: list[Path] | None) -> Iterator[_Folder]:
 
 
 def _open_folder(path: Path, created: list[Path] | None) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    handle = os.open(path.anchor, flags)
+    handle = os.open(path.anchor, ON_THE_WAY)
     here = Path(path.anchor)
     for part in path.parts[1:]:
         here /= part
         try:
             try:
-                inner = os.open(part, flags, dir_fd=handle)
+                inner = os.open(part, ON_THE_WAY, dir_fd=handle)
             except FileNotFoundError:
                 if created is None:
                     raise
                 os.mkdir(part, dir_fd=handle)
                 created.append(here)
-                inner = os.open(part, flags, dir_fd=handle)
+                inner = os.open(part, ON_THE_WAY, dir_fd=handle)
         finally:
             os.close(handle)
         handle = inner
-    return handle
+    return _to_sync(handle)
+
+
+def _to_sync(handle: int) -> int:
+    """Return a handle of the same folder that it can be synced and listed by, where its mode allows that."""
+    try:
+        whole = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=handle)
+    except OSError:
+        return handle
+    os.close(handle)
+    return whole
 
 
 def _write(folder: _Folder, path: Path, data: bytes, expected: str | None) -> None:

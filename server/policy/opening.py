@@ -13,6 +13,11 @@ from pathlib import Path
 from server.errors import NotAFile, PathNotFound, PathOutsideRoots
 
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")
+ON_THE_WAY = (
+    getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+)
+"""How a folder on the way is opened, where there are handles. On Linux to be passed through alone: a shared
+``/home`` may often be entered, but not listed (mode 0711)."""
 # Not blocking, in case the file became a pipe since it was looked at.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -53,10 +58,10 @@ def refuse_second_name(status: os.stat_result, given: str) -> None:
 
 
 def _open_stepwise(path: Path) -> int:
-    folder = os.open(path.anchor, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(path.anchor, ON_THE_WAY)
     try:
         for part in path.parts[1:-1]:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            inner = os.open(part, ON_THE_WAY, dir_fd=folder)
             os.close(folder)
             folder = inner
         return os.open(path.name, _READ, dir_fd=folder)

@@ -3,6 +3,9 @@
 import os
 import stat
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from server.events import OffloadUndone
 from server.folders import find_folders
 from server.offload import atomic
 from server.offload.workspace import digest_of
+from server.policy.opening import open_for_reading
 from tests.offload.conftest import House, OpenHouse, make_house
 from tests.offload.test_pipeline import fenced, snapshot
 from tests.standins.answers import Answer
@@ -44,6 +48,44 @@ def test_a_new_file_has_the_usual_mode_and_its_folders_are_made(tmp_path: Path) 
         os.umask(umask)
     assert created == (tmp_path / "a", tmp_path / "a/b")
     assert stat.S_IMODE((tmp_path / "a/b/c.txt").stat().st_mode) == 0o644
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Not as root, whom no mode stops."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="elsewhere such folders cannot be passed through")
+@pytest.mark.parametrize("own", [0o700, 0o300], ids=["on the way", "and the file's own"])
+def test_folders_that_may_be_entered_but_not_listed_are_passed_through(own: int) -> None:
+    with as_nobody(), tempfile.TemporaryDirectory() as folder:
+        shared = Path(folder).resolve() / "home"
+        path = shared / "me/a.txt"
+        path.parent.mkdir(parents=True)
+        path.write_text("old")
+        path.parent.chmod(own)
+        shared.chmod(0o300)
+        try:
+            os.close(open_for_reading(path, "a.txt"))
+            atomic.write(path, b"new", digest_of(b"old"))
+            atomic.write(path.with_name("b.txt"), b"b", None)
+            assert atomic.read(path) == b"new"
+            atomic.remove(path, digest_of(b"new"))
+            atomic.remove_unfinished(path.parent)
+            shared.chmod(0o700)
+            path.parent.chmod(0o700)
+            assert snapshot(path.parent) == {"b.txt": b"b"}
+        finally:
+            shared.chmod(0o700)
+            path.parent.chmod(0o700)
 
 
 def test_what_changed_is_left_alone(tmp_path: Path) -> None:
