@@ -15,7 +15,7 @@ from server.offload.plan import Plan
 from server.offload.running import Running, check_folder
 from server.offload.user_check import command_of, run_check
 from server.offload.values import Check, Delivery, Task, Verdict
-from server.offload.workspace import Workspace
+from server.offload.workspace import Workspace, split_selection
 from server.settings import Settings
 from server.store.history import History
 from server.store.records import UndoRecord
@@ -43,7 +43,7 @@ class Placer:
             SettingsError: its command cannot be read.
         """
         if task.check and task.output:
-            command_of(task.check, self.checks, workspace.confine(task.output.partition("::")[0]))
+            command_of(task.check, self.checks, workspace.confine(split_selection(workspace, task.output)[0]))
 
     async def place(
         self, run: Running, workspace: Workspace, plan: Plan, verdict: Verdict

@@ -1,0 +1,79 @@
+"""The user's own checks: how a command is read, and that it ends."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.errors import BadArguments, SettingsError
+from server.offload.user_check import command_of, run_check
+
+pytestmark = pytest.mark.anyio
+
+FILE = Path("dir/a$(touch pwned).py")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("ruff check {file}", ("ruff", "check", str(FILE))),
+        ("mypy --file={file} -q", ("mypy", f"--file={FILE}", "-q")),
+        ("sh -c 'cd src && pytest \"$1\"' sh {file}", ("sh", "-c", 'cd src && pytest "$1"', "sh", str(FILE))),
+        ("make -C src/{file}.d all", ("make", "-C", f"src/{FILE}.d", "all")),
+    ],
+)
+def test_the_file_is_a_word_of_its_own_or_in_an_option(command: str, words: tuple[str, ...]) -> None:
+    assert command_of("test", {"test": command}, FILE, windows=False) == words
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'sh -c "cd src && pytest {file}"',
+        "python -c \"print('{file}')\"",
+        "bash -c 'pytest;{file}'",
+        "sh -c `{file}`",
+    ],
+)
+def test_a_file_within_a_script_is_refused(command: str) -> None:
+    with pytest.raises(SettingsError, match="within a script") as refused:
+        command_of("test", {"test": command}, FILE, windows=False)
+    assert "word of its own" in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (r"C:\tools\ruff.exe check {file}", (r"C:\tools\ruff.exe", "check", str(FILE))),
+        (r'"C:\Program Files\ruff.exe" {file}', (r"C:\Program Files\ruff.exe", str(FILE))),
+    ],
+)
+def test_windows_paths_keep_their_backslashes(command: str, words: tuple[str, ...]) -> None:
+    assert command_of("test", {"test": command}, FILE, windows=True) == words
+
+
+@pytest.mark.parametrize(("command", "error"), [("", SettingsError), ("say 'x", SettingsError)])
+def test_a_command_that_cannot_be_read(command: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        command_of("test", {"test": command}, FILE)
+    with pytest.raises(BadArguments, match="no check 'other'"):
+        command_of("other", {"test": command}, FILE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sessions are POSIX's")
+@pytest.mark.parametrize("alone", [False, True])
+async def test_what_a_check_leaves_behind_does_not_hold_it_up(tmp_path: Path, alone: bool) -> None:
+    left = (
+        "import subprocess, sys; print('checked', flush=True); "
+        f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session={alone})"
+    )
+    passed = await run_check("test", (sys.executable, "-c", left), tmp_path, 30)
+    assert passed.passed
+    failed = await run_check("test", (sys.executable, "-c", f"{left}; sys.exit(3)"), tmp_path, 30)
+    assert failed.message == "Exit status 3:\nchecked"
+
+
+async def test_a_check_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    check = await run_check("test", (sys.executable, "-c", "import time; time.sleep(60)"), tmp_path, 0.5)
+    assert (check.passed, check.message) == (False, "It did not end within 0.5 s.")
