@@ -147,7 +147,7 @@ class _Folder:
 
     def sync(self) -> None:
         if self._handle is not None:
-            # Some file systems cannot, nor can a folder that may not be listed; the rename is atomic all the same.
+            # Some file systems cannot, nor can who may not list it; the rename is atomic all the same.
             with contextlib.suppress(OSError):
                 os.fsync(self._handle)
 

@@ -13,9 +13,7 @@ from pathlib import Path
 from server.errors import NotAFile, PathNotFound, PathOutsideRoots
 
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")
-ON_THE_WAY = (
-    getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
-)
+ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 """How a folder on the way is opened, where there are handles. On Linux to be passed through alone: a shared
 ``/home`` may often be entered, but not listed (mode 0711)."""
 # Not blocking, in case the file became a pipe since it was looked at.
