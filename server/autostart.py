@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from server.folders import chosen_home
 from server.replacing import replace_file
 
 NAME = "token-saver"
@@ -52,25 +53,29 @@ def find_autostart(
 ) -> Autostart:
     """Return this system's way."""
     user = home or Path.home()
+    command = start_command(platform, environ)
     if platform == "win32":
-        return RunKey(start_command(platform))
+        return RunKey(command)
     if platform == "darwin":
-        return LaunchAgent(user / "Library" / "LaunchAgents" / f"{AGENT}.plist", start_command(platform))
+        return LaunchAgent(user / "Library" / "LaunchAgents" / f"{AGENT}.plist", command)
     config = environ.get("XDG_CONFIG_HOME", "")
     # The XDG base directory specification: a relative path counts as unset.
     base = Path(config) if config.startswith("/") else user / ".config"
-    return DesktopEntry(base / "autostart" / f"{NAME}.desktop", start_command(platform))
+    return DesktopEntry(base / "autostart" / f"{NAME}.desktop", command)
 
 
-def start_command(platform: str = sys.platform) -> tuple[str, ...]:
+def start_command(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the command that starts the app in the background, with absolute paths.
 
     ``-P`` keeps a folder named ``tray`` or ``server`` where it happens to start from being imported.
+    A login does not know this shell's variables, hence ``--home``.
     """
     python = Path(sys.executable)
     if platform == "win32" and (windowless := python.with_name("pythonw.exe")).exists():
         python = windowless
-    return (str(python), "-P", "-m", "tray.main", "--background")
+    chosen = chosen_home(environ)
+    home = () if chosen is None else ("--home", str(chosen))
+    return (str(python), "-P", "-m", "tray.main", *home, "--background")
 
 
 @dataclass(frozen=True)

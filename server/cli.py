@@ -19,7 +19,7 @@ from server.commands.output import Json
 from server.commands.policy_app import audit_app, policy_app
 from server.commands.token_app import token_app
 from server.errors import TokenSaverError
-from server.folders import Folders, find_folders
+from server.folders import HOME_VARIABLE, Folders, find_folders
 from server.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -82,8 +82,11 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         context: typer.Context,
         version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
         background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+        home: Annotated[str, typer.Option("--home", hidden=True)] = "",
     ) -> None:
         """Start the app: tray icon, dashboard and hub. A second start opens the first one's dashboard."""
+        if home:
+            os.environ[HOME_VARIABLE] = home
         if version:
             typer.echo(f"token-saver {_version()}")
         elif context.invoked_subcommand is None:

@@ -4,12 +4,14 @@
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import PlatformDirs
 
 APP_NAME = "token-saver"
+HOME_VARIABLE = "TOKEN_SAVER_HOME"
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,10 @@ class Folders:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def find_folders(environ: dict[str, str] | None = None) -> Folders:
+def find_folders(environ: Mapping[str, str] | None = None) -> Folders:
     """Return the folders for this user, or those under ``TOKEN_SAVER_HOME``."""
-    home = (os.environ if environ is None else environ).get("TOKEN_SAVER_HOME")
-    if home:
-        root = Path(home).expanduser().absolute()
+    root = chosen_home(os.environ if environ is None else environ)
+    if root is not None:
         return Folders(config=root, data=root, state=root, cache=root / "cache")
     dirs = PlatformDirs(APP_NAME, appauthor=False, roaming=False)
     return Folders(
@@ -89,3 +90,12 @@ def find_folders(environ: dict[str, str] | None = None) -> Folders:
         state=Path(dirs.user_state_dir),
         cache=Path(dirs.user_cache_dir),
     )
+
+
+def chosen_home(environ: Mapping[str, str]) -> Path | None:
+    """Return what ``TOKEN_SAVER_HOME`` says (absolute), None where it is not set.
+
+    What others shall start later, from a desktop or at login, must be told it: they have no such variable.
+    """
+    home = environ.get(HOME_VARIABLE)
+    return Path(home).expanduser().absolute() if home else None

@@ -1,5 +1,6 @@
 """What the app says when it starts: where the dashboard is, which engine works, how to connect Claude."""
 
+import os
 import shlex
 import sys
 import time
@@ -7,6 +8,7 @@ import time
 import typer
 
 from server.clients.command import bridge_command
+from server.folders import HOME_VARIABLE, chosen_home
 from server.hub import Hub
 from server.snapshot import LOOKING
 
@@ -32,7 +34,9 @@ def say_no_tray(reason: str) -> None:
 
 def connect_line() -> str:
     """Return the command that connects Claude Code, with absolute paths: GUI clients have no PATH of ours."""
-    return f"claude mcp add token-saver --scope user -- {_quoted(bridge_command())}"
+    home = chosen_home(os.environ)
+    options = ["--scope", "user", *([] if home is None else ["--env", f"{HOME_VARIABLE}={home}"])]
+    return f"claude mcp add token-saver {_quoted(options)} -- {_quoted(bridge_command())}"
 
 
 def _quoted(command: list[str]) -> str:

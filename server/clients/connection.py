@@ -57,10 +57,9 @@ def plan_connect(place: Place) -> Change:
     try:
         found = _present(text, place)
         if isinstance(found, dict):
-            if place.entry.items() <= found.items():
+            place = replace(place, entry=_merged(found, place.entry))
+            if place.entry == found:
                 return Change(place, before, before)
-            # What the user added to the entry (a timeout, variables) stays.
-            place = replace(place, entry={**found, **place.entry})
         setter = set_table if place.format == "toml" else set_member
         after = setter(text, place.keys, place.entry)
     except (JsonError, TomlError) as error:
@@ -195,6 +194,14 @@ def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
     except (BadArguments, JsonError, TomlError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """Return our entry with what the user added to it: a timeout, variables."""
+    merged = {**found, **entry}
+    if isinstance(found.get("env"), dict) and "env" in entry:
+        merged["env"] = {**found["env"], **entry["env"]}
+    return merged
 
 
 def _edited(place: Place, before: bytes | None, base: bytes | None, edit: Callable[[str], str]) -> Change:

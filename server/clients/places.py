@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.errors import BadArguments, NotFound
+from server.folders import HOME_VARIABLE, chosen_home
 
 ClientName = Literal[
     "claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini", "windsurf", "zed"
@@ -102,15 +103,17 @@ def find_place(
         )
     keys = (_LISTS.get(client, "mcpServers"), SERVER_NAME)
     kind: Literal["json", "toml"] = "toml" if client == "codex" else "json"
-    return Place(client, scope, path, kind, keys, _entry(client, command), installed)
+    return Place(client, scope, path, kind, keys, _entry(client, command, around), installed)
 
 
 _LISTS = {"vscode": "servers", "codex": "mcp_servers", "zed": "context_servers"}
 """The key of the list of servers, where it is not ``mcpServers``."""
 
 
-def _entry(client: ClientName, command: list[str]) -> dict[str, Any]:
+def _entry(client: ClientName, command: list[str], around: Surroundings) -> dict[str, Any]:
     entry: dict[str, Any] = {"command": command[0], "args": command[1:]}
+    if (home := chosen_home(around.environ)) is not None:
+        entry["env"] = {HOME_VARIABLE: str(home)}
     if client in ("vscode", "claude-code"):
         return {"type": "stdio", **entry}
     if client == "zed":

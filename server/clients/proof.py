@@ -1,7 +1,9 @@
 """Proves that a configured command works: starts it and asks it to introduce itself, as a client does."""
 
 import json
+import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -20,11 +22,28 @@ class Proof:
     text: str
 
 
-def prove(command: list[str], seconds: float = PROOF_SECONDS) -> Proof:
-    """Start ``command`` and send ``initialize``."""
+INHERITED = (
+    *("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"),
+    *("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE"),
+    *("SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE"),
+)
+"""The variables that clients hand to their servers; the list is that of the MCP SDKs."""
+
+
+def prove(
+    command: list[str], environ: Mapping[str, Any] | None = None, seconds: float = PROOF_SECONDS
+) -> Proof:
+    """Start ``command`` with the variables ``environ`` of its entry, and send ``initialize``.
+
+    Of this shell's variables it sees no more than if a client had been started from the desktop.
+    """
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            env={**_inherited(), **{name: str(value) for name, value in (environ or {}).items()}},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     except OSError as error:
         return Proof(works=False, text=f"{command[0]} cannot be started: {error.strerror or error}.")
@@ -37,6 +56,11 @@ def prove(command: list[str], seconds: float = PROOF_SECONDS) -> Proof:
     if not isinstance(info, dict):
         return Proof(works=False, text=f"{' '.join(command)} does not answer as an MCP server.")
     return Proof(works=True, text=f"{info.get('name', '?')} {info.get('version', '')}".strip())
+
+
+def _inherited() -> dict[str, str]:
+    kept = (each for each in os.environ if each.upper() in INHERITED or each.startswith("XDG_"))
+    return {name: os.environ[name] for name in kept}
 
 
 def _ask(process: "subprocess.Popen[bytes]", seconds: float) -> dict[str, Any] | None:

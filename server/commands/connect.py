@@ -44,7 +44,7 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
         backup = switch.turn_on(change, folders) if change.needed else None
         for extra in extras:
             connection.connect(extra, folders)
-    proof = None if wish.dry_run else _prove(command, folders)
+    proof = None if wish.dry_run else _prove(change.place, folders)
     if wish.as_json:
         facts = _facts(change, extras, dry_run=wish.dry_run)
         print_json({**facts, "backup": str(backup) if backup else None, "proof": proof and vars(proof)})
@@ -83,10 +83,10 @@ def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
         _say([change, *rest], dry_run=wish.dry_run, verb="disconnected")
 
 
-def _prove(command: list[str], folders: Folders) -> Proof:
+def _prove(place: Place, folders: Folders) -> Proof:
     # Where no hub runs the bridge would start one that stays; a look shall leave nothing behind.
     with hub_for_call(load_settings(folders), folders):
-        return prove(command)
+        return prove([place.entry["command"], *place.entry["args"]], place.entry.get("env"))
 
 
 def _place(wish: Wish, command: list[str]) -> Place:

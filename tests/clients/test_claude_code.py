@@ -112,12 +112,13 @@ def test_what_the_user_added_to_the_entry_stays_as_the_change_says(
     home: Path, folders: Folders, scope: str
 ) -> None:
     place = place_of(home, scope)
-    mine = {"env": {"EXTRA": "/mine"}, "timeout": 60000, "unknown": [1]}
-    entry = {"type": "stdio", "command": "/old", "args": [], **mine}
+    env = {"EXTRA": "/mine"}
+    entry = {"type": "stdio", "command": "/old", "args": [], "env": env, "timeout": 60000, "unknown": [1]}
     place.path.write_text(json.dumps({"mcpServers": {"token-saver": entry}}))
     change = connection.plan_connect(place)
     claude_code.add(str(claude_binary()), change.place, folders)
-    assert servers(place)["token-saver"] == {**entry, **place.entry}
+    assert servers(place)["token-saver"] == change.place.entry
+    assert change.place.entry == {**entry, **place.entry, "env": {**env, **place.entry["env"]}}
     assert not connection.plan_connect(place).needed
 
 
@@ -175,6 +176,14 @@ sys.stdin.read()
 def test_a_command_that_answers_is_proven() -> None:
     proof = prove([sys.executable, "-c", SERVER])
     assert (proof.works, proof.text) == (True, "token-saver 1")
+
+
+def test_a_proof_sees_what_the_entry_says_and_nothing_of_this_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_SAVER_PORT", "1")
+    alone = "import os; assert [n for n in os.environ if n.startswith('TOKEN_SAVER')] == ['TOKEN_SAVER_HOME']"
+    command = [sys.executable, "-c", f"{alone}\n{SERVER}"]
+    assert not prove(command).works
+    assert prove(command, {"TOKEN_SAVER_HOME": "/mine"}).works
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,22 @@ def test_another_command_replaces_the_entry_and_keeps_what_the_user_added(
     assert connection.connected(new) == {**new.entry, "timeout": 60000}
 
 
+@pytest.mark.parametrize("client", ["cursor", "codex"])
+def test_the_variables_that_the_user_added_stay_beside_ours(
+    client: ClientName, tmp_path: Path, folders: Folders
+) -> None:
+    place = place_of(client, tmp_path)
+    mine = replace(place, entry={**place.entry, "env": {"MINE": "1", "TOKEN_SAVER_HOME": "/old"}})
+    connection.connect(connection.plan_connect(mine), folders)
+    assert not connection.plan_connect(place).needed
+    ours = replace(place, entry={**place.entry, "env": {"TOKEN_SAVER_HOME": "/new"}})
+    connection.connect(connection.plan_connect(ours), folders)
+    entry = connection.connected(place)
+    assert entry is not None
+    assert entry["env"] == {"MINE": "1", "TOKEN_SAVER_HOME": "/new"}
+    assert not connection.plan_connect(ours).needed
+
+
 def test_connecting_again_elsewhere_still_remembers_the_first_bytes(tmp_path: Path, folders: Folders) -> None:
     data = configuration("zed", "2025.jsonc")
     place = place_of("zed", tmp_path, data)

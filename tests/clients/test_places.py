@@ -112,3 +112,17 @@ def test_an_entry_names_the_whole_command(client: ClientName, tmp_path: Path) ->
     assert place.entry["command"] == "/opt/x"
     assert place.entry["args"] == ["-y"]
     assert place.keys[-1] == "token-saver"
+    assert "env" not in place.entry
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_an_entry_hands_on_where_the_apps_files_are(
+    client: ClientName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in (".claude", ".cursor", ".codex", ".gemini", ".codeium/windsurf", ".config/zed"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder in (".config/Claude", ".config/Code/User"):
+        (tmp_path / folder).mkdir(parents=True)
+    place = find_place(client, "user", COMMAND, around(tmp_path, TOKEN_SAVER_HOME="my files"))
+    assert place.entry["env"] == {"TOKEN_SAVER_HOME": str(tmp_path / "my files")}

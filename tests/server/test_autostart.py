@@ -1,5 +1,6 @@
 """Start at login is an entry that the system reads, made and removed cleanly."""
 
+import os
 import plistlib
 import shutil
 import subprocess
@@ -82,7 +83,7 @@ def test_launchd_gets_the_command_as_a_list(tmp_path: Path) -> None:
     agent.enable()
     assert agent.path.parent == tmp_path / "Library" / "LaunchAgents"
     properties = plistlib.loads(agent.path.read_bytes())
-    assert properties["ProgramArguments"] == list(start_command("darwin"))
+    assert properties["ProgramArguments"] == list(start_command("darwin", {}))
     assert properties["RunAtLoad"] is True
     assert properties["Label"] == agent.path.stem
 
@@ -104,10 +105,25 @@ def test_the_run_key_on_windows() -> None:
 
 
 def test_the_command_starts_this_app() -> None:
-    python, *arguments = start_command()
+    python, *arguments = start_command(environ={})
     assert Path(python).is_absolute()
     assert shutil.which(python)
     done = subprocess.run(
         [python, *arguments[:-1], "--version"], capture_output=True, text=True, check=True, cwd="/"
     )
     assert done.stdout.startswith("token-saver ")
+
+
+def test_the_apps_files_are_where_they_were_when_it_was_switched_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    entry = find_autostart("linux", {"TOKEN_SAVER_HOME": "my files"}, tmp_path)
+    assert isinstance(entry, DesktopEntry)
+    (tmp_path / "my files").mkdir()
+    (tmp_path / "my files" / "config.toml").write_text("no TOML")
+    bare = {"PATH": os.defpath, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    done = subprocess.run(
+        entry.command, capture_output=True, text=True, check=False, cwd="/", env=bare, timeout=60
+    )
+    assert str(tmp_path / "my files" / "config.toml") in done.stderr

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -49,6 +50,7 @@ def test_the_first_lines_say_what_a_user_needs(hub: HubProcess) -> None:
     command = Path(line.split(" -- ")[1])
     assert command.is_absolute()
     assert command.exists()
+    assert f"--env {shlex.quote(f'TOKEN_SAVER_HOME={hub.home}')} --" in line
 
 
 def test_a_second_start_finds_the_first(hub: HubProcess) -> None:
@@ -124,7 +126,8 @@ def test_a_file_that_names_another_programs_port_is_stale(tmp_path: Path, hub: H
     (tmp_path / "hub.json").write_text(json.dumps(lie))
     info = read_hub_file(str(tmp_path))
     assert info is not None
-    assert not answers(info)
+    assert answers(hub.info, hub.token)
+    assert not answers(info, hub.token)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 1}', '{"url": "x", "pid": "y"}'])
