@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from server.http1 import Answer, Connection
+from server.proof import demand_proof
 
 SILENCE_SECONDS = 60.0
 """Seconds without a byte after which the hub counts as dead; it sends a ping every 15."""
@@ -24,10 +25,14 @@ class HubGone(Exception):
 
 
 class Exchange:
-    """One request to ``/mcp`` and its answer, which another thread may abort."""
+    """One request to ``/mcp`` and its answer, which another thread may abort.
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    Neither the request nor the token goes to anybody who has not proved that he knows the token.
+    """
+
+    def __init__(self, address: tuple[str, int], token: str) -> None:
         self._address = address
+        self._token = token
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self.aborted = False
@@ -51,7 +56,11 @@ class Exchange:
             self._connection = connection
         try:
             connection.socket.settimeout(SILENCE_SECONDS)
-            connection.send(method, "/mcp", headers, body)
+            demand_proof(connection, self._token)
+        except OSError as error:
+            raise HubGone(str(error) or type(error).__name__, sent=False) from None
+        try:
+            connection.send(method, "/mcp", {**headers, "Authorization": f"Bearer {self._token}"}, body)
             self.sent.set()
             self._answer = connection.answer()
         except OSError as error:

@@ -98,7 +98,7 @@ class Session:
         if not self._session_id:
             return  # 2026-07-28 knows no messages from the client but requests
         hub, _ = self._ready(message)
-        exchange = Exchange(hub.address)
+        exchange = self._to(hub)
         try:
             exchange.send("POST", self._request_headers(message), line)
         finally:
@@ -112,7 +112,7 @@ class Session:
             exchange.abort()
         if self._hub is None or not self._session_id:
             return
-        exchange = Exchange(self._hub.address)
+        exchange = self._to(self._hub)
         # The hub need not answer: a client on its way out waits for nobody.
         threading.Thread(
             target=_quietly, args=(exchange, "DELETE", self._request_headers({})), daemon=True
@@ -122,7 +122,7 @@ class Session:
     def _exchange(self, hub: Hub, message: Message, line: bytes) -> bool:
         """Send one request; False where the hub no longer knows the session or the token."""
         key = json.dumps(message["id"])
-        exchange = self._running[key] = Exchange(hub.address)
+        exchange = self._running[key] = self._to(hub)
         try:
             exchange.send("POST", self._request_headers(message), line)
             if exchange.status == 401 or (exchange.status == 404 and self._session_id):
@@ -159,10 +159,12 @@ class Session:
             return
         raise HubGone(f"the hub closed the stream (HTTP {exchange.status})", sent=True)
 
-    def _request_headers(self, message: Message) -> dict[str, str]:
+    def _to(self, hub: Hub) -> Exchange:
         # Read for each message, some 20 µs: a token that was replaced meanwhile goes unnoticed.
-        token = rendezvous.read_token(self._folder)
-        headers = {**self._headers, "Authorization": f"Bearer {token}"}
+        return Exchange(hub.address, rendezvous.read_token(self._folder))
+
+    def _request_headers(self, message: Message) -> dict[str, str]:
+        headers = dict(self._headers)
         params = message.get("params") or {}
         version = (params.get("_meta") or {}).get(PROTOCOL_VERSION)
         if version:
@@ -209,7 +211,7 @@ class Session:
     def _mend(self, hub: Hub, initialize: Message) -> None:
         """Open a session anew, as the client did, without the client."""
         line = json.dumps({**initialize, "id": MENDING_ID}).encode()
-        exchange = Exchange(hub.address)
+        exchange = self._to(hub)
         try:
             exchange.send("POST", self._request_headers(initialize), line)
             self._version = (
@@ -233,7 +235,7 @@ class Session:
 
     def _pass_on(self, hub: Hub, session_id: str) -> None:
         while session_id == self._session_id:
-            exchange = Exchange(hub.address)
+            exchange = self._to(hub)
             try:
                 exchange.send("GET", self._request_headers({}))
                 if exchange.status != 200:

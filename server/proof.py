@@ -43,7 +43,7 @@ def demand_proof(connection: "Connection", token: str) -> dict[str, Any]:
         OSError: it broke off, or does not speak HTTP.
     """
     nonce = os.urandom(NONCE_BYTES).hex()
-    connection.send("GET", f"{PROOF_PATH}?nonce={nonce}", {"Connection": "keep-alive"})
+    connection.send("GET", f"{PROOF_PATH}?nonce={nonce}", {})
     health = _parse(connection.answer().body.read(4096))
     good = make_proof(token, nonce, connection.socket.getsockname(), connection.socket.getpeername())
     proofs = health.get("proofs")

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from server.http1 import Connection
+from server.proof import demand_proof
 
 if TYPE_CHECKING:
     import subprocess
@@ -82,24 +83,23 @@ def read_token(folder: str) -> str:
         return ""
 
 
-def answers(info: HubInfo, timeout: float = PROBE_SECONDS) -> bool:
-    """Whether the very hub of ``hub.json`` (its pid, not just any program) answers at its address."""
+def answers(info: HubInfo, token: str, timeout: float = PROBE_SECONDS) -> bool:
+    """Whether the very hub of ``hub.json`` answers at its address: its pid, and it knows the token."""
     try:
         connection = Connection(info.address, timeout)
         try:
-            connection.send("GET", "/healthz", {})
-            health: Any = json.loads(connection.answer().body.read(4096))
+            health = demand_proof(connection, token)
         finally:
             connection.close()
-    except (OSError, ValueError):
+    except OSError:
         return False
-    return isinstance(health, dict) and health.get("pid") == info.pid
+    return health.get("pid") == info.pid
 
 
 def find_running(folder: str) -> HubInfo | None:
     """Return the hub that runs, None where there is none or ``hub.json`` is stale."""
     info = read_hub_file(folder)
-    return info if info is not None and answers(info) else None
+    return info if info is not None and answers(info, read_token(folder)) else None
 
 
 def start_detached(folder: str) -> "subprocess.Popen[bytes]":

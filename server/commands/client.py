@@ -1,7 +1,6 @@
 """The commands' way to the hub: the one that runs, or one of their own for the call."""
 
 import contextlib
-import http.client
 import json
 import os
 import urllib.parse
@@ -14,13 +13,18 @@ from server import rendezvous
 from server.bridge_http import SILENCE_SECONDS, Exchange, HubGone
 from server.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
+from server.http1 import Answer, Connection
 from server.instance import AlreadyRunning, claim
+from server.proof import demand_proof
 from server.rendezvous import HubInfo
 from server.settings import Settings
 from server.store.records import SHELL, SHELL_SESSION
 
 PROTOCOL = "2026-07-28"
 """Each call stands for itself in this version: one request, one answer, and closing it cancels."""
+
+ANSWER_SECONDS = 30.0
+"""How long the hub may be silent before its answer (seconds)."""
 
 OnProgress = Callable[[str], None]
 
@@ -58,7 +62,7 @@ class HubClient:
             HubUnreachable: the hub does not answer.
             HubAnswered: it answered with an error.
         """
-        return self._exchange("GET", path, None)
+        return self._exchange("GET", path, b"")
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Post JSON and return the JSON of the answer; errors as for ``get``."""
@@ -71,20 +75,12 @@ class HubClient:
             HubUnreachable: the hub does not answer or broke off.
             HubAnswered: it refused the request.
         """
-        connection = http.client.HTTPConnection(*self.info.address, timeout=SILENCE_SECONDS)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        try:
-            connection.request("POST", path, json.dumps(body).encode(), headers)
-            response = connection.getresponse()
-            if response.status >= 400:
-                raise HubAnswered(response.read(4096).decode("utf-8", "replace"))
-            while line := response.readline():
+        with self._answer("POST", path, json.dumps(body).encode(), SILENCE_SECONDS) as answer:
+            if answer.status >= 400:
+                raise HubAnswered(answer.body.read(4096).decode("utf-8", "replace"))
+            while line := answer.body.readline():
                 if line.strip():
                     yield json.loads(line)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _unreachable(str(error)) from None
-        finally:
-            connection.close()
 
     def call_tool(self, name: str, arguments: dict[str, Any], on_progress: OnProgress) -> ToolAnswer:
         """Call an MCP tool for the current folder; leaving it by an exception cancels the call.
@@ -94,7 +90,7 @@ class HubClient:
             HubAnswered: it refused the call.
         """
         headers, body = self._tool_request(name, arguments)
-        exchange = Exchange(self.info.address)
+        exchange = Exchange(self.info.address, self._token)
         try:
             exchange.send("POST", headers, body)
             for line in exchange.messages():
@@ -119,7 +115,6 @@ class HubClient:
         }
         params = {"name": name, "arguments": arguments, "_meta": meta}
         headers = {
-            "Authorization": f"Bearer {self._token}",
             "Accept": "application/json, text/event-stream",
             "Content-Type": "application/json",
             "MCP-Protocol-Version": PROTOCOL,
@@ -131,20 +126,24 @@ class HubClient:
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         return headers, json.dumps(request).encode()
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> Any:
-        connection = http.client.HTTPConnection(*self.info.address, timeout=30)
+    def _exchange(self, method: str, path: str, body: bytes) -> Any:
+        with self._answer(method, path, body, ANSWER_SECONDS) as answer:
+            said: Any = json.loads(answer.body.read())
+        if answer.status >= 400:
+            raise HubAnswered(str(said.get("message", said)))
+        return said
+
+    @contextlib.contextmanager
+    def _answer(self, method: str, path: str, body: bytes, seconds: float) -> Iterator[Answer]:
+        """Send a request, with the token, to our hub and nobody else."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            answer: Any = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            with contextlib.closing(Connection(self.info.address, seconds)) as connection:
+                demand_proof(connection, self._token)
+                connection.send(method, path, headers, body)
+                yield connection.answer()
+        except (OSError, ValueError) as error:
             raise _unreachable(str(error)) from None
-        finally:
-            connection.close()
-        if response.status >= 400:
-            raise HubAnswered(str(answer.get("message", answer)))
-        return answer
 
 
 def connect(folders: Folders) -> HubClient:

@@ -1,0 +1,158 @@
+"""Who holds the token tells nothing to a program that does not: the hub proves itself on each connection."""
+
+import contextlib
+import http.client
+import http.server
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.http1 import Connection
+from server.proof import NotOurHub, demand_proof, make_proof
+from server.rendezvous import HubInfo, find_running
+from tests.bridge_client import RawClient
+from tests.hub_process import HubProcess, start_hub
+from tests.server.test_bridge import end_hub
+
+SECONDS = 60
+PRIVATE = "a task that nobody else may read"
+
+
+class Impostor(http.server.ThreadingHTTPServer):
+    """Another user's program on the port of a hub that died; it says what anybody could ask that hub for."""
+
+    def __init__(self, former: HubInfo) -> None:
+        super().__init__(former.address, _Impostor)
+        self.health = {"app": "token-saver", "version": former.version, "pid": former.pid}
+        self.heard: list[str] = []
+
+
+class _Impostor(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Impostor
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.server.heard.append(f"{self.requestline}\n{self.headers}\n{body!r}")
+        # Made of the addresses as they should be, and of every key but the token.
+        nonce = self.path.partition("nonce=")[2]
+        ends = self.client_address, self.connection.getsockname()
+        proofs = [make_proof(key, nonce, *ends) for key in ("", "token", nonce)]
+        answer = json.dumps({**self.server.health, "proofs": [*proofs, "", None, nonce]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815 - the names that the standard library asks for
+
+    def log_message(self, format: str, *_: Any) -> None:  # noqa: A002 - its name in the standard library
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def impostor_of(hub: HubProcess) -> Iterator[Impostor]:
+    """Let the hub die, and another program have its port within the ``with`` block."""
+    hub.process.kill()
+    hub.process.wait()
+    with Impostor(hub.info) as impostor:
+        threading.Thread(target=impostor.serve_forever, daemon=True).start()
+        try:
+            yield impostor
+        finally:
+            impostor.shutdown()
+
+
+def test_who_has_the_port_of_a_dead_hub_hears_nothing_from_a_bridge(tmp_path: Path) -> None:
+    call = {"name": "compress_context", "arguments": {"content": PRIVATE}}
+    try:
+        with start_hub(tmp_path) as hub, RawClient(hub.environ, tmp_path) as client:
+            client.initialize()
+            assert client.modern("tools/list")["result"]
+            with impostor_of(hub) as impostor:
+                answers = [client.request("tools/call", call), client.modern("tools/call", call)]
+                heard = "".join(impostor.heard)
+        # A new hub, on another port, has taken them.
+        texts = [answer["result"]["content"][0]["text"] for answer in answers]
+        assert ["backend_unreachable" in text for text in texts] == [True, True]
+    finally:
+        end_hub(tmp_path)
+    assert "nonce" in heard
+    assert hub.token not in heard
+    assert "uthorization" not in heard
+    assert PRIVATE not in heard
+    assert "initialize" not in heard
+
+
+def test_who_has_the_port_of_a_dead_hub_hears_nothing_from_a_command(tmp_path: Path) -> None:
+    with start_hub(tmp_path) as hub, impostor_of(hub) as impostor:
+        assert find_running(str(tmp_path)) is None
+        command = [sys.executable, "-P", "-m", "tray.main"]
+        for arguments in (("status",), ("offload", PRIVATE)):
+            subprocess.run(
+                [*command, *arguments],
+                env=hub.environ,
+                cwd=tmp_path,
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        heard = "".join(impostor.heard)
+        assert "nonce" in heard
+        assert hub.token not in heard
+        assert "uthorization" not in heard
+        assert PRIVATE not in heard
+
+
+def relay(listener: socket.socket, hub: HubProcess) -> None:
+    """Hand on all that comes by one connection, as a program could that knows another hub of this user."""
+    client, _ = listener.accept()
+    with client, socket.create_connection(("127.0.0.1", hub.port), timeout=SECONDS) as onward:
+        onward.sendall(client.recv(65536))
+        client.sendall(onward.recv(65536))
+
+
+def test_a_proof_is_for_one_connection_alone(hub: HubProcess) -> None:
+    with contextlib.closing(Connection(("127.0.0.1", hub.port), SECONDS)) as direct:
+        assert demand_proof(direct, hub.token)["pid"] == hub.info.pid
+        # By the same connection the request follows.
+        direct.send("GET", "/api/status", {"Authorization": f"Bearer {hub.token}"})
+        assert direct.answer().status == 200
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=relay, args=(listener, hub), daemon=True).start()
+        with (
+            contextlib.closing(Connection(listener.getsockname(), SECONDS)) as relayed,
+            pytest.raises(NotOurHub),
+        ):
+            demand_proof(relayed, hub.token)
+
+
+def test_a_proof_is_made_of_the_ends_as_they_are(hub: HubProcess) -> None:
+    """Else it could be fetched for another connection, by a header that says where one comes from."""
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
+    for headers in ({}, {"X-Forwarded-For": "127.0.0.1:4711"}, {"Forwarded": "for=127.0.0.1:4711"}):
+        connection.request("GET", "/healthz?nonce=n", headers=headers)
+        ends = connection.sock.getsockname(), connection.sock.getpeername()
+        proofs = json.loads(connection.getresponse().read())["proofs"]
+        assert proofs == [make_proof(hub.token, "n", *ends)]
+    connection.close()
+
+
+def test_nothing_is_proved_without_a_token_or_without_a_question(hub: HubProcess) -> None:
+    with (
+        contextlib.closing(Connection(("127.0.0.1", hub.port), SECONDS)) as connection,
+        pytest.raises(NotOurHub),
+    ):
+        demand_proof(connection, "")
+    for query in ("", "?nonce=", f"?nonce={'n' * 1000}"):
+        with contextlib.closing(Connection(("127.0.0.1", hub.port), SECONDS)) as connection:
+            connection.send("GET", f"/healthz{query}", {})
+            assert json.loads(connection.answer().body.read())["proofs"] == []
