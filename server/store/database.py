@@ -65,13 +65,18 @@ class Database:
             self._readers, self._run, self._reading, function
         )
 
-    async def write(self, function: Callable[[Connection], T]) -> T:
+    async def write(self, function: Callable[[Connection], T], *, durable: bool = False) -> T:
         """Return ``function(connection)``, run in the writing thread: all of it happens, or nothing.
+
+        ``durable``: when it returns, the disk has it and all before it, so that a power cut takes nothing of
+        that away. Any other write it may take away, up to the last durable one, never a part of one.
 
         Raises:
             StoreError: the database cannot be written.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._run_write, function)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writer, self._run_write, function, durable
+        )
 
     async def written(self) -> None:
         """Return when all writes asked for up to now have ended: one that has begun goes on in its thread
@@ -96,9 +101,9 @@ class Database:
             ensure_totals(connection)
             self.can_search = ensure_search(connection)
 
-    def _run_write(self, function: Callable[[Connection], T]) -> T:
+    def _run_write(self, function: Callable[[Connection], T], durable: bool) -> T:
         try:
-            result = self._run(self._writing, function)
+            result = self._run_durable(function) if durable else self._run(self._writing, function)
         except StoreError as error:
             self.trouble = error
             raise
@@ -108,6 +113,16 @@ class Database:
     def _run(self, engine: Engine, function: Callable[[Connection], T]) -> T:
         with explained(self.path), engine.begin() as connection:
             return function(connection)
+
+    def _run_durable(self, function: Callable[[Connection], T]) -> T:
+        with explained(self.path), self._writing.connect() as connection:
+            driver = connection.connection.cursor()  # within a transaction the level cannot be changed
+            driver.execute("PRAGMA synchronous = FULL")
+            try:
+                with connection.begin():
+                    return function(connection)
+            finally:
+                driver.execute("PRAGMA synchronous = NORMAL")
 
 
 def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool = True) -> Database:
@@ -159,7 +174,8 @@ def _engine(path: Path, begin: str, busy_seconds: float) -> Engine:
         # The driver would begin transactions only before some statements; "begin" below does it for all.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode this survives a crash of the app; a power cut may lose the last rows, never break.
+        # In WAL mode this survives a crash of the app; a power cut may lose the last rows, never break. Those
+        # that it must not lose are written by ``write`` with ``durable``.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -4000")

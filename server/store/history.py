@@ -88,10 +88,11 @@ class History:
         )
 
     async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
-        """Keep what undo needs before the file is written, so that a crash leaves a way back; None drops
-        it."""
+        """Keep what undo needs before the file is written, so that a crash or a power cut leaves a way back;
+        None drops it."""
         await self.database.write(
-            lambda connection: _keep_undo(connection, seq_of(connection, offload_id), undo)
+            lambda connection: _keep_undo(connection, seq_of(connection, offload_id), undo),
+            durable=undo is not None,
         )
 
     async def left_over(self) -> tuple[tuple[str, UndoRecord], ...]:
@@ -99,9 +100,13 @@ class History:
         return await self.database.read(queries.read_left_over)
 
     async def finish(self, offload_id: str, end: OffloadEnd) -> None:
-        """Complete the row, and with it all sums, in one transaction."""
+        """Complete the row, and with it all sums, in one transaction.
+
+        A power cut does not take the end of a delivery away: its file would be put back at the next start.
+        """
         tool = await self.database.write(
-            lambda connection: _finish(connection, offload_id, end, self.contents)
+            lambda connection: _finish(connection, offload_id, end, self.contents),
+            durable=end.outcome == "delivered",
         )
         for listener in self._listeners:
             listener(tool, end)

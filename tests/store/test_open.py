@@ -5,8 +5,9 @@ import re
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from alembic import command
@@ -14,17 +15,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 
 from server.errors import StoreError
-from server.store.database import open_database
+from server.store.database import Database, open_database
 from server.store.history import History
 from server.store.migrate import HEAD, MIGRATIONS
-from server.store.records import OffloadFilter
+from server.store.records import OffloadFilter, UndoRecord
 from server.store.tables import metadata
-from tests.store.offloads import end, start
+from tests.store.offloads import attempt, end, start
 
 pytestmark = pytest.mark.anyio
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -133,6 +135,35 @@ async def test_only_its_owner_moves_a_damaged_file_aside(database: Path) -> None
     assert caught.value.next_step.startswith("Restart Token Saver")
     assert [path.name for path in database.parent.iterdir() if path.suffix != ".log"] == [database.name]
     assert database.read_bytes() == garbage
+
+
+class NotedLevels(Database):
+    """Notes how hard each write is pressed onto the disk: 1 is NORMAL, 2 is FULL."""
+
+    levels: list[object]
+
+    async def write(self, function: Callable[[Connection], T], *, durable: bool = False) -> T:
+        def noted(connection: Connection) -> T:
+            self.levels.append(connection.exec_driver_sql("PRAGMA synchronous").scalar())
+            return function(connection)
+
+        return await super().write(noted, durable=durable)
+
+
+async def test_a_power_cut_takes_no_way_back_away_and_no_delivery(database: Path) -> None:
+    """What a file's fate hangs on is on the disk before the file is."""
+    noted = NotedLevels(database)
+    noted.levels = []
+    history = History(noted)
+    await history.start(start("a"))
+    await history.keep_undo("a", UndoRecord("/p/out.py", b"old", "ab" * 32))
+    await history.attempt("a", attempt())
+    await history.keep_undo("a", None)
+    await history.finish("a", end())
+    await history.start(start("b"))
+    await history.finish("b", end("handed_back"))
+    await history.close()
+    assert noted.levels == [1, 2, 1, 1, 2, 1, 1]
 
 
 async def test_text_that_is_not_utf_8_is_refused_and_said_so(history: History) -> None:
