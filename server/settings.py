@@ -143,7 +143,9 @@ class PathsSettings(Section):
         ),
         description="Files that are written only with your approval.",
     )
-    read: tuple[str, ...] = Field((), description="Credential files that may be read all the same.")
+    read: tuple[str, ...] = Field(
+        (), description="Credential files, also `.env`, that may be read all the same."
+    )
 
 
 class PolicySettings(Section):

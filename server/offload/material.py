@@ -57,7 +57,7 @@ def read(workspace: Workspace, wanted: Compression, room: int) -> tuple[Material
     size = 0
     for given in wanted.files:
         for name in expand(workspace, given):
-            path = workspace.confine(name)
+            path = workspace.confine_to_read(name)
             if path not in paths:
                 size += require_file(path, name).st_size
                 paths[path] = workspace.shown(path)

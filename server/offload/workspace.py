@@ -38,6 +38,12 @@ class Workspace:
         """Return the absolute path that ``given`` means; see ``policy.paths.confine``."""
         return paths.confine(given, self.caller.project, self.caller.roots, self.protected, self.readable)
 
+    def confine_to_read(self, given: str) -> Path:
+        """Return what ``confine`` does, if the file there may be read; one may be written that may not."""
+        path = self.confine(given)
+        paths.refuse_environment(path, given, self.readable)
+        return path
+
     def shown(self, path: Path) -> str:
         """Return the path relative to the project where it lies in there."""
         return paths.shown(path, self.caller.project)
@@ -101,7 +107,7 @@ def read_source(workspace: Workspace, given: str) -> Source:
         WorkspaceError: as ``read_task``.
     """
     name, part = split_selection(workspace, given)
-    path = workspace.confine(name)
+    path = workspace.confine_to_read(name)
     data = _read_bytes(path, name, workspace.max_file_bytes)
     shown = workspace.shown(path)
     decoded = decode(data, shown)
@@ -131,6 +137,8 @@ def read_target(workspace: Workspace, given: str) -> Target:
         paths.require_file(workspace.confine(name), name)
     path = workspace.confine(name)
     shown = workspace.shown(path)
+    if os.path.lexists(path):
+        workspace.confine_to_read(name)
     try:
         data = _read_bytes(path, name, workspace.max_file_bytes)
     except PathNotFound:
@@ -189,6 +197,6 @@ def _exists(workspace: Workspace, given: str) -> bool:
 def _allowed(workspace: Workspace, path: Path) -> bool:
     """Whether a file that a glob found may be read: links out and credentials are passed over."""
     try:
-        return paths.require_file(workspace.confine(str(path)), str(path)).st_size >= 0
+        return paths.require_file(workspace.confine_to_read(str(path)), str(path)).st_size >= 0
     except (PathNotFound, PathOutsideRoots, PathProtected, NotAFile):
         return False

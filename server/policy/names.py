@@ -16,12 +16,34 @@ PROTECTED_FILES = frozenset(
         ".git-credentials",
         ".htpasswd",
         ".vault-token",
-        "credentials.json",
+        ".vault_pass",
+        ".my.cnf",
+        ".mylogin.cnf",
+        ".dockercfg",
+        ".dockerconfigjson",
+        ".boto",
+        ".s3cfg",
+        ".terraformrc",
+        "terraform.rc",
+        "credentials.tfrc.json",
+        "rclone.conf",
+        "kubeconfig",
         "application_default_credentials.json",
     }
 )
 """Never read or written unless allowed: files that hold passwords or tokens by custom."""
+_SECRETS = re.compile(
+    r"(secrets|credentials)(\.(json|ya?ml|toml|ini|xml|csv|properties))?"
+    r"|(.*[-_.])?service[-_]?account([-_.].*)?\.json|client_secrets?([-_.].*)?\.json|.*firebase-adminsdk.*\.json"
+    r"|.*\.kubeconfig|kubeconfig\.ya?ml|.*\.tfstate"
+)
 _PRIVATE_KEY = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)(_sk)?|.*\.(pem|key|p12|pfx|jks|keystore|ppk|kdbx)")
+_COPY = re.compile(r"([-_.](bak|backup|old|orig|save|copy)|~|\.\d{1,3})+\Z")
+"""What tools and people put behind the name of a file that they keep."""
+_ENVIRONMENT = re.compile(r"\.env.*|.*\.env")
+_PATTERN_OF_ONE = re.compile(
+    r".*[-_.](example|sample|template|dist)([-_.][a-z]+)?|(example|sample|template)\.env"
+)
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 _SHORT_NAME = re.compile(r"(git|hg|svn|ssh|gnupg|aws|kube)~[0-9]+")
 
@@ -43,8 +65,24 @@ def is_protected_folder(name: str) -> bool:
 
 def is_credential_file(name: str) -> bool:
     """Whether a file of this name holds a private key, passwords or tokens."""
+    plain = _as_it_was(folded(name))
+    return (
+        plain in PROTECTED_FILES
+        or _PRIVATE_KEY.fullmatch(plain) is not None
+        or _SECRETS.fullmatch(plain) is not None
+    )
+
+
+def is_environment_file(name: str) -> bool:
+    """Whether a file of this name sets variables such as passwords: ``.env``, ``.env.local``, ``.envrc``, but
+    not ``.env.example``."""
     plain = folded(name)
-    return plain in PROTECTED_FILES or _PRIVATE_KEY.fullmatch(plain) is not None
+    return _ENVIRONMENT.fullmatch(_as_it_was(plain)) is not None and not _PATTERN_OF_ONE.fullmatch(plain)
+
+
+def _as_it_was(plain: str) -> str:
+    """Return the name without what marks a copy: ``id_rsa`` of ``id_rsa.bak``."""
+    return _COPY.sub("", plain) or plain
 
 
 def windows_problem(given: str) -> str | None:

@@ -12,7 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from server.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected
-from server.policy.names import folded, is_credential_file, is_protected_folder, windows_problem
+from server.policy.names import (
+    folded,
+    is_credential_file,
+    is_environment_file,
+    is_protected_folder,
+    windows_problem,
+)
 from server.policy.opening import refuse_second_name
 
 LONGEST_PATH = 4096
@@ -58,6 +64,16 @@ def confine(
         )
     _refuse_protected(real, given, real_roots, protected, readable)
     return real
+
+
+def refuse_environment(real: Path, given: str, readable: Iterable[str]) -> None:
+    """Refuse to read a file that sets passwords; it may be written anew.
+
+    Raises:
+        PathProtected: it is one, and no pattern of ``readable`` allows it.
+    """
+    if not _is_allowed(real, readable) and any(map(is_environment_file, _names(real, given))):
+        raise _may_hold_credentials(given)
 
 
 def require_file(path: Path, given: str) -> os.stat_result:
@@ -132,16 +148,27 @@ def _refuse_protected(
     parts = (*inside.parts, *real.relative_to(inside).parts)
     if any(is_protected_folder(part) for part in parts):
         raise PathProtected(f"{given} lies in a protected folder.", "Leave it alone.")
-    names = (folded(real.name), folded(PurePosixPath(given.replace("\\", "/")).name))
-    allowed = any(fnmatch.fnmatchcase(folded(real.name), folded(pattern)) for pattern in readable)
-    if real != inside and not allowed and any(is_credential_file(name) for name in names):
-        raise PathProtected(
-            f"{given} may hold credentials or keys.",
-            "Leave it alone, or ask the user to list it as `read` under [paths] in config.toml.",
-        )
+    is_credential = real != inside and any(map(is_credential_file, _names(real, given)))
+    if is_credential and not _is_allowed(real, readable):
+        raise _may_hold_credentials(given)
     for folder in protected:
         if real.is_relative_to(_resolve(folder, str(folder))):
             raise PathProtected(f"{given} belongs to this app.", "Leave it alone.")
+
+
+def _names(real: Path, given: str) -> tuple[str, str]:
+    return real.name, PurePosixPath(given.replace("\\", "/")).name
+
+
+def _is_allowed(real: Path, readable: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(folded(real.name), folded(pattern)) for pattern in readable)
+
+
+def _may_hold_credentials(given: str) -> PathProtected:
+    return PathProtected(
+        f"{given} may hold credentials or keys.",
+        "Leave it alone, or ask the user to list it as `read` under [paths] in config.toml.",
+    )
 
 
 def _resolve(path: Path, given: str) -> Path:

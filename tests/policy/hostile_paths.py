@@ -36,6 +36,10 @@ PROTECTED = [
             "a.pfx", "a.jks", "a.kdbx", "key.ppk", ".netrc", "_netrc",
             ".pgpass", ".pypirc", ".npmrc", ".git-credentials",
             "credentials.json", ".Netrc", "id_rsa.", "tls.key ",
+            "id_rsa.bak", "tls.key~", "server.pem.old", ".my.cnf", ".dockercfg", ".boto", ".s3cfg",
+            ".terraformrc", "terraform.tfstate", "terraform.tfstate.backup", "kubeconfig", "prod.kubeconfig",
+            "secrets.yml", "Secrets.YAML", "secrets.toml", "credentials", "service-account.json",
+            "prod-service-account.json", "service_account.key.json", "client_secret_12.json",
         ),
     )
 ]  # fmt: skip

@@ -20,9 +20,10 @@ from tests.standins.ollama import OllamaStandIn
 pytestmark = pytest.mark.anyio
 
 LONG = 60.0
-ENDLESS = Said("A=1\n", first_delay=600)
-FILES = [".env1", ".env2", ".env3"]
-TASKS = [{"task": "Write the settings.", "output": name, "output_format": "raw"} for name in FILES]
+ENDLESS = Said("on: push\n", first_delay=600)
+FOLDER = ".github/workflows"
+FILES = ["1.yml", "2.yml", "3.yml"]
+TASKS = [{"task": "Write it.", "output": f"{FOLDER}/{name}", "output_format": "raw"} for name in FILES]
 
 OpenHub = Callable[..., Awaitable[Hub]]
 
@@ -32,7 +33,7 @@ async def open_hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterat
     """Start a hub whose user approves everything once; ``batch`` are settings."""
     project = tmp_path / "project"
     project.mkdir()
-    ollama_standin.answers.default = Said("A=1\n")
+    ollama_standin.answers.default = Said("on: push\n")
     async with AsyncExitStack() as stack:
 
         async def start(**batch: int) -> Hub:
@@ -71,7 +72,7 @@ async def _refuses(hub: Hub, job: str, why: str) -> None:
 
 
 def _written(hub: Hub) -> list[str]:
-    return sorted(path.name for path in hub.settings.roots[0].iterdir())
+    return sorted(path.name for path in (hub.settings.roots[0] / FOLDER).glob("*"))
 
 
 async def _states(hub: Hub, job: str) -> dict[str, int]:
@@ -86,7 +87,7 @@ async def test_what_the_user_cancelled_is_not_tried_again(
     hub = await open_hub()
     job = await _hand_in(hub)
     await hub.batches.cancel(job)
-    ollama_standin.answers.default = Said("A=1\n")
+    ollama_standin.answers.default = Said("on: push\n")
     await _refuses(hub, job, f"The user cancelled job {job}. ")
     looked = await _call(hub, "check_job", job=job)
     assert "it goes on when the user says so" in looked
@@ -95,7 +96,7 @@ async def test_what_the_user_cancelled_is_not_tried_again(
     assert await hub.batches.retry(job, 0) == 1
     assert await _states(hub, job) == {"delivered": 1, "cancelled": 2}
     await _call(hub, "check_job", job=job, action="retry", wait=60)
-    assert _written(hub) == [".env1"], "the others the user cancelled, too"
+    assert _written(hub) == ["1.yml"], "the others the user cancelled, too"
 
 
 async def test_what_the_user_paused_is_not_resumed(open_hub: OpenHub, ollama_standin: OllamaStandIn) -> None:
@@ -121,12 +122,12 @@ async def test_an_item_that_the_user_cancelled_stays_so(
     job = await _hand_in(hub)
     await hub.batches.cancel(job, 1)
     await _call(hub, "check_job", job=job, action="cancel")
-    ollama_standin.answers.default = Said("A=1\n")
+    ollama_standin.answers.default = Said("on: push\n")
     answer = await _call(hub, "check_job", job=job, action="retry", item=1)
     assert answer.startswith(f"denied: The user cancelled item 1 of job {job}. ")
     await _call(hub, "check_job", job=job, action="retry", wait=60)
     assert (await _states(hub, job))["cancelled"] == 1
-    assert ".env2" not in _written(hub)
+    assert "2.yml" not in _written(hub)
 
 
 async def test_what_an_agent_paused_cancelled_or_lost_it_goes_on_with(
@@ -144,7 +145,7 @@ async def test_what_an_agent_paused_cancelled_or_lost_it_goes_on_with(
     ollama_standin.answers.default = Said("")
     await _call(hub, "check_job", job=job, action="resume", wait=60)
     assert "delivered" not in await _states(hub, job)
-    ollama_standin.answers.default = Said("A=1\n")
+    ollama_standin.answers.default = Said("on: push\n")
     await _call(hub, "check_job", job=job, action="retry", wait=60)
     assert (await _states(hub, job), _written(hub)) == ({"delivered": 3}, FILES)
     assert (await hub.batches.get(job)).deadline == deadline, "no time was won by it"
@@ -153,9 +154,9 @@ async def test_what_an_agent_paused_cancelled_or_lost_it_goes_on_with(
 async def test_an_agent_wins_no_tokens_and_no_time(open_hub: OpenHub) -> None:
     hub = await open_hub(max_tokens=1)
     job = await _hand_in(hub, wait=True)
-    assert _written(hub) == [".env1"]
+    assert _written(hub) == ["1.yml"]
     await _refuses(hub, job, f"Job {job} has reached its budget of 1 tokens; ")
     assert "hand in what is left as a new batch" in await _call(hub, "check_job", job=job)
-    assert _written(hub) == [".env1"]
+    assert _written(hub) == ["1.yml"]
     await hub.batches.resume(job)
     assert await _states(hub, job) == {"delivered": 2, "waiting": 1}

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from server.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected, WorkspaceError
 from server.offload import atomic
 from server.offload.values import Caller
-from server.offload.workspace import Workspace, read_source
+from server.offload.workspace import Workspace, expand, read_source, read_target
 from server.policy.names import is_credential_file, is_protected_folder, windows_problem
 from server.policy.opening import HAS_HANDLES, open_for_reading
 from server.policy.paths import confine
@@ -94,6 +95,42 @@ def test_names_that_only_look_alike_pass() -> None:
     assert not is_protected_folder("git")
     assert not is_credential_file("keys.py")
     assert not is_credential_file("monkey.txt")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env", ".env.production", ".env.local", ".envrc", ".ENV", "prod.env", ".env.bak", ".env~", ".env1",
+    ],
+)  # fmt: skip
+def test_files_that_set_passwords_are_written_but_not_read(project: Path, name: str) -> None:
+    place = workspace(project)
+    assert read_target(place, name).digest is None
+    (project / name).write_text("DB_PASSWORD=hunter2\n")
+    (project / "plain.txt").symlink_to(name)
+    for given in (name, "plain.txt"):
+        for read in (read_source, read_target):
+            with pytest.raises(PathProtected, match=r"`read` under \[paths\]"):
+                read(place, given)
+    assert name not in expand(place, "*.txt")
+    with pytest.raises(PathNotFound):
+        expand(place, "*env*")
+    allowed = replace(place, readable=(".env*", "*.env"))
+    assert read_source(allowed, "plain.txt").text == "DB_PASSWORD=hunter2\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env.example", ".env.sample", ".env.template", ".env.dist", ".env.local.example",
+        ".env.example.local", "example.env", "env.py", "environment.yml", "secrets.py",
+        "credentials.py", "kubeconfig.go",
+        "service-account.md", "service_account.ts", "id_rsa.pub", "tfstate.py", "boto.cfg", "my.cnf",
+    ],
+)  # fmt: skip
+def test_patterns_of_them_and_code_about_them_are_read(project: Path, name: str) -> None:
+    (project / name).write_text("inside")
+    assert read_source(workspace(project), name).text == "inside"
 
 
 def test_a_credential_file_can_be_allowed(project: Path) -> None:
