@@ -121,6 +121,6 @@ def _description(field: FieldInfo) -> str:
 
 def _read(folders: Folders) -> dict[str, Any]:
     try:
-        return tomllib.loads(folders.config_file.read_text(encoding="utf-8"))
+        return tomllib.loads(folders.config_file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return {}  # none, or broken since the start: what holds then comes from elsewhere

@@ -5,14 +5,16 @@
 ``SettingsError`` that names the file and line, or the variable.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+import pydantic_settings
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.errors import SettingsError
 from server.folders import Folders
@@ -177,6 +179,12 @@ class TraySettings(Section):
     notify_model: bool = Field(True, description="Say when a model was downloaded.")
 
 
+def _folders_of(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [each for each in value.split(os.pathsep) if each]
+
+
 class Settings(BaseSettings):
     """Everything the user can set. Frozen: a change makes a new object."""
 
@@ -185,7 +193,9 @@ class Settings(BaseSettings):
     )
 
     port: int = Field(7283, ge=0, le=65535, description="The hub's port on 127.0.0.1; 0 for any free one.")
-    roots: tuple[Path, ...] = Field((), description="Folders that every client may work in.")
+    roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders_of)] = Field(
+        (), description="Folders that every client may work in; in the variable as in `PATH`, or a JSON list."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is written into the log."
     )
@@ -233,11 +243,18 @@ def load_settings(folders: Folders) -> Settings:
         return Settings(**table)
     except ValidationError as error:
         raise _explain(error, path, text) from None
+    except pydantic_settings.SettingsError as error:
+        variable = _not_json(str(error), os.environ)
+        raise SettingsError(
+            f"The environment variable {variable} has a bad value: it is not JSON.",
+            'Write a list as ["a", "b"] and a table as {"name": "value"}, or set it in config.toml instead.',
+        ) from None
 
 
 def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        # Editors on Windows put a byte order mark before the text.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return "", {}
     except (OSError, UnicodeDecodeError) as error:
@@ -261,6 +278,20 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
                 f"The environment variable {variable} names no setting.",
                 "Unset it, or see the settings in docs/settings.md.",
             )
+
+
+def _not_json(said: str, environ: Mapping[str, str]) -> str:
+    """Return which variable the library means when it says that a field cannot be parsed."""
+    for variable, value in environ.items():
+        section, _, key = variable.upper().removeprefix(ENV_PREFIX).lower().partition("__")
+        table = Settings.model_fields[section].default if f'"{section}"' in said else None
+        # Of a table's keys the lists alone are JSON; the table itself may be given whole.
+        if (table is not None and not key) or isinstance(getattr(table, key, None), tuple):
+            try:
+                json.loads(value)
+            except ValueError:
+                return variable
+    return ENV_PREFIX + "…"
 
 
 def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:

@@ -1,5 +1,7 @@
 """Settings come from defaults, then ``config.toml``, then variables; mistakes name their place."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,49 @@ def test_a_bad_variable_is_named(folders: Folders, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TOKEN_SAVER_PORT", "seven")
     with pytest.raises(SettingsError, match="TOKEN_SAVER_PORT has a bad value"):
         load_settings(folders)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TOKEN_SAVER_PATHS__READ", "*.pem"),
+        ("TOKEN_SAVER_PATHS", "*.pem"),
+        ("TOKEN_SAVER_CHECKS", "pytest"),
+        ("token_saver_paths__protect", "[unclosed"),
+        ("TOKEN_SAVER_ROOTS", "[unclosed"),
+    ],
+)
+def test_a_list_or_table_that_is_none_is_named(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv("TOKEN_SAVER_CHECKS__LINT", "ruff check {file}")
+    monkeypatch.setenv("TOKEN_SAVER_BACKEND__KIND", "ollama")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"(?i){variable} has a bad value") as caught:
+        load_settings(folders)
+    assert caught.value.next_step
+
+
+def test_folders_in_a_variable_are_written_as_in_path_or_as_json(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    roots = (tmp_path / "a b", tmp_path / "c")
+    for text in (f"{roots[0]}{os.pathsep}{roots[1]}", json.dumps([str(each) for each in roots])):
+        monkeypatch.setenv("TOKEN_SAVER_ROOTS", text)
+        assert load_settings(folders).roots == roots
+    monkeypatch.setenv("TOKEN_SAVER_ROOTS", "")
+    assert load_settings(folders).roots == ()
+    monkeypatch.delenv("TOKEN_SAVER_ROOTS")
+    folders.config_file.write_text(f"roots = {json.dumps([str(each) for each in roots])}\n")
+    assert load_settings(folders).roots == roots
+
+
+def test_a_byte_order_mark_is_no_mistake(folders: Folders) -> None:
+    folders.config_file.write_bytes(b"\xef\xbb\xbfport = 7300\r\nprot = 1\r\n")
+    with pytest.raises(SettingsError, match="line 2: prot is not a setting"):
+        load_settings(folders)
+    folders.config_file.write_bytes(b"\xef\xbb\xbfport = 7300\r\n")
+    assert load_settings(folders).port == 7300
 
 
 def test_a_variable_that_names_no_setting_is_refused(
