@@ -11,14 +11,16 @@ from server.batch.bills import Bills
 from server.batch.breaker import Tally, why_stop
 from server.batch.crew import Crew
 from server.batch.items import caller_of, outcome_to_item, task_of
-from server.errors import NotFound
+from server.errors import BackendError, NotFound
 from server.offload.pipeline import Offloader
 from server.offload.values import Outcome, Task
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 
-# An engine that is down stops no batch: its items wait and are tried again after these pauses, in seconds.
+# An engine that is down stops no batch: its items wait. Seconds between looks whether it is there again,
+ENGINE_LOOK = 1.0
+# and, for one that is there and breaks off or has too much to do, the pauses before it is tried again.
 ENGINE_PAUSES = (2.0, 5.0, 15.0, 30.0)
 # Between looks at whether the user lets work go on, in seconds.
 PAUSED_LOOK = 1.0
@@ -46,6 +48,13 @@ class Parts:
     denies: Denies
     is_paused: Callable[[], bool]
     stop_failing: bool
+
+
+@dataclass(frozen=True)
+class Waits:
+    """An item has not come to its end: the engine was away, or broke off at it, which is a try."""
+
+    tried: bool
 
 
 class Run:
@@ -100,6 +109,10 @@ class Run:
             if self._parts.is_paused():
                 await asyncio.sleep(PAUSED_LOOK)
                 continue
+            # Asked before an item is taken: each one that is begun is a row in the history.
+            if not await self._engine_is_there():
+                await asyncio.sleep(ENGINE_LOOK)
+                continue
             offload_id = secrets.token_hex(4)
             item = await self._parts.jobs.take(self.job.id, offload_id)
             if item is None:
@@ -110,6 +123,13 @@ class Run:
                 await asyncio.sleep(ENGINE_PAUSES[min(pauses, len(ENGINE_PAUSES) - 1)])
                 pauses += 1
 
+    async def _engine_is_there(self) -> bool:
+        try:
+            await self._parts.engine.use()
+        except BackendError:
+            return False
+        return True
+
     def _wanted(self) -> int:
         # Some more than the engine has slots: files of the next ones are read, and answers of the last ones
         # checked and written, while the others generate.
@@ -119,17 +139,17 @@ class Run:
         """Run one item and settle it; False when the engine was away and it has to wait."""
         jobs = self._parts.jobs
         ended = await self._run(item, offload_id)
-        if ended is None:
-            await jobs.release(self.job.id, item.position)
+        if isinstance(ended, Waits):
+            await jobs.release(self.job.id, item.position, tried=ended.tried)
         else:
             await jobs.settle(self.job.id, ended)
             self._tally = self._tally.with_item(ended)
             self._tokens += ended.tokens
         self._parts.changed(self.job.id)
-        return ended is not None
+        return not isinstance(ended, Waits)
 
-    async def _run(self, item: ItemRecord, offload_id: str) -> ItemRecord | None:
-        """Run one item and return it as it ended, None when the engine was away."""
+    async def _run(self, item: ItemRecord, offload_id: str) -> ItemRecord | Waits:
+        """Run one item and return it as it ended, or that it has to wait."""
         history = self._parts.history
         task = await task_of(self.job, item, self._parts.jobs, history, self._returned)
         if isinstance(task, ItemRecord):
@@ -139,7 +159,7 @@ class Run:
         outcome = await self._offload(task, item, offload_id)
         broke_off = outcome.code == "backend_failed" and item.tries < BROKEN_TRIES
         if outcome.code in ENGINE_CODES or broke_off:
-            return None
+            return Waits(tried=broke_off)
         if self.job.sequential and outcome.name == "returned":
             self._returned = {item.position: outcome.attempts[-1].generation.text}
         return outcome_to_item(item, outcome, contents=history.contents)

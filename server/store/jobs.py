@@ -146,12 +146,14 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def release(self, job_id: str, position: int) -> None:
-        """Put an item that was running back among the waiting; one that was cancelled meanwhile ends so."""
+    async def release(self, job_id: str, position: int, *, tried: bool = False) -> None:
+        """Put an item that was running back among the waiting; one that was cancelled meanwhile ends so.
+        Unless it was ``tried``, the try is not counted."""
 
         def write(connection: Connection) -> None:
             state = case((items.c.code == CANCELLED, CANCELLED), else_="waiting")
-            connection.execute(_at(job_id, position).values(state=state, offload_id=None))
+            tries = items.c.tries - (0 if tried else 1)
+            connection.execute(_at(job_id, position).values(state=state, offload_id=None, tries=tries))
 
         await self._database.write(write)
 

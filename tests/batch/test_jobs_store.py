@@ -95,8 +95,12 @@ async def test_released_items_are_taken_again_and_tries_are_counted(jobs: Jobs) 
     await jobs.release("j1", 0)
     again = await jobs.take("j1", "o2")
     assert again is not None
-    assert again.tries == 2
-    assert [item.offload_id for item in await jobs.in_flight("j1")] == ["o2"]
+    assert again.tries == 1, "it was not tried"
+    await jobs.release("j1", again.position, tried=True)
+    once_more = await jobs.take("j1", "o3")
+    assert once_more is not None
+    assert once_more.tries == 2
+    assert [item.offload_id for item in await jobs.in_flight("j1")] == ["o3"]
 
 
 async def test_counts_and_failures_and_retry(jobs: Jobs) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import update
 
 from server.batch.news import INTERVAL
 from server.batch.plan import plan_tasks
+from server.batch.work import ENGINE_LOOK
 from server.errors import NotFound
 from server.events import Event, JobChanged, OffloadStage
 from server.folders import find_folders
@@ -146,6 +147,17 @@ async def test_an_engine_that_is_away_loses_no_item(desk: Desk) -> None:
     job_id = await desk.notes_on(names)
     await asyncio.sleep(0.5)
     assert (await desk.hub.batches.counts(job_id)).ended == 0
+    desk.ollama.restart()
+    assert await _end(desk, job_id) == {"delivered": 3}
+
+
+async def test_an_engine_that_is_away_is_no_flood_of_failures(desk: Desk) -> None:
+    names = desk.write_files(3)
+    desk.ollama.stop()
+    job_id = await desk.notes_on(names)
+    await asyncio.sleep(3.5 * ENGINE_LOOK)
+    failed = (await desk.hub.history.totals()).failed
+    assert failed <= 3, "once for each that was begun before anybody knew"
     desk.ollama.restart()
     assert await _end(desk, job_id) == {"delivered": 3}
 
