@@ -20,11 +20,11 @@ def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
     """
     inputs: dict[str, None] = {}
     for given in each:
+        paths = expand(workspace, given.removesuffix(EVERY))
         every = given.endswith(EVERY)
-        for path in expand(workspace, given.removesuffix(EVERY)):
-            found = _functions(workspace, path) if every else (path,)
-            inputs.update(dict.fromkeys(found))
-        if every and not inputs:
+        found = [part for path in paths for part in (_functions(workspace, path) if every else (path,))]
+        inputs.update(dict.fromkeys(found))
+        if not found:
             raise SelectionNotFound(f"{given} selects no function.", "Check the pattern and the language.")
     return tuple(inputs)
 

@@ -204,3 +204,9 @@ def _refuse_shared_outputs(outputs: Sequence[str]) -> None:
             f"{counts[shared[0]]} items would write {shared[0]}.",
             "Put {stem} or {path} into the output pattern so that each writes its own file.",
         )
+    parts = [path for path in counts if file_of(path) != path and file_of(path) in counts]
+    if parts:
+        raise BadArguments(
+            f"One item would write {parts[0]} and another the whole of {file_of(parts[0])} at the same time.",
+            "Pass sequential=true, or make it two batches.",
+        )

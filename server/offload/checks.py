@@ -24,16 +24,18 @@ from server.offload.scope import check_replaced, check_scope
 from server.offload.tested import check_tests
 from server.offload.values import Check, Edit, Generation, Source, Verdict
 
-_COMMENT = r"(?:#|//|/\*|<!--|--|;|%)"
+_COMMENT = r"[ \t]*(?:#|//|/\*|<!--|--|;|%)"
+# Bounded, as all else here: the time must grow with the text and not with its square.
+_SOME, _GAP = r".{0,200}", r"[ \t]{0,40}"
 _PLACEHOLDERS = re.compile(
-    rf"^\s*{_COMMENT}\s*(?:\.\.\.|…)?.*\b(?:rest of|remaining|other|existing|previous|unchanged|same as)\b.*"
+    rf"^{_COMMENT}{_SOME}\b(?:rest of|remaining|other|existing|previous|unchanged|same as)\b{_SOME}"
     rf"(?:\.\.\.|…|\bunchanged\b|\bremains?\b|\bhere\b|\bsame\b|\bomitted\b|\bas before\b).*$"
-    rf"|^\s*{_COMMENT}\s*(?:\.\.\.|…)\s*(?:\*/|-->)?\s*$"
-    rf"|^\s*{_COMMENT}\s*(?:\.\.\.|…)\s*(?:existing|rest|other|remaining|previous|more|unchanged|code)\b.*$"
-    rf"|^\s*{_COMMENT}.*\byour (?:code|implementation|logic)\b.*$"
-    rf"|^\s*{_COMMENT}.*\b(?:add|insert|implement|put) .{{0,40}}\b(?:code|logic)\b.{{0,10}}\bhere\b.*$"
-    rf"|^\s*{_COMMENT}\s*TODO:?\s*implement\b.*$"
-    rf"|^\s*{_COMMENT} \(\S+: (?:the part )?given below\)$",  # the prompt's own outline
+    rf"|^{_COMMENT}{_GAP}(?:\.\.\.|…){_GAP}(?:\*/|-->)?[ \t]*+$"
+    rf"|^{_COMMENT}{_GAP}(?:\.\.\.|…){_GAP}(?:existing|rest|other|remaining|previous|more|unchanged|code)\b.*$"
+    rf"|^{_COMMENT}{_SOME}\byour (?:code|implementation|logic)\b.*$"
+    rf"|^{_COMMENT}{_SOME}\b(?:add|insert|implement|put) .{{0,40}}\b(?:code|logic)\b.{{0,10}}\bhere\b.*$"
+    rf"|^{_COMMENT}{_GAP}TODO:?{_GAP}implement\b.*$"
+    rf"|^{_COMMENT} \(\S{{1,200}}: (?:the part )?given below\)$",  # the prompt's own outline
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -75,6 +75,11 @@ def test_an_output_that_is_another_items_input_is_refused() -> None:
         ([{"task": "x"}, {"task": "  "}], False, "Task 2 has no task text"),
         ([{"task": "x", "output": "a"}, {"task": "y", "output": "./a"}], False, "2 items would write a"),
         (
+            [{"task": "x", "output": "m.py::f"}, {"task": "y", "output": "./m.py"}],
+            False,
+            "One item would write m.py::f and another the whole of m.py",
+        ),
+        (
             [{"task": "x", "files": ["./a:1-9"], "output": "b"}, {"task": "y", "output": "a"}],
             False,
             "Task 1 reads ./a, which task 2 writes",

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from server.batch.news import INTERVAL
 from server.batch.plan import plan_tasks
 from server.batch.work import ENGINE_LOOK
-from server.errors import NotFound
+from server.errors import NotFound, SelectionNotFound
 from server.events import Event, JobChanged, OffloadStage
 from server.folders import find_folders
 from server.hub import Hub
@@ -312,6 +312,9 @@ async def test_every_function_of_a_file_becomes_an_item(desk: Desk) -> None:
     found = await desk.hub.batches.expand(["two.py::*"], desk.caller)
     assert found == ("two.py::a", "two.py::C.b")
     assert await desk.hub.batches.expand(["*.py", "two.py"], desk.caller) == ("two.py",)
+    (desk.project / "words.md").write_text("no function\n")
+    with pytest.raises(SelectionNotFound, match="words.md"):
+        await desk.hub.batches.expand(["two.py::*", "words.md::*"], desk.caller)
 
 
 async def test_one_item_can_be_tried_again_alone(desk: Desk) -> None:
