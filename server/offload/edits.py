@@ -4,6 +4,7 @@ A block is found where its search lines stand exactly once, else where they stan
 white space at line ends and a common indentation are left out of account; never by likeness.
 """
 
+import contextlib
 import itertools
 import re
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ _SEARCH = re.compile(r"^\s*<{5,9} ?SEARCH:?\s*$")
 _DIVIDER = re.compile(r"^\s*={5,9}\s*$")
 _REPLACE = re.compile(r"^\s*>{5,9} ?REPLACE:?\s*$")
 _FILE = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?FILE:?(?:\*\*)?:?\s*`?(?P<path>[^`*]+?)`?\s*$", re.IGNORECASE)
+MOST_DIVIDERS = 20
 
 
 class EditFailed(Exception):
@@ -23,39 +25,46 @@ class EditFailed(Exception):
 
 @dataclass(frozen=True)
 class EditBlock:
-    """One search/replace block. ``path`` is empty where the answer names none."""
+    """One search/replace block. ``path`` is empty where the answer names none.
+
+    ``readings`` are its search and replace lines, one pair for each line that can be meant as the divider:
+    the underline of a heading looks the same.
+    """
 
     path: str
-    search: str
-    replace: str
+    readings: tuple[tuple[str, str], ...]
 
 
 def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
     """Return the blocks of an answer.
 
     Raises:
-        EditFailed: there is none, or one lacks its divider or its end.
+        EditFailed: there is none, or one lacks its divider or its end, or has too many dividers.
     """
     blocks: list[EditBlock] = []
-    path, part = "", ""
-    search: list[str] = []
-    replace: list[str] = []
+    path = ""
+    lines: list[str] | None = None
+    dividers: list[int] = []
     for line in answer.split("\n"):
         if _SEARCH.match(line):
-            if part:
+            if lines is not None:
                 raise EditFailed(f"Edit {len(blocks) + 1} has no >>>>>>> REPLACE line at its end.")
-            part, search, replace = "search", [], []
-        elif part == "search" and _DIVIDER.match(line):
-            part = "replace"
-        elif part == "replace" and _REPLACE.match(line):
-            blocks.append(EditBlock(path, "\n".join(search), "\n".join(replace)))
-            part = ""
-        elif part:
-            (search if part == "search" else replace).append(line)
-        elif found := _FILE.match(line):
-            path = found["path"].strip()
-    if part:
-        missing = "=======" if part == "search" else ">>>>>>> REPLACE"
+            lines, dividers = [], []
+        elif lines is None:
+            if found := _FILE.match(line):
+                path = found["path"].strip()
+        elif dividers and _REPLACE.match(line):
+            if len(dividers) > MOST_DIVIDERS:
+                raise _many_dividers(len(blocks) + 1, len(dividers))
+            readings = (("\n".join(lines[:at]), "\n".join(lines[at + 1 :])) for at in dividers)
+            blocks.append(EditBlock(path, tuple(readings)))
+            lines = None
+        else:
+            if _DIVIDER.match(line):
+                dividers.append(len(lines))
+            lines.append(line)
+    if lines is not None:
+        missing = ">>>>>>> REPLACE" if dividers else "======="
         raise EditFailed(f"Edit {len(blocks) + 1} has no {missing} line.")
     if not blocks:
         raise EditFailed("The answer holds no edit of the form <<<<<<< SEARCH / ======= / >>>>>>> REPLACE.")
@@ -66,7 +75,8 @@ def locate(text: str, blocks: tuple[EditBlock, ...], shown: str) -> tuple[Edit, 
     """Return the spans of ``text`` that the blocks replace, in order of the text.
 
     Raises:
-        EditFailed: the search lines of a block are not found, or found twice, or two blocks overlap.
+        EditFailed: the search lines of a block are not found, or found twice, or it is not clear where they
+            end, or two blocks overlap.
     """
     edits = [_locate(text, block, number, shown) for number, block in enumerate(blocks, start=1)]
     edits = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
@@ -120,17 +130,37 @@ def apply(text: str, edits: tuple[Edit, ...]) -> str:
 
 
 def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
-    if not block.search.strip():
+    """Return the edit of a block; of one with several dividers, if only one reading of it fits the file."""
+    if len(block.readings) == 1:
+        return _locate_lines(text, *block.readings[0], number, shown)
+    fitting: list[Edit] = []
+    for search, replace in block.readings:
+        with contextlib.suppress(EditFailed):
+            fitting.append(_locate_lines(text, search, replace, number, shown))
+    if len(fitting) > 1:
+        raise _many_dividers(number, len(block.readings))
+    return fitting[0] if fitting else _locate_lines(text, *block.readings[0], number, shown)
+
+
+def _many_dividers(number: int, count: int) -> EditFailed:
+    return EditFailed(
+        f"Edit {number} has {count} lines of =====, so that it is not clear where its SEARCH part ends; "
+        f"give it lines without any such line."
+    )
+
+
+def _locate_lines(text: str, search: str, replace: str, number: int, shown: str) -> Edit:
+    if not search.strip():
         if text.strip():
             raise EditFailed(
                 f"Edit {number} has an empty SEARCH part; copy the lines it changes from {shown}."
             )
-        return Edit(0, len(text), block.replace + "\n")
+        return Edit(0, len(text), replace + "\n")
     lines = text.split("\n")
-    wanted = block.search.split("\n")
+    wanted = search.split("\n")
     exact = _positions(lines, wanted)
     if len(exact) == 1:
-        return _span(lines, exact[0], len(wanted), block.replace)
+        return _span(lines, exact[0], len(wanted), replace)
     if len(exact) > 1:
         raise EditFailed(
             f"The SEARCH lines of edit {number} stand {len(exact)} times in {shown} "
@@ -139,7 +169,7 @@ def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
     loose = _loose_positions(lines, wanted)
     if len(loose) == 1:
         at, length = loose[0]
-        return _span(lines, at, length, _fit_indentation(block, lines[at : at + length]))
+        return _span(lines, at, length, _fit_indentation(search, replace, lines[at : at + length]))
     if loose:
         raise EditFailed(
             f"The SEARCH lines of edit {number} stand several times in {shown}; add lines around."
@@ -184,10 +214,10 @@ def _span(lines: list[str], at: int, count: int, replace: str) -> Edit:
     return Edit(start, end, replace)
 
 
-def _fit_indentation(block: EditBlock, found: list[str]) -> str:
-    given = _indentation(block.search)
+def _fit_indentation(search: str, replace: str, found: list[str]) -> str:
+    given = _indentation(search)
     there = _indentation("\n".join(found))
-    return "\n".join(_shift(line, given, there) for line in block.replace.strip("\n").split("\n"))
+    return "\n".join(_shift(line, given, there) for line in replace.strip("\n").split("\n"))
 
 
 def _shift(line: str, given: str, wanted: str) -> str:

@@ -259,7 +259,8 @@ class Delivery:
 @dataclass(frozen=True)
 class Outcome:
     """What the caller gets. ``text`` is the digest (at most 400 characters), the text itself where no
-    output was named, or the reason of a hand-back."""
+    output was named, or the reason of a hand-back; then, where the file could not simply be put back as it
+    was, what became of it."""
 
     offload_id: str
     name: OutcomeName

@@ -55,6 +55,7 @@ def test_a_block_replaces_the_lines_it_names(search: str, replace: str, expected
         (block("x = 1", "x = 2"), "several times"),
         (block("        return y", "        return z"), "'return y' is not one"),
         (block("", "new"), "empty SEARCH"),
+        (block("class B:\n=====", "class C:\n====="), "'class B:' is not one"),
         ("no edits at all", "holds no edit"),
         ("<<<<<<< SEARCH\nclass A:\n", "no ======= line"),
         ("<<<<<<< SEARCH\nclass A:\n=======\nclass B:\n", "no >>>>>>> REPLACE"),
@@ -64,6 +65,28 @@ def test_a_block_replaces_the_lines_it_names(search: str, replace: str, expected
 def test_what_is_not_certain_is_refused_with_words_for_the_model(answer: str, message: str) -> None:
     with pytest.raises(EditFailed, match=message):
         locate(TEXT, parse_blocks(answer), "a.py")
+
+
+GUIDE = "Guide\n=======\n\nThe old text.\n"
+
+
+def test_an_underlined_heading_in_the_new_lines_is_no_divider() -> None:
+    blocks = parse_blocks(block("The old text.", "Usage\n=====\n\nThe new text."))
+    after = apply(GUIDE, locate(GUIDE, blocks, "a.md"))
+    assert after == GUIDE.replace("The old text.", "Usage\n=====\n\nThe new text.")
+
+
+@pytest.mark.parametrize(
+    ("search", "replace"),
+    [
+        (GUIDE.rstrip(), "Guide\n=======\n\nThe new text."),  # its first line alone is in the file, too
+        ("Guide\n=======", ""),
+        ("=======\n" * 30, "x"),
+    ],
+)
+def test_where_more_than_one_line_can_be_the_divider_nothing_is_guessed(search: str, replace: str) -> None:
+    with pytest.raises(EditFailed, match="not clear where its SEARCH part ends"):
+        locate(GUIDE, parse_blocks(block(search, replace)), "a.md")
 
 
 def test_an_empty_file_is_filled() -> None:
