@@ -23,7 +23,10 @@ from server.bridge_session import Session
 Message = dict[str, Any]
 
 PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
 INTERNAL_ERROR = -32603
+ID = str | int | float
+"""What an id may be: null is for answers to requests that had none."""
 DRAIN_SECONDS = 0.25
 """Seconds that running requests get when the input ends, so that a piped request is still answered."""
 
@@ -54,11 +57,19 @@ class Bridge:
     def _take(self, line: bytes) -> None:
         try:
             message: Any = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
             self._fail(None, PARSE_ERROR, "Each line must be one JSON-RPC message.")
+        elif not _is_well_formed(message):
+            named = message.get("id")
+            self._fail(
+                named if isinstance(named, ID) else None,
+                INVALID_REQUEST,
+                "This is no message of MCP: see its `method`, `id`, `params`.",
+            )
         elif "method" in message and "id" in message:
+            self.session.expect(message)
             # The next messages depend on what this one settles, the others may overtake each other.
             if message["method"] == "initialize":
                 self._request(message, line)
@@ -85,6 +96,17 @@ class Bridge:
     def _fail(self, request_id: object, code: int, text: str) -> None:
         error = {"code": code, "message": text}
         self.write(json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}).encode())
+
+
+def _is_well_formed(message: Message) -> bool:
+    """Whether it has the parts that JSON-RPC and MCP say, of the types that all else here relies on."""
+    params = message.get("params") or {}
+    return (
+        isinstance(message.get("method", ""), str)
+        and (message.get("id") is None or isinstance(message["id"], ID))
+        and isinstance(params, dict)
+        and isinstance(params.get("_meta") or {}, dict)
+    )
 
 
 def main() -> None:

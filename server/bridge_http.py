@@ -36,6 +36,7 @@ class Exchange:
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self.aborted = False
+        self._begun = False
         self.sent = threading.Event()
         self.status = 0
         self.session_id = ""
@@ -59,6 +60,10 @@ class Exchange:
             demand_proof(connection, self._token)
         except OSError as error:
             raise HubGone(str(error) or type(error).__name__, sent=False) from None
+        with self._lock:
+            if self.aborted:
+                raise HubGone("it was cancelled", sent=False)
+            self._begun = True
         try:
             connection.send(method, "/mcp", {**headers, "Authorization": f"Bearer {self._token}"}, body)
             self.sent.set()
@@ -85,10 +90,16 @@ class Exchange:
         except (OSError, ValueError) as error:
             raise HubGone(str(error) or type(error).__name__, sent=True) from None
 
+    def recall(self) -> bool:
+        """Keep the request from being sent; False where that has begun."""
+        with self._lock:
+            self.aborted = self.aborted or not self._begun
+            return self.aborted
+
     def abort(self) -> None:
         """Drop the connection: on 2026-07-28 that is how a call is cancelled."""
-        self.aborted = True
         with self._lock:
+            self.aborted = True
             if self._connection is not None:
                 try:
                     self._connection.socket.shutdown(socket.SHUT_RDWR)

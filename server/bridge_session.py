@@ -61,8 +61,13 @@ class Session:
         self._version = ""
         self._initialize: Message | None = None
         self._mending = threading.RLock()
+        self._awaited: set[str] = set()
         self._running: dict[str, Exchange] = {}
         self._cancelled: set[str] = set()
+
+    def expect(self, message: Message) -> None:
+        """Take note of a request, before what the client says later is read: that may be its cancellation."""
+        self._awaited.add(_key(message["id"]))
 
     def request(self, message: Message, line: bytes) -> None:
         """Send a request and write all that comes back.
@@ -70,6 +75,18 @@ class Session:
         Raises:
             HubGone: with the reason and the next step, for the client.
         """
+        key = _key(message["id"])
+        try:
+            self._ask(message, line)
+        except HubGone:
+            if key not in self._cancelled:
+                raise
+        finally:
+            self._awaited.discard(key)
+            self._cancelled.discard(key)
+
+    def _ask(self, message: Message, line: bytes) -> None:
+        """Send a request, again where that is safe, until all of it was answered."""
         if message["method"] == "initialize":
             self._initialize, self._session_id = message, ""
         repeatable = message["method"] in SAFE_TO_REPEAT or message["method"].endswith("/list")
@@ -121,9 +138,12 @@ class Session:
 
     def _exchange(self, hub: Hub, message: Message, line: bytes) -> bool:
         """Send one request; False where the hub no longer knows the session or the token."""
-        key = json.dumps(message["id"])
+        key = _key(message["id"])
         exchange = self._running[key] = self._to(hub)
         try:
+            # In this order, ``_cancel`` in the other one: one of the two finds out.
+            if key in self._cancelled:
+                return True
             exchange.send("POST", self._request_headers(message), line)
             if exchange.status == 401 or (exchange.status == 404 and self._session_id):
                 return False
@@ -139,7 +159,6 @@ class Session:
                 raise
         finally:
             self._running.pop(key, None)
-            self._cancelled.discard(key)
             exchange.close()
         return True
 
@@ -168,8 +187,8 @@ class Session:
         params = message.get("params") or {}
         version = (params.get("_meta") or {}).get(PROTOCOL_VERSION)
         if version:
-            headers["MCP-Protocol-Version"] = str(version)
-            headers["Mcp-Method"] = message["method"]
+            headers["MCP-Protocol-Version"] = _header_value(str(version))
+            headers["Mcp-Method"] = _header_value(message["method"])
             if (named_by := NAMED_BY.get(message["method"])) and isinstance(params.get(named_by), str):
                 headers["Mcp-Name"] = _header_value(params[named_by])
         elif message.get("method") != "initialize" and self._session_id:
@@ -179,12 +198,14 @@ class Session:
 
     def _cancel(self, message: Message) -> bool:
         """Cancel a request; True where closing its stream is all there is to do."""
-        key = json.dumps((message.get("params") or {}).get("requestId"))
-        exchange = self._running.get(key)
-        if exchange is None:
+        key = _key((message.get("params") or {}).get("requestId"))
+        if key not in self._awaited:
             return True  # it was answered while the notice was on its way
         self._cancelled.add(key)
-        if self._session_id:
+        exchange = self._running.get(key)
+        if exchange is None:
+            return True  # it waits for the hub, and will not be sent
+        if self._session_id and not exchange.recall():
             return False  # the hub gets the notice, and answers the request in its own way
         exchange.abort()
         return True
@@ -275,14 +296,21 @@ def _find_or_start(folder: str) -> Hub:
 
 
 def _client_headers() -> dict[str, str]:
-    project = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()  # noqa: PTH109 - pathlib costs milliseconds
+    project = os.environ.get("CLAUDE_PROJECT_DIR") or _current_folder()
     session = os.environ.get("CLAUDE_CODE_SESSION_ID") or f"{os.getpid():x}{os.urandom(6).hex()}"
     return {
         "Accept": "application/json, text/event-stream",
         "Content-Type": "application/json",
         "X-Token-Saver-Project": _quoted(os.fsencode(project)),
-        "X-Token-Saver-Session": _quoted(session.encode()),
+        "X-Token-Saver-Session": _quoted(os.fsencode(session)),
     }
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - pathlib costs milliseconds
+    except OSError:
+        return ""  # it was removed: then there is no project
 
 
 def _quoted(text: bytes) -> str:
@@ -296,7 +324,7 @@ def _header_value(text: str) -> str:
         return text
     import base64  # noqa: PLC0415 - a millisecond, and names are rarely so
 
-    return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+    return f"=?base64?{base64.b64encode(text.encode(errors='surrogatepass')).decode()}?="
 
 
 def _not_there(gone: HubGone) -> HubGone:
@@ -319,10 +347,15 @@ def _lost(gone: HubGone, message: Message) -> HubGone:
     )
 
 
+def _key(request_id: object) -> str:
+    """Return an id as a text: 1 and "1" are two."""
+    return json.dumps(request_id)
+
+
 def _parse(line: bytes) -> Message:
     try:
         message: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HubGone(f"the hub answered garbage: {error}", sent=True) from None
     return message if isinstance(message, dict) else {}
 

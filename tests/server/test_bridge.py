@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from server.rendezvous import find_running, read_hub_file
-from tests.bridge_client import LEGACY, MODERN, RawClient
+from tests.bridge_client import BRIDGE, LEGACY, MODERN, RawClient
 from tests.hub_process import HubProcess, hub_environ, start_hub
 
 SECONDS = 60
@@ -57,11 +57,60 @@ def test_errors_come_back_under_the_requests_own_id(hub: HubProcess, tmp_path: P
 
 def test_a_broken_line_does_not_end_it(hub: HubProcess, tmp_path: Path) -> None:
     with RawClient(hub.environ, tmp_path) as client:
-        for line in (b"{", b"\xff\xfe", b"[]", b'"text"', b"null"):
+        for line in (b"{", b"\xff\xfe", b"[]", b'"text"', b"null", b"[" * 100_000):
             client.write_line(line)
             assert client.answer(None)["error"]["code"] == -32700
         client.write_line(b"")
         assert client.modern("server/discover")["result"]
+
+
+def test_a_message_of_the_wrong_shape_is_answered(hub: HubProcess, tmp_path: Path) -> None:
+    wrong: list[dict[str, object]] = [
+        {"method": 5},
+        {"method": "tools/list", "params": [1]},
+        {"method": "initialize", "params": "text"},
+        {"method": "tools/list", "params": {"_meta": "text"}},
+    ]
+    with RawClient(hub.environ, tmp_path) as client:
+        for number, message in enumerate(wrong):
+            client.write({"id": number, **message})
+            assert client.answer(number)["error"]["code"] == -32600
+        client.write({"id": [1], "method": "ping"})
+        assert client.answer(None)["error"]["code"] == -32600
+        # What no header can carry is answered by the hub.
+        assert client.modern("no\r\nsuch: method")["error"]
+        assert client.modern("tools/call", {"name": "a\nb: \ud800", "arguments": {}})
+        assert client.modern("server/discover")["result"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is in use")
+def test_a_folder_that_was_removed_is_no_project(hub: HubProcess, tmp_path: Path) -> None:
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    command = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *BRIDGE]
+    with RawClient(hub.environ, folder, command) as client:
+        assert first_answer(client, "file", []).startswith("path_outside_roots: ")
+    assert not folder.exists()
+
+
+def test_what_is_cancelled_while_the_hub_starts_is_never_done(tmp_path: Path) -> None:
+    call = {"name": "compress_context", "arguments": {"content": "text " * 1000}}
+    with start_hub(tmp_path) as first:
+        client = RawClient(first.environ, tmp_path)
+        client.initialize()
+        first.stop()
+    try:
+        with client:
+            cancelled = [client.send("tools/call", call), client.send_modern("tools/call", call)]
+            for sent in cancelled:
+                client.notify("notifications/cancelled", {"requestId": sent})
+            # What is asked afterwards takes as long, so what was sent before would be answered by then.
+            for _ in range(2):
+                assert client.request("tools/call", call)["result"]
+                assert client.modern("tools/call", call)["result"]
+        assert [message for message in client.received if message.get("id") in cancelled] == []
+    finally:
+        end_hub(tmp_path)
 
 
 def test_a_message_that_is_too_large_is_an_error(hub: HubProcess, tmp_path: Path) -> None:
