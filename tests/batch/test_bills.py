@@ -1,14 +1,19 @@
 """What a batch cost Claude is booked whatever comes of it."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from server.batch.plan import plan_each
+from server.folders import find_folders
+from server.hub import Hub
 from server.store.records import OffloadFilter
-from tests.batch.conftest import Desk
+from tests.batch.conftest import NOTES, Desk
+from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
+SECONDS = 60.0
 
 
 async def test_a_batch_that_nothing_came_of_has_cost_its_call_all_the_same(desk: Desk) -> None:
@@ -29,3 +34,41 @@ async def test_a_batch_that_nothing_came_of_has_cost_its_call_all_the_same(desk:
     job = await desk.hub.batches.get(job_id)
     (row,) = await desk.hub.history.page(OffloadFilter(), limit=10)
     assert -row.net_tokens == job.spent_output + job.spent_input + job.spent_share
+
+
+async def test_an_item_of_claudes_that_the_user_tries_again_is_spared_and_costs_no_more(desk: Desk) -> None:
+    desk.ollama.answers.when("value_1", Answer(""))
+    planned = plan_each("Write notes.", desk.write_files(2), "{stem}.md", {}, cap=10)
+    asked = {"task": "Write notes.", "each": ["*.py"], "output": "{stem}.md"}
+    job_id = await desk.hub.batches.submit(planned, replace(desk.caller, arguments=asked))
+    assert await desk.hub.batches.wait(job_id, SECONDS)
+    before = await desk.hub.history.totals()
+    desk.ollama.answers.when("value_1", Answer(NOTES))
+    assert await desk.hub.batches.retry(job_id) == 1
+    assert await desk.hub.batches.wait(job_id, SECONDS)
+    after = await desk.hub.history.totals()
+    assert (after.delivered, after.by_user) == (before.delivered + 1, 0)
+    assert after.spared_tokens > before.spared_tokens
+    assert after.spent_tokens == before.spent_tokens > 0
+
+
+async def test_a_batch_of_the_users_own_costs_and_spares_nothing_before_and_after_a_restart(
+    desk: Desk,
+) -> None:
+    desk.ollama.answers.when("value_1", Answer(NOTES, first_delay=600))
+    planned = plan_each("Write notes.", desk.write_files(2), "{stem}.md", {}, cap=10)
+    user = replace(desk.caller, client="token-saver", arguments={"task": "Write notes.", "each": ["*.py"]})
+    job_id = await desk.hub.batches.submit(planned, user)
+    while not desk.ollama.running:
+        await asyncio.sleep(0.02)
+    await desk.hub.close()
+    desk.ollama.answers.when("value_1", Answer(NOTES))
+    again = Hub(desk.hub.settings, find_folders())
+    await again.start()
+    try:
+        assert await again.batches.wait(job_id, SECONDS)
+        sums = await again.history.totals()
+    finally:
+        await again.close()
+    assert (sums.delivered, sums.by_user) == (2, sums.offloads)
+    assert (sums.spared_tokens, sums.spent_tokens, sums.net_microusd) == (0, 0, 0)
