@@ -2,8 +2,8 @@
 
 Tokens of known shapes are found by ``detect-secrets``'s patterns (its network checks are never run) and some
 younger ones; a value assigned to a name such as ``password`` where its randomness says that it is no
-placeholder. Hashes, ids and ordinary code stay: random text alone is no secret. Text that is written into
-files never passes here.
+placeholder, or where it stands as in a file of settings (see ``assigned.py``). Hashes, ids and ordinary code
+stay: random text alone is no secret. Text that is written into files never passes here.
 """
 
 import functools
@@ -32,6 +32,8 @@ from detect_secrets.plugins import (
     telegram_token,
     twilio,
 )
+
+from server.policy.assigned import assigned_values
 
 MOST_CHARACTERS = 500_000
 """A longer text is cut there before it is looked at: what was not looked at does not go to Claude."""
@@ -125,6 +127,9 @@ def redact(text: str, known: Iterable[str] = ()) -> Redacted:
         group = match.lastindex or 0
         if _is_random(match[group], quoted=group in (1, 2)):
             spans.append((*match.span(group), "password or token"))
+    for start, end in assigned_values(cut):
+        if not any(start < other_end and other < end for other, other_end, _ in spans):
+            spans.append((start, end, "password or token"))
     return _replace(cut, spans, len(text) - len(cut))
 
 

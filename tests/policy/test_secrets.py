@@ -3,12 +3,14 @@
 import random
 import re
 import string
+import sysconfig
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.policy.assigned import assigned_values
 from server.policy.secrets import MOST_CHARACTERS, needed_by, patterns, redact
 
 ALPHABET = string.ascii_letters + string.digits
@@ -57,6 +59,25 @@ ASSIGNED = [
     ("postgresql://app:{}@db.internal/prod", "hT7kQ2xz9"),
     ('{{"private_key_token" => "{}"}}', drawn(24)),
 ]
+OF_SETTINGS = [
+    ("DB_PASSWORD={}", "hunter2"),
+    ("MYSQL_ROOT_PASSWORD={}", "letmein12345"),
+    ("export PGPASSWORD='{}'", "letmein"),
+    ('  - REDIS_PASS="{}"', "blue42horse"),
+    ("The file says `DB_PASSWORD={}`, which", "letmein"),
+    ("docker run -e APP_SECRET={} image", "correct-horse"),
+    ("ENV API_TOKEN={}", "abc-def-ghi"),
+    ("SECRET_KEY_PROD={}", "django-insecure"),
+    ("ENCRYPTION_KEY={}", "s3cr3tvalue"),
+    ("password = {}", "hunter2"),
+    ("password={}", "letmein!"),
+    ("spring.datasource.password={}", "letmein1"),
+    ("  db_password: {}", "hunter2"),
+    ("- secret: '{}'  # of the app", "hunter2"),
+    ('"password": "{}"', "hunter2"),
+    ("{{'client_secret': '{}', 'a': 1}}", "hunter2"),
+    ('api_key = "{}"', "abc123"),
+]
 ORDINARY = [
     "password = input('Password: ')",
     "password: str = field(default='')",
@@ -82,6 +103,32 @@ ORDINARY = [
     "access_key_pattern = re.compile(r'[A-Z0-9]{20}')",
     "version = '2.31.0.dev20240115+cpu'",
     "passwordResetTokenExpirationInMinutes: 30",
+    "sorted(rows, key=lambda row: row.name)",
+    "token = parse()",
+    "    token = tokens[-1]",
+    "KEY=VALUE",
+    "PRIMARY_KEY=user_id",
+    "MAX_TOKEN=128000",
+    "TOKEN_URL=https://auth.internal/token2",
+    "SSH_KEY=~/.ssh/id_ed25519",
+    "DB_PASSWORD=$1",
+    "DB_PASSWORD=${POSTGRES_PASSWORD}",
+    'DB_PASSWORD="$(pass show db)"',
+    "DB_PASSWORD=",
+    "DB_PASSWORD=changeme",
+    "API_KEY=your-key-here",
+    "SECRET_KEY=<secret>",
+    "password: string",
+    "token: float32",
+    "    password=password1,",
+    "password = settings.PASSWORD_2",
+    'password = f"{user}1"',
+    '"password": "Kennwort"',
+    '"token": "string?"',
+    "secret: my-app-secret",
+    "key: a1b2c3d4",
+    "if token == last2:",
+    "token = options2?.token",
 ]
 
 
@@ -102,6 +149,12 @@ def test_values_of_telling_names_are_replaced(line: str, value: str) -> None:
     assert found.count == 1
 
 
+@pytest.mark.parametrize(("line", "value"), OF_SETTINGS)
+def test_short_values_of_settings_are_replaced(line: str, value: str) -> None:
+    text = f"before\n{line.format(value)}\nafter"
+    assert redact(text).text == text.replace(value, "[removed: password or token]")
+
+
 @pytest.mark.parametrize("line", ORDINARY)
 def test_ordinary_code_stays(line: str) -> None:
     assert redact(line).text == line
@@ -116,6 +169,17 @@ def test_the_apps_own_sources_stay() -> None:
         if redact(path.read_text(encoding="utf-8")).count
     ]
     assert changed == []
+
+
+def test_other_peoples_code_stays() -> None:
+    folder = Path(sysconfig.get_paths()["stdlib"])
+    found = {
+        (path.name, text[start:end])
+        for path in (*folder.glob("*.py"), *folder.glob("http/*.py"), *folder.glob("email/*.py"))
+        for text in [path.read_text(encoding="utf-8", errors="replace")]
+        for start, end in assigned_values(text)
+    }
+    assert found == set()
 
 
 def test_a_key_that_is_cut_off_goes_too() -> None:
