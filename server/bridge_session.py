@@ -286,12 +286,12 @@ def _find_or_start(folder: str) -> Hub:
                 sent=False,
             ) from None
         info = rendezvous.wait_for_hub(folder, process, rendezvous.START_SECONDS)
-    if info is None:
-        reason = rendezvous.start_log_tail(folder) or "it did not answer in time."
-        raise HubGone(
-            f"hub_unreachable: The hub did not start: {reason} Run `token-saver serve` to see why.",
-            sent=False,
-        )
+        if info is None:
+            reason = rendezvous.why_not_started(folder, process)
+            raise HubGone(
+                f"hub_unreachable: The hub did not start: {reason} Run `token-saver serve` to see why.",
+                sent=False,
+            )
     return Hub(info.address)
 
 

@@ -6,7 +6,7 @@ a test holds the two together.
 """
 
 # pathlib would cost milliseconds that every start of the bridge pays, hence os.path and open here.
-# ruff: noqa: PTH100, PTH103, PTH111, PTH118, PTH123
+# ruff: noqa: PTH100, PTH101, PTH103, PTH111, PTH118, PTH123
 
 import json
 import os
@@ -116,20 +116,33 @@ def start_detached(folder: str) -> "subprocess.Popen[bytes]":
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    with open(_in(folder, START_LOG), "wb") as log:
+    environ = dict(os.environ)
+    if environ.get("TOKEN_SAVER_HOME"):
+        # It may be relative, and the hub starts in that folder.
+        environ["TOKEN_SAVER_HOME"] = folder
+    with open(_in(folder, START_LOG), "wb", opener=_private) as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, close_fds=True, **detached
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=environ,
+            close_fds=True,
+            **detached,
         )
 
 
-def start_log_tail(folder: str) -> str:
-    """Return the last line that a hub printed while starting, empty where it said nothing."""
+def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
+    """Return why ``wait_for_hub`` found none: the last line of one that ended, else that none answered."""
+    if process.poll() in (None, 0):
+        return "It did not answer in time."
     try:
         with open(_in(folder, START_LOG), encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file if line.strip()]
     except OSError:
-        return ""
-    return lines[-1] if lines else ""
+        lines = []
+    return lines[-1] if lines else f"It ended with status {process.returncode}."
 
 
 def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds: float) -> HubInfo | None:
@@ -143,6 +156,12 @@ def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds
             return None
         time.sleep(0.05)
     return None
+
+
+def _private(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o600)
+    os.chmod(path, 0o600)  # it may be there from before
+    return descriptor
 
 
 def _in(folder: str, name: str) -> str:

@@ -16,11 +16,14 @@ DISCOVERY_SECONDS = 3.0
 """How long the first lines wait for an engine to be found (seconds)."""
 
 
-def say_ready(hub: Hub) -> None:
-    """Print the four lines a user needs."""
+def say_ready(hub: Hub, *, with_link: bool) -> None:
+    """Print the lines a user needs; ``with_link`` where somebody reads them now, and no file keeps them."""
     typer.echo(f"Claude Token Saver {hub.version}")
-    typer.echo(f"  Dashboard    {hub.login_link()}")
-    typer.echo("               (this link works once; `token-saver dashboard` makes another)")
+    if with_link:
+        typer.echo(f"  Dashboard    {hub.login_link()}")
+        typer.echo("               (this link works once; `token-saver dashboard` makes another)")
+    else:
+        typer.echo("  Dashboard    `token-saver dashboard` opens it")
     typer.echo(f"  Engine       {_engine(hub)}")
     typer.echo(f"  Claude Code  {connect_line()}")
     sys.stdout.flush()

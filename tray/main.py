@@ -44,7 +44,7 @@ def _run(start: Start) -> None:
     signals = Signals()
     with running_hub(start.settings, start.folders, pages) as hub:
         signals.end(hub)
-        say_ready(hub)
+        say_ready(hub, with_link=not start.background)
         # Imported here: by now the hub answers clients, which shall not wait for it.
         from dashboard.app import build_dashboard  # noqa: PLC0415
 

@@ -167,8 +167,9 @@ def connect_or_start(folders: Folders) -> HubClient:
     with contextlib.suppress(HubUnreachable):
         return connect(folders)
     state = str(folders.state)
-    if rendezvous.wait_for_hub(state, rendezvous.start_detached(state), rendezvous.START_SECONDS) is None:
-        reason = rendezvous.start_log_tail(state) or "It did not answer in time."
+    process = rendezvous.start_detached(state)
+    if rendezvous.wait_for_hub(state, process, rendezvous.START_SECONDS) is None:
+        reason = rendezvous.why_not_started(state, process)
         raise HubUnreachable(f"The hub did not start: {reason}", "Run `token-saver serve` to see why.")
     return connect(folders)
 

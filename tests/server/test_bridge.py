@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ import pytest
 from server.rendezvous import find_running, read_hub_file
 from tests.bridge_client import BRIDGE, LEGACY, MODERN, RawClient
 from tests.hub_process import HubProcess, hub_environ, start_hub
+from tests.standins.serving import wait_until
 
 SECONDS = 60
 
@@ -125,15 +127,21 @@ def test_a_message_that_is_too_large_is_an_error(hub: HubProcess, tmp_path: Path
 
 
 def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
-    environ = hub_environ(tmp_path)
+    home = tmp_path / "state"
+    # A relative folder is the same for both, wherever the hub is started.
+    environ = {**hub_environ(home), "TOKEN_SAVER_HOME": home.name}
     try:
         with RawClient(environ, tmp_path) as client:
             client.initialize()
             assert "offload_work" in tool_names(client.request("tools/list"))
-        info = find_running(str(tmp_path))
+        info = find_running(str(home))
         assert info is not None
+        started = home / "start.log"
+        wait_until(lambda: "claude mcp add" in started.read_text(), SECONDS)
+        assert "/login" not in started.read_text()
+        assert os.name == "nt" or stat.S_IMODE(started.stat().st_mode) == 0o600
     finally:
-        end_hub(tmp_path)
+        end_hub(home)
 
 
 def test_it_says_why_no_hub_can_be_started(tmp_path: Path) -> None:

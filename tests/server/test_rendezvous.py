@@ -12,7 +12,7 @@ from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
 from server.folders import find_folders
-from server.rendezvous import APP_NAME, read_hub_file, read_token, state_folder
+from server.rendezvous import APP_NAME, START_LOG, read_hub_file, read_token, state_folder, why_not_started
 
 
 def test_it_is_the_folder_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +54,17 @@ def test_the_apps_own_folder_wins(home: str) -> None:
 def test_nothing_there_is_no_hub_and_no_token(tmp_path: Path) -> None:
     assert read_hub_file(str(tmp_path / "none")) is None
     assert read_token(str(tmp_path / "none")) == ""
+
+
+def test_why_a_hub_did_not_start_is_its_last_line_only_where_it_ended(tmp_path: Path) -> None:
+    (tmp_path / START_LOG).write_text("Claude Token Saver\n  Tray   no session bus\n\n")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as waits:
+        assert why_not_started(str(tmp_path), waits) == "It did not answer in time."
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as ended:
+        pass
+    assert why_not_started(str(tmp_path), ended) == "Tray   no session bus"
+    (tmp_path / START_LOG).unlink()
+    assert why_not_started(str(tmp_path), ended) == "It ended with status 3."
 
 
 def test_the_bridge_imports_little() -> None:
