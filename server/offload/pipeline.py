@@ -230,12 +230,7 @@ class Offloader:
         task = run.task
         run.progress.stage("read", ", ".join(task.files[:3]))
         workspace = self.workspace(run.caller)
-        reading = await asyncio.to_thread(read_task, workspace, task)
-        plan = make_plan(task, reading, self._settings.max_output_tokens)
-        run.sources = plan.sources
-        self._placer.require_check(task, workspace)
-        if not (self._settings.allow_losing or run.caller.by_user):
-            refuse_loss(plan, self._ledger, self._settings.max_output_tokens)
+        plan = await asyncio.to_thread(self._plan, run, workspace)
         run.model = await self._model(run)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
@@ -247,6 +242,16 @@ class Offloader:
             text = digest.returned(run.attempts[-1].verdict.text)
             return await self._books.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
+
+    def _plan(self, run: Running, workspace: Workspace) -> Plan:
+        """Read what the task names, and refuse what cannot be done or would save nothing; blocks."""
+        reading = read_task(workspace, run.task)
+        plan = make_plan(run.task, reading, self._settings.max_output_tokens)
+        run.sources = plan.sources
+        self._placer.require_check(run.task, workspace)
+        if not (self._settings.allow_losing or run.caller.by_user):
+            refuse_loss(plan, self._ledger, self._settings.max_output_tokens)
+        return plan
 
     async def _compress(self, run: Running, wanted: Compression) -> Outcome:
         if not self._settings.allow_losing:

@@ -22,6 +22,8 @@ from server.policy.opening import open_for_reading
 
 MOST_FILES = 500
 """Files of one task, globs expanded; more would fit no model's context."""
+MOST_CHARACTERS = 4_000_000
+"""Characters that one task selects: some million tokens, which is more than any model reads."""
 _LINES = re.compile(r"(?P<path>.+?):(?P<range>\d+(?:-\d+)?)")
 
 
@@ -65,13 +67,21 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
         BadArguments: too many files.
     """
     sources: dict[tuple[Path, int, int], Source] = {}
-    for given in task.files:
-        for name in expand(workspace, given):
-            source = read_source(workspace, name)
-            sources.setdefault((source.path, source.start, source.end), source)
+    left = MOST_CHARACTERS
+    for name in (name for given in task.files for name in expand(workspace, given)):
+        source = read_source(workspace, name)
+        if (source.path, source.start, source.end) in sources:
+            continue
+        sources[source.path, source.start, source.end] = source
+        left -= source.end - source.start
         if len(sources) > MOST_FILES:
             raise BadArguments(
                 f"files names more than {MOST_FILES} files.", "Use batch_offload, one item for each file."
+            )
+        if left < 0:
+            raise FileTooLarge(
+                f"files holds more than {MOST_CHARACTERS:,} characters, which no model reads at once.",
+                "Use batch_offload, one item for each file, or compress_context.",
             )
     target = read_target(workspace, task.output) if task.output else None
     return Reading(tuple(sources.values()), target)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import BinaryFile, FileTooLarge, PathNotFound, PathOutsideRoots, SelectionNotFound
+from server.errors import (
+    BadArguments,
+    BinaryFile,
+    FileTooLarge,
+    PathNotFound,
+    PathOutsideRoots,
+    SelectionNotFound,
+)
 from server.offload.globs import find
 from server.offload.values import Caller, Task
 from server.offload.workspace import Workspace, expand, read_source, read_target, read_task
@@ -97,6 +104,20 @@ def test_names_that_are_not_utf_8_are_passed_over_by_globs_and_refused(
         with pytest.raises(PathNotFound, match="not UTF-8") as caught:
             read_source(workspace, given)
         assert str(caught.value).isascii()
+
+
+def test_no_more_is_read_than_a_model_could(workspace: Workspace, project: Path) -> None:
+    for number in range(5):
+        (project / f"large{number}.txt").write_text("word " * 180_000)
+    with pytest.raises(FileTooLarge, match="4,000,000 characters") as refused:
+        read_task(workspace, Task("Explain", files=("large*.txt",)))
+    assert "batch_offload" in refused.value.next_step
+    many = read_task(workspace, Task("Explain", files=("large0.txt",) * 6))
+    assert [source.path.name for source in many.sources] == ["large0.txt"]
+    for number in range(501):
+        (project / f"small{number}.txt").write_text("x")
+    with pytest.raises(BadArguments, match="more than 500 files"):
+        read_task(workspace, Task("Explain", files=("small*.txt",)))
 
 
 def test_a_selection_is_told_from_a_path(workspace: Workspace, project: Path) -> None:
