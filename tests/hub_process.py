@@ -76,13 +76,15 @@ def hub_environ(home: Path, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def start_hub(home: Path, **settings: str) -> Iterator[HubProcess]:
-    """Run ``token-saver serve`` within the ``with`` block."""
+def start_hub(
+    home: Path, program: tuple[str, ...] = ("-m", "tray.main", "serve"), **settings: str
+) -> Iterator[HubProcess]:
+    """Run ``token-saver serve``, or another ``program`` of Python, within the ``with`` block."""
     environ = hub_environ(home, **settings)
     home.mkdir(parents=True, exist_ok=True)
     with (home / "output.log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tray.main", "serve"],
+            [sys.executable, "-P", *program],
             env=environ,
             cwd=home,
             stdin=subprocess.DEVNULL,

@@ -1,16 +1,23 @@
 """``token-saver``: the commands, and the app itself: hub, dashboard and tray icon in one process."""
 
+import contextlib
 import gc
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from server.cli import Start, run_cli
+from server.errors import TokenSaverError
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
     """Run a command, or the app where none is named."""
+    _have_streams()
     run_cli(start_app, _missing_tray)
 
 
@@ -42,7 +49,7 @@ def _run(start: Start) -> None:
     log_to_file(start.settings, start.folders)
     pages = Pages()
     signals = Signals()
-    with running_hub(start.settings, start.folders, pages) as hub:
+    with _errors_logged(), running_hub(start.settings, start.folders, pages) as hub:
         signals.end(hub)
         say_ready(hub, with_link=not start.background)
         # Imported here: by now the hub answers clients, which shall not wait for it.
@@ -60,6 +67,24 @@ def _run(start: Start) -> None:
             except TrayUnavailable as reason:
                 say_no_tray(str(reason))
         hub.wait_for_quit()
+
+
+@contextlib.contextmanager
+def _errors_logged() -> Iterator[None]:
+    """Let the log say, too, what ended the app: who started it from a menu or at login sees nothing else."""
+    try:
+        yield
+    except Exception as error:
+        trace = None if isinstance(error, TokenSaverError) else error
+        logger.critical("The app ends: %s", error, exc_info=trace)
+        raise
+
+
+def _have_streams() -> None:
+    """Open the streams where there are none: ``pythonw``, which starts the app at login on Windows."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - to the end
 
 
 def _missing_tray() -> str:

@@ -111,6 +111,18 @@ def test_a_page_asked_for_at_once_waits_until_there_are_pages(tmp_path: Path) ->
         connection.close()
 
 
+def test_without_streams_as_at_login_on_windows_it_runs_and_ends(tmp_path: Path) -> None:
+    started = "import sys; sys.stdin = sys.stdout = sys.stderr = None; from tray.main import main; main()"
+    with start_hub(tmp_path, ("-c", started, "--background")) as hub:
+        # The first lines are said before the pages are there.
+        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
+        connection.request("GET", "/policy", headers={"Authorization": f"Bearer {hub.token}"})
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert hub.stop() == 0
+    assert (tmp_path / "output.log").read_bytes() == b""
+
+
 def test_what_a_dead_hub_left_behind_does_not_hinder(tmp_path: Path) -> None:
     with start_hub(tmp_path) as hub:
         hub.process.kill()
@@ -146,6 +158,10 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
     assert "TOKEN_SAVER_PORT" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "hub.json").exists()
+    # Who started it from a menu sees no such line.
+    log = (tmp_path / "token-saver.log").read_text()
+    assert "port_taken" in log
+    assert "Traceback" not in log
 
 
 def test_a_bad_setting_is_a_clear_error(tmp_path: Path) -> None:
