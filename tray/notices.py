@@ -25,8 +25,8 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
         case ModelProgress(phase="download", done=True) if settings.notify_model:
             return Notice("Download failed", f"{event.model}: {event.error}")
         case ApprovalRequested() if settings.notify_approval:
-            wish = f"{event.client or 'A client'} wants {event.tool} on {count(event.files, 'file')}"
-            return Notice("Approval needed", f"{wish}: {event.reason}.")
+            wish = f"{shorten(event.client) or 'A client'} wants {event.tool} on {count(event.files, 'file')}"
+            return Notice("Approval needed", f"{wish}: {event.reason.rstrip('.')}.")
         case PauseChanged(giving_way=True) if settings.notify_pause:
             return Notice("Offloading is paused", event.reason)
         case _:

@@ -6,6 +6,7 @@ time. Specification: https://www.freedesktop.org/wiki/Specifications/StatusNotif
 """
 
 import asyncio
+import html
 import logging
 import os
 from collections.abc import Callable, Coroutine
@@ -238,11 +239,13 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             size = NOTICE_ICON_SIZE
             pixels = self._icon.convert("RGBA").resize((size, size)).tobytes()
             hints["image-data"] = Variant("(iiibiiay)", [size, size, size * 4, True, 8, 4, pixels])
-        body = (self.name, self._notice_id, "", title, message, ["default", "Open dashboard"], hints, -1)
+        server = (NOTIFICATIONS, NOTIFICATIONS_PATH, NOTIFICATIONS)
         try:
-            answer = await self._call(
-                NOTIFICATIONS, NOTIFICATIONS_PATH, NOTIFICATIONS, "Notify", "susssasa{sv}i", *body
-            )
+            able = await self._call(*server, "GetCapabilities", "")
+            # Where the text is markup, what a client calls itself shall not become any.
+            text = html.escape(message, quote=False) if "body-markup" in able[0] else message
+            body = (self.name, self._notice_id, "", title, text, ["default", "Open dashboard"], hints, -1)
+            answer = await self._call(*server, "Notify", "susssasa{sv}i", *body)
             self._notice_id = int(answer[0])
         except DBusError as error:
             logger.info("no notice was shown: %s", error.text)

@@ -84,6 +84,11 @@ class Notifications(ServiceInterface):
     def __init__(self) -> None:
         super().__init__(NOTIFICATIONS)
         self.notices: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.capabilities = ["actions", "body"]
+
+    @dbus_method(name="GetCapabilities")
+    def get_capabilities(self) -> "as":  # noqa: F722
+        return self.capabilities
 
     @dbus_method(name="Notify")
     def notify(  # noqa: PLR0917 - the protocol's arguments

@@ -33,6 +33,10 @@ LOST = replace(WELL, engine=replace(ENGINE, error="Ollama does not answer. Start
             ApprovalRequested("a1", "offload_work", "cursor", "Over 50 files", 60, (), 0.0),
             Notice("Approval needed", "cursor wants offload_work on 60 files: Over 50 files."),
         ),
+        (
+            ApprovalRequested("a1", "offload_work", "x\n" + 60 * "y", "Only documents.", 1, (), 0.0),
+            Notice("Approval needed", f"x {45 * 'y'}… wants offload_work on 1 file: Only documents."),
+        ),
         (EngineChanged(), None),
         (PauseChanged(paused=True, reason=GAME, giving_way=True), Notice("Offloading is paused", GAME)),
         (PauseChanged(paused=True, reason="by the user"), None),

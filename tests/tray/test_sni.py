@@ -209,6 +209,22 @@ def test_notices_reach_the_desktop_and_open_the_default_entry(
     with_panel(bus, icon, scene)
 
 
+@pytest.mark.parametrize("markup", [True, False])
+def test_a_notices_text_is_never_markup(bus: SessionBus, menu: Any, markup: bool) -> None:
+    icon = Icon("token-saver", draw(Face("idle")), "title", menu)
+
+    async def scene(panel: Panel) -> None:
+        if markup:
+            panel.notifications.capabilities.append("body-markup")
+        icon.notify("<b>System</b> wants a & b.", "Approval needed")
+        async with asyncio.timeout(PATIENCE):
+            _, text = await panel.notifications.notices.get()
+        escaped = "&lt;b&gt;System&lt;/b&gt; wants a &amp; b."
+        assert text == (escaped if markup else "<b>System</b> wants a & b.")
+
+    with_panel(bus, icon, scene)
+
+
 def test_a_panel_that_starts_later_or_again_gets_the_icon(bus: SessionBus, menu: Any) -> None:
     hosted: list[bool] = []
     icon = Icon("token-saver", draw(Face("idle")), "title", menu, on_host=hosted.append)
