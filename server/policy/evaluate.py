@@ -33,10 +33,8 @@ _MISSING = object()
 
 def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decision:
     """Return what the policy says of the call at ``now`` (seconds since the epoch)."""
-    if policy.hides(call.tool):
-        return Decision("deny", f"{call.tool} is hidden by the user's policy.")
-    if policy.default == "deny" and call.tool not in policy.tools:
-        return Decision("deny", f"The user's policy denies tools that it does not list, as {call.tool}.")
+    if (unknown := _not_for_clients(policy, call.tool)) is not None:
+        return unknown
     facts = _Facts(policy, call, read, now)
     refusal, asking = _against(policy, facts)
     for item in call.items if refusal is None else ():
@@ -91,6 +89,22 @@ def denied_item(policy: Policy, call: Call, item: Item, now: float) -> Decision 
     always = [rule for rule in policy.rules_for(call.tool) if rule.action == "deny" and not rule.conditions]
     facts = _item_facts(policy, call, item, now)
     return _refusal(always[0], facts, limited=False) if always else _against(policy, facts)[0]
+
+
+def denied_look(policy: Policy, call: Call, now: float) -> Decision | None:
+    """Return why a request that does what the call does, but is none and not counted, is denied; None if it
+    is not."""
+    facts = _Facts(policy, call, lambda *_: 0.0, now)
+    refusal = _not_for_clients(policy, call.tool) or _against(policy, facts)[0]
+    return refusal if refusal is not None and refusal.verdict == "deny" else None
+
+
+def _not_for_clients(policy: Policy, tool: str) -> Decision | None:
+    if policy.hides(tool):
+        return Decision("deny", f"{tool} is hidden by the user's policy.")
+    if policy.default == "deny" and tool not in policy.tools:
+        return Decision("deny", f"The user's policy denies tools that it does not list, as {tool}.")
+    return None
 
 
 def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, tuple[Rule, ...]]:

@@ -23,7 +23,7 @@ from server.policy.approvals import (
     grant_in_project,
     granted_in_project,
 )
-from server.policy.evaluate import asked, denied_item, evaluate, together
+from server.policy.evaluate import asked, denied_item, denied_look, evaluate, together
 from server.policy.file import DENY_ALL, Loaded, PolicyFile
 from server.policy.limits import counter_reader, reserve, roll_back
 from server.policy.trail import Entry, Record, Trail, append
@@ -91,8 +91,18 @@ class Gate:
         Raises:
             StoreError: it cannot be recorded.
         """
-        loaded = self.file.current()
-        refusal = denied_item(loaded.policy, call, item, self._clock())
+        return await self._refused(call, denied_item(self.file.current().policy, call, item, self._clock()))
+
+    async def denies_look(self, call: Call) -> str:
+        """Return why a request that does what the call does, such as a look at a task, is denied; empty if it
+        is not. It is not counted; a refusal is recorded.
+
+        Raises:
+            StoreError: it cannot be recorded.
+        """
+        return await self._refused(call, denied_look(self.file.current().policy, call, self._clock()))
+
+    async def _refused(self, call: Call, refusal: Decision | None) -> str:
         if refusal is None:
             return ""
         await self.trail.record(_decision(call, refusal))

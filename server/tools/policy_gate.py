@@ -144,7 +144,7 @@ async def _clean_result(hub: Hub, call: Call, result: CallToolResult) -> CallToo
     content: list[ContentBlock] = []
     for block in result.content:
         if isinstance(block, TextContent):
-            text = await _clean(hub, call, block.text)
+            text = await clean_text(hub, call, block.text)
             content.append(block.model_copy(update={"text": text}))
         else:
             content.append(block)
@@ -155,11 +155,12 @@ async def _without_secrets(
     hub: Hub, call: Call, error: TokenSaverError | ToolError
 ) -> TokenSaverError | ToolError:
     text = str(error)
-    clean = await _clean(hub, call, text)
+    clean = await clean_text(hub, call, text)
     return error if clean == text else ToolError(clean)
 
 
-async def _clean(hub: Hub, call: Call, text: str) -> str:
+async def clean_text(hub: Hub, call: Call, text: str) -> str:
+    """Return a text on its way to a client without secrets; what was kept from it is recorded."""
     # Some milliseconds for a long text: off the loop, so that nobody waits for it.
     known = hub.keys.tokens if hub.keys is not None else ()
     redacted = redact(text, known) if len(text) < 5_000 else await asyncio.to_thread(redact, text, known)

@@ -27,9 +27,11 @@ from pydantic import BaseModel, Field
 
 from server.errors import NotFound
 from server.hub import Hub
+from server.policy.values import Call
 from server.store.job_records import JobRecord
 from server.tools.handover import handover_wanted
 from server.tools.job_wait import describe_job
+from server.tools.policy_gate import clean_text
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000
@@ -123,12 +125,12 @@ class Tasks(Extension):
         call = self._calls.get(params.task_id)
         if call is not None:
             return _call_task(params.task_id, call)
-        return await self._job_task(await self._job(params.task_id))
+        return await self._job_task(await self._job(params.task_id, "look"))
 
     async def _update(self, ctx: ServerRequestContext[Any, Any], params: TaskUpdateParams) -> HandlerResult:
         require_client_extension(ctx, EXTENSION)
         if params.task_id not in self._calls:
-            await self._job(params.task_id)
+            await self._job(params.task_id, "look")
         return {}
 
     async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> HandlerResult:
@@ -137,27 +139,31 @@ class Tasks(Extension):
         if call is not None:
             call.work.cancel()
         else:
-            await self._hub.batches.cancel((await self._job(params.task_id)).id, by_user=False)
+            await self._hub.batches.cancel((await self._job(params.task_id, "cancel")).id, by_user=False)
         return {}
 
-    async def _job(self, task_id: str) -> JobRecord:
+    async def _job(self, task_id: str, action: str) -> JobRecord:
+        """Return the batch of a task, if ``check_job`` might do the same with it."""
         job_id, _, signature = task_id.partition(".")
-        if self._is_signed(job_id, signature):
-            try:
-                return await self._hub.batches.get(job_id)
-            except NotFound:
-                pass  # removed with the history; as unknown as one that never was
-        raise MCPError(INVALID_PARAMS, "Failed to retrieve task: Task not found")
+        try:
+            job = await self._hub.batches.get(job_id) if self._is_signed(job_id, signature) else None
+        except NotFound:
+            job = None  # removed with the history; as unknown as one that never was
+        if job is None:
+            raise MCPError(INVALID_PARAMS, "Failed to retrieve task: Task not found")
+        if denied := await self._hub.gate.denies_look(_look_at(job, action)):
+            raise MCPError(INVALID_PARAMS, f"Failed to retrieve task: {denied}")
+        return job
 
     async def _job_task(self, job: JobRecord) -> dict[str, Any]:
-        text = await describe_job(self._hub, job.id)
-        counts = await self._hub.batches.counts(job.id)
         days = self._hub.settings.history.days
         task_id = f"{job.id}.{self._signature(job.id)}"
         task = _task(task_id, job.created_at, job.ended_at, job.created_at + days * 86_400)
         if job.state in {"running", "paused"}:
+            counts = await self._hub.batches.counts(job.id)
             said = f"{job.state}: {counts.ended}/{counts.total} tasks"
             return {**task, "status": "working", "statusMessage": said}
+        text = await clean_text(self._hub, _look_at(job), await describe_job(self._hub, job.id))
         if job.state == "cancelled":
             return {**task, "status": "cancelled", "statusMessage": text}
         return {**task, "status": "completed", "result": _text_result(text)}
@@ -180,6 +186,11 @@ class Tasks(Extension):
             for task_id, call in self._calls.items()
             if call.ended_at is None or call.ended_at > before
         }
+
+
+def _look_at(job: JobRecord, action: str = "look") -> Call:
+    arguments = {"job": job.id, "action": action}
+    return Call("check_job", arguments, client=job.client, session=job.session, project=job.project)
 
 
 def _declares(ctx: ServerRequestContext[Any, Any]) -> bool:

@@ -170,6 +170,43 @@ async def test_a_task_can_be_cancelled(place: Place) -> None:
     assert job.state == "cancelled"
 
 
+async def test_a_batchs_task_tells_no_secret(place: Place) -> None:
+    token = "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"
+    missing = {"task": "Explain", "files": [f"{token}.py"], "output": "a.md"}
+    slow = {"task": "Write notes.", "files": ["mod_0.py"], "output": "b.md"}
+    place.ollama.answers.default = Answer(NOTES, first_delay=3.0)
+    knows = TasksClient()
+    async with place.client(knows) as client:
+        text = text_of(await client.call_tool("batch_offload", {"tasks": [missing, slow]}))
+    assert len(knows.created) == 1
+    assert "[removed: GitHub Token].py" in text
+    assert token not in text
+    assert [row.tool for row in await place.hub.gate.trail.search(kind="secrets")] == ["check_job"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "hide: [check_job]\ntools: {}\n",
+        "default: deny\ntools:\n  batch_offload: {rules: []}\n  offload_work: {rules: []}\n",
+        "tools:\n  check_job:\n    rules:\n      - {name: nothing, action: deny}\n",
+    ],
+)
+async def test_who_may_not_look_at_jobs_may_not_by_their_tasks(place: Place, policy: str) -> None:
+    knows = TasksClient(polls=False)
+    async with place.client(knows) as client:
+        await client.call_tool("batch_offload", BATCH)
+        task_id = knows.created[0]["taskId"]
+        assert (await ask(client.session, "tasks/get", task_id))["status"] == "working"
+        place.hub.folders.policy_file.write_text(f'version: "1"\n{policy}')
+        for method in ("tasks/get", "tasks/cancel", "tasks/update"):
+            with pytest.raises(MCPError, match=r"check_job|nothing") as refused:
+                await ask(client.session, method, task_id)
+            assert refused.value.code == INVALID_PARAMS
+    rows = await place.hub.gate.trail.search(kind="decision")
+    assert [row.tool for row in rows if row.verdict == "deny"] == ["check_job"] * 3
+
+
 async def test_a_batchs_task_outlives_a_restart(place: Place) -> None:
     knows = TasksClient(polls=False)
     async with place.client(knows) as client:
