@@ -154,7 +154,7 @@ def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds
         # Exit status 0 means that another start was faster: its hub answers in a moment.
         if process is not None and process.poll() not in (None, 0):
             return None
-        time.sleep(0.05)
+        time.sleep(0.02)
     return None
 
 
