@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from server.strangers import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS
+from server.strangers import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS, ask_for_open_files
 from tests.hub_process import HubProcess
 from tests.server.test_guard import bearer, send
 
@@ -40,6 +40,7 @@ def ended(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("half", ["GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n"])
 def test_more_connections_than_there_may_be_cut_off_the_oldest(hub: HubProcess, half: str) -> None:
+    ask_for_open_files()  # for this end of the connections
     with contextlib.ExitStack() as all_of_them:
         opened = [all_of_them.enter_context(connect(hub)) for _ in range(MOST_STRANGERS // 2)]
         known = all_of_them.enter_context(begin_to_post(hub))
