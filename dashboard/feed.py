@@ -34,10 +34,13 @@ from server.snapshot import Snapshot
 
 PACE_SECONDS = 0.15
 """The least time between two updates of the pages: quick to the eye, a twentieth of a model's events."""
+BURST = 4
+"""So many updates may follow each other at that pace, after that ``FEWEST`` a second: a batch, or a download,
+changes something all the time, and nobody sees more."""
 PAGE_SECONDS = 0.03
 """More time between two pieces of text for each further page that is seen, since each draws them all."""
 FEWEST = 2
-"""Pieces of text a second at least: one waits half the time between two, and a quarter second is quick."""
+"""Updates, or pieces of text, a second at least: one waits half the time between two, and that is quick."""
 TICK_SECONDS = 1.0
 """Between two moments of the pages' clocks."""
 EARLY_SECONDS = 0.08
@@ -90,6 +93,7 @@ class Feed:
         self._open = False
         self._pages = 0
         self._shown_at = self._tick_at = 0.0
+        self._burst = float(BURST)
         self._looked_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._forget: tuple[Callable[[], None], ...] = ()
@@ -128,17 +132,23 @@ class Feed:
 
     def _schedule(self) -> None:
         assert self._loop is not None
-        beat = self._shown_at + (PACE_SECONDS if self._urgent else _between_texts(self._pages))
+        beat = self._shown_at + (self._pace() if self._urgent else _between_texts(self._pages))
         if self._beat is not None:
             self._beat.cancel()
         self._beat = self._loop.call_at(max(beat, self._loop.time()), self._show)
+
+    def _pace(self) -> float:
+        """Return the seconds before the next update: few in a burst, more while they never end."""
+        return PACE_SECONDS if self._burst >= 1 else 1 / FEWEST
 
     def _show(self) -> None:
         assert self._loop is not None
         if self._beat is not None:
             self._beat.cancel()
         self._pending = self._urgent = False
-        self._shown_at = self._loop.time()
+        now = self._loop.time()
+        self._burst = min(BURST, self._burst + (now - self._shown_at) * FEWEST)
+        self._shown_at = now
         snapshot, before = self._hub.snapshot(), self._last
         self._last = snapshot
         if snapshot.engine.loaded != before.engine.loaded:
@@ -149,6 +159,7 @@ class Feed:
             if self._shown_at >= self._tick_at - EARLY_SECONDS:
                 self._move_clocks()
             return
+        self._burst -= 1
         self.changed.emit(snapshot)
         if snapshot.saved_all != before.saved_all or kinds & BOOKED:
             self.booked.emit()

@@ -36,6 +36,10 @@ LOG_BYTES, LOGS_KEPT = 1_000_000, 3
 """How large the log grows before a new one is begun, and how many old ones are kept."""
 QUIET_SECONDS = 60.0
 """How often the same warning about what came to the port is logged (seconds)."""
+SWITCH_SECONDS = 0.0005
+"""How long one thread may keep the interpreter while others wait for it. With CPython's own 5 ms, a thread
+that reads rows, and so lets go of the interpreter at each of them, waits as often for a busy event loop:
+during a batch, pages took seconds."""
 STOP_SECONDS = 2.5
 """Seconds that an orderly end may take; the promise is 3 in all, so then the process just ends."""
 
@@ -51,6 +55,7 @@ def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None
         TokenSaverError: a part of the hub could not start.
     """
     ask_for_open_files()
+    sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.closing(listen(settings.port)) as listener:
         port: int = listener.getsockname()[1]
         url = f"http://{LOOPBACK}:{port}"

@@ -3,10 +3,8 @@
 import time
 from collections.abc import Callable
 
-from nicegui.element import Element
-
 from dashboard import formats
-from dashboard.components.calls import call
+from dashboard.components.live import Live
 from dashboard.components.sight import Sight
 from dashboard.feed import Feed
 
@@ -50,18 +48,13 @@ class Clock:
             moment.say(now)
 
 
-class Moment(Element, component="moment.js"):
+class Moment(Live):
     """Words that depend on the time."""
 
     def __init__(self, words: Words, tag: str = "span") -> None:
-        super().__init__()
+        super().__init__(words(time.time()), tag)
         self._words = words
-        self.props.update({"words": words(time.time()), "tag": tag})
 
     def say(self, now: float) -> None:
         """Show the words for ``now``, where they are others."""
-        words = self._words(now)
-        if words != self.props["words"]:
-            with self.props.suspend_updates():  # a page begins with them, one that is open is told
-                self.props["words"] = words
-            call(self, "show", words)
+        self.put(self._words(now))

@@ -1,6 +1,9 @@
 """One batch: how far it is, how fast, what went wrong and why; pause, resume, cancel, retry."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
+
+from nicegui import Event
 
 from dashboard import formats
 from dashboard.components.bar import Bar, Stretch
@@ -44,14 +47,18 @@ class JobView:
 async def read_job(hub: Hub, job: JobRecord) -> JobView:
     """Read what the card shows."""
     batches = hub.batches
-    left = await batches.time_left(job.id) if job.state == "running" else None
-    return JobView(job, await batches.counts(job.id), await batches.failures(job.id), left)
+    counts = await batches.counts(job.id)
+    left = await batches.time_left(job.id, counts) if job.state == "running" else None
+    return JobView(job, counts, await batches.failures(job.id), left)
 
 
 class JobCard:
-    """A batch, changed in place; ``linked`` makes its task the way to its items."""
+    """A batch, changed in place; ``asked`` is told of its buttons, ``linked`` makes its task the way to its
+    items."""
 
-    def __init__(self, hub: Hub, clock: Clock, job: JobRecord, *, linked: bool = True) -> None:
+    def __init__(
+        self, hub: Hub, clock: Clock, job: JobRecord, asked: Event[[]], *, linked: bool = True
+    ) -> None:
         with box("card job", "section", f"Batch {job.id}") as self.element:
             with box("job-head"):
                 with box("outcome", "span") as self._state:
@@ -69,7 +76,7 @@ class JobCard:
                 clock.ago(job.created_at)
             self._reason = text("", "job-reason", "p")
             self._failures = Keyed[FailureGroup](box("failures", "ul"), lambda group: group.code, _Failure)
-            self._actions = _Actions(hub, job)
+            self._actions = _Actions(hub, job, asked)
 
     def update(self, view: JobView) -> None:
         """Show how far it is."""
@@ -94,18 +101,22 @@ class JobCard:
 class _Actions:
     """The buttons of a batch. They are made once and only hidden: a click is never lost to news."""
 
-    def __init__(self, hub: Hub, job: JobRecord) -> None:
+    def __init__(self, hub: Hub, job: JobRecord, asked: Event[[]]) -> None:
         batches = hub.batches
         self._paused = False
 
         async def pause_or_resume() -> None:
-            await attempt(batches.resume(job.id) if self._paused else batches.pause(job.id))
+            await press(batches.resume(job.id) if self._paused else batches.pause(job.id))
 
         async def cancel() -> None:
-            await attempt(batches.cancel(job.id))
+            await press(batches.cancel(job.id))
 
         async def retry() -> None:
-            await attempt(batches.retry(job.id))
+            await press(batches.retry(job.id))
+
+        async def press(action: Awaitable[object]) -> None:
+            await attempt(action)
+            asked.emit()
 
         with box("actions") as self._row:
             self._pause = button("Pause", pause_or_resume, icon="pause")

@@ -47,12 +47,20 @@ class Page:
         self.sight.back.subscribe(lambda: update(self.hub.snapshot()))
 
     async def follow(
-        self, load: Callable[[], Awaitable[object]], *news: Event[[]], later: bool = False
+        self,
+        load: Callable[[], Awaitable[object]],
+        *news: Event[[]],
+        asked: Event[[]] | None = None,
+        later: bool = False,
     ) -> None:
-        """Run ``load`` now (``later``: when the page is shown) and at all news: see ``Follower``."""
-        follower = Follower(load, self.banner)
+        """Run ``load`` now (``later``: when the page is shown), at all news, and where the user ``asked``
+        for it without delay: see ``Follower``."""
+        follower = Follower(load, self.banner, self.sight)
         for event in news:
             event.subscribe(follower.run)
+        if asked is not None:
+            asked.subscribe(follower.hurry)
+        self.sight.back.subscribe(follower.catch_up)
         self.feed.ticked.subscribe(follower.heal)
         if later:
             ui.timer(0.01, follower.run, once=True, immediate=False)

@@ -1,5 +1,6 @@
 """The state of the app in a word, at the top of every page."""
 
+from dashboard.components.live import Live
 from dashboard.components.text import box, set_classes, text
 from dashboard.state import Headline
 
@@ -12,10 +13,10 @@ class StateChip:
             self._chip.props["role"] = "status"
             box("dot")
             self._word = text("", "chip-word")
-            self._detail = text("", "chip-detail")
+            self._detail = Live().classes("chip-detail")
 
     def update(self, headline: Headline) -> None:
         """Show another state."""
         set_classes(self._chip, f"chip chip-{headline.state}")
         self._word.set_text(headline.word)
-        self._detail.set_text(headline.detail)
+        self._detail.put(headline.detail)

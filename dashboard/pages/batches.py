@@ -19,15 +19,16 @@ from server.store.job_records import DONE_WELL, ENDED, ItemRecord
 from server.store.jobs import Jobs
 
 MOST_JOBS = 30
-ITEMS_AT_ONCE = 100
+ITEMS_AT_ONCE = 50
 
 
 async def show(hub: Hub, feed: Feed) -> None:
     """Fill the page with the last jobs."""
     jobs = Jobs(hub.history.database)
+    asked = Event[[]]()
     with shell(hub, feed, "Batches", "/batches") as page:
         cards = Keyed[JobView](
-            box("stack"), lambda view: view.job.id, lambda view: JobCard(hub, page.clock, view.job)
+            box("stack"), lambda view: view.job.id, lambda view: JobCard(hub, page.clock, view.job, asked)
         )
         with box() as nothing, card("No batches yet"):
             empty("Claude makes one with the tool batch_offload; from a shell:", command=_example())
@@ -37,7 +38,7 @@ async def show(hub: Hub, feed: Feed) -> None:
         cards.update(views)
         nothing.set_visibility(not views)
 
-    await page.follow(load, feed.jobs_changed, feed.booked)
+    await page.follow(load, feed.jobs_changed, feed.booked, asked=asked)
 
 
 async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
@@ -49,10 +50,11 @@ async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
             empty(f"There is no batch {job_id}.")
             link("/batches", "more", "All batches")
         return
+    asked = Event[[]]()
     with shell(hub, feed, f"Batch {job.id}", "/batches") as page, box("stack"):
-        head = JobCard(hub, page.clock, job, linked=False)
+        head = JobCard(hub, page.clock, job, asked, linked=False)
         with card("Items"):
-            items = Items(hub, job_id)
+            items = Items(hub, job_id, asked)
 
     async def load() -> None:
         if (now := await jobs.get(job_id)) is not None:
@@ -60,18 +62,17 @@ async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
             head.update(view)
             items.update(await jobs.items(job_id, items.most), view.counts.total)
 
-    await page.follow(load, items.asked, feed.jobs_changed, feed.booked)
+    await page.follow(load, feed.jobs_changed, feed.booked, asked=asked)
 
 
 class Items:
     """The first items of a batch, and more of them at a click."""
 
-    def __init__(self, hub: Hub, job_id: str) -> None:
+    def __init__(self, hub: Hub, job_id: str, asked: Event[[]]) -> None:
         self.most = ITEMS_AT_ONCE
-        self.asked = Event[[]]()
-        """More items are to be shown."""
+        self._asked = asked
         self._items = Keyed[ItemRecord](
-            box("rows", "ul"), lambda item: item.position, lambda item: _Item(hub, job_id, item)
+            box("rows", "ul"), lambda item: item.position, lambda item: _Item(hub, job_id, item, asked)
         )
         self._more = button("Show more", self._show_more, look="quiet")
 
@@ -83,18 +84,19 @@ class Items:
 
     def _show_more(self) -> None:
         self.most += ITEMS_AT_ONCE
-        self.asked.emit()
+        self._asked.emit()
 
 
 class _Item:
     """One task of the batch; what waits or runs can be cancelled, what went wrong tried again."""
 
-    def __init__(self, hub: Hub, job_id: str, item: ItemRecord) -> None:
+    def __init__(self, hub: Hub, job_id: str, item: ItemRecord, asked: Event[[]]) -> None:
         self._ended = False
 
         async def cancel_or_retry() -> None:
             act = hub.batches.retry if self._ended else hub.batches.cancel
             await attempt(act(job_id, item.position))
+            asked.emit()
 
         self._words = name = _name(item)
         with box("item", "li") as self.element:

@@ -27,7 +27,7 @@ async def show(hub: Hub, feed: Feed, address: HistoryAddress) -> None:
         with box("card"):
             Filters(address, facets, listing.change)
             listing.place()
-    await page.follow(listing.load, listing.asked, feed.booked)
+    await page.follow(listing.load, feed.booked, asked=listing.asked)
 
 
 class Listing:

@@ -45,7 +45,7 @@ async def show(hub: Hub, feed: Feed) -> None:
         rules.show(loaded, lambda: _rules(loaded))
 
     await page.follow(update, feed.policy_changed)
-    await page.follow(trail.load, trail.asked, feed.policy_changed, feed.booked)
+    await page.follow(trail.load, feed.policy_changed, feed.booked, asked=trail.asked)
 
 
 class TrailList:

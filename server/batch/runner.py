@@ -166,13 +166,14 @@ class Batches:
         """Return the items that ended without a result."""
         return await self._jobs.wrong_items(job_id)
 
-    async def time_left(self, job_id: str) -> float | None:
-        """Return the seconds left at the speed since this start, None until an item has ended."""
+    async def time_left(self, job_id: str, counts: JobCounts | None = None) -> float | None:
+        """Return the seconds left at the speed since this start, None until an item has ended; ``counts``
+        spare reading them once more."""
         at_work = self._at_work.get(job_id)
         each = at_work.run.seconds_an_item if at_work else None
         if each is None:
             return None
-        counts = await self._jobs.counts(job_id)
+        counts = counts or await self._jobs.counts(job_id)
         return each * (counts.total - counts.ended)
 
     async def estimate(self, planned: Planned) -> float | None:

@@ -1,4 +1,4 @@
-// Words that change every second. They are changed in place: the rest of the page is not built again for them.
+// Words that change often. They are changed in place: the rest of the page is not built again for them.
 export default {
   template: "<component :is='tag'>{{ shown }}</component>",
   props: { words: String, tag: { type: String, default: "span" } },
