@@ -76,9 +76,11 @@ class JobChanged(Event):
 
 @dataclass(frozen=True)
 class SettingsChanged(Event):
-    """A setting was changed from within the app: ``name`` is its table and key. Its value may be secret."""
+    """A setting was changed from within the app: ``name`` is its table and key, ``where`` the file that has
+    it. Its value may be secret."""
 
     name: str
+    where: str = "config.toml"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from server.clients.command import bridge_command
 from server.clients.connection import connected, plan_connect, plan_disconnect
 from server.clients.places import CLIENTS, Place, find_place
 from server.errors import NotFound, TokenSaverError
+from server.events import SettingsChanged
 from server.hub import Hub
 from server.models.hardware import read_machine
 from server.models.recommend import memory_room
@@ -128,6 +129,7 @@ class Actions:
                 self._autostart.disable()
             else:
                 self._autostart.enable()
+            self._hub.events.publish(SettingsChanged("start at login", self._autostart.where))
         except OSError as error:
             self._tell(Notice("Start at login", f"It could not be changed: {error}."))
         self._changed()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from server.autostart import Autostart, find_autostart
-from server.events import Event
+from server.events import Event, SettingsChanged
 from server.hub import Hub
 from server.snapshot import Snapshot
 from server.welcome import say_no_tray
@@ -167,6 +167,8 @@ class Tray:
         self._batches.take(event)
         if self._approvals.take(event):
             self._changed.set()
+        if isinstance(event, SettingsChanged):
+            self._look_around()
         if notice := notice_of_event(event, self._hub.settings.tray):
             self._tell(notice)
 

@@ -5,14 +5,18 @@ import asyncio
 from dashboard.components.button import button
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
+from dashboard.feed import Feed
 from server.autostart import find_autostart
 from server.errors import WriteFailed
+from server.events import SettingsChanged
+from server.hub import Hub
 
 
 class AutostartLine:
     """A line among the settings. No setting holds it: the entry that the system reads does."""
 
-    def __init__(self) -> None:
+    def __init__(self, hub: Hub, feed: Feed) -> None:
+        self._hub = hub
         self._autostart = find_autostart()
         with box("setting"):
             with box("", "dt"):
@@ -23,6 +27,7 @@ class AutostartLine:
                 text("login entry", "tag", title=f"That is whether {self._autostart.where} exists.")
                 self._switch = button("", self._change, look="quiet")
         self._show()
+        feed.settings_changed.subscribe(self._show)
 
     def _show(self) -> None:
         on = self._autostart.enabled()
@@ -36,7 +41,8 @@ class AutostartLine:
         said = (
             "Token Saver no longer starts when you log in." if on else "Token Saver starts when you log in."
         )
-        await attempt(asyncio.to_thread(self._put, not on), said)
+        if await attempt(asyncio.to_thread(self._put, not on), said):
+            self._hub.events.publish(SettingsChanged("start at login", self._autostart.where))
         self._show()
 
     def _put(self, on: bool) -> None:

@@ -31,7 +31,7 @@ async def show(hub: Hub, feed: Feed) -> None:
                 aside = f"[{section}]" if section else ""
                 with card(_heading(section), aside=aside), box("settings", "dl"):
                     if not section:
-                        AutostartLine()
+                        AutostartLine(hub, feed)
                     for row in rows:
                         _line(hub, row)
                 if not section:

@@ -98,7 +98,7 @@ def entry_of(event: Event) -> Entry | None:
         case TokenReplaced():
             entry = Entry("settings", "The token was replaced: the old one opens nothing any more.")
         case SettingsChanged():
-            entry = Entry("settings", f"{event.name} was changed in config.toml.")
+            entry = Entry("settings", f"{event.name} was changed in {event.where}.")
         case ModelChoiceChanged():
             entry = Entry("settings", event.text)
         case PauseChanged():

@@ -4,9 +4,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 
-def serious(page: Page) -> list[str]:
-    """Return axe-core's serious and critical findings, with where they are."""
-    found = Axe().run(page).response["violations"]
+def serious(page: Page, within: str | None = None) -> list[str]:
+    """Return axe-core's serious and critical findings, with where they are: on the page, or only ``within``
+    what this selector finds."""
+    found = Axe().run(page, context=within).response["violations"]
     return [
         f"{each['id']}: {node['html'][:160]} {node['failureSummary']}"
         for each in found

@@ -170,9 +170,11 @@ class Panel:
         """Click with the left button."""
         await self._call(self.item, "/StatusNotifierItem", ITEM, "Activate", "ii", 3, 4)
 
-    async def menu(self) -> list[Shown]:
+    async def menu(self, *, opened: bool = True) -> list[Shown]:
+        """Return the menu; the app is told that it opens, unless it is only looked at as it stands."""
         path = (await self.properties())["Menu"]
-        await self._call(self.item, path, MENU, "AboutToShow", "i", 0)
+        if opened:
+            await self._call(self.item, path, MENU, "AboutToShow", "i", 0)
         answer = await self._call(self.item, path, MENU, "GetLayout", "iias", 0, -1, [])
         return _shown(answer[1]).children
 

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from server.commands.client import HubClient, ToolAnswer
 from server.rendezvous import read_token
+from tests.dashboard.browser import launch
+from tests.dashboard.stage import visit
+from tests.hub_process import HubProcess
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
+from tests.system import require
 from tests.tray.app import App, running_app
 from tests.tray.panel import PATIENCE, Panel, SessionBus, session_bus
 from tray.icon import AMBER, BLUE, GREY, RED, TEAL
@@ -104,6 +109,33 @@ def test_start_at_login_is_switched(app: App, bus: SessionBus) -> None:
                     await asyncio.sleep(0.05)
             await panel.click("Start at login")
             await until(lambda: not entry.exists())
+
+    asyncio.run(scene())
+
+
+def test_start_at_login_shows_what_the_dashboard_made_of_it(app: App, bus: SessionBus) -> None:
+    require("chromium")
+
+    def turn_on() -> None:
+        hub = HubProcess(app.process, app.home, {}, app.info)
+        with sync_playwright() as playwright, launch(playwright) as browser, visit(browser, hub) as (page, _):
+            page.goto(f"{app.info.url}/settings")
+            page.get_by_role("button", name="Turn on: start at login").click()
+            page.get_by_role("button", name="Turn off: start at login").wait_for()
+
+    async def ticked(panel: Panel) -> bool | None:
+        # As it stands: a menu that opens is brought up to date whatever happened.
+        entries = await panel.menu(opened=False)
+        return next(each.checked for each in entries if each.label == "Start at login")
+
+    async def scene() -> None:
+        async with Panel(bus.address) as panel:
+            await panel.icon()
+            assert not await ticked(panel)
+            await asyncio.to_thread(turn_on)
+            async with asyncio.timeout(PATIENCE):
+                while not await ticked(panel):
+                    await asyncio.sleep(0.05)
 
     asyncio.run(scene())
 
