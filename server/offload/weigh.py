@@ -62,11 +62,13 @@ def refuse_loss(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
     """
     task = plan.task
     arguments = arguments_of(task)
+    if ledger.cost_of_call(arguments) <= CHEAP_CALL:
+        return
     inputs = [source.selected for source in plan.sources]
     receipt = ledger.estimate(
         task.tool, arguments, inputs, written_tokens=_most_written(plan, most_output_tokens)
     )
-    if receipt.spent_output <= CHEAP_CALL or receipt.net_microusd >= 0:
+    if receipt.net_microusd >= 0:
         return
     raise WouldLose(
         f"The call's own text costs about {receipt.spent_output:,} output tokens, more than it can spare.",
