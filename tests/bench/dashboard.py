@@ -1,4 +1,4 @@
-"""How quick the pages are and what they cost: ``uv run python -m tests.bench.dashboard``, under 4 minutes.
+"""How quick the pages are and what they cost: ``uv run python -m tests.bench.dashboard``, some 5 minutes.
 
 A real hub in front of a stand-in engine, seen by the system's Chromium. ``--only`` chooses among:
 
@@ -8,9 +8,10 @@ A real hub in front of a stand-in engine, seen by the system's Chromium. ``--onl
   from the event on, the bar is 250 at the median.
 - ``streaming``: the tokens a second of an offload with ``--pages`` open pages that stream it, against none,
   in turn; it may fall by 3 %. Tokens come from an engine in a process of its own that paces itself at
-  ``TOKENS_A_SECOND``. It is done twice: once the pages are socket.io clients without a browser, which is what
-  the pages cost the hub; once they are tabs of Chromium, whose own work (drawing) is on the same cores, too.
-  Beside it stands the share of one core that the hub took, and that of the browser.
+  ``TOKENS_A_SECOND``. It is done three times: the pages are socket.io clients without a browser, which is
+  what they cost the hub; tabs of one window of Chromium, of which one is drawn and the others are hidden, as
+  people have them; and windows of Chromium without a head that are all drawn, on the same cores, too. Beside
+  it stands the share of one core that the hub took, and that of the browser.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from tests.bench.window import one_window
 from tests.bridge_client import RawClient
 from tests.dashboard.browser import launch
 from tests.dashboard.sample import write_month
@@ -143,7 +145,8 @@ class Streaming:
         ways: dict[str, Callable[[], AbstractContextManager[None]]] = {
             "no page": nullcontext,
             "clients": self._clients,
-            "tabs": self._tabs,
+            "tabs of one window": self._tabs,
+            "windows": self._windows,
         }
         found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
         with RawClient(self._hub.environ, self._project) as client:
@@ -157,7 +160,7 @@ class Streaming:
             way: {key: statistics.median(each[key] for each in runs) for key in runs[0]}
             for way, runs in found.items()
         }
-        for way in ("clients", "tabs"):
+        for way in ("clients", "tabs of one window", "windows"):
             fall = 1 - medians[way]["tokens/s"] / medians["no page"]["tokens/s"]
             medians[way]["falls by percent"] = 100 * fall
         medians["clients"].update(
@@ -168,14 +171,14 @@ class Streaming:
     def _offload(self, client: RawClient) -> dict[str, float]:
         self._count += 1
         arguments = {"task": "count words", "output": f"words{self._count}.txt"}
-        own, tabs = psutil.Process(self._hub.process.pid), _browser_processes()
-        began, used, drawn = time.perf_counter(), _cpu([own]), _cpu(tabs)
+        own = [psutil.Process(self._hub.process.pid)]
+        began, used, drawn = time.perf_counter(), _cpu(own), _cpu(_browser_processes())
         client.answer(client.send("tools/call", {"name": "offload_work", "arguments": arguments}))
         seconds = time.perf_counter() - began
         return {
             "tokens/s": TOKENS / seconds,
-            "hub, percent of a core": 100 * (_cpu([own]) - used) / seconds,
-            "browser, percent of a core": 100 * (_cpu(tabs) - drawn) / seconds,
+            "hub, percent of a core": 100 * _since(used, _cpu(own)) / seconds,
+            "browser, percent of a core": 100 * _since(drawn, _cpu(_browser_processes())) / seconds,
         }
 
     @contextmanager
@@ -194,6 +197,11 @@ class Streaming:
 
     @contextmanager
     def _tabs(self) -> Iterator[None]:
+        with one_window([login_link(self._hub) for _ in range(self._pages)]):
+            yield
+
+    @contextmanager
+    def _windows(self) -> Iterator[None]:
         with ExitStack() as stack:
             for _ in range(self._pages):
                 stack.enter_context(opened(self._browser, self._hub))
@@ -204,13 +212,19 @@ def _browser_processes() -> list[psutil.Process]:
     return [each for each in psutil.Process().children(recursive=True) if "chrom" in each.name()]
 
 
-def _cpu(processes: list[psutil.Process]) -> float:
-    used = 0.0
+def _cpu(processes: list[psutil.Process]) -> dict[psutil.Process, float]:
+    """Return the seconds that each has used."""
+    used = {}
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            used += times.user + times.system
+            used[process] = times.user + times.system
     return used
+
+
+def _since(before: dict[psutil.Process, float], after: dict[psutil.Process, float]) -> float:
+    """Return the seconds used between two looks, by those that were there at both, or new at the second."""
+    return sum(used - before.get(process, 0.0) for process, used in after.items())
 
 
 @contextmanager

@@ -18,6 +18,11 @@ def slugify(text: str) -> str:
 '''
 TASK = "Write slugify(text) in Python: lower case, words joined by dashes."
 SLOW = Answer("word " * 5000, delay=0.05)
+# What a browser does with a tab that goes behind another one; here every tab has a window of its own.
+HIDE = """hidden => {
+  Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
 
 
 def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Stage) -> None:
@@ -137,6 +142,44 @@ def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
         two.locator(".run").get_by_role("button", name="Cancel").click()
         for page in (one, two):
             expect(page.locator(".run")).to_have_count(0)
+
+
+def test_a_page_that_nobody_sees_is_sent_no_text_until_it_is_seen(browser: Browser, stage: Stage) -> None:
+    words = " ".join(f"w{number:05}" for number in range(4000))
+    stage.ollama.answers.when("count behind", Answer(words, delay=0.02))
+    with (
+        visit(browser, stage.hub) as (seen, _),
+        visit(browser, stage.hub) as (behind, _),
+        stage.client() as client,
+    ):
+        ask(client, "Please count behind a tab", output="d.txt")
+        for page in (seen, behind):
+            expect(page.locator(".run .stream-text")).to_contain_text("w00005")
+        behind.evaluate(HIDE, True)
+        before = ""
+        while (now := last_word(behind)) != before:  # until the hub has heard of it
+            before = now
+            wait_for_words(seen)
+        assert last_word(seen) > before
+        behind.evaluate(HIDE, False)
+        expect(behind.locator(".run .stream-text")).to_contain_text(last_word(seen))
+        shown = [
+            int(number) for number in re.findall(r"w(\d{5})", behind.locator(".stream-text").inner_text())
+        ]
+        assert shown == list(range(shown[0], shown[0] + len(shown)))
+        seen.locator(".run").get_by_role("button", name="Cancel").click()
+        for page in (seen, behind):
+            expect(page.locator(".run")).to_have_count(0)
+
+
+def last_word(page: Page) -> str:
+    return re.findall(r"w\d{5}", page.locator(".run .stream-text").inner_text())[-1]
+
+
+def wait_for_words(page: Page) -> None:
+    """Wait until the page shows some more."""
+    wanted = int(last_word(page)[1:]) + 20
+    expect(page.locator(".run .stream-text")).to_contain_text(f"w{wanted:05}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
