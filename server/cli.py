@@ -15,7 +15,7 @@ import typer
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
 from server.commands.models_app import models_app
-from server.commands.output import Json
+from server.commands.output import Json, echo
 from server.commands.policy_app import audit_app, policy_app
 from server.commands.token_app import token_app
 from server.errors import TokenSaverError
@@ -50,18 +50,18 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
     except TokenSaverError as error:
         if debug:
             raise
-        typer.echo(f"token-saver: {error}", err=True)
+        echo(f"token-saver: {error}", err=True)
         sys.exit(1)
     except OSError as error:
         if debug:
             raise
-        typer.echo(f"token-saver: os_error: {_system_error(error)}", err=True)
+        echo(f"token-saver: os_error: {_system_error(error)}", err=True)
         sys.exit(1)
     except Exception as error:
         # A fault of ours; its traceback helps nobody who did not ask for it.
         if debug:
             raise
-        typer.echo(
+        echo(
             f"token-saver: internal_error: {type(error).__name__}: {error}. "
             "Run the command again with --debug, and report what it prints.",
             err=True,
@@ -88,7 +88,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         if home:
             os.environ[HOME_VARIABLE] = home
         if version:
-            typer.echo(f"token-saver {_version()}")
+            echo(f"token-saver {_version()}")
         elif context.invoked_subcommand is None:
             start_app(_start(tray=True, background=background))
 
@@ -181,12 +181,12 @@ def logs(
 ) -> None:
     """Print where the log is, and its last lines."""
     path = find_folders().log_file
-    typer.echo(path)
+    echo(path)
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return
-    typer.echo("\n".join(text.splitlines()[-lines:]))
+    echo("\n".join(text.splitlines()[-lines:]))
 
 
 def _complete_client(incomplete: str) -> list[str]:

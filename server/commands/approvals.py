@@ -3,10 +3,8 @@
 import time
 from typing import Any
 
-import typer
-
 from server.commands.client import connect
-from server.commands.output import print_json
+from server.commands.output import echo, in_line, print_json
 from server.folders import find_folders
 
 
@@ -21,9 +19,9 @@ def waiting(*, as_json: bool) -> None:
         print_json(calls)
         return
     if not calls:
-        typer.echo("No call waits for approval.")
+        echo("No call waits for approval.")
     for call in calls:
-        typer.echo(_lines(call))
+        echo(_lines(call))
 
 
 def answer(call: str, chosen: str, reason: str = "") -> None:
@@ -33,13 +31,13 @@ def answer(call: str, chosen: str, reason: str = "") -> None:
         TokenSaverError: no hub runs, no such call waits, or it is no answer.
     """
     body = {"id": call, "answer": chosen, "reason": reason}
-    typer.echo(connect(find_folders()).post("/api/approvals", body)["text"])
+    echo(connect(find_folders()).post("/api/approvals", body)["text"])
 
 
 def _lines(call: dict[str, Any]) -> str:
     left = max(0, round(call["deadline"] - time.time()))
-    shown = ", ".join(call["paths"])
+    shown = in_line(", ".join(call["paths"]))
     more = call["files"] - len(call["paths"])
     files = f"\n  {call['files']} files: {shown}{f' and {more} more' if more > 0 else ''}" if shown else ""
     who = call["client"] or "a client"
-    return f"{call['id']}  {call['tool']} of {who}, {left} s left: {call['reason']}{files}"
+    return in_line(f"{call['id']}  {call['tool']} of {who}, {left} s left: {call['reason']}") + files

@@ -3,15 +3,13 @@
 import dataclasses
 from typing import get_args
 
-import typer
-
 from server.clients import advice, connection, switch
 from server.clients.advice import KINDS, Kind
 from server.clients.connection import Change
 from server.clients.places import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
 from server.clients.proof import Proof, prove
 from server.commands.client import hub_for_call
-from server.commands.output import print_json
+from server.commands.output import echo, print_json
 from server.errors import BadArguments, ClientFailed
 from server.folders import Folders
 from server.settings import load_settings
@@ -51,9 +49,9 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     else:
         _say([change, *extras], dry_run=wish.dry_run, verb="connected")
         if backup is not None:
-            typer.echo(f"What the file was before is kept in {backup}.")
+            echo(f"What the file was before is kept in {backup}.")
         if proof is not None and proof.works:
-            typer.echo(f"It works: {proof.text} answers. Start {wish.client} again to see it.")
+            echo(f"It works: {proof.text} answers. Start {wish.client} again to see it.")
     if proof is not None and not proof.works:
         raise ClientFailed(proof.text, "Run `token-saver doctor` to see what is wrong.")
 
@@ -123,11 +121,11 @@ def _file(change: Change, *, dry_run: bool) -> dict[str, object]:
 def _say(changes: list[Change], *, dry_run: bool, verb: str) -> None:
     client = changes[0].place.client
     for change in changes:
-        typer.echo(
+        echo(
             change.diff()
             if change.needed
             else f"{client} is {verb} already: nothing to change in {change.place.path}.\n",
             nl=False,
         )
     if any(change.needed for change in changes):
-        typer.echo("Nothing was changed (--dry-run)." if dry_run else f"{client} is {verb}.")
+        echo("Nothing was changed (--dry-run)." if dry_run else f"{client} is {verb}.")

@@ -13,14 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import typer
-
 from server import rendezvous
 from server.clients import advice, connection
 from server.clients.command import bridge_command
 from server.clients.places import CLIENTS, Place, Scope, find_place
 from server.commands.client import HubClient, hub_for_call
-from server.commands.output import print_json
+from server.commands.output import echo, in_line, print_json
 from server.errors import TokenSaverError
 from server.folders import Folders
 from server.instance import listen
@@ -245,6 +243,6 @@ def _failed(name: str, error: TokenSaverError) -> Finding:
 
 def _show(finding: Finding) -> None:
     mark = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[finding.level]
-    typer.echo(f"{mark}  {finding.name}: {finding.text}")
+    echo(f"{mark}  {finding.name}: {in_line(finding.text)}")
     if finding.mend:
-        typer.echo(f"         → {finding.mend}")
+        echo(f"         → {in_line(finding.mend)}")

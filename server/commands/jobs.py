@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from server.commands.client import HubAnswered, connect_or_start
-from server.commands.output import Json, ProgressLine, print_json, print_table
+from server.commands.output import Json, ProgressLine, echo, print_json, print_table
 from server.folders import Folders, find_folders
 from server.store.job_records import JobCounts, JobRecord
 
@@ -105,7 +105,7 @@ def _call(tool: str, arguments: dict[str, Any]) -> None:
     if answer.failed:
         raise HubAnswered(answer.text)
     # The tools speak to Claude; a shell has commands for the same.
-    typer.echo(_CALL.sub(lambda call: f"`token-saver jobs {call[2] or 'wait'} {call[1]}`", answer.text))
+    echo(_CALL.sub(lambda call: f"`token-saver jobs {call[2] or 'wait'} {call[1]}`", answer.text))
 
 
 def _list(folders: Folders, *, as_json: bool) -> None:
@@ -127,9 +127,7 @@ def _list(folders: Folders, *, as_json: bool) -> None:
     if rows:
         print_table(("job", "started", "state", "done", "net tokens", "task"), rows)
     else:
-        typer.echo(
-            'No batches yet. Start one with `token-saver batch "…" --each "src/*.py" --output "{path}"`.'
-        )
+        echo('No batches yet. Start one with `token-saver batch "…" --each "src/*.py" --output "{path}"`.')
 
 
 async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:

@@ -3,10 +3,8 @@
 import time
 from typing import Any
 
-import typer
-
 from server.commands.client import HubAnswered, HubClient, connect_or_start, hub_for_call
-from server.commands.output import ProgressLine, gib, print_json, print_table
+from server.commands.output import ProgressLine, echo, gib, print_json, print_table
 from server.errors import BadArguments
 from server.folders import Folders
 from server.settings import Settings
@@ -26,7 +24,7 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
     if as_json:
         print_json(engine)
         return
-    typer.echo(engine["label"] or engine["error"])
+    echo(engine["label"] or engine["error"])
     loaded = {model["name"]: model for model in engine["loaded"]}
     rows = [_row(model, loaded.get(model["name"])) for model in engine["installed"]]
     if rows:
@@ -84,7 +82,7 @@ def recommend_models(
     if as_json:
         print_json({"category": category, "models": answer.meta.get("token-saver/recommended", [])})
     else:
-        typer.echo(answer.text)
+        echo(answer.text)
 
 
 def bench_models(
@@ -104,7 +102,7 @@ def bench_models(
     for each in found:
         for chore in each["chores"]:
             if not chore["passed"]:
-                typer.echo(f"{each['model']}: {chore['category']} {chore['name']}: {chore['reason']}")
+                echo(f"{each['model']}: {chore['category']} {chore['name']}: {chore['reason']}")
 
 
 def _chosen(hub: HubClient, *, every: bool) -> list[str]:
@@ -156,7 +154,7 @@ def _call(hub: HubClient, tool: str, arguments: dict[str, Any], *, as_json: bool
     if as_json:
         print_json({"text": answer.text, **arguments})
     else:
-        typer.echo(answer.text)
+        echo(answer.text)
 
 
 def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...]:

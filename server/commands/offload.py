@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import typer
-
 from server.commands.client import HubAnswered, ToolAnswer, hub_for_call
-from server.commands.output import ProgressLine, print_json
+from server.commands.output import ProgressLine, echo, print_json
 from server.folders import Folders
 from server.settings import Settings
 
@@ -31,7 +29,7 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     elif answer.failed:
         raise HubAnswered(answer.text)
     else:
-        typer.echo(answer.text)
+        echo(answer.text)
     return _exit_status(answer)
 
 
@@ -42,7 +40,7 @@ def undo_offload(settings: Settings, folders: Folders, offload_id: str) -> None:
         TokenSaverError: there is no such offload, or its file was changed since.
     """
     with hub_for_call(settings, folders) as hub:
-        typer.echo(hub.post("/api/undo", {"id": offload_id})["text"])
+        echo(hub.post("/api/undo", {"id": offload_id})["text"])
 
 
 def _exit_status(answer: ToolAnswer) -> int:

@@ -4,16 +4,15 @@ import os
 import sys
 import webbrowser
 
-import typer
-
 from server.commands.client import connect
+from server.commands.output import echo
 from server.folders import Folders
 from server.rendezvous import HubInfo
 
 
 def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
     """Say that a hub runs already, and open its dashboard."""
-    typer.echo(f"Claude Token Saver {info.version} runs already at {info.url}")
+    echo(f"Claude Token Saver {info.version} runs already at {info.url}")
     if with_page:
         open_page(connect(folders).post("/api/login")["url"])
 
@@ -25,4 +24,4 @@ def open_page(url: str) -> None:
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
     if not (has_display and webbrowser.open(url)):
-        typer.echo(f"Open this link in a browser (it works once): {url}")
+        echo(f"Open this link in a browser (it works once): {url}")

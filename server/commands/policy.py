@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from server.commands.output import print_json
+from server.commands.output import echo, in_line, print_json
 from server.errors import BadArguments, NotFound
 from server.folders import Folders, find_folders
 from server.policy.detect import parse_policy
@@ -31,21 +31,21 @@ def check(file: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"path": str(path), "format": policy.format, "tools": len(policy.tools), "rules": rules})
     else:
-        typer.echo(f"{path}: right ({policy.format}, {len(policy.tools)} tools, {rules} rules)")
+        echo(f"{path}: right ({policy.format}, {len(policy.tools)} tools, {rules} rules)")
 
 
 def explain(tool: str, file: Path | None) -> None:
     """Print the rules in force, or those of one tool, in words."""
     path, policy = _read(file)
-    typer.echo(f"{path} ({policy.format})")
-    typer.echo(f"tools that it does not list: {policy.default}")
+    echo(f"{path} ({policy.format})")
+    echo(f"tools that it does not list: {policy.default}")
     for hidden in sorted(policy.hide):
-        typer.echo(f"hidden: {'every tool' if hidden == EVERY_TOOL else hidden}")
+        echo(f"hidden: {'every tool' if hidden == EVERY_TOOL else hidden}")
     for name, rules in policy.tools.items():
         if tool in ("", name) or name == EVERY_TOOL:
-            typer.echo(f"{'every tool' if name == EVERY_TOOL else name}:{'' if rules else ' allowed'}")
+            echo(f"{'every tool' if name == EVERY_TOOL else name}:{'' if rules else ' allowed'}")
             for rule in rules:
-                typer.echo(f"  line {rule.line}: {_words(rule)}")
+                echo(f"  line {rule.line}: {_words(rule)}")
 
 
 def try_call(
@@ -70,8 +70,8 @@ def try_call(
     if as_json:
         print_json({"verdict": decision.verdict, "reason": decision.reason, "rule": rule, "file": str(path)})
     else:
-        typer.echo(f"{decision.verdict}: {decision.reason}")
-        typer.echo(f"decided by {rule or 'the default or the list of hidden tools'} in {path}")
+        echo(f"{decision.verdict}: {decision.reason}")
+        echo(f"decided by {rule or 'the default or the list of hidden tools'} in {path}")
 
 
 def verify_trail(file: Path | None) -> None:
@@ -93,9 +93,9 @@ def verify_trail(file: Path | None) -> None:
             ),
         )
     if found.problem:
-        typer.echo(f"broken: {found.problem} Rows {found.first} to {found.last} are whole.")
+        echo(f"broken: {found.problem} Rows {found.first} to {found.last} are whole.")
         raise typer.Exit(1)
-    typer.echo(f"whole: {found.rows} rows ({found.first} to {found.last})")
+    echo(f"whole: {found.rows} rows ({found.first} to {found.last})")
 
 
 def export(output: Path) -> None:
@@ -109,7 +109,7 @@ def export(output: Path) -> None:
         return count
 
     count = _with_database(_trail_folders(), lambda database: database.read(write))
-    typer.echo(f"{count} rows in {output}")
+    echo(f"{count} rows in {output}")
 
 
 def search(text: str, kind: str, limit: int, *, as_json: bool) -> None:
@@ -124,7 +124,8 @@ def search(text: str, kind: str, limit: int, *, as_json: bool) -> None:
     for record in records:
         when = datetime.fromtimestamp(record.at, UTC).astimezone()
         about = " ".join(part for part in (record.tool, record.client, record.verdict) if part)
-        typer.echo(f"{record.seq:>6}  {when:%Y-%m-%d %H:%M:%S}  {record.kind:<10}  {about}: {record.text}")
+        row = f"{record.seq:>6}  {when:%Y-%m-%d %H:%M:%S}  {record.kind:<10}  {about}: {record.text}"
+        echo(in_line(row))
 
 
 def _read(file: Path | None) -> tuple[Path, Policy]:

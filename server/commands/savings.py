@@ -3,9 +3,8 @@
 import asyncio
 import datetime
 
-import typer
-
 from server.commands.client import connect
+from server.commands.output import echo
 from server.errors import BadArguments
 from server.folders import Folders
 from server.ledger.audit import Audit, AuditReport
@@ -32,12 +31,12 @@ def show_savings(
     """
     groups, report = asyncio.run(_read(settings, folders, _instant(since), by))
     if as_json:
-        typer.echo(savings_json(groups, by))
+        echo(savings_json(groups, by))
     elif as_csv:
-        typer.echo(savings_csv(groups, by), nl=False)
+        echo(savings_csv(groups, by), nl=False)
     else:
-        typer.echo(savings_text(groups, settings.ledger))
-        typer.echo(_found(settings, report))
+        echo(savings_text(groups, settings.ledger))
+        echo(_found(settings, report))
 
 
 def switch_audit(settings: Settings, folders: Folders, *, on: bool) -> None:
@@ -52,11 +51,9 @@ def switch_audit(settings: Settings, folders: Folders, *, on: bool) -> None:
     else:
         connect(folders).post("/api/audit", {"switch": "on" if on else "off"})
     if on:
-        typer.echo(
-            f"The audit reads {transcripts_folder(settings.savings.transcripts)}; it writes nothing there."
-        )
+        echo(f"The audit reads {transcripts_folder(settings.savings.transcripts)}; it writes nothing there.")
     else:
-        typer.echo("The audit is off. What it found so far is kept.")
+        echo("The audit is off. What it found so far is kept.")
 
 
 async def _read(

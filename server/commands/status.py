@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import typer
-
 from server.commands.client import connect, connect_or_start
-from server.commands.output import gib, print_json
+from server.commands.output import echo, gib, in_line, print_json
 from server.commands.page import open_page
 from server.folders import Folders
 
@@ -21,20 +19,18 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
         print_json(snapshot)
         return
     engine = snapshot["engine"]
-    typer.echo(f"{snapshot['state']}  {snapshot['url']}  (version {snapshot['version']})")
-    typer.echo(f"engine   {engine['label'] or 'none yet'}")
+    echo(f"{snapshot['state']}  {snapshot['url']}  (version {snapshot['version']})")
+    echo(f"engine   {in_line(engine['label'] or 'none yet')}")
     if engine["error"]:
-        typer.echo(f"problem  {engine['error']}")
+        echo(f"problem  {in_line(engine['error'])}")
     for model in engine["loaded"]:
-        typer.echo(f"loaded   {model['name']}  {gib(model['size'])}".rstrip())
+        echo(in_line(f"loaded   {model['name']}  {gib(model['size'])}".rstrip()))
     for offload in snapshot["running"]:
-        typer.echo(f"running  {_running(offload)}")
-    typer.echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in all")
+        echo(f"running  {in_line(_running(offload))}")
+    echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in all")
     everything = snapshot["saved_all"]
     if everything["by_user"]:
-        typer.echo(
-            f"yours    {everything['by_user']:,} of {everything['offloads']:,} calls, net 0: not by Claude"
-        )
+        echo(f"yours    {everything['by_user']:,} of {everything['offloads']:,} calls, net 0: not by Claude")
 
 
 def open_dashboard(folders: Folders) -> None:

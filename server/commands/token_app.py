@@ -2,6 +2,7 @@
 
 import typer
 
+from server.commands.output import echo
 from server.folders import find_folders
 
 token_app = typer.Typer(help="The token that opens the hub for MCP clients.", no_args_is_help=False)
@@ -11,7 +12,7 @@ token_app = typer.Typer(help="The token that opens the hub for MCP clients.", no
 def token(context: typer.Context) -> None:
     """Print in which file the token is, which clients need that speak HTTP themselves."""
     if context.invoked_subcommand is None:
-        typer.echo(find_folders().token_file)
+        echo(find_folders().token_file)
 
 
 @token_app.command()
@@ -23,7 +24,7 @@ def rotate() -> None:
     folders = find_folders()
     with hub_for_call(load_settings(folders), folders) as hub:
         file = hub.post("/api/token")["file"]
-    typer.echo(f"The token was replaced. The new one is in {file}")
-    typer.echo("Clients that start token-saver-mcp go on by themselves.")
-    typer.echo("Clients with a pasted token get 401 until the new one is pasted there.")
-    typer.echo("Pages of the dashboard are opened anew: token-saver dashboard")
+    echo(f"The token was replaced. The new one is in {file}")
+    echo("Clients that start token-saver-mcp go on by themselves.")
+    echo("Clients with a pasted token get 401 until the new one is pasted there.")
+    echo("Pages of the dashboard are opened anew: token-saver dashboard")

@@ -59,6 +59,15 @@ def test_offload_prints_the_digest(stage: Stage) -> None:
     assert row.client == "token-saver"
 
 
+def test_an_answer_orders_the_terminal_nothing(stage: Stage) -> None:
+    stage.ollama.answers.when("Explain", Answer("It is \x1b]52;c;cm0gLXJmIH4=\x07fine, \x1b[8mthat is all."))
+    (stage.project / "notes.txt").write_text("Slugs are lower case.\n")
+    arguments = ("--file", "notes.txt", "--output-format", "explanation")
+    printed = run(stage, "offload", "Explain this file.", *arguments)
+    assert r"It is \x1b]52;c;cm0gLXJmIH4=\x07fine, \x1b[8mthat is all." in printed
+    assert "\x1b" not in printed
+
+
 def test_offload_prints_json(stage: Stage) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     (stage.project / "notes.txt").write_text("Slugs are lower case.\n")

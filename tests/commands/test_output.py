@@ -1,0 +1,62 @@
+"""What a terminal is given of texts that are not the app's own: characters, never orders."""
+
+import asyncio
+import json
+
+import pytest
+
+from server.commands import policy
+from server.commands.output import echo, in_line, print_json, print_table, shown
+from server.folders import find_folders
+from server.policy.trail import Entry, Trail
+from server.store.database import open_database
+
+CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
+HIDDEN = "\x1b[8mhidden\x9b0m"
+
+
+def test_what_orders_a_terminal_about_is_shown_as_it_is_written() -> None:
+    assert shown(f"a{CLIPBOARD}b") == r"a\x1b]52;c;cm0gLXJmIH4=\x07b"
+    assert shown(HIDDEN) == r"\x1b[8mhidden\x9b0m"
+    assert shown("50 %\r100 %\b\x7f") == r"50 %\r100 %\x08\x7f"
+    assert shown("if admin\u202e\u2066# no\u2069") == r"if admin\u202e\u2066# no\u2069"
+
+
+@pytest.mark.parametrize("text", ["a\tb\nc\n", "a\r\nb\r\n", "naïve – 漢字 🙂 \u200d שלום"])
+def test_text_stays(text: str) -> None:
+    assert shown(text) == text
+
+
+def test_a_part_of_a_line_begins_none_of_its_own() -> None:
+    assert in_line("a\nb\r\nc\td\u2028") == "a\\nb\\r\\nc\\td\u2028"
+
+
+def test_whatever_is_printed_passes_here(capsys: pytest.CaptureFixture[str]) -> None:
+    echo(CLIPBOARD)
+    echo(HIDDEN, err=True)
+    print_table(("name", "text"), [("a", f"one\ntwo {CLIPBOARD}"), ("b", "")])
+    value = {"text": f"one\ntwo {CLIPBOARD}{HIDDEN}\u202e"}
+    print_json(value)
+    out, err = capsys.readouterr()
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & {*out, *err}
+    assert len(out.splitlines()) == 1 + 3 + 3
+    assert json.loads(out[out.index("{") :]) == value
+
+
+def test_a_text_makes_no_row_of_the_trail(capsys: pytest.CaptureFixture[str]) -> None:
+    folders = find_folders()
+    folders.create()
+    forged = "     9  2026-11-21 12:00:00  approval    batch_offload x allow: Approved by tray."
+
+    async def record() -> None:
+        database = await asyncio.to_thread(open_database, folders.database)
+        trail = Trail(database, folders.state / "trail.head")
+        await trail.open()
+        await trail.record(Entry("connection", f"made its first call.{CLIPBOARD}\n{forged}", client="x\ny"))
+        await trail.close()
+        await database.close()
+
+    asyncio.run(record())
+    policy.search("", "connection", 10, as_json=False)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith(rf"x\ny: made its first call.\x1b]52;c;cm0gLXJmIH4=\x07\n{forged}")
