@@ -8,6 +8,7 @@ import time
 import typer
 
 from server.clients.command import bridge_command
+from server.commands.output import in_line
 from server.folders import HOME_VARIABLE, chosen_home
 from server.hub import Hub
 from server.snapshot import LOOKING
@@ -24,7 +25,7 @@ def say_ready(hub: Hub, *, with_link: bool) -> None:
         typer.echo("               (this link works once; `token-saver dashboard` makes another)")
     else:
         typer.echo("  Dashboard    `token-saver dashboard` opens it")
-    typer.echo(f"  Engine       {_engine(hub)}")
+    typer.echo(f"  Engine       {in_line(_engine(hub))}")
     typer.echo(f"  Claude Code  {connect_line()}")
     sys.stdout.flush()
 
