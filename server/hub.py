@@ -115,7 +115,7 @@ class Hub:
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
         )
-        jobs = Jobs(self.history.database)
+        jobs = Jobs(self.history.database, self.settings.history.contents)
         self.batches = Batches(
             limits=self.settings.batch,
             engine=self.engine,

@@ -95,7 +95,11 @@ class BatchSettings(Section):
 class HistorySettings(Section):
     """``[history]``: what is kept."""
 
-    contents: bool = Field(True, description="Keep prompts, answers and diffs, not only figures.")
+    contents: bool = Field(
+        True,
+        description="Keep tasks, prompts, answers and diffs, not only figures. If off, those of a batch go "
+        "when it ends, and it cannot be tried again.",
+    )
     days: int = Field(90, ge=1, description="Days after which rows are removed.")
 
 

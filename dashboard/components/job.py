@@ -64,10 +64,11 @@ class JobCard:
                 with box("outcome", "span") as self._state:
                     self._picture = icon("")
                     self._word = text("")
+                task = job.task or "A batch (its text was not kept)"
                 if linked:
-                    link(f"/batch/{job.id}", "task job-task", formats.one_line(job.task, 160))
+                    link(f"/batch/{job.id}", "task job-task", formats.one_line(task, 160))
                 else:
-                    text(job.task, "task job-task")
+                    text(task, "task job-task")
                 self._net = Net("job-net")
             self._bar = Bar()
             with box("sub job-line", "p"):

@@ -248,7 +248,7 @@ class Batches:
         user cancelled.
 
         Raises:
-            NotFound: there is no such job or item.
+            NotFound: there is no such job or item, or its tasks were not kept.
             Denied: nothing is left, or the user paused or cancelled the job or the item.
         """
         if position is not None:
@@ -256,7 +256,13 @@ class Batches:
             if item.held and not by_user:
                 raise held_by_user(f"item {position} of job {job_id}", "cancelled")
         async with self._switching:
-            deadline, budget = await self._bounds(await self.get(job_id), by_user=by_user)
+            job = await self.get(job_id)
+            if not job.task:
+                raise NotFound(
+                    f"The tasks of job {job_id} were not kept: [history] contents is off.",
+                    "Hand in anew what is missing.",
+                )
+            deadline, budget = await self._bounds(job, by_user=by_user)
             count, starts = await self._jobs.retry_failed(
                 job_id, position, deadline=deadline, token_budget=budget, held_too=by_user
             )

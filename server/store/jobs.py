@@ -20,10 +20,15 @@ CANCELLED = "cancelled"
 
 
 class Jobs:
-    """Reads and writes jobs and their items. Every method may raise ``StoreError``."""
+    """Reads and writes jobs and their items. Every method may raise ``StoreError``.
 
-    def __init__(self, database: Database) -> None:
+    Without ``contents`` the texts of a job (its tasks, and what was said of their results) go when it is done
+    or cancelled; until then the work needs them.
+    """
+
+    def __init__(self, database: Database, contents: bool = True) -> None:
         self._database = database
+        self._contents = contents
 
     async def create(self, job: JobRecord, work: tuple[ItemRecord, ...]) -> None:
         """Write a job and its items, all or nothing."""
@@ -109,6 +114,7 @@ class Jobs:
                 return False
             connection.execute(update(jobs).where(*running).values(state="done", ended_at=time.time()))
             also(connection)
+            self._forget_texts(connection, job_id)
             return True
 
         return await self._database.write(write)
@@ -165,6 +171,7 @@ class Jobs:
             values = {"state": CANCELLED, "reason": "", "ended_at": time.time(), **_held(held)}
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
             _cancel_items(connection, items.c.job_id == job_id, held=held)
+            self._forget_texts(connection, job_id)
 
         await self._database.write(write)
 
@@ -281,6 +288,16 @@ class Jobs:
             connection.execute(delete(jobs).where(jobs.c.ended_at < before))
 
         await self._database.write(write)
+
+    def _forget_texts(self, connection: Connection, job_id: str) -> None:
+        if self._contents:
+            return
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(task=""))
+        figures = {
+            "arguments": func.json_remove(items.c.arguments, "$.task", "$.context"),
+            "summary": case((items.c.state.in_(("returned", "handed_back")), ""), else_=items.c.summary),
+        }
+        connection.execute(update(items).where(items.c.job_id == job_id).values(**figures))
 
     async def _items(self, job_id: str, where: Any, limit: int = 1000) -> tuple[ItemRecord, ...]:
         query = select(items).where(items.c.job_id == job_id, where).order_by(items.c.position).limit(limit)

@@ -273,6 +273,10 @@ async def test_without_a_history_of_texts_a_sequence_passes_them_on_or_says_that
         item = await Jobs(hub.history.database).item(job_id, 0)
         assert item is not None
         assert (item.state, item.summary) == ("returned", "")
+        assert item.arguments == {"output_format": "explanation"}, "its texts went with the end of the batch"
+        assert (await hub.batches.get(job_id)).task == ""
+        with pytest.raises(NotFound, match="were not kept"):
+            await hub.batches.retry(job_id)
         desk.ollama.answers.when("Write it down", ENDLESS)
         job_id = await hub.batches.submit(plan_tasks(tasks, sequential=True), desk.caller)
         while not (await hub.batches.counts(job_id)).ended:
