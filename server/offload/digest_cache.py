@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from server.replacing import replace_file
+
 MOST_ENTRIES = 500
 
 
@@ -29,9 +31,7 @@ class DigestCache:
         """Keep a digest; the oldest go when there are too many."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            temporary = self._folder / f".{key}"
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(self._folder / key)
+            replace_file(self._folder / key, text.encode())
             entries = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
             for path in entries[:-MOST_ENTRIES]:
                 path.unlink()

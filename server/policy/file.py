@@ -17,6 +17,7 @@ from server.folders import Folders
 from server.policy.detect import parse_policy
 from server.policy.document import MOST_BYTES
 from server.policy.values import Policy
+from server.replacing import PRIVATE, replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -116,8 +117,7 @@ class PolicyFile:
                 kept.unlink(missing_ok=True)
             else:
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(text, encoding="utf-8")
-                kept.chmod(0o600)
+                replace_file(kept, text.encode(), mode=PRIVATE)
         except OSError as error:
             logger.warning("cannot keep the last good policy: %s", error)
 
