@@ -5,9 +5,10 @@ the tool's own rules, then those of ``*``. The first rule that stands against th
 read as they will be after this call, so that "at most 5" lets five through.
 """
 
+import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -182,11 +183,18 @@ def _judge(rule: Rule, facts: _Facts) -> str:
     written = facts.call.arguments
     read_as = facts.call.read_as or (written,)
     if rule.action in ("require_approval", "deny"):
-        stands = any(_all_hold(rule.conditions, facts, each) for each in (written, *read_as))
+        readings = itertools.chain((written,), read_as, _with_places(facts.call))
+        stands = any(_all_hold(rule.conditions, facts, each) for each in readings)
         return {"require_approval": "approve", "deny": "deny"}[rule.action] if stands else "allow"
     if all(_all_hold(rule.conditions, facts, each) for each in read_as):
         return "allow"
     return "limit" if rule.limit is not None or _only_counts(rule) else "deny"
+
+
+def _with_places(call: Call) -> Iterator[Mapping[str, Any]]:
+    """Yield a batch's arguments with each place that its tasks write to instead of the pattern."""
+    places = (item.read_as.get("output") for item in call.items)
+    return ({**call.arguments, "output": place} for place in places if place)
 
 
 def _all_hold(conditions: tuple[Condition, ...], facts: _Facts, arguments: Mapping[str, Any]) -> bool:

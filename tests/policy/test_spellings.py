@@ -28,6 +28,16 @@ tools:
         conditions: [{{path: args.output, op: regex, value: "^docs/"}}]
         on_deny: Only documents
 """
+ASKS_FOR_SOURCES = """\
+version: "1"
+tools:
+  batch_offload:
+    rules:
+      - name: sources
+        action: require_approval
+        conditions: [{path: args.output, op: regex, value: "^src/"}]
+        on_deny: Sources
+"""
 ASKS_FOR_B = """\
 version: "1"
 tools:
@@ -114,6 +124,25 @@ async def test_so_is_a_pattern_of_outputs(hub: Hub, each: str, output: str, *, p
     hub.folders.policy_file.write_text(ONLY_DOCS.format(tool="batch_offload"))
     said = await call(hub, "batch_offload", task="Write", each=[each], output=output)
     assert ("1 of 1 done" in said) if passes else said.startswith("denied: Only documents. ")
+
+
+async def test_what_asks_for_a_place_asks_whatever_pattern_leads_there(hub: Hub) -> None:
+    asked: list[str] = []
+
+    def refuse(event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            asked.append(event.reason)
+            hub.answer_approval(event.approval_id, Approval(approved=False, by="tray"))
+
+    hub.events.subscribe(refuse)
+    hub.folders.policy_file.write_text(ASKS_FOR_SOURCES)
+    for each, output in (("src/*", "{path}"), ("src/*", "src/{stem}.md"), ("a.py", "docs/link/{name}")):
+        said = await call(hub, "batch_offload", task="Write", each=[each], output=output)
+        assert said.startswith("denied: "), output
+    assert asked == ["Sources."] * 3
+    assert "1 of 1 done" in await call(
+        hub, "batch_offload", task="Write", each=["src/*"], output="docs/{stem}.md"
+    )
 
 
 @pytest.mark.parametrize(
