@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from dashboard.pages.batches import ITEMS_AT_ONCE
 from tests.dashboard.stage import Stage, ask, batch
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER
@@ -50,8 +51,10 @@ def test_a_busy_batch_leaves_the_focus_where_it_is(page: Page, stage: Stage) -> 
 
 
 def test_the_items_of_a_busy_batch_are_cancelled_and_tried_again_singly(page: Page, stage: Stage) -> None:
-    with busy_batch(page, stage) as job:
+    with busy_batch(page, stage, delay=0.1) as job:  # an item has to wait still when its button is pressed
         job.locator(".job-task").click()
+        page.get_by_role("button", name="Show more").click()
+        expect(page.locator(".item")).to_have_count(2 * ITEMS_AT_ONCE)
         last = page.locator(".item").last
         press(page, last.get_by_role("button", name="Cancel"))
         expect(last.locator(".outcome")).to_contain_text("Cancelled")
@@ -108,9 +111,9 @@ def wait_for_news(job: Locator) -> None:
 
 
 @contextmanager
-def busy_batch(page: Page, stage: Stage) -> Iterator[Locator]:
-    """Show a batch whose many items end several times a second."""
-    stage.ollama.answers.when("copy each note", Answer("word " * 4, delay=0.02))
+def busy_batch(page: Page, stage: Stage, delay: float = 0.04) -> Iterator[Locator]:
+    """Show a batch whose many items end several times a second; ``delay`` is that of a word."""
+    stage.ollama.answers.when("copy each note", Answer("word " * 4, delay=delay))
     for number in range(300):
         (stage.project / f"note{number}.txt").write_text(f"This is note {number}.\n")
     page.goto(stage.url("/batches"))

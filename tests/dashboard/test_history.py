@@ -2,6 +2,7 @@
 
 import json
 import re
+from threading import Event
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
@@ -87,12 +88,15 @@ def test_an_offload_is_followed_undone_and_run_again(page: Page, stage: Stage) -
     file = stage.project / "double.py"
     before = "def double(number):\n    return 2 * number\n"
     file.write_text(before)
-    stage.ollama.answers.when("type hints to double", Answer(f"```python\n{FIXED}```", delay=0.1))
+    seen = Event()
+    answer = Answer(f"```python\n{FIXED}```", delay=0.02, held=seen)
+    stage.ollama.answers.when("type hints to double", answer)
     with stage.client() as client:
         request = ask(client, "Add type hints to double", files=["double.py"], output="double.py")
         page.locator(".run .run-task").click()
         page.wait_for_url(re.compile("/offload/"))
         expect(page.locator(".run .stream-text")).to_contain_text("def double")
+        seen.set()
         client.answer(request)
     expect(page.locator(".result-head .outcome")).to_contain_text("Written")
     assert "int" in file.read_text()

@@ -119,7 +119,8 @@ def test_a_model_is_deleted_after_a_question(page: Page, stage: Stage) -> None:
 
 
 def test_a_model_is_measured(page: Page, stage: Stage) -> None:
-    stage.ollama.answers.default = Answer("word " * 400, delay=0.01)
+    before = stage.ollama.answers.default
+    stage.ollama.answers.default = Answer("word " * 500, delay=0.05)  # long enough to stop it
     page.goto(stage.url("/models"))
     line = page.locator(".models .model", has_text=CODER).first
     line.get_by_role("button", name="Measure").click()
@@ -127,6 +128,7 @@ def test_a_model_is_measured(page: Page, stage: Stage) -> None:
     line.get_by_role("button", name="Stop measuring").click()
     expect(page.locator(".notice")).to_contain_text("was stopped")
     expect(page.locator(".activity")).to_have_count(0)
+    stage.ollama.answers.default = before
 
 
 def test_what_suits_the_machine_is_recommended(page: Page, stage: Stage) -> None:

@@ -1,6 +1,8 @@
 """What a stand-in's model says, by prompt, and how fast."""
 
+import asyncio
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +14,8 @@ _MESSAGE_TOKENS = 5
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. ``delay`` is seconds before each piece, ``first_delay`` before the first one.
+    """One answer. ``delay`` is seconds before each piece, ``first_delay`` before the first one; the last one
+    waits until ``held``, if that is given, is set.
 
     ``ends`` is how: ``stop`` (as it should), ``broken`` (the connection drops after the last piece),
     ``early`` (the stream ends without its last line), ``half`` (in the middle of a line), ``garbage``
@@ -28,11 +31,18 @@ class Answer:
     ends: str = "stop"
     prompt_tokens: int | None = None
     tokens: tuple[str, ...] = ()
+    held: threading.Event | None = None
 
     @property
     def pieces(self) -> list[str]:
         """The text token by token: ``tokens``, or ``text`` split by the stand-ins' tokenizer."""
         return list(self.tokens) or _PIECE.findall(self.text)
+
+    async def before(self, number: int, pieces: int) -> None:
+        """Let the time before a piece pass; ``number`` counts from 0."""
+        await asyncio.sleep(self.delay)
+        while self.held is not None and number == pieces - 1 and not self.held.is_set():
+            await asyncio.sleep(0.02)
 
 
 Choose = Callable[[str, dict[str, Any]], Answer | None]

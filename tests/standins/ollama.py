@@ -275,8 +275,9 @@ async def _lines(name: str, answer: Answer, most: int) -> AsyncIterator[bytes]:
     for thought in answer.thinking.split(" ") if answer.thinking else ():
         yield _line(name, "", thinking=f"{thought} ")
     while True:
-        for piece in answer.pieces[:most]:
-            await asyncio.sleep(answer.delay)
+        pieces = answer.pieces[:most]
+        for number, piece in enumerate(pieces):
+            await answer.before(number, len(pieces))
             yield _line(name, piece)
         if answer.ends != "endless":
             break

@@ -140,8 +140,9 @@ class OpenAIStandIn(StandInServer):
         for thought in answer.thinking.split(" ") if answer.thinking else ():
             yield chunk(name, "b0", choice({"reasoning_content": f"{thought} "}))
         while True:
-            for piece in answer.pieces[:most]:
-                await asyncio.sleep(answer.delay)
+            pieces = answer.pieces[:most]
+            for number, piece in enumerate(pieces):
+                await answer.before(number, len(pieces))
                 yield chunk(name, "b0", choice({"content": piece}))
             if answer.ends != "endless":
                 break
