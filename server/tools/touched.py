@@ -36,28 +36,33 @@ class Touched:
 async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: Caller) -> Touched:
     """Return what the call would touch; a dry run touches nothing. Where its arguments are wrong, which the
     tool itself says, it is what can be told all the same."""
-    outputs = _texts([arguments.get("output")])
-    workspace = hub.offloader.workspace(caller)
-    places = Places(workspace)
-    named = _texts(arguments.get("files"))
     inputs: tuple[str, ...] = ()
     planned: Planned | None = None
     if tool == "batch_offload":
         with contextlib.suppress(TokenSaverError, TypeError, ValueError):
             inputs, planned = await _planned(hub, arguments, caller)
-            outputs = list(planned.outputs)
-            for item in planned.items:
-                named += _texts(item.get("files"))
-        read_as = await asyncio.to_thread(_batch_read_as, places, arguments, planned)
-    else:
-        read_as = (await asyncio.to_thread(places.of, arguments),)
-    names = inputs + await asyncio.to_thread(places.names, named)
+    return await asyncio.to_thread(
+        _found, hub.offloader.workspace(caller), arguments, inputs, planned, tool == "batch_offload"
+    )
+
+
+def _found(
+    workspace: Workspace,
+    arguments: Mapping[str, Any],
+    inputs: tuple[str, ...],
+    planned: Planned | None,
+    batch: bool,
+) -> Touched:
+    places = Places(workspace)
+    outputs = _texts([arguments.get("output")]) if planned is None else list(planned.outputs)
+    tasks = () if planned is None else planned.items
+    named = _texts(arguments.get("files")) + [name for task in tasks for name in _texts(task.get("files"))]
+    read_as = _batch_read_as(places, arguments, planned) if batch else (places.of(arguments),)
+    names = inputs + places.names(named)
     if arguments.get("dry_run") is True:
         return Touched(0, names[:MOST_PATHS], read_as=read_as)
-    touched = await asyncio.to_thread(_touched, workspace, names, outputs)
-    tasks = planned.items if planned is not None else ()
-    items = await asyncio.to_thread(lambda: tuple(map(places.item, tasks)))
-    return replace(touched, items=items, read_as=read_as)
+    touched = _touched(workspace, names, outputs)
+    return replace(touched, items=tuple(map(places.item, tasks)), read_as=read_as)
 
 
 async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tuple[tuple[str, ...], Planned]:
