@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,14 +64,18 @@ def _hidden(profile: Path) -> list[str]:
     if not told.exists():
         return []
     port = told.read_text(encoding="utf-8").split("\n")[0]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=PATIENCE) as answer:
-        targets = json.load(answer)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=PATIENCE) as answer:
+            targets = json.load(answer)
+    except urllib.error.URLError:
+        return []  # it is about to listen
     found = []
     for target in targets:
         if target["type"] == "page":
             with connect(target["webSocketDebuggerUrl"]) as page:
                 page.send(json.dumps(ASK))
-                found.append(str(json.loads(page.recv())["result"]["result"].get("value")))
+                said = json.loads(page.recv()).get("result", {})  # none while it goes to another page
+                found.append(str(said.get("result", {}).get("value")))
     return found
 
 
