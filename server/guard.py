@@ -62,17 +62,11 @@ class Keys:
         self._replacing = threading.Lock()
         # The port is in the name: cookies ignore ports, and two hubs may run on one machine.
         self.cookie_name = f"token-saver-{port}"
-        self._start = secrets.token_hex(16)
 
     @property
     def cookie_value(self) -> str:
-        """Made from the token for this start of the hub: good until either ends.
-
-        Browsers send a cookie to every port of this machine's name. So whoever took the port of a hub that
-        ended may have it, and it opens nothing of the next one.
-        """
-        text = f"{self.cookie_name} {self._start}"
-        return hmac.new(self._tokens[-1], text.encode(), hashlib.sha256).hexdigest()
+        """Made from the token: a page stays logged in while the hub restarts, until the token is replaced."""
+        return hmac.new(self._tokens[-1], self.cookie_name.encode(), hashlib.sha256).hexdigest()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -215,7 +209,12 @@ class Guard:
         path = scope["path"]
         if path in OPEN_PATHS and scope["type"] == "http":
             return True
-        known = self._keys.has_token(headers) or (path not in TOKEN_PATHS and self._keys.has_cookie(headers))
+        known = self._keys.has_token(headers) or (
+            path not in TOKEN_PATHS
+            and self._keys.has_cookie(headers)
+            # Browsers send a cookie to every port of a host: programs of other users may have got it so.
+            and may_be_ours(scope["client"], scope["server"])
+        )
         if known:
             self.strangers.know(scope["client"])
         return known

@@ -133,12 +133,12 @@ def test_a_cookie_of_another_value_opens_nothing(hub: HubProcess) -> None:
     assert send(hub, "GET", "/", {"Cookie": "garbage; =; ;;token-saver="}).status == 401
 
 
-def test_a_cookie_is_for_one_start_of_the_hub() -> None:
-    """Browsers send it to whoever has the port once the hub has ended."""
-    former, now = Keys("one token", 7283), Keys("one token", 7283)
-    headers = Headers({"cookie": f"{former.cookie_name}={former.cookie_value}"})
-    assert former.has_cookie(headers)
-    assert not now.has_cookie(headers)
+def test_a_cookie_is_good_after_a_restart_as_well() -> None:
+    """A page that is open goes on where it was."""
+    before, after = Keys("one token", 7283), Keys("one token", 7283)
+    headers = Headers({"cookie": f"{before.cookie_name}={before.cookie_value}"})
+    assert after.has_cookie(headers)
+    assert not Keys("another token", 7283).has_cookie(headers)
 
 
 @pytest.mark.parametrize("path", ["/api/audit", "/", "/healthz"])

@@ -13,7 +13,7 @@ import pytest
 
 from server.peer import TABLES, may_be_ours
 from tests.hub_process import HubProcess
-from tests.server.test_guard import bearer, send
+from tests.server.test_guard import bearer, log_in, send
 
 NOBODY = 65534
 
@@ -39,10 +39,10 @@ def test_the_owner_of_a_connection_is_known_by_either_family(
             assert not may_be_ours(peer, address, others)
 
 
-REDEEM = """
+ASK = """
 import http.client, sys
 connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=60)
-connection.request("GET", sys.argv[2])
+connection.request("GET", sys.argv[2], headers={"Cookie": sys.argv[3]})
 answer = connection.getresponse()
 print(answer.status, answer.getheader("set-cookie"))
 """
@@ -52,11 +52,25 @@ print(answer.status, answer.getheader("set-cookie"))
 def test_another_user_who_saw_a_login_link_can_neither_open_nor_use_it_up(hub: HubProcess) -> None:
     link = re.search(r"/login\?code=[\w-]+", send(hub, "POST", "/api/login", bearer(hub)).body)
     assert link
-    # The system's own Python: that of the tests may lie where another user cannot read.
-    command = ["/usr/bin/python3", "-I", "-c", REDEEM, str(hub.port), link.group()]
-    seen = subprocess.run(command, user=NOBODY, cwd="/", capture_output=True, text=True, check=False)
-    assert seen.stdout.split() == ["403", "None"], seen.stderr
+    assert as_another_user(hub, link.group()) == ["403", "None"]
     assert send(hub, "GET", link.group()).status == 303
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes another user")
+def test_another_user_to_whose_port_a_browser_sent_the_cookie_opens_nothing_with_it(hub: HubProcess) -> None:
+    cookie = log_in(hub)
+    for path in ("/welcome", "/api/status"):
+        assert send(hub, "GET", path, cookie).status == 200
+        assert as_another_user(hub, path, cookie["Cookie"]) == ["401", "None"]
+
+
+def as_another_user(hub: HubProcess, path: str, cookie: str = "") -> list[str]:
+    """Return the status, and the cookie that is set, of a request by another user's program."""
+    # The system's own Python: that of the tests may lie where another user cannot read.
+    command = ["/usr/bin/python3", "-I", "-c", ASK, str(hub.port), path, cookie]
+    seen = subprocess.run(command, user=NOBODY, cwd="/", capture_output=True, text=True, check=False)
+    assert seen.stdout, seen.stderr
+    return seen.stdout.split()
 
 
 def test_a_login_link_is_no_ones_who_says_to_come_from_elsewhere(hub: HubProcess) -> None:
