@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from server.proof import Address
 
 MOST_STRANGERS = 1024
-"""One more, and the oldest is cut off: who has a key shows it within milliseconds. Of a thousand calls that come
-in one moment none may be lost."""
+"""One more, and the oldest is cut off: who has a key shows it within milliseconds. Of a thousand calls that
+come in one moment none may be lost."""
 STRANGER_SECONDS = 5.0
 """Seconds within which a connection has to bring a key; answers without can be had in that time."""
 MOST_HEAD_BYTES = 64 << 10
