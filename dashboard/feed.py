@@ -120,18 +120,27 @@ class Feed:
 
     def _sort(self, event: HubEvent) -> None:
         """Remember which kinds of events came since the last look; called in any thread."""
-        self._kinds.add(type(event))
+        kind = type(event)
+        self._kinds.add(kind)
+        if self._pending and not self._urgent and kind not in WRITTEN:
+            self._plan()
 
     def _note(self) -> None:
         """Take note that something changed; called in any thread, often, and must return at once."""
-        urgent = self._kinds != WRITTEN
-        if self._loop is None or self._loop.is_closed() or (self._pending and (self._urgent or not urgent)):
-            return
-        self._pending, self._urgent = True, urgent
-        self._loop.call_soon_threadsafe(self._schedule)
+        if not self._pending:
+            self._pending = True
+            self._plan()
+
+    def _plan(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._schedule)
 
     def _schedule(self) -> None:
+        """Choose when to show; the kinds are known only now, as `_note` may come before `_sort`."""
         assert self._loop is not None
+        if not self._pending:
+            return
+        self._urgent = self._kinds != WRITTEN
         beat = self._shown_at + (self._pace() if self._urgent else _between_texts(self._pages))
         if self._beat is not None:
             self._beat.cancel()
