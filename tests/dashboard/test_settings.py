@@ -35,7 +35,7 @@ def test_settings_are_changed_in_the_file(page: Page, stage: Stage) -> None:
     rounds.get_by_role("button", name="Save").click()
     expect(rounds.locator(".tag")).to_have_text("config.toml")
     assert tomllib.loads((stage.hub.home / "config.toml").read_text())["offload"]["repair_rounds"] == 1
-    contents = page.locator(".setting", has_text="Keep prompts, answers and diffs")
+    contents = page.locator(".setting", has_text="Keep tasks, prompts, answers and diffs")
     contents.get_by_role("button", name="Change").click()
     contents.get_by_role("combobox").click()
     page.get_by_role("option", name="off").click()
@@ -126,7 +126,7 @@ def test_a_folder_that_is_added_to_the_roots_is_one_at_once(page: Page, stage: S
         roots.get_by_role("button", name="Remove").click()
         expect(roots.locator(".setting-value")).to_be_visible()  # "none", where no folder is left
         assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
-    of_environment = page.locator(".setting", has_text="Credential files that may be read")
+    of_environment = page.locator(".setting", has_text="that may be read all the same")
     expect(of_environment.locator(".tag")).to_have_text("environment")
     expect(of_environment).to_contain_text("~/.netrc")
     expect(of_environment.get_by_role("button")).to_have_count(0)
