@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -37,6 +38,12 @@ class Pages:
         """Start the dashboard, and let in who waits for it."""
         await self._lifespan.enter_async_context(dashboard.lifespan())
         self._asgi = dashboard.asgi
+        self._opened.set()
+
+    async def give_up(self, why: str) -> None:
+        """Tell who waits, and who comes, that there are no pages in this start of the hub."""
+        text = f"The dashboard could not be loaded: {why.rstrip('.')}."
+        self._asgi = PlainTextResponse(f"{text} Restart Token Saver; clients go on meanwhile.", 503)
         self._opened.set()
 
     async def close(self) -> None:

@@ -7,10 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from server.cli import Start, run_cli
 from server.errors import TokenSaverError
+
+if TYPE_CHECKING:
+    from server.hub import Hub
+    from server.pages import Pages
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +57,7 @@ def _run(start: Start) -> None:
     with _errors_logged(), running_hub(start.settings, start.folders, pages) as hub:
         signals.end(hub)
         say_ready(hub, with_link=not start.background)
-        # Imported here: by now the hub answers clients, which shall not wait for it.
-        from dashboard.app import build_dashboard  # noqa: PLC0415
-
-        hub.submit(pages.open(build_dashboard(hub))).result()
+        _open_pages(hub, pages)
         gc.freeze()
         gc.enable()
         if start.tray:
@@ -69,6 +70,18 @@ def _run(start: Start) -> None:
             except TrayUnavailable as reason:
                 say_no_tray(str(reason))
         hub.wait_for_quit()
+
+
+def _open_pages(hub: "Hub", pages: "Pages") -> None:
+    """Load the dashboard. The hub goes on without one where that fails: clients need no pages."""
+    try:
+        # Imported here: by now the hub answers clients, which shall not wait for it.
+        from dashboard.app import build_dashboard  # noqa: PLC0415
+
+        hub.submit(pages.open(build_dashboard(hub))).result()
+    except Exception as error:
+        logger.exception("the dashboard could not be loaded")
+        hub.submit(pages.give_up(str(error))).result()
 
 
 @contextlib.contextmanager

@@ -48,5 +48,23 @@ async def test_who_asks_before_there_are_pages_waits_and_gets_one() -> None:
     assert seen == ["started", "asked", "asked", "stopped"]
 
 
+async def test_where_there_can_be_no_pages_who_waits_is_told() -> None:
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        raise OSError("No space left on device")
+        yield
+
+    pages = Pages()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(pages), base_url="http://hub") as browser:
+        early = asyncio.create_task(browser.get("/"))
+        with pytest.raises(OSError, match="No space") as failed:
+            await pages.open(Dashboard(Starlette(), lifespan))
+        await pages.give_up(str(failed.value))
+        answer = await early
+        assert answer.status_code == 503
+        assert "could not be loaded: No space left on device. Restart" in answer.text
+    await pages.close()
+
+
 async def test_pages_that_were_never_opened_can_be_closed() -> None:
     await Pages().close()
