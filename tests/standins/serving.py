@@ -81,6 +81,7 @@ class StandInServer:
         config = uvicorn.Config(
             self._app,
             interface="asgi3",
+            loop="asyncio",  # the app's; uvloop fails to close while a connection is being dropped
             http="h11",
             ws="none",
             lifespan="off",
