@@ -33,7 +33,7 @@ class DayChart:
 def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
     return {
         "animation": False,
-        "grid": {"left": 4, "right": 12, "top": 12, "bottom": 4, "containLabel": True},
+        "grid": {"left": 4, "right": 24, "top": 12, "bottom": 4, "containLabel": True},
         "tooltip": {
             "trigger": "axis",
             "axisPointer": {"type": "none"},
