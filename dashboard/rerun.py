@@ -8,7 +8,7 @@ from nicegui import background_tasks
 
 from server.errors import NotFound
 from server.hub import Hub
-from server.models.catalogue import CATEGORIES
+from server.models.categories import CATEGORIES
 from server.offload.values import OUTPUT_FORMATS, Caller, Task
 from server.store.records import DASHBOARD, OffloadDetail
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from server.models.catalogue import CATEGORIES
+from server.models.categories import CATEGORIES
 from server.offload.pipeline import Offloader
 from server.offload.places import Places
 from server.offload.values import OUTPUT_FORMATS, Caller, Outcome, OutputFormat, Task

@@ -1,6 +1,6 @@
 """``token-saver models``: what is there, downloads, loading, recommendations, measuring."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from server.commands.models import (
 )
 from server.commands.output import Json
 from server.folders import find_folders
+from server.models.categories import Category
 from server.settings import Settings, load_settings
 
 models_app = typer.Typer(help="The local models.", no_args_is_help=False)
@@ -55,15 +56,7 @@ def unload(model: ModelName, as_json: Json = False) -> None:
 @models_app.command()
 def recommend(
     category: Annotated[
-        Literal[
-            "coding",
-            "coding-agent",
-            "japanese-text",
-            "japanese-coding",
-            "translation",
-            "summarization",
-            "general",
-        ],
+        Category,
         typer.Argument(help="The kind of work."),
     ] = "general",
     prefer_quality: Annotated[

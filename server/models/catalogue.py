@@ -2,25 +2,15 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.errors import SettingsError
 from server.folders import Folders
+from server.models.categories import Category
 
 SHIPPED = Path(__file__).with_name("catalogue.toml")
-
-Category = Literal[
-    "coding",
-    "coding-agent",
-    "japanese-text",
-    "japanese-coding",
-    "translation",
-    "summarization",
-    "general",
-]
-CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
 class _Entry(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from server.models.catalogue import Category
+from server.models.categories import Category
 from server.models.chore_run import run_python
 
 FILE = Path(__file__).with_name("chores.toml")

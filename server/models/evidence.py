@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from server.models.catalogue import Category
+from server.models.categories import Category
 from server.store.measurements import MeasurementRecord, Measurements, PracticeRecord
 
 DAY = 86_400.0

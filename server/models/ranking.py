@@ -6,7 +6,8 @@ import sys
 from server.backends.base import InstalledModel
 from server.backends.engine import Engine
 from server.folders import Folders
-from server.models.catalogue import CatalogueModel, Category, load_catalogue
+from server.models.catalogue import CatalogueModel, load_catalogue
+from server.models.categories import Category
 from server.models.evidence import gather_evidence
 from server.models.gate import MemoryGate
 from server.models.hardware import read_machine

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from server.backends.base import InstalledModel
-from server.models.catalogue import CatalogueModel, Category
+from server.models.catalogue import CatalogueModel
+from server.models.categories import Category
 from server.models.evidence import NOTHING, Evidence
 from server.models.fit import Fit, Room, left_in, room_of
 from server.models.hardware import Machine

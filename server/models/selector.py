@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.errors import SettingsError
 from server.folders import Folders
-from server.models.catalogue import Category, load_catalogue
+from server.models.catalogue import load_catalogue
+from server.models.categories import Category
 from server.replacing import replace_file
 
 

@@ -256,7 +256,7 @@ class Offloader:
     async def _compress(self, run: Running, wanted: Compression) -> Outcome:
         if not self._settings.allow_losing:
             refuse_losing_compression(wanted, self._ledger)
-        workspace = Workspace(run.caller, self._settings.max_file_bytes, self._protected, self._readable)
+        workspace = self.workspace(run.caller)
         run.model = await self._model(run)
         made = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
         if isinstance(made, Check):

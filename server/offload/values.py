@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from server.backends.base import Message
 from server.ledger.receipt import Cost
-from server.models.catalogue import Category
+from server.models.categories import Category
 from server.store.records import OWN_CLIENTS
 
 OutputFormat = Literal["code", "diff", "explanation", "raw"]

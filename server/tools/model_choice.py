@@ -12,7 +12,7 @@ from server.backends.base import PullProgress, ReportPull
 from server.errors import BackendUnsupported, BadArguments, DownloadError, ModelNotFound, ModelTooLarge
 from server.events import ModelChoiceChanged
 from server.hub import Hub
-from server.models.catalogue import Category
+from server.models.categories import Category
 from server.models.ranking import ranked
 from server.models.recommend import Recommendation
 from server.models.selector import SelectorSettings

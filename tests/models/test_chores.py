@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.models.catalogue import CATEGORIES
+from server.models.categories import CATEGORIES
 from server.models.chore_run import run_python
 from server.models.chores import judge, load_chores
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import InstalledModel
-from server.models.catalogue import CatalogueModel, Category, Quality
+from server.models.catalogue import CatalogueModel, Quality
+from server.models.categories import Category
 from server.models.evidence import DAY, HALF_LIFE, Evidence, weigh
 from server.models.hardware import Gpu, Machine
 from server.models.recommend import Recommendation, recommend

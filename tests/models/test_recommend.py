@@ -8,7 +8,8 @@ import pytest
 from server.backends.base import InstalledModel
 from server.errors import SettingsError
 from server.folders import Folders
-from server.models.catalogue import CatalogueModel, Category, load_catalogue
+from server.models.catalogue import CatalogueModel, load_catalogue
+from server.models.categories import Category
 from server.models.evidence import Evidence
 from server.models.fit import GPU_RESERVE, METAL_RESERVE, Room, left_in, room_of
 from server.models.hardware import Gpu, GpuProcess, Machine

@@ -1,0 +1,14 @@
+"""The kinds of work that models are ranked by."""
+
+from typing import Literal, get_args
+
+Category = Literal[
+    "coding",
+    "coding-agent",
+    "japanese-text",
+    "japanese-coding",
+    "translation",
+    "summarization",
+    "general",
+]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
