@@ -1,5 +1,6 @@
 """A hub in this process, in front of a stand-in for Ollama, and a project with files to work on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from server.batch.plan import plan_each
-from server.folders import find_folders
 from server.hub import Hub
 from server.offload.values import Caller
 from server.settings import BackendSettings, Settings
+from tests.hub_in_process import running_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
 NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
+LONG = 60.0
+ENDLESS = Answer(NOTES, first_delay=600)
+"""Keeps a batch from ending while a test looks at it, however slow the machine is."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,19 @@ async def desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncIterator[D
     project = tmp_path / "project"
     project.mkdir()
     settings = Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))
-    hub = Hub(settings, find_folders())
-    await hub.start()
-    yield Desk(hub, ollama_standin, project)
-    await hub.close()
+    async with running_hub(settings) as hub:
+        yield Desk(hub, ollama_standin, project)
+
+
+async def end(desk: Desk, job_id: str) -> dict[str, int]:
+    """Return how many items are in each state, once the batch has ended."""
+    assert await desk.hub.batches.wait(job_id, LONG), "the batch did not end in time"
+    return (await desk.hub.batches.counts(job_id)).by_state
+
+
+async def some_ended(desk: Desk, job_id: str, more_than: int = 0) -> None:
+    """Return when more items than these have ended, or all."""
+    counts = await desk.hub.batches.counts(job_id)
+    while counts.ended <= more_than and counts.ended < counts.total:
+        await asyncio.sleep(0.005)
+        counts = await desk.hub.batches.counts(job_id)

@@ -4,59 +4,23 @@ import asyncio
 import itertools
 import random
 import re
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from server.batch.news import INTERVAL
 from server.batch.plan import plan_tasks
 from server.batch.work import ENGINE_LOOK
 from server.errors import NotFound, SelectionNotFound
 from server.events import Event, JobChanged, OffloadStage
-from server.folders import find_folders
-from server.hub import Hub
 from server.offload.values import Task
-from server.settings import HistorySettings, Settings
-from server.store.job_tables import job
-from server.store.jobs import Jobs
 from server.store.records import OffloadFilter
 from server.tools.job_wait import describe_job
-from tests.batch.conftest import NOTES, Desk
+from tests.batch.conftest import ENDLESS, NOTES, Desk, end, some_ended
 from tests.standins.answers import Answer, prompt_of
 
 pytestmark = pytest.mark.anyio
-LONG = 60.0
-ENDLESS = Answer(NOTES, first_delay=600)
-"""Keeps a batch from ending while a test looks at it, however slow the machine is."""
-
-
-async def _end(desk: Desk, job_id: str) -> dict[str, int]:
-    assert await desk.hub.batches.wait(job_id, LONG), "the batch did not end in time"
-    return (await desk.hub.batches.counts(job_id)).by_state
-
-
-async def _some_ended(desk: Desk, job_id: str, more_than: int = 0) -> None:
-    """Return when more items than these have ended, or all."""
-    counts = await desk.hub.batches.counts(job_id)
-    while counts.ended <= more_than and counts.ended < counts.total:
-        await asyncio.sleep(0.005)
-        counts = await desk.hub.batches.counts(job_id)
-
-
-@asynccontextmanager
-async def _hub(settings: Settings) -> AsyncIterator[Hub]:
-    """Run another hub in the same folders."""
-    hub = Hub(settings, find_folders())
-    await hub.start()
-    try:
-        yield hub
-    finally:
-        await hub.close()
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
@@ -66,7 +30,7 @@ async def _silent(_done: float, _total: float | None, _message: str) -> None:
 async def test_every_item_is_done_once_and_the_digest_counts_them(desk: Desk) -> None:
     names = desk.write_files(6)
     job_id = await desk.notes_on(names)
-    assert await _end(desk, job_id) == {"delivered": 6}
+    assert await end(desk, job_id) == {"delivered": 6}
     assert all((desk.project / name).with_suffix(".md").read_text() == NOTES for name in names)
     assert len(desk.ollama.outcomes("/api/chat")) == 6
     assert (await desk.hub.batches.get(job_id)).state == "done"
@@ -79,27 +43,27 @@ async def test_a_failing_item_fails_alone_and_can_be_tried_again(desk: Desk) -> 
     names = desk.write_files(4)
     desk.ollama.answers.when("value_2", Answer(""))
     job_id = await desk.notes_on(names)
-    assert await _end(desk, job_id) == {"delivered": 3, "handed_back": 1}
+    assert await end(desk, job_id) == {"delivered": 3, "handed_back": 1}
     assert not (desk.project / "mod_002.md").exists()
     (wrong,) = await desk.hub.batches.wrong_items(job_id)
     assert wrong.position == 2
     assert "1 not (those files are as they were)" in await describe_job(desk.hub, job_id)
     desk.ollama.answers.when("value_2", Answer(NOTES))
     assert await desk.hub.batches.retry(job_id) == 1
-    assert await _end(desk, job_id) == {"delivered": 4}
+    assert await end(desk, job_id) == {"delivered": 4}
 
 
 async def test_it_uses_the_engines_slots_and_no_more(desk: Desk) -> None:
     desk.ollama.answers.default = Answer(NOTES, first_delay=0.05)
     job_id = await desk.notes_on(desk.write_files(5))
-    await _end(desk, job_id)
+    await end(desk, job_id)
     assert desk.ollama.most_running == 1
 
 
 async def test_a_batch_that_mostly_fails_is_stopped_with_the_reason(desk: Desk) -> None:
     desk.ollama.answers.default = Answer("")
     job_id = await desk.notes_on(desk.write_files(30))
-    by_state = await _end(desk, job_id)
+    by_state = await end(desk, job_id)
     job = await desk.hub.batches.get(job_id)
     assert job.state == "stopped"
     assert "failed" in job.reason
@@ -110,7 +74,7 @@ async def test_pause_puts_back_what_is_in_flight_and_resume_goes_on(desk: Desk) 
     desk.ollama.answers.when("value_4", ENDLESS)
     names = desk.write_files(5)
     job_id = await desk.notes_on(names)
-    await _some_ended(desk, job_id)
+    await some_ended(desk, job_id)
     await desk.hub.batches.pause(job_id)
     counts = await desk.hub.batches.counts(job_id)
     assert set(counts.by_state) <= {"delivered", "waiting"}
@@ -118,13 +82,13 @@ async def test_pause_puts_back_what_is_in_flight_and_resume_goes_on(desk: Desk) 
     assert (await desk.hub.batches.get(job_id)).state == "paused"
     desk.ollama.answers.when("value_4", Answer(NOTES))
     await desk.hub.batches.resume(job_id)
-    assert await _end(desk, job_id) == {"delivered": 5}
+    assert await end(desk, job_id) == {"delivered": 5}
 
 
 async def test_cancel_keeps_what_was_written_and_leaves_the_rest_alone(desk: Desk) -> None:
     desk.ollama.answers.when("value_4", ENDLESS)
     job_id = await desk.notes_on(desk.write_files(5))
-    await _some_ended(desk, job_id)
+    await some_ended(desk, job_id)
     await desk.hub.batches.cancel(job_id)
     by_state = (await desk.hub.batches.counts(job_id)).by_state
     assert set(by_state) == {"delivered", "cancelled"}
@@ -137,7 +101,7 @@ async def test_one_running_item_can_be_cancelled_alone(desk: Desk) -> None:
     while not desk.hub.snapshot().running or not desk.ollama.running:
         await asyncio.sleep(0.02)
     await desk.hub.batches.cancel(job_id, 0)
-    assert await _end(desk, job_id) == {"cancelled": 1, "delivered": 2}
+    assert await end(desk, job_id) == {"cancelled": 1, "delivered": 2}
     assert not (desk.project / "mod_000.md").exists()
 
 
@@ -148,7 +112,7 @@ async def test_an_engine_that_is_away_loses_no_item(desk: Desk) -> None:
     await asyncio.sleep(0.5)
     assert (await desk.hub.batches.counts(job_id)).ended == 0
     desk.ollama.restart()
-    assert await _end(desk, job_id) == {"delivered": 3}
+    assert await end(desk, job_id) == {"delivered": 3}
 
 
 async def test_an_engine_that_is_away_is_no_flood_of_failures(desk: Desk) -> None:
@@ -159,7 +123,7 @@ async def test_an_engine_that_is_away_is_no_flood_of_failures(desk: Desk) -> Non
     failed = (await desk.hub.history.totals()).failed
     assert failed <= 3, "once for each that was begun before anybody knew"
     desk.ollama.restart()
-    assert await _end(desk, job_id) == {"delivered": 3}
+    assert await end(desk, job_id) == {"delivered": 3}
 
 
 async def test_in_a_sequence_each_sees_the_result_before_it(desk: Desk) -> None:
@@ -172,7 +136,7 @@ async def test_in_a_sequence_each_sees_the_result_before_it(desk: Desk) -> None:
         sequential=True,
     )
     job_id = await desk.hub.batches.submit(planned, desk.caller)
-    assert await _end(desk, job_id) == {"returned": 1, "delivered": 1}
+    assert await end(desk, job_id) == {"returned": 1, "delivered": 1}
     last = [request for request in desk.ollama.requests if request.path == "/api/chat"][-1]
     assert b"There are 3 apples." in last.body
 
@@ -184,7 +148,7 @@ async def test_a_sequence_ends_where_a_result_is_missing(desk: Desk) -> None:
         sequential=True,
     )
     job_id = await desk.hub.batches.submit(planned, desk.caller)
-    assert await _end(desk, job_id) == {"handed_back": 1, "failed": 1}
+    assert await end(desk, job_id) == {"handed_back": 1, "failed": 1}
     (_, second) = await desk.hub.batches.wrong_items(job_id)
     assert second.code == "previous_failed"
 
@@ -217,7 +181,7 @@ async def test_two_batches_of_one_client_share_the_engine(desk: Desk) -> None:
     names = desk.write_files(40)
     first = await desk.notes_on(names[:20])
     second = await desk.notes_on(names[20:])
-    assert await _end(desk, first) == await _end(desk, second) == {"delivered": 20}
+    assert await end(desk, first) == await end(desk, second) == {"delivered": 20}
     asked = [_asks_for_second(body) for body in desk.ollama.bodies("/api/chat")]
     while asked[-1] == asked[-2]:
         asked.pop()  # when one has ended the other has the engine to itself
@@ -230,78 +194,6 @@ def _asks_for_second(body: dict[str, Any]) -> bool:
     found = re.search(r"value_(\d+)", prompt_of(body))
     assert found is not None
     return int(found[1]) >= 20
-
-
-async def test_a_stopped_hub_goes_on_with_its_batches_at_the_next_start(desk: Desk) -> None:
-    desk.ollama.answers.when("value_3", ENDLESS)
-    job_id = await desk.notes_on(desk.write_files(4))
-    await _some_ended(desk, job_id)
-    await desk.hub.close()
-    desk.ollama.answers.when("value_3", Answer(NOTES))
-    async with _hub(desk.hub.settings) as again:
-        assert await again.batches.wait(job_id, LONG)
-        assert (await again.batches.counts(job_id)).by_state == {"delivered": 4}
-
-
-async def test_an_item_whose_cancelling_the_hub_did_not_live_to_end_is_not_begun_again(desk: Desk) -> None:
-    desk.ollama.answers.when("value_0", ENDLESS)
-    job_id = await desk.notes_on(desk.write_files(2))
-    while not desk.ollama.running:
-        await asyncio.sleep(0.02)
-    assert await Jobs(desk.hub.history.database).cancel_item(job_id, 0), "it runs"
-    desk.ollama.answers.when("value_0", Answer(NOTES))
-    await desk.hub.close()
-    async with _hub(desk.hub.settings) as again:
-        assert await again.batches.wait(job_id, LONG)
-        assert (await again.batches.counts(job_id)).by_state == {"cancelled": 1, "delivered": 1}
-
-
-async def test_without_a_history_of_texts_a_sequence_passes_them_on_or_says_that_it_cannot(
-    desk: Desk,
-) -> None:
-    desk.ollama.answers.when("Count them", "There are 3 apples.")
-    tasks = [
-        {"task": "Count them.", "context": "apple apple apple", "output_format": "explanation"},
-        {"task": "Write it down.", "output": "count.md"},
-    ]
-    settings = desk.hub.settings.model_copy(update={"history": HistorySettings(contents=False)})
-    await desk.hub.close()
-    async with _hub(settings) as hub:
-        job_id = await hub.batches.submit(plan_tasks(tasks, sequential=True), desk.caller)
-        assert await hub.batches.wait(job_id, LONG)
-        assert "There are 3 apples." in prompt_of(desk.ollama.bodies("/api/chat")[-1])
-        item = await Jobs(hub.history.database).item(job_id, 0)
-        assert item is not None
-        assert (item.state, item.summary) == ("returned", "")
-        assert item.arguments == {"output_format": "explanation"}, "its texts went with the end of the batch"
-        assert (await hub.batches.get(job_id)).task == ""
-        with pytest.raises(NotFound, match="were not kept"):
-            await hub.batches.retry(job_id)
-        desk.ollama.answers.when("Write it down", ENDLESS)
-        job_id = await hub.batches.submit(plan_tasks(tasks, sequential=True), desk.caller)
-        while not (await hub.batches.counts(job_id)).ended:
-            await asyncio.sleep(0.01)
-    async with _hub(settings) as again:
-        assert await again.batches.wait(job_id, LONG)
-        (wrong,) = await again.batches.wrong_items(job_id)
-        assert (wrong.position, wrong.code) == (1, "previous_failed")
-        assert "the history did not keep" in wrong.summary
-
-
-async def test_a_batch_is_kept_as_long_as_offloads_are(desk: Desk) -> None:
-    names = desk.write_files(2)
-    old, young = await desk.notes_on(names[:1]), await desk.notes_on(names[1:])
-    await _end(desk, old)
-    await _end(desk, young)
-    too_long = (desk.hub.settings.history.days + 1) * 86_400
-    age = update(job).where(job.c.id == old).values(ended_at=time.time() - too_long)
-    await desk.hub.history.database.write(lambda connection: connection.execute(age))
-    await desk.hub.close()
-    async with _hub(desk.hub.settings) as again:
-        async with asyncio.timeout(LONG):
-            while [each.id for each in await Jobs(again.history.database).page()] != [young]:
-                await asyncio.sleep(0.02)
-        assert await Jobs(again.history.database).items(old) == ()
 
 
 async def test_an_unknown_job_is_named(desk: Desk) -> None:
@@ -326,12 +218,12 @@ async def test_one_item_can_be_tried_again_alone(desk: Desk) -> None:
     for broken in ("value_2", "value_4"):
         desk.ollama.answers.when(broken, Answer(""))
     job_id = await desk.notes_on(names)
-    assert await _end(desk, job_id) == {"delivered": 4, "handed_back": 2}
+    assert await end(desk, job_id) == {"delivered": 4, "handed_back": 2}
     for mended in ("value_2", "value_4"):
         desk.ollama.answers.when(mended, Answer(NOTES))
     assert await desk.hub.batches.retry(job_id, 0) == 0, "an item that is done is not done again"
     assert await desk.hub.batches.retry(job_id, 4) == 1
-    assert await _end(desk, job_id) == {"delivered": 5, "handed_back": 1}
+    assert await end(desk, job_id) == {"delivered": 5, "handed_back": 1}
     with pytest.raises(NotFound, match="no item 6"):
         await desk.hub.batches.retry(job_id, 6)
 
@@ -339,11 +231,11 @@ async def test_one_item_can_be_tried_again_alone(desk: Desk) -> None:
 async def test_whoever_resumes_a_stopped_batch_sees_it_go_on(desk: Desk) -> None:
     desk.ollama.answers.default = Answer("")
     job_id = await desk.notes_on(desk.write_files(12))
-    stopped = await _end(desk, job_id)
+    stopped = await end(desk, job_id)
     assert (await desk.hub.batches.get(job_id)).state == "stopped"
     desk.ollama.answers.default = Answer(NOTES)
     await desk.hub.batches.resume(job_id)
-    ended = await _end(desk, job_id)
+    ended = await end(desk, job_id)
     assert ended["delivered"] == stopped["waiting"]
     assert (await desk.hub.batches.get(job_id)).state == "done"
 
@@ -357,7 +249,7 @@ async def test_pausing_and_going_on_again_and_again_does_no_item_twice(desk: Des
         ended = (await desk.hub.batches.counts(job_id)).ended
         await desk.hub.batches.resume(job_id)
         # However slow the machine, each turn brings the batch nearer to its end.
-        await _some_ended(desk, job_id, more_than=ended)
+        await some_ended(desk, job_id, more_than=ended)
         for _ in range(chance.randrange(100)):
             await asyncio.sleep(0)
     assert (await desk.hub.batches.counts(job_id)).by_state == {"delivered": 30}
@@ -372,7 +264,7 @@ async def test_a_retry_while_the_last_items_end_is_not_lost(desk: Desk) -> None:
         await asyncio.sleep(0.001)
     desk.ollama.answers.when("value_0", Answer(NOTES))
     await desk.hub.batches.retry(job_id)
-    assert await _end(desk, job_id) == {"delivered": 2}
+    assert await end(desk, job_id) == {"delivered": 2}
 
 
 async def test_while_the_user_pauses_everything_no_item_begins(desk: Desk) -> None:
@@ -381,7 +273,7 @@ async def test_while_the_user_pauses_everything_no_item_begins(desk: Desk) -> No
     await asyncio.sleep(0.3)
     assert (await desk.hub.batches.counts(job_id)).by_state == {"waiting": 3}
     desk.hub.resume()
-    assert await _end(desk, job_id) == {"delivered": 3}
+    assert await end(desk, job_id) == {"delivered": 3}
 
 
 async def test_changes_are_told_often_but_not_one_by_one_and_the_last_always(desk: Desk) -> None:
@@ -393,7 +285,7 @@ async def test_changes_are_told_often_but_not_one_by_one_and_the_last_always(des
 
     job_id = await desk.notes_on(desk.write_files(20))
     desk.hub.events.subscribe(listen)
-    assert await _end(desk, job_id) == {"delivered": 20}
+    assert await end(desk, job_id) == {"delivered": 20}
     before_the_last = len(told)
     await asyncio.sleep(2 * INTERVAL)
     assert told
@@ -424,4 +316,4 @@ async def test_whoever_asks_twice_at_once_starts_a_batch_once(desk: Desk) -> Non
     assert (await batches.get(job_id)).state == "paused"
     desk.ollama.answers.when("value_3", Answer(NOTES))
     await batches.resume(job_id)
-    assert await _end(desk, job_id) == {"delivered": 4}
+    assert await end(desk, job_id) == {"delivered": 4}

@@ -1,8 +1,7 @@
 """Measuring a model: what is kept, how it ends early, and that recommendations heed it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,29 +9,18 @@ import pytest
 
 from server.errors import BackendFailed, ModelNotFound, Paused
 from server.events import Event, MeasureProgress
-from server.folders import find_folders
-from server.hub import Hub
 from server.models.chores import load_chores
 from server.models.evidence import gather_evidence
 from server.models.measure import Measuring
 from server.offload.values import Caller, Outcome, Task
 from server.settings import BackendSettings, EmbeddedSettings, Settings
 from tests.engine_models import SMOLLM2
+from tests.hub_in_process import running_hub
 from tests.models.test_chores import RIGHT, WRONG
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn
 
 pytestmark = pytest.mark.anyio
-
-
-@asynccontextmanager
-async def _hub(settings: Settings) -> AsyncIterator[Hub]:
-    hub = Hub(settings, find_folders())
-    await hub.start()
-    try:
-        yield hub
-    finally:
-        await hub.close()
 
 
 def _at(ollama: OllamaStandIn, slots: int = 1) -> Settings:
@@ -65,7 +53,7 @@ async def test_a_measuring_tells_how_far_it_is_and_is_kept(ollama_standin: Ollam
         if isinstance(event, MeasureProgress):
             told.append(event)
 
-    async with _hub(_at(ollama_standin)) as hub:
+    async with running_hub(_at(ollama_standin)) as hub:
         hub.events.subscribe(listen)
         record = await hub.measure(CODER)
         assert {chore.name for chore in record.chores if chore.passed} == right
@@ -78,7 +66,7 @@ async def test_a_measuring_tells_how_far_it_is_and_is_kept(ollama_standin: Ollam
         assert hub.snapshot().activities == ()
         assert hub.measuring.running == ""
         assert ollama_standin.loaded == {}, "it was not loaded before"
-    async with _hub(_at(ollama_standin)) as hub:
+    async with running_hub(_at(ollama_standin)) as hub:
         [kept] = await hub.measuring.measurements.since(0.0, CODER)
         assert set(kept.chores) == set(record.chores)
         assert replace(kept, chores=()) == replace(record, chores=())
@@ -91,7 +79,7 @@ async def test_several_slots_are_measured_together() -> None:
     with OllamaStandIn(slots=3) as ollama:
         _answering(ollama, set())
         ollama.answers.default = Answer("1\n2\n3\n", delay=0.02)
-        async with _hub(_at(ollama, slots=3)) as hub:
+        async with running_hub(_at(ollama, slots=3)) as hub:
             record = await hub.measure(CODER)
             assert record.slots == 3
             assert ollama.most_running == 3
@@ -100,7 +88,7 @@ async def test_several_slots_are_measured_together() -> None:
 
 async def test_a_measuring_that_is_cancelled_or_paused_leaves_nothing(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = Answer(ends="endless", delay=0.01)
-    async with _hub(_at(ollama_standin)) as hub:
+    async with running_hub(_at(ollama_standin)) as hub:
         measuring = asyncio.create_task(hub.measure(CODER))
         await _until(lambda: ollama_standin.running == 1)
         assert hub.measuring.running == CODER
@@ -127,7 +115,7 @@ async def test_a_measuring_that_is_cancelled_or_paused_leaves_nothing(ollama_sta
 
 
 async def test_what_cannot_be_measured_says_why(ollama_standin: OllamaStandIn) -> None:
-    async with _hub(_at(ollama_standin)) as hub:
+    async with running_hub(_at(ollama_standin)) as hub:
         with pytest.raises(ModelNotFound, match=CODER):
             await hub.measure("qwen2.5-coder:7b")
         ollama_standin.answers.default = Answer("1 2", ends="error")
@@ -137,7 +125,7 @@ async def test_what_cannot_be_measured_says_why(ollama_standin: OllamaStandIn) -
 
 
 async def test_real_offloads_feed_speed_and_quality(ollama_standin: OllamaStandIn, tmp_path: Path) -> None:
-    async with _hub(_at(ollama_standin)) as hub:
+    async with running_hub(_at(ollama_standin)) as hub:
         caller = Caller("test", "session", tmp_path, (tmp_path,))
 
         async def write(name: str, answer: str, category: str = "") -> Outcome:
@@ -165,7 +153,7 @@ async def test_the_embedded_engine_is_measured_for_real(smollm2: object) -> None
     settings = Settings(
         backend=BackendSettings(kind="embedded"), embedded=EmbeddedSettings(model=SMOLLM2, slots=2)
     )
-    async with _hub(settings) as hub:
+    async with running_hub(settings) as hub:
         chores = tuple(chore for chore in load_chores() if chore.name == "sort-out")
         measuring = Measuring(hub.engine, hub.measuring.measurements, hub.events, chores)
         record = await measuring.measure()

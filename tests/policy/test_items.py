@@ -8,11 +8,12 @@ import pytest
 from mcp.client.client import Client
 
 from server.events import ApprovalRequested, Event
-from server.folders import Folders, find_folders
+from server.folders import Folders
 from server.hub import Hub
 from server.policy.approvals import Answer
 from server.settings import BackendSettings, Settings
 from server.tools.mcp_server import build_mcp
+from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of
 from tests.standins.answers import Answer as Said
 from tests.standins.ollama import OllamaStandIn
@@ -48,13 +49,9 @@ async def hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterator[Hu
     for name in "abcdef":
         (project / f"{name}.py").write_text("x = 1\n")
     ollama_standin.answers.default = Said("# Notes\n")
-    hub = Hub(
-        Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url), roots=(project,)),
-        find_folders(),
-    )
-    await hub.start()
-    yield hub
-    await hub.close()
+    backend = BackendSettings(kind="ollama", url=ollama_standin.url)
+    async with running_hub(Settings(backend=backend, roots=(project,))) as hub:
+        yield hub
 
 
 def rules(folders: Folders, text: str) -> None:

@@ -8,11 +8,11 @@ import pytest
 from mcp.client.client import Client
 
 from server.events import ApprovalRequested, Event
-from server.folders import find_folders
 from server.hub import Hub
 from server.policy.approvals import Answer as Approval
 from server.settings import BackendSettings, Settings
 from server.tools.mcp_server import build_mcp
+from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
@@ -72,13 +72,9 @@ async def hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterator[Hu
     for name in ("a.py", "b.py", "c.py", "d.py", "src/e.py"):
         (project / name).write_text("def f():\n    return 1\n")
     ollama_standin.answers.default = Answer("# Notes\n")
-    hub = Hub(
-        Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url), roots=(project,)),
-        find_folders(),
-    )
-    await hub.start()
-    yield hub
-    await hub.close()
+    backend = BackendSettings(kind="ollama", url=ollama_standin.url)
+    async with running_hub(Settings(backend=backend, roots=(project,))) as hub:
+        yield hub
 
 
 async def call(hub: Hub, tool: str, **arguments: Any) -> str:

@@ -1,0 +1,19 @@
+"""A real hub in this process, on the event loop of the test."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from server.folders import find_folders
+from server.hub import Hub
+from server.settings import Settings
+
+
+@asynccontextmanager
+async def running_hub(settings: Settings) -> AsyncIterator[Hub]:
+    """Run a hub in the test's own folders within the ``async with`` block."""
+    hub = Hub(settings, find_folders())
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.close()
