@@ -1,6 +1,12 @@
-"""Where a day begins and ends, in the machine's own time zone, also on days when its clocks change."""
+"""Where a day begins and ends, in the machine's own time zone, also on days when its clocks change.
+
+What is kept for so many days is kept for so many times 24 hours, whatever the clocks do.
+"""
 
 import datetime
+import time
+
+SECONDS_A_DAY = 86_400
 
 
 def day_begin(day: datetime.date) -> datetime.datetime:
@@ -17,3 +23,8 @@ def midnight(days_ago: int = 0) -> datetime.datetime:
 def seconds_to_midnight() -> float:
     """Return the seconds until tomorrow has begun."""
     return (midnight(-1) - datetime.datetime.now().astimezone()).total_seconds() + 1
+
+
+def days_ago(days: int) -> float:
+    """Return the instant so many times 24 hours ago (seconds since the epoch): what is older is too old."""
+    return time.time() - days * SECONDS_A_DAY

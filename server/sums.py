@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 
 from server.errors import StoreError
 from server.events import Event, JobChanged, OffloadEnded, OffloadUndone
-from server.midnight import midnight, seconds_to_midnight
-from server.store.history import SECONDS_A_DAY, History
+from server.midnight import days_ago, midnight, seconds_to_midnight
+from server.store.history import History
 from server.store.jobs import Jobs
 from server.store.records import Totals
 
@@ -84,7 +83,7 @@ class Sums:
             try:
                 if new_day:
                     await self._history.prune(self._days)
-                    await self._jobs.prune(time.time() - self._days * SECONDS_A_DAY)
+                    await self._jobs.prune(days_ago(self._days))
                 await self._refresh()
             except StoreError:
                 logger.exception("the totals could not be summed up")

@@ -5,14 +5,13 @@ of them it was, so neither is thrown away.
 """
 
 import contextlib
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.midnight import days_ago
 from server.offload import atomic
 from server.offload.workspace import digest_of
 
-SECONDS_A_DAY = 86_400
 LONGEST_NAME = 60
 """Characters of the file's own name, from its end."""
 
@@ -40,7 +39,7 @@ class Aside:
         return path
 
     def _drop_old(self, folder: Path) -> None:
-        before = time.time() - self.days * SECONDS_A_DAY
+        before = days_ago(self.days)
         with contextlib.suppress(OSError):  # there is no folder yet, or a file is in use: then another time
             for path in folder.iterdir():
                 if path.stat().st_mtime < before:

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from server.midnight import days_ago
 from server.replacing import PRIVATE, replace_file
 from server.store.database import Database
 from server.store.policy_tables import trail, trail_end
@@ -38,7 +39,6 @@ KINDS = (
 )
 FIRST = "0" * 64
 """What the first row is chained to."""
-SECONDS_A_DAY = 86400
 LONGEST_TEXT = 2000
 TOGETHER_SECONDS = 0.1
 """How long ``trail.head`` may lag behind: a call makes several rows, for which it is written once."""
@@ -153,7 +153,7 @@ class Trail:
 
     async def prune(self, days: int) -> int:
         """Remove rows older than ``days``, note that, and return how many."""
-        before = time.time() - days * SECONDS_A_DAY
+        before = days_ago(days)
         removed = await self._database.write(lambda connection: _prune(connection, before))
         if removed:
             await self.record(Entry("trail", f"{removed} rows older than {days} days were removed."))

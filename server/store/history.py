@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from server.midnight import days_ago
 from server.store import queries, tables
 from server.store.audits import receipt_values, seq_of, unknown
 from server.store.database import Database, open_database
@@ -30,7 +30,6 @@ from server.store.tables import offload
 from server.store.totals import RUNNING, keep_sums
 
 INTERRUPTED = "interrupted"
-SECONDS_A_DAY = 86_400
 PRUNED_AT_ONCE = 1_000
 
 OnFinish = Callable[[str, OffloadEnd], None]
@@ -120,7 +119,7 @@ class History:
 
         Their sums are kept, so that what was saved in all does not shrink.
         """
-        before = time.time() - days * SECONDS_A_DAY
+        before = days_ago(days)
         pruned = 0
         while some := await self.database.write(lambda connection: _prune(connection, before)):
             pruned += some

@@ -27,6 +27,7 @@ from pydantic import BaseModel, Field
 
 from server.errors import NotFound
 from server.hub import Hub
+from server.midnight import SECONDS_A_DAY
 from server.policy.values import Call
 from server.store.job_records import JobRecord
 from server.tools.handover import handover_wanted
@@ -158,7 +159,7 @@ class Tasks(Extension):
     async def _job_task(self, job: JobRecord) -> dict[str, Any]:
         days = self._hub.settings.history.days
         task_id = f"{job.id}.{self._signature(job.id)}"
-        task = _task(task_id, job.created_at, job.ended_at, job.created_at + days * 86_400)
+        task = _task(task_id, job.created_at, job.ended_at, job.created_at + days * SECONDS_A_DAY)
         if job.state in {"running", "paused"}:
             counts = await self._hub.batches.counts(job.id)
             said = f"{job.state}: {counts.ended}/{counts.total} tasks"
