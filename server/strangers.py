@@ -15,8 +15,9 @@ from server.proof import Address
 MOST_STRANGERS = 1024
 """One more, and the oldest is cut off: who has a key shows it within milliseconds. Of a thousand calls that
 come in one moment none may be lost."""
-STRANGER_SECONDS = 5.0
-"""Seconds within which a connection has to bring a key; answers without can be had in that time."""
+STRANGER_SECONDS = 30.0
+"""Seconds within which a connection has to bring a key. A program that opens a thousand in one go writes to
+the first only when it has opened the last, which takes seconds where the machine is busy."""
 MOST_HEAD_BYTES = 64 << 10
 MOST_HEADERS = 100
 """How long the head of a request may be; that of a browser has some 20 headers and 2 kB."""
@@ -25,9 +26,10 @@ OPEN_FILES = 8192
 
 
 class Strangers:
-    """The connections without a key. For one event loop."""
+    """The connections without a key. For one event loop; each may stay ``seconds``."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = STRANGER_SECONDS) -> None:
+        self.seconds = seconds
         # In the order in which they came; by address, which is unique among those that are open.
         self._connections: dict[Address, Connection] = {}
 
@@ -70,7 +72,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.address = self.client or ("", 0)
         self._strangers.add(self)
-        self._time = self.loop.call_later(STRANGER_SECONDS, self._end_time)
+        self._time = self.loop.call_later(self._strangers.seconds, self._end_time)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be one less."""
@@ -119,7 +121,7 @@ class Connection(HttpToolsProtocol):
             return
         if self.cycle is not None and not self.cycle.response_complete:
             # Only now its request is looked at: this process, or the machine, was busy.
-            self._time = self.loop.call_later(STRANGER_SECONDS, self._end_time)
+            self._time = self.loop.call_later(self._strangers.seconds, self._end_time)
             return
         self.cut_off()
 

@@ -1,17 +1,28 @@
 """Connections without a key: however many there are and whatever they send, the user is served."""
 
+import asyncio
 import contextlib
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from typing import cast
 
 import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
+from server.guard import Guard, Keys
+from server.instance import listen
 from server.strangers import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS, ask_for_open_files
 from tests.hub_process import HubProcess
 from tests.server.test_guard import bearer, send
 
 SECONDS = 60
+TOKEN = "a-token-of-the-test"
 
 
 def connect(hub: HubProcess) -> socket.socket:
@@ -57,13 +68,49 @@ def test_more_connections_than_there_may_be_cut_off_the_oldest(hub: HubProcess, 
         assert known.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
-def test_who_brings_no_key_is_cut_off_after_a_while(hub: HubProcess) -> None:
-    with connect(hub) as half, connect(hub) as idle, begin_to_post(hub) as known:
-        half.sendall(b"GET /api/status HTTP/1.1\r\nHost: ")
+def test_who_brings_no_key_is_cut_off_after_a_while() -> None:
+    with guarded(seconds=2) as port, contextlib.ExitStack() as all_of_them:
+
+        def begin(method: str, path: str, headers: str) -> socket.socket:
+            opened = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+            opened.sendall(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}".encode())
+            return all_of_them.enter_context(opened)
+
+        known = begin("POST", "/slow", f"Authorization: Bearer {TOKEN}\r\nContent-Length: 2\r\n\r\n")
+        # Whoever is being answered is not cut off in the middle of it, key or no key.
+        slow = begin("GET", "/healthz", "\r\n")
+        half = begin("GET", "/healthz", "")
+        idle = all_of_them.enter_context(socket.create_connection(("127.0.0.1", port), timeout=SECONDS))
         assert ended(half)
         assert ended(idle)
-        known.sendall(b'{"switch": "on"}')
+        assert slow.recv(4096).startswith(b"HTTP/1.1 200 ")
+        assert ended(slow)
+        known.sendall(b"on")
         assert known.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@contextlib.contextmanager
+def guarded(*, seconds: float) -> Iterator[int]:
+    """Serve an app that takes its time behind a guard; return its port."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        await asyncio.sleep(1.5 * seconds)
+        await PlainTextResponse("done")(scope, receive, send)
+
+    with contextlib.closing(listen(0)) as listener:
+        port = listener.getsockname()[1]
+        guard = Guard(app, Keys(TOKEN, port), port, lambda _event: None)
+        guard.strangers.seconds = seconds
+        http = cast(type[asyncio.Protocol], guard.strangers)
+        server = uvicorn.Server(uvicorn.Config(guard, http=http, lifespan="off", log_config=None))
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+        thread.start()
+        try:
+            yield port
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.mark.parametrize(
