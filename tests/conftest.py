@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
@@ -33,6 +34,10 @@ def _install_heavy() -> None:
 # interrupts a command would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# An example that takes long says that the machine is busy, and nothing of the code.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 # Here and not in a hook: `pytest tests/dashboard` imports that folder's conftest before any hook runs.
 _install_heavy()
