@@ -199,3 +199,10 @@ def test_a_command_that_does_not_answer_is_told(command: list[str], part: str) -
     proof = prove(command, seconds=1.5)
     assert not proof.works
     assert part in proof.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a program that ends within a millisecond")
+def test_a_command_that_ends_before_it_is_asked_is_told() -> None:
+    # Whether it ends before the question is written is a matter of luck: of 20 some do.
+    proofs = [prove(["/usr/bin/env", "false"]) for _ in range(20)]
+    assert all("does not answer as an MCP server" in proof.text for proof in proofs)
