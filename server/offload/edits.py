@@ -14,6 +14,7 @@ from server.offload.values import Edit, Source
 
 _SEARCH = re.compile(r"^\s*<{5,9} ?SEARCH:?\s*$")
 _DIVIDER = re.compile(r"^\s*={5,9}\s*$")
+_UNDERLINE = re.compile(r"\n?[ \t]*=+[ \t]*(?:\n|$)")
 _REPLACE = re.compile(r"^\s*>{5,9} ?REPLACE:?\s*$")
 _FILE = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?FILE:?(?:\*\*)?:?\s*`?(?P<path>[^`*]+?)`?\s*$", re.IGNORECASE)
 MOST_DIVIDERS = 20
@@ -130,14 +131,15 @@ def apply(text: str, edits: tuple[Edit, ...]) -> str:
 
 
 def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
-    """Return the edit of a block; of one with several dividers, if only one reading of it fits the file."""
+    """Return the edit of a block; of one with several dividers, if only one reading of it fits the file, and
+    does not end within a heading there: of lines quoted wrongly those up to the underline may fit."""
     if len(block.readings) == 1:
         return _locate_lines(text, *block.readings[0], number, shown)
     fitting: list[Edit] = []
     for search, replace in block.readings:
         with contextlib.suppress(EditFailed):
             fitting.append(_locate_lines(text, search, replace, number, shown))
-    if len(fitting) > 1:
+    if len(fitting) > 1 or any(_UNDERLINE.match(text, edit.end) for edit in fitting):
         raise _many_dividers(number, len(block.readings))
     return fitting[0] if fitting else _locate_lines(text, *block.readings[0], number, shown)
 

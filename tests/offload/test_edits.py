@@ -82,6 +82,8 @@ def test_an_underlined_heading_in_the_new_lines_is_no_divider() -> None:
         (GUIDE.rstrip(), "Guide\n=======\n\nThe new text."),  # its first line alone is in the file, too
         ("Guide\n=======", ""),
         ("=======\n" * 30, "x"),
+        # Quoted wrongly as a whole; up to the heading's underline it fits, which would leave the old text there.
+        ("Guide\n=====\n\nThe older text.", "Guide\n=====\n\nThe new text."),
     ],
 )
 def test_where_more_than_one_line_can_be_the_divider_nothing_is_guessed(search: str, replace: str) -> None:
