@@ -22,7 +22,7 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None, new_mode: 
     Raises:
         OSError: it cannot be written; the file is then as it was.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # of links in a loop `resolve` raises what is no OSError
     before = _stat(target)
     if mode is None and before is not None:
         mode = stat.S_IMODE(before.st_mode)

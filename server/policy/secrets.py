@@ -127,8 +127,12 @@ def redact(text: str, known: Iterable[str] = ()) -> Redacted:
         group = match.lastindex or 0
         if _is_random(match[group], quoted=group in (1, 2)):
             spans.append((*match.span(group), "password or token"))
+    taken = bytearray(len(cut))
+    for start, end, _ in spans:
+        taken[start:end] = b"\1" * (end - start)
     for start, end in assigned_values(cut):
-        if not any(start < other_end and other < end for other, other_end, _ in spans):
+        if not any(taken[start:end]):
+            taken[start:end] = b"\1" * (end - start)
             spans.append((start, end, "password or token"))
     return _replace(cut, spans, len(text) - len(cut))
 

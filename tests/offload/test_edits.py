@@ -82,7 +82,7 @@ def test_an_underlined_heading_in_the_new_lines_is_no_divider() -> None:
         (GUIDE.rstrip(), "Guide\n=======\n\nThe new text."),  # its first line alone is in the file, too
         ("Guide\n=======", ""),
         ("=======\n" * 30, "x"),
-        # Quoted wrongly as a whole; up to the heading's underline it fits, which would leave the old text there.
+        # Quoted wrongly; up to the heading's underline it fits, which would leave the old text there.
         ("Guide\n=====\n\nThe older text.", "Guide\n=====\n\nThe new text."),
     ],
 )

@@ -194,6 +194,13 @@ def test_several_on_one_line_and_a_value_that_is_known() -> None:
     assert found.found == {"GitHub Token": 2, "token of this app": 1}
 
 
+def test_each_of_thousands_is_replaced_once() -> None:
+    lines = MOST_CHARACTERS // 20
+    found = redact("DB_PASSWORD=hunter2\n" * lines)  # minutes, if each were held to all before it
+    assert "hunter2" not in found.text
+    assert found.count == lines
+
+
 def test_what_is_too_long_to_be_checked_does_not_go_out() -> None:
     found = redact("a " * (MOST_CHARACTERS // 2) + SECRETS[1][1])
     assert SECRETS[1][1] not in found.text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from server.errors import SettingsError
 from server.folders import find_folders
 from server.replacing import replace_file
 from server.settings_file import set_setting
@@ -72,6 +73,16 @@ def test_a_link_stays_a_link(tmp_path: Path, there: bool) -> None:
     assert link.is_symlink()
     assert real.read_bytes() == b"new\r\n"
     assert list(real.parent.iterdir()) == [real]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_links_in_a_loop_are_an_error_that_says_so(tmp_path: Path) -> None:
+    folders = find_folders()
+    folders.create()
+    folders.config_file.symlink_to(folders.config_file)
+    with pytest.raises(SettingsError, match="links"):
+        set_setting(folders, "tray", "notify_batch", False)
+    assert [path.name for path in folders.config.glob("*.toml*")] == ["config.toml"]
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
