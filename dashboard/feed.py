@@ -38,7 +38,7 @@ BURST = 4
 """So many updates may follow each other at that pace, after that ``FEWEST`` a second: a batch, or a download,
 changes something all the time, and nobody sees more."""
 PAGE_SECONDS = 0.03
-"""More time between two pieces of text for each further page that is seen, since each draws them all."""
+"""More time between two updates for each further page that is seen, since each draws them all."""
 FEWEST = 2
 """Updates, or pieces of text, a second at least: one waits half the time between two, and that is quick."""
 TICK_SECONDS = 1.0
@@ -141,14 +141,12 @@ class Feed:
         if not self._pending:
             return
         self._urgent = self._kinds != WRITTEN
-        beat = self._shown_at + (self._pace() if self._urgent else _between_texts(self._pages))
+        # Few updates follow each other quickly, others come more slowly while they never end.
+        endless = self._urgent and self._burst < 1
+        beat = self._shown_at + (1 / FEWEST if endless else _between(self._pages))
         if self._beat is not None:
             self._beat.cancel()
         self._beat = self._loop.call_at(max(beat, self._loop.time()), self._show)
-
-    def _pace(self) -> float:
-        """Return the seconds before the next update: few in a burst, more while they never end."""
-        return PACE_SECONDS if self._burst >= 1 else 1 / FEWEST
 
     def _show(self) -> None:
         assert self._loop is not None
@@ -218,7 +216,7 @@ class Feed:
         self.changed.emit(self._hub.snapshot())
 
 
-def _between_texts(pages: int) -> float:
+def _between(pages: int) -> float:
     """Return seconds: such that a text falls on every tick of the clock, which would be a frame more."""
     return 1 / max(FEWEST, int(1 / (PACE_SECONDS + PAGE_SECONDS * max(0, pages - 1))))
 

@@ -41,9 +41,17 @@ class Page:
     banner: Banner
     sight: Sight
 
-    def follow_text(self, update: Callable[[Snapshot], None]) -> None:
-        """Run ``update`` as models write: while the page is seen, and when it is seen again."""
-        self.feed.wrote.subscribe(lambda snapshot: update(snapshot) if self.sight.seen else None)
+    def follow_changes(self, update: Callable[[Snapshot], None], *news: Event[Snapshot]) -> None:
+        """Run ``update`` now, at every change or at the ``news`` given, and when the page is seen again;
+        never while nobody sees it."""
+
+        def update_seen(snapshot: Snapshot) -> None:
+            if self.sight.seen:
+                update(snapshot)
+
+        update(self.hub.snapshot())
+        for event in news or (self.feed.changed,):
+            event.subscribe(update_seen)
         self.sight.back.subscribe(lambda: update(self.hub.snapshot()))
 
     async def follow(
@@ -93,13 +101,13 @@ def shell(hub: Hub, feed: Feed, title: str, section: str) -> Iterator[Page]:
         banner.update(words)
         pause.update(paused=snapshot.paused_until is not None)
 
-    update(hub.snapshot())
     with main:
         follow_appearance(hub, feed)
-        feed.changed.subscribe(update)
-        feed.ticked.subscribe(banner.look)
         sight = Sight(feed)
-        yield Page(hub, feed, Clock(feed, sight), banner, sight)
+        page = Page(hub, feed, Clock(feed, sight), banner, sight)
+        page.follow_changes(update)
+        feed.ticked.subscribe(banner.look)
+        yield page
 
 
 def _navigation(hub: Hub, section: str) -> None:

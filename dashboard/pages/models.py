@@ -46,8 +46,7 @@ async def show(hub: Hub, feed: Feed) -> None:
             memory.update(feed.machine, snapshot.engine.loaded)
             fetch.update(snapshot)
 
-        update(hub.snapshot())
-        feed.changed.subscribe(update)
+        page.follow_changes(update)
     await page.follow(learn, feed.booked, feed.measured)
     await page.follow(recommended.load, feed.models_changed, feed.measured, later=True)
 

@@ -60,9 +60,8 @@ async def show(hub: Hub, feed: Feed) -> None:
         def update_approvals() -> None:
             asking.set_visibility(approvals.update() > 0)
 
-        update(hub.snapshot())
+        page.follow_changes(update)
+        page.follow_changes(lambda snapshot: running.update(split(snapshot.running)[0]), feed.wrote)
         update_approvals()
-        feed.changed.subscribe(update)
-        page.follow_text(lambda snapshot: running.update(split(snapshot.running)[0]))
         feed.policy_changed.subscribe(update_approvals)
         await page.follow(update_booked, feed.booked)

@@ -43,8 +43,7 @@ async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
             if (now := await hub.history.get(offload_id)) is not None:
                 shown.show(now)
 
-        feed.changed.subscribe(shown.update)
-        page.follow_text(shown.update)
+        page.follow_changes(shown.update, feed.changed, feed.wrote)
         await page.follow(load, feed.booked)
 
 

@@ -53,7 +53,7 @@ async def show(hub: Hub, feed: Feed) -> None:
                 _prices(hub.ledger.prices)
             with card("Files"):
                 _files(hub)
-        feed.changed.subscribe(engine.update)
+        page.follow_changes(engine.update)
     await connect.look()
     await page.follow(audit.update, feed.audited)
 
@@ -66,7 +66,6 @@ class EngineTest:
         self._words = text("", "", "p")
         with box("actions"):
             button("Test the engine", self._test, icon="network_check")
-        self.update(hub.snapshot())
 
     def update(self, snapshot: Snapshot) -> None:
         """Show what is known of it."""

@@ -74,8 +74,7 @@ async def show(hub: Hub, feed: Feed) -> None:
             running.update(mine)
             working.set_visibility(bool(mine))
 
-        update(hub.snapshot())
-        feed.changed.subscribe(update)
+        page.follow_changes(update)
     await connect.look()
     await page.follow(first.load, feed.booked)
     await page.follow(recommended.load, feed.models_changed, later=True)

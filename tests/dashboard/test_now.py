@@ -149,7 +149,7 @@ def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
             expect(page.locator(".run")).to_have_count(0)
 
 
-def test_a_page_that_nobody_sees_is_sent_no_text_until_it_is_seen(browser: Browser, stage: Stage) -> None:
+def test_a_page_that_nobody_sees_is_sent_nothing_until_it_is_seen(browser: Browser, stage: Stage) -> None:
     words = " ".join(f"w{number:05}" for number in range(4000))
     stage.ollama.answers.when("count behind", Answer(words, delay=0.02))
     with (
@@ -160,21 +160,32 @@ def test_a_page_that_nobody_sees_is_sent_no_text_until_it_is_seen(browser: Brows
         ask(client, "Please count behind a tab", output="d.txt")
         for page in (seen, behind):
             expect(page.locator(".run .stream-text")).to_contain_text("w00005")
-        behind.evaluate(HIDE, True)
-        before = ""
-        while (now := last_word(behind)) != before:  # until the hub has heard of it
-            before = now
-            wait_for_words(seen)
-        assert last_word(seen) > before
+        hide(behind, seen)
+        assert last_word(seen) > last_word(behind)
         behind.evaluate(HIDE, False)
         expect(behind.locator(".run .stream-text")).to_contain_text(last_word(seen))
         shown = [
             int(number) for number in re.findall(r"w(\d{5})", behind.locator(".stream-text").inner_text())
         ]
         assert shown == list(range(shown[0], shown[0] + len(shown)))
+        hide(behind, seen)
         seen.locator(".run").get_by_role("button", name="Cancel").click()
-        for page in (seen, behind):
-            expect(page.locator(".run")).to_have_count(0)
+        expect(seen.locator(".run")).to_have_count(0)
+        expect(seen.locator(".chip-word")).not_to_have_text("Working")
+        assert behind.locator(".run").count() == 1
+        assert behind.locator(".chip-word").inner_text() == "Working"
+        behind.evaluate(HIDE, False)
+        expect(behind.locator(".run")).to_have_count(0)
+        expect(behind.locator(".chip-word")).not_to_have_text("Working")
+
+
+def hide(behind: Page, seen: Page) -> None:
+    """Have nobody see the page, and wait until the hub has heard of it."""
+    behind.evaluate(HIDE, True)
+    before = ""
+    while (now := last_word(behind)) != before:
+        before = now
+        wait_for_words(seen)
 
 
 def last_word(page: Page) -> str:
