@@ -14,8 +14,8 @@ from typing import Any
 
 from server.rendezvous import HubInfo, read_token, wait_for_hub
 
-START_SECONDS = 60.0
-STOP_SECONDS = 15.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class HubProcess:
 
     def get(self, path: str) -> Any:
         """Return the JSON at ``path``, with the token."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
             response = connection.getresponse()

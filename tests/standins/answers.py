@@ -45,6 +45,13 @@ class Answer:
             await asyncio.sleep(0.02)
 
 
+def without_end(delay: float = 0.05) -> Answer:
+    """Return an answer that is written for minutes and whose last piece never comes. No two words are alike:
+    an answer that goes round in circles would be broken off."""
+    words = " ".join(f"word{number}" for number in range(4000))
+    return Answer(words, delay=delay, held=threading.Event())
+
+
 Choose = Callable[[str, dict[str, Any]], Answer | None]
 
 

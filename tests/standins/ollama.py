@@ -178,8 +178,9 @@ class OllamaStandIn(StandInServer):
                     eval_duration=time.perf_counter_ns() - loaded,
                 )
             finally:
+                if name in self.loaded:  # who unloads it meanwhile does not see it come back
+                    self.loaded[name] = Loaded(self._num_ctx(name, body), _expiry(seconds))
                 self.running -= 1
-                self.loaded[name] = Loaded(self._num_ctx(name, body), _expiry(seconds))
 
     async def _load_or_unload(self, name: str, body: dict[str, Any], seconds: float) -> Reply:
         if seconds == 0:
@@ -252,6 +253,8 @@ class OllamaStandIn(StandInServer):
         return min(int(asked), self.models[name].context_length)
 
     def _expire(self) -> None:
+        if self.running:
+            return  # what works stays
         now = datetime.now(UTC)
         self.loaded = {name: each for name, each in self.loaded.items() if each.expires_at > now}
 

@@ -1,6 +1,7 @@
 """The stand-in for Ollama's registry: what can be pulled, and what goes wrong on the way."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ class Registered:
     dies: bool = False
     """Whether every stream breaks off as soon as something more has arrived."""
     have: dict[int, int] = field(default_factory=dict)
+    held: threading.Event | None = None
+    """Until this is set, the last bytes of each layer do not come."""
 
 
 async def pull_lines(name: str, registered: Registered | None) -> AsyncIterator[dict[str, Any]]:
@@ -35,8 +38,11 @@ async def pull_lines(name: str, registered: Registered | None) -> AsyncIterator[
     for number, size in enumerate(registered.layers):
         digest = f"sha256:{number:064x}"
         before = registered.have.get(number, 0)
-        for done in range(registered.have.get(number, 0), size + 1, max(1, size // 10)):
+        step = max(1, size // 10)
+        for done in range(registered.have.get(number, 0), size + 1, step):
             await asyncio.sleep(registered.delay)
+            while registered.held is not None and done + step > size and not registered.held.is_set():
+                await asyncio.sleep(0.02)
             registered.have[number] = done
             yield {"status": f"pulling {digest[7:19]}", "digest": digest, "total": size, "completed": done}
             if registered.dies and done > before:

@@ -91,13 +91,13 @@ class StandInServer:
         self._server = server
         self._thread = threading.Thread(target=server.run, args=([self._socket],), daemon=True)
         self._thread.start()
-        assert server.listening.wait(10), "the stand-in did not start"
+        assert server.listening.wait(60), "the stand-in did not start"
 
     def stop(self) -> None:
         """Drop every connection and stop listening."""
         if self._server and self._thread:
             self._server.leave()
-            self._thread.join(10)
+            self._thread.join(60)
         self._server = self._thread = None
         self._socket.close()
 
@@ -193,7 +193,7 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Return once ``condition`` holds; fail where it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -201,7 +201,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """The same, without blocking the event loop."""
     deadline = time.monotonic() + seconds
     while not condition():
