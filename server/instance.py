@@ -48,8 +48,7 @@ def claim(folders: Folders) -> Iterator[None]:
     path = folders.state / "hub.lock"
     # For the user alone: who can open it can hold its lock.
     with open(path, "a+b", opener=_private) as file:
-        if not _try_lock(file.fileno()):
-            raise AlreadyRunning(_await_other(folders))
+        _lock(file.fileno(), folders)
         yield
 
 
@@ -119,17 +118,18 @@ def _private(name: str, flags: int) -> int:
     return os.open(name, flags, 0o600)
 
 
-def _await_other(folders: Folders) -> HubInfo:
-    """Return the hub that holds the lock; it may still be starting."""
+def _lock(descriptor: int, folders: Folders) -> None:
+    """Take the lock, at once or from another hub that ends just now; raise as ``claim`` where one goes on."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    while not _try_lock(descriptor):
         if (info := find_running(str(folders.state))) is not None:
-            return info
+            raise AlreadyRunning(info)
+        if time.monotonic() > deadline:
+            raise HubUnreachable(
+                "Another token-saver process runs but does not answer.",
+                "End it (look for token-saver in the list of processes), then start again.",
+            )
         time.sleep(0.1)
-    raise HubUnreachable(
-        "Another token-saver process runs but does not answer.",
-        "End it (look for token-saver in the list of processes), then start again.",
-    )
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -24,10 +24,12 @@ APP_NAME = "token-saver"
 HUB_FILE = "hub.json"
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
 START_LOG = "start.log"
-START_SECONDS = 30.0
-"""How long to wait for a hub that was just started (seconds); imports alone take some on a slow disk."""
-PROBE_SECONDS = 2.0
-"""How long ``/healthz`` may take (seconds): it does no work, so more means that the hub hangs."""
+START_SECONDS = 60.0
+"""How long to wait for a hub that was just started (seconds); imports alone take some on a slow disk, and
+many times as long where other programs have the processor."""
+PROBE_SECONDS = 10.0
+"""How long ``/healthz`` may take (seconds): it does no work, so more means that the hub hangs. A machine that
+is busy or short of memory lets any process stand still for some."""
 
 
 class HubInfo(NamedTuple):

@@ -14,7 +14,7 @@ from tests.bridge_client import BRIDGE, LEGACY, MODERN, RawClient
 from tests.hub_process import HubProcess, hub_environ, start_hub
 from tests.standins.serving import wait_until
 
-SECONDS = 60
+SECONDS = 120
 
 
 def tool_names(answer: dict[str, object]) -> list[str]:

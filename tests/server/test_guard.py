@@ -29,7 +29,7 @@ class Answer:
 
 
 def send(hub: HubProcess, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=120)
     try:
         connection.request(method, path, headers={"Host": f"127.0.0.1:{hub.port}", **(headers or {})})
         response = connection.getresponse()

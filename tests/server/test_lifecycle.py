@@ -8,16 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from server.folders import find_folders
+from server.instance import claim
 from server.rendezvous import answers, find_running, read_hub_file, wait_for_hub
 from tests.hub_process import HubProcess, hub_environ, start_hub
 
-SECONDS = 60
+SECONDS = 180
 
 
 def run_app(environ: dict[str, str], home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -89,7 +92,7 @@ def test_a_signal_ends_it_and_leaves_nothing(tmp_path: Path, stop: signal.Signal
         family = [psutil.Process(hub.process.pid), *psutil.Process(hub.process.pid).children(recursive=True)]
         hub.process.send_signal(stop)
         assert hub.process.wait(SECONDS) == 0
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=SECONDS)
         assert not alive
     assert not (tmp_path / "hub.json").exists()
     assert "Traceback" not in (tmp_path / "output.log").read_text()
@@ -140,6 +143,37 @@ def test_a_file_that_names_another_programs_port_is_stale(tmp_path: Path, hub: H
     assert info is not None
     assert answers(hub.info, hub.token)
     assert not answers(info, hub.token)
+
+
+def test_a_start_while_the_hub_before_ends_takes_its_place(tmp_path: Path) -> None:
+    """A hub that ends is no longer found, but holds the lock until it has."""
+    folders = find_folders({"TOKEN_SAVER_HOME": str(tmp_path)})
+    ending, took_over = claim(folders), threading.Event()
+
+    def start() -> None:
+        with claim(folders):
+            took_over.set()
+
+    ending.__enter__()
+    try:
+        thread = threading.Thread(target=start)
+        thread.start()
+        assert not took_over.wait(0.5)
+    finally:
+        ending.__exit__(None, None, None)
+    assert took_over.wait(SECONDS)
+    thread.join()
+
+
+def test_a_hub_that_stands_still_for_some_seconds_is_found(hub: HubProcess) -> None:
+    process = psutil.Process(hub.process.pid)
+    process.suspend()
+    going_on = threading.Timer(3, process.resume)
+    going_on.start()
+    try:
+        assert find_running(str(hub.home)) == hub.info
+    finally:
+        going_on.join()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 1}', '{"url": "x", "pid": "y"}'])

@@ -21,6 +21,7 @@ from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
 
+SECONDS = 60
 NEVER = Answer(ends="endless", delay=0.01)
 
 
@@ -35,9 +36,14 @@ async def _hub(ollama: OllamaStandIn) -> AsyncIterator[Hub]:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         while not holds():
             await asyncio.sleep(0.01)
+
+
+def _paused_for(hub: Hub, seconds: float) -> bool:
+    hub.pause(time.time() + seconds)
+    return hub.snapshot().state == "paused"
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
@@ -59,7 +65,7 @@ async def test_a_pause_ends_what_the_engine_works_on_and_frees_it(
         await _until(lambda: ollama_standin.running == 1)
         hub.pause()
         for each in running:
-            outcome = await asyncio.wait_for(each, 20)
+            outcome = await asyncio.wait_for(each, SECONDS)
             assert (outcome.name, outcome.code) == ("denied", "paused")
             assert "until resumed" in outcome.text
         await _until(lambda: ollama_standin.running == 0)
@@ -68,7 +74,7 @@ async def test_a_pause_ends_what_the_engine_works_on_and_frees_it(
             hub.check_paused()
         hub.resume()
         ollama_standin.answers.default = Answer("# Foxes\n\nThey are red.\n")
-        assert (await asyncio.wait_for(_write(hub, tmp_path), 20)).name == "delivered"
+        assert (await asyncio.wait_for(_write(hub, tmp_path), SECONDS)).name == "delivered"
 
 
 async def test_in_the_middle_of_a_batch_its_item_waits_and_is_done_after_resuming(
@@ -83,12 +89,12 @@ async def test_in_the_middle_of_a_batch_its_item_waits_and_is_done_after_resumin
         await _until(lambda: ollama_standin.running == 1)
         hub.pause()
         await _until(lambda: ollama_standin.running == 0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             while (await hub.batches.counts(job)).by_state != {"waiting": 3}:
                 await asyncio.sleep(0.01)
         ollama_standin.answers.default = Answer("# Notes\n\nOne function.\n")
         hub.resume()
-        assert await hub.batches.wait(job, 30)
+        assert await hub.batches.wait(job, SECONDS)
         assert (await hub.batches.counts(job)).by_state == {"delivered": 3}
 
 
@@ -123,12 +129,12 @@ async def test_a_pause_for_a_while_ends_by_itself_and_says_so(
     async with _hub(ollama_standin) as hub:
         told: list[str] = []
         hub.on_change(lambda: told.append(hub.snapshot().state))
-        hub.pause(time.time() + 0.3)
-        assert hub.snapshot().state == "paused"
-        await _until(lambda: bool(told) and told[-1] != "paused")
+        # On a busy machine a short one may be over before it is looked at.
+        assert any(_paused_for(hub, seconds) for seconds in (0.3, 3.0, 30.0))
+        await _until(lambda: hub.snapshot().state != "paused" and told[-1:] not in ([], ["paused"]))
         hub.check_paused()
         ollama_standin.answers.default = Answer("# Foxes\n\nThey are red.\n")
-        assert (await asyncio.wait_for(_write(hub, tmp_path), 20)).name == "delivered"
+        assert (await asyncio.wait_for(_write(hub, tmp_path), SECONDS)).name == "delivered"
 
 
 async def test_pause_and_resume_from_another_thread_as_the_tray_does(
@@ -138,11 +144,12 @@ async def test_pause_and_resume_from_another_thread_as_the_tray_does(
     async with _hub(ollama_standin) as hub:
         running = _write(hub, tmp_path)
         await _until(lambda: ollama_standin.running == 1)
-        threading.Thread(target=hub.pause).start()
-        assert (await asyncio.wait_for(running, 20)).code == "paused"
-        thread = threading.Thread(target=hub.resume)
-        thread.start()
-        await asyncio.to_thread(thread.join)
+        pausing, resuming = (threading.Thread(target=target) for target in (hub.pause, hub.resume))
+        pausing.start()
+        assert (await asyncio.wait_for(running, SECONDS)).code == "paused"
+        pausing.join()
+        resuming.start()
+        await asyncio.to_thread(resuming.join)
         hub.check_paused()
 
 

@@ -76,7 +76,7 @@ def as_another_user(hub: HubProcess, path: str, cookie: str = "") -> list[str]:
 def test_a_login_link_is_no_ones_who_says_to_come_from_elsewhere(hub: HubProcess) -> None:
     """What a proxy would say about who connects changes nothing."""
     url = json.loads(send(hub, "POST", "/api/login", bearer(hub)).body)["url"]
-    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=120)
     connection.request("GET", url.removeprefix(hub.info.url), headers={"X-Forwarded-For": "127.0.0.9:1"})
     assert connection.getresponse().status == 303
     connection.close()

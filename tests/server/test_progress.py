@@ -23,14 +23,14 @@ def listen(work: Any, heartbeat: float = HEARTBEAT_SECONDS) -> list[Said]:
     async def run() -> list[Said]:
         listener = Listener()
         async with progress_to(cast(ToolContext, listener), heartbeat) as report:
-            await work(report)
+            await work(report, listener.said)
         return listener.said
 
     return asyncio.run(run())
 
 
 def test_what_is_reported_is_passed_on() -> None:
-    async def work(report: Any) -> None:
+    async def work(report: Any, _: list[Said]) -> None:
         await report(1, 10, "one")
         await report(5, 10, "five")
 
@@ -38,7 +38,7 @@ def test_what_is_reported_is_passed_on() -> None:
 
 
 def test_it_only_grows_whatever_the_stages_count() -> None:
-    async def work(report: Any) -> None:
+    async def work(report: Any, _: list[Said]) -> None:
         for done, total in ((50, 100), (3, None), (0, 10), (0, 10)):
             await report(done, total, "stage")
 
@@ -49,18 +49,19 @@ def test_it_only_grows_whatever_the_stages_count() -> None:
 
 
 def test_silence_is_filled_with_the_last_line() -> None:
-    async def work(report: Any) -> None:
+    async def work(report: Any, said: list[Said]) -> None:
         await report(1, None, "loading")
-        await asyncio.sleep(0.3)
+        while len(said) < 3:
+            await asyncio.sleep(0.01)
 
     said = listen(work, heartbeat=0.05)
-    assert len(said) >= 3
     assert all(message.startswith("loading") for _, _, message in said)
 
 
 def test_silence_from_the_start_is_filled_too() -> None:
-    async def work(report: Any) -> None:
-        await asyncio.sleep(0.2)
+    async def work(_: Any, said: list[Said]) -> None:
+        while not said:
+            await asyncio.sleep(0.01)
 
     assert listen(work, heartbeat=0.05)
 

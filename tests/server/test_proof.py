@@ -129,13 +129,13 @@ def test_a_proof_is_for_one_connection_alone(hub: HubProcess) -> None:
 
 def test_a_proof_is_made_of_the_ends_as_they_are(hub: HubProcess) -> None:
     """Else it could be fetched for another connection, by a header that says where one comes from."""
-    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
     for headers in ({}, {"X-Forwarded-For": "127.0.0.1:4711"}, {"Forwarded": "for=127.0.0.1:4711"}):
+        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
         connection.request("GET", "/healthz?nonce=n", headers=headers)
         ends = connection.sock.getsockname(), connection.sock.getpeername()
         proofs = json.loads(connection.getresponse().read())["proofs"]
         assert proofs == [make_proof(hub.token, "n", *ends)]
-    connection.close()
+        connection.close()
 
 
 def test_nothing_is_proved_without_a_token_or_without_a_question(hub: HubProcess) -> None:

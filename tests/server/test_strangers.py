@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import cast
 
@@ -69,20 +70,33 @@ def test_more_connections_than_there_may_be_cut_off_the_oldest(hub: HubProcess, 
 
 
 def test_who_brings_no_key_is_cut_off_after_a_while() -> None:
-    with guarded(seconds=2) as port, contextlib.ExitStack() as all_of_them:
+    begun: set[str] = set()
+    go_on = threading.Event()
+    with guarded(begun, go_on, seconds=1) as port, contextlib.ExitStack() as all_of_them:
 
         def begin(method: str, path: str, headers: str) -> socket.socket:
             opened = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
             opened.sendall(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}".encode())
             return all_of_them.enter_context(opened)
 
-        known = begin("POST", "/slow", f"Authorization: Bearer {TOKEN}\r\nContent-Length: 2\r\n\r\n")
+        def ask(method: str, path: str, headers: str) -> socket.socket:
+            """Begin until the app has begun, too: a busy machine may let the time pass before all is sent."""
+            while True:
+                opened = begin(method, path, headers)
+                deadline = time.monotonic() + 5
+                while time.monotonic() < deadline:
+                    if path in begun:
+                        return opened
+                    time.sleep(0.01)
+
+        known = ask("POST", "/slow", f"Authorization: Bearer {TOKEN}\r\nContent-Length: 2\r\n\r\n")
         # Whoever is being answered is not cut off in the middle of it, key or no key.
-        slow = begin("GET", "/healthz", "\r\n")
+        slow = ask("GET", "/healthz", "\r\n")
         half = begin("GET", "/healthz", "")
         idle = all_of_them.enter_context(socket.create_connection(("127.0.0.1", port), timeout=SECONDS))
         assert ended(half)
         assert ended(idle)
+        go_on.set()
         assert slow.recv(4096).startswith(b"HTTP/1.1 200 ")
         assert ended(slow)
         known.sendall(b"on")
@@ -90,12 +104,15 @@ def test_who_brings_no_key_is_cut_off_after_a_while() -> None:
 
 
 @contextlib.contextmanager
-def guarded(*, seconds: float) -> Iterator[int]:
-    """Serve an app that takes its time behind a guard; return its port."""
+def guarded(begun: set[str], go_on: threading.Event, *, seconds: float) -> Iterator[int]:
+    """Serve an app behind a guard, which answers when it shall ``go_on``; return its port. ``begun`` gets the
+    paths that it was asked for."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.add(scope["path"])
         await Request(scope, receive).body()
-        await asyncio.sleep(1.5 * seconds)
+        while not go_on.is_set():
+            await asyncio.sleep(0.01)
         await PlainTextResponse("done")(scope, receive, send)
 
     with contextlib.closing(listen(0)) as listener:
