@@ -21,6 +21,7 @@ from server.batch.inputs import expand_inputs
 from server.batch.news import News
 from server.batch.plan import Planned, file_of
 from server.batch.recover import settle_interrupted
+from server.batch.whole import Changes
 from server.batch.work import Denies, Parts, Run
 from server.errors import NotFound, StoreError
 from server.events import EventBus
@@ -73,6 +74,7 @@ class Batches:
             engine, offloader, jobs, history, bills, self._news.tell, denies, is_paused, limits.stop_failing
         )
         self._at_work: dict[str, _AtWork] = {}
+        self._changes = Changes()
         # Held while a job is stopped or started: two at once would start it twice.
         self._switching = asyncio.Lock()
 
@@ -88,6 +90,7 @@ class Batches:
 
     async def close(self) -> None:
         """Stop working; items in flight go back to waiting and are done again after the next start."""
+        await self._changes.close()
         tasks = [each.task for each in self._at_work.values()]
         for task in tasks:
             task.cancel()
@@ -114,7 +117,7 @@ class Batches:
 
     async def submit(self, planned: Planned, caller: Caller, hours: float = 0.0) -> str:
         """Write the job down, start it, and return its id; it is stopped after ``hours``, or after those of
-        the settings if these are fewer or ``hours`` is 0."""
+        the settings if these are fewer or ``hours`` is 0. If this is cancelled, so is the job."""
         job = JobRecord(
             id=f"j{secrets.token_hex(4)}",
             created_at=time.time(),
@@ -130,9 +133,13 @@ class Batches:
             **vars(self._bills.of_call(None if caller.by_user else caller.arguments)),
         )
         items = tuple(ItemRecord(position, arguments) for position, arguments in enumerate(planned.items))
-        await self._jobs.create(job, items)
-        self._launch(job)
-        self._news.tell(job.id)
+        begun = self._changes.begin(self._begin(job, items))
+        try:
+            await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            # Nobody was told its id, so nobody else could cancel it.
+            await self._changes.whole(self._unwanted(begun, job.id))
+            raise
         return job.id
 
     async def get(self, job_id: str) -> JobRecord:
@@ -204,6 +211,9 @@ class Batches:
     async def pause(self, job_id: str, *, by_user: bool = True) -> None:
         """Start no further items, and put those in flight back. What the user pauses, only the user resumes:
         not an agent, whose calls are not ``by_user``."""
+        await self._changes.whole(self._pause(job_id, by_user=by_user))
+
+    async def _pause(self, job_id: str, *, by_user: bool) -> None:
         async with self._switching:
             before = (await self.get(job_id)).state
             if before == "running" or (before == "paused" and by_user):
@@ -218,6 +228,9 @@ class Batches:
         Raises:
             Denied: that is nothing, or the user paused the job.
         """
+        await self._changes.whole(self._resume(job_id, by_user=by_user))
+
+    async def _resume(self, job_id: str, *, by_user: bool) -> None:
         async with self._switching:
             job = await self.get(job_id)
             if job.state in {"paused", "stopped"}:
@@ -232,6 +245,9 @@ class Batches:
         Raises:
             NotFound: there is no such job or item.
         """
+        await self._changes.whole(self._cancel(job_id, position, by_user=by_user))
+
+    async def _cancel(self, job_id: str, position: int | None, *, by_user: bool) -> None:
         async with self._switching:
             job = await self.get(job_id)
             if position is not None:
@@ -251,6 +267,9 @@ class Batches:
             NotFound: there is no such job or item, or its tasks were not kept.
             Denied: nothing is left, or the user paused or cancelled the job or the item.
         """
+        return await self._changes.whole(self._retry(job_id, position, by_user=by_user))
+
+    async def _retry(self, job_id: str, position: int | None, *, by_user: bool) -> int:
         if position is not None:
             item = await self._item((await self.get(job_id)).id, position)
             if item.held and not by_user:
@@ -270,6 +289,16 @@ class Batches:
                 await self._start_again(job_id)
         self._news.tell(job_id)
         return count
+
+    async def _begin(self, job: JobRecord, items: tuple[ItemRecord, ...]) -> None:
+        await self._jobs.create(job, items)
+        self._launch(job)
+        self._news.tell(job.id)
+
+    async def _unwanted(self, begun: asyncio.Task[None], job_id: str) -> None:
+        await asyncio.wait([begun])
+        if not begun.cancelled() and begun.exception() is None:
+            await self._cancel(job_id, None, by_user=False)
 
     async def _start_again(self, job_id: str) -> None:
         await self._stop(job_id)  # a run that has ended may still be about to say so

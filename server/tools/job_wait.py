@@ -47,7 +47,7 @@ async def wait_for_job(
                     handover.job_id = job_id
     except asyncio.CancelledError:
         if cancel_with_call:
-            await asyncio.shield(hub.batches.cancel(job_id, by_user=False))
+            await hub.batches.cancel(job_id, by_user=False)  # which comes to its end though this is cancelled
         raise
 
 
