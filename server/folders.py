@@ -50,7 +50,8 @@ class Folders:
 
     @property
     def kept(self) -> Path:
-        """What was found in files whose old bytes were put back: never thrown away at once."""
+        """What was found in files whose old bytes were put back, or what these were where that could not be:
+        never thrown away at once."""
         return self.data / "kept"
 
     @property

@@ -1,4 +1,5 @@
-"""Keeps what somebody else put into a file before the file's old bytes go back over it.
+"""Keeps what nobody else may have: what somebody put into a file before its old bytes go back over it, and
+the old bytes of a file that somebody changed before they could.
 
 While a check of the user's runs, the check may rewrite the file and the user may save it; nothing tells which
 of them it was, so neither is thrown away.

@@ -11,6 +11,7 @@ import logging
 
 from server.errors import StoreError, WorkspaceError
 from server.offload import undo
+from server.offload.aside import Aside
 from server.offload.running import Books, Running
 from server.store.history import History
 from server.store.records import UndoRecord
@@ -23,8 +24,9 @@ RETRY_SECONDS = 1.0
 class Owed:
     """The ends that are still to be written. For one event loop."""
 
-    def __init__(self, history: History, books: Books) -> None:
+    def __init__(self, history: History, books: Books, aside: Aside) -> None:
         self._history = history
+        self._aside = aside
         self._books = books
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -65,7 +67,7 @@ class Owed:
     async def _put_back(self, run: Running, kept: UndoRecord) -> None:
         """Put the file back; one that cannot be is not tried again and again, but named in the row."""
         try:
-            await undo.put_back(self._history, run.id, kept)
+            await undo.put_back(self._history, run.id, kept, self._aside)
         except WorkspaceError as error:
             logger.warning("%s could not be put back: %s", kept.path, error)
             run.remarks.append(f"But {kept.path} could not be put back as it was: {error.cause}")

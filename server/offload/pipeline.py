@@ -20,6 +20,7 @@ from server.folders import Folders
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
 from server.offload import digest, patches, undo
+from server.offload.aside import Aside
 from server.offload.checks import check_answer
 from server.offload.compress import Compressor
 from server.offload.digest_cache import DigestCache
@@ -78,20 +79,21 @@ class Offloader:
         self._ledger = ledger
         self._events = events
         self._books = Books(history, ledger, events)
-        self._placer = Placer(history, settings, folders.kept)
+        self._aside = Aside(folders.kept, settings.history.days)
+        self._placer = Placer(history, settings, self._aside)
         # What is quoted in a digest is content as well.
         cache = DigestCache(folders.cache / "digests") if history.contents else None
         self._compressor = Compressor(engine, self._books, cache)
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._readable = settings.paths.read
         self._folders = folders
-        self._owed = Owed(history, self._books)
+        self._owed = Owed(history, self._books, self._aside)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._closing = False
 
     async def start(self) -> tuple[str, ...]:
         """Put back what a crash left in place unaccepted; return the paths. Call it before ``run``."""
-        return await undo.recover(self._history)
+        return await undo.recover(self._history, self._aside)
 
     def use_checks(self, checks: Mapping[str, str]) -> None:
         """Let these be the checks that tasks may name from now on."""

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeVar
 
 from server.errors import FileChanged, StoreError, WorkspaceError
@@ -25,12 +24,11 @@ T = TypeVar("T")
 
 
 class Placer:
-    """Writes results. Two offloads never have the same file in place unchecked at once. ``kept`` is the
-    folder for what somebody else put into a file before its old bytes went back."""
+    """Writes results. Two offloads never have the same file in place unchecked at once."""
 
-    def __init__(self, history: History, settings: Settings, kept: Path) -> None:
+    def __init__(self, history: History, settings: Settings, aside: Aside) -> None:
         self._history = history
-        self._aside = Aside(kept, settings.history.days)
+        self._aside = aside
         self.checks: Mapping[str, str] = settings.checks
         self._timeout = settings.offload.check_timeout
         self._locks: dict[str, asyncio.Lock] = {}

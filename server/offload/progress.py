@@ -27,10 +27,13 @@ class Progress:
         self._line = "starting"
         self._changed = asyncio.Event()
         self._pending = ""
+        self._figures = (0, 0.0)
         self._told_at = 0.0
+        self._late: asyncio.TimerHandle | None = None
 
     def stage(self, name: str, detail: str = "") -> None:
         """Say that the offload entered a stage; see ``events.OffloadStage``."""
+        self._tell_text()
         self._events.publish(OffloadStage(self._id, name, detail))
         self.say(f"{name}: {detail}" if detail else name)
 
@@ -41,13 +44,15 @@ class Progress:
             self._changed.set()
 
     def text(self, more: str, tokens: int, rate: float, last: bool = False) -> None:
-        """Pass on more of the answer; pieces are joined so that pages get some ten a second."""
+        """Pass on more of the answer; pieces are joined so that pages get some ten a second. What is
+        joined is passed on soon even where the engine falls silent."""
         self._pending += more
-        now = time.monotonic()
-        if self._pending and (last or now - self._told_at >= _TEXT_INTERVAL):
-            self._events.publish(OffloadText(self._id, self._pending, tokens, rate))
-            self._pending, self._told_at = "", now
-            self.say(f"generate: ~{tokens} tokens, {rate:.0f} tokens/s")
+        self._figures = tokens, rate
+        wait = self._told_at + _TEXT_INTERVAL - time.monotonic()
+        if last or wait <= 0:
+            self._tell_text()
+        elif self._late is None:
+            self._late = asyncio.get_running_loop().call_later(wait, self._tell_text)
 
     @contextlib.asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
@@ -56,9 +61,24 @@ class Progress:
         try:
             yield
         finally:
+            self._forget_timer()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    def _tell_text(self) -> None:
+        self._forget_timer()
+        if not self._pending:
+            return
+        tokens, rate = self._figures
+        self._events.publish(OffloadText(self._id, self._pending, tokens, rate))
+        self._pending, self._told_at = "", time.monotonic()
+        self.say(f"generate: ~{tokens} tokens, {rate:.0f} tokens/s")
+
+    def _forget_timer(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     async def _beat(self) -> None:
         try:

@@ -176,3 +176,31 @@ async def test_who_cancels_too_late_is_told_what_the_history_says(
     assert outcome.name == ("returned" if answer else "handed_back")
     assert (outcome.name, outcome.net_tokens) == (row.outcome, row.net_tokens)
     assert outcome.text.startswith(answer)
+
+
+class UndoneRefused(History):
+    """The disk is full when a file was put back and that is to be noted."""
+
+    refused = False
+
+    async def mark_undone(self, offload_id: str) -> None:
+        if not self.refused:
+            self.refused = True
+            raise StoreError("The disk is full.", "Free some space, then try again.")
+        await super().mark_undone(offload_id)
+
+
+@pytest.mark.parametrize("before", [OLD, None])
+async def test_an_undo_that_could_not_be_noted_can_be_asked_for_again(
+    open_house: OpenHouse, project: Path, before: bytes | None
+) -> None:
+    if before is not None:
+        (project / "a.py").write_bytes(before)
+    house = await open_house(history_type=UndoneRefused)
+    outcome = await set_x(house, before)
+    with pytest.raises(StoreError, match="full"):
+        await house.offloader.undo(outcome.offload_id)
+    assert snapshot(project) == ({"a.py": before} if before else {})
+    await house.offloader.undo(outcome.offload_id)
+    [row] = await house.history.page(OffloadFilter())
+    assert row.undone
