@@ -37,7 +37,7 @@ class Placer:
         """Return if the check that the task names exists and can be read.
 
         Raises:
-            BadArguments: there is no such check.
+            BadArguments: there is no such check, or it cannot have a file of this name.
             SettingsError: its command cannot be read.
         """
         if task.check and task.output:

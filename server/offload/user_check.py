@@ -27,6 +27,10 @@ MOST_OUTPUT_BYTES = 200_000
 _GRACE_SECONDS = 2.0
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
 """A word that no program takes for a script: a path, an option."""
+_JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
+"""Programs of Windows that read all their words together as a script, or are run by one that does."""
+_ORDERS = re.compile(r"[&|<>^%!\"'`$;(){}]")
+"""What these do not take for a part of a name."""
 
 
 def command_of(
@@ -35,7 +39,7 @@ def command_of(
     """Return the words of the command, ``{file}`` filled in: as a word, or within an option's.
 
     Raises:
-        BadArguments: the user named no such check.
+        BadArguments: the user named no such check, or its program could take the file's name for an order.
         SettingsError: its command is empty, its quotes do not close, or it has ``{file}`` within a script,
             where a file's name would be read as a part of that.
     """
@@ -55,6 +59,12 @@ def command_of(
         raise SettingsError(
             f"The check {name!r} has {{file}} within a script: a file's name would be run as a part of it.",
             "Pass it as a word of its own, such as `sh -c 'cd src && pytest \"$1\"' sh {file}`.",
+        )
+    if windows and _JOINS.fullmatch(words[0]) and (found := _ORDERS.search(str(file))):
+        raise BadArguments(
+            f"The check {name!r} cannot have {file}: "
+            f"{words[0]} would not take {found[0]} for a part of a name.",
+            "Choose another name, or leave out the check.",
         )
     return tuple(word.replace("{file}", str(file)) for word in words)
 

@@ -53,6 +53,25 @@ def test_windows_paths_keep_their_backslashes(command: str, words: tuple[str, ..
     assert command_of("test", {"test": command}, FILE, windows=True) == words
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "eslint.cmd {file}",
+        r'"C:\Program Files\nodejs\npx.CMD" eslint {file}',
+        "check.bat --file={file}",
+        "cmd /c eslint {file}",
+        r"C:\Windows\System32\cmd.exe /c eslint {file}",
+        "powershell -Command ./lint.ps1 {file}",
+    ],
+)
+def test_a_file_is_no_order_to_what_reads_its_words_as_a_script(command: str) -> None:
+    for name in ("a&calc.py", "a%PATH%.py", "a^b.py"):
+        with pytest.raises(BadArguments, match=r"would not take [&%^] for a part of a name"):
+            command_of("test", {"test": command}, Path(name), windows=True)
+    plain = "src/[id] - 1+2@x,y=z~#.py"
+    assert plain in command_of("test", {"test": command}, Path(plain), windows=True)[-1]
+
+
 @pytest.mark.parametrize(("command", "error"), [("", SettingsError), ("say 'x", SettingsError)])
 def test_a_command_that_cannot_be_read(command: str, error: type[Exception]) -> None:
     with pytest.raises(error):
