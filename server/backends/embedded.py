@@ -84,6 +84,7 @@ class EmbeddedBackend:
         self._unused.set()
         self._expires_at: float | None = None
         self._expiry: asyncio.Task[None] | None = None
+        self._moved = asyncio.Event()
 
     async def check(self) -> None:
         """Return at once: it is part of the app and starts on first need."""
@@ -283,12 +284,14 @@ class EmbeddedBackend:
 
     def _expire_after(self, seconds: float | None) -> None:
         self._expires_at = None if seconds is None else time.time() + seconds
+        self._moved.set()
         if self._expiry is None or self._expiry.done():
             self._expiry = asyncio.create_task(self._expire())
 
     async def _expire(self) -> None:
-        """Unload when the time has come; it moves on with every use."""
+        """Unload when the time has come; it moves with every use, to an earlier one, too."""
         while self._child is not None:
+            self._moved.clear()
             if self._expires_at is None:
                 if not self._users:
                     return
@@ -296,7 +299,9 @@ class EmbeddedBackend:
                 continue
             left = self._expires_at - time.time()
             if left > 0:
-                await asyncio.sleep(left)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._moved.wait()
                 continue
             async with self._changing:
                 if not self._users and self._expires_at is not None and self._expires_at <= time.time():

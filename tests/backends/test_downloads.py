@@ -139,7 +139,7 @@ async def test_the_rate_and_the_time_left_are_told_as_soon_as_they_are_known() -
 
     async def fetch(report: ReportPull) -> None:
         await report(PullProgress("m", "resumed", 500_000, 1_000_000))  # what was there before is no speed
-        for step in range(1, 100):
+        for step in range(1, 400):
             await asyncio.sleep(0.02)
             await report(PullProgress("m", "pulling", 500_000 + 1000 * step, 1_000_000))
             if ended.is_set():

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
@@ -83,7 +82,7 @@ def _child() -> psutil.Process:
 
 
 async def _child_that_starts() -> psutil.Process:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             with suppress(ValueError, psutil.Error):
                 return _child()
@@ -168,15 +167,19 @@ async def test_another_model_takes_the_place(engine: EmbeddedBackend, smollm2: P
     assert [model.name for model in await engine.loaded()] == [SMOLLM2]
 
 
-async def test_closing_ends_a_process_that_still_loads(engine: EmbeddedBackend) -> None:
-    loading = asyncio.create_task(engine.load(SMOLLM2, 1024))
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
+async def test_closing_ends_a_process_that_still_loads(folders: Folders, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.gguf"
+    os.mkfifo(slow)  # nobody writes to it, so that loading takes for ever
+    engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=str(slow))), folders, EventBus())
+    loading = asyncio.create_task(engine.load("slow", 1024))
     child = await _child_that_starts()
     await engine.close()
     assert not child.is_running()
     with pytest.raises(BackendUnreachable):
         await loading
     with pytest.raises(BackendUnreachable):
-        await engine.load(SMOLLM2, 1024)
+        await engine.load("slow", 1024)
 
 
 async def test_an_unload_that_nobody_waits_for_ends_the_process_all_the_same(engine: EmbeddedBackend) -> None:
@@ -202,7 +205,8 @@ async def test_leaving_early_frees_the_slot(engine: EmbeddedBackend) -> None:
 
 
 async def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(engine: EmbeddedBackend) -> None:
-    """What is compared is the child's CPU time, which other programs do not lengthen."""
+    """What is compared is the child's CPU time, which other programs do not lengthen. A call that was broken
+    off too late, as by a machine that is busy, says nothing."""
 
     def long(word: str) -> GenerationRequest:
         return _request((Message("user", f"{word} " * 1900),), num_ctx=2048, most=1)
@@ -212,17 +216,22 @@ async def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(engine: Emb
     whole = child.cpu_times().user
     await _generate(engine, long("red"))
     whole = child.cpu_times().user - whole
-    begun = child.cpu_times().user
-    async with aclosing(engine.generate(long("blue"))) as items:
-        asking = asyncio.ensure_future(anext(items))
-        while child.cpu_times().user - begun < whole / 20:
-            await asyncio.sleep(0.01)
-        asking.cancel()
-        with suppress(asyncio.CancelledError):
-            await asking
-    _, completed = await _generate(engine, _request(most=1))
-    assert completed.completion_tokens == 1
-    assert child.cpu_times().user - begun < 0.7 * whole
+    for word in ("blue", "green", "white", "black", "brown", "grey", "pink", "gold"):
+        begun = child.cpu_times().user
+        async with aclosing(engine.generate(long(word))) as items:
+            asking = asyncio.ensure_future(anext(items))
+            while child.cpu_times().user - begun < whole / 20:
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+        in_time = child.cpu_times().user - begun < whole / 3
+        _, completed = await _generate(engine, _request(most=1))
+        assert completed.completion_tokens == 1
+        if in_time:
+            assert child.cpu_times().user - begun < 0.7 * whole
+            return
+    pytest.fail("no call was broken off in time")
 
 
 @pytest.mark.parametrize(
@@ -235,10 +244,12 @@ async def test_a_batch_suits_the_weights_and_the_threads(weights: float, threads
 
 async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(engine: EmbeddedBackend) -> None:
     async def until_killed() -> None:
+        killed = False
         async with aclosing(engine.generate(_request(COUNT, most=1500))) as items:
             async for item in items:
-                if isinstance(item, TextDelta):
+                if isinstance(item, TextDelta) and not killed:  # more may have arrived before it died
                     _child().kill()
+                    killed = True
 
     with pytest.raises(BackendFailed, match="it was killed"):
         await until_killed()
@@ -248,13 +259,14 @@ async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(engine: 
 
 async def test_it_unloads_after_keep_alive(folders: Folders) -> None:
     engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=SMOLLM2)), folders, EventBus())
-    await engine.load(SMOLLM2, 1024, keep_alive="1s")
-    child = _child()
-    deadline = time.monotonic() + 30
-    while await engine.loaded() and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
-    assert await engine.loaded() == ()
-    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
+    await engine.load(SMOLLM2, 1024, keep_alive="10m")
+    child = await _child_that_starts()
+    await asyncio.sleep(0.1)
+    await engine.load(SMOLLM2, 1024, keep_alive="1s")  # the last word counts, also where it is the shorter
+    async with asyncio.timeout(60):
+        while await engine.loaded():
+            await asyncio.sleep(0.1)
+    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 60)
     assert gone == [child]
     await engine.close()
 
@@ -311,7 +323,7 @@ async def test_it_dies_with_a_parent_that_is_killed(folders: Folders) -> None:
     async with _parent_of_child() as (parent, child):
         os.kill(parent.pid, signal.SIGKILL)
         await parent.wait()
-        gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 60)
     assert gone == [child]
 
 
@@ -322,7 +334,7 @@ async def test_it_dies_with_its_parent_also_when_it_gets_no_turn(folders: Folder
         child.suspend()
         os.kill(parent.pid, signal.SIGKILL)
         await parent.wait()
-        gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 10)
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 60)
     assert gone == [child]
 
 

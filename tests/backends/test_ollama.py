@@ -75,8 +75,8 @@ async def test_closing_the_iterator_frees_the_engine(
             assert isinstance(item, TextDelta)
             break
 
-    await eventually(lambda: ollama_standin.outcomes("/api/chat") == ["dropped"], seconds=2)
-    await eventually(lambda: ollama_standin.running == 0, seconds=2)
+    await eventually(lambda: ollama_standin.outcomes("/api/chat") == ["dropped"])
+    await eventually(lambda: ollama_standin.running == 0)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_cancelling_the_task_frees_the_engine(
 
     task.cancel()
 
-    await eventually(lambda: ollama_standin.outcomes("/api/chat") == ["dropped"], seconds=2)
+    await eventually(lambda: ollama_standin.outcomes("/api/chat") == ["dropped"])
     with pytest.raises(asyncio.CancelledError):
         await task
 

@@ -87,8 +87,8 @@ async def test_closing_the_iterator_frees_the_engine(backend: Backend, server: O
         async for item in items:
             if isinstance(item, TextDelta):
                 break
-    await eventually(lambda: server.outcomes("/v1/chat/completions")[-1:] == ["dropped"], seconds=2)
-    await eventually(lambda: server.running == 0, seconds=2)
+    await eventually(lambda: server.outcomes("/v1/chat/completions")[-1:] == ["dropped"])
+    await eventually(lambda: server.running == 0)
 
 
 @pytest.mark.parametrize(
