@@ -5,16 +5,16 @@ transaction; a call that needs the user's approval waits; one that fails gives i
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from server.errors import Denied, Limited
+from server.errors import Denied, Limited, StoreError
 from server.policy.approvals import (
     Answer,
     Approval,
@@ -108,7 +108,7 @@ class Gate:
         await self.trail.record(_decision(call, refusal))
         return refusal.reason
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def enter(
         self,
         call: Call,
@@ -129,9 +129,14 @@ class Gate:
             StoreError: the decision cannot be recorded; then nothing passes.
         """
         loaded = self.file.current()
-        decision, record = await self._database.write(
-            lambda connection: self._decide(connection, loaded, call)
+        deciding = asyncio.ensure_future(
+            self._database.write(lambda connection: self._decide(connection, loaded, call))
         )
+        try:
+            decision, record = await asyncio.shield(deciding)
+        except asyncio.CancelledError:
+            self._in_background(self._undecide(deciding))
+            raise
         self.trail.wrote(record)
         self._raise_refusal(loaded, decision)
         passage = Passage(failed=True)
@@ -256,6 +261,13 @@ class Gate:
 
     async def _give_back(self, reservations: tuple[Reservation, ...]) -> None:
         await self._database.write(lambda connection: roll_back(connection, reservations))
+
+    async def _undecide(self, deciding: "asyncio.Future[tuple[Decision, Record]]") -> None:
+        """Give back what a call reserves that was cancelled before the decision on it was written."""
+        with contextlib.suppress(StoreError):  # then it reserved nothing
+            decision, record = await deciding
+            self.trail.wrote(record)
+            await self._give_back(decision.reservations)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -9,6 +9,7 @@ chained to. Who can write all of the user's files can forge all of it: an export
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -23,6 +24,8 @@ from server.midnight import days_ago
 from server.replacing import PRIVATE, replace_file
 from server.store.database import Database
 from server.store.policy_tables import trail, trail_end
+
+logger = logging.getLogger(__name__)
 
 KINDS = (
     "decision",
@@ -166,7 +169,11 @@ class Trail:
                 async with asyncio.timeout(TOGETHER_SECONDS):
                     await self._hurry.wait()
             saved = self._head
-            await asyncio.to_thread(_write_head, self._head_file, saved)
+            try:
+                await asyncio.to_thread(_write_head, self._head_file, saved)
+            except OSError as error:
+                # A full disk, or on Windows somebody who reads it: with the next row it is tried again.
+                logger.warning("%s cannot be written: %s", self._head_file, error)
 
 
 def append(connection: Connection, entry: Entry, at: float) -> Record:

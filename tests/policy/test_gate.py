@@ -1,6 +1,8 @@
 """The gate: limits that hold, approvals that wait, files that break, all of it recorded."""
 
 import asyncio
+import contextlib
+import sqlite3
 import time
 from dataclasses import replace
 
@@ -44,6 +46,23 @@ def test_a_limit_of_n_lets_n_of_100_concurrent_calls_through(house: House, run: 
     results = run(story())
     assert results.count("passed") == limit
     assert results.count("limited") == 100 - limit
+
+
+def test_a_call_that_is_cancelled_while_it_is_decided_on_does_not_count(house: House, run: Run) -> None:
+    house.write_policy(FIVE.replace("5/", "1/"))
+
+    async def story() -> list[str]:
+        async with house.gate() as gate:
+            with contextlib.closing(sqlite3.connect(house.folders.database, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                call = asyncio.create_task(tries(gate, Call("work")))
+                await asyncio.sleep(0.1)
+                call.cancel()
+                await asyncio.wait([call])
+        async with house.gate() as gate:  # what was given back is, once the first is closed
+            return [await tries(gate, Call("work")) for _ in range(2)]
+
+    assert run(story()) == ["passed", "limited"]
 
 
 def test_a_limit_holds_across_restarts_and_ends_with_its_window(house: House, run: Run) -> None:

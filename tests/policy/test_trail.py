@@ -110,6 +110,15 @@ def test_a_missing_file_beside_it_is_said(house: House, run: Run) -> None:
     assert "trail.head is missing" in run(verified(house)).problem
 
 
+def test_what_cannot_be_written_beside_it_ends_nothing(house: House, run: Run) -> None:
+    house.head_file.mkdir(parents=True)
+    run(fill(house, 2))
+    assert run(verified(house)).problem.startswith("trail.head is missing")
+    house.head_file.rmdir()
+    run(fill(house, 1))
+    assert run(verified(house)) == Verification(3, 1, 3)
+
+
 def test_rows_that_vanished_between_two_starts_are_noted_in_the_trail(house: House, run: Run) -> None:
     run(fill(house, 20))
     tamper(house, "DELETE FROM trail", "DELETE FROM trail_end")
