@@ -38,6 +38,9 @@ from server.errors import (
 )
 from server.settings import Settings
 
+CHECK_SECONDS = 10.0
+"""Time for the answer that tells whether Ollama is there; a busy machine may take some of it. Longer would
+keep the engines that are tried after it waiting for whatever hangs at Ollama's address."""
 PULL_TRIES = 3
 """How often a download whose stream breaks off is asked for again; Ollama resumes each layer."""
 
@@ -78,7 +81,7 @@ class OllamaBackend:
 
     async def check(self) -> None:
         """Return when Ollama answers; its version is in ``label`` from then on."""
-        answer = await self._ask("GET", "/api/version", seconds=self._settings.connect_timeout)
+        answer = await self._ask("GET", "/api/version", seconds=CHECK_SECONDS)
         version = label_of(answer.get("version"))
         if not version:
             raise self._connection.failed(

@@ -14,7 +14,7 @@ from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered
-from tests.standins.serving import eventually
+from tests.standins.serving import Exchange, Reply, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -160,6 +160,18 @@ async def test_another_machine_needs_leave() -> None:
         with pytest.raises(SettingsError, match="allow_remote"):
             OllamaBackend(url, settings())
         await OllamaBackend(url, settings(allow_remote=True)).close()
+
+
+async def test_an_answer_that_a_busy_machine_delays_is_waited_for() -> None:
+    class Delayed(OllamaStandIn):
+        async def _handle(self, exchange: Exchange) -> Reply:
+            await asyncio.sleep(2.5)
+            return await super()._handle(exchange)
+
+    with Delayed() as server:
+        backend = OllamaBackend(server.url, settings(connect_timeout=2.0))
+        await backend.check()
+        await backend.close()
 
 
 async def test_the_label_tells_the_version(ollama: OllamaBackend) -> None:
