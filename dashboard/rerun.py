@@ -13,7 +13,7 @@ from server.offload.values import OUTPUT_FORMATS, Caller, Task
 from server.store.records import DASHBOARD, OffloadDetail
 
 TOOL = "offload_work"
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 """How long the row of a new offload may take to appear (seconds)."""
 
 

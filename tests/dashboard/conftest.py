@@ -13,7 +13,7 @@ from tests.standins.ollama import OllamaStandIn
 from tests.system import require
 
 # A page shows most changes within a quarter of a second, but a machine that runs tests is a busy one.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")

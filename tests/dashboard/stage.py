@@ -48,7 +48,7 @@ def settle(page: Page) -> None:
 
 def login_link(hub: HubProcess) -> str:
     """Return an address that logs one browser in."""
-    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=120)
     try:
         connection.request("POST", "/api/login", headers={"Authorization": f"Bearer {hub.token}"})
         return str(json.loads(connection.getresponse().read())["url"])
@@ -121,7 +121,7 @@ def visit(
         color_scheme=scheme,  # type: ignore[arg-type]
         **context_options,  # type: ignore[arg-type]
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)  # the first page waits until the dashboard is loaded
     witness = Witness(hub.port)
     try:
         page = context.new_page()

@@ -2,8 +2,11 @@
 
 from playwright.sync_api import Page, expect
 
+from tests.dashboard.stage import settle
+
 
 def test_the_keyboard_goes_straight_to_the_content_and_to_every_page(page: Page) -> None:
+    settle(page)
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the page's content")
     names = []

@@ -3,8 +3,10 @@
 A press lasts as long as a finger's. A button that is built anew in between would never see its end.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -17,6 +19,7 @@ from tests.standins.ollama_registry import Registered
 
 PRESS_MS = 400
 """Longer than the time between two updates of the page."""
+BUSY_ITEMS = 60
 HELD = "document.held = document.activeElement"
 STILL_HELD = "document.held === document.activeElement && document.held.isConnected"
 
@@ -51,7 +54,7 @@ def test_a_busy_batch_leaves_the_focus_where_it_is(page: Page, stage: Stage) -> 
 
 
 def test_the_items_of_a_busy_batch_are_cancelled_and_tried_again_singly(page: Page, stage: Stage) -> None:
-    with busy_batch(page, stage, delay=0.1) as job:  # an item has to wait still when its button is pressed
+    with busy_batch(page, stage, delay=0.1) as job:
         job.locator(".job-task").click()
         page.get_by_role("button", name="Show more").click()
         expect(page.locator(".item")).to_have_count(2 * ITEMS_AT_ONCE)
@@ -64,7 +67,7 @@ def test_the_items_of_a_busy_batch_are_cancelled_and_tried_again_singly(page: Pa
 
 def test_a_model_loads_by_one_press_while_another_is_fetched(page: Page, stage: Stage) -> None:
     stage.ollama.loaded.clear()
-    stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0)
+    stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0, held=Event())
     page.goto(stage.url("/models"))
     page.get_by_label("Model name").fill("slow:70b")
     page.get_by_role("button", name="Pull").click()
@@ -112,8 +115,18 @@ def wait_for_news(job: Locator) -> None:
 
 @contextmanager
 def busy_batch(page: Page, stage: Stage, delay: float = 0.04) -> Iterator[Locator]:
-    """Show a batch whose many items end several times a second; ``delay`` is that of a word."""
-    stage.ollama.answers.when("copy each note", Answer("word " * 4, delay=delay))
+    """Show a batch whose many items end several times a second; ``delay`` is that of a word.
+
+    After ``BUSY_ITEMS`` they take ten times as long: however slow the machine, it does not come to its end.
+    """
+    begun = itertools.count()
+
+    def copy(prompt: str, _: object) -> Answer | None:
+        if "copy each note" not in prompt:
+            return None
+        return Answer("word " * 4, delay=delay if next(begun) < BUSY_ITEMS else 10 * delay)
+
+    stage.ollama.answers.choose(copy)
     for number in range(300):
         (stage.project / f"note{number}.txt").write_text(f"This is note {number}.\n")
     page.goto(stage.url("/batches"))

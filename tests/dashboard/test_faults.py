@@ -48,7 +48,7 @@ def test_a_model_that_does_not_load_is_named_with_the_reason(page: Page, stage: 
 def test_a_locked_history_is_said_in_words_and_heals(page: Page, stage: Stage) -> None:
     stage.ollama.answers.when("type hints", Answer("done\n"))
     page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
-    with closing(sqlite3.connect(stage.hub.home / "history.db", isolation_level=None)) as other:
+    with closing(sqlite3.connect(stage.hub.home / "history.db", timeout=60, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         page.get_by_role("button", name="Run again").click()
         words = page.locator(".banner-words")

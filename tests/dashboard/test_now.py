@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.components.shell import PAGES
-from tests.dashboard.stage import Stage, ask, visit
-from tests.standins.answers import Answer
+from tests.dashboard.stage import Stage, ask, settle, visit
+from tests.standins.answers import Answer, without_end
 from tests.standins.ollama import CODER
 from tests.standins.serving import wait_until
 
@@ -18,7 +18,6 @@ def slugify(text: str) -> str:
     return "-".join(text.lower().split())
 '''
 TASK = "Write slugify(text) in Python: lower case, words joined by dashes."
-SLOW = Answer("word " * 5000, delay=0.05)
 # What a browser does with a tab that goes behind another one; here every tab has a window of its own.
 HIDE = """hidden => {
   Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
@@ -30,6 +29,7 @@ def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Stage)
     seen = Event()
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```", delay=0.02, held=seen))
     in_all = page.locator(".figure", has_text="In all").locator(".figure-value")
+    expect(in_all).to_have_attribute("title", re.compile("tokens"))
     before = in_all.get_attribute("title")
     assert before
     expect(page.locator(".run")).to_have_count(0)
@@ -54,12 +54,12 @@ def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Stage)
 
 
 def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: Stage) -> None:
-    words = " ".join(f"w{number:05}_{'x' * 24}" for number in range(2000))
-    stage.ollama.answers.when("count on", Answer(words, delay=0.005))
+    words = " ".join(f"w{number:05}_{'x' * 24}" for number in range(600))
+    stage.ollama.answers.when("count on", Answer(words, delay=0.005, held=Event()))
     with stage.client() as client:
         ask(client, "Please count on", output="count.txt")
         stream = page.locator(".run .stream-text")
-        expect(stream).to_contain_text("w00400_")
+        expect(stream).to_contain_text("w00598_")  # the very last is held back, so that it stands still
         shown = [int(number) for number in re.findall(r"w(\d{5})_x{24} ", stream.inner_text())]
         assert len(shown) > 100  # its end alone is kept
         assert shown == list(range(shown[0], shown[0] + len(shown)))
@@ -68,7 +68,7 @@ def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: Stage) -> None:
 
 
 def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: Stage) -> None:
-    stage.ollama.answers.when("essay", SLOW)
+    stage.ollama.answers.when("essay", without_end())
     with stage.client() as first, stage.client() as second:
         ask(first, "Write the first essay", output="a.txt")
         expect(page.locator(".run .stream-text")).to_contain_text("word")
@@ -135,7 +135,7 @@ def test_times_stay_true_while_the_page_is_open(page: Page, stage: Stage) -> Non
 
 
 def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
-    stage.ollama.answers.when("essay", SLOW)
+    stage.ollama.answers.when("essay", without_end())
     with (
         visit(browser, stage.hub) as (one, _),
         visit(browser, stage.hub) as (two, _),
@@ -151,7 +151,7 @@ def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
 
 def test_a_page_that_nobody_sees_is_sent_nothing_until_it_is_seen(browser: Browser, stage: Stage) -> None:
     words = " ".join(f"w{number:05}" for number in range(4000))
-    stage.ollama.answers.when("count behind", Answer(words, delay=0.02))
+    stage.ollama.answers.when("count behind", Answer(words, delay=0.04))
     with (
         visit(browser, stage.hub) as (seen, _),
         visit(browser, stage.hub) as (behind, _),
@@ -159,7 +159,7 @@ def test_a_page_that_nobody_sees_is_sent_nothing_until_it_is_seen(browser: Brows
     ):
         ask(client, "Please count behind a tab", output="d.txt")
         for page in (seen, behind):
-            expect(page.locator(".run .stream-text")).to_contain_text("w00005")
+            expect(page.locator(".run .stream-text")).to_contain_text(re.compile(r"w\d{5}"))
         hide(behind, seen)
         assert last_word(seen) > last_word(behind)
         behind.evaluate(HIDE, False)
@@ -206,6 +206,7 @@ def test_nothing_is_wider_than_the_window(browser: Browser, stage: Stage, width:
         for path in (*(path for path, _, _ in PAGES), f"/offload/{stage.ids[-1]}", "/welcome"):
             page.goto(stage.url(path))
             expect(page.locator("h1")).to_be_visible()
+            settle(page)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 21)"
         assert dark == (scheme == "dark")

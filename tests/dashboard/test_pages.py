@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.bridge_client import RawClient
 from tests.dashboard.stage import Stage, ask, batch
 from tests.ledger.conversation import Conversation
-from tests.standins.answers import Answer
+from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered
 
@@ -39,7 +40,7 @@ def test_a_batch_is_followed_paused_resumed_and_cancelled(
 ) -> None:
     for number in range(4):
         (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
-    stage.ollama.answers.when("comment each part", Answer("word " * 3000, delay=0.02))
+    stage.ollama.answers.when("comment each part", without_end(delay=0.02))
     page.goto(stage.url("/batches"))
     expect(page.locator(".empty")).to_contain_text("batch_offload")
     with batch(client, task="comment each part", each=["part*.py"], output="{path}") as job_id:
@@ -79,10 +80,10 @@ def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: Stage) -> 
     page.get_by_label("Model name").fill("tiny:1b")
     page.get_by_role("button", name="Pull").click()
     expect(page.locator(".models .model", has_text="tiny:1b")).to_be_visible(timeout=20_000)
-    stage.ollama.registry["huge:70b"] = Registered(layers=(40_000_000,), delay=5.0)
+    stage.ollama.registry["huge:70b"] = Registered(layers=(40_000_000,), held=Event())
     page.get_by_label("Model name").fill("huge:70b")
     page.get_by_role("button", name="Pull").click()
-    expect(page.locator(".activity")).to_contain_text("Downloading huge:70b")
+    expect(page.locator(".activity", has_text="Downloading huge:70b")).to_be_visible()
     page.get_by_role("button", name="Cancel the download of huge:70b").click()
     expect(page.locator(".activity")).to_have_count(0)
     page.get_by_label("Model name").fill("nowhere:1b")
@@ -120,7 +121,7 @@ def test_a_model_is_deleted_after_a_question(page: Page, stage: Stage) -> None:
 
 def test_a_model_is_measured(page: Page, stage: Stage) -> None:
     before = stage.ollama.answers.default
-    stage.ollama.answers.default = Answer("word " * 500, delay=0.05)  # long enough to stop it
+    stage.ollama.answers.default = without_end()
     page.goto(stage.url("/models"))
     line = page.locator(".models .model", has_text=CODER).first
     line.get_by_role("button", name="Measure").click()

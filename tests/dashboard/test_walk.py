@@ -8,6 +8,7 @@ Whatever goes wrong in the browser meanwhile is noted by ``visit``.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Event
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -15,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.bridge_client import RawClient
 from tests.dashboard.axe import serious
 from tests.dashboard.stage import Stage, ask, batch, settle, visit
-from tests.standins.answers import Answer
+from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered
 
@@ -97,12 +98,12 @@ def client(stage: Stage) -> Iterator[RawClient]:
 @pytest.fixture(autouse=True)
 def _work(stage: Stage) -> None:
     """Let the engine have something to do, to fetch and to give away."""
-    stage.ollama.answers.when("essay", Answer("word " * 5000, delay=0.05))
+    stage.ollama.answers.when("essay", without_end())
     stage.ollama.answers.when("refuse", "I cannot.")
     stage.ollama.models["spare:1b"] = StandInModel(size=1 << 30)
-    slow = Answer("word " * 500, delay=0.05)  # measuring it takes long enough to stop it
-    stage.ollama.answers.choose(lambda _, body: slow if body.get("model") == "spare:1b" else None)
-    stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0)
+    measured = without_end()
+    stage.ollama.answers.choose(lambda _, body: measured if body.get("model") == "spare:1b" else None)
+    stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0, held=Event())
     (stage.hub.home / "claude").mkdir(exist_ok=True)
     for number in range(3):
         (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
@@ -253,6 +254,7 @@ def offload(walk: Walk) -> None:
     page = walk.page
     walk.client.answer(ask(walk.client, "Write a note", output="note.txt"))
     walk.open(f"/offload/{walk.stage.ids[-1]}")
+    expect(page.locator("summary").first).to_be_visible()
     for fold in page.locator("summary").all():
         fold.click()
     walk.look()
