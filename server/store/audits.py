@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from server.errors import StoreError
@@ -68,6 +68,31 @@ def write_audit(connection: Connection, offload_id: str, audit: AuditRecord) -> 
     }
     row = upsert(tables.audit).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["seq"], set_=values))
+    if connection.scalar(select(offload.c.undone).where(offload.c.seq == seq)):  # while the pass was reading
+        spare_nothing(connection, seq)
+
+
+def spare_nothing(connection: Connection, seq: int) -> None:
+    """Leave of what was booked for an offload, and of what its audit found, the cost alone."""
+    audit = tables.audit
+    connection.execute(update(audit).where(audit.c.seq == seq).values(**_cost_alone(audit)))
+    found = connection.execute(
+        select(audit.c.net_tokens, audit.c.net_microusd).where(audit.c.seq == seq)
+    ).first()
+    audited = dict(zip(("audited_net_tokens", "audited_net_microusd"), found or (None, None), strict=True))
+    connection.execute(update(offload).where(offload.c.seq == seq).values(**_cost_alone(offload), **audited))
+
+
+def _cost_alone(receipt: Table) -> dict[str, Any]:
+    """Return the columns of a receipt in ``offload`` or ``audit`` as those of one that spared nothing."""
+    cost = receipt.c.spent_output + receipt.c.spent_input + receipt.c.spent_share
+    return {
+        "spared_input": 0,
+        "spared_output": 0,
+        "spared_microusd": 0,
+        "net_tokens": -cost,
+        "net_microusd": -receipt.c.spent_microusd,
+    }
 
 
 def read_endings(connection: Connection) -> dict[str, int]:

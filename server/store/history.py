@@ -5,13 +5,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from server.midnight import days_ago
 from server.store import queries, tables
-from server.store.audits import receipt_values, seq_of, unknown
+from server.store.audits import receipt_values, seq_of, spare_nothing, unknown
 from server.store.database import Database, open_database
 from server.store.records import (
     AttemptRecord,
@@ -241,27 +240,9 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
 
 def _mark_undone(connection: Connection, offload_id: str) -> None:
     seq = seq_of(connection, offload_id)
-    audit = tables.audit
-    connection.execute(update(audit).where(audit.c.seq == seq).values(**_spares_nothing(audit)))
-    found = connection.execute(
-        select(audit.c.net_tokens, audit.c.net_microusd).where(audit.c.seq == seq)
-    ).first()
-    audited = dict(zip(("audited_net_tokens", "audited_net_microusd"), found or (None, None), strict=True))
-    values = {"undone": True, **_spares_nothing(offload), **audited}
-    connection.execute(update(offload).where(offload.c.seq == seq).values(**values))
+    connection.execute(update(offload).where(offload.c.seq == seq).values(undone=True))
+    spare_nothing(connection, seq)
     connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
-
-
-def _spares_nothing(receipt: Table) -> dict[str, Any]:
-    """Return the columns of a receipt in ``offload`` or ``audit`` of which only the cost is left."""
-    cost = receipt.c.spent_output + receipt.c.spent_input + receipt.c.spent_share
-    return {
-        "spared_input": 0,
-        "spared_output": 0,
-        "spared_microusd": 0,
-        "net_tokens": -cost,
-        "net_microusd": -receipt.c.spent_microusd,
-    }
 
 
 def _prune(connection: Connection, before: float) -> int:
