@@ -132,8 +132,13 @@ async def test_two_who_ask_at_once_get_one_download(toy: PinnedModel, tmp_path: 
     folder = tmp_path / "models"
     seen: list[PullProgress] = []
 
+    waits = asyncio.Event()
+
     async def note(progress: PullProgress) -> None:
         seen.append(progress)
+        if progress.status == "another process is fetching it":
+            waits.set()
+        await waits.wait()  # the first is not done before the second has come
 
     paths = await asyncio.gather(*(fetch_weights(folder, NAME, note) for _ in range(2)))
     assert paths[0].read_bytes() == CONTENT
@@ -163,6 +168,8 @@ weights.pinned_models = lambda: {"toy": PinnedModel(**json.loads(sys.argv[2]))}
 
 async def report(progress):
     print(progress.status, flush=True)
+    if progress.status == sys.argv[3]:
+        await asyncio.to_thread(sys.stdin.readline)
 
 asyncio.run(weights.fetch_weights(Path(sys.argv[1]), "toy", report))
 """
@@ -170,14 +177,17 @@ asyncio.run(weights.fetch_weights(Path(sys.argv[1]), "toy", report))
 
 @asynccontextmanager
 async def _fetching(
-    folder: Path, model: PinnedModel, until: bytes
+    folder: Path, model: PinnedModel, until: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that fetches the model, as soon as it reports ``until``; killed with no warning."""
+    """A process that fetches the model, as soon as it reports ``until``, where it stands still until it reads
+    a line; killed with no warning."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", FETCH, str(folder), model.model_dump_json(), stdout=subprocess.PIPE
+        *(sys.executable, "-c", FETCH, str(folder), model.model_dump_json(), until),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
-    while await process.stdout.readline() != until + b"\n":
+    while await process.stdout.readline() != f"{until}\n".encode():
         assert process.returncode is None
     try:
         yield process
@@ -189,9 +199,9 @@ async def _fetching(
 
 async def test_it_goes_on_after_a_kill_and_leaves_no_pip_behind(toy: PinnedModel, tmp_path: Path) -> None:
     folder = tmp_path / "models"
-    async with _fetching(folder, toy, b"piece 2 of 3") as process:
+    async with _fetching(folder, toy, "piece 2 of 3") as process:
         children = psutil.Process(process.pid).children()
-    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 60)
     assert not alive
     assert (folder / "toy.gguf.mirror.piece").is_dir()
     assert json.loads((folder / "toy.gguf.mirror.json").read_text())["parts"] == 1
@@ -205,8 +215,11 @@ async def test_a_second_process_waits_for_the_first(toy: PinnedModel, tmp_path: 
 
     async def note(progress: PullProgress) -> None:
         seen.append(progress)
+        assert other.stdin is not None
+        if len(seen) == 1:
+            other.stdin.write(b"\n" * 1000)  # a line for each of its reports of that piece
 
-    async with _fetching(tmp_path / "models", toy, b"piece 2 of 3") as other:
+    async with _fetching(tmp_path / "models", toy, "piece 2 of 3") as other:
         path = await fetch_weights(tmp_path / "models", NAME, note)
         assert await other.wait() == 0
     assert path.read_bytes() == CONTENT
@@ -216,8 +229,8 @@ async def test_a_second_process_waits_for_the_first(toy: PinnedModel, tmp_path: 
 async def test_too_little_disk_is_said_before_anything_is_fetched(
     toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = shutil.disk_usage(tmp_path).free
-    _use(monkeypatch, toy.model_copy(update={"size": free}))
+    whole_disk = shutil.disk_usage(tmp_path).total  # what is free may grow meanwhile
+    _use(monkeypatch, toy.model_copy(update={"size": whole_disk}))
     with pytest.raises(NoDiskSpace, match="GiB are free"):
         await fetch_weights(tmp_path / "models", NAME, _silent)
     assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
@@ -322,7 +335,7 @@ async def test_a_download_from_the_official_repository_goes_on_where_it_was_kill
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
     partial = tmp_path / "models" / "toy.gguf.official"
     monkeypatch.setattr(official, "most", len(CONTENT) // 2)
-    async with _fetching(tmp_path / "models", model, b"downloading") as process:
+    async with _fetching(tmp_path / "models", model, "downloading") as process:
         while not partial.exists() or not partial.stat().st_size:
             assert process.returncode is None
             await asyncio.sleep(0.05)
