@@ -26,7 +26,7 @@ version: "1"
 tools:
   preload_model:
     rules:
-      - {name: ask, action: require_approval, on_deny: Models are big, approval_timeout: 20s}
+      - {name: ask, action: require_approval, on_deny: Models are big, approval_timeout: 5m}
   list_loaded_models:
     rules:
       - {name: soon, action: require_approval, approval_timeout: 1s}

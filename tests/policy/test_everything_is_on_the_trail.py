@@ -28,7 +28,7 @@ class Place:
     def command(self, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "tray.main", *arguments],
-            env=self.hub.environ, cwd=self.project, capture_output=True, text=True, check=True, timeout=60,
+            env=self.hub.environ, cwd=self.project, capture_output=True, text=True, check=True, timeout=180,
         )  # fmt: skip
         return done.stdout
 
@@ -39,10 +39,13 @@ class Place:
 
         return asyncio.run(story())
 
-    def rows(self, kind: str) -> list[dict[str, Any]]:
-        """Return the rows of one kind, the newest first."""
-        shown = self.command("audit", "search", "--kind", kind, "--json", "-n", "100")
-        found: list[dict[str, Any]] = json.loads(shown)
+    def rows(self, kind: str, text: str = "", least: int = 1) -> list[dict[str, Any]]:
+        """Return the rows of one kind, with ``text`` in them, the newest first, once there are so many: what
+        happens is told a moment later."""
+        found: list[dict[str, Any]] = []
+        while len(found) < least:
+            shown = self.command("audit", "search", text, "--kind", kind, "--json", "-n", "100")
+            found = json.loads(shown)
         return found
 
 
@@ -61,7 +64,7 @@ def test_writes_by_a_call_and_by_a_batch_and_their_undo(place: Place) -> None:
     assert "new.py" in place.call("offload_work", task="Write x = 1", output="new.py")
     tasks = [{"task": "Write x = 1", "output": f"many{number}.py"} for number in range(2)]
     assert "2 of 2 done" in place.call("batch_offload", tasks=tasks)
-    writes = place.rows("write")
+    writes = place.rows("write", least=3)
     assert sorted(name for name in ("new.py", "many0.py", "many1.py") if name in str(writes)) == [
         "many0.py",
         "many1.py",
@@ -76,9 +79,8 @@ def test_writes_by_a_call_and_by_a_batch_and_their_undo(place: Place) -> None:
 def test_changes_of_settings_by_a_tool_and_by_a_command(place: Place) -> None:
     place.call("configure_model_selector", setting="blocked_models", action="set", values=["llama*"])
     place.command("savings", "--audit", "off")
-    texts = [row["text"] for row in place.rows("settings")]
-    assert "blocked_models is now llama*." in texts
-    assert "The audit of the client's transcripts was switched off." in texts
+    assert place.rows("settings", "blocked_models is now llama*.")
+    assert place.rows("settings", "The audit of the client's transcripts was switched off.")
 
 
 def test_an_edit_of_the_policy(place: Place) -> None:
@@ -87,7 +89,7 @@ def test_an_edit_of_the_policy(place: Place) -> None:
     place.call("list_loaded_models")
     policy.write_text("tools: [\n")
     place.call("list_loaded_models")
-    assert [row["verdict"] for row in place.rows("policy")] == ["broken", "loaded"]
+    assert [row["verdict"] for row in place.rows("policy", least=2)] == ["broken", "loaded"]
     policy.unlink()
 
 

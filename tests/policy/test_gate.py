@@ -248,7 +248,7 @@ def test_who_was_told_that_an_answer_counts_is_not_told_wrong(house: House, run:
 
 
 def test_the_first_answer_wins_and_nobody_means_no(house: House, run: Run) -> None:
-    house.write_policy(ASK % "1s")
+    house.write_policy(ASK % "10m")
 
     async def client(_approval: Approval) -> Answer | None:
         await asyncio.sleep(0.05)
@@ -258,9 +258,11 @@ def test_the_first_answer_wins_and_nobody_means_no(house: House, run: Run) -> No
         async with house.gate() as gate:
             async with gate.enter(Call("work"), client):
                 pass
+            house.write_policy(ASK % "1s")
             with pytest.raises(Denied, match="Nobody answered in time"):
                 async with gate.enter(Call("work")):
                     pass
+            house.write_policy(ASK % "10m")
             entered = asyncio.create_task(tries(gate, Call("work")))
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)

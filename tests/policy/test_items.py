@@ -1,6 +1,7 @@
 """Items of batches are held to the rules too: when a batch is handed in, and when each begins."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -47,7 +48,7 @@ async def hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterator[Hu
     project = tmp_path / "project"
     project.mkdir()
     for name in "abcdef":
-        (project / f"{name}.py").write_text("x = 1\n")
+        (project / f"{name}.py").write_text(f"letter_{name} = 1\n")
     ollama_standin.answers.default = Said("# Notes\n")
     backend = BackendSettings(kind="ollama", url=ollama_standin.url)
     async with running_hub(Settings(backend=backend, roots=(project,))) as hub:
@@ -88,12 +89,14 @@ async def test_what_asks_for_an_item_asks_once_for_the_batch(hub: Hub) -> None:
 
 async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_standin: OllamaStandIn) -> None:
     """Handed in under one policy, gone on with after a restart under another."""
-    ollama_standin.answers.default = Said("# Notes\n", first_delay=0.3)
+    ollama_standin.answers.default = Said("# Notes\n", first_delay=600)
+    ollama_standin.answers.when("letter_a", Said("# Notes\n"))
     submitted = await batch(hub, output="{stem}.md", wait=False)
     job = submitted.split()[1]
     while not (await hub.batches.counts(job)).ended:
         await asyncio.sleep(0.02)
     await hub.close()
+    ollama_standin.answers.default = Said("# Notes\n")
     rules(hub.folders, ONLY_DOCS)
     again = Hub(hub.settings, hub.folders)
     await again.start()
@@ -111,11 +114,14 @@ async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_stan
 
 
 async def test_a_tool_that_is_denied_by_now_begins_no_item(hub: Hub, ollama_standin: OllamaStandIn) -> None:
-    ollama_standin.answers.default = Said("# Notes\n", first_delay=0.3)
+    decided = threading.Event()
+    ollama_standin.answers.default = Said("# Notes\n", held=decided)
+    ollama_standin.answers.when("letter_a", Said("# Notes\n"))
     job = (await batch(hub, output="{stem}.md", wait=False)).split()[1]
     while not (await hub.batches.counts(job)).ended:
         await asyncio.sleep(0.02)
     rules(hub.folders, 'version: "1"\nhide: [batch_offload]\ntools: {}\n')
+    decided.set()
     assert await hub.batches.wait(job, 60)
     assert (await hub.batches.counts(job)).by_state["denied"] >= 1
 

@@ -178,7 +178,7 @@ def test_a_link_swapped_thousands_of_times_never_leads_a_reader_out(project: Pat
     swapper.start()
     seen = {"inside": 0, "refused": 0}
     try:
-        for _ in range(5000):
+        while sum(seen.values()) < 5000 or not all(seen.values()):
             try:
                 source = read_source(workspace(project), "door/file.txt")
             except (PathOutsideRoots, PathNotFound):
@@ -189,8 +189,6 @@ def test_a_link_swapped_thousands_of_times_never_leads_a_reader_out(project: Pat
     finally:
         stop.set()
         swapper.join()
-    assert seen["inside"] > 0
-    assert seen["refused"] > 0
 
 
 @pytest.mark.skipif(not HAS_HANDLES, reason="the system opens nothing relative to a folder")
@@ -225,7 +223,9 @@ def test_a_folder_swapped_for_a_link_thousands_of_times_is_never_followed(projec
     swapper.start()
     refused = 0
     try:
-        for turn in range(5000):
+        for turn in itertools.count():
+            if turn >= 5000 and refused:
+                break
             try:
                 with os.fdopen(open_for_reading(door / "file.txt", "door/file.txt")) as file:
                     assert file.read() == "inside"
@@ -236,7 +236,6 @@ def test_a_folder_swapped_for_a_link_thousands_of_times_is_never_followed(projec
     finally:
         stop.set()
         swapper.join()
-    assert refused > 0
     assert [path.name for path in outer.iterdir()] == ["file.txt"]
     assert (outer / "file.txt").read_text() == SECRET
 

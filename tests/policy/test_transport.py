@@ -22,7 +22,7 @@ tools:
       - {name: two, rate_limit: 2/day, on_deny: Two a day}
   preload_model:
     rules:
-      - {name: ask, action: require_approval, approval_timeout: 20s}
+      - {name: ask, action: require_approval, approval_timeout: 5m}
   offload_work:
     rules:
       - {name: never, action: deny, on_deny: Not on this machine}
@@ -46,7 +46,7 @@ def command(hub: HubProcess, *arguments: str) -> "subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 

@@ -57,13 +57,13 @@ class Server:
         (self.home / "policy.yaml").write_text(ALLOW_ALL)
         self._thread.start()
         self._lives = asyncio.run_coroutine_threadsafe(self._live(), self._loop)
-        assert self._began.wait(30)
+        assert self._began.wait(120)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._lives.result(30)
+        self._lives.result(120)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def call(self, tool: str, arguments: dict[str, Any]) -> str:
