@@ -2,7 +2,9 @@
 everything, and with the embedded engine for real."""
 
 import asyncio
+import contextlib
 import os
+import threading
 from pathlib import Path
 
 import psutil
@@ -15,6 +17,7 @@ from tests.engine_models import SMOLLM2
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered
 from tests.standins.openai import MODEL, OpenAIStandIn
+from tests.standins.serving import eventually
 from tests.tools.test_model_choice import text, with_client
 
 pytestmark = pytest.mark.anyio
@@ -77,15 +80,15 @@ async def test_a_pull_tells_bytes_runs_once_for_two_and_can_be_cancelled(
         )
         second = asyncio.create_task(client.call_tool("pull_model", {"model": "tiny:1b"}))
         assert text(await first) == text(await second) == "tiny:1b is installed."
-        assert ollama_standin.outcomes("/api/pull") == ["answered"]
+        await eventually(lambda: ollama_standin.outcomes("/api/pull") == ["answered"])
         assert any("% of 3.0 GiB" in message for message in told)
         assert any(" MB/s, " in message and message.endswith(" left") for message in told)
 
-        ollama_standin.registry["big:70b"] = Registered(layers=(2**30,), delay=0.2)
+        ollama_standin.registry["big:70b"] = Registered(layers=(2**30,), held=threading.Event())
         third = asyncio.create_task(client.call_tool("pull_model", {"model": "big:70b"}))
-        async with asyncio.timeout(20):
-            while not any(each.model == "big:70b" and each.completed for each in hub.engine.downloads):
-                await asyncio.sleep(0.01)
+        await eventually(
+            lambda: any(each.model == "big:70b" and each.completed for each in hub.engine.downloads)
+        )
         await hub.engine.cancel_download("big:70b")
         assert "cancelled" in text(await third)
         assert "big:70b" not in ollama_standin.models
@@ -162,8 +165,12 @@ async def test_what_a_server_cannot_do_is_said(dialect: str, loads: bool, pulls:
 
 
 def _children() -> list[psutil.Process]:
-    found = psutil.Process().children(recursive=True)
-    return [each for each in found if "server.backends.embedded_child" in each.cmdline()]
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            if "server.backends.embedded_child" in each.cmdline():
+                found.append(each)
+    return found
 
 
 async def test_the_embedded_engine_loads_lists_reloads_and_gives_its_memory_back(smollm2: Path) -> None:

@@ -1,6 +1,7 @@
 """Long calls as tasks: a client that declares the extension gets one, and nobody else."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -92,6 +93,10 @@ class Place:
     ollama: OllamaStandIn
     project: Path
 
+    def hold(self) -> None:
+        """Let no answer come to its end: what was begun goes on."""
+        self.ollama.answers.default = Answer(NOTES, held=threading.Event())
+
     @asynccontextmanager
     async def client(self, *extensions: ClientExtension) -> AsyncIterator[Client]:
         """A client of this hub."""
@@ -152,12 +157,15 @@ async def test_a_single_offload_goes_on_as_a_task_too(place: Place) -> None:
 
 async def test_what_ends_in_time_is_answered_at_once(place: Place) -> None:
     knows = TasksClient()
+    patient = OffloadSettings(client_patience=60)
+    place.hub.settings = place.hub.settings.model_copy(update={"offload": patient})
     async with place.client(knows) as client:
         assert "4 tasks" in text_of(await client.call_tool("batch_offload", {**BATCH, "dry_run": True}))
     assert not knows.created
 
 
 async def test_a_task_can_be_cancelled(place: Place) -> None:
+    place.hold()
     knows = TasksClient(polls=False)
     async with place.client(knows) as client:
         await client.call_tool("batch_offload", BATCH)
@@ -194,6 +202,7 @@ async def test_a_batchs_task_tells_no_secret(place: Place) -> None:
     ],
 )
 async def test_who_may_not_look_at_jobs_may_not_by_their_tasks(place: Place, policy: str) -> None:
+    place.hold()
     knows = TasksClient(polls=False)
     async with place.client(knows) as client:
         await client.call_tool("batch_offload", BATCH)
@@ -209,11 +218,13 @@ async def test_who_may_not_look_at_jobs_may_not_by_their_tasks(place: Place, pol
 
 
 async def test_a_batchs_task_outlives_a_restart(place: Place) -> None:
+    place.hold()
     knows = TasksClient(polls=False)
     async with place.client(knows) as client:
         await client.call_tool("batch_offload", BATCH)
     task_id = knows.created[0]["taskId"]
     await place.hub.close()
+    place.ollama.answers.default = Answer(NOTES)
     again = _hub(place.ollama, place.project)
     await again.start()
     try:
@@ -227,6 +238,7 @@ async def test_a_batchs_task_outlives_a_restart(place: Place) -> None:
 
 
 async def test_a_client_that_knows_no_tasks_gets_the_jobs_id_and_may_not_ask(place: Place) -> None:
+    place.hold()
     async with place.client() as client:
         text = text_of(await client.call_tool("batch_offload", BATCH))
         assert "is running" in text
@@ -238,6 +250,7 @@ async def test_a_client_that_knows_no_tasks_gets_the_jobs_id_and_may_not_ask(pla
 
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/cancel", "tasks/update"])
 async def test_an_id_that_was_guessed_is_unknown(place: Place, method: str) -> None:
+    place.hold()
     knows = TasksClient(polls=False)
     async with place.client(knows) as client:
         await client.call_tool("batch_offload", BATCH)

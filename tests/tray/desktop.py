@@ -138,11 +138,13 @@ class Desktop:
 
     def settle(self) -> None:
         """Wait until the screen stands still."""
-        last = self.screen()
-        for _ in range(100):
-            time.sleep(0.15)
+        last, still = self.screen(), 0
+        for _ in range(150):
+            time.sleep(0.1)
             now = self.screen()
-            if _changed(last, now) is None:
+            # A panel on a busy machine pauses in the middle of drawing.
+            still = still + 1 if _changed(last, now) is None else 0
+            if still == 3:
                 return
             last = now
 

@@ -23,7 +23,7 @@ WATCHER = "org.kde.StatusNotifierWatcher"
 ITEM = "org.kde.StatusNotifierItem"
 MENU = "com.canonical.dbusmenu"
 NOTIFICATIONS = "org.freedesktop.Notifications"
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which something that should have happened counts as missing."""
 
 
@@ -189,13 +189,9 @@ class Panel:
 
     async def find(self, *labels: str) -> Shown:
         entries = await self.menu()
-        for depth, label in enumerate(labels):
-            found = [entry for entry in entries if entry.label.startswith(label)]
-            assert found, f"no {label!r} among {[entry.label for entry in entries]}"
-            if depth == len(labels) - 1:
-                return found[0]
-            entries = found[0].children
-        raise AssertionError
+        found = _below(entries, labels)
+        assert found, f"no {labels} among {[entry.label for entry in entries]}"
+        return found[0]
 
     async def until_label(self, start: str) -> None:
         """Wait until an entry of the menu begins so."""
@@ -205,6 +201,12 @@ class Panel:
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"no {start!r} in {await self.labels()}") from None
+
+    async def until_entry(self, *labels: str) -> None:
+        """Wait until there is an entry below these labels; each needs only begin as given."""
+        async with asyncio.timeout(PATIENCE):
+            while not _below(await self.menu(), labels):
+                await asyncio.sleep(0.05)
 
     async def until_no_label(self, start: str) -> None:
         """Wait until no entry of the menu begins so."""
@@ -238,6 +240,13 @@ class Panel:
         if message.message_type is MessageType.SIGNAL and message.interface in (ITEM, MENU):
             self.signals.put_nowait(message.member)
         return False
+
+
+def _below(entries: list[Shown], labels: tuple[str, ...]) -> list[Shown]:
+    """Return the entries that begin with the last label, below the first ones that begin with the others."""
+    label, *rest = labels
+    found = [entry for entry in entries if entry.label.startswith(label)]
+    return _below(found[0].children, tuple(rest)) if rest and found else found
 
 
 def _shown(layout: Any) -> Shown:

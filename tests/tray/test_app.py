@@ -1,6 +1,7 @@
 """The whole app on a session bus without a display: its icon and menu as a panel finds and uses them."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_a_click_loads_a_model_and_another_unloads_it(
     async def scene() -> None:
         async with Panel(bus.address) as panel:
             await panel.icon()
-            await panel.until_label("Load")
+            await panel.until_entry("Load", CODER)
             await until_colour(panel, GREY)
             assert "No model loaded" in await panel.labels()
             models = (await panel.find("Load")).children
@@ -167,7 +168,7 @@ def test_an_engine_that_goes_away_is_seen_and_said(tmp_path: Path, bus: SessionB
         async def scene() -> None:
             async with Panel(bus.address) as panel:
                 await panel.icon()
-                await panel.until_label("Load")
+                await panel.until_entry("Load", CODER)
                 await panel.click("Load", CODER)
                 await until_colour(panel, TEAL)
                 await asyncio.to_thread(ollama.stop)
@@ -207,7 +208,10 @@ def test_without_a_session_bus_the_hub_goes_on(tmp_path: Path, ollama_standin: O
 def test_a_batch_shows_its_progress_and_says_when_it_ends(
     app: App, bus: SessionBus, ollama_standin: OllamaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ollama_standin.answers.default = Answer("def f():\n    return 1\n", first_delay=0.4)
+    # The first is done at once, so that there is an arc; the rest when all was seen.
+    seen = threading.Event()
+    ollama_standin.answers.default = Answer("def f():\n    return 1\n", held=seen)
+    ollama_standin.answers.when("function number 0", "def f():\n    return 1\n")
     (tmp_path / "project").mkdir()
     # The client's current folder is the project.
     monkeypatch.chdir(tmp_path / "project")
@@ -226,6 +230,7 @@ def test_a_batch_shows_its_progress_and_says_when_it_ends(
             await until_colour(panel, BLUE)
             assert [child.label for child in (await panel.find("Batch ")).children] == ["Pause", "Cancel"]
             assert "still run" in (await panel.find("Quit")).label
+            seen.set()
             async with asyncio.timeout(PATIENCE):
                 title, text = await panel.notifications.notices.get()
             assert title == "Batch finished"
@@ -245,7 +250,7 @@ tools:
       - name: "ask first"
         action: require_approval
         on_deny: "The user wants to be asked"
-        approval_timeout: 25s
+        approval_timeout: 5m
 """
 
 

@@ -86,10 +86,12 @@ def test_the_app_loads_unloads_and_pauses_by_the_mouse(
     scene: Desktop, tmp_path: Path, ollama_standin: OllamaStandIn
 ) -> None:
     disc = 230  # pixels of a paused icon's disc; an idle icon's ring has fewer of the same grey
-    with running_app(tmp_path / "app", scene.bus, ollama_standin.url):
+    with running_app(tmp_path / "app", scene.bus, ollama_standin.url) as app:
         left, top, right, bottom = scene.wait_for(GREY)
         x, y = (left + right) // 2, (top + bottom) // 2
-        scene.until(lambda: ollama_standin.requests, "the app's question to the engine")
+        # Before the app knows the models, "Load" is grey, too.
+        hub = HubClient(app.info, read_token(str(app.home)))
+        scene.until(lambda: hub.get("/api/status")["engine"]["installed"], "the engine's models")
         assert 60 < scene.amount(GREY) < disc
 
         # Grey entries are passed over: the first that a key reaches is "Open dashboard".
@@ -124,7 +126,7 @@ def test_the_apps_icon_calls_for_approval_works_and_fails_through_a_panels_end(
         folder.mkdir()
     (home / "policy.yaml").write_text(POLICY)
     monkeypatch.chdir(project)
-    ollama_standin.answers.default = Answer("def f():\n    return 1\n", first_delay=60)
+    ollama_standin.answers.default = Answer("def f():\n    return 1\n", held=threading.Event())
     arguments = {"task": "Write f.", "output": "f.py"}
     with (
         running_app(home, scene.bus, ollama_standin.url) as app,

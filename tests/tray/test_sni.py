@@ -64,9 +64,7 @@ def test_a_panel_reads_all_that_it_shows(bus: SessionBus, menu: Any) -> None:
     icon = Icon("token-saver", draw(Face("loaded")), "Claude Token Saver: qwen loaded", menu)
 
     async def scene(panel: Panel) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while (properties := await panel.properties())["Status"] != "Active":
-                await asyncio.sleep(0.01)
+        properties = await _until_active(panel)
         assert properties["Id"] == "token-saver"
         assert properties["Title"] == "Claude Token Saver: qwen loaded"
         assert properties["ToolTip"][2] == "Claude Token Saver: qwen loaded"
@@ -129,7 +127,8 @@ def test_changes_are_told_and_only_changes(bus: SessionBus, menu: Any) -> None:
 
     async def scene(panel: Panel) -> None:
         await panel.find("Quit")
-        await asyncio.sleep(0.2)
+        await _until_active(panel)
+        # What it told up to that answer came before the answer.
         while not panel.signals.empty():
             panel.signals.get_nowait()
         icon.icon = draw(Face("idle"))
@@ -246,6 +245,14 @@ def test_a_panel_that_starts_later_or_again_gets_the_icon(bus: SessionBus, menu:
         icon.stop()
         thread.join(PATIENCE)
     assert not thread.is_alive()
+
+
+async def _until_active(panel: Panel) -> dict[str, Any]:
+    """Wait until the icon is shown, and return its properties."""
+    async with asyncio.timeout(PATIENCE):
+        while (properties := await panel.properties())["Status"] != "Active":
+            await asyncio.sleep(0.01)
+    return properties
 
 
 async def _until(condition: Callable[[], bool]) -> None:
