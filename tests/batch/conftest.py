@@ -16,7 +16,7 @@ from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
 NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
-LONG = 60.0
+LONG = 200.0
 ENDLESS = Answer(NOTES, first_delay=600)
 """Keeps a batch from ending while a test looks at it, however slow the machine is."""
 

@@ -9,11 +9,10 @@ from server.batch.plan import plan_each
 from server.folders import find_folders
 from server.hub import Hub
 from server.store.records import OffloadFilter
-from tests.batch.conftest import NOTES, Desk
+from tests.batch.conftest import LONG, NOTES, Desk
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
-SECONDS = 60.0
 
 
 async def test_a_batch_that_nothing_came_of_has_cost_its_call_all_the_same(desk: Desk) -> None:
@@ -41,11 +40,11 @@ async def test_an_item_of_claudes_that_the_user_tries_again_is_spared_and_costs_
     planned = plan_each("Write notes.", desk.write_files(2), "{stem}.md", {}, cap=10)
     asked = {"task": "Write notes.", "each": ["*.py"], "output": "{stem}.md"}
     job_id = await desk.hub.batches.submit(planned, replace(desk.caller, arguments=asked))
-    assert await desk.hub.batches.wait(job_id, SECONDS)
+    assert await desk.hub.batches.wait(job_id, LONG)
     before = await desk.hub.history.totals()
     desk.ollama.answers.when("value_1", Answer(NOTES))
     assert await desk.hub.batches.retry(job_id) == 1
-    assert await desk.hub.batches.wait(job_id, SECONDS)
+    assert await desk.hub.batches.wait(job_id, LONG)
     after = await desk.hub.history.totals()
     assert (after.delivered, after.by_user) == (before.delivered + 1, 0)
     assert after.spared_tokens > before.spared_tokens
@@ -66,7 +65,7 @@ async def test_a_batch_of_the_users_own_costs_and_spares_nothing_before_and_afte
     again = Hub(desk.hub.settings, find_folders())
     await again.start()
     try:
-        assert await again.batches.wait(job_id, SECONDS)
+        assert await again.batches.wait(job_id, LONG)
         sums = await again.history.totals()
     finally:
         await again.close()

@@ -12,12 +12,11 @@ from server.errors import BadArguments, WorkspaceError
 from server.folders import find_folders
 from server.hub import Hub
 from server.settings import BackendSettings, Settings
-from tests.batch.conftest import NOTES, Desk
+from tests.batch.conftest import LONG, NOTES, Desk
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
-LONG = 60.0
 
 OpenDesk = Callable[..., Coroutine[Any, Any, Desk]]
 

@@ -3,18 +3,23 @@
 import asyncio
 import contextlib
 import sqlite3
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import pytest
+from sqlalchemy import Connection
 
-from server.store.database import open_database
+from server.store.database import Database, open_database
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
+from tests.standins.serving import eventually
 
 pytestmark = pytest.mark.anyio
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -71,14 +76,27 @@ async def test_many_takers_never_get_the_same_item(jobs: Jobs) -> None:
     assert sorted(taken) == list(range(60))
 
 
+class NotedBegin(Database):
+    """Notes that its thread has begun to write."""
+
+    begun: threading.Event
+
+    def _run_write(self, function: Callable[[Connection], T], durable: bool) -> T:
+        self.begun.set()
+        return super()._run_write(function, durable)
+
+
 async def test_a_taking_that_was_broken_off_counts_as_in_flight_once_written(
     jobs: Jobs, tmp_path: Path
 ) -> None:
     await _create(jobs, ["a"])
+    database = NotedBegin(tmp_path / "history.db", busy_seconds=120)
+    database.begun = threading.Event()
+    jobs = Jobs(database)
     with contextlib.closing(sqlite3.connect(tmp_path / "history.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")  # the taking waits in its thread for this to end
         taking = asyncio.create_task(jobs.take("j1", "o1"))
-        await asyncio.sleep(0.1)
+        await eventually(database.begun.is_set)
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)
         in_flight = asyncio.create_task(jobs.in_flight("j1"))
@@ -87,6 +105,7 @@ async def test_a_taking_that_was_broken_off_counts_as_in_flight_once_written(
     found = await in_flight
     assert [each.position for each in await jobs.items("j1") if each.state == "running"] == [0]
     assert [each.position for each in found] == [0]
+    await database.close()
 
 
 async def test_released_items_are_taken_again_and_tries_are_counted(jobs: Jobs) -> None:
