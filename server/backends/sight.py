@@ -28,23 +28,30 @@ class Sight:
         self._events = events
         self._installed: tuple[InstalledModel, ...] = ()
         self._installed_at = -_INSTALLED_SECONDS
+        self._begun = self._newest = 0
 
     def forget_installed(self) -> None:
         """Ask for the installed models at the next look."""
         self._installed_at = -_INSTALLED_SECONDS
 
     async def look(self, backend: Backend, admission: Admission) -> tuple[LoadedModel, ...]:
-        """Look at the engine, let ``admission`` compare, and return what is loaded.
+        """Look at the engine, let ``admission`` compare, and return what is loaded. Of looks at the same time
+        the one that began last is shown: one that began before a load may end after it.
 
         Raises:
             BackendUnreachable: it is gone.
             BackendFailed: it answers with an error.
         """
+        self._begun += 1
+        mine = self._begun
         if time.monotonic() - self._installed_at >= _INSTALLED_SECONDS:
             self._installed = await backend.installed()
             self._installed_at = time.monotonic()
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
         loaded = await admission.measure(backend, loaded)
+        if mine < self._newest:
+            return loaded
+        self._newest = mine
         self._show(
             EngineView(
                 kind=backend.kind,

@@ -1,6 +1,7 @@
 """The engine in use: found, watched, lost, found again; and what is asked of it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -17,7 +18,7 @@ from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.openai import MODEL, OpenAIStandIn
-from tests.standins.serving import eventually
+from tests.standins.serving import Exchange, Reply, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -222,6 +223,31 @@ async def test_loads_and_unloads(ollama_standin: OllamaStandIn) -> None:
         await engine.load(CODER, "0")
         assert engine.view().loaded == ()
         await engine.unload(CODER)
+
+
+async def test_a_look_that_began_before_a_load_and_ends_after_it_does_not_undo_what_is_shown() -> None:
+    class Delayed(OllamaStandIn):
+        looked = threading.Event()
+        goes_on = threading.Event()
+
+        async def _ps(self, body: dict[str, Any]) -> Reply:
+            seen = await super()._ps(body)
+            if not self.looked.is_set():
+                self.looked.set()
+                await eventually(self.goes_on.is_set)
+            return seen
+
+        async def _handle(self, exchange: Exchange) -> Reply:
+            return await self._ps({}) if exchange.path == "/api/ps" else await super()._handle(exchange)
+
+    with Delayed() as server:
+        async with running(server) as (engine, _):
+            looking = asyncio.create_task(engine.refresh())
+            await eventually(server.looked.is_set)
+            await engine.load(CODER, "-1")
+            server.goes_on.set()
+            await looking
+            assert [model.name for model in engine.view().loaded] == [CODER]
 
 
 async def test_a_cold_start_is_shown(ollama_standin: OllamaStandIn) -> None:
