@@ -49,7 +49,7 @@ def run(home: Path, *arguments: str, **more: str) -> "subprocess.CompletedProces
         text=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -178,7 +178,7 @@ def test_claude_code_sees_a_working_server(home: Path) -> None:
             capture_output=True,
             encoding="utf-8",
             check=False,
-            timeout=60,
+            timeout=180,
         )
         assert "token-saver: " in seen.stdout
         assert "Connected" in seen.stdout

@@ -30,7 +30,7 @@ def doctor(home: Path, engine_url: str, *arguments: str, **more: str) -> tuple[i
     }
     command = [sys.executable, "-P", "-m", "tray.main", "doctor", "--json", *arguments]
     done = subprocess.run(
-        command, env=environ, cwd=home, capture_output=True, text=True, check=False, timeout=90
+        command, env=environ, cwd=home, capture_output=True, text=True, check=False, timeout=180
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, {finding["name"]: finding for finding in json.loads(done.stdout)}

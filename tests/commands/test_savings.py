@@ -42,7 +42,7 @@ def savings(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
     root = Path(__file__).parents[2]
     home = os.environ["TOKEN_SAVER_HOME"]
     variables = {**os.environ, "PYTHONPATH": str(root), "HOME": home, **environ}
-    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=180)
 
 
 def test_a_table_with_signs(home: Path) -> None:

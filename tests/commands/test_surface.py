@@ -38,7 +38,7 @@ def run(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -102,7 +102,7 @@ def test_a_traceback_is_shown_to_those_alone_who_ask(debug: bool, tmp_path: Path
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 1
     if debug:

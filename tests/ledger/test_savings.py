@@ -20,10 +20,11 @@ from server.ledger.savings import (
     savings_json,
     savings_text,
 )
-from server.midnight import midnight
+from server.midnight import midnight, seconds_to_midnight
 from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
+from tests.standins.serving import eventually
 from tests.store.offloads import audit, end, keep_audit, start
 
 SETTINGS = LedgerSettings()
@@ -36,6 +37,7 @@ def anyio_backend() -> str:
 
 @pytest.mark.anyio
 async def test_everything_is_gathered_from_the_history(tmp_path: Path) -> None:
+    await eventually(lambda: seconds_to_midnight() > 10)  # or what is booked today is of yesterday
     history = await History.open(tmp_path / "history.db")
     for offload_id, when, spared in (
         ("a", midnight().timestamp() + 1, 500),
