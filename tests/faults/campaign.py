@@ -12,7 +12,7 @@ from tests.faults.scene import Reply, Scene
 from tests.faults.strikes import FAULTS
 
 BATCH_ITEMS = 6
-WORK_SECONDS = 20.0
+WORK_SECONDS = 60.0
 """How long to wait for a call to be answered between two faults."""
 
 

@@ -11,7 +11,7 @@ from server.store.queries import read_totals
 from tests.faults.campaign import Told
 from tests.faults.scene import Scene
 
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 180.0
 
 CHECKS = (
     "the hub answers again, and every batch and every offload has an end",
@@ -43,7 +43,7 @@ def _end_hub(scene: Scene) -> None:
     hub = scene.hub()
     if hub is not None:
         hub.terminate()
-        hub.wait(30)
+        hub.wait(120)
 
 
 def _wait_for_jobs(path: Path) -> list[str]:

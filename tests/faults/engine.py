@@ -17,7 +17,7 @@ from tests.standins.serving import Exchange, Reply, json_reply
 
 NOTES = "# Notes\n\nThis module holds one function that returns a number.\n"
 SLOTS = 4
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 WELL = "well"
 MOODS: dict[str, dict[str, object]] = {
     WELL: {},

@@ -111,7 +111,7 @@ def open_scene(folder: Path) -> Iterator[Scene]:
                 hub = scene.hub()
                 if hub is not None:
                     hub.terminate()
-                    hub.wait(30)
+                    hub.wait(120)
     finally:
         engine.kill()
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -41,6 +42,8 @@ async def test_what_was_not_approved_never_runs_and_what_was_goes_on(
     tmp_path: Path, project: Path, ollama_standin: OllamaStandIn
 ) -> None:
     ollama_standin.answers.default = Answer(NOTES, delay=0.002)
+    dead = threading.Event()
+    ollama_standin.answers.when(f"def value_{FILES - 1}()", Answer(NOTES, held=dead))
     home, engine = tmp_path / "home", {"TOKEN_SAVER_BACKEND__URL": ollama_standin.url}
     with start_hub(home, **engine) as first:
         async with bridge_client(first.environ, project) as client:
@@ -55,6 +58,7 @@ async def test_what_was_not_approved_never_runs_and_what_was_goes_on(
                 job_id = await _approved(client, second)
                 await _until(lambda: 0 < _items(home, job_id)["delivered"] < FILES)
                 _kill(second)
+                dead.set()
             with start_hub(home, **engine) as third:
                 await _until(lambda: _jobs(home) == [(job_id, "done")])
                 assert _items(home, job_id) == {"delivered": FILES}
@@ -116,7 +120,7 @@ def _waiting(hub: HubProcess) -> list[dict[str, Any]]:
 def _ask(hub: HubProcess, method: str, body: dict[str, str] | None = None) -> Any:
     headers = {"Authorization": f"Bearer {hub.token}"}
     answer = httpx.request(
-        method, f"{hub.info.url}/api/approvals", json=body, headers=headers, trust_env=False, timeout=30
+        method, f"{hub.info.url}/api/approvals", json=body, headers=headers, trust_env=False, timeout=120
     )
     return answer.raise_for_status().json()
 

@@ -52,7 +52,7 @@ async def test_a_batch_survives_sigkill_at_any_moment(tmp_path: Path) -> None:
         settings = {"TOKEN_SAVER_BACKEND__URL": ollama.url, "TOKEN_SAVER_ROOTS": json.dumps([str(project)])}
         job_id = await _kill_again_and_again(home, project, settings, KILLS, longest=0.3)
         with start_hub(home, **settings):
-            await _until_ended(home, job_id, 120)
+            await _until_ended(home, job_id, 600)
     assert _states(home, job_id) == {"delivered": FILES}
     _each_once(home, project, job_id)
 

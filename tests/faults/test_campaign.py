@@ -9,7 +9,7 @@ from tests.faults.consistency import find_faults
 from tests.faults.engine import value_file
 from tests.faults.scene import open_scene
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 
 KINDS = (

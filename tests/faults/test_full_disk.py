@@ -5,6 +5,7 @@ hub is a fault of the campaign.
 """
 
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -68,11 +69,13 @@ async def test_an_end_that_finds_no_room_is_no_delivery_and_is_made_good(tmp_pat
     project, home = tmp_path / "project", tmp_path / "home"
     project.mkdir()
     (project / "value.py").write_text("VALUE = 1\n")
+    full = threading.Event()
     with OllamaStandIn() as ollama:
-        ollama.answers.default = Answer(f"```python\n{answer}```" if answer else "", first_delay=1.0)
+        text = f"```python\n{answer}```" if answer else ""
+        ollama.answers.default = Answer(tokens=(text,), held=full)
         with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, TOKEN_SAVER_ROOTS=f'["{project}"]') as hub:
             async with anyio.create_task_group() as group:
-                group.start_soon(_fill_when_busy, hub, ollama)
+                group.start_soon(_fill_when_busy, hub, ollama, full)
                 async with http_client(hub, "2026-07-28") as client:
                     task = {"task": "Let it be two.", "files": ["value.py"], "output": "value.py"}
                     result = await client.call_tool("offload_work", task)
@@ -85,17 +88,18 @@ async def test_an_end_that_finds_no_room_is_no_delivery_and_is_made_good(tmp_pat
     assert [path.name for path in project.iterdir()] == ["value.py"]
 
 
-async def _fill_when_busy(hub: HubProcess, ollama: OllamaStandIn) -> None:
+async def _fill_when_busy(hub: HubProcess, ollama: OllamaStandIn, full: threading.Event) -> None:
     while not ollama.running:
         await anyio.sleep(0.01)
     psutil.Process(hub.process.pid).rlimit(psutil.RLIMIT_FSIZE, (0, -1))
+    full.set()
 
 
 async def _ended(home: Path) -> tuple[str, str]:
     """Return outcome and code of the one offload, once it has ended."""
     history = await History.open(home / "history.db", owner=False)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             row = (await history.page(OffloadFilter()))[0]
             if row.outcome != "running":

@@ -95,7 +95,7 @@ def _serve(home: Path) -> "subprocess.CompletedProcess[str]":
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
