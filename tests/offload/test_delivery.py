@@ -186,7 +186,7 @@ CHECKS = {
     "seven": command(
         "import sys; text = open(sys.argv[1]).read(); sys.exit('want 7' if '7' not in text else 0)"
     ),
-    "slow": command("import time; time.sleep(60)"),
+    "slow": command("import time; time.sleep(600)"),
     "format": command("import sys; open(sys.argv[1], 'a').write('# formatted')"),
     "spoil": command("import sys; open(sys.argv[1], 'a').write('# spoilt'); sys.exit(3)"),
     "missing": "no-such-program-anywhere {file}",
@@ -200,7 +200,7 @@ CHECKS = {
 
 @pytest.fixture
 async def checked(open_house: OpenHouse) -> House:
-    return await open_house(checks=CHECKS, offload={"check_timeout": 20.0})
+    return await open_house(checks=CHECKS, offload={"check_timeout": 120.0})
 
 
 async def test_a_check_of_the_users_decides(checked: House, project: Path) -> None:

@@ -252,9 +252,7 @@ async def test_cancelling_the_call_frees_the_engine_and_writes_nothing(house: Ho
     detail = await house.history.get(house.events[0].offload_id)  # type: ignore[attr-defined]
     assert detail is not None
     assert ended.outcome == detail.row.outcome == "cancelled"
-    async with asyncio.timeout(5):
-        while house.ollama.running:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: not house.ollama.running)
 
 
 async def test_the_user_cancels_one_offload_and_its_caller_is_told(house: House, project: Path) -> None:

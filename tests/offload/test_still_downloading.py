@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 GIVEN = 3_000_000
 """Bytes after which the repository stands still."""
-MOST_CALLS = 20
+MOST_CALLS = 120
 PATIENCE = 6.0
 """Seconds; a call waits for a download one second of them."""
 

@@ -94,5 +94,5 @@ async def test_what_a_check_leaves_behind_does_not_hold_it_up(tmp_path: Path, al
 
 
 async def test_a_check_that_does_not_end_is_ended(tmp_path: Path) -> None:
-    check = await run_check("test", (sys.executable, "-c", "import time; time.sleep(60)"), tmp_path, 0.5)
+    check = await run_check("test", (sys.executable, "-c", "import time; time.sleep(600)"), tmp_path, 0.5)
     assert (check.passed, check.message) == (False, "It did not end within 0.5 s.")
