@@ -81,7 +81,7 @@ def read_only(home: Path, environ: dict[str, str], *command: str) -> "subprocess
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=90,
+        timeout=180,
         input="",
     )
 

@@ -91,7 +91,7 @@ def test_bad_input_is_refused_before_anything_runs(
 def test_a_client_that_vanishes_takes_the_batch_it_waited_for_with_it(
     stage: Stage, sources: list[str]
 ) -> None:
-    stage.ollama.answers.default = Answer(NOTES, delay=0.3)
+    stage.ollama.answers.default = Answer(NOTES, first_delay=600)
 
     async def vanish() -> None:
         async with bridge_client(stage.hub.environ, stage.project) as client:
@@ -103,7 +103,7 @@ def test_a_client_that_vanishes_takes_the_batch_it_waited_for_with_it(
             await asyncio.gather(call, return_exceptions=True)
 
     asyncio.run(vanish())
-    wait_until(lambda: json.loads(run(stage, "jobs", "--json"))[0]["state"] == "cancelled", 30)
+    wait_until(lambda: json.loads(run(stage, "jobs", "--json"))[0]["state"] == "cancelled", 120)
 
 
 def test_the_shell_starts_lists_waits_and_retries(stage: Stage, sources: list[str]) -> None:

@@ -18,7 +18,7 @@ from tests.models.test_chores import RIGHT
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, Registered, StandInModel
 
-SECONDS = 90
+SECONDS = 180
 
 
 def token_saver(environ: dict[str, str], folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

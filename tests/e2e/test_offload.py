@@ -99,7 +99,7 @@ def test_cancelling_frees_the_engine(stage: Stage, mode: str) -> None:
 
     asyncio.run(cancel())
     assert not (stage.project / "a.py").exists()
-    assert {row.outcome for row in history(stage)} == {"cancelled", "delivered"}
+    wait_until(lambda: {row.outcome for row in history(stage)} == {"cancelled", "delivered"})
 
 
 @pytest.mark.parametrize("mode", ERAS)

@@ -21,6 +21,7 @@ from server.rendezvous import START_SECONDS, find_running, state_folder, wait_fo
 from tests.e2e.test_offload import FENCED
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
+from tests.standins.serving import wait_until
 from tests.system import require
 
 ROOT = Path(__file__).parents[2]
@@ -161,10 +162,10 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         link = re.search(r"http://127\.0\.0\.1:(\d+)(/login\?code=\S+)", second)
         assert link is not None, second
         assert _status(int(link[1]), link[2]) in (200, 302, 303)
+        wait_until(lambda: "claude mcp add token-saver" in output.read_text())
         lines = output.read_text()
         assert "Dashboard    http://127.0.0.1:" in lines
         assert re.search(r"Engine +Ollama", lines), lines
-        assert "claude mcp add token-saver" in lines
 
         assert "+" in user.types("uv run token-saver connect claude-code --dry-run")
         assert not (user.home / ".claude.json").exists()
@@ -198,7 +199,7 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
 
 
 def _status(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

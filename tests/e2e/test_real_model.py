@@ -91,7 +91,7 @@ def test_the_end_takes_the_engine_with_it(tmp_path: Path) -> None:
         children = psutil.Process(hub.process.pid).children(recursive=True)
         assert children
         assert hub.stop() == 0
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=60)
         assert not alive
 
 
@@ -106,5 +106,5 @@ def test_a_hub_that_is_killed_takes_the_engine_with_it(tmp_path: Path) -> None:
         assert children
         hub.process.kill()
         hub.process.wait()
-        _, alive = psutil.wait_procs(children, timeout=30)
+        _, alive = psutil.wait_procs(children, timeout=60)
         assert not alive

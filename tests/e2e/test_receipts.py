@@ -15,6 +15,7 @@ import pytest
 from mcp_types import Tool
 
 from server.ledger.tokens import estimate_definitions, estimate_result
+from server.midnight import seconds_to_midnight
 from server.store.history import History
 from server.store.records import OffloadFilter, OffloadRow, ReceiptRecord
 from server.tools.build import ALWAYS_LOAD_KEY
@@ -23,6 +24,7 @@ from tests.e2e.conftest import Stage
 from tests.e2e.test_commands import run
 from tests.mcp_clients import bridge_client, http_client, text_of
 from tests.standins.answers import Answer
+from tests.standins.serving import wait_until
 
 OUTPUT, CONTEXT, DEFINITIONS = 20, 7, 9
 
@@ -227,6 +229,13 @@ def test_a_call_that_is_refused_costs_in_full(client: Client) -> None:
     assert (receipt.spent_input, receipt.spent_share) == (tokens_of(answer, error=True), client.share)
 
 
+@pytest.fixture
+def far_from_midnight() -> None:
+    """Where "today" is looked at: what is booked before midnight is not of the day after it."""
+    wait_until(lambda: seconds_to_midnight() > 60, 120)
+
+
+@pytest.mark.usefixtures("far_from_midnight")
 def test_what_the_user_asks_for_spares_claude_nothing(own_stage: Stage) -> None:
     own_stage.ollama.answers.default = Answer(NOTE)
     for name in ("a.md", "c.md"):
@@ -291,6 +300,7 @@ def test_a_hand_back_costs_in_full_though_its_inputs_were_read(client: Client) -
     assert receipt.net_tokens == -(106 + tokens_of(answer) + client.share)
 
 
+@pytest.mark.usefixtures("far_from_midnight")
 def test_a_losing_call_is_negative_wherever_its_number_appears(own_stage: Stage) -> None:
     own_stage.ollama.answers.default = Answer("Yes.\n")
     (own_stage.project / "a.md").write_text("No.\n")

@@ -43,7 +43,7 @@ def test_a_call_shows_in_every_figure(stage: Stage) -> None:
 
 
 def scrape(stage: Stage, headers: dict[str, str]) -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", stage.hub.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", stage.hub.port, timeout=120)
     try:
         connection.request("GET", "/metrics", headers=headers)
         response = connection.getresponse()
