@@ -116,7 +116,7 @@ def test_errors_are_one_line(stage: Stage) -> None:
 
 def test_status(stage: Stage) -> None:
     assert stage.hub.info.url in run(stage, "status")
-    assert json.loads(run(stage, "status", "--json"))["engine"]["kind"] == "ollama"
+    wait_until(lambda: json.loads(run(stage, "status", "--json"))["engine"]["kind"] == "ollama")
 
 
 def test_status_without_a_hub(tmp_path: Path) -> None:
