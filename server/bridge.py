@@ -27,8 +27,12 @@ INVALID_REQUEST = -32600
 INTERNAL_ERROR = -32603
 ID = str | int | float
 """What an id may be: null is for answers to requests that had none."""
-DRAIN_SECONDS = 0.25
-"""Seconds that running requests get when the input ends, so that a piped request is still answered."""
+ANSWER_SECONDS = 10.0
+"""Seconds that requests get when the input ends, so that a piped one is still answered. They take moments,
+but on a busy machine some."""
+CALL_SECONDS = 0.25
+"""The same for those that may go on for long: they end with their client."""
+LONG = ("tools/call", "subscriptions/listen")
 
 
 class Bridge:
@@ -37,7 +41,7 @@ class Bridge:
     def __init__(self) -> None:
         self._output = threading.Lock()
         self.session = Session(self.write)
-        self._requests: set[threading.Thread] = set()
+        self._requests: dict[threading.Thread, str] = {}
 
     def write(self, line: bytes) -> None:
         """Send one message to the client."""
@@ -50,8 +54,9 @@ class Bridge:
         for line in sys.stdin.buffer:
             if line.strip():
                 self._take(line.strip())
-        deadline = time.monotonic() + DRAIN_SECONDS
-        for thread in tuple(self._requests):
+        ended = time.monotonic()
+        for thread, method in self._requests.items():
+            deadline = ended + (CALL_SECONDS if method in LONG else ANSWER_SECONDS)
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _take(self, line: bytes) -> None:
@@ -75,7 +80,8 @@ class Bridge:
                 self._request(message, line)
                 return
             thread = threading.Thread(target=self._request, args=(message, line), daemon=True)
-            self._requests = {each for each in self._requests if each.is_alive()} | {thread}
+            self._requests = {each: method for each, method in self._requests.items() if each.is_alive()}
+            self._requests[thread] = message["method"]
             thread.start()
         else:
             self._tell(message, line)

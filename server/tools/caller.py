@@ -22,8 +22,8 @@ PROJECT_HEADER = "x-token-saver-project"
 SESSION_HEADER = "x-token-saver-session"
 """What the bridge calls one client's session, where the protocol has none."""
 TOOL_USE_ID = "claudecode/toolUseId"
-ROOTS_SECONDS = 5.0
-"""How long a client may take to say its roots (seconds); they are in its memory."""
+ROOTS_SECONDS = 15.0
+"""How long a client may take to say its roots (seconds): they are in its memory; the machine may be busy."""
 
 ToolContext = Context[Any, Any]
 

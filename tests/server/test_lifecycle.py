@@ -165,17 +165,6 @@ def test_a_start_while_the_hub_before_ends_takes_its_place(tmp_path: Path) -> No
     thread.join()
 
 
-def test_a_hub_that_stands_still_for_some_seconds_is_found(hub: HubProcess) -> None:
-    process = psutil.Process(hub.process.pid)
-    process.suspend()
-    going_on = threading.Timer(3, process.resume)
-    going_on.start()
-    try:
-        assert find_running(str(hub.home)) == hub.info
-    finally:
-        going_on.join()
-
-
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 1}', '{"url": "x", "pid": "y"}'])
 def test_a_broken_hub_file_is_no_hub(tmp_path: Path, text: str) -> None:
     (tmp_path / "hub.json").write_text(text)
