@@ -42,7 +42,7 @@ def test_a_lost_hub_is_shown_and_the_page_heals_when_it_is_back(browser: Browser
             expect(page.locator("#popup")).to_be_visible()
             expect(page.locator("#popup")).to_contain_text("Connection lost")
             with start_hub(home, TOKEN_SAVER_PORT=port):
-                expect(page.locator("#popup")).to_be_hidden(timeout=60_000)
+                expect(page.locator("#popup")).to_be_hidden(timeout=120_000)
                 expect(page.locator("h1")).to_have_text("Now")
 
 

@@ -79,7 +79,7 @@ def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: Stage) -> 
     stage.ollama.registry["tiny:1b"] = Registered(layers=(4000,), delay=0.05)
     page.get_by_label("Model name").fill("tiny:1b")
     page.get_by_role("button", name="Pull").click()
-    expect(page.locator(".models .model", has_text="tiny:1b")).to_be_visible(timeout=20_000)
+    expect(page.locator(".models .model", has_text="tiny:1b")).to_be_visible()
     stage.ollama.registry["huge:70b"] = Registered(layers=(40_000_000,), held=Event())
     page.get_by_label("Model name").fill("huge:70b")
     page.get_by_role("button", name="Pull").click()

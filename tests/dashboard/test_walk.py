@@ -186,7 +186,7 @@ def batches(walk: Walk) -> None:
     with batch(walk.client, **refused) as first, batch(walk.client, **work) as second:
         walk.open("/batches")
         failed = page.get_by_label(f"Batch {first}", exact=True)
-        expect(failed.locator(".failures li")).to_have_count(1, timeout=60_000)
+        expect(failed.locator(".failures li")).to_have_count(1)
         walk.look()
         walk.press("Retry 1 failed", within=failed)
         walk.open(f"/batch/{second}")
@@ -217,7 +217,7 @@ def models(walk: Walk) -> None:
     walk.look()
     walk.open("/models")
     spare = page.locator(".models .model", has_text="spare:1b")
-    expect(spare).to_be_visible(timeout=60_000)  # what is installed is asked for every half minute
+    expect(spare).to_be_visible(timeout=120_000)  # what is installed is asked for every half minute
     walk.look()
     walk.press("Delete", within=spare)
     expect(page.get_by_role("dialog", name="Delete spare:1b?")).to_be_visible()
