@@ -147,10 +147,7 @@ class Session:
             exchange.send("POST", self._request_headers(message), line)
             if exchange.status == 401 or (exchange.status == 404 and self._session_id):
                 return False
-            if exchange.status >= 400 and not exchange.content_type.startswith("application/json"):
-                raise HubRefused(
-                    REFUSALS.get(exchange.status, f"hub_error: HTTP {exchange.status}."), sent=True
-                )
+            _refuse_plain(exchange)
             if message["method"] == "initialize":
                 self._session_id = exchange.session_id
             self._relay(exchange, message, key)
@@ -325,6 +322,20 @@ def _header_value(text: str) -> str:
     import base64  # noqa: PLC0415 - a millisecond, and names are rarely so
 
     return f"=?base64?{base64.b64encode(text.encode(errors='surrogatepass')).decode()}?="
+
+
+def _refuse_plain(exchange: Exchange) -> None:
+    """Return if the answer is MCP's.
+
+    Raises:
+        HubRefused: the hub said no before it looked at the message.
+        HubGone: it was cut off by the hub's end.
+    """
+    if exchange.status < 400 or exchange.content_type.startswith("application/json"):
+        return
+    if exchange.status == 500:
+        raise HubGone("HTTP 500", sent=True)
+    raise HubRefused(REFUSALS.get(exchange.status, f"hub_error: HTTP {exchange.status}."), sent=True)
 
 
 def _not_there(gone: HubGone) -> HubGone:

@@ -137,7 +137,8 @@ class _HubThread:
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-        await self._hub.end_work()
+            # Before the sessions, so that calls are told why they end.
+            await self._hub.end_work()
         self._server.should_exit = True
         await serving
 

@@ -30,6 +30,12 @@ class News:
         else:
             self._publish(job_id)
 
+    def wake_all(self) -> None:
+        """Wake whoever waits for any job."""
+        for waited in self._waited.values():
+            waited.set()
+        self._waited.clear()
+
     async def close(self) -> None:
         """Publish what is left."""
         for timer in self._quiet.values():

@@ -75,6 +75,7 @@ class Batches:
         )
         self._at_work: dict[str, _AtWork] = {}
         self._changes = Changes()
+        self.closed = False
         # Held while a job is stopped or started: two at once would start it twice.
         self._switching = asyncio.Lock()
 
@@ -89,7 +90,10 @@ class Batches:
                 self._launch(job)
 
     async def close(self) -> None:
-        """Stop working; items in flight go back to waiting and are done again after the next start."""
+        """Stop working; items in flight go back to waiting and are done again after the next start. Whoever
+        waits for a job is told so by ``closed``."""
+        self.closed = True
+        self._news.wake_all()
         await self._changes.close()
         tasks = [each.task for each in self._at_work.values()]
         for task in tasks:
@@ -193,14 +197,14 @@ class Batches:
         return each * len(planned.items) / width
 
     async def wait(self, job_id: str, seconds: float) -> bool:
-        """Return whether the job ended or paused within this time.
+        """Return whether the job ended or paused within this time, or before the hub closes.
 
         Raises:
             NotFound: there is no such job.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while True:
+                while not self.closed:
                     # Taken before the state is read: what changes in between is not missed.
                     changed = self._news.next(job_id)
                     if (await self.get(job_id)).state != "running":

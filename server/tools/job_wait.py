@@ -22,7 +22,7 @@ conversation usable."""
 async def wait_for_job(
     hub: Hub, ctx: ToolContext, job_id: str, *, cancel_with_call: bool, seconds: float | None = None
 ) -> None:
-    """Return when the job ends or the wait is over.
+    """Return when the job ends, the wait is over, or the hub closes: then the job goes on at its next start.
 
     ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
     given the job's id does not. Where the client knows tasks, the job is then handed over as one.
@@ -35,7 +35,7 @@ async def wait_for_job(
     try:
         async with progress_to(ctx) as report:
             while (left := deadline - time.monotonic()) > 0:
-                if await hub.batches.wait(job_id, min(left, 2.0)):
+                if await hub.batches.wait(job_id, min(left, 2.0)) or hub.batches.closed:
                     break
                 counts = await hub.batches.counts(job_id)
                 rate = await hub.batches.time_left(job_id)
@@ -46,7 +46,7 @@ async def wait_for_job(
                 if handover is not None:
                     handover.job_id = job_id
     except asyncio.CancelledError:
-        if cancel_with_call:
+        if cancel_with_call and not hub.batches.closed:
             await hub.batches.cancel(job_id, by_user=False)  # which comes to its end though this is cancelled
         raise
 

@@ -1,11 +1,14 @@
 """Batches through a real client and from the shell, with a stand-in for Ollama."""
 
 import asyncio
+import contextlib
 import json
 import re
+import sqlite3
 
 import pytest
 
+from tests.bridge_client import RawClient
 from tests.e2e.conftest import Stage
 from tests.e2e.test_commands import fail, run
 from tests.mcp_clients import bridge_client, text_of
@@ -104,6 +107,28 @@ def test_a_client_that_vanishes_takes_the_batch_it_waited_for_with_it(
 
     asyncio.run(vanish())
     wait_until(lambda: json.loads(run(stage, "jobs", "--json"))[0]["state"] == "cancelled", 120)
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_a_hub_that_ends_leaves_the_batch_to_its_next_start(own_stage: Stage, modern: bool) -> None:
+    own_stage.ollama.answers.default = Answer(NOTES, first_delay=600)
+    (own_stage.project / "mod.py").write_text("def value():\n    return 1\n")
+    arguments = {"task": TASK, "each": ["*.py"], "output": "{dir}/{stem}.md"}
+    call = {"name": "batch_offload", "arguments": arguments}
+    with RawClient(own_stage.hub.environ, own_stage.project) as client:
+        if modern:
+            asked = client.send_modern("tools/call", call)
+        else:
+            client.initialize()
+            asked = client.send("tools/call", call)
+        wait_until(lambda: bool(own_stage.ollama.running), 60)
+        assert own_stage.hub.stop() == 0
+        answer = client.answer(asked)
+    # Its last moments may be too short for the answer; then the bridge says the same.
+    said = json.dumps(answer)
+    assert "is running: 0 of 1 done" in said or "then it goes on by itself" in said, said
+    with contextlib.closing(sqlite3.connect(own_stage.hub.home / "history.db")) as history:
+        assert history.execute("SELECT state FROM job").fetchall() == [("running",)]
 
 
 def test_the_shell_starts_lists_waits_and_retries(stage: Stage, sources: list[str]) -> None:

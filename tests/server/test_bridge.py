@@ -1,15 +1,19 @@
 """The bridge between a client's standard streams and a real hub: both eras, restarts, and ends."""
 
+import http.server
+import json
 import os
 import signal
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
-from server.rendezvous import find_running, read_hub_file
+from server.proof import make_proof
+from server.rendezvous import HubInfo, find_running, read_hub_file
 from tests.bridge_client import BRIDGE, LEGACY, MODERN, RawClient
 from tests.hub_process import HubProcess, hub_environ, start_hub
 from tests.standins.serving import wait_until
@@ -124,6 +128,45 @@ def test_a_message_that_is_too_large_is_an_error(hub: HubProcess, tmp_path: Path
         client.initialize()
         answer = client.request("tools/call", {"name": "offload_work", "arguments": arguments})
         assert "too large" in answer["error"]["message"]
+
+
+class _Ending(http.server.BaseHTTPRequestHandler):
+    """A hub in its last moments: it proves itself, and cuts off what it is asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        nonce = self.path.partition("nonce=")[2]
+        proof = make_proof("token", nonce, self.client_address, self.connection.getsockname())
+        self._say(200, json.dumps({"pid": os.getpid(), "proofs": [proof]}))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self._say(500, "Internal Server Error")
+
+    def _say(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - its name in the standard library
+        """Say nothing."""
+
+
+def test_who_asks_a_hub_in_its_last_moments_is_told_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token")
+    call = {"name": "batch_offload", "arguments": {}}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Ending) as ending:
+        threading.Thread(target=ending.serve_forever, daemon=True).start()
+        hub = HubInfo(f"http://127.0.0.1:{ending.server_port}", os.getpid(), "1", 0.0)
+        (tmp_path / "hub.json").write_text(json.dumps(hub._asdict()))
+        with RawClient(hub_environ(tmp_path), tmp_path) as client:
+            errors = [client.modern("tools/call", call)["error"], client.modern("tools/list")["error"]]
+        ending.shutdown()
+    assert all("The hub ended or fell silent during this call (HTTP 500)" in e["message"] for e in errors)
+    assert "do not start it twice" in errors[0]["message"]
 
 
 def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
