@@ -101,6 +101,8 @@ class HubClient:
                     on_progress(str(text))
         except HubGone as gone:
             raise _unreachable(str(gone)) from None
+        except ValueError:  # no JSON: the call was cut off by the hub's end, or is too long
+            raise _unreachable(f"HTTP {exchange.status}") from None
         finally:
             exchange.abort()
             exchange.close()

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -164,9 +166,14 @@ def test_who_asks_a_hub_in_its_last_moments_is_told_how_to_go_on(tmp_path: Path)
         (tmp_path / "hub.json").write_text(json.dumps(hub._asdict()))
         with RawClient(hub_environ(tmp_path), tmp_path) as client:
             errors = [client.modern("tools/call", call)["error"], client.modern("tools/list")["error"]]
+        command = [sys.executable, "-P", "-m", "tray.main", "jobs", "wait", "j1"]
+        shell = subprocess.run(
+            command, env=hub_environ(tmp_path), capture_output=True, text=True, check=False
+        )
         ending.shutdown()
     assert all("The hub ended or fell silent during this call (HTTP 500)" in e["message"] for e in errors)
     assert "do not start it twice" in errors[0]["message"]
+    assert "hub_error: The hub does not answer: HTTP 500." in shell.stderr
 
 
 def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
