@@ -173,7 +173,7 @@ def test_who_asks_a_hub_in_its_last_moments_is_told_how_to_go_on(tmp_path: Path)
         ending.shutdown()
     assert all("The hub ended or fell silent during this call (HTTP 500)" in e["message"] for e in errors)
     assert "do not start it twice" in errors[0]["message"]
-    assert "hub_error: The hub does not answer: HTTP 500." in shell.stderr
+    assert "hub_unreachable: The hub does not answer: HTTP 500." in shell.stderr
 
 
 def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
