@@ -37,6 +37,7 @@ def test_the_owner_of_a_connection_is_known_by_either_family(
                 rows = [line.split() for line in table.read_text().splitlines()]
                 other.write_text("\n".join(" ".join([*row[:7], "4711", *row[8:]]) for row in rows))
             assert not may_be_ours(peer, address, others)
+            assert may_be_ours(peer, address, (tmp_path / "no-such-table",))
 
 
 ASK = """
