@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from server.errors import StoreError, TokenSaverError
 from server.events import EventBus, OffloadEnded, OffloadQueued
@@ -29,6 +29,10 @@ from server.store.history import History
 from server.store.records import OffloadEnd, OffloadStart
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+AT_ONCE = 100_000
+"""Characters whose tokens are estimated on the event loop: some 10 ms."""
 
 
 @dataclass
@@ -94,6 +98,11 @@ class Books:
         self._events.publish(
             OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
         )
+        await _to_end(self._open(run))
+
+    async def _open(self, run: Running) -> None:
+        task, caller = run.task, run.caller
+        receipt = await self._booked(run, (), None, "")
         start = OffloadStart(
             id=run.id,
             started_at=run.began,
@@ -105,10 +114,10 @@ class Books:
             tool_use_id=caller.tool_use_id,
             project=str(caller.project or ""),
             output=task.output,
-            receipt=self._book(run, (), None, "").as_record(),
+            receipt=receipt.as_record(),
             job_id=run.item_of.job_id if run.item_of else None,
         )
-        await _to_end(self._history.start(start))
+        await self._history.start(start)
 
     async def attempt(self, run: Running, attempt: Attempt, *, last: bool = False) -> None:
         """Keep one round; called again when a check of the user's adds to its verdict. One that is expected
@@ -124,20 +133,24 @@ class Books:
     def receipt(self, run: Running, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
         """Return the receipt of the offload that ended as ``name`` with ``text`` as its result. What the
         session was spared before is not counted again."""
-        written = deliver.written_text(delivery) if delivery is not None else None
-        fresh = self._once.fresh(run.session, run.inputs)
-        return self._book(run, [run.inputs[each].selected for each in fresh], written, text, name)
+        return self._book(run, *self._figures(run, delivery), text, name)
 
     async def close(
         self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
-        """Complete the row, publish the end, and return what the caller gets.
+        """Complete the row, publish the end, and return what the caller gets. If this is cancelled, all of
+        that comes first.
 
         Raises:
             StoreError: the row cannot be written; then the offload has not ended.
         """
+        return await _to_end(self._close(run, name, text, code, delivery))
+
+    async def _close(
+        self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None
+    ) -> Outcome:
         text = " ".join(dict.fromkeys((text, *run.remarks)))
-        receipt = self.receipt(run, delivery, text, name)
+        receipt = await self._booked(run, *self._figures(run, delivery), text, name)
         if name in ("delivered", "returned"):
             self._once.add(run.session, run.inputs)
         generations = [attempt.generation for attempt in run.attempts]
@@ -166,19 +179,35 @@ class Books:
             attempts=tuple(run.attempts),
         )
         try:
-            await _to_end(self._history.finish(run.id, end))
+            await self._history.finish(run.id, end)
         except StoreError as error:  # not recorded, so not so: see ``owed.py``
             self._events.publish(OffloadEnded(run.id, "failed", str(error)[:400], 0))
             raise
-        except asyncio.CancelledError:  # of the caller: the row was written all the same
-            self._ended(run, outcome)
-            raise
-        self._ended(run, outcome)
+        run.outcome = outcome
+        self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
         return outcome
 
-    def _ended(self, run: Running, outcome: Outcome) -> None:
-        run.outcome = outcome
-        self._events.publish(OffloadEnded(run.id, outcome.name, outcome.text[:400], outcome.net_tokens))
+    def _figures(self, run: Running, delivery: Delivery | None) -> tuple[Sequence[str], str | None]:
+        """Return the inputs that the session was not spared before, and what was written."""
+        fresh = self._once.fresh(run.session, run.inputs)
+        written = deliver.written_text(delivery) if delivery is not None else None
+        return [run.inputs[each].selected for each in fresh], written
+
+    async def _booked(
+        self,
+        run: Running,
+        inputs: Sequence[str],
+        written: str | None,
+        text: str,
+        name: OutcomeName | None = None,
+    ) -> Receipt:
+        """Return what ``_book`` does; of long texts, which take a tenth of a second a megabyte, from a
+        thread."""
+        given = run.arguments if run.caller.arguments is None else run.caller.arguments
+        passed = sum(len(each) for each in given.values() if isinstance(each, str | list))
+        if passed + sum(map(len, inputs)) < AT_ONCE:
+            return self._book(run, inputs, written, text, name)
+        return await asyncio.to_thread(self._book, run, inputs, written, text, name)
 
     def _book(
         self,
@@ -211,11 +240,11 @@ class Books:
         return await self.close(run, "denied" if denied else "failed", str(error), error.code)
 
 
-async def _to_end(writing: Coroutine[Any, Any, None]) -> None:
+async def _to_end(writing: Coroutine[Any, Any, T]) -> T:
     """Await a write; if cancelled meanwhile, wait for its end first: a row must not be left half told."""
     task = asyncio.ensure_future(writing)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         task.result()  # a write that failed is the worse news

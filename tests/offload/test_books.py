@@ -1,0 +1,46 @@
+"""The rows of offloads: written to the end, and long texts weighed where nobody waits for it."""
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from server.events import EventBus
+from server.folders import find_folders
+from server.ledger.prices import load_prices
+from server.ledger.receipt import Ledger, Receipt
+from server.offload.progress import Progress
+from server.offload.running import AT_ONCE, Books, Running
+from server.offload.values import Task
+from server.settings import LedgerSettings
+from tests.offload.conftest import House
+
+pytestmark = pytest.mark.anyio
+
+
+class Weighing(Ledger):
+    """Notes in which threads it weighs."""
+
+    threads: set[int]
+
+    def book(self, *args: Any, **settings: Any) -> Receipt:
+        self.threads.add(threading.get_ident())
+        return super().book(*args, **settings)
+
+
+@pytest.mark.parametrize("length", [100, AT_ONCE])
+async def test_long_texts_are_weighed_off_the_event_loop(house: House, length: int) -> None:
+    ledger = Weighing(LedgerSettings(), load_prices(find_folders().prices_file), 800)
+    ledger.threads = set()
+    events = EventBus()
+    books = Books(house.history, ledger, events)
+    caller = replace(house.caller, arguments={"task": "t", "context": "x" * length})
+    run = Running("o", Task("t"), caller, Progress("o", house.report, events), {})
+    await books.open(run)
+    outcome = await books.close(run, "handed_back", "no", "answer_empty")
+    assert (threading.get_ident() in ledger.threads) == (length < AT_ONCE)
+    detail = await house.history.get("o")
+    assert detail is not None
+    assert (detail.row.outcome, detail.row.net_tokens) == ("handed_back", outcome.net_tokens)
+    assert outcome.net_tokens < -length / 100
