@@ -6,6 +6,7 @@ the hub on this machine never sends.
 
 import io
 import socket
+import time
 from typing import Any
 
 LONGEST_LINE = 65_536
@@ -47,7 +48,8 @@ class Connection:
         self._host = f"{address[0]}:{address[1]}"
         self.socket = socket.create_connection(address, timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._stream = self.socket.makefile("rb")
+        self._incoming = _Incoming(self.socket)
+        self._stream: io.BufferedReader = io.BufferedReader(self._incoming)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> None:
         """Send the request; ``headers`` are ASCII without line ends.
@@ -69,10 +71,34 @@ class Connection:
         """
         return Answer(self._stream)
 
+    def limit(self, seconds: float | None) -> None:
+        """Let all that is read from now on take so long in all, however little comes at a time; with None
+        each read may again take ``socket``'s timeout, which is to be set anew."""
+        self._incoming.until = None if seconds is None else time.monotonic() + seconds
+
     def close(self) -> None:
         """Release the connection."""
         self._stream.close()
         self.socket.close()
+
+
+class _Incoming(io.RawIOBase):
+    """What a socket receives. ``until`` is the ``time.monotonic`` at which that has to be enough."""
+
+    def __init__(self, source: socket.socket) -> None:
+        self._socket = source
+        self.until: float | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self.until is not None:
+            left = self.until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._socket.settimeout(left)
+        return self._socket.recv_into(buffer)
 
 
 class _Body(io.RawIOBase):

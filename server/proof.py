@@ -43,7 +43,8 @@ def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
 def demand_proof(connection: "Connection", token: str) -> dict[str, Any]:
     """Return what ``/healthz`` says, once the other end of the connection has proved that it is our hub.
 
-    What is sent by this connection afterwards goes to that hub and nobody else.
+    What is sent by this connection afterwards goes to that hub and nobody else. The proof may take as long in
+    all as any one read by this connection.
 
     Raises:
         NotOurHub: it did not prove it.
@@ -51,7 +52,11 @@ def demand_proof(connection: "Connection", token: str) -> dict[str, Any]:
     """
     nonce = os.urandom(NONCE_BYTES).hex()
     connection.send("GET", f"{PROOF_PATH}?nonce={nonce}", {})
+    seconds = connection.socket.gettimeout()
+    connection.limit(seconds)
     health = _parse(connection.answer().body.read(4096))
+    connection.limit(None)
+    connection.socket.settimeout(seconds)
     good = make_proof(token, nonce, connection.socket.getsockname(), connection.socket.getpeername())
     proofs = health.get("proofs")
     # While the token is replaced two are good.

@@ -16,7 +16,7 @@ import pytest
 
 from server.http1 import Connection
 from server.proof import NotOurHub, demand_proof, make_proof
-from server.rendezvous import HubInfo
+from server.rendezvous import HubInfo, answers
 from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess, start_hub
 from tests.server.test_bridge import end_hub
@@ -148,3 +148,28 @@ def test_nothing_is_proved_without_a_token_or_without_a_question(hub: HubProcess
         with contextlib.closing(Connection(("127.0.0.1", hub.port), SECONDS)) as connection:
             connection.send("GET", f"/healthz{query}", {})
             assert json.loads(connection.answer().body.read())["proofs"] == []
+
+
+def test_who_answers_byte_by_byte_is_not_waited_for(tmp_path: Path) -> None:
+    """Another user's program on that port shall not hold up a start for ever."""
+    left = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            client.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            with contextlib.suppress(OSError):
+                for _ in range(600):
+                    client.sendall(b"x")
+                    if left.wait(0.05):
+                        return
+            left.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,), daemon=True)
+        dripping.start()
+        info = HubInfo(f"http://127.0.0.1:{listener.getsockname()[1]}", 1, "1", 0.0)
+        assert not answers(info, "token", timeout=0.5)
+        assert not left.is_set()
+        left.set()
+        dripping.join(SECONDS)
