@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.errors import BadArguments, FileTooLarge
@@ -31,11 +31,15 @@ _CHARACTERS_PER_TOKEN = 2
 
 @dataclass(frozen=True)
 class Material:
-    """One source, read: its lines (folded where that was worth it) and where it is best split."""
+    """One source, read: its lines (folded where that was worth it) and where it is best split.
+
+    ``head`` is what Claude need not read: its beginning as it stands, nothing of what Claude passed itself.
+    """
 
     shown: str
     digest: str
     total: int
+    head: str
     lines: tuple[Line, ...]
     starts: frozenset[int]
     folded: bool
@@ -52,7 +56,8 @@ def read(workspace: Workspace, wanted: Compression, room: int) -> tuple[Material
         raise BadArguments("compress_context takes files or content, one of them.", "Pass paths in files.")
     if wanted.content:
         digest = hashlib.sha256(wanted.content.encode()).hexdigest()
-        return (_material("content", "", digest, lambda: lines_of_text(wanted.content), wanted, room),)
+        material = _material("content", "", digest, lambda: lines_of_text(wanted.content), wanted, room)
+        return (replace(material, head=""),)
     paths: dict[Path, str] = {}
     size = 0
     for given in wanted.files:
@@ -83,6 +88,7 @@ def _material(  # noqa: PLR0917 - one source as it is found, and what is wanted 
     room: int,
 ) -> Material:
     total = sum(1 for _ in lines())
+    head = _head(lines())
     language = language_of(file_name)
     is_code = language is not None and language.has_definitions
     if total >= _FOLD_FROM_LINES and not is_code and not file_name.endswith((".md", ".rst")):
@@ -90,10 +96,22 @@ def _material(  # noqa: PLR0917 - one source as it is found, and what is wanted 
         most = room * MOST_PIECES * _CHARACTERS_PER_TOKEN
         folded = fold(lines, lambda text: is_sought(text, words), most)
         if len(folded) * 2 < total or total > MOST_PIECES_UNFOLDED * 100:
-            return Material(shown, digest, total, folded, frozenset(), folded=True)
+            return Material(shown, digest, total, head, folded, frozenset(), folded=True)
     starts = starts_of("\n".join(line.text for line in lines()), file_name)
     kept = tuple(wrapped(lines()))
-    return Material(shown, digest, total, kept, starts, folded=False)
+    return Material(shown, digest, total, head, kept, starts, folded=False)
+
+
+def _head(lines: Iterator[Line]) -> str:
+    """Return as much as Claude reads of a file at once: more is not spared."""
+    found: list[str] = []
+    length = 0
+    for line in lines:
+        found.append(line.text)
+        length += len(line.text) + 1
+        if length > LARGEST_READ:
+            break
+    return "\n".join(found)[:LARGEST_READ]
 
 
 def literal_lines(materials: tuple[Material, ...], wanted: Compression) -> list[str]:
@@ -127,11 +145,8 @@ def is_sought(text: str, words: frozenset[str]) -> bool:
 
 
 def as_source(material: Material) -> Source:
-    """Return what the ledger and the history need to know of a source.
-
-    Claude reads no more than ``LARGEST_READ`` characters of a file at once: more is not spared.
-    """
-    text = "\n".join(line.text for line in material.lines)[:LARGEST_READ]
+    """Return what the ledger and the history need to know of a source."""
+    text = material.head
     return Source(
         Path(material.shown), material.shown, text, material.digest, "utf-8", False, "\n", 0, len(text)
     )

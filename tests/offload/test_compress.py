@@ -10,6 +10,7 @@ import pytest
 
 from server.errors import BinaryFile
 from server.folders import find_folders
+from server.ledger.tokens import estimate_tokens
 from server.offload.folding import Line, fold, lines_of_file, lines_of_text
 from server.offload.quoting import notes_of, verified
 from server.offload.splitting import split, starts_of
@@ -265,6 +266,32 @@ async def test_a_long_log_on_a_small_context_gives_its_one_error_with_its_line(
     assert f"L27182: {PLANTED}" in outcome.text
     assert len(outcome.text) <= 1500
     assert len(outcome.attempts) < 30
+
+
+@pytest.mark.parametrize("lines", [400, 4000])
+async def test_what_claude_would_have_read_of_a_log_is_spared(
+    house: House, project: Path, lines: int
+) -> None:
+    log = "\n".join(log_lines(lines, 100))
+    (project / "service.log").write_text(log)
+    house.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
+    outcome = await compress(house, files=("service.log",))
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.receipt is not None
+    # Claude Code's Read returns some 25,000 tokens at most, 75,000 characters.
+    assert detail.receipt.spared_input == int(estimate_tokens(log[:75_000], "B") + 0.5)
+    assert detail.receipt.net_tokens > 0
+
+
+async def test_what_claude_passed_itself_is_not_spared(house: House) -> None:
+    house.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
+    outcome = await compress(house, content="\n".join(log_lines(400, 100)))
+    detail = await house.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.receipt is not None
+    assert detail.receipt.spared_input == 0
+    assert detail.receipt.net_tokens < 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
