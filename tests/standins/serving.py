@@ -179,12 +179,15 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close every connection."""
+        for listening in sockets or []:
+            self._loop.remove_reader(listening)
+        # A connection that was just accepted takes some turns of the loop until it is among those below, and
+        # asyncio's server must not be closed before it is.
+        await asyncio.sleep(0.01)
         for server in self.servers:
             server.close()
         for listening in sockets or []:
             listening.close()
-        # A connection that was just accepted takes some turns of the loop until it is among those below.
-        await asyncio.sleep(0.01)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         for task in self.server_state.tasks:
