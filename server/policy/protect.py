@@ -5,24 +5,38 @@ import posixpath
 from collections.abc import Iterable
 
 from server.policy.names import folded
+from server.policy.paths import LONGEST_PATH
 
 
 def protected_outputs(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
     """Return the outputs that a pattern names.
 
     A pattern without a slash is matched against each part of the path, one with a slash against its end,
-    both without regard to case or the form of accents, as some file systems are.
+    both without regard to case or the form of accents, as some file systems are. What is too long for a path
+    is none: it will be refused.
     """
     wanted = [_folded(pattern) for pattern in patterns]
-    return tuple(output for output in outputs if any(_matches(_folded(output), each) for each in wanted))
+    return tuple(output for output in outputs if len(output) <= LONGEST_PATH and _is_named(output, wanted))
 
 
-def _matches(path: str, pattern: str) -> bool:
-    parts = [part for part in posixpath.normpath(path).split("/") if part not in ("", ".", "..")]
+def patterns_of(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
+    """Return the patterns that name one of the outputs."""
+    named = tuple(outputs)
+    return tuple(pattern for pattern in patterns if protected_outputs(named, (pattern,)))
+
+
+def _is_named(output: str, patterns: Iterable[str]) -> bool:
+    parts = [part for part in posixpath.normpath(_folded(output)).split("/") if part not in ("", ".", "..")]
+    return any(_matches(parts, pattern) for pattern in patterns)
+
+
+def _matches(parts: list[str], pattern: str) -> bool:
     if "/" not in pattern:
         return any(fnmatch.fnmatchcase(part, pattern) for part in parts)
-    depth = range(len(parts))
-    return any(fnmatch.fnmatchcase("/".join(parts[start:]), pattern.strip("/")) for start in depth)
+    end = pattern.strip("/")
+    # A star stands for slashes, too: this is each end of the path, without trying one after the other.
+    ends = (end, f"*/{end}")
+    return bool(parts) and any(fnmatch.fnmatchcase("/".join(parts), each) for each in ends)
 
 
 def _folded(text: str) -> str:

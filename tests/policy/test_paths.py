@@ -252,3 +252,10 @@ def test_a_folder_swapped_for_a_link_thousands_of_times_is_never_followed(projec
 )  # fmt: skip
 def test_files_that_need_approval(output: str, asks: bool) -> None:
     assert bool(protected_outputs([output], PathsSettings().protect)) == asks
+
+
+def test_a_path_of_thousands_of_folders_is_looked_at_in_time_that_grows_with_it() -> None:
+    deep = f"{'a/' * 2000}.github/workflows/ci.yml"
+    outputs = [deep] * 200  # minutes, if each of its ends were tried
+    assert len(protected_outputs(outputs, PathsSettings().protect)) == 200
+    assert not protected_outputs([f"{'a/' * 1_000_000}.github/workflows/ci.yml"], PathsSettings().protect)
