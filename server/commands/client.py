@@ -11,6 +11,7 @@ from typing import Any
 
 from server import rendezvous
 from server.bridge_http import SILENCE_SECONDS, Exchange, HubGone
+from server.commands.shell_words import in_shell_words
 from server.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
 from server.http1 import Answer, Connection
@@ -205,7 +206,8 @@ def _tool_answer(message: dict[str, Any]) -> ToolAnswer:
         raise HubAnswered(str(error.get("message", error)))
     result = message["result"]
     text = "\n".join(block.get("text", "") for block in result.get("content", []))
-    return ToolAnswer(text, bool(result.get("isError")), result.get("_meta") or {})
+    failed = bool(result.get("isError"))
+    return ToolAnswer(in_shell_words(text) if failed else text, failed, result.get("_meta") or {})
 
 
 def _unreachable(cause: str) -> HubUnreachable:

@@ -3,12 +3,15 @@
 import json
 import re
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 GIB = 1024**3
+LOGGED_SECONDS = 10.0
+"""How often progress is printed where no terminal shows it (seconds)."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -56,19 +59,28 @@ def gib(size: int) -> str:
 
 
 class ProgressLine:
-    """One line on a terminal that is overwritten; silent elsewhere."""
+    """One line on a terminal that is overwritten; elsewhere a line of its own every ``every`` seconds, so
+    that what is done soon says nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, every: float = LOGGED_SECONDS) -> None:
         self._shown = 0
-        self._on = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty()
+        self._every = every
+        self._next: float | None = None
 
     def show(self, text: str) -> None:
-        """Replace the line."""
-        if self._on:
-            line = in_line(text)[:100]
+        """Replace the line, or print it where its time has come."""
+        line = in_line(text)[:100]
+        if self._terminal:
             sys.stderr.write(f"\r{line.ljust(self._shown)}")
             sys.stderr.flush()
             self._shown = len(line)
+            return
+        now = time.monotonic()
+        if self._next is not None and now >= self._next:
+            typer.echo(line, err=True)
+        if self._next is None or now >= self._next:
+            self._next = now + self._every
 
     def clear(self) -> None:
         """Take the line away."""

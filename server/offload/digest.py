@@ -31,11 +31,15 @@ def delivered(
     return f"{head}{names}.\n{tail}"[:LONGEST]
 
 
-def handed_back(offload_id: str, failure: Check, attempts: tuple[Attempt, ...]) -> str:
-    """Return why the result was not accepted, where the best answer is, and what to do."""
+def handed_back(
+    offload_id: str, failure: Check, attempts: tuple[Attempt, ...], *, by_user: bool = False
+) -> str:
+    """Return why the result was not accepted, where the best answer is, and what Claude is to do."""
     best = max(attempts, key=lambda each: (sum(check.passed for check in each.verdict.checks), each.number))
     tries = "1 try, kept" if len(attempts) == 1 else f"{len(attempts)} tries, the best is no. {best.number}"
-    tail = f"Nothing was written ({tries} in the history under {offload_id}). Do this one yourself."
+    tail = f"Nothing was written ({tries} in the history under {offload_id})."
+    if not by_user:
+        tail += " Do this one yourself."
     head = f"Handed back, {failure.code} ({failure.name}): "
     return head + short(failure.message, LONGEST - len(head) - len(tail) - 1) + " " + tail
 

@@ -238,7 +238,7 @@ class Offloader:
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
         delivery, failure = await self._rounds(run, workspace, plan, prompt)
         if failure is not None:
-            text = digest.handed_back(run.id, failure, tuple(run.attempts))
+            text = digest.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
             return await self._books.close(run, "handed_back", text, failure.code)
         if delivery is None:
             text = digest.returned(run.attempts[-1].verdict.text)
@@ -262,7 +262,7 @@ class Offloader:
         run.model = await self._model(run)
         made = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
         if isinstance(made, Check):
-            text = digest.handed_back(run.id, made, tuple(run.attempts))
+            text = digest.handed_back(run.id, made, tuple(run.attempts), by_user=run.caller.by_user)
             return await self._books.close(run, "handed_back", text, made.code)
         return await self._books.close(run, "returned", made, "")
 
@@ -329,7 +329,7 @@ class Offloader:
         """Return the model to use, once its weights are there.
 
         Raises:
-            StillDownloading: they are on their way and the client would not wait any longer.
+            StillDownloading: they are on their way and the client would not wait any longer; the user does.
             BackendError: no engine, or no such model.
         """
         backend = await self._engine.use()
@@ -347,9 +347,10 @@ class Offloader:
             so_far = progress
             run.progress.stage("download", _how_far(progress))
 
-        patience = max(1.0, self._settings.client_patience - PATIENCE_RESERVE) if run.interactive else None
+        patience = max(1.0, self._settings.client_patience - PATIENCE_RESERVE)
+        waits = run.caller.by_user or not run.interactive
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(None if waits else patience):
                 await self._engine.ensure_model(report, model)
         except TimeoutError:
             raise StillDownloading(

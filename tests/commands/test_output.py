@@ -6,7 +6,7 @@ import json
 import pytest
 
 from server.commands import policy
-from server.commands.output import echo, in_line, print_json, print_table, shown
+from server.commands.output import ProgressLine, echo, in_line, print_json, print_table, shown
 from server.folders import find_folders
 from server.policy.trail import Entry, Trail
 from server.store.database import open_database
@@ -60,3 +60,17 @@ def test_a_text_makes_no_row_of_the_trail(capsys: pytest.CaptureFixture[str]) ->
     policy.search("", "connection", 10, as_json=False)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith(rf"x\ny: made its first call.\x1b]52;c;cm0gLXJmIH4=\x07\n{forged}")
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ProgressLine(every=0)
+    line.show("download: 1 of 400 MB")
+    line.show(f"download: 2 of 400 MB{CLIPBOARD}")
+    line.clear()
+    said = capsys.readouterr()
+    assert said.err == "download: 2 of 400 MB\\x1b]52;c;cm0gLXJmIH4=\\x07\n"
+    assert not said.out
+    seldom = ProgressLine()
+    for _ in range(3):
+        seldom.show("generate")
+    assert not capsys.readouterr().err

@@ -3,6 +3,7 @@
 The repository is a real HTTP server, which gives some of the file and then stands still.
 """
 
+import asyncio
 import select
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from server.backends.catalogue import pinned_models
-from server.offload.values import Compression
+from server.offload.values import Caller, Compression, Task
+from server.store.records import SHELL
 from tests.engine_models import SMALL_QWEN
 from tests.offload.conftest import House, OpenHouse
 
@@ -90,6 +92,17 @@ async def test_a_call_that_meets_a_download_says_how_far_it_is_and_the_download_
     row = await house.history.get(again.offload_id)
     assert row is not None
     assert row.row.outcome == "failed"
+
+
+async def test_the_user_waits_for_the_download(house: House, project: Path) -> None:
+    user = Caller(client=SHELL, session="shell-1", project=project, roots=(project,))
+    task = Task(task="Write slugify(text).", output="slug.py")
+    waiting = asyncio.create_task(house.offloader.run(task, user, house.report, offload_id="mine"))
+    for _ in range(2):  # calls of a client's that came later, and were handed back
+        assert (await house.run("Write slugify(text).", output="other.py")).code == "still_downloading"
+    assert not waiting.done()
+    await house.offloader.cancel("mine")
+    assert (await waiting).name == "cancelled"
 
 
 async def test_compress_context_says_so_too(house: House, project: Path) -> None:
