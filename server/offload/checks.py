@@ -18,7 +18,7 @@ from server.offload.merge import by_definitions, selected_definition
 from server.offload.parsing import new_syntax_error
 from server.offload.plan import Plan
 from server.offload.python_checks import check_python
-from server.offload.python_tree import trees_kept
+from server.offload.python_tree import same_code, trees_kept
 from server.offload.quoting import misplaced_quote, missing_quotes
 from server.offload.scope import check_replaced, check_scope
 from server.offload.tested import check_tests
@@ -38,6 +38,15 @@ _PLACEHOLDERS = re.compile(
     rf"|^{_COMMENT} \(\S{{1,200}}: (?:the part )?given below\)$",  # the prompt's own outline
     re.IGNORECASE | re.MULTILINE,
 )
+
+_ADDS = re.compile(r"\s*(?:please\s+)?(?:add|insert|document|annotate|implement)\b", re.IGNORECASE)
+_SPACE = re.compile(
+    r"(?<!one[- ])(?<!single[- ])\blines?\b|\b(?:newlines?|blanks?|spac\w+|white ?space|indent\w*|dedent\w*|"
+    r"tabs?|format\w*|wrap\w*|align\w*|layout|padding|margins?|gaps?|paragraphs?|separat\w+|style|lint\w*|"
+    r"pep ?8)\b",
+    re.IGNORECASE,
+)
+"""A task that may mean blank space itself."""
 
 
 def check_answer(plan: Plan, generation: Generation) -> Verdict:
@@ -194,18 +203,30 @@ def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
 
 def check_edit(plan: Plan, edited: Source, after: str) -> Iterator[Check | None]:
     """Yield the checks of one edited file, one by one; None where there is nothing to say."""
-    yield _changed(edited.text, after)
+    yield _changed(plan, edited.text, after)
     yield _parses(plan, edited.text, after)
     yield check_scope(plan, edited.text, after)
     yield check_documented(plan, edited, after)
     yield from check_python(plan, edited.text, after)
 
 
-def _changed(before: str, after: str) -> Check | None:
-    if before != after:
+def _changed(plan: Plan, before: str, after: str) -> Check | None:
+    if before == after:
+        message = "The answer is the same as the file was; make the change that the task asks for."
+    elif _only_spaced(plan, before, after):
+        message = "Only blank space changed; make the change that the task asks for."
+    else:
         return None
-    message = "The answer is the same as the file was; make the change that the task asks for."
     return Check("changed", passed=False, message=message, code=reasons.NOTHING_CHANGED)
+
+
+def _only_spaced(plan: Plan, before: str, after: str) -> bool:
+    """Whether a task that adds something to code got nothing but blank space."""
+    if plan.language is None or not plan.language.has_definitions or before.split() != after.split():
+        return False
+    if not _ADDS.match(plan.task.task) or _SPACE.search(plan.task.task):
+        return False
+    return plan.language.name != "Python" or same_code(before, after)
 
 
 def _parses(plan: Plan, before: str, after: str) -> Check | None:

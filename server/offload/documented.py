@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from tree_sitter import Node
 
 from server.offload import reasons
+from server.offload.docstrings import missing_docstrings
 from server.offload.languages import Language, parser_of
 from server.offload.plan import Plan
-from server.offload.python_tree import own_tree, parse_python
+from server.offload.python_tree import own_tree
 from server.offload.values import Check, Source
 
 _ABOUT = re.compile(
@@ -31,10 +32,6 @@ _MORE = re.compile(
     r"raise|import|add (?:a |the )?(?:function|method|class|parameter)|then|also)\b",
     re.IGNORECASE,
 )
-_EACH = re.compile(
-    r"\b(?:(?:every|each|all)\b[^.]*?\b(?P<what>functions?|methods?)|its (?P<its>methods))\b", re.IGNORECASE
-)
-_SOME = re.compile(r"\b(?:public|private|except|but|unless|whose|where)\b", re.IGNORECASE)
 
 
 def check_documented(plan: Plan, edited: Source, after: str) -> Check | None:
@@ -55,7 +52,7 @@ def check_documented(plan: Plan, edited: Source, after: str) -> Check | None:
             return None
         same, where = old == new, _first_change(old, new)
         if same and (about["texts"] or "").lower().startswith("docstring"):
-            missing = _undocumented(task, edited, after)
+            missing = missing_docstrings(task, edited, after)
     else:
         same = hints or _tokens(before, language) == _tokens(after, language)
     if not same:
@@ -117,37 +114,6 @@ class _Bare(ast.NodeTransformer):
         if isinstance(statement, ast.Expr):
             return isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
         return isinstance(statement, ast.Pass)  # a docstring can take its place
-
-
-def _undocumented(task: str, edited: Source, after: str) -> str | None:
-    """Look for functions of the selection that the task wants a docstring for and that have none."""
-    wanted = _EACH.search(task)
-    if wanted is None or _SOME.search(task):
-        return None
-    methods = bool(wanted["its"]) or "method" in wanted["what"].lower()
-    first = edited.text.count("\n", 0, edited.start) + 1
-    last = edited.text.count("\n", 0, edited.end) + 1
-    chosen = [
-        name for name, line in _functions(edited.text, methods=methods).items() if first <= line <= last
-    ]  # fmt: skip
-    left = _functions(after, methods=methods, bare=True)
-    bare = [name for name in chosen if name in left]
-    return f"{', '.join(bare[:4])} has no docstring yet." if bare else None
-
-
-def _functions(text: str, *, methods: bool, bare: bool = False) -> dict[str, int]:
-    """Return the functions at the top, or the methods of classes there, with their lines; only those without
-    a docstring where ``bare``. Python's own ``__names__`` are left out."""
-    found: dict[str, int] = {}
-    for node in parse_python(text).body:
-        inner = node.body if methods and isinstance(node, ast.ClassDef) else [] if methods else [node]
-        prefix = f"{node.name}." if methods and isinstance(node, ast.ClassDef) else ""
-        for each in inner:
-            if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) or each.name.startswith("__"):
-                continue
-            if not bare or ast.get_docstring(each) is None:
-                found[prefix + each.name] = each.lineno
-    return found
 
 
 def _tokens(text: str, language: Language) -> list[bytes]:

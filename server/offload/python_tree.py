@@ -53,6 +53,14 @@ def nodes_of(text: str) -> tuple[ast.AST, ...]:
     return kept[text]
 
 
+def same_code(one: str, other: str) -> bool:
+    """Whether two texts are the same code, comments and layout aside; False where one is no Python."""
+    try:
+        return ast.dump(parse_python(one)) == ast.dump(parse_python(other))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
 def own_tree(text: str) -> ast.Module:
     """Return a syntax tree that nobody else has, to change it.
 

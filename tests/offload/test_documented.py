@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from server.offload.checks import check_edit
 from server.offload.documented import check_documented
 from tests.offload.plans import plan_of, source
 
@@ -90,3 +91,111 @@ def test_comments_in_another_language_leave_the_code_alone() -> None:
     plan = plan_of("Add a JSDoc comment above each function.", "lib.js", old)
     good, bad = "/** Adds. */\n" + old.text, "/** Adds. */\n" + old.text.replace("length", "size")
     assert [check_documented(plan, old, text).passed for text in (good, bad)] == [True, False]  # type: ignore[union-attr]
+
+
+CART = source(
+    "cart.py",
+    "class Cart:\n\n    def __init__(self):\n        self.items = []\n\n    def add(self, item):\n"
+    "        self.items.append(item)\n\n    class Line:\n        def cost(self):\n            return 1\n",
+)
+
+
+def _documented(*names: str) -> str:
+    """Return the cart with a docstring for each of these."""
+    text = CART.text
+    for head, indent in (("class Cart:\n", 4), ("def add(self, item):\n", 8), ("class Line:\n", 8)):
+        if head.split("(")[0].split(":")[0].split()[1] in names:
+            text = text.replace(head, f'{head}{" " * indent}"""Says something."""\n')
+    if "cost" in names:
+        text = text.replace("def cost(self):\n", 'def cost(self):\n            """Says something."""\n')
+    return text
+
+
+@pytest.mark.parametrize(
+    ("task", "after", "fault"),
+    [
+        ("Add a one-line docstring to every function and class.", CART.text.replace(":\n\n", ":\n", 1),
+         "Cart, Cart.add, Cart.Line and Cart.Line.cost have no docstring yet."),
+        ("Add a docstring to every function.", _documented("Cart"), "Cart.add and Cart.Line.cost have"),
+        ("Add a docstring to every class and its methods.", _documented("Cart", "Line"), "Cart.add and"),
+        ("Add docstrings to all classes.", _documented("Cart"), "Cart.Line has no docstring yet."),
+        ("Add a docstring to each class method.", _documented("add"), "Cart.Line.cost has"),
+        ("Add a docstring to each method of the class.", _documented("add", "cost"), ""),
+        ("Add a docstring to each class.", _documented("Cart", "Line"), ""),
+        ("Add a docstring to every function and class.", _documented("Cart", "add", "Line", "cost"), ""),
+        ("Add docstrings.", CART.text.replace(":\n\n", ":\n", 1), "No docstring was added"),
+        ("Add docstrings.", CART.text.replace("def add", "# adds\n    def add"), "No docstring was added"),
+        ("Add docstrings.", _documented("add"), ""),
+        ("Add a docstring to the constructor.",
+         CART.text.replace("(self):\n", '(self):\n        """Begin empty."""\n', 1), ""),
+    ],
+)  # fmt: skip
+def test_a_docstring_task_is_done_where_every_one_that_it_asks_for_is_there(
+    task: str, after: str, fault: str
+) -> None:
+    check = check_documented(plan_of(task, "cart.py", CART), CART, after)
+    assert check is not None
+    assert (check.passed, check.message.startswith(fault)) == (not fault, True)
+
+
+OVERLOADED = """\
+from typing import overload
+
+
+@overload
+def f(x: int) -> int: ...
+def f(x):
+    DOC
+    return x
+
+
+class C:
+    DOC
+
+    @property
+    def p(self):
+        DOC
+        return 1
+
+    @p.setter
+    def p(self, v):
+        pass
+"""
+
+
+def test_overloads_and_setters_need_no_docstring_of_their_own() -> None:
+    before = source("o.py", OVERLOADED.replace("DOC", "pass"))
+    plan = plan_of("Add a docstring to every function and class.", "o.py", before)
+    check = check_documented(plan, before, OVERLOADED.replace("DOC", '"""Says."""'))
+    assert check is not None
+    assert check.passed
+
+
+def test_a_better_docstring_is_one_that_the_task_may_mean() -> None:
+    before = source("b.py", 'def a():\n    """A."""\n\n\ndef b():\n    return 1\n')
+    after = before.text.replace("A.", "Return nothing.")
+    for task, passed in (
+        ("Improve the docstrings.", True),
+        ("Add a docstring to a that says what it returns.", True),
+        ("Add docstrings where they are missing.", False),
+    ):
+        assert check_documented(plan_of(task, "b.py", before), before, after).passed is passed  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "before", "after", "passed"),
+    [
+        ("c.py", "Add a one-line docstring to C.", "class C:\n\n    x = 1\n", "class C:\n    x = 1\n", 0),
+        ("c.js", "Add a JSDoc comment to each function.", "f();\n\n\ng();\n", "f();\ng();\n", 0),
+        ("c.py", "Add a blank line.", "class C:\n    x = 1\n", "class C:\n\n    x = 1\n", 1),
+        ("c.py", "Remove what is superfluous.", "class C:\n\n    x = 1\n", "class C:\n    x = 1\n", 1),
+        ("c.py", "Add g to the loop.", "for x in y:\n    f()\ng()\n", "for x in y:\n    f()\n    g()\n", 1),
+        ("c.md", "Add b to the list.", "- a\n\nb\n", "- a\n  b\n", 1),
+    ],
+)  # fmt: skip
+def test_blank_space_alone_is_nothing_that_was_added(
+    name: str, task: str, before: str, after: str, passed: bool
+) -> None:
+    old = source(name, before)
+    found = next(check_edit(plan_of(task, name, old), old, after))
+    assert found is None if passed else (found is not None and found.code == "nothing_changed")
