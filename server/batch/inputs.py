@@ -1,7 +1,7 @@
 """From ``each`` to the inputs of a batch: globs expanded, ``path::*`` turned into a file's functions."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from server.errors import SelectionNotFound
 from server.offload.languages import language_of
@@ -38,9 +38,9 @@ def _functions(workspace: Workspace, path: str) -> tuple[str, ...]:
     language = language_of(source.path.name)
     if language is None:
         return ()
-    found = [each for each in definitions(source.text, language) if _is_function(each)]
-    outermost = [each for each in found if not any(_inside(each, other) for other in found)]
-    names = Counter(each.name for each in definitions(source.text, language))
+    found = definitions(source.text, language)
+    names = Counter(each.name for each in found)
+    outermost = _outermost(each for each in found if _is_function(each))
     return tuple(f"{path}::{each.name}" for each in outermost if names[each.name] == 1)
 
 
@@ -48,5 +48,10 @@ def _is_function(definition: Definition) -> bool:
     return any(kind in definition.kind for kind in FUNCTION_KINDS)
 
 
-def _inside(inner: Definition, outer: Definition) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end and inner != outer
+def _outermost(found: Iterable[Definition]) -> Iterator[Definition]:
+    """Yield those that lie in no other, in the order of the file."""
+    end = -1
+    for each in sorted(found, key=lambda each: (each.start, -each.end)):
+        if each.end > end:
+            yield each
+            end = each.end

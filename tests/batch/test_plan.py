@@ -1,11 +1,16 @@
 """A batch is planned whole before anything runs; whatever is wrong with it is said then."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.batch.inputs import expand_inputs
 from server.batch.plan import file_of, fill, plan_each, plan_tasks
 from server.errors import BadArguments
+from server.offload.values import Caller
+from server.offload.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,14 @@ from server.errors import BadArguments
 )
 def test_an_output_pattern_is_filled_from_the_input(pattern: str, given_path: str, output: str) -> None:
     assert fill(pattern, given_path) == output
+
+
+def test_the_functions_of_a_long_file_are_found_in_time_that_grows_with_it(tmp_path: Path) -> None:
+    code = "".join(f"def f{number}():\n    def inner():\n        return 1\n" for number in range(10_000))
+    (tmp_path / "long.py").write_text(code)
+    workspace = Workspace(Caller("c", "s", tmp_path, (tmp_path,)), 1_000_000)
+    found = expand_inputs(workspace, ["long.py::*"])  # minutes, if each were held to all others
+    assert found == tuple(f"long.py::f{number}" for number in range(10_000))
 
 
 def test_each_input_becomes_an_item_after_the_files_that_all_share() -> None:
