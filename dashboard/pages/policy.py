@@ -18,9 +18,10 @@ from server.hub import Hub
 from server.policy.file import SHIPPED, Loaded
 from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
+from server.policy.words import FORMATS, path_rules, said
+from server.settings import PathsSettings
 
 ROWS = 100
-ACTIONS = {"evaluate": "allowed if", "allow": "allowed", "deny": "denied if", "require_approval": "asks if"}
 
 
 async def show(hub: Hub, feed: Feed) -> None:
@@ -42,7 +43,7 @@ async def show(hub: Hub, feed: Feed) -> None:
     async def update() -> None:
         nothing.set_visibility(waiting.update() == 0)
         loaded = hub.gate.file.current()
-        rules.show(loaded, lambda: _rules(loaded))
+        rules.show(loaded, lambda: _rules(loaded, hub.settings.paths))
 
     await page.follow(update, feed.policy_changed)
     await page.follow(trail.load, feed.policy_changed, feed.booked, asked=trail.asked)
@@ -107,10 +108,14 @@ class _Row:
         """What is recorded never changes."""
 
 
-def _rules(loaded: Loaded) -> None:
+def _rules(loaded: Loaded, paths: PathsSettings) -> None:
     policy = loaded.policy
     own = loaded.path != SHIPPED
-    where = f"{loaded.path} · {policy.format}" if own else "The app's own rules, until you write policy.yaml."
+    where = (
+        f"{loaded.path} (written as {FORMATS[policy.format]})"
+        if own
+        else "The app's own rules, until you write policy.yaml."
+    )
     text(where, "sub", "p")
     if loaded.error:
         text(f"{loaded.error} {loaded.until_then}", "job-reason", "p")
@@ -123,29 +128,29 @@ def _rules(loaded: Loaded) -> None:
     )
     if policy.hide:
         text(f"Hidden from clients: {', '.join(sorted(policy.hide))}", "sub", "p")
+    _path_rules(paths)
     for tool, rules in policy.tools.items():
         if rules:
             with box("rules"):
                 text("every tool" if tool == EVERY_TOOL else tool, "mono", "h3")
                 with box("", "ul"):
                     for rule in rules:
-                        _rule(rule)
+                        _rule(rule, loaded.path.name if own else "the app's own rules")
 
 
-def _rule(rule: Rule) -> None:
+def _rule(rule: Rule, file: str) -> None:
     with box("rule", "li"):
         text(rule.name, "rule-name")
-        text(_says(rule))
+        text(said(rule))
         if rule.line:
-            text(f"line {rule.line}", "sub num")
+            text(f"{file}, line {rule.line}", "sub num")
 
 
-def _says(rule: Rule) -> str:
-    # What a counter may reach is said below in words.
-    spoken = [each for each in rule.conditions if rule.counter is None or not each.path.startswith("state.")]
-    conditions = " and ".join(map(str, spoken))
-    words = ACTIONS[rule.action] if conditions else ACTIONS[rule.action].removesuffix(" if")
-    said = [f"{words} {conditions}".strip() if conditions or rule.action != "evaluate" else ""]
-    if rule.counter is not None and rule.limit is not None:
-        said.append(f"at most {formats.number(int(rule.limit))} in a {rule.counter.window}")
-    return ", ".join(part for part in said if part)
+def _path_rules(paths: PathsSettings) -> None:
+    with box("rules"):
+        text("Files, whatever the rules below say", tag="h3")
+        with box("", "ul"):
+            for words in path_rules(paths):
+                with box("rule", "li"):
+                    text(words)
+        text("From [paths] in config.toml.", "sub", "p")

@@ -3,25 +3,35 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
+from sqlalchemy import Connection
 
 from server.commands.output import echo, in_line, print_json
 from server.errors import BadArguments, NotFound
 from server.folders import Folders, find_folders
+from server.offload.values import Caller
+from server.offload.workspace import Workspace, open_workspace
+from server.policy.approvals import granted_in_project
 from server.policy.detect import parse_policy
-from server.policy.evaluate import evaluate
+from server.policy.evaluate import approved_before, evaluate
 from server.policy.file import read_policy_text
 from server.policy.limits import counter_reader
 from server.policy.trail import export_lines, find, read_head, verify, verify_lines
-from server.policy.values import EVERY_TOOL, Call, Policy, Rule
+from server.policy.values import EVERY_TOOL, Call, Decision, Policy
+from server.policy.words import FORMATS, path_rules, said
+from server.settings import Settings, load_settings
 from server.store.database import Database, open_database
+from server.store.records import SHELL
+from server.tools.judged import judged_call, refused_path
 
 T = TypeVar("T")
+REFUSES = "the app itself; `roots` and `[paths] read` in config.toml say what it lets pass"
+WITH_FILES = ("offload_work", "batch_offload", "compress_context")
 
 
 def check(file: Path | None, *, as_json: bool) -> None:
@@ -37,7 +47,8 @@ def check(file: Path | None, *, as_json: bool) -> None:
 def explain(tool: str, file: Path | None) -> None:
     """Print the rules in force, or those of one tool, in words."""
     path, policy = _read(file)
-    echo(f"{path} ({policy.format})")
+    settings = load_settings(find_folders())
+    echo(f"{path} (written as {FORMATS[policy.format]})")
     echo(f"tools that it does not list: {policy.default}")
     for hidden in sorted(policy.hide):
         echo(f"hidden: {'every tool' if hidden == EVERY_TOOL else hidden}")
@@ -45,33 +56,46 @@ def explain(tool: str, file: Path | None) -> None:
         if tool in ("", name) or name == EVERY_TOOL:
             echo(f"{'every tool' if name == EVERY_TOOL else name}:{'' if rules else ' allowed'}")
             for rule in rules:
-                echo(f"  line {rule.line}: {_words(rule)}")
+                echo(f"  line {rule.line}: {rule.name}: {said(rule)}")
+    if tool in ("", EVERY_TOOL, *WITH_FILES):
+        echo("files, by `[paths]` in config.toml:")
+        for words in path_rules(settings.paths):
+            echo(f"  {words}")
 
 
 def try_call(
-    call: str, arguments: str, files: int, session: str, file: Path | None, *, as_json: bool
+    call: str,
+    arguments: str,
+    files: int | None,
+    session: str,
+    *,
+    file: Path | None,
+    root: Path | None,
+    as_json: bool,
 ) -> None:
     """Say what would become of a call, which rule decides and why. Nothing is counted."""
     path, policy = _read(file)
-    asked = _call(call, arguments, files, session)
     folders = find_folders()
-    now = datetime.now(UTC).timestamp()
-
-    async def decide(database: Database) -> Any:
-        return await database.read(
-            lambda connection: evaluate(policy, asked, counter_reader(connection), now)
-        )
-
-    if folders.database.exists():
-        decision = _with_database(folders, decide)
-    else:
-        decision = evaluate(policy, asked, lambda _key, _window, _start: 0.0, now)
-    rule = decision.rule.where if decision.rule else None
+    tool, values = _call(call, arguments)
+    workspace = _workspace(load_settings(folders), folders, root, session)
+    asked = asyncio.run(judged_call(load_settings(folders), workspace, tool, values))
+    if files is not None:
+        asked = replace(asked, files=files)
+    decision = _decide(policy, asked, folders)
+    by, where = decision.rule.where if decision.rule else None, path
+    if decision.rule is not None and decision.rule.source:
+        where = folders.config_file
+    if decision.verdict in ("allow", "approve"):
+        refused = asyncio.run(refused_path(workspace, asked))
+        if refused is not None:
+            decision = Decision("deny", f"{refused.cause} {refused.next_step}".strip())
+            by, where = REFUSES, folders.config_file
     if as_json:
-        print_json({"verdict": decision.verdict, "reason": decision.reason, "rule": rule, "file": str(path)})
+        print_json({"verdict": decision.verdict, "reason": decision.reason, "rule": by, "file": str(where)})
     else:
         echo(f"{decision.verdict}: {decision.reason}")
-        echo(f"decided by {rule or 'the default or the list of hidden tools'} in {path}")
+        in_file = f" in {path}" if where == path else ""
+        echo(f"decided by {by or 'the default or the list of hidden tools'}{in_file}")
 
 
 def verify_trail(file: Path | None) -> None:
@@ -139,7 +163,7 @@ def _read(file: Path | None) -> tuple[Path, Policy]:
     return path, parse_policy(text, path.name)
 
 
-def _call(tool: str, arguments: str, files: int, session: str) -> Call:
+def _call(tool: str, arguments: str) -> tuple[str, dict[str, Any]]:
     name, _, rest = tool.strip().partition(" ")
     try:
         values = json.loads(rest.strip() or arguments)
@@ -147,21 +171,29 @@ def _call(tool: str, arguments: str, files: int, session: str) -> Call:
         raise BadArguments(f"The arguments are not JSON: {error}.", "Write them like {'a': 1}.") from None
     if not isinstance(values, dict):
         raise BadArguments("The arguments are no JSON object.", 'Write them like {"files": ["a.py"]}.')
-    return Call(name, values, client="shell", session=session, files=files)
+    return name, values
 
 
-def _words(rule: Rule) -> str:
-    conditions = " and ".join(str(condition) for condition in rule.conditions)
-    if rule.limit is not None and rule.counter is not None:
-        whose = " and client session" if rule.counter.per_grant else ""
-        what = f"at most {rule.limit:.0f} calls a {rule.counter.window}{whose}"
-    elif rule.action == "require_approval":
-        what = f"asks for approval{f' if {conditions}' if conditions else ''}"
-    elif rule.action == "deny":
-        what = f"denies{f' if {conditions}' if conditions else ''}"
-    else:
-        what = f"requires {conditions}" if conditions else "allows"
-    return f"{rule.name}: {what}"
+def _workspace(settings: Settings, folders: Folders, root: Path | None, session: str) -> Workspace:
+    project = (root or Path.cwd()).resolve()
+    if not project.is_dir():
+        raise NotFound(f"{project} is no folder.", "Name the folder of a project.")
+    roots = tuple(dict.fromkeys((project, *settings.roots)))
+    return open_workspace(Caller(SHELL, session, project, roots), settings, folders)
+
+
+def _decide(policy: Policy, call: Call, folders: Folders) -> Decision:
+    now = datetime.now(UTC).timestamp()
+    if not folders.database.exists():
+        return evaluate(policy, call, lambda _key, _window, _start: 0.0, now)
+
+    def judge(connection: Connection) -> Decision:
+        decision = evaluate(policy, call, counter_reader(connection), now)
+        if decision.verdict != "approve":
+            return decision
+        return approved_before(decision, lambda rule: granted_in_project(connection, call, rule))
+
+    return _with_database(folders, lambda database: database.read(judge))
 
 
 def _trail_folders() -> Folders:

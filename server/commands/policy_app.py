@@ -36,15 +36,20 @@ def try_call(
     call: Annotated[str, typer.Argument(metavar="CALL", help='offload_work \'{"files": ["a.py"]}\'')],
     *,
     arguments: Annotated[str, typer.Option(help="The arguments as JSON.")] = "{}",
-    files: Annotated[int, typer.Option(min=0, help="How many files it would touch.")] = 0,
+    files: Annotated[
+        int | None, typer.Option(min=0, help="How many files it would touch; else they are counted.")
+    ] = None,
     session: Annotated[str, typer.Option(help="Count as this client session.")] = "",
     file: PolicyPath = None,
+    root: Annotated[
+        Path | None, typer.Option(help="The project's folder, instead of the current one.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what would become of a call, which rule decides and why. Nothing is counted."""
     from server.commands import policy  # noqa: PLC0415
 
-    policy.try_call(call, arguments, files, session, file, as_json=as_json)
+    policy.try_call(call, arguments, files, session, file=file, root=root, as_json=as_json)
 
 
 @policy_app.command()

@@ -14,11 +14,13 @@ from server.errors import (
     PathOutsideRoots,
     PathProtected,
 )
+from server.folders import Folders
 from server.offload import globs, selection
 from server.offload.textfile import Decoded, decode
 from server.offload.values import Caller, Source, Target, Task
 from server.policy import paths
 from server.policy.opening import open_for_reading
+from server.settings import Settings
 
 MOST_FILES = 500
 """Files of one task, globs expanded; more would fit no model's context."""
@@ -49,6 +51,12 @@ class Workspace:
     def shown(self, path: Path) -> str:
         """Return the path relative to the project where it lies in there."""
         return paths.shown(path, self.caller.project)
+
+
+def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Workspace:
+    """Return where this caller may read and write by these settings: nowhere in the app's own folders."""
+    own = (folders.config, folders.data, folders.state, folders.cache)
+    return Workspace(caller, settings.offload.max_file_bytes, own, settings.paths.read)
 
 
 @dataclass(frozen=True)

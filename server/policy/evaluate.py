@@ -46,12 +46,7 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
     if refusal is not None:
         return refusal
     if call.protected:
-        names = ", ".join(call.protected)
-        protects = f"It would write {names}."
-        asking = (
-            Rule(f"protected files: {names}", call.tool, "require_approval", on_deny=protects),
-            *asking,
-        )
+        asking = (_protecting(call), *asking)
     if asking:
         return asked(Decision("approve", "", reservations=facts.reservations()), asking)
     decisive = next(iter(policy.rules_for(call.tool)), None)
@@ -67,6 +62,17 @@ def asked(decision: Decision, rules: Iterable[Rule]) -> Decision:
     return replace(decision, verdict="approve", reason=reason, rule=first, also=tuple(others))
 
 
+def approved_before(decision: Decision, granted: Callable[[Rule], bool]) -> Decision:
+    """Return a decision that asks as one that asks only for what was not ``granted`` before."""
+    if decision.rule is None:
+        return decision
+    asking = [rule for rule in (decision.rule, *decision.also) if not granted(rule)]
+    if not asking or granted(together(asking[0], tuple(asking[1:]))):
+        return replace(decision, verdict="allow", reason="The user approved it before.")
+    decision = asked(decision, asking)
+    return replace(decision, rule=together(asking[0], decision.also))
+
+
 def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
     """Return one rule that asks for all of them: what is remembered for it is for them together."""
     if not others:
@@ -76,6 +82,7 @@ def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
         rule,
         name=" and ".join(each.name for each in rules),
         conditions=tuple(condition for each in rules for condition in each.conditions),
+        source=" and ".join(each.where for each in rules) if rule.source else "",
         approval_seconds=min(each.approval_seconds for each in rules),
     )
 
@@ -98,6 +105,17 @@ def denied_look(policy: Policy, call: Call, now: float) -> Decision | None:
     facts = _Facts(policy, call, lambda *_: 0.0, now)
     refusal = _not_for_clients(policy, call.tool) or _against(policy, facts)[0]
     return refusal if refusal is not None and refusal.verdict == "deny" else None
+
+
+def _protecting(call: Call) -> Rule:
+    names = ", ".join(call.protected)
+    return Rule(
+        f"protected files: {names}",
+        call.tool,
+        "require_approval",
+        on_deny=f"It would write {names}.",
+        source=f"`[paths] protect` in config.toml ({', '.join(call.protected_by)})",
+    )
 
 
 def _not_for_clients(policy: Policy, tool: str) -> Decision | None:

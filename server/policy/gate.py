@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from server.policy.approvals import (
     grant_in_project,
     granted_in_project,
 )
-from server.policy.evaluate import asked, denied_item, denied_look, evaluate, together
+from server.policy.evaluate import approved_before, denied_item, denied_look, evaluate
 from server.policy.file import DENY_ALL, Loaded, PolicyFile
 from server.policy.limits import counter_reader, reserve, roll_back
 from server.policy.trail import Entry, Record, Trail, append
@@ -167,14 +167,8 @@ class Gate:
             self._seen.add((call.client, call.session))
             append(connection, _connection(call), now)
         decision = evaluate(loaded.policy, call, counter_reader(connection), now)
-        if decision.verdict == "approve" and decision.rule is not None:
-            rules = (decision.rule, *decision.also)
-            asking = [rule for rule in rules if not self._granted(connection, call, rule)]
-            if not asking or self._granted(connection, call, together(asking[0], tuple(asking[1:]))):
-                decision = replace(decision, verdict="allow", reason="The user approved it before.")
-            else:
-                decision = asked(decision, asking)
-                decision = replace(decision, rule=together(asking[0], decision.also))
+        if decision.verdict == "approve":
+            decision = approved_before(decision, lambda rule: self._granted(connection, call, rule))
         reserve(connection, decision.reservations, now)
         return decision, append(connection, _decision(call, decision), now)
 

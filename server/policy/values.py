@@ -51,8 +51,8 @@ class Call:
 
     ``files`` is how many files the call would touch, globs resolved (``call.files`` in conditions);
     ``paths`` names some of them for the one who is asked to approve; ``protected`` are those of its outputs
-    that need approval whatever the rules say. ``items`` are a batch's tasks: each is held to the rules of
-    ``offload_work``, but for rate limits.
+    that need approval whatever the rules say, by the patterns ``protected_by``. ``items`` are a batch's
+    tasks: each is held to the rules of ``offload_work``, but for rate limits.
 
     ``read_as`` are the arguments with their paths as where the files lie: rules that let pass must hold for
     all of these (for ``arguments`` where there are none), those that deny or ask for one of them or for
@@ -67,6 +67,7 @@ class Call:
     files: int = 0
     paths: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
+    protected_by: tuple[str, ...] = ()
     items: tuple[Item, ...] = ()
     read_as: tuple[Mapping[str, Any], ...] = ()
 
@@ -123,6 +124,7 @@ class Rule:
 
     An ``evaluate`` rule denies unless all conditions hold; a ``deny`` rule denies if all hold, always
     without any; ``require_approval`` asks if all hold. ``approval_seconds`` is how long it asks.
+    ``source`` says where it stands if that is not the policy file.
     """
 
     name: str
@@ -134,10 +136,13 @@ class Rule:
     on_deny: str = ""
     approval_seconds: float = APPROVAL_SECONDS
     line: int = 0
+    source: str = ""
 
     @property
     def where(self) -> str:
         """The rule in words: ``"hourly limit" of offload_work (line 7)``."""
+        if self.source:
+            return self.source
         if not self.line:
             return f'"{self.name}" of this app'
         owner = "every tool" if self.tool == EVERY_TOOL else self.tool

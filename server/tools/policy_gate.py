@@ -23,13 +23,12 @@ from server.hub import Hub
 from server.ledger.session_state import OFFLOADING
 from server.policy.approvals import EXTENTS, Answer, Approval
 from server.policy.gate import Left
-from server.policy.protect import protected_outputs
 from server.policy.secrets import redact
 from server.policy.trail import Entry
 from server.policy.values import Call
 from server.tools.caller import ToolContext, build_caller, caller_known
+from server.tools.judged import judged_call
 from server.tools.progress import progress_to
-from server.tools.touched import touched_by
 
 RunTool = Callable[[], Awaitable[CallToolResult | InputRequiredResult]]
 WAITING = "waiting for the user's approval (in the tray, the dashboard or here)"
@@ -60,19 +59,7 @@ async def through_gate(
         ToolError: the tool failed; its text is without secrets.
     """
     caller = await build_caller(context, hub.settings.roots)
-    touched = await touched_by(hub, tool, arguments, caller)
-    call = Call(
-        tool=tool,
-        arguments=arguments,
-        client=caller.client,
-        session=caller.session,
-        project=str(caller.project or ""),
-        files=touched.files,
-        paths=touched.paths,
-        items=touched.items,
-        read_as=touched.read_as,
-        protected=protected_outputs(touched.outputs, hub.settings.paths.protect),
-    )
+    call = await judged_call(hub.settings, hub.offloader.workspace(caller), tool, arguments)
 
     async def elsewhere(approval: Approval) -> Answer | None:
         async with progress_to(context) as report:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from server.batch.inputs import expand_inputs
 from server.batch.plan import Planned, fill_literally, plan_each, plan_tasks
 from server.errors import TokenSaverError
-from server.hub import Hub
 from server.offload.places import Places
-from server.offload.values import Caller
 from server.offload.workspace import Workspace, split_selection
 from server.policy.values import Item
 
@@ -33,17 +32,17 @@ class Touched:
     read_as: tuple[Mapping[str, Any], ...] = ()
 
 
-async def touched_by(hub: Hub, tool: str, arguments: Mapping[str, Any], caller: Caller) -> Touched:
+async def touched_by(
+    workspace: Workspace, most_items: int, tool: str, arguments: Mapping[str, Any]
+) -> Touched:
     """Return what the call would touch; a dry run touches nothing. Where its arguments are wrong, which the
-    tool itself says, it is what can be told all the same."""
+    tool itself says, it is what can be told all the same. A batch has ``most_items``."""
     inputs: tuple[str, ...] = ()
     planned: Planned | None = None
     if tool == "batch_offload":
         with contextlib.suppress(TokenSaverError, TypeError, ValueError):
-            inputs, planned = await _planned(hub, arguments, caller)
-    return await asyncio.to_thread(
-        _found, hub.offloader.workspace(caller), arguments, inputs, planned, tool == "batch_offload"
-    )
+            inputs, planned = await _planned(workspace, most_items, arguments)
+    return await asyncio.to_thread(_found, workspace, arguments, inputs, planned, tool == "batch_offload")
 
 
 def _found(
@@ -65,7 +64,9 @@ def _found(
     return replace(touched, items=tuple(map(places.item, tasks)), read_as=read_as)
 
 
-async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tuple[tuple[str, ...], Planned]:
+async def _planned(
+    workspace: Workspace, most_items: int, arguments: Mapping[str, Any]
+) -> tuple[tuple[str, ...], Planned]:
     """Return what ``each`` names, and the plan of the batch, as the tool makes them.
 
     Raises:
@@ -74,11 +75,10 @@ async def _planned(hub: Hub, arguments: Mapping[str, Any], caller: Caller) -> tu
     if tasks := arguments.get("tasks"):
         # What would be refused only because it runs at once is no reason to know less of what it touches.
         return (), plan_tasks(tasks, sequential=True)
-    inputs = tuple(await hub.batches.expand(_texts(arguments.get("each")), caller))
+    inputs = await asyncio.to_thread(expand_inputs, workspace, _texts(arguments.get("each")))
     output = str(arguments.get("output") or "")
-    most = hub.settings.batch.max_items
     shared = {key: value for key in SHARED if (value := arguments.get(key))}
-    return inputs, plan_each(str(arguments.get("task") or ""), inputs, output, shared, most)
+    return inputs, plan_each(str(arguments.get("task") or ""), inputs, output, shared, most_items)
 
 
 def _batch_read_as(

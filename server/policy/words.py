@@ -1,0 +1,87 @@
+"""Rules in words, for who reads them: the commands and the page of the policy."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from server.policy.values import Condition, FileFormat, Op, Rule
+from server.settings import PathsSettings
+
+FORMATS: dict[FileFormat, str] = {
+    "intercept": "Intercept's rules",
+    "intercept short form": "Intercept's rules in their short form",
+    "policylayer": "PolicyLayer's rules",
+}
+"""The formats of a policy file."""
+_NUMBERS: dict[Op, str] = {
+    "eq": "exactly",
+    "neq": "a number of files other than",
+    "lt": "fewer than",
+    "lte": "at most",
+    "gt": "more than",
+    "gte": "at least",
+}
+_WORDS: dict[Op, str] = {
+    "eq": "is",
+    "neq": "is not",
+    "in": "is one of",
+    "not_in": "is none of",
+    "lt": "is less than",
+    "lte": "is at most",
+    "gt": "is more than",
+    "gte": "is at least",
+    "regex": "matches",
+    "contains": "contains",
+}
+
+
+def said(rule: Rule) -> str:
+    """Return what a rule does: ``asks for approval when a call names more than 50 files``."""
+    # What a counter may reach is said in words of its own.
+    limited = rule.limit is not None and rule.counter is not None
+    spoken = [each for each in rule.conditions if not (limited and each.path.startswith("state."))]
+    when = " and ".join(map(_condition, spoken))
+    parts = []
+    if rule.action == "require_approval":
+        parts.append(f"asks for approval{f' when {when}' if when else ''}")
+    elif rule.action == "deny":
+        parts.append(f"denies{f' when {when}' if when else ''}")
+    elif when:
+        parts.append(f"allows only when {when}")
+    elif not limited:
+        parts.append("allows")
+    if limited and rule.counter is not None and rule.limit is not None:
+        whose = " and client session" if rule.counter.per_grant else ""
+        parts.append(f"at most {rule.limit:,.0f} calls a {rule.counter.window}{whose}")
+    return ", ".join(parts)
+
+
+def path_rules(paths: PathsSettings) -> Iterator[str]:
+    """Yield what the settings of files say, whatever the rules of the policy: one line for each."""
+    if paths.protect:
+        yield f"asks for approval before it writes {', '.join(paths.protect)} (protect)"
+    else:
+        yield "asks for approval before it writes: no file (protect is empty)"
+    allowed = f", but for {', '.join(paths.read)}" if paths.read else ""
+    yield f"never reads .env, keys and other files of credentials{allowed} (read)"
+
+
+def _condition(condition: Condition) -> str:
+    path, op, value = condition.path, condition.op, condition.value
+    if path == "call.files" and op in _NUMBERS:
+        return f"a call would touch {_NUMBERS[op]} {_value(value)} files"
+    subject = path.removeprefix("args.")
+    if path.startswith("state."):
+        subject = f"the count {path.removeprefix('state.').replace('_global', 'every tool', 1)}"
+    elif path == "call.files":
+        subject = "the number of files"
+    if op == "exists":
+        return f"{subject} is {'given' if value else 'not given'}"
+    return f"{subject} {_WORDS[op]} {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value}"
