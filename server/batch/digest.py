@@ -1,4 +1,4 @@
-"""What Claude is told of a batch: counts, failures by reason, the job's id; at most 600 characters."""
+"""What is told of a batch: counts, failures by reason, the job's id; at most 600 characters."""
 
 import time
 
@@ -9,9 +9,15 @@ LONGEST_EXAMPLE = 90
 
 
 def describe(
-    job: JobRecord, counts: JobCounts, failures: tuple[FailureGroup, ...], left: float | None
+    job: JobRecord,
+    counts: JobCounts,
+    failures: tuple[FailureGroup, ...],
+    left: float | None,
+    *,
+    for_user: bool = False,
 ) -> str:
-    """Return the digest. ``left`` is the estimated time left in seconds, None where unknown."""
+    """Return the digest. ``left`` is the estimated time left in seconds, None where unknown; ``for_user``
+    names what the user can do next, not what Claude can."""
     lines = [f"Job {job.id} {_state(job)}: {counts.done_well} of {counts.total} done{_rest(counts)}."]
     if job.reason:
         lines.append(job.reason)
@@ -19,7 +25,7 @@ def describe(
         lines.append(f"About {in_words(left)} left.")
     if counts.ended:
         lines.append(f"{_net(job, counts)}, {in_words(counts.seconds)} of model time.")
-    tail = _next_step(job, counts)
+    tail = _users_step(job, counts) if for_user else _next_step(job, counts)
     for group in failures:
         line = f"- {group.count} x {group.code}, e.g. {_short(group.example)}"
         if len("\n".join([*lines, line, tail])) > LONGEST:
@@ -38,7 +44,7 @@ def in_words(seconds: float) -> str:
 
 
 def _net(job: JobRecord, counts: JobCounts) -> str:
-    if job.by_user and not counts.net_tokens:  # Claude may have asked about it all the same
+    if job.by_user and not counts.net_tokens:  # older versions charged it with what Claude asked
         return "Net 0, not by Claude"
     return f"Net {counts.net_tokens:+,} tokens"
 
@@ -67,6 +73,16 @@ def _next_step(job: JobRecord, counts: JobCounts) -> str:
         return f'check_job(job="{job.id}", action="resume") goes on with it.'
     if counts.went_wrong:
         return f'check_job(job="{job.id}", action="retry") tries the failed ones again.'
+    return "Diffs and undo are on the dashboard."
+
+
+def _users_step(job: JobRecord, counts: JobCounts) -> str:
+    if job.state == "running":
+        return f"`token-saver jobs wait {job.id}` waits for it."
+    if job.state in {"paused", "stopped"}:
+        return f"`token-saver jobs resume {job.id}` goes on with it."
+    if counts.went_wrong or counts.ended < counts.total:
+        return f"`token-saver jobs retry {job.id}` does again what has no result."
     return "Diffs and undo are on the dashboard."
 
 

@@ -19,6 +19,9 @@ MOST_ITEMS = 40
 EVERY_ITEM = -1
 LONGEST_LINE = 160
 
+CLOSED = {"cancelled": "was cancelled", "done": "has ended"}
+"""What became of a job that cannot be resumed, by its state."""
+
 Action = Literal["look", "items", "pause", "resume", "cancel", "retry"]
 
 
@@ -33,17 +36,22 @@ def check_job_tool(hub: Hub) -> Tool:
         item: int = EVERY_ITEM,
     ) -> str:
         _refuse_bad_values(wait, action, item)
-        await hub.batches.get(job)
+        before = await hub.batches.get(job)
         position = None if item == EVERY_ITEM else item
         caller = await build_caller(ctx, hub.settings.roots)
         if action == "items":
             text = _list(await hub.batches.wrong_items(job))
             if not caller.by_user:
-                await hub.batches.charge(job, caller.arguments, text)
+                await hub.batches.charge(job, caller.arguments, text, caller)
             return text
         if action == "pause":
             await hub.batches.pause(job, by_user=caller.by_user)
         elif action == "resume":
+            if caller.by_user and before.state in CLOSED:
+                raise BadArguments(
+                    f"Job {job} {CLOSED[before.state]}: there is nothing to resume.",
+                    f"`token-saver jobs retry {job}` does again what has no result.",
+                )
             await hub.batches.resume(job, by_user=caller.by_user)
         elif action == "cancel":
             await hub.batches.cancel(job, position, by_user=caller.by_user)

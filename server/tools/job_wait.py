@@ -60,22 +60,27 @@ async def answer_for_job(
     The net that the digest tells has its own cost in it; one for the user costs nothing.
     """
     if caller.by_user:
-        return await describe_job(hub, job_id)
+        return await describe_job(hub, job_id, for_user=True)
     text = await describe_job(hub, job_id)
+    if (await hub.batches.get(job_id)).by_user:  # its net is 0: the call has a receipt of its own
+        await hub.batches.charge(job_id, asked, text, caller)
+        return text
     spent = hub.ledger.cost_of_result(text) + (hub.ledger.cost_of_call(asked) if asked is not None else 0)
     text = await describe_job(hub, job_id, spent)
-    await hub.batches.charge(job_id, asked, text)
+    await hub.batches.charge(job_id, asked, text, caller)
     return text
 
 
-async def describe_job(hub: Hub, job_id: str, spent: int = 0) -> str:
-    """Return the job's digest, at most 600 characters; ``spent`` are tokens that are not booked yet."""
+async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool = False) -> str:
+    """Return the job's digest, at most 600 characters; ``spent`` are tokens that are not booked yet,
+    ``for_user`` is for who asks in a shell."""
     counts = await hub.batches.counts(job_id)
     return describe(
         await hub.batches.get(job_id),
         replace(counts, net_tokens=counts.net_tokens - spent),
         await hub.batches.failures(job_id),
         await hub.batches.time_left(job_id),
+        for_user=for_user,
     )
 
 

@@ -148,6 +148,25 @@ def test_the_shell_starts_lists_waits_and_retries(stage: Stage, sources: list[st
     assert "5 of 5 done" in run(stage, "jobs", "wait", job)
 
 
+def test_what_the_shell_paused_or_cancelled_names_the_command_that_goes_on(
+    stage: Stage, sources: list[str]
+) -> None:
+    stage.ollama.answers.default = Answer(NOTES, first_delay=600)
+    started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md")
+    found = re.search(r"`token-saver jobs wait (j\w+)`", started)
+    assert found is not None
+    job = found[1]
+    assert f"`token-saver jobs resume {job}` goes on with it." in run(stage, "jobs", "pause", job)
+    assert "is running" in run(stage, "jobs", "resume", job)
+    stage.ollama.answers.default = Answer(NOTES)
+    assert f"`token-saver jobs retry {job}`" in run(stage, "jobs", "cancel", job)
+    refused = fail(stage, "jobs", "resume", job)
+    assert "was cancelled" in refused
+    assert f"`token-saver jobs retry {job}`" in refused
+    run(stage, "jobs", "retry", job)
+    assert "5 of 5 done" in run(stage, "jobs", "wait", job)
+
+
 def test_an_unknown_job_is_said_in_one_line(stage: Stage) -> None:
     assert "not_found: There is no job 'j-none'" in fail(stage, "jobs", "wait", "j-none")
 
