@@ -14,6 +14,7 @@ from typing import Any
 
 from server.errors import BadArguments
 from server.offload.values import OUTPUT_FORMATS
+from server.offload.workspace import PLACEHOLDERS
 
 MOST_LISTED_TASKS = 10
 ARGUMENTS = (
@@ -27,7 +28,6 @@ ARGUMENTS = (
     "category",
     "check",
 )
-PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -153,6 +153,10 @@ def _refuse_bad_pattern(output: str) -> None:
         raise BadArguments(
             "each needs an output pattern: many answers do not fit into one call's result.",
             'Say where to write: output="{path}" edits in place, "{dir}/{stem}.md" writes beside.',
+        )
+    if output.endswith("/"):
+        raise BadArguments(
+            f"The output pattern {output} names a folder.", f'Name files in it: "{output}{{stem}}.md".'
         )
     names = _PLACEHOLDER.findall(output)
     unknown = [name for name in names if name not in PLACEHOLDERS]

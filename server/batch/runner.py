@@ -19,7 +19,7 @@ from server.batch.bills import Bills
 from server.batch.holds import held_by_user, refuse_agent
 from server.batch.inputs import expand_inputs
 from server.batch.news import News
-from server.batch.plan import Planned, file_of
+from server.batch.plan import Planned
 from server.batch.recover import settle_interrupted
 from server.batch.whole import Changes
 from server.batch.work import Denies, Parts, Run
@@ -27,6 +27,7 @@ from server.errors import NotFound, StoreError
 from server.events import EventBus
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
+from server.offload.workspace import confine_target
 from server.settings import BatchSettings
 from server.store.history import History
 from server.store.job_records import FailureGroup, ItemRecord, JobCounts, JobRecord
@@ -109,13 +110,13 @@ class Batches:
         """Return if every file that the batch would write lies where the caller may write.
 
         Raises:
-            WorkspaceError: one leads outside, or may not be written.
+            BadArguments, WorkspaceError: one is a pattern, a folder, leads outside, or may not be written.
         """
         workspace = self._offloader.workspace(caller)
 
         def confine_all() -> None:
             for output in planned.outputs:
-                workspace.confine(file_of(output))
+                confine_target(workspace, output)
 
         await asyncio.to_thread(confine_all)
 
@@ -163,9 +164,11 @@ class Batches:
             )
         return job
 
-    async def charge(self, job_id: str, arguments: Mapping[str, Any] | None, text: str) -> None:
+    async def charge(
+        self, job_id: str, arguments: Mapping[str, Any] | None, text: str, caller: Caller | None = None
+    ) -> None:
         """Book what an answer about the job cost Claude, and with ``arguments`` the call that asked."""
-        await self._bills.charge(job_id, self._bills.of_answer(arguments, text))
+        await self._bills.charge(await self.get(job_id), self._bills.of_answer(arguments, text), caller)
         self._news.tell(job_id)
 
     async def counts(self, job_id: str) -> JobCounts:

@@ -26,6 +26,9 @@ MOST_FILES = 500
 """Files of one task, globs expanded; more would fit no model's context."""
 MOST_CHARACTERS = 4_000_000
 """Characters that one task selects: some million tokens, which is more than any model reads."""
+PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
+"""What stands for the parts of an input's path in the output pattern of a batch."""
+_FILLED = re.compile(rf"(?<!\{{)\{{(?:{'|'.join(PLACEHOLDERS)})\}}(?!\}})")
 _LINES = re.compile(r"(?P<path>.+?):(?P<range>\d+(?:-\d+)?)")
 
 
@@ -148,12 +151,11 @@ def read_target(workspace: Workspace, given: str) -> Target:
     """Look at the place of the output, which need not exist; a selection after it is dropped.
 
     Raises:
+        BadArguments: it is a pattern.
         WorkspaceError: it may not be written, is a directory, or is no text that could be replaced.
     """
     name, _ = split_selection(workspace, given)
-    if name.endswith(("/", os.sep)):
-        paths.require_file(workspace.confine(name), name)
-    path = workspace.confine(name)
+    path = confine_target(workspace, name)
     shown = workspace.shown(path)
     if os.path.lexists(path):
         workspace.confine_to_read(name)
@@ -165,6 +167,37 @@ def read_target(workspace: Workspace, given: str) -> Target:
         return Target(path, shown)
     decoded: Decoded = decode(data, shown)
     return Target(path, shown, digest_of(data), decoded.text, decoded.encoding, decoded.bom, decoded.newline)
+
+
+def confine_target(workspace: Workspace, given: str) -> Path:
+    """Return the absolute path of an output; a selection after it is dropped.
+
+    Raises:
+        BadArguments: it is a pattern, and no file has that very name.
+        WorkspaceError: it may not be written, or is a folder.
+    """
+    name, _ = split_selection(workspace, given)
+    if not _exists(workspace, name):
+        _refuse_pattern(name)
+    path = workspace.confine(name)
+    if os.path.isdir(path) or (name.endswith(("/", os.sep)) and not os.path.lexists(path)):  # noqa: PTH112 - never raises
+        folder = name.rstrip("/" + os.sep)
+        raise NotAFile(f"{name} names a folder.", f"Name a file in it, such as {folder}/notes.md.")
+    return path
+
+
+def _refuse_pattern(output: str) -> None:
+    # Brackets and other braces are part of names: `[id].tsx`, `{{name}}.py`.
+    if found := _FILLED.search(output):
+        raise BadArguments(
+            f"output has {found[0]} in it, which only batch_offload with each fills in.",
+            'Name the file itself, or use batch_offload with each=["src/*.py"] and output="{path}".',
+        )
+    if "*" in output or "?" in output:
+        raise BadArguments(
+            f"output is one file's path, and {output} is a pattern.",
+            'Name one file; for many use batch_offload with each=["src/*.py"] and output="{path}".',
+        )
 
 
 def split_selection(workspace: Workspace, given: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from server.errors import (
     BadArguments,
     BinaryFile,
     FileTooLarge,
+    NotAFile,
     PathNotFound,
     PathOutsideRoots,
     SelectionNotFound,
@@ -182,6 +183,36 @@ def test_an_output_need_not_exist_and_keeps_what_is_known_of_one_that_does(
     target = read_target(workspace, "y.py")
     assert (target.bom, target.newline, target.text) == (True, "\r\n", "x = 1\n")
     assert read_target(workspace, "y.py::f").path == project / "y.py"
+
+
+@pytest.mark.parametrize("name", ["[id].tsx", "{x}.py", "{{name}}.py", "x{a,b}.ts"])
+def test_brackets_and_braces_are_part_of_an_outputs_name(
+    workspace: Workspace, project: Path, name: str
+) -> None:
+    assert read_target(workspace, name).path == project / name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file has such a name there")
+@pytest.mark.parametrize("name", ["{path}", "{stem}.py", "a*.py", "what?.md"])
+def test_an_output_may_look_like_a_pattern_only_where_such_a_file_exists(
+    workspace: Workspace, project: Path, name: str
+) -> None:
+    with pytest.raises(BadArguments, match=r"batch_offload with each=.* and output=\"{path}\""):
+        read_target(workspace, name)
+    (project / name).write_text("x = 1\n")
+    assert read_target(workspace, name).text == "x = 1\n"
+
+
+@pytest.mark.parametrize("name", ["docs/", "docs", "new/", "new/deep/"])
+def test_an_output_that_names_a_folder_says_to_name_a_file_in_it(
+    workspace: Workspace, project: Path, name: str
+) -> None:
+    (project / "docs").mkdir()
+    with pytest.raises(NotAFile) as caught:
+        read_target(workspace, name)
+    assert str(caught.value) == (
+        f"not_a_file: {name} names a folder. Name a file in it, such as {name.rstrip('/')}/notes.md."
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no such device")
