@@ -5,6 +5,9 @@ from dashboard.components.text import set_classes, set_title, text
 
 NOT_BY_CLAUDE = "You asked for this yourself: Claude was spared nothing, and it cost Claude nothing."
 
+ASKED_ABOUT = "You asked for this yourself: Claude was spared nothing. It cost what Claude asked about it."
+"""Of a batch that an older version charged with Claude's questions; today these have rows of their own."""
+
 
 def tone(value: int) -> str:
     """The class of a gain, a loss, or nothing."""

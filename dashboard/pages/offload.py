@@ -12,7 +12,7 @@ from dashboard.components.copy import copy_button
 from dashboard.components.diff import diff_view
 from dashboard.components.files import file_list
 from dashboard.components.keyed import Part
-from dashboard.components.net import NOT_BY_CLAUDE
+from dashboard.components.net import ASKED_ABOUT, NOT_BY_CLAUDE
 from dashboard.components.notices import attempt, tell_error
 from dashboard.components.outcome import outcome_badge
 from dashboard.components.receipt import receipt_view
@@ -103,7 +103,7 @@ class Shown:
             return
         with card("Receipt"):
             if detail.row.by_user:
-                text(NOT_BY_CLAUDE, "", "p")
+                text(ASKED_ABOUT if receipt.net_tokens else NOT_BY_CLAUDE, "", "p")
             if not detail.row.by_user or receipt.net_tokens:
                 receipt_view(receipt, self._page.hub.ledger, detail.audit)
 

@@ -2,9 +2,12 @@
 
 While a batch runs, each item bears its part of the call that began it. At its end all that its calls have
 cost is divided anew among the offloads there were: their receipts add up to it exactly. Where there were
-none, as in a batch that was cancelled before its first item began, a row of its own bears it.
+none, as in a batch that was cancelled before its first item began, a row of its own bears it. A batch of the
+user's own has no bill: what an agent's questions about it cost, rows of their own bear.
 """
 
+import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from typing import Any
@@ -12,13 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from server.ledger.receipt import Cost, Figures, Ledger
-from server.offload.values import ItemOf
-from server.store.bills import BillRecord, add_to_bill, book_call, spread_bill
+from server.offload.values import Caller, ItemOf
+from server.store.bills import BillRecord, add_to_bill, book_call, book_question, spread_bill
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.job_tables import job as jobs
 from server.store.jobs import OPEN
-from server.store.records import ReceiptRecord
+from server.store.records import OffloadStart, ReceiptRecord
 
 
 class Bills:
@@ -45,8 +48,13 @@ class Bills:
         asked = self._ledger.cost_of_call(arguments) if arguments is not None else 0
         return BillRecord(asked, self._ledger.cost_of_result(text))
 
-    async def charge(self, job_id: str, cost: BillRecord) -> None:
-        """Add what a call cost, and divide the bill anew unless the batch runs."""
+    async def charge(self, job: JobRecord, cost: BillRecord, caller: Caller | None = None) -> None:
+        """Add what a call cost, and divide the bill anew unless the batch runs; that of an agent which asks
+        about a batch of the user's own has a row of its own."""
+        if job.by_user and caller is not None:
+            await self._book_question(job.id, caller, cost)
+            return
+        job_id = job.id
 
         def write(connection: Connection) -> None:
             add_to_bill(connection, job_id, cost)
@@ -57,6 +65,23 @@ class Bills:
                 spread_bill(connection, job_id, self._rebook)
 
         await self._database.write(write)
+
+    async def _book_question(self, job_id: str, caller: Caller, cost: BillRecord) -> None:
+        start = OffloadStart(
+            id=secrets.token_hex(4),
+            started_at=time.time(),
+            tool="check_job",
+            task=f"Look at your batch {job_id}",
+            arguments={},
+            client=caller.client,
+            session=caller.session,
+            tool_use_id=None,
+            project=str(caller.project or ""),
+            output=None,
+        )
+        summary = f"The agent asked about the batch {job_id}, which you began yourself."
+        receipt = self._price(cost)
+        await self._database.write(lambda connection: book_question(connection, start, summary, receipt))
 
     async def divide(self, job_id: str) -> None:
         """Divide the bill anew: the batch has ended, or is about to."""

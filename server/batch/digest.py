@@ -43,6 +43,11 @@ def in_words(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 file``, ``2 files``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _net(job: JobRecord, counts: JobCounts) -> str:
     if job.by_user and not counts.net_tokens:  # older versions charged it with what Claude asked
         return "Net 0, not by Claude"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from server.store.audits import receipt_of, receipt_values
 from server.store.job_tables import job
 from server.store.queries import local_day
-from server.store.records import ReceiptRecord
+from server.store.records import OffloadStart, ReceiptRecord
 from server.store.tables import offload, offload_text
 from server.store.totals import RUNNING
 
@@ -81,6 +81,27 @@ def book_call(
         "summary": FOR_NOTHING,
         "job_id": job_id,
         **receipt_values(price(bill)),
+    }
+    key = connection.execute(insert(offload).values(**values)).inserted_primary_key
+    connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))
+
+
+def book_question(connection: Connection, start: OffloadStart, summary: str, receipt: ReceiptRecord) -> None:
+    """Write the row of a call that asked about a batch of the user's own: its cost is its own."""
+    values = {
+        "id": start.id,
+        "started_at": start.started_at,
+        "ended_at": time.time(),
+        "day": local_day(start.started_at),
+        "tool": start.tool,
+        "task": start.task,
+        "names": "",
+        "client": start.client,
+        "session": start.session,
+        "project": start.project,
+        "outcome": "returned",
+        "summary": summary,
+        **receipt_values(receipt),
     }
     key = connection.execute(insert(offload).values(**values)).inserted_primary_key
     connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))

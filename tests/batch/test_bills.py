@@ -9,6 +9,7 @@ from server.batch.plan import plan_each
 from server.folders import find_folders
 from server.hub import Hub
 from server.store.records import OffloadFilter
+from server.tools.job_wait import answer_for_job
 from tests.batch.conftest import LONG, NOTES, Desk
 from tests.standins.answers import Answer
 
@@ -71,3 +72,20 @@ async def test_a_batch_of_the_users_own_costs_and_spares_nothing_before_and_afte
         await again.close()
     assert (sums.delivered, sums.by_user) == (2, sums.offloads)
     assert (sums.spared_tokens, sums.spent_tokens, sums.net_microusd) == (0, 0, 0)
+
+
+async def test_claudes_questions_about_a_batch_of_the_users_own_are_claudes_cost_alone(desk: Desk) -> None:
+    planned = plan_each("Write notes.", desk.write_files(2), "{stem}.md", {}, cap=10)
+    job_id = await desk.hub.batches.submit(planned, replace(desk.caller, client="token-saver"))
+    assert await desk.hub.batches.wait(job_id, LONG)
+    asked = {"job": job_id}
+    text = await answer_for_job(desk.hub, job_id, replace(desk.caller, arguments=asked), asked)
+    assert "Net 0, not by Claude" in text
+    assert (await desk.hub.batches.counts(job_id)).net_tokens == 0
+    question, *items = await desk.hub.history.page(OffloadFilter(), limit=10)
+    assert [item.net_tokens for item in items] == [0, 0]
+    assert (question.tool, question.client, question.by_user) == ("check_job", desk.caller.client, False)
+    ledger = desk.hub.ledger
+    assert -question.net_tokens == ledger.cost_of_call(asked) + ledger.cost_of_result(text)
+    sums = await desk.hub.history.totals()
+    assert (sums.by_user, sums.losing, sums.net_tokens) == (2, 1, question.net_tokens)
