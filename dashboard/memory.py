@@ -47,7 +47,7 @@ def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
     if not gpus:
         whole = [(model.name, model.size) for model in loaded]
         name = f"{machine.gpus[0].name}, unified memory" if machine.gpus else "RAM"
-        return (_pool(name, machine.ram_total, machine.ram_available, whole),)
+        return (_ram(name, machine, whole),)
     shown = [
         _pool(
             gpu.name if len(gpus) == 1 else f"GPU {number}: {gpu.name}",
@@ -59,7 +59,7 @@ def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
     ]
     spilled = [(model.name, model.size - model.size_vram) for model in loaded if model.size > model.size_vram]
     if spilled:
-        shown.append(_pool("RAM", machine.ram_total, machine.ram_available, spilled))
+        shown.append(_ram("RAM", machine, spilled))
     return tuple(shown)
 
 
@@ -76,6 +76,13 @@ def _shares(gpus: Sequence[Gpu]) -> list[float]:
 
 def _is_engine(name: str) -> bool:
     return any(each in name.lower() for each in ENGINES)
+
+
+def _ram(name: str, machine: Machine, models: Sequence[tuple[str, int]]) -> Pool:
+    """RAM, of which the system counts as available what models have mapped from their files."""
+    size = sum(size for _, size in models)
+    mapped = 0 if machine.engine_ram is None else max(0, size - machine.engine_ram)
+    return _pool(name, machine.ram_total, machine.ram_available - mapped, models)
 
 
 def _pool(name: str, total: int, free: int, models: Sequence[tuple[str, int]]) -> Pool:

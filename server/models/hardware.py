@@ -4,10 +4,14 @@ Reading never raises: a missing driver is normal, and a figure that the system k
 None, not 0. Sizes are bytes.
 """
 
+import contextlib
 import logging
+import os
 import platform
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +25,9 @@ INTEL_VENDOR_ID = "0x8086"
 # Without `iogpu.wired_limit_mb`, Metal lets GPUs wire about two thirds of small and three quarters of
 # large unified memories (`recommendedMaxWorkingSetSize`, as llama.cpp prints it at start).
 APPLE_SHARE_SMALL, APPLE_SHARE_LARGE, APPLE_LARGE = 2 / 3, 3 / 4, 36 * 2**30
+
+ENGINE_PROGRAMS = ("ollama", "llama", "lm studio", "lmstudio", "vllm")
+EMBEDDED_CHILD = "server.backends.embedded_child"
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,19 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """RAM, cores and GPUs at one moment. ``load`` is the share of CPU time in use, 0 to 1."""
+    """RAM, cores and GPUs at one moment. ``load`` is the share of CPU time in use, 0 to 1.
+
+    ``engine_ram`` is what of the RAM in use (``ram_total - ram_available``) the programs of engines hold. On
+    Linux that leaves out weights that are mapped from their file: these count as available. None where it is
+    not known.
+    """
 
     ram_total: int
     ram_available: int
     cores: int
     load: float
     gpus: tuple[Gpu, ...] = ()
+    engine_ram: int | None = None
 
     @property
     def gpu_free(self) -> int:
@@ -79,7 +92,27 @@ def read_machine() -> Machine:
         cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         load=psutil.cpu_percent(interval=None) / 100,
         gpus=read_gpus(),
+        engine_ram=read_engine_ram(psutil.process_iter()) if sys.platform == "linux" else None,
     )
+
+
+def read_engine_ram(processes: Iterable[psutil.Process]) -> int | None:
+    """Return the RAM, not mapped from files, that those hold which are programs of engines; None where none
+    is. The embedded engine is a process of this one. For Linux; never raises."""
+    held = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error, OSError):
+            if _is_engine(process):
+                memory = process.memory_info()
+                held.append(max(0, memory.rss - memory.shared))
+    return sum(held) if held else None
+
+
+def _is_engine(process: psutil.Process) -> bool:
+    name = process.name().lower()
+    if name.startswith(ENGINE_PROGRAMS):
+        return True
+    return process.ppid() == os.getpid() and EMBEDDED_CHILD in process.cmdline()
 
 
 def read_gpus() -> tuple[Gpu, ...]:

@@ -72,6 +72,19 @@ def test_a_model_in_ram_is_shown_in_ram() -> None:
     assert ram.used == 8 * GIB
 
 
+def test_a_model_that_is_mapped_from_its_file_takes_nothing_from_other_programs() -> None:
+    [before] = pools(Machine(16 * GIB, 14 * GIB, 4, 0.0), [])
+    # 4 GiB of weights are in the page cache, which counts as available; 1 GiB is the engine's own.
+    machine = Machine(16 * GIB, 13 * GIB, 4, 0.0, engine_ram=1 * GIB)
+    [after] = pools(machine, [LoadedModel("m", size=5 * GIB)])
+    assert [(part.kind, part.size // GIB) for part in before.parts] == [("other", 2), ("free", 14)]
+    assert [(part.kind, part.size // GIB) for part in after.parts] == [
+        ("model", 5),
+        ("other", 2),
+        ("free", 9),
+    ]
+
+
 def test_a_model_that_spills_is_shown_in_both_memories() -> None:
     gpu = Gpu("RTX", "nvidia", total=8 * GIB, free=1 * GIB)
     machine = Machine(16 * GIB, 10 * GIB, 4, 0.0, (gpu,))
@@ -115,10 +128,11 @@ def test_a_silent_driver_counts_as_free() -> None:
     total=st.integers(1, 2**40),
     free=st.integers(0, 2**40),
     sizes=st.lists(st.integers(0, 2**41), max_size=4),
+    held=st.none() | st.integers(0, 2**41),
 )
-def test_no_stretch_of_a_bar_is_negative(total: int, free: int, sizes: list[int]) -> None:
+def test_no_stretch_of_a_bar_is_negative(total: int, free: int, sizes: list[int], held: int | None) -> None:
     loaded = [LoadedModel(f"m{at}", size) for at, size in enumerate(sizes)]
-    for pool in pools(Machine(total, free, 1, 0.0), loaded):
+    for pool in pools(Machine(total, free, 1, 0.0, engine_ram=held), loaded):
         assert all(part.size >= 0 for part in pool.parts)
 
 

@@ -1,10 +1,24 @@
 """Reading GPUs, from folders that look like Linux's ``/sys/class/drm``."""
 
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
-from server.models.hardware import Gpu, Machine, apple_gpu, read_drm, read_machine
+import psutil
+import pytest
 
-GIB = 2**30
+from server.models.hardware import (
+    EMBEDDED_CHILD,
+    Gpu,
+    Machine,
+    apple_gpu,
+    read_drm,
+    read_engine_ram,
+    read_machine,
+)
+
+GIB, MIB = 2**30, 2**20
 
 
 def card(drm: Path, name: str, **files: object) -> None:
@@ -72,3 +86,35 @@ def test_this_machine_can_be_read() -> None:
     machine = read_machine()
     assert 0 < machine.ram_available <= machine.ram_total
     assert machine.cores >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere what is mapped counts as used")
+def test_what_an_engine_maps_from_a_file_is_not_counted_as_its_ram(tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"w" * (64 * MIB))
+    code = (
+        "import mmap, sys\n"
+        "file = open(sys.argv[1], 'rb')\n"
+        "mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+        "sum(mapped[at] for at in range(0, len(mapped), 4096))\n"
+        "own = b'x' * (32 << 20)\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(weights)]
+    with (
+        subprocess.Popen([*command, EMBEDDED_CHILD], stdin=PIPE, stdout=PIPE) as engine,
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as other,
+    ):
+        for child in (engine, other):
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+        found = psutil.Process(engine.pid)
+        assert found.memory_info().rss > 96 * MIB
+        held = read_engine_ram([found, psutil.Process(other.pid)])
+        assert held is not None
+        assert 32 * MIB <= held < 64 * MIB
+        assert read_engine_ram([psutil.Process(other.pid)]) is None
+        engine.communicate()
+        other.communicate()
+    assert read_engine_ram([found]) is None
