@@ -1,12 +1,13 @@
 """From ``each`` to the inputs of a batch: globs expanded, ``path::*`` turned into a file's functions."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from server.errors import SelectionNotFound
+from server.errors import NotAFile, SelectionNotFound
 from server.offload.languages import language_of
 from server.offload.syntax import Definition, definitions
-from server.offload.workspace import Workspace, expand, read_source
+from server.offload.workspace import Workspace, expand, read_source, split_selection
 
 EVERY = "::*"
 FUNCTION_KINDS = ("function", "method", "constructor")
@@ -16,17 +17,25 @@ def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
     """Return the inputs, each once, in the order given; blocks.
 
     Raises:
-        WorkspaceError: a pattern matches nothing, leads outside, or a file has no functions.
+        WorkspaceError: a pattern matches nothing, leads outside, names a folder, or a file has no functions.
     """
     inputs: dict[str, None] = {}
     for given in each:
         paths = expand(workspace, given.removesuffix(EVERY))
+        if paths == (given,):
+            _refuse_folder(workspace, given)
         every = given.endswith(EVERY)
         found = [part for path in paths for part in (_functions(workspace, path) if every else (path,))]
         inputs.update(dict.fromkeys(found))
         if not found:
             raise SelectionNotFound(f"{given} selects no function.", "Check the pattern and the language.")
     return tuple(inputs)
+
+
+def _refuse_folder(workspace: Workspace, given: str) -> None:
+    path = workspace.confine(split_selection(workspace, given)[0])
+    if os.path.isdir(path):  # noqa: PTH112 - it never raises
+        raise NotAFile(f"{given} is a folder.", f'Name the files in it: each=["{given.rstrip("/")}/**"].')
 
 
 def _functions(workspace: Workspace, path: str) -> tuple[str, ...]:

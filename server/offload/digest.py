@@ -21,7 +21,8 @@ def delivered(
     """Return the digest of a file that was written; ``net`` is None where Claude did not ask for it."""
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in attempts[-1].verdict.checks)
-    repaired = f" after {len(attempts) - 1} repair(s)" if len(attempts) > 1 else ""
+    repairs = len(attempts) - 1
+    repaired = f" after {repairs} repair{'s' if repairs > 1 else ''}" if repairs else ""
     saved = f"net {net:+,} tokens" if net is not None else NOT_BY_CLAUDE
     cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
     tail = f"Checks passed{repaired}: {checks}. {cost}. id {offload_id}"

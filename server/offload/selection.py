@@ -54,8 +54,9 @@ def _lines(text: str, first: int, last: int, shown: str) -> tuple[int, int]:
     lines = text.split("\n")
     count = len(lines) - (1 if lines[-1] == "" else 0)
     if not 1 <= first <= last or first > count:
+        has = "1 line" if count == 1 else f"{count} lines"
         raise SelectionNotFound(
-            f"{shown} has {count} lines, no {first}-{last}.", "Correct the range; lines count from 1."
+            f"{shown} has {has}, no {first}-{last}.", "Correct the range; lines count from 1."
         )
     last = min(last, count)
     start = sum(len(line) + 1 for line in lines[: first - 1])

@@ -7,6 +7,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from server.batch.digest import counted
 from server.batch.plan import Planned, plan_each, plan_tasks
 from server.errors import BadArguments
 from server.hub import Hub
@@ -79,7 +80,8 @@ async def _preview(hub: Hub, planned: Planned) -> str:
     outputs = planned.outputs
     seconds = await hub.batches.estimate(planned)
     lines = [
-        f"Dry run, nothing was touched: {len(planned.items)} tasks, {len(outputs)} files would be written."
+        f"Dry run, nothing was touched: {counted(len(planned.items), 'task')}, "
+        f"{counted(len(outputs), 'file')} would be written."
     ]
     if seconds is not None:
         lines[0] += f" About {seconds / 60:.0f} min by this machine's past speed."

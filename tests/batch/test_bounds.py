@@ -109,15 +109,27 @@ async def test_an_engine_that_breaks_off_is_asked_again_thrice_at_most(open_desk
         (["*.py"], "mod_000.py"),
         (["mod_000.py", "mod_001.py"], "{dir}/mod_000.{ext}"),
         (["*.py::*"], "{unknown}"),
+        (["shop"], "{path}"),
+        (["mod_000.py", "shop/"], "{dir}/{stem}.md"),
     ],
-    ids=["no match", "outside", "two inputs, one file", "over one input", "cycle", "unknown placeholder"],
+    ids=[
+        "no match",
+        "outside",
+        "two inputs, one file",
+        "over one input",
+        "cycle",
+        "unknown placeholder",
+        "folder",
+        "folder with a slash",
+    ],
 )
 async def test_bad_input_is_refused_before_anything_runs(
     open_desk: OpenDesk, each: list[str], output: str
 ) -> None:
     desk = await open_desk()
     desk.write_files(2)
-    before = {path: path.read_bytes() for path in desk.project.iterdir()}
+    (desk.project / "shop").mkdir()
+    before = {path: path.read_bytes() for path in desk.project.glob("*.py")}
 
     async def ask() -> None:
         inputs = await desk.hub.batches.expand(each, desk.caller)
@@ -126,7 +138,7 @@ async def test_bad_input_is_refused_before_anything_runs(
     with pytest.raises((BadArguments, WorkspaceError)) as refused:
         await ask()
     assert refused.value.next_step
-    assert {path: path.read_bytes() for path in desk.project.iterdir()} == before
+    assert {path: path.read_bytes() for path in desk.project.glob("*.*")} == before
     assert not desk.ollama.outcomes("/api/chat")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from server.batch.breaker import Tally, why_stop
-from server.batch.digest import LONGEST, describe, in_words
+from server.batch.digest import LONGEST, counted, describe, in_words
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
 JOB = JobRecord("j1", 0.0, "Document it", "claude-code", "s", "/p", ("/p",), sequential=False)
@@ -66,3 +66,9 @@ def test_the_circuit_breaker_opens_when_most_items_fail(tally: Tally, stops: boo
     assert bool(why) == stops
     if stops:
         assert "parses" in why
+
+
+def test_one_is_counted_as_one() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2, 1200)] == [
+        "0 files", "1 file", "2 files", "1,200 files"
+    ]  # fmt: skip
