@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from server.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
 from server.ledger.tokens import Family, estimate_definitions
+from server.tools.arguments import as_read
 from server.tools.batch_offload import batch_offload_tool
 from server.tools.build import ALWAYS_LOAD_KEY
 from server.tools.check_job import check_job_tool
@@ -88,10 +89,8 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
             raise
 
     def _as_read(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the tool will read them: the package takes a list that is written as JSON
-        in a text, and what the rules see must be what runs."""
         tool = self._tool_manager.get_tool(name)
-        return arguments if tool is None else tool.fn_metadata.pre_parse_json(arguments)
+        return arguments if tool is None else as_read(tool, arguments)
 
     def _refuse_unknown(self, name: str, arguments: dict[str, Any]) -> None:
         """Refuse a misspelt argument, which would else be dropped in silence."""
