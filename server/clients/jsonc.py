@@ -48,7 +48,10 @@ def parse(text: str) -> Node:
         JsonError: it is not JSON.
     """
     start = _skip(text, 0)
-    node = _value(text, start)
+    try:
+        node = _value(text, start)
+    except RecursionError:
+        raise JsonError("brackets nested too deeply", text, start) from None
     end = _skip(text, node.end)
     if end != len(text):
         raise JsonError("text after the end", text, end)
@@ -64,7 +67,7 @@ def get_member(text: str, path: tuple[str, ...]) -> Any:
     try:
         # Fast, and most files are plain JSON: Claude Code's can be megabytes.
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = parse(text).value if _BLANK.sub("", text) else None
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None

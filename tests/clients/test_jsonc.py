@@ -155,6 +155,13 @@ def test_comments_anywhere_break_nothing(case: tuple[str, dict[str, object]]) ->
     assert removed == {"mcpServers": {name: each for name, each in servers.items() if name != "token-saver"}}
 
 
+def test_brackets_without_end_are_refused() -> None:
+    text = '{"a": ' + "[" * 50_000 + "]" * 50_000 + "}"
+    for use in (parse, lambda given: get_member(given, PATH), lambda given: set_member(given, PATH, ENTRY)):
+        with pytest.raises(JsonError, match="nested too deeply"):
+            use(text)
+
+
 def test_an_entry_that_stands_there_twice_is_refused() -> None:
     text = '{"mcpServers": {"token-saver": 1, "token-saver": 2}}'
     with pytest.raises(JsonError, match="cannot be edited"):
