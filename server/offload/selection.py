@@ -9,6 +9,8 @@ from server.offload.languages import Language, language_of
 from server.offload.syntax import Definition, definitions, imports
 
 LONGEST_SIGNATURE = 200
+MOST_NAMED = 6
+"""Definitions that an error names."""
 
 
 def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
@@ -74,11 +76,17 @@ def _definition(found: tuple[Definition, ...], part: str, shown: str) -> tuple[i
             f"{shown} defines {wanted} {len(matches)} times.", "Select one by its lines, such as :10-40."
         )
     names = list(dict.fromkeys(each.name for each in found))
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or names[:5]
-    raise SelectionNotFound(
-        f"{shown} defines no {wanted}.",
-        f"It has: {', '.join(near)}." if near else "It defines nothing; select lines, such as :10-40.",
-    )
+    raise SelectionNotFound(f"{shown} defines no {wanted}.", _what_it_has(names, wanted))
+
+
+def _what_it_has(names: list[str], wanted: str) -> str:
+    if not names:
+        return "It defines nothing; select lines, such as :10-40."
+    if len(names) <= MOST_NAMED:
+        return f"It has: {', '.join(names)}."
+    if near := difflib.get_close_matches(wanted, names, n=3, cutoff=0.5):
+        return f"Of its {len(names)}, the nearest: {', '.join(near)}."
+    return f"It has, among others: {', '.join(names[:MOST_NAMED])}."
 
 
 def _signature(text: str, definition: Definition) -> str:

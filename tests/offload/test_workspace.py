@@ -215,6 +215,24 @@ def test_an_output_that_names_a_folder_says_to_name_a_file_in_it(
     )
 
 
+@pytest.mark.parametrize(
+    ("count", "wanted", "said"),
+    [
+        (3, "totl", "It has: total_0, total_1, total_2."),
+        (7, "total_9", "Of its 7, the nearest: total_6, total_5, total_4."),
+        (7, "Cart", "It has, among others: total_0, total_1, total_2, total_3, total_4, total_5."),
+        (0, "Cart", "It defines nothing; select lines, such as :10-40."),
+    ],
+)
+def test_a_selection_that_is_not_there_says_whether_it_names_all_that_are(
+    workspace: Workspace, project: Path, count: int, wanted: str, said: str
+) -> None:
+    (project / "m.py").write_text("".join(f"def total_{n}():\n    pass\n\n\n" for n in range(count)))
+    with pytest.raises(SelectionNotFound) as caught:
+        read_source(workspace, f"m.py::{wanted}")
+    assert caught.value.next_step == said
+
+
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no such device")
 @pytest.mark.parametrize("leads_to", ["/dev/zero", "../pipe", "../outside", "."])
 def test_lists_of_what_git_ignores_are_read_from_ordinary_files_alone(tmp_path: Path, leads_to: str) -> None:
