@@ -3,7 +3,7 @@
 import tomllib
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from server.clients.toml_key import set_key
 from server.clients.toml_text import TomlError
@@ -25,7 +25,7 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
     try:
         text = path.read_bytes().decode() if path.exists() else ""
         changed = set_key(text, (section,) if section else (), key, value)
-        Settings(**tomllib.loads(changed.removeprefix("\ufeff")))
+        _refuse_bad_value(section, key, tomllib.loads(changed.removeprefix("\ufeff")))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(path, changed.encode())
     except (TomlError, ValidationError, OSError, UnicodeDecodeError) as error:
@@ -33,6 +33,48 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
             f"{path} could not be changed: {_words(error)}.",
             f"Set {key} in its [{section}] table yourself." if section else f"Set {key} at its top yourself.",
         ) from None
+
+
+def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
+    """Return if the settings would be right.
+
+    Raises:
+        SettingsError: the value of this key is bad.
+        ValidationError: another one is, which was so before.
+    """
+    try:
+        Settings(**table)
+    except ValidationError as error:
+        where = (section, key) if section else (key,)
+        bad = next((each for each in error.errors() if each["loc"][: len(where)] == where), None)
+        if bad is None:
+            raise
+        said = f"{'.'.join(where)} cannot be {bad['input']!r}: {_lower(bad['msg'])}."
+        raise SettingsError(said, f"{_wanted(section, key)} Nothing was changed.") from None
+
+
+def _wanted(section: str, key: str) -> str:
+    """Return what the setting takes, as a request."""
+    of_section = Settings.model_fields[section].default if section else None
+    kind = type(of_section) if isinstance(of_section, BaseModel) else Settings
+    schema = kind.model_json_schema()["properties"].get(key, {})
+    if "enum" in schema:
+        return f"Give one of {', '.join(schema['enum'])}."
+    if schema.get("type") == "boolean":
+        return "Give true or false."
+    if schema.get("type") not in ("integer", "number"):
+        return "Give another value; docs/settings.md lists what each setting takes."
+    number = "a whole number" if schema["type"] == "integer" else "a number"
+    least, most, above = (schema.get(name) for name in ("minimum", "maximum", "exclusiveMinimum"))
+    if least is not None and most is not None:
+        return f"Give {number} from {least} to {most}."
+    if above is not None:
+        return f"Give {number} above {above}."
+    return f"Give {number} of at least {least}." if least is not None else f"Give {number}."
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 def _words(error: Exception) -> str:

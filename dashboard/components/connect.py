@@ -114,7 +114,7 @@ class _Client:
             diff_view(change.diff())
             with box("actions"):
                 button(words, write, look="main", icon="check", label=f"{words}: {self._name}")
-                button("Leave it", self._close)
+                button("Cancel", self._close)
 
     def _close(self) -> None:
         self._preview.clear()

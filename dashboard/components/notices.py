@@ -6,6 +6,9 @@ from nicegui import ui
 
 from server.errors import TokenSaverError
 
+GROUP = "notice"
+"""Notices of one group take each other's place: "Saved." does not stand beside the error before it."""
+
 
 async def attempt(action: Awaitable[object], done: str = "") -> bool:
     """Await an action of the user's; say ``done``, or what went wrong. Return whether it went well."""
@@ -25,7 +28,7 @@ async def attempt(action: Awaitable[object], done: str = "") -> bool:
 
 def tell(words: str) -> None:
     """Say something that went well."""
-    ui.notify(words, type="positive", position="bottom-right", classes="notice")
+    ui.notify(words, type="positive", position="bottom-right", classes="notice", group=GROUP)
 
 
 def tell_error(error: TokenSaverError) -> None:
@@ -39,4 +42,5 @@ def tell_error(error: TokenSaverError) -> None:
         close_button="Close",
         timeout=0,
         classes="notice",
+        group=GROUP,
     )

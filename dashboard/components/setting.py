@@ -42,7 +42,7 @@ class SettingLine:
 
             entry.on("keydown.enter", save)
             button("Save", save, look="main", label=f"Save {self._setting.name}")
-            button("Leave it", self._close, label=f"Leave it: {self._setting.name}")
+            button("Cancel", self._close, label=f"Cancel: {self._setting.name}")
 
     def _close(self) -> None:
         self._editor.set_visibility(False)

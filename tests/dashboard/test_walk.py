@@ -287,7 +287,7 @@ def settings(walk: Walk) -> None:
     """Open an editor, save, leave; add and remove; see what would be written for a client."""
     page = walk.page
     walk.open("/settings")
-    walk.press("Change repair_rounds", "Change max_file_bytes", "Leave it: max_file_bytes")
+    walk.press("Change repair_rounds", "Change max_file_bytes", "Cancel: max_file_bytes")
     walk.press("Turn on: start at login")
     page.get_by_label("Another folder").fill(str(walk.stage.project))
     walk.press("Add to roots")
@@ -300,7 +300,7 @@ def settings(walk: Walk) -> None:
     expect(connect.locator(".diff-added").first).to_be_visible()
     expect(walk.button("Remove test")).to_be_visible()
     walk.look()
-    walk.press("Leave it", within=connect)
+    walk.press("Cancel", within=connect)
     walk.press(
         "Save repair_rounds", "Turn off: start at login", f"Remove {walk.stage.project}", "Remove test"
     )
@@ -314,7 +314,7 @@ def settings(walk: Walk) -> None:
 def welcome(walk: Walk) -> None:
     """Try a first offload, and be done."""
     walk.open("/welcome")
-    walk.press("Connect", "Leave it", "Try it")
+    walk.press("Connect", "Cancel", "Try it")
     expect(walk.page.locator(".first-answer")).to_be_visible()
     walk.look()
     walk.press("Done")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from server.errors import SettingsError
 from server.folders import Folders, find_folders
 from server.settings import load_settings
+from server.settings_file import set_setting
 
 
 @pytest.fixture
@@ -123,3 +124,32 @@ def test_one_folder_holds_everything_when_the_home_is_set(tmp_path: Path) -> Non
     assert found.config_file == tmp_path / "config.toml"
     assert found.database == tmp_path / "history.db"
     assert found.hub_file == tmp_path / "hub.json"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "wanted"),
+    [
+        ("", "port", 99999, "Give a whole number from 0 to 65535."),
+        ("offload", "temperature", 3.0, "Give a number from 0 to 2."),
+        ("batch", "max_items", 0, "Give a whole number from 1 to 100000."),
+        ("backend", "connect_timeout", 0.0, "Give a number above 0."),
+        ("history", "days", 0, "Give a whole number of at least 1."),
+        ("", "log_level", "loud", "Give one of debug, info, warning, error."),
+        ("savings", "audit", "perhaps", "Give true or false."),
+        ("checks", "test", 5, "Give another value; docs/settings.md lists what each setting takes."),
+    ],
+)
+def test_a_bad_value_is_told_with_what_the_setting_takes(
+    folders: Folders, section: str, key: str, value: object, wanted: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        set_setting(folders, section, key, value)
+    assert caught.value.cause.startswith(f"{f'{section}.' if section else ''}{key} cannot be {value!r}: ")
+    assert caught.value.next_step == f"{wanted} Nothing was changed."
+    assert not folders.config_file.exists()
+
+
+def test_a_mistake_that_was_there_before_is_told_as_one_of_the_file(folders: Folders) -> None:
+    folders.config_file.write_text("[offload]\nrepair_rounds = 9\n")
+    with pytest.raises(SettingsError, match=r"config\.toml could not be changed: offload\.repair_rounds"):
+        set_setting(folders, "", "port", 7300)
