@@ -25,6 +25,7 @@ from server.offload.checks import check_answer
 from server.offload.compress import Compressor
 from server.offload.digest_cache import DigestCache
 from server.offload.generate import Sampling, generate
+from server.offload.named_checks import NamedChecks
 from server.offload.owed import Owed
 from server.offload.place import Placer
 from server.offload.plan import Plan, make_plan
@@ -80,7 +81,7 @@ class Offloader:
         self._events = events
         self._books = Books(history, ledger, events)
         self._aside = Aside(folders.kept, settings.history.days)
-        self._placer = Placer(history, settings, self._aside)
+        self._placer = Placer(history, settings, NamedChecks(settings.checks, folders), self._aside)
         # What is quoted in a digest is content as well.
         cache = DigestCache(folders.cache / "digests") if history.contents else None
         self._compressor = Compressor(engine, self._books, cache)
@@ -97,7 +98,7 @@ class Offloader:
 
     def use_checks(self, checks: Mapping[str, str]) -> None:
         """Let these be the checks that tasks may name from now on."""
-        self._placer.checks = checks
+        self._placer.checks.use(checks)
 
     async def close(self) -> None:
         """Cancel what runs, and wait until all of it is taken back and recorded."""

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
 from server.errors import FileChanged, StoreError, WorkspaceError
 from server.offload import deliver
 from server.offload.aside import Aside
 from server.offload.deliver import Change
+from server.offload.named_checks import NamedChecks
 from server.offload.plan import Plan
 from server.offload.running import Running, check_folder
 from server.offload.user_check import command_of, run_check
@@ -26,10 +27,10 @@ T = TypeVar("T")
 class Placer:
     """Writes results. Two offloads never have the same file in place unchecked at once."""
 
-    def __init__(self, history: History, settings: Settings, aside: Aside) -> None:
+    def __init__(self, history: History, settings: Settings, checks: NamedChecks, aside: Aside) -> None:
         self._history = history
         self._aside = aside
-        self.checks: Mapping[str, str] = settings.checks
+        self.checks = checks
         self._timeout = settings.offload.check_timeout
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -38,10 +39,14 @@ class Placer:
 
         Raises:
             BadArguments: there is no such check, or it cannot have a file of this name.
-            SettingsError: its command cannot be read.
+            SettingsError: its command, or the settings as they are now, cannot be read.
         """
         if task.check and task.output:
-            command_of(task.check, self.checks, workspace.confine(split_selection(workspace, task.output)[0]))
+            command_of(
+                task.check,
+                self.checks.current(),
+                workspace.confine(split_selection(workspace, task.output)[0]),
+            )
 
     async def place(
         self, run: Running, workspace: Workspace, plan: Plan, verdict: Verdict
@@ -100,7 +105,7 @@ class Placer:
             return change, None
         run.progress.stage("check", name)
         began = time.monotonic()
-        command = command_of(name, self.checks, change.path)
+        command = command_of(name, self.checks.known, change.path)
         check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
         run.spent("check", time.monotonic() - began)
         after = await to_end(lambda: deliver.content_of(change))

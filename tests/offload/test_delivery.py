@@ -1,5 +1,6 @@
 """Writing, taking back and undoing: atomic, exact, never past a link or a change."""
 
+import json
 import os
 import stat
 import sys
@@ -216,6 +217,20 @@ async def test_a_check_of_the_users_decides(checked: House, project: Path) -> No
     assert outcome.name == "delivered"
     assert "check seven" in outcome.text
     assert (project / "a.py").read_text() == "x = 7\n"
+
+
+async def test_a_check_written_into_the_file_since_the_start_is_found(house: House, project: Path) -> None:
+    house.ollama.answers.default = Answer(fenced("x = 6\n"))
+    unknown = await house.run("Write x.", output="a.py", check="mine")
+    assert (unknown.name, unknown.code) == ("failed", "bad_arguments")
+    file = find_folders().config_file
+    file.write_text(f"[checks]\nmine = {json.dumps(CHECKS['seven'])}\n")
+    outcome = await house.run("Write x.", output="a.py", check="mine")
+    assert (outcome.name, outcome.code) == ("handed_back", "check_failed"), outcome.text
+    file.write_text("[checks]\nmine = 7\n")
+    broken = await house.run("Write x.", output="a.py", check="mine")
+    assert (broken.name, broken.code) == ("failed", "settings_invalid"), broken.text
+    assert "line 2" in broken.text
 
 
 async def test_a_new_file_that_fails_its_check_leaves_no_folder(checked: House, project: Path) -> None:
