@@ -33,9 +33,15 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Read from defaults, then `config.toml`, then environment variables. `token-saver status` names the",
-        "file's folder; with `TOKEN_SAVER_HOME` set, everything lies in that one folder. An unknown key or a",
-        "bad value is an error that names the line.",
+        "Read from defaults, then `config.toml`, then environment variables. The file lies in",
+        "`~/.config/token-saver/` (Linux), `~/Library/Application Support/token-saver/` (macOS) or",
+        "`%LOCALAPPDATA%\\token-saver\\` (Windows); `token-saver status` and `doctor` print its path. With",
+        "`TOKEN_SAVER_HOME` set, everything lies in that one folder. An unknown key or a bad value is an",
+        "error that names the line.",
+        "",
+        "A change of the file holds when the app starts again (`token-saver quit`, then `token-saver`), but",
+        "for `[checks]`, which are read again when a task names one. What Claude may do is in",
+        "[policy.yaml](policy.md).",
         "",
     ]
     top = {n: f for n, f in Settings.model_fields.items() if _section(f) is None}

@@ -111,6 +111,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command()(status)
     app.command()(savings)
     app.command()(dashboard)
+    app.command("quit")(quit_app)
     app.command()(undo)
     app.command()(logs)
     app.command()(connect)
@@ -165,6 +166,13 @@ def dashboard() -> None:
     from server.commands.status import open_dashboard  # noqa: PLC0415
 
     open_dashboard(find_folders())
+
+
+def quit_app() -> None:
+    """End the hub that runs; batches go on when it starts again."""
+    from server.commands import status as commands  # noqa: PLC0415
+
+    commands.quit_app(find_folders())
 
 
 def undo(

@@ -78,7 +78,11 @@ class OffloadSettings(Section):
     check_timeout: float = Field(120.0, gt=0, description="Seconds a check of `[checks]` may take.")
     allow_losing: bool = Field(False, description="Run calls that cost more than they can spare.")
     client_patience: float = Field(
-        45.0, gt=0, description="Seconds after which a waiting client gets an answer all the same."
+        45.0,
+        gt=0,
+        description="Seconds that a call waits for a batch, or for the download of its model, before it is "
+        "answered that this goes on; Claude Code waits ten minutes for a batch. A single task is never cut "
+        "short.",
     )
     queue_limit: int = Field(512, ge=1, description="Tasks that may wait for the engine.")
 

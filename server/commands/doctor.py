@@ -77,7 +77,7 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
     except TokenSaverError as error:
         yield _failed("settings", error)
         return
-    yield Finding("settings", "ok", str(folders.config_file) if folders.config_file.exists() else "defaults")
+    yield _settings(folders)
     yield _port(settings, folders)
     yield from _clients()
     if room.level == "error":
@@ -87,6 +87,22 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
             yield from _work(hub, offload=offload)
     except TokenSaverError as error:
         yield _failed("hub", error)
+
+
+def _settings(folders: Folders) -> Finding:
+    path = folders.config_file
+    if not path.exists():
+        return Finding("settings", "ok", f"defaults; {path} is not written yet")
+    if rendezvous.find_running(str(folders.state)) is not None:
+        with contextlib.suppress(FileNotFoundError):  # the hub ended this moment
+            if path.stat().st_mtime > folders.hub_file.stat().st_mtime:
+                return Finding(
+                    "settings",
+                    "ok",
+                    f"{path} was changed since the hub started: most of it holds at its next start",
+                    "token-saver quit, then token-saver",
+                )
+    return Finding("settings", "ok", str(path))
 
 
 def _tray(missing: str) -> Finding:

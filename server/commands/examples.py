@@ -10,6 +10,7 @@ EXAMPLES = {
     "status": "token-saver status --json",
     "savings": "token-saver savings --since 7d --by model",
     "dashboard": "token-saver dashboard",
+    "quit": "token-saver quit",
     "undo": "token-saver undo 01JD3K",
     "logs": "token-saver logs --lines 20",
     "connect": "token-saver connect claude-code --dry-run",

@@ -29,7 +29,9 @@ def batch(
     file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Read by every task.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
-    hours: Annotated[float, typer.Option(min=0, help="Stop after so long; 0: [batch] max_hours.")] = 0,
+    hours: Annotated[
+        float, typer.Option(min=0, help="Stop after so long; 0 for `max_hours` of the settings.")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
 ) -> None:
     """Do one task for each of many files."""

@@ -4,7 +4,8 @@ import time
 from typing import Any
 
 from server.commands.client import HubAnswered, HubClient, connect_or_start, hub_for_call
-from server.commands.output import ProgressLine, echo, gib, print_json, print_table
+from server.commands.output import ProgressLine, echo, gib, in_line, print_json, print_table
+from server.commands.status import activity_line
 from server.errors import BadArguments
 from server.folders import Folders
 from server.settings import Settings
@@ -20,15 +21,20 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
     """
     with hub_for_call(settings, folders) as hub:
         hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is fresh
-        engine = hub.get("/api/status")["engine"]
+        snapshot = hub.get("/api/status")
+    engine = snapshot["engine"]
     if as_json:
-        print_json(engine)
+        print_json({**engine, "activities": snapshot["activities"]})
         return
     echo(engine["label"] or engine["error"])
+    for activity in snapshot["activities"]:
+        echo(in_line(activity_line(activity)))
     loaded = {model["name"]: model for model in engine["loaded"]}
     rows = [_row(model, loaded.get(model["name"])) for model in engine["installed"]]
     if rows:
         print_table(("model", "size", "parameters", "quantization", "loaded", "unloads in"), rows)
+    elif engine["label"] and not snapshot["activities"]:
+        echo(f"No model is installed yet. {_first_model(engine)}")
 
 
 def pull_model(settings: Settings, folders: Folders, model: str, *, as_json: bool) -> None:
@@ -155,6 +161,13 @@ def _call(hub: HubClient, tool: str, arguments: dict[str, Any], *, as_json: bool
         print_json({"text": answer.text, **arguments})
     else:
         echo(answer.text)
+
+
+def _first_model(engine: dict[str, Any]) -> str:
+    if engine["default_model"]:
+        usual = in_line(engine["default_model"])
+        return f"The first task downloads {usual}; `token-saver models pull` does it now."
+    return "`token-saver models recommend` names some; `token-saver models pull NAME` downloads one."
 
 
 def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...]:

@@ -1,11 +1,17 @@
-"""``token-saver status`` and ``dashboard``."""
+"""``token-saver status``, ``dashboard`` and ``quit``."""
 
+import time
 from typing import Any
 
+from server import rendezvous
 from server.commands.client import connect, connect_or_start
 from server.commands.output import echo, gib, in_line, print_json
 from server.commands.page import open_page
+from server.errors import HubUnreachable
 from server.folders import Folders
+
+QUIT_SECONDS = 60.0
+"""How long a hub may take to end what runs (seconds)."""
 
 
 def show_status(folders: Folders, *, as_json: bool) -> None:
@@ -16,13 +22,15 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
     """
     snapshot = connect(folders).get("/api/status")
     if as_json:
-        print_json(snapshot)
+        print_json({**snapshot, "config_file": str(folders.config_file), "data_folder": str(folders.data)})
         return
     engine = snapshot["engine"]
     echo(f"{snapshot['state']}  {snapshot['url']}  (version {snapshot['version']})")
     echo(f"engine   {in_line(engine['label'] or 'none yet')}")
     if engine["error"]:
         echo(f"problem  {in_line(engine['error'])}")
+    for activity in snapshot["activities"]:
+        echo(in_line(activity_line(activity)))
     for model in engine["loaded"]:
         echo(in_line(f"loaded   {model['name']}  {gib(model['size'])}".rstrip()))
     for offload in snapshot["running"]:
@@ -30,7 +38,9 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
     echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in all")
     everything = snapshot["saved_all"]
     if everything["by_user"]:
-        echo(f"yours    {everything['by_user']:,} of {everything['offloads']:,} calls, net 0: not by Claude")
+        echo(f"yours    {everything['by_user']:,} of {everything['offloads']:,} calls; they count as 0")
+    unwritten = "" if folders.config_file.exists() else "  (not written yet)"
+    echo(f"settings {in_line(str(folders.config_file))}{unwritten}")
 
 
 def open_dashboard(folders: Folders) -> None:
@@ -40,6 +50,32 @@ def open_dashboard(folders: Folders) -> None:
         HubUnreachable: the hub does not start.
     """
     open_page(connect_or_start(folders).post("/api/login")["url"])
+
+
+def quit_app(folders: Folders) -> None:
+    """End the hub that runs, and return when it has ended.
+
+    Raises:
+        HubUnreachable: no hub runs, or it does not end.
+    """
+    hub = connect(folders)
+    hub.post("/api/quit")
+    deadline = time.monotonic() + QUIT_SECONDS
+    while (left := rendezvous.find_running(str(folders.state))) is not None and left.pid == hub.info.pid:
+        if time.monotonic() > deadline:
+            raise HubUnreachable(f"The hub (process {left.pid}) does not end.", "See `token-saver logs`.")
+        time.sleep(0.05)
+    echo("Claude Token Saver has ended. `token-saver` starts it again.")
+
+
+def activity_line(activity: dict[str, Any]) -> str:
+    """Return one line on a model that is being downloaded, loaded or measured."""
+    line = f"{activity['phase']:<8} {activity['model']}"
+    if not activity["total"]:
+        return line
+    if activity["phase"] == "measure":
+        return f"{line}  {activity['completed']} of {activity['total']} steps"
+    return f"{line}  {activity['completed'] / 1e6:,.0f} of {activity['total'] / 1e6:,.0f} MB"
 
 
 def _running(offload: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -48,6 +49,9 @@ def test_every_command_has_help_and_an_example_and_no_example_is_left_over() -> 
         assert command.help.strip(), name
         assert command.epilog == f"Example: {EXAMPLES[name]}"
         assert all(param.help for param in command.params if not param.hidden), name
+        # What stands in brackets would be taken for an order of how to print, and not be seen.
+        texts = [command.help, *(param.help or "" for param in command.params)]
+        assert not any(re.search(r"\[/?[a-z]", text) for text in texts), name
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,14 @@ def test_errors_are_one_line(stage: Stage) -> None:
 def test_status(stage: Stage) -> None:
     assert stage.hub.info.url in run(stage, "status")
     wait_until(lambda: json.loads(run(stage, "status", "--json"))["engine"]["kind"] == "ollama")
+    file = str(stage.hub.home / "config.toml")
+    assert f"settings {file}  (not written yet)" in run(stage, "status")
+    assert json.loads(run(stage, "status", "--json"))["config_file"] == file
+
+
+def test_quit_ends_the_hub(own_stage: Stage) -> None:
+    run(own_stage, "quit")
+    assert "hub_unreachable: " in fail(own_stage, "status")
 
 
 def test_status_without_a_hub(tmp_path: Path) -> None:
@@ -133,6 +142,38 @@ def test_models(stage: Stage) -> None:
     assert [model["name"] for model in engine["loaded"]] == [CODER]
     run(stage, "models", "unload", CODER)
     assert not stage.ollama.loaded
+
+
+def test_a_download_is_seen_while_it_goes_on(stage: Stage) -> None:
+    held = threading.Event()
+    stage.ollama.registry["small:1b"] = Registered(layers=(1000,), held=held)
+    pulling = subprocess.Popen(
+        [sys.executable, "-P", "-m", "tray.main", "models", "pull", "small:1b"],
+        env=stage.hub.environ,
+        cwd=stage.project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: bool(stage.hub.get("/api/status")["activities"]))
+        assert "download small:1b" in run(stage, "status")
+        assert "download small:1b" in run(stage, "models")
+        held.set()
+        assert pulling.wait(SECONDS) == 0
+    finally:
+        held.set()
+        pulling.kill()
+        pulling.wait()
+    assert "download" not in run(stage, "models")
+
+
+def test_models_where_none_is_installed_name_the_next_step(tmp_path: Path) -> None:
+    with OllamaStandIn() as ollama:
+        ollama.models = {}
+        done = token_saver(hub_environ(tmp_path, TOKEN_SAVER_BACKEND__URL=ollama.url), tmp_path, "models")
+    assert done.returncode == 0, done.stderr
+    assert "No model is installed yet. " in done.stdout
+    assert "`token-saver models pull NAME`" in done.stdout
 
 
 def test_models_bench_and_recommend(stage: Stage) -> None:

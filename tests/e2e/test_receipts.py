@@ -254,7 +254,7 @@ def test_what_the_user_asks_for_spares_claude_nothing(own_stage: Stage) -> None:
         (each.net_tokens, each.spared_microusd, each.spent_microusd) == (0, 0, 0)
         for each in client.receipts()
     )
-    assert "yours    3 of 3 calls, net 0: not by Claude" in run(own_stage, "status")
+    assert "yours    3 of 3 calls; they count as 0" in run(own_stage, "status")
     [line] = DictReader(io.StringIO(run(own_stage, "savings", "--csv", "--by", "day")))
     assert (line["offloads"], line["by_user"], line["net_tokens"]) == ("3", "3", "0")
 
