@@ -1,5 +1,6 @@
 """What is told of a batch: counts, failures by reason, the job's id; at most 600 characters."""
 
+import re
 import time
 
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
@@ -27,7 +28,7 @@ def describe(
         lines.append(f"{_net(job, counts)}, {in_words(counts.seconds)} of model time.")
     tail = _users_step(job, counts) if for_user else _next_step(job, counts)
     for group in failures:
-        line = f"- {group.count} x {group.code}, e.g. {_short(group.example)}"
+        line = f"- {group.count} x {group.code}, e.g. {_short(why(group.code, group.example))}"
         if len("\n".join([*lines, line, tail])) > LONGEST:
             break
         lines.append(line)
@@ -41,6 +42,16 @@ def in_words(seconds: float) -> str:
         return f"{whole} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def why(code: str, summary: str) -> str:
+    """Return the reason that an item ended with, on one line: without its code, which stands before it, and
+    without what holds for every hand-back."""
+    line = " ".join(summary.split())
+    handed_back = re.match(rf"Handed back, {re.escape(code)} \([^)]*\): ", line)
+    if handed_back is not None:
+        return line[handed_back.end() :].partition(" Nothing was written (")[0]
+    return line.removeprefix(f"{code}: ")
 
 
 def counted(number: int, noun: str) -> str:

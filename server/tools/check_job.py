@@ -6,6 +6,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
+from server.batch.digest import why
 from server.errors import BadArguments
 from server.hub import Hub
 from server.store.job_records import ItemRecord
@@ -17,7 +18,8 @@ DESCRIPTION = "Wait `wait` s for a batch job, look at it, act on it or on one `i
 MOST_WAIT = 1800
 MOST_ITEMS = 40
 EVERY_ITEM = -1
-LONGEST_LINE = 160
+LONGEST_LINE = 200
+"""Characters of an item's line: a reason of two sentences stands in it whole."""
 
 CLOSED = {"cancelled": "was cancelled", "done": "has ended"}
 """What became of a job that cannot be resumed, by its state."""
@@ -86,5 +88,5 @@ def _list(items: tuple[ItemRecord, ...]) -> str:
 
 def _line(item: ItemRecord) -> str:
     target = item.arguments.get("output") or ", ".join(item.arguments.get("files") or ())
-    line = " ".join(f"{item.position}. {target}: {item.code}: {item.summary}".split())
+    line = f"{item.position}. {' '.join(target.split())}: {item.code}: {why(item.code, item.summary)}"
     return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"

@@ -3,7 +3,7 @@
 import pytest
 
 from server.batch.breaker import Tally, why_stop
-from server.batch.digest import LONGEST, counted, describe, in_words
+from server.batch.digest import LONGEST, counted, describe, in_words, why
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
 JOB = JobRecord("j1", 0.0, "Document it", "claude-code", "s", "/p", ("/p",), sequential=False)
@@ -72,3 +72,29 @@ def test_one_is_counted_as_one() -> None:
     assert [counted(number, "file") for number in (0, 1, 2, 1200)] == [
         "0 files", "1 file", "2 files", "1,200 files"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "summary", "reason"),
+    [
+        (
+            "out_of_scope",
+            "Handed back, out_of_scope (documented): The code itself changed; keep (every) line. "
+            "Nothing was written (1 try, kept in the history under 1a2b). Do this one yourself.",
+            "The code itself changed; keep (every) line.",
+        ),
+        (
+            "path_not_found",
+            "path_not_found: a.py does not exist. Check\nit.",
+            "a.py does not exist. Check it.",
+        ),
+        ("denied", "Only documents.", "Only documents."),
+    ],
+)
+def test_a_reason_says_its_code_once_and_nothing_that_holds_for_all(
+    code: str, summary: str, reason: str
+) -> None:
+    assert why(code, summary) == reason
+    counts = JobCounts({"handed_back": 1}, seconds=8)
+    text = describe(_ended(), counts, (FailureGroup(code, 1, summary, 0),), left=None)
+    assert f"- 1 x {code}, e.g. {reason}\n" in text

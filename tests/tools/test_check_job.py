@@ -1,0 +1,38 @@
+"""``check_job`` over MCP: what it says of items that went wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mcp import Client
+
+from server.settings import BackendSettings, Settings
+from server.tools.mcp_server import build_mcp
+from tests.hub_in_process import running_hub
+from tests.mcp_clients import text_of
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_line_names_its_code_once_and_the_reason_whole(
+    tmp_path: Path, ollama_standin: OllamaStandIn
+) -> None:
+    (tmp_path / "a.py").write_text("def f(x):\n    return x\n")
+    ollama_standin.answers.default = Answer("```python\ndef f(x):\n    return x\n```")
+    backend = BackendSettings(kind="ollama", url=ollama_standin.url)
+    task = {"task": "Let f return 2.", "files": ["a.py"], "output": "a.py"}
+    missing = {"task": "Write notes.", "files": ["none.py"], "output": "b.md"}
+    async with (
+        running_hub(Settings(backend=backend, roots=(tmp_path,))) as hub,
+        Client(build_mcp(hub)) as client,
+    ):
+        ended = text_of(await client.call_tool("batch_offload", {"tasks": [task, missing]}))
+        job = re.match(r"Job (\w+) ended", ended)
+        assert job is not None, ended
+        lines = text_of(await client.call_tool("check_job", {"job": job[1], "action": "items"}))
+    assert lines == (
+        "0. a.py: nothing_changed: The answer is the same as the file was; make the change that the task asks"
+        " for.\n1. b.md: path_not_found: none.py does not exist. Check the path and its case."
+    )
