@@ -82,8 +82,8 @@ class JobCard:
     def update(self, view: JobView) -> None:
         """Show how far it is."""
         job = view.job
-        word, picture = STATES.get(job.state, (job.state, "help"))
-        set_classes(self._state, f"outcome job-{job.state}")
+        word, picture, look = state_of(job.state, view.counts.went_wrong)
+        set_classes(self._state, f"outcome job-{look}")
         self._picture.set_text(picture)
         self._word.set_text(word)
         self._net.update(view.counts.net_tokens, 0, by_user=view.job.by_user)
@@ -97,6 +97,14 @@ class JobCard:
         self._reason.set_visibility(bool(job.reason))
         self._failures.update(view.failures)
         self._actions.update(view)
+
+
+def state_of(state: str, went_wrong: int) -> tuple[str, str, str]:
+    """The state of a batch in words, its icon and its look: not green where items failed."""
+    word, picture = STATES.get(state, (state, "help"))
+    if state == "done" and went_wrong:
+        return f"{word}, {formats.number(went_wrong)} failed", "error", "wrong"
+    return word, picture, state
 
 
 class _Actions:

@@ -11,6 +11,7 @@ import typer
 from server.commands.client import HubAnswered, connect_or_start
 from server.commands.output import Json, ProgressLine, echo, print_json, print_table
 from server.folders import Folders, find_folders
+from server.rendezvous import find_running
 from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50
@@ -115,11 +116,12 @@ def _list(folders: Folders, *, as_json: bool) -> None:
     if as_json:
         print_json([{**asdict(job), **asdict(counts)} for job, counts in found])
         return
+    hub_runs = find_running(str(folders.state)) is not None
     rows = [
         (
             job.id,
             f"{datetime.datetime.fromtimestamp(job.created_at).astimezone():%Y-%m-%d %H:%M}",
-            job.state,
+            state_of(job, counts, hub_runs=hub_runs),
             f"{counts.done_well}/{counts.total}",
             "not by Claude" if job.by_user and not counts.net_tokens else f"{counts.net_tokens:+,}",
             " ".join(job.task.split())[:LONGEST_TASK],
@@ -130,6 +132,13 @@ def _list(folders: Folders, *, as_json: bool) -> None:
         print_table(("job", "started", "state", "done", "net tokens", "task"), rows)
     else:
         echo('No batches yet. Start one with `token-saver batch "…" --each "src/*.py" --output "{path}"`.')
+
+
+def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
+    """Return a batch's state for the list: what failed is told, and that nobody works where no hub runs."""
+    if job.state == "done" and counts.went_wrong:
+        return f"done, {counts.went_wrong} failed"
+    return "waits for the hub" if job.state == "running" and not hub_runs else job.state
 
 
 async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:

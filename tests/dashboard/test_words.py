@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.address import HistoryAddress
+from dashboard.components.job import state_of
 from dashboard.memory import pools
 from dashboard.rerun import can_run_again, task_of
 from dashboard.sources import list_settings
@@ -63,6 +64,12 @@ def test_the_state_counts_what_runs_and_what_waits() -> None:
         REST, running=(RUN, replace(RUN, id="2", stage="queue"), replace(RUN, id="3", stage="queue"))
     )
     assert headline(busy).detail == "1 running, 2 waiting"
+
+
+def test_a_batch_that_ended_with_failures_is_not_shown_as_well_done() -> None:
+    assert state_of("done", 0) == ("Done", "check_circle", "done")
+    assert state_of("done", 5) == ("Done, 5 failed", "error", "wrong")
+    assert state_of("running", 5)[0] == "Running"
 
 
 def test_a_model_in_ram_is_shown_in_ram() -> None:

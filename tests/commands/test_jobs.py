@@ -1,0 +1,26 @@
+"""``token-saver jobs``: the list tells what failed, and that nobody works where no hub runs."""
+
+from dataclasses import replace
+
+import pytest
+
+from server.commands.jobs import state_of
+from server.store.job_records import JobCounts, JobRecord
+
+JOB = JobRecord("j1", 0.0, "Write", "token-saver", "", "", (), sequential=False)
+ALL_WELL = JobCounts({"delivered": 4})
+SOME_FAILED = JobCounts({"delivered": 6, "handed_back": 4, "failed": 1})
+
+
+@pytest.mark.parametrize(
+    ("state", "counts", "hub_runs", "words"),
+    [
+        ("done", ALL_WELL, True, "done"),
+        ("done", SOME_FAILED, True, "done, 5 failed"),
+        ("running", ALL_WELL, True, "running"),
+        ("running", ALL_WELL, False, "waits for the hub"),
+        ("paused", SOME_FAILED, False, "paused"),
+    ],
+)
+def test_the_state_of_a_batch_in_the_list(state: str, counts: JobCounts, hub_runs: bool, words: str) -> None:
+    assert state_of(replace(JOB, state=state), counts, hub_runs=hub_runs) == words
