@@ -36,13 +36,19 @@ def handed_back(
     offload_id: str, failure: Check, attempts: tuple[Attempt, ...], *, by_user: bool = False
 ) -> str:
     """Return why the result was not accepted, where the best answer is, and what Claude is to do."""
-    best = max(attempts, key=lambda each: (sum(check.passed for check in each.verdict.checks), each.number))
-    tries = "1 try, kept" if len(attempts) == 1 else f"{len(attempts)} tries, the best is no. {best.number}"
-    tail = f"Nothing was written ({tries} in the history under {offload_id})."
-    if not by_user:
+    tail = f"Nothing was written ({_tries(offload_id, attempts)})."
+    if attempts and not by_user:
         tail += " Do this one yourself."
     head = f"Handed back, {failure.code} ({failure.name}): "
     return head + short(failure.message, LONGEST - len(head) - len(tail) - 1) + " " + tail
+
+
+def _tries(offload_id: str, attempts: tuple[Attempt, ...]) -> str:
+    if not attempts:
+        return "the model was not asked"
+    best = max(attempts, key=lambda each: (sum(check.passed for check in each.verdict.checks), each.number))
+    tries = "1 try, kept" if len(attempts) == 1 else f"{len(attempts)} tries, the best is no. {best.number}"
+    return f"{tries} in the history under {offload_id}"
 
 
 def returned(text: str) -> str:

@@ -33,6 +33,22 @@ _MORE = re.compile(
     re.IGNORECASE,
 )
 
+_OF_FILES = re.compile(
+    r"\b(?:modules?|packages?|files?|headers?|licen[cs]es?|copyright|top)\b", re.IGNORECASE
+)
+"""What a file that is empty can have a text about: itself."""
+
+
+def nothing_to_document(plan: Plan) -> Check | None:
+    """Return that there is nothing to add docstrings, comments or hints to where the edited file is empty."""
+    task = plan.task.task
+    if plan.edited is None or plan.edited.text.strip() or plan.language is None:
+        return None
+    if not _ABOUT.match(task) or _MORE.search(task) or _OF_FILES.search(task):
+        return None
+    message = f"{plan.edited.shown} is empty: it has nothing to document. Leave it out."
+    return Check("documented", False, message, reasons.NOTHING_CHANGED, hopeless=True)
+
 
 def check_documented(plan: Plan, edited: Source, after: str) -> Check | None:
     """Compare the code of an edited file before and after; None where the task may change it."""

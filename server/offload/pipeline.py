@@ -24,6 +24,7 @@ from server.offload.aside import Aside
 from server.offload.checks import check_answer
 from server.offload.compress import Compressor
 from server.offload.digest_cache import DigestCache
+from server.offload.documented import nothing_to_document
 from server.offload.generate import Sampling, generate
 from server.offload.named_checks import NamedChecks
 from server.offload.owed import Owed
@@ -234,17 +235,22 @@ class Offloader:
         run.progress.stage("read", ", ".join(task.files[:3]))
         workspace = self.workspace(run.caller)
         plan = await asyncio.to_thread(self._plan, run, workspace)
+        if (nothing := nothing_to_document(plan)) is not None:
+            return await self._hand_back(run, nothing)
         run.model = await self._model(run)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
         delivery, failure = await self._rounds(run, workspace, plan, prompt)
         if failure is not None:
-            text = digest.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
-            return await self._books.close(run, "handed_back", text, failure.code)
+            return await self._hand_back(run, failure)
         if delivery is None:
             text = digest.returned(run.attempts[-1].verdict.text)
             return await self._books.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
+
+    async def _hand_back(self, run: Running, failure: Check) -> Outcome:
+        text = digest.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
+        return await self._books.close(run, "handed_back", text, failure.code)
 
     def _plan(self, run: Running, workspace: Workspace) -> Plan:
         """Read what the task names, and refuse what cannot be done or would save nothing; blocks."""
@@ -263,8 +269,7 @@ class Offloader:
         run.model = await self._model(run)
         made = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
         if isinstance(made, Check):
-            text = digest.handed_back(run.id, made, tuple(run.attempts), by_user=run.caller.by_user)
-            return await self._books.close(run, "handed_back", text, made.code)
+            return await self._hand_back(run, made)
         return await self._books.close(run, "returned", made, "")
 
     def _sampling(self, run: Running) -> Sampling:
