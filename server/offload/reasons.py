@@ -25,7 +25,7 @@ REASONS = {
     PLACEHOLDER: "The answer left code out behind a comment such as “rest unchanged”.",
     MUDDLED: "The answer does not say clearly which part of it is the result.",
     EDIT_NOT_FOUND: "An edit names lines that are not in the file, or stand there more than once.",
-    NOTHING_CHANGED: "The answer is the file as it was, blank space aside; or the file has nothing to change.",
+    NOTHING_CHANGED: "The answer is the file as it was, blank space aside, or it has nothing to change.",
     DOES_NOT_PARSE: "The result has a syntax error that the file did not have before.",
     UNDEFINED_NAME: "The result uses a name that nothing defines or imports.",
     NAME_MISSING: "The result lacks a function or class that the task asks for by name.",
