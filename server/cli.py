@@ -112,6 +112,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command()(savings)
     app.command()(dashboard)
     app.command("quit")(quit_app)
+    app.command()(history)
     app.command()(undo)
     app.command()(logs)
     app.command()(connect)
@@ -175,8 +176,28 @@ def quit_app() -> None:
     commands.quit_app(find_folders())
 
 
+def history(
+    offload_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Show this one, or the only one that begins so.")
+    ] = "",
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = 20,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that came to nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what was offloaded, or show one: digest, checks, what it saved, the diff."""
+    from server.commands.history import list_offloads, show_offload  # noqa: PLC0415
+
+    if offload_id:
+        show_offload(find_folders(), offload_id, as_json=as_json)
+    else:
+        list_offloads(find_folders(), limit, failed=failed, as_json=as_json)
+
+
 def undo(
-    offload_id: Annotated[str, typer.Argument(metavar="ID", help="As the digest ends with it.")],
+    offload_id: Annotated[
+        str, typer.Argument(metavar="ID", help="As `history` lists it; its beginning will do.")
+    ],
 ) -> None:
     """Put back the bytes from before an offload, if its file is still as it left it."""
     from server.commands.offload import undo_offload  # noqa: PLC0415

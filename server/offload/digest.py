@@ -36,19 +36,20 @@ def handed_back(
     offload_id: str, failure: Check, attempts: tuple[Attempt, ...], *, by_user: bool = False
 ) -> str:
     """Return why the result was not accepted, where the best answer is, and what Claude is to do."""
-    tail = f"Nothing was written ({_tries(offload_id, attempts)})."
+    where = f": `token-saver history {offload_id}`" if by_user else f" in the history under {offload_id}"
+    tail = f"Nothing was written ({_tries(attempts, where)})."
     if attempts and not by_user:
         tail += " Do this one yourself."
     head = f"Handed back, {failure.code} ({failure.name}): "
     return head + short(failure.message, LONGEST - len(head) - len(tail) - 1) + " " + tail
 
 
-def _tries(offload_id: str, attempts: tuple[Attempt, ...]) -> str:
+def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
     if not attempts:
         return "the model was not asked"
     best = max(attempts, key=lambda each: (sum(check.passed for check in each.verdict.checks), each.number))
     tries = "1 try, kept" if len(attempts) == 1 else f"{len(attempts)} tries, the best is no. {best.number}"
-    return f"{tries} in the history under {offload_id}"
+    return tries + where
 
 
 def returned(text: str) -> str:

@@ -17,16 +17,16 @@ logger = logging.getLogger(__name__)
 
 
 async def undo(history: History, events: EventBus, offload_id: str) -> str:
-    """Put the old bytes back, or remove the file that the offload made; return a sentence saying so.
+    """Put the old bytes back, or remove the file that the offload made; return a sentence saying so. A unique
+    beginning of the id is enough.
 
     Raises:
         NotFound: there is no such offload, or it wrote nothing, or it was undone before.
         FileChanged: the file is no longer what the offload wrote; it was left alone.
         WorkspaceError: the file cannot be written.
     """
-    detail = await history.get(offload_id)
-    if detail is None:
-        raise NotFound(f"There is no offload {offload_id!r}.", "The history on the dashboard lists them.")
+    detail = await history.find(offload_id)
+    offload_id = detail.row.id
     if detail.row.undone:
         raise NotFound(f"Offload {offload_id} was undone before.", "There is nothing left to do.")
     kept = detail.undo

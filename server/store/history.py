@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from server.errors import NotFound
 from server.midnight import days_ago
 from server.store import queries, tables
 from server.store.audits import receipt_values, seq_of, spare_nothing, unknown
@@ -29,6 +30,8 @@ from server.store.tables import offload
 from server.store.totals import RUNNING, keep_sums
 
 INTERRUPTED = "interrupted"
+SHORTEST_ID = 4
+"""Characters of an id that are enough to name an offload by."""
 PRUNED_AT_ONCE = 1_000
 
 OnFinish = Callable[[str, OffloadEnd], None]
@@ -127,6 +130,22 @@ class History:
     async def get(self, offload_id: str) -> OffloadDetail | None:
         """Return everything about one offload, None if there is none."""
         return await self.database.read(lambda connection: queries.read_detail(connection, offload_id))
+
+    async def find(self, given: str) -> OffloadDetail:
+        """Return the offload of that id, or the only one whose id begins with it (4 characters at least).
+
+        Raises:
+            NotFound: there is none, or there are several.
+        """
+        detail = await self.get(given)
+        if detail is None and len(given) >= SHORTEST_ID:
+            found = await self.database.read(lambda connection: queries.read_ids(connection, given, 2))
+            if len(found) > 1:
+                raise NotFound(f"Several offloads begin with {given!r}.", "Give more of the id.")
+            detail = await self.get(found[0]) if found else None
+        if detail is None:
+            raise NotFound(f"There is no offload {given!r}.", "`token-saver history` lists them.")
+        return detail
 
     async def page(
         self, where: OffloadFilter, limit: int = 50, before: str | None = None

@@ -93,6 +93,12 @@ def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None
     )
 
 
+def read_ids(connection: Connection, prefix: str, limit: int) -> tuple[str, ...]:
+    """Return up to ``limit`` ids that begin with ``prefix``."""
+    like = offload.c.id.startswith(prefix, autoescape=True)
+    return tuple(connection.scalars(select(offload.c.id).where(like).limit(limit)))
+
+
 def read_left_over(connection: Connection) -> tuple[tuple[str, UndoRecord], ...]:
     """Return what interrupted offloads had written or were about to write, by offload."""
     query = (

@@ -84,7 +84,9 @@ def test_undo_puts_the_bytes_back(stage: Stage) -> None:
     (stage.project / "slug.py").write_text("before = 1\n")
     offload_id = json.loads(run(stage, "offload", TASK, "--output", "slug.py", "--json"))["id"]
     assert (stage.project / "slug.py").read_text() != "before = 1\n"
-    run(stage, "undo", offload_id)
+    assert offload_id in run(stage, "history")
+    assert "before = 1" in run(stage, "history", offload_id[:7])
+    run(stage, "undo", offload_id[:7])
     assert (stage.project / "slug.py").read_text() == "before = 1\n"
     assert "not_found: " in fail(stage, "undo", "no-such-id")
 

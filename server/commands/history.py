@@ -1,0 +1,124 @@
+"""``token-saver history``: what was offloaded, from the history itself; needs no hub."""
+
+import asyncio
+import datetime
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import TypeVar
+
+from server.commands.output import echo, in_line, print_json, print_table
+from server.folders import Folders
+from server.store.history import History
+from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
+
+T = TypeVar("T")
+LONGEST_TASK = 50
+PAGE = 200
+WELL = frozenset({"delivered", "returned", "running"})
+"""Outcomes that are no failure (yet)."""
+
+
+def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) -> None:
+    """Print the newest ``limit`` offloads, or of those alone that came to nothing.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    rows = asyncio.run(_with_history(folders, lambda history: _newest(history, limit, failed=failed)))
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    elif rows:
+        print_table(("id", "started", "outcome", "file", "net tokens", "task"), map(_cells, rows))
+    else:
+        nothing = "Nothing has failed." if failed else "Nothing was offloaded yet."
+        echo(f'{nothing} Try `token-saver offload "Write slugify(text) in Python" --output slug.py`.')
+
+
+def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
+    """Print one offload: its digest, what was checked, what it saved, and the diff, or the last answer where
+    nothing was written.
+
+    Raises:
+        NotFound: there is none of that id, or several begin with it.
+        StoreError: the history cannot be read.
+    """
+    detail = asyncio.run(_with_history(folders, lambda history: history.find(given)))
+    if as_json:
+        facts = asdict(detail)
+        facts["undo"] = detail.undo.path if detail.undo and not detail.row.undone else None
+        print_json(facts)
+        return
+    row = detail.row
+    echo(
+        in_line(
+            f"{row.id}  {_when(row)}  {_outcome(row)}  {row.tool} by {row.client}, {row.model}".strip(", ")
+        )
+    )
+    echo(f"task: {row.task}")
+    if row.summary:
+        echo(row.summary)
+    for attempt in detail.attempts:
+        echo(in_line(_attempt(attempt)))
+    echo(_receipt(detail))
+    if detail.diff:
+        echo(f"\n{detail.diff.rstrip()}")
+    elif row.outcome not in WELL and detail.attempts and detail.attempts[-1].answer:
+        echo(f"\nThe last answer, which was not written:\n{detail.attempts[-1].answer.rstrip()}")
+
+
+async def _newest(history: History, limit: int, *, failed: bool) -> tuple[OffloadRow, ...]:
+    found: list[OffloadRow] = []
+    before = None
+    while len(found) < limit:
+        page = await history.page(OffloadFilter(), min(PAGE, limit) if not failed else PAGE, before)
+        found += [row for row in page if not failed or row.outcome not in WELL]
+        if not page:
+            break
+        before = page[-1].id
+    return tuple(found[:limit])
+
+
+async def _with_history(folders: Folders, work: Callable[[History], Awaitable[T]]) -> T:
+    folders.create()
+    history = await History.open(folders.database, owner=False)
+    try:
+        return await work(history)
+    finally:
+        await history.close()
+
+
+def _cells(row: OffloadRow) -> tuple[str, ...]:
+    net = "" if row.outcome == "running" else f"{row.net_tokens:+,}"
+    return (
+        row.id,
+        _when(row),
+        _outcome(row),
+        row.output or "",
+        "not by Claude" if row.by_user and not row.net_tokens else net,
+        " ".join(row.task.split())[:LONGEST_TASK],
+    )
+
+
+def _when(row: OffloadRow) -> str:
+    return f"{datetime.datetime.fromtimestamp(row.started_at).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _outcome(row: OffloadRow) -> str:
+    text = f"{row.outcome} ({row.code})" if row.code and row.code != row.outcome else row.outcome
+    return f"{text}, undone" if row.undone else text
+
+
+def _attempt(attempt: AttemptRecord) -> str:
+    checks = [each.name if each.passed else f"{each.name} failed: {each.message}" for each in attempt.checks]
+    return f"try {attempt.number}: {', '.join(checks) or 'not checked'}"
+
+
+def _receipt(detail: OffloadDetail) -> str:
+    if detail.row.by_user and not detail.row.net_tokens:
+        return "net 0: not by Claude"
+    receipt = detail.receipt
+    if receipt is None:
+        return f"net {detail.row.net_tokens:+,} tokens"
+    spared = receipt.spared_input + receipt.spared_output
+    spent = receipt.spent_input + receipt.spent_output + receipt.spent_share
+    return f"spared {spared:,}, spent {spent:,}, net {receipt.net_tokens:+,} tokens"
