@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 
 import typer
 
@@ -22,9 +23,9 @@ def say_ready(hub: Hub, *, with_link: bool) -> None:
     typer.echo(f"Claude Token Saver {hub.version}")
     if with_link:
         typer.echo(f"  Dashboard    {hub.login_link()}")
-        typer.echo("               (this link works once; `token-saver dashboard` makes another)")
+        typer.echo(f"               (this link works once; `{typed(os.environ)} dashboard` makes another)")
     else:
-        typer.echo("  Dashboard    `token-saver dashboard` opens it")
+        typer.echo(f"  Dashboard    `{typed(os.environ)} dashboard` opens it")
     typer.echo(f"  Engine       {in_line(_engine(hub))}")
     typer.echo(f"  Claude Code  {connect_line()}")
     sys.stdout.flush()
@@ -34,6 +35,11 @@ def say_no_tray(reason: str) -> None:
     """Print that there is no icon; the hub goes on without."""
     typer.echo(f"  Tray         {reason}")
     sys.stdout.flush()
+
+
+def typed(environ: Mapping[str, str]) -> str:
+    """Return what the user types for ``token-saver``: what ``uv run`` starts is not on his own path."""
+    return "uv run token-saver" if "UV_RUN_RECURSION_DEPTH" in environ else "token-saver"
 
 
 def connect_line() -> str:

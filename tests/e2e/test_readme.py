@@ -166,6 +166,7 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         lines = output.read_text()
         assert "Dashboard    http://127.0.0.1:" in lines
         assert re.search(r"Engine +Ollama", lines), lines
+        assert "`uv run token-saver dashboard`" in lines
 
         assert "+" in user.types("uv run token-saver connect claude-code --dry-run")
         assert not (user.home / ".claude.json").exists()
@@ -190,6 +191,7 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         assert job[1] in user.types("token-saver jobs", project)
         offload = re.search(r"\b[0-9a-f]{8}\b", digest)
         assert offload is not None, digest
+        assert offload[0] in user.types("token-saver history", project)
         user.types("token-saver undo ID".replace("ID", offload[0]), project)
         assert not (project / "slug.py").exists()
 
