@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from server.backends.names import spelled_alike
+
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
 
@@ -45,6 +47,11 @@ class PinnedModel(_Entry):
     license: str
     official: Official | None = None
     mirror: Mirror | None = None
+
+
+def pinned_name(given: str) -> str:
+    """Return the catalogue's name for a model that is spelled as another engine does; any other as given."""
+    return next((name for name in pinned_models() if spelled_alike(name, given)), given)
 
 
 @cache

@@ -19,6 +19,7 @@ from server.backends.base import (
     PullProgress,
     ReportPull,
 )
+from server.backends.catalogue import pinned_name
 from server.backends.choices import A_WHILE, MOMENT, Choices
 from server.backends.current import CurrentBackend
 from server.backends.downloads import Downloads
@@ -235,6 +236,8 @@ class Engine:
         """
         refuse_blocked(model, self.refuses)
         backend = await self.use()
+        if isinstance(backend, DownloadsOwnModels):
+            model = refuse_blocked(pinned_name(model), self.refuses)
         await self._downloads.follow(model, report, lambda tell: backend.pull(model, tell))
         self._sight.forget_installed()
         await self.refresh()

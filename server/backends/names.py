@@ -10,9 +10,9 @@ from server.errors import ModelNotFound
 def resolve(name: str, models: Iterable[InstalledModel]) -> str:
     """Return the installed model that ``name`` means.
 
-    In this order: the exact name; the name with ``:latest``; the same in any case of letters; the only
-    one that begins with it at a boundary (``qwen2.5-coder`` → ``qwen2.5-coder:7b``); the only one whose
-    part after the last ``/`` does any of that.
+    In this order: the exact name; the name with ``:latest``; the same in any case of letters; the same but
+    for ``:`` where the other has ``-``; the only one that begins with it at a boundary (``qwen2.5-coder`` →
+    ``qwen2.5-coder:7b``); the only one whose part after the last ``/`` begins so.
 
     Raises:
         ModelNotFound: it means none, or several; the message names the nearest.
@@ -25,6 +25,7 @@ def resolve(name: str, models: Iterable[InstalledModel]) -> str:
         lambda each: each == wanted,
         lambda each: each == f"{wanted}:latest",
         lambda each: each.lower() in (lowered, f"{lowered}:latest"),
+        lambda each: spelled_alike(each, wanted),
         lambda each: _begins(each.lower(), lowered),
         lambda each: _begins(each.lower().rpartition("/")[2], lowered),
     )
@@ -44,6 +45,12 @@ def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
     if not near:
         return ModelNotFound(cause, "Download one first, with pull_model or in the engine itself.")
     return ModelNotFound(cause, f"Name one that it has: {_listed(near)}; or download that one first.")
+
+
+def spelled_alike(one: str, other: str) -> bool:
+    """Whether two names differ in nothing but case and ``:`` for ``-``, as Ollama's ``qwen2.5-coder:1.5b`` from
+    the embedded engine's ``qwen2.5-coder-1.5b``."""
+    return one.lower().replace(":", "-") == other.lower().replace(":", "-")
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:

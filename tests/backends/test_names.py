@@ -3,6 +3,7 @@
 import pytest
 
 from server.backends.base import InstalledModel
+from server.backends.catalogue import pinned_name
 from server.backends.names import nearest, resolve
 from server.errors import ModelNotFound
 
@@ -33,6 +34,8 @@ INSTALLED = tuple(
         ("devstral-small", "lmstudio-community/Devstral-Small"),
         ("phi-4", "hf.co/unsloth/Phi-4-GGUF:Q4_K_M"),
         (" llama3.2:3b ", "llama3.2:3b"),
+        ("qwen2.5-coder-0.5b", "qwen2.5-coder:0.5b"),
+        ("gemma3n-E4B", "gemma3n:e4b"),
     ],
 )
 def test_resolves(asked: str, meant: str) -> None:
@@ -49,6 +52,19 @@ def test_names_the_nearest(asked: str) -> None:
 def test_several_are_listed() -> None:
     with pytest.raises(ModelNotFound, match=r"qwen2.5-coder:1b, qwen2.5-coder:7b"):
         resolve("qwen2.5-coder", [InstalledModel(f"qwen2.5-coder:{size}b") for size in (1, 7)])
+
+
+def test_who_spells_it_exactly_is_meant_first() -> None:
+    both = [InstalledModel("coder:1b"), InstalledModel("coder-1b")]
+    assert [resolve(each.name, both) for each in both] == ["coder:1b", "coder-1b"]
+    with pytest.raises(ModelNotFound, match="could be any of"):
+        resolve("my:coder:1b", [InstalledModel("my-coder:1b"), InstalledModel("my:coder-1b")])
+
+
+@pytest.mark.parametrize("given", ["qwen2.5-coder:1.5b", "Qwen2.5-Coder-1.5B", "qwen2.5-coder-1.5b"])
+def test_a_model_to_fetch_may_be_spelled_as_other_engines_do(given: str) -> None:
+    assert pinned_name(given) == "qwen2.5-coder-1.5b"
+    assert pinned_name(f"{given}-x") == f"{given}-x"
 
 
 def test_nothing_is_installed() -> None:

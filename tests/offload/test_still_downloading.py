@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from server.backends.base import PullProgress
 from server.backends.catalogue import pinned_models
 from server.offload.values import Caller, Compression, Task
 from server.store.records import SHELL
@@ -103,6 +104,20 @@ async def test_the_user_waits_for_the_download(house: House, project: Path) -> N
     assert not waiting.done()
     await house.offloader.cancel("mine")
     assert (await waiting).name == "cancelled"
+
+
+async def test_the_model_is_fetched_under_its_own_name_however_it_is_spelled(house: House) -> None:
+    async def ignore(_progress: PullProgress) -> None:
+        return
+
+    pulling = asyncio.create_task(house.engine.pull(SMALL_QWEN.replace("-0.5b", ":0.5B"), ignore))
+    while not (downloads := house.engine.downloads):
+        assert not pulling.done()
+        await asyncio.sleep(0.01)
+    assert [each.model for each in downloads] == [SMALL_QWEN]
+    pulling.cancel()
+    await asyncio.wait([pulling])
+    assert not house.engine.downloads
 
 
 async def test_compress_context_says_so_too(house: House, project: Path) -> None:
