@@ -60,6 +60,8 @@ class Child:
         self.pid = pid
         self._process = process
         self._log = log
+        self.told_to_end = False
+        """Whether this app ended it; else it died."""
 
     @property
     def alive(self) -> bool:
@@ -79,6 +81,10 @@ class Child:
         except psutil.Error:
             return 0
 
+    async def ended(self) -> int:
+        """Wait until the process ends; return its exit status, or the signal that killed it, negated."""
+        return await self._process.wait()
+
     async def ending(self) -> str:
         """Return how the process ended, as a part of a sentence; empty where it still runs."""
         with suppress(TimeoutError):
@@ -89,6 +95,7 @@ class Child:
 
     async def end(self) -> None:
         """End the process; returns when its memory is free."""
+        self.told_to_end = self.alive
         await _end(self._process)
 
 

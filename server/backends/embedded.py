@@ -4,6 +4,8 @@ It starts on first need, ends after ``keep_alive`` without work, and is started 
 """
 
 import asyncio
+import logging
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -35,6 +37,8 @@ from server.errors import BackendError, BackendFailed, BackendUnreachable, Backe
 from server.events import EventBus, ModelProgress
 from server.folders import Folders
 from server.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30
@@ -85,6 +89,7 @@ class EmbeddedBackend:
         self._expires_at: float | None = None
         self._expiry: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
         """Return at once: it is part of the app and starts on first need."""
@@ -246,8 +251,19 @@ class EmbeddedBackend:
             raise
         finally:
             self._events.publish(ModelProgress(model, "load", done=True, error=error))
+        self._watching = asyncio.create_task(self._note_death(self._child))
         self._server = _Server(self._child.url, self._child.api_key, self._settings)
         return self._server
+
+    async def _note_death(self, child: Child) -> None:
+        """Log how the process ended, unless this app ended it."""
+        status = await child.ended()
+        interrupted = self._closed or status in (-signal.SIGINT, 130)  # Ctrl+C reaches both processes
+        if not (child.told_to_end or interrupted):
+            how = f"signal {-status}" if status < 0 else f"exit code {status}"
+            logger.warning(
+                "the embedded engine died (process %s, %s): %s", child.pid, how, await child.ending()
+            )
 
     async def _start(self, order: Order) -> Child:
         """Start the process as a task of its own, which ``close`` can end."""

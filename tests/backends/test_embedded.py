@@ -242,7 +242,9 @@ async def test_a_batch_suits_the_weights_and_the_threads(weights: float, threads
     assert cpu_batch(int(weights), threads) == tokens
 
 
-async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(engine: EmbeddedBackend) -> None:
+async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(
+    engine: EmbeddedBackend, caplog: pytest.LogCaptureFixture
+) -> None:
     async def until_killed() -> None:
         killed = False
         async with aclosing(engine.generate(_request(COUNT, most=1500))) as items:
@@ -253,6 +255,9 @@ async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(engine: 
 
     with pytest.raises(BackendFailed, match="it was killed"):
         await until_killed()
+    async with asyncio.timeout(60):
+        while not any("engine died" in line and "signal 9" in line for line in caplog.messages):
+            await asyncio.sleep(0.02)
     text, _ = await _generate(engine, _request())
     assert text.strip()
 
