@@ -12,7 +12,7 @@ from dashboard.components.card import card, empty
 from dashboard.components.clock import Clock
 from dashboard.components.keyed import Keyed, Part
 from dashboard.components.shell import Page, shell
-from dashboard.components.text import box, text
+from dashboard.components.text import box, set_prop, text
 from dashboard.feed import Feed
 from server.hub import Hub
 from server.policy.file import SHIPPED, Loaded
@@ -21,7 +21,8 @@ from server.policy.values import EVERY_TOOL, Rule
 from server.policy.words import FORMATS, path_rules, said
 from server.settings import PathsSettings
 
-ROWS = 100
+ROWS = 50
+"""Rows of the trail that are shown at first, and more at each click."""
 
 
 async def show(hub: Hub, feed: Feed) -> None:
@@ -56,6 +57,8 @@ class TrailList:
         self._page = page
         self._text = ""
         self._kind = ""
+        self._ruled = True
+        self._most = ROWS
         self.asked = Event[[]]()
         """Something else is searched for."""
         with box("load"):
@@ -66,6 +69,9 @@ class TrailList:
             kinds = ui.select({"": "Everything", **{kind: kind for kind in KINDS}}, value="", label="Kind")
             kinds.props("outlined dense options-dense").on_value_change(self._choose)
             button("Verify", self._verify, icon="verified_user", label="Verify that the trail is whole")
+        every = ui.switch("Also calls that no rule concerns", value=False)
+        set_prop(every, "aria-label", "Also calls that no rule concerns")
+        every.on_value_change(self._take_in)
         self._verdict = text("", "sub", "p")
         with box("trail"):
             self._rows = Keyed[Record](
@@ -73,11 +79,15 @@ class TrailList:
             )
             with box() as self._nothing:
                 empty("Nothing is recorded that matches.")
+            self._more = button("Show more", self._show_more, look="quiet", label="Show more of the trail")
 
     async def load(self) -> None:
         """Read the rows and show them."""
-        rows = await self._page.hub.gate.trail.search(self._text, self._kind, limit=ROWS)
-        self._rows.update(rows)
+        rows = await self._page.hub.gate.trail.search(
+            self._text, self._kind, self._most + 1, ruled=self._ruled
+        )
+        self._rows.update(rows[: self._most])
+        self._more.set_visibility(len(rows) > self._most)
         self._nothing.set_visibility(not rows)
 
     def _search(self, event: ValueChangeEventArguments[Any]) -> None:
@@ -86,6 +96,14 @@ class TrailList:
 
     def _choose(self, event: ValueChangeEventArguments[Any]) -> None:
         self._kind = event.value or ""
+        self.asked.emit()
+
+    def _take_in(self, event: ValueChangeEventArguments[Any]) -> None:
+        self._ruled = not event.value
+        self.asked.emit()
+
+    def _show_more(self) -> None:
+        self._most += ROWS
         self.asked.emit()
 
     async def _verify(self) -> None:
@@ -135,19 +153,19 @@ def _rules(loaded: Loaded, paths: PathsSettings) -> None:
                 text("every tool" if tool == EVERY_TOOL else tool, "mono", "h3")
                 with box("", "ul"):
                     for rule in rules:
-                        _rule(rule, loaded.path.name if own else "the app's own rules")
+                        _rule(rule, loaded.path.name if own else "")
 
 
 def _rule(rule: Rule, file: str) -> None:
     with box("rule", "li"):
         text(rule.name, "rule-name")
         text(said(rule))
-        if rule.line:
+        if file and rule.line:
             text(f"{file}, line {rule.line}", "sub num")
 
 
 def _path_rules(paths: PathsSettings) -> None:
-    with box("rules"):
+    with box("path-rules"):
         text("Files, whatever the rules below say", tag="h3")
         with box("", "ul"):
             for words in path_rules(paths):

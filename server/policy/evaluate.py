@@ -16,6 +16,7 @@ from server.policy.pattern import search
 from server.policy.values import (
     GLOBAL_SCOPE,
     ITEM_TOOL,
+    NO_RULE,
     Call,
     Condition,
     Counter,
@@ -50,7 +51,7 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
     if asking:
         return asked(Decision("approve", "", reservations=facts.reservations()), asking)
     decisive = next(iter(policy.rules_for(call.tool)), None)
-    reason = "No rule stands against it." if decisive else "No rule concerns it, and the default allows it."
+    reason = "No rule stands against it." if decisive else NO_RULE
     return Decision("allow", reason, None, facts.reservations())
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from server.midnight import days_ago
+from server.policy.values import NO_RULE
 from server.replacing import PRIVATE, replace_file
 from server.store.database import Database
 from server.store.policy_tables import trail, trail_end
@@ -143,10 +144,19 @@ class Trail:
             self._saving = asyncio.create_task(self._save_head())
 
     async def search(
-        self, text: str = "", kind: str = "", limit: int = 100, before: int | None = None
+        self,
+        text: str = "",
+        kind: str = "",
+        limit: int = 100,
+        before: int | None = None,
+        *,
+        ruled: bool = False,
     ) -> tuple[Record, ...]:
-        """Return rows, newest first, whose fields contain ``text``; the next page is ``before`` a number."""
-        return await self._database.read(lambda connection: find(connection, text, kind, limit, before))
+        """Return rows, newest first, whose fields contain ``text``; the next page is ``before`` a number.
+        ``ruled`` leaves out the calls that no rule concerned."""
+        return await self._database.read(
+            lambda connection: find(connection, text, kind, limit, before, ruled=ruled)
+        )
 
     async def verify(self) -> Verification:
         """Check the whole chain."""
@@ -224,9 +234,13 @@ def verify(connection: Connection, outside: End | None) -> Verification:
     return Verification(count, start.seq + 1, previous.seq, problem)
 
 
-def find(connection: Connection, text: str, kind: str, limit: int, before: int | None) -> tuple[Record, ...]:
-    """Return rows, newest first."""
+def find(
+    connection: Connection, text: str, kind: str, limit: int, before: int | None, *, ruled: bool = False
+) -> tuple[Record, ...]:
+    """Return rows, newest first; ``ruled`` leaves out the calls that no rule concerned."""
     query = select(trail).order_by(trail.c.seq.desc()).limit(limit)
+    if ruled:
+        query = query.where(or_(trail.c.kind != "decision", trail.c.text != NO_RULE))
     if kind:
         query = query.where(trail.c.kind == kind)
     if before is not None:

@@ -31,6 +31,8 @@ ITEM_TOOL = "offload_work"
 """The tool whose rules the items of a batch are held to."""
 GLOBAL_SCOPE = "_global"
 """The scope of counters of ``*`` rules, as conditions name it: ``state._global.<counter>``."""
+NO_RULE = "No rule concerns it, and the default allows it."
+"""The reason of a call that nothing in the policy is about."""
 APPROVAL_SECONDS = 300.0
 """How long an approval is waited for where the rule does not say (seconds)."""
 

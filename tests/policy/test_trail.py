@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.policy.trail import Entry, Trail, Verification, append, export_lines, verify_lines
+from server.policy.values import Call
 from server.store.database import open_database
 from tests.policy.conftest import House, Run
 
@@ -157,6 +158,23 @@ def test_search_finds_in_every_field_and_pages(house: House, run: Run) -> None:
             more = await gate.trail.search("row 1", limit=3, before=found[-1].seq)
             assert [record.seq for record in more] == [17, 16, 15]
             assert await gate.trail.search("100%") == ()
+
+    run(story())
+
+
+def test_calls_that_no_rule_concerned_are_left_out_where_that_is_asked_for(house: House, run: Run) -> None:
+    house.write_policy('version: "1"\ntools:\n  ruled:\n    rules: [{name: five, rate_limit: 5/minute}]\n')
+
+    async def story() -> None:
+        async with house.gate() as gate:
+            for tool in ("ruled", "other"):
+                async with gate.enter(Call(tool, client="c")):
+                    pass
+            everything = await gate.trail.search()
+            assert {"ruled", "other"} <= {row.tool for row in everything}
+            assert [row for row in everything if row.tool != "other"] == list(
+                await gate.trail.search(ruled=True)
+            )
 
     run(story())
 
