@@ -9,9 +9,11 @@ from dashboard.components.text import box, text
 
 
 @contextmanager
-def card(heading: str, classes: str = "", aside: str = "") -> Iterator[Element]:
-    """Open a card. ``aside`` is a word on the right of the heading."""
-    with box(f"card {classes}", "section", heading):
+def card(heading: str, classes: str = "", aside: str = "", anchor: str = "") -> Iterator[Element]:
+    """Open a card. ``aside`` is a word on the right of the heading, ``anchor`` its id for links."""
+    with box(f"card {classes}", "section", heading) as section:
+        if anchor:
+            section.props["id"] = anchor
         with box("card-head"):
             text(heading, tag="h2")
             if aside:

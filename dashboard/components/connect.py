@@ -38,44 +38,48 @@ class Connect:
         on_change: Callable[[], object] | None = None,
     ) -> None:
         self._lines = [_Client(folders, name, on_change) for name in clients]
+        self._others = text("", "sub", "p")
 
     async def look(self) -> None:
-        """Read the clients' files."""
-        for line in self._lines:
-            await line.look()
+        """Read the clients' files; of clients that are not installed, show the names alone."""
+        missing = [line.name for line in self._lines if not await line.look()]
+        self._others.set_text(f"Not installed here: {', '.join(missing)}.")
+        self._others.set_visibility(bool(missing))
 
 
 class _Client:
     def __init__(self, folders: Folders, client: ClientName, on_change: Callable[[], object] | None) -> None:
         self._folders = folders
         self._client = client
-        self._name = NAMES.get(client, client)
+        self.name = NAMES.get(client, client)
         self._on_change = on_change
-        with box("client", "section", self._name):
+        with box("client", "section", self.name) as self._element:
             with box("client-head"):
-                text(self._name, "grow", "h3")
+                text(self.name, "grow", "h3")
                 self._state = text("", "tag")
-                self._off = button("Disconnect…", self._plan_off, label=f"Disconnect… {self._name}")
-                self._on = button("Connect…", self._plan_on, label=f"Connect… {self._name}")
+                self._off = button("Disconnect…", self._plan_off, label=f"Disconnect… {self.name}")
+                self._on = button("Connect…", self._plan_on, label=f"Connect… {self.name}")
             self._about = text("", "sub", "p")
             self._preview = box("preview")
         self._preview.set_visibility(False)
 
-    async def look(self) -> None:
+    async def look(self) -> bool:
+        """Read the client's file; return whether the client is installed, and be hidden if not."""
         connected, words = await asyncio.to_thread(self._read)
         self._state.set_text("connected" if connected else "not connected")
         self._state.classes(add="tag-on" if connected else "", remove="" if connected else "tag-on")
         self._about.set_text(words)
         self._off.set_visibility(connected is True)
         self._on.set_visibility(connected is False)
-        self._state.set_visibility(connected is not None)
+        self._element.set_visibility(connected is not None)
+        return connected is not None
 
     def _read(self) -> tuple[bool | None, str]:
         try:
             place = find_place(self._client, "user", bridge_command())
             return not connection.plan_connect(place).needed, str(place.path)
         except NotFound:
-            return None, "is not installed here"
+            return None, ""
         except TokenSaverError as error:
             return False, f"{error.cause} {error.next_step}"
 
@@ -101,7 +105,7 @@ class _Client:
             return
 
         async def write() -> None:
-            if await attempt(asyncio.to_thread(_act, act, change, self._folders), _done(self._name)):
+            if await attempt(asyncio.to_thread(_act, act, change, self._folders), _done(self.name)):
                 self._close()
                 await self.look()
                 if self._on_change is not None:
@@ -113,7 +117,7 @@ class _Client:
             text(f"This would be written into {change.place.path}:", "", "p")
             diff_view(change.diff())
             with box("actions"):
-                button(words, write, look="main", icon="check", label=f"{words}: {self._name}")
+                button(words, write, look="main", icon="check", label=f"{words}: {self.name}")
                 button("Cancel", self._close)
 
     def _close(self) -> None:

@@ -1,6 +1,7 @@
 """*Settings*: every setting with its value and where that comes from; prices; connecting clients."""
 
 import asyncio
+from collections.abc import Sequence
 from itertools import groupby
 
 from dashboard import formats
@@ -25,37 +26,61 @@ from server.snapshot import Snapshot
 async def show(hub: Hub, feed: Feed) -> None:
     """Fill the page."""
     settings = await asyncio.to_thread(list_settings, hub.settings, hub.folders)
-    with shell(hub, feed, "Settings", "/settings") as page, box("two-columns"):
+    with shell(hub, feed, "Settings", "/settings") as page, box("settings-page"):
+        _index(settings)
+        connect, engine, audit = _columns(hub, feed, settings)
+        page.follow_changes(engine.update)
+    await connect.look()
+    await page.follow(audit.update, feed.audited)
+
+
+def _index(settings: Sequence[Setting]) -> None:
+    """Show links to the sections."""
+    with box("sections", "nav", "Sections of this page"):
+        for section in dict.fromkeys(each.section for each in settings):
+            link(f"#{_anchor(section)}", "", section or "the app").props["title"] = _heading(section)
+            if not section:
+                link("#settings-checks", "", "checks")
+        link("#settings-clients", "", "clients")
+        link("#settings-prices", "", "prices")
+
+
+def _anchor(section: str) -> str:
+    return f"settings-{section or 'app'}"
+
+
+def _columns(
+    hub: Hub, feed: Feed, settings: Sequence[Setting]
+) -> tuple[Connect, "EngineTest", "AuditSwitch"]:
+    with box("two-columns"):
         with box("stack"):
             for section, rows in groupby(settings, key=lambda each: each.section):
                 aside = f"[{section}]" if section else ""
-                with card(_heading(section), aside=aside), box("settings", "dl"):
+                with card(_heading(section), aside=aside, anchor=_anchor(section)), box("settings", "dl"):
                     if not section:
                         AutostartLine(hub, feed)
                     for row in rows:
                         _line(hub, row)
                 if not section:
-                    with card("Checks of your own", aside="[checks]"):
+                    with card("Checks of your own", aside="[checks]", anchor="settings-checks"):
                         CheckList(hub)
         with box("stack"):
             with card("First steps"):
                 link("/welcome", "", "The machine, the engine, a model, Claude Code, a first offload")
             with card("Engine"):
                 engine = EngineTest(hub)
-            with card("Connect clients"):
+            with card("Connect clients", anchor="settings-clients"):
                 connect = Connect(hub.folders)
                 connect_by_hand()
             with card("Check against Claude Code's transcripts"):
                 audit = AuditSwitch(hub)
             with card("The file"):
                 _how(hub)
-            with card("Prices", aside=f"of {hub.ledger.prices.dated:%d %b %Y}"):
+            with card("Prices", aside=f"of {hub.ledger.prices.dated:%d %b %Y}", anchor="settings-prices"):
                 _prices(hub.ledger.prices)
             with card("Files"):
                 _files(hub)
-        page.follow_changes(engine.update)
-    await connect.look()
-    await page.follow(audit.update, feed.audited)
+    return connect, engine, audit
 
 
 class EngineTest:
