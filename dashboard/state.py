@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from dashboard.formats import clock_time
+from dashboard.formats import clock_time, size
+from server.backends.catalogue import pinned_models
 from server.snapshot import EngineView, RunningOffload, Snapshot
 
 DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}
@@ -65,4 +66,15 @@ def _rest(engine: EngineView) -> Headline:
     if not engine.installed and not engine.default_model:
         next_step = f"{engine.label} has no model yet: fetch one on the page Models."
         return Headline("idle", "No model", engine.label, next_step)
+    if missing := to_fetch(engine):
+        return Headline("idle", "Idle", f"no model here yet; the next offload fetches {missing} first")
     return Headline("idle", "Idle", "no model loaded; the next offload loads one")
+
+
+def to_fetch(engine: EngineView) -> str:
+    """Return the model that the next offload downloads first, with its size; empty if it has all it needs."""
+    name = engine.default_model
+    pinned = pinned_models().get(name) if engine.kind == "embedded" else None
+    if pinned is None or any(model.name == name for model in engine.installed):
+        return ""
+    return f"{name} ({size(pinned.size)})"

@@ -10,8 +10,9 @@ from dashboard.components.model_list import ModelList
 from dashboard.components.notices import attempt
 from dashboard.components.recommended import Recommended, say_nothing
 from dashboard.components.shell import shell
-from dashboard.components.text import box, text
+from dashboard.components.text import box, set_prop, text
 from dashboard.feed import Feed
+from server.backends.catalogue import pinned_models
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
 from server.snapshot import Snapshot
@@ -51,6 +52,16 @@ async def show(hub: Hub, feed: Feed) -> None:
     await page.follow(recommended.load, feed.models_changed, feed.measured, later=True)
 
 
+def fetchable(kind: str) -> str:
+    """What names the engine of this kind takes, with an example."""
+    if kind == "embedded":
+        return f"The embedded engine fetches {', '.join(pinned_models())}; the best here are recommended."
+    return (
+        "A name of the engine's own registry, such as qwen2.5-coder:7b, or one that is recommended. "
+        "A model of 7B in Q4 takes some 5 GiB."
+    )
+
+
 class Fetch:
     """A name to pull, and how far each download is."""
 
@@ -58,7 +69,7 @@ class Fetch:
         self._hub = hub
         self._activities = Activities(hub)
         with box("load") as self._form:
-            self._name = ui.input("Model name").props('outlined dense placeholder="qwen2.5-coder:7b"')
+            self._name = ui.input("Model name").props("outlined dense")
             self._name.classes("grow").on("keydown.enter", self._pull)
             button("Pull", self._pull, icon="cloud_download", label="Pull the named model")
         self._hint = text("", "sub", "p")
@@ -69,7 +80,9 @@ class Fetch:
         self._activities.update(snapshot.activities)
         self._form.set_visibility(view.capabilities.pull)
         if view.capabilities.pull:
-            self._hint.set_text("A name of the engine's own registry. A model of 7B in Q4 takes some 5 GiB.")
+            self._hint.set_text(fetchable(view.kind))
+            example = next(iter(pinned_models())) if view.kind == "embedded" else "qwen2.5-coder:7b"
+            set_prop(self._name, "placeholder", example)
         else:
             self._hint.set_text(
                 ""

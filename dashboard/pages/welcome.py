@@ -15,6 +15,7 @@ from dashboard.components.shell import shell
 from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
 from dashboard.rerun import run_task
+from dashboard.state import to_fetch
 from server.errors import TokenSaverError
 from server.hub import Hub
 from server.models.hardware import Machine
@@ -57,6 +58,7 @@ async def show(hub: Hub, feed: Feed) -> None:
         with box("actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
+            text("Either ends these steps; the page Settings leads back to them.", "sub")
 
         def update(snapshot: Snapshot) -> None:
             view = snapshot.engine
@@ -70,6 +72,7 @@ async def show(hub: Hub, feed: Feed) -> None:
             else:
                 model.set_text("No model is installed yet. This one suits the machine:")
             activities.update(snapshot.activities)
+            first.update(snapshot)
             mine = [each for each in snapshot.running if each.id == first.offload_id]
             running.update(mine)
             working.set_visibility(bool(mine))
@@ -86,10 +89,16 @@ class FirstOffload:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.offload_id = ""
-        text("The model on this machine writes the answer; Claude is not asked.", "sub", "p")
+        self._about = text("", "sub", "p")
         with box("load"):
             self._task = ui.input("Task", value=FIRST_TASK).props("outlined dense").classes("grow")
             button("Try it", self._run, look="main", icon="play_arrow", label="Try it: offload this task")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Say what the first offload does."""
+        missing = to_fetch(snapshot.engine)
+        first = f" It fetches {missing} first, which may take some minutes." if missing else ""
+        self._about.set_text(f"The model on this machine writes the answer; Claude is not asked.{first}")
 
     def place_result(self) -> None:
         """Show the answer here."""

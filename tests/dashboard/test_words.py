@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from dashboard.address import HistoryAddress
 from dashboard.components.job import state_of
 from dashboard.memory import pools
+from dashboard.pages.models import fetchable
 from dashboard.rerun import can_run_again, task_of
 from dashboard.sources import list_settings
-from dashboard.state import headline
+from dashboard.state import headline, to_fetch
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.folders import find_folders
 from server.models.hardware import Gpu, GpuProcess, Machine
@@ -52,6 +53,21 @@ def test_the_state_in_a_word(snapshot: Snapshot, word: str, has_next_step: bool)
     said = headline(snapshot)
     assert said.word == word
     assert bool(said.next_step) == has_next_step
+
+
+def test_a_model_that_has_to_be_fetched_first_is_named_with_its_size() -> None:
+    name = "qwen2.5-coder-1.5b"
+    engine = EngineView("embedded", "Embedded llama.cpp", "", Capabilities(), default_model=name)
+    assert to_fetch(engine) == f"{name} (1.0 GiB)"
+    assert to_fetch(engine) in headline(replace(REST, engine=engine)).detail
+    there = replace(engine, installed=(InstalledModel(name),))
+    assert to_fetch(there) == to_fetch(OLLAMA) == ""
+    assert "loads one" in headline(replace(REST, engine=there)).detail
+
+
+def test_what_can_be_fetched_is_named() -> None:
+    assert "qwen2.5-coder-1.5b" in fetchable("embedded")
+    assert "such as qwen2.5-coder:7b" in fetchable("ollama")
 
 
 def test_a_pause_to_give_way_says_why() -> None:
