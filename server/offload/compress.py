@@ -22,12 +22,14 @@ from server.offload.material import (
     is_sought,
     literal_lines,
     read,
+    without_repeated,
 )
 from server.offload.prompt import count, estimate_tokens, template
 from server.offload.quoting import notes_of, verified
 from server.offload.running import Books, Running
 from server.offload.splitting import Piece, split
 from server.offload.values import Attempt, Check, Compression, Prompt, Verdict
+from server.offload.weigh import refuse_short
 from server.offload.workspace import Workspace
 
 ANSWER_TOKENS = 400
@@ -41,10 +43,13 @@ _MOST_LEVELS = 6
 class Compressor:
     """Makes digests. Read-only: it writes nothing but its cache."""
 
-    def __init__(self, engine: Engine, books: Books, cache: DigestCache | None) -> None:
+    def __init__(
+        self, engine: Engine, books: Books, cache: DigestCache | None, *, refuses_short: bool
+    ) -> None:
         self._engine = engine
         self._books = books
         self._cache = cache
+        self._refuses_short = refuses_short
 
     async def compress(
         self, run: Running, workspace: Workspace, wanted: Compression, sampling: Sampling
@@ -54,6 +59,7 @@ class Compressor:
         Raises:
             WorkspaceError: a source is not allowed, missing, no text or too large.
             BadArguments: neither files nor content, or both.
+            WouldLose: the files are too short for a digest to spare anything.
             BackendError: the engine failed.
         """
         num_ctx = await self._engine.num_ctx(sampling.model, LEAST_CONTEXT)
@@ -61,6 +67,8 @@ class Compressor:
         run.progress.stage("read", ", ".join(wanted.files[:3]))
         materials = await asyncio.to_thread(read, workspace, wanted, room)
         run.sources = tuple(as_source(each) for each in materials)
+        if self._refuses_short and not run.caller.by_user:
+            refuse_short(wanted, [each.head for each in materials])
         names = (part for each in materials for part in (each.shown, each.digest))
         key = DigestCache.key(*names, wanted.focus, str(wanted.max_length), sampling.model)
         if self._cache is not None and (kept := await asyncio.to_thread(self._cache.get, key)) is not None:
@@ -68,9 +76,9 @@ class Compressor:
         pieces = await asyncio.to_thread(_pieces, materials, room)
         worker = _Worker(self._engine, self._books, run, wanted, sampling, num_ctx)
         literal = literal_lines(materials, wanted)
-        notes_length = wanted.max_length - sum(len(line) + 1 for line in literal) - 200
-        found = await worker.map(pieces, len(materials) > 1)
-        notes = await worker.reduce(found, room, notes_length)
+        notes_length = wanted.max_length - len(_compose(materials, [], literal, wanted.max_length))
+        found = without_repeated(await worker.map(pieces, len(materials) > 1), literal)
+        notes = without_repeated(await worker.reduce(found, room, notes_length), literal)
         if not notes and not literal:
             return _nothing(run.attempts, len(found), wanted.max_length)
         text = _compose(materials, notes, literal, wanted.max_length)

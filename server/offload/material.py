@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ LARGEST_READ = 75_000
 _FOLD_FROM_LINES = 200
 _LITERAL_SHARE = 0.4
 _CHARACTERS_PER_TOKEN = 2
+_LINE = re.compile(r"(?P<line>(?:\S+ )?L\d+): (?P<text>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,19 @@ def literal_lines(materials: tuple[Material, ...], wanted: Compression) -> list[
             break
         chosen.append((index, line.number, text))
     return [text for _, _, text in sorted(chosen)]
+
+
+def without_repeated(notes: Sequence[str], literal: Sequence[str]) -> list[str]:
+    """Return the notes but for those that say a line which stands word for word beside them."""
+    lines = [(found["line"], found["text"]) for each in literal if (found := _LINE.match(each))]
+
+    def repeats(note: str) -> bool:
+        found = _LINE.match(note)
+        return found is not None and any(
+            found["line"] == line and found["text"].strip(' .`"…') in text for line, text in lines
+        )
+
+    return [note for note in notes if not repeats(note)]
 
 
 def focus_words(focus: str) -> frozenset[str]:

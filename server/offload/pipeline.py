@@ -85,7 +85,9 @@ class Offloader:
         self._placer = Placer(history, settings, NamedChecks(settings.checks, folders), self._aside)
         # What is quoted in a digest is content as well.
         cache = DigestCache(folders.cache / "digests") if history.contents else None
-        self._compressor = Compressor(engine, self._books, cache)
+        self._compressor = Compressor(
+            engine, self._books, cache, refuses_short=not self._settings.allow_losing
+        )
         self._protected = (folders.config, folders.data, folders.state, folders.cache)
         self._readable = settings.paths.read
         self._folders = folders

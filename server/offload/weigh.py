@@ -1,5 +1,6 @@
 """Whether a call can win at all: asked before anything runs, with the ledger's own model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from server.errors import WouldLose
@@ -10,6 +11,12 @@ from server.offload.values import Compression, Task
 
 CHEAP_CALL = 500
 """Tokens of arguments up to which no call is refused: it can lose only a trifle."""
+
+WELL_ABOVE = 1.5
+"""How much longer than its digest may be a text has to be: the call itself costs some 100 tokens."""
+
+READ_AT_A_GLANCE = 5_000
+"""Characters beyond which a text is worth a digest, if a shorter one than was asked for."""
 
 
 def arguments_of(task: Task) -> dict[str, Any]:
@@ -51,6 +58,22 @@ def refuse_losing_compression(wanted: Compression, ledger: Ledger) -> None:
         raise WouldLose(
             f"Passing the text itself costs about {receipt.spent_output:,} output tokens and spares none.",
             "Save it to a file (or name the file that it is from) and pass the path in `files`.",
+        )
+
+
+def refuse_short(wanted: Compression, inputs: Sequence[str]) -> None:
+    """Return if what the files spare is well more than a digest may take.
+
+    Raises:
+        WouldLose: it is not.
+    """
+    length = sum(map(len, inputs))
+    if wanted.files and length <= wanted.max_length * WELL_ABOVE:
+        files, them = ("the file's", "it") if len(inputs) == 1 else ("the files'", "them")
+        shorter = ", or pass a smaller max_length" if length > READ_AT_A_GLANCE else ""
+        raise WouldLose(
+            f"A digest of up to {wanted.max_length:,} characters spares nothing of {files} {length:,}.",
+            f"Short: read {them} yourself{shorter}.",
         )
 
 

@@ -12,6 +12,7 @@ from server.errors import BinaryFile
 from server.folders import find_folders
 from server.ledger.tokens import estimate_tokens
 from server.offload.folding import Line, fold, lines_of_file, lines_of_text
+from server.offload.material import without_repeated
 from server.offload.quoting import notes_of, verified
 from server.offload.splitting import split, starts_of
 from server.offload.values import Compression, Outcome
@@ -20,6 +21,8 @@ from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
 
+SHORT = {"allow_losing": True}
+"""The setting of tests whose files are shorter than is worth a digest."""
 PLANTED = "2026-03-04 13:00:01 ERROR worker 2 failed: disk quota exceeded on /var/data (job 90210)"
 
 
@@ -129,7 +132,8 @@ def test_of_an_answer_that_was_cut_the_last_note_goes() -> None:
     assert notes_of("- L1: a\n- L2: b, and th", cut=True) == ["L1: a"]
 
 
-async def test_a_short_file_is_condensed_in_one_call(house: House, project: Path) -> None:
+async def test_a_short_file_is_condensed_in_one_call(open_house: OpenHouse, project: Path) -> None:
+    house = await open_house(offload=SHORT)
     (project / "a.log").write_text("all is well\nERROR: port 99 taken\n")
     house.ollama.answers.default = Answer("- L2: ERROR: port 99 taken\n- L7: made up")
     outcome = await compress(house, files=("a.log",), focus="ports")
@@ -141,8 +145,9 @@ async def test_a_short_file_is_condensed_in_one_call(house: House, project: Path
 
 
 async def test_the_same_again_comes_from_the_cache_until_the_file_changes(
-    house: House, project: Path
+    open_house: OpenHouse, project: Path
 ) -> None:
+    house = await open_house(offload=SHORT)
     (project / "a.log").write_text("one\n")
     house.ollama.answers.default = Answer("- L1: one")
     first = await compress(house, files=("a.log",))
@@ -164,7 +169,10 @@ async def test_the_cache_knows_a_file_by_its_name_as_well(house: House, project:
     assert "pump-south.log" in second.text
 
 
-async def test_a_digest_without_a_note_is_handed_back_and_not_kept(house: House, project: Path) -> None:
+async def test_a_digest_without_a_note_is_handed_back_and_not_kept(
+    open_house: OpenHouse, project: Path
+) -> None:
+    house = await open_house(offload=SHORT)
     house.ollama.answers.default = Answer('- L3: "catastrophic meltdown" at 99999')
     (project / "dull.log").write_text("the pump ran\n" * 60)
     for _ in range(2):
@@ -179,7 +187,7 @@ async def test_a_digest_without_a_note_is_handed_back_and_not_kept(house: House,
 
 
 async def test_without_contents_no_digest_is_kept(open_house: OpenHouse, project: Path) -> None:
-    house = await open_house(history={"contents": False})
+    house = await open_house(history={"contents": False}, offload=SHORT)
     house.ollama.answers.default = Answer("- the pump ran")
     (project / "dull.log").write_text("the pump ran\n" * 60)
     for _ in range(2):
@@ -219,12 +227,54 @@ async def test_many_notes_are_merged_in_levels_down_to_the_length(house: House, 
     assert "reduce" in kinds
 
 
-async def test_notes_name_their_file_where_there_are_several(house: House, project: Path) -> None:
+async def test_notes_name_their_file_where_there_are_several(open_house: OpenHouse, project: Path) -> None:
+    house = await open_house(offload=SHORT)
     (project / "a.log").write_text("one\n")
     (project / "b.log").write_text("one\n")
     house.ollama.answers.default = Answer("- L1: one")
     outcome = await compress(house, files=("*.log",))
     assert "- a.log L1: one\n- b.log L1: one" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("count", "max_length", "said"),
+    [
+        (47, 2000, "A digest of up to 2,000 characters spares nothing of the file's 1,504. "
+         "Short: read it yourself."),
+        (300, 20_000, "A digest of up to 20,000 characters spares nothing of the file's 9,600. "
+         "Short: read it yourself, or pass a smaller max_length."),
+        (300, 2000, ""),
+        (47, 200, ""),
+    ],
+)  # fmt: skip
+async def test_what_is_shorter_than_its_digest_is_refused_without_asking_the_model(
+    house: House, project: Path, count: int, max_length: int, said: str
+) -> None:
+    (project / "a.md").write_text("31 characters stand on a line.\n" * count + "x" * count)
+    house.ollama.answers.default = Answer("- L1: 31 characters")
+    outcome = await compress(house, files=("a.md",), max_length=max_length)
+    assert outcome.text == f"would_lose: {said}" if said else outcome.name == "returned"
+    assert bool(house.ollama.outcomes("/api/chat")) is not bool(said)
+
+
+def test_a_note_that_stands_word_for_word_beside_it_is_left_out() -> None:
+    literal = ["L8: ERROR disk full", "a.log L9: FATAL out of room [x3, last L30]"]
+    notes = [
+        "L8: ERROR disk full", "L8: `disk full`.", "L7: ERROR disk full", "The disk is full",
+        "a.log L9: FATAL out of room", "b.log L9: FATAL out of room",
+    ]  # fmt: skip
+    assert without_repeated(notes, literal) == [
+        "L7: ERROR disk full", "The disk is full", "b.log L9: FATAL out of room"
+    ]  # fmt: skip
+
+
+async def test_a_digest_says_no_line_twice(house: House, project: Path) -> None:
+    lines = log_lines(400, 100)
+    (project / "a.log").write_text("\n".join(lines))
+    house.ollama.answers.default = Answer(f"- L100: {PLANTED}\n- Workers finish jobs.")
+    outcome = await compress(house, files=("a.log",), max_length=600)
+    assert outcome.text.count(PLANTED) == 1
+    assert "- Workers finish jobs." in outcome.text
 
 
 @pytest.mark.parametrize(
