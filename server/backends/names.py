@@ -48,8 +48,8 @@ def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
 
 
 def spelled_alike(one: str, other: str) -> bool:
-    """Whether two names differ in nothing but case and ``:`` for ``-``, as Ollama's ``qwen2.5-coder:1.5b`` from
-    the embedded engine's ``qwen2.5-coder-1.5b``."""
+    """Whether two names differ in nothing but case and ``:`` for ``-``, as Ollama's ``qwen2.5-coder:1.5b``
+    from the embedded engine's ``qwen2.5-coder-1.5b``."""
     return one.lower().replace(":", "-") == other.lower().replace(":", "-")
 
 

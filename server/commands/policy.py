@@ -31,6 +31,22 @@ from server.tools.judged import judged_call, refused_path
 
 T = TypeVar("T")
 REFUSES = "the app itself; `roots` and `[paths] read` in config.toml say what it lets pass"
+EXAMPLE = 'Write them like {"files": ["a.py"]}.'
+TOOLS = (
+    "offload_work",
+    "batch_offload",
+    "check_job",
+    "compress_context",
+    "list_loaded_models",
+    "preload_model",
+    "pull_model",
+    "recommend_model",
+    "auto_setup",
+    "configure_model_selector",
+    "cost_dashboard",
+    "get_metrics",
+)
+"""What Claude can call; written here, as the commands of the policy start no hub to ask."""
 WITH_FILES = ("offload_work", "batch_offload", "compress_context")
 
 
@@ -47,6 +63,8 @@ def check(file: Path | None, *, as_json: bool) -> None:
 def explain(tool: str, file: Path | None) -> None:
     """Print the rules in force, or those of one tool, in words."""
     path, policy = _read(file)
+    if tool:
+        _require_tool(tool, policy)
     settings = load_settings(find_folders())
     echo(f"{path} (written as {FORMATS[policy.format]})")
     echo(f"tools that it does not list: {policy.default}")
@@ -57,6 +75,8 @@ def explain(tool: str, file: Path | None) -> None:
             echo(f"{'every tool' if name == EVERY_TOOL else name}:{'' if rules else ' allowed'}")
             for rule in rules:
                 echo(f"  line {rule.line}: {rule.name}: {said(rule)}")
+    if tool and tool not in policy.tools:
+        echo(f"{tool}: no rules of its own")
     if tool in ("", EVERY_TOOL, *WITH_FILES):
         echo("files, by `[paths]` in config.toml:")
         for words in path_rules(settings.paths):
@@ -77,6 +97,7 @@ def try_call(
     path, policy = _read(file)
     folders = find_folders()
     tool, values = _call(call, arguments)
+    _require_tool(tool, policy)
     workspace = _workspace(load_settings(folders), folders, root, session)
     asked = asyncio.run(judged_call(load_settings(folders), workspace, tool, values))
     if files is not None:
@@ -168,10 +189,20 @@ def _call(tool: str, arguments: str) -> tuple[str, dict[str, Any]]:
     try:
         values = json.loads(rest.strip() or arguments)
     except ValueError as error:
-        raise BadArguments(f"The arguments are not JSON: {error}.", "Write them like {'a': 1}.") from None
+        raise BadArguments(f"The arguments are not JSON: {error}.", EXAMPLE) from None
     if not isinstance(values, dict):
-        raise BadArguments("The arguments are no JSON object.", 'Write them like {"files": ["a.py"]}.')
+        raise BadArguments("The arguments are no JSON object.", EXAMPLE)
     return name, values
+
+
+def _require_tool(tool: str, policy: Policy) -> None:
+    """Return if there is such a tool, or the policy's file lists it all the same.
+
+    Raises:
+        NotFound: it is neither; most likely a slip of the pen.
+    """
+    if tool not in (*TOOLS, EVERY_TOOL) and tool not in policy.tools:
+        raise NotFound(f"There is no tool {tool!r}.", f"There are {', '.join(TOOLS)}.")
 
 
 def _workspace(settings: Settings, folders: Folders, root: Path | None, session: str) -> Workspace:

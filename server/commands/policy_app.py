@@ -33,7 +33,12 @@ def explain(
 
 @policy_app.command("test")
 def try_call(
-    call: Annotated[str, typer.Argument(metavar="CALL", help='offload_work \'{"files": ["a.py"]}\'')],
+    call: Annotated[
+        str,
+        typer.Argument(
+            metavar="CALL", help='A tool, in quotes with its arguments: \'offload_work {"files": ["a.py"]}\''
+        ),
+    ],
     *,
     arguments: Annotated[str, typer.Option(help="The arguments as JSON.")] = "{}",
     files: Annotated[

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from server.commands.policy import explain, try_call
+from server.commands.policy_app import policy_app
+from server.errors import BadArguments, NotFound
 from server.folders import find_folders
 from server.policy.approvals import grant_in_project
 from server.policy.evaluate import evaluate
@@ -135,3 +138,33 @@ def test_the_rules_are_explained_with_those_of_files(capsys: pytest.CaptureFixtu
 )
 def test_a_condition_is_said_in_words(path: str, op: Op, value: Any, words: str) -> None:
     assert said(Rule("r", "t", "deny", (Condition(path, op, value),))) == words
+
+
+def test_a_tool_that_does_not_exist_is_said(tried: Tried) -> None:
+    with pytest.raises(NotFound, match="There is no tool 'nosuch'"):
+        tried("nosuch", {})
+    with pytest.raises(NotFound, match="There is no tool 'nosuch'"):
+        explain("nosuch", None)
+
+
+def test_a_tool_without_rules_is_explained_too(capsys: pytest.CaptureFixture[str]) -> None:
+    explain("check_job", None)
+    assert "check_job: no rules of its own" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("call", ["offload_work {bad", "offload_work [1]"])
+def test_wrong_arguments_are_shown_a_right_form(call: str) -> None:
+    with pytest.raises(BadArguments) as refused:
+        try_call(call, "{}", None, "", file=None, root=None, as_json=False)
+    shown = refused.value.next_step.removeprefix("Write them like ").removesuffix(".")
+    assert json.loads(shown) == {"files": ["a.py"]}
+
+
+def test_the_form_that_help_shows_is_taken(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [command] = [each for each in policy_app.registered_commands if each.name == "test"]
+    assert command.callback is not None
+    argument = get_type_hints(command.callback, include_extras=True)["call"].__metadata__[0]
+    shown = re.search("'(.*)'", argument.help)
+    assert shown is not None
+    try_call(shown[1], "{}", None, "", file=None, root=project, as_json=False)
+    assert capsys.readouterr().out.startswith("allow: ")

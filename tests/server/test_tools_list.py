@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mcp.server.mcpserver.tools import Tool
 
+from server.commands.policy import TOOLS
 from server.folders import Folders
 from server.hub import Hub
 from server.settings import Settings
@@ -40,6 +41,10 @@ def definition(tool: Tool) -> str:
 def test_the_core_definitions_are_within_budget(tools: list[Tool]) -> None:
     sizes = {tool.name: len(definition(tool)) for tool in tools if tool.name in CORE}
     assert sum(sizes.values()) <= CORE_BUDGET, sizes
+
+
+def test_the_commands_of_the_policy_know_every_tool(tools: list[Tool]) -> None:
+    assert sorted(TOOLS) == sorted(tool.name for tool in tools)
 
 
 def test_all_definitions_are_within_budget(tools: list[Tool]) -> None:
