@@ -99,7 +99,7 @@ def _users_step(job: JobRecord, counts: JobCounts) -> str:
         return f"`token-saver jobs resume {job.id}` goes on with it."
     if counts.went_wrong or counts.ended < counts.total:
         return f"`token-saver jobs retry {job.id}` does again what has no result."
-    return "Diffs and undo are on the dashboard."
+    return "`token-saver history` lists what was written; `token-saver undo ID` takes one back."
 
 
 def _short(text: str) -> str:

@@ -6,6 +6,8 @@ LONGEST = 400
 LONG_TEXT = 2_000
 """Characters of a returned text from which on the hint about ``output`` is worth its tokens."""
 NOT_BY_CLAUDE = "net 0, not by Claude"
+_ENDS = (".", "!", "?", "…", ":")
+"""What needs no full stop before the next sentence."""
 HINT = "\n\n(Name an `output` to have such text written to a file and get only a digest.)"
 
 
@@ -41,7 +43,8 @@ def handed_back(
     if attempts and not by_user:
         tail += " Do this one yourself."
     head = f"Handed back, {failure.code} ({failure.name}): "
-    return head + short(failure.message, LONGEST - len(head) - len(tail) - 1) + " " + tail
+    why = short(failure.message, LONGEST - len(head) - len(tail) - 2)
+    return f"{head}{why}{'' if why.endswith(_ENDS) else '.'} {tail}"
 
 
 def _tries(attempts: tuple[Attempt, ...], where: str) -> str:

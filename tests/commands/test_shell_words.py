@@ -41,4 +41,6 @@ def test_a_hand_back_to_the_user_gives_claude_no_order() -> None:
     attempts = (Attempt(1, prompt, Generation("def", "", "stop", 1, 1), Verdict((failure,))),)
     assert HAND_OVER.search(handed_back("af69c1d2", failure, attempts))
     told = handed_back("af69c1d2", failure, attempts, by_user=True)
-    assert told.endswith("Nothing was written (1 try, kept: `token-saver history af69c1d2`).")
+    assert told.endswith(
+        "line 1: invalid syntax. Nothing was written (1 try, kept: `token-saver history af69c1d2`)."
+    )
