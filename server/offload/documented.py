@@ -14,7 +14,8 @@ from server.offload.python_tree import own_tree
 from server.offload.values import Check, Source
 
 _ABOUT = re.compile(
-    r"\s*(?:please\s+)?(?:[^.,:;]{1,60}[,:]\s+)?(?:add|write|give|improve|complete|update|annotate)\s+"
+    r"\s*(?:please\s+)?(?:[^.,:;]{1,60}[,:]\s+)?"
+    r"(?:add|write|give|put|insert|provide|improve|complete|update|annotate)\s+"
     r"(?:(?!(?:function|method|class|parameter|argument|test|with|that)s?\b)[\w'-]+\s+){0,4}?"
     r"(?:(?P<texts>docstrings?|js-?docs?|javadocs?|doc comments?|comments?)|"
     r"(?P<hints>type[- ](?:hints?|annotations?)))\b",

@@ -130,6 +130,7 @@ def _documented(*names: str) -> str:
         ("Add a docstring to every function and class.", _documented("Cart", "add", "Line", "cost"), ""),
         ("Add docstrings.", CART.text.replace(":\n\n", ":\n", 1), "No docstring was added"),
         ("Add docstrings.", CART.text.replace("def add", "# adds\n    def add"), "No docstring was added"),
+        ("Put docstrings on all classes.", _documented("Cart"), "Cart.Line has no docstring yet."),
         ("Add docstrings.", _documented("add"), ""),
         ("Add a docstring to the constructor.",
          CART.text.replace("(self):\n", '(self):\n        """Begin empty."""\n', 1), ""),
