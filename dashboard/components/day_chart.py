@@ -22,9 +22,14 @@ class DayChart:
     def __init__(self) -> None:
         self._chart = ui.echart(_options([]), renderer="svg").classes("chart")
         self._chart.props["role"] = "img"
+        self._shown: tuple[DayTotal, ...] | None = None
 
     def update(self, days: Sequence[DayTotal]) -> None:
-        """Show these days, the last one on the right."""
+        """Show these days, the last one on the right. A browser draws it for 40 ms: never in vain."""
+        shown = tuple(days)
+        if shown == self._shown:
+            return
+        self._shown = shown
         self._chart.props["options"] = _options(days)
         self._chart.props["aria-label"] = _in_words(days)
         self._chart.update()
