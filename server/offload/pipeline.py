@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from server.backends.base import PullProgress
@@ -53,7 +54,7 @@ from server.offload.weigh import (
     refuse_losing_compression,
     refuse_loss,
 )
-from server.offload.workspace import Workspace, read_task
+from server.offload.workspace import Workspace, open_workspace, read_task
 from server.settings import Settings
 from server.store.history import History
 from server.store.measurements import Measurements
@@ -88,8 +89,7 @@ class Offloader:
         self._compressor = Compressor(
             engine, self._books, cache, refuses_short=not self._settings.allow_losing
         )
-        self._protected = (folders.config, folders.data, folders.state, folders.cache)
-        self._readable = settings.paths.read
+        self._open_workspace = partial(open_workspace, settings=settings, folders=folders)
         self._folders = folders
         self._owed = Owed(history, self._books, self._aside)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
@@ -180,7 +180,7 @@ class Offloader:
 
     def workspace(self, caller: Caller) -> Workspace:
         """Return where this caller may read and write."""
-        return Workspace(caller, self._settings.max_file_bytes, self._protected, self._readable)
+        return self._open_workspace(caller)
 
     async def cancel(self, offload_id: str) -> None:
         """Cancel a running offload; its caller gets an outcome that says so, or the one that the offload came
