@@ -96,6 +96,7 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
         settle(page)
         if shot.working:
             page.locator(".stream-text", has_text="def test_").first.wait_for(timeout=15_000)
+            page.locator(".loaded .model").wait_for(timeout=15_000)  # the next look at the engine shows it
         if shot.batch:
             page.get_by_text("about").first.wait_for()
         page.wait_for_timeout(400)

@@ -138,7 +138,7 @@ def _rules(loaded: Loaded, paths: PathsSettings) -> None:
     if loaded.error:
         text(f"{loaded.error} {loaded.until_then}", "job-reason", "p")
     if policy.description:
-        text(policy.description, "", "p")
+        text(policy.description, "rules-default", "p")
     text(
         f"What no rule speaks of is {'allowed' if policy.default == 'allow' else 'denied'}.",
         "rules-default",

@@ -118,6 +118,7 @@ class Engine:
         loading = ExitStack()
         if backend.capabilities.list_loaded and not any(m.name == request.model for m in self.view().loaded):
             loading.enter_context(shown_loading(self._events, backend, request.model))
+            loading.callback(self._watch.stir)  # once it writes it is loaded, and shown so
         try:
             async with aclosing(self._parallel.measured(backend.generate(request))) as items:
                 async for item in items:

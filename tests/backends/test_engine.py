@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from server.backends import engine as engine_module
 from server.backends.admission import AdmitAll
 from server.backends.base import Backend
 from server.backends.engine import Engine
@@ -256,6 +257,23 @@ async def test_a_cold_start_is_shown(ollama_standin: OllamaStandIn) -> None:
         await engine.refresh()
         await collect(engine.generate(request()))
         assert [event.done for event in heard if isinstance(event, ModelProgress)] == [False, True]
+
+
+async def test_a_model_that_writes_is_shown_as_loaded_whenever_the_next_look_is_due(
+    ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "IDLE_SECONDS", 3600.0)
+    held = threading.Event()
+    ollama_standin.answers.default = Answer("one two three", held=held)
+    async with running(ollama_standin, start=True) as (engine, _):
+        # One look that finds it, and one soon after.
+        await eventually(lambda: [each.path for each in ollama_standin.requests].count("/api/ps") >= 2)
+        assert engine.view().loaded == ()
+        writing = asyncio.create_task(collect(engine.generate(request())))
+        await eventually(lambda: [each.name for each in engine.view().loaded] == [CODER])
+        assert not writing.done()
+        held.set()
+        await writing
 
 
 async def test_a_load_that_fails_ends_its_progress(ollama_standin: OllamaStandIn) -> None:
