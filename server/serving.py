@@ -76,7 +76,7 @@ class _HubThread:
         config = uvicorn.Config(
             app.asgi,
             http=cast(type[asyncio.Protocol], app.strangers),  # all that uvicorn does with it is to call it
-            backlog=BACKLOG,  # as many are taken in one go, before anything else is done
+            backlog=BACKLOG,
             log_config=None,
             log_level=hub.settings.log_level,
             access_log=False,
