@@ -25,8 +25,8 @@ else:
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
-"""Connections that the system keeps until the hub takes them. With less room than come in one moment Linux takes
-them for a flood, and resets some (``SyncookiesFailed`` in ``nstat``)."""
+"""Connections that the system keeps until the hub takes them. If more come in one moment, Linux takes them for
+a flood and resets some (``SyncookiesFailed`` in ``nstat``)."""
 
 
 class AlreadyRunning(Exception):
