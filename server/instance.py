@@ -25,7 +25,7 @@ else:
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
-"""Connections that the system keeps until the hub takes them. If more come in one moment, Linux takes them for
+"""Connections that the system keeps until the hub takes them. If more come at once, Linux takes them for
 a flood and resets some (``SyncookiesFailed`` in ``nstat``)."""
 
 
