@@ -54,11 +54,6 @@ def why(code: str, summary: str) -> str:
     return line.removeprefix(f"{code}: ")
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 file``, ``2 files``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _net(job: JobRecord, counts: JobCounts) -> str:
     if job.by_user and not counts.net_tokens:  # older versions charged it with what Claude asked
         return "Net 0, not by Claude"

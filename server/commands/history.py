@@ -2,16 +2,13 @@
 
 import asyncio
 import datetime
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TypeVar
 
 from server.commands.output import echo, in_line, print_json, print_table
+from server.commands.reading import opened_history
 from server.folders import Folders
-from server.store.history import History
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
 
-T = TypeVar("T")
 LONGEST_TASK = 50
 PAGE = 200
 WELL = frozenset({"delivered", "returned", "running"})
@@ -24,7 +21,7 @@ def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) 
     Raises:
         StoreError: the history cannot be read.
     """
-    rows = asyncio.run(_with_history(folders, lambda history: _newest(history, limit, failed=failed)))
+    rows = asyncio.run(_newest(folders, limit, failed=failed))
     if as_json:
         print_json([asdict(row) for row in rows])
     elif rows:
@@ -42,7 +39,7 @@ def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
         NotFound: there is none of that id, or several begin with it.
         StoreError: the history cannot be read.
     """
-    detail = asyncio.run(_with_history(folders, lambda history: history.find(given)))
+    detail = asyncio.run(_find(folders, given))
     if as_json:
         facts = asdict(detail)
         facts["undo"] = detail.undo.path if detail.undo and not detail.row.undone else None
@@ -66,25 +63,22 @@ def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
         echo(f"\nThe last answer, which was not written:\n{detail.attempts[-1].answer.rstrip()}")
 
 
-async def _newest(history: History, limit: int, *, failed: bool) -> tuple[OffloadRow, ...]:
+async def _newest(folders: Folders, limit: int, *, failed: bool) -> tuple[OffloadRow, ...]:
     found: list[OffloadRow] = []
     before = None
-    while len(found) < limit:
-        page = await history.page(OffloadFilter(), min(PAGE, limit) if not failed else PAGE, before)
-        found += [row for row in page if not failed or row.outcome not in WELL]
-        if not page:
-            break
-        before = page[-1].id
+    async with opened_history(folders) as history:
+        while len(found) < limit:
+            page = await history.page(OffloadFilter(), min(PAGE, limit) if not failed else PAGE, before)
+            found += [row for row in page if not failed or row.outcome not in WELL]
+            if not page:
+                break
+            before = page[-1].id
     return tuple(found[:limit])
 
 
-async def _with_history(folders: Folders, work: Callable[[History], Awaitable[T]]) -> T:
-    folders.create()
-    history = await History.open(folders.database, owner=False)
-    try:
-        return await work(history)
-    finally:
-        await history.close()
+async def _find(folders: Folders, given: str) -> OffloadDetail:
+    async with opened_history(folders) as history:
+        return await history.find(given)
 
 
 def _cells(row: OffloadRow) -> tuple[str, ...]:

@@ -143,13 +143,9 @@ def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
 
 async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:
     # Imported here: the database layer takes a moment that the other commands need not wait for.
-    from server.store.history import History  # noqa: PLC0415
+    from server.commands.reading import opened_history  # noqa: PLC0415
     from server.store.jobs import Jobs  # noqa: PLC0415
 
-    folders.create()
-    history = await History.open(folders.database, owner=False)
-    try:
+    async with opened_history(folders) as history:
         store = Jobs(history.database)
         return [(job, await store.counts(job.id)) for job in await store.page()]
-    finally:
-        await history.close()

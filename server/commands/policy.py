@@ -98,8 +98,9 @@ def try_call(
     folders = find_folders()
     tool, values = _call(call, arguments)
     _require_tool(tool, policy)
-    workspace = _workspace(load_settings(folders), folders, root, session)
-    asked = asyncio.run(judged_call(load_settings(folders), workspace, tool, values))
+    settings = load_settings(folders)
+    workspace = _workspace(settings, folders, root, session)
+    asked = asyncio.run(judged_call(settings, workspace, tool, values))
     if files is not None:
         asked = replace(asked, files=files)
     decision = _decide(policy, asked, folders)

@@ -5,6 +5,7 @@ import datetime
 
 from server.commands.client import connect
 from server.commands.output import echo
+from server.commands.reading import opened_history
 from server.errors import BadArguments
 from server.folders import Folders
 from server.ledger.audit import Audit, AuditReport
@@ -16,7 +17,6 @@ from server.midnight import day_begin, midnight
 from server.rendezvous import find_running
 from server.settings import Settings
 from server.settings_file import set_setting
-from server.store.history import History
 from server.store.records import GroupTotal
 
 
@@ -59,15 +59,11 @@ def switch_audit(settings: Settings, folders: Folders, *, on: bool) -> None:
 async def _read(
     settings: Settings, folders: Folders, since: float | None, by: str
 ) -> tuple[tuple[GroupTotal, ...], AuditReport]:
-    folders.create()
-    history = await History.open(folders.database, settings.history.contents, owner=False)
-    try:
+    async with opened_history(folders, contents=settings.history.contents) as history:
         ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         audit = Audit(settings.savings, history.database, ledger)
         await audit.run()
         return await history.by(by, since), await audit.report()
-    finally:
-        await history.close()
 
 
 def _instant(since: str) -> float | None:

@@ -24,7 +24,7 @@ def delivered(
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in attempts[-1].verdict.checks)
     repairs = len(attempts) - 1
-    repaired = f" after {repairs} repair{'s' if repairs > 1 else ''}" if repairs else ""
+    repaired = f" after {counted(repairs, 'repair')}" if repairs else ""
     saved = f"net {net:+,} tokens" if net is not None else NOT_BY_CLAUDE
     cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
     tail = f"Checks passed{repaired}: {checks}. {cost}. id {offload_id}"
@@ -58,6 +58,11 @@ def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
 def returned(text: str) -> str:
     """Return the text itself, with a hint where it is long."""
     return text + HINT if len(text) > LONG_TEXT else text
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 file``, ``2 files``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def short(text: str, longest: int) -> str:

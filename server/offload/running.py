@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +31,8 @@ from server.store.records import OffloadEnd, OffloadStart
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+Texts = tuple[Sequence[str], str | None]
+"""Inputs that are spared, and what was written, if anything was."""
 AT_ONCE = 100_000
 """Characters whose tokens are estimated on the event loop: some 10 ms."""
 
@@ -74,6 +76,11 @@ class Running:
         return f"{self.caller.client} {self.caller.session or own}"
 
     @property
+    def as_called(self) -> Mapping[str, Any]:
+        """The arguments as Claude wrote them."""
+        return self.arguments if self.caller.arguments is None else self.caller.arguments
+
+    @property
     def inputs(self) -> dict[tuple[Path, str, int, int], Source]:
         """The inputs by file, its state, and the part that was selected."""
         return {(each.path, each.digest, each.start, each.end): each for each in self.sources}
@@ -102,7 +109,7 @@ class Books:
 
     async def _open(self, run: Running) -> None:
         task, caller = run.task, run.caller
-        receipt = await self._booked(run, (), None, "")
+        receipt = await self._booked(run, ((), None), "")
         start = OffloadStart(
             id=run.id,
             started_at=run.began,
@@ -133,7 +140,7 @@ class Books:
     def receipt(self, run: Running, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
         """Return the receipt of the offload that ended as ``name`` with ``text`` as its result. What the
         session was spared before is not counted again."""
-        return self._book(run, *self._figures(run, delivery), text, name)
+        return self._book(run, self._figures(run, delivery), text, name)
 
     async def close(
         self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
@@ -150,7 +157,7 @@ class Books:
         self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None
     ) -> Outcome:
         text = " ".join(dict.fromkeys((text, *run.remarks)))
-        receipt = await self._booked(run, *self._figures(run, delivery), text, name)
+        receipt = await self._booked(run, self._figures(run, delivery), text, name)
         if name in ("delivered", "returned"):
             self._once.add(run.session, run.inputs)
         generations = [attempt.generation for attempt in run.attempts]
@@ -187,44 +194,32 @@ class Books:
         self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
         return outcome
 
-    def _figures(self, run: Running, delivery: Delivery | None) -> tuple[Sequence[str], str | None]:
+    def _figures(self, run: Running, delivery: Delivery | None) -> Texts:
         """Return the inputs that the session was not spared before, and what was written."""
         fresh = self._once.fresh(run.session, run.inputs)
         written = deliver.written_text(delivery) if delivery is not None else None
         return [run.inputs[each].selected for each in fresh], written
 
     async def _booked(
-        self,
-        run: Running,
-        inputs: Sequence[str],
-        written: str | None,
-        text: str,
-        name: OutcomeName | None = None,
+        self, run: Running, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
         """Return what ``_book`` does; of long texts, which take a tenth of a second a megabyte, from a
         thread."""
-        given = run.arguments if run.caller.arguments is None else run.caller.arguments
-        passed = sum(len(each) for each in given.values() if isinstance(each, str | list))
-        if passed + sum(map(len, inputs)) < AT_ONCE:
-            return self._book(run, inputs, written, text, name)
-        return await asyncio.to_thread(self._book, run, inputs, written, text, name)
+        passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
+        if passed + sum(map(len, texts[0])) < AT_ONCE:
+            return self._book(run, texts, said, name)
+        return await asyncio.to_thread(self._book, run, texts, said, name)
 
-    def _book(
-        self,
-        run: Running,
-        inputs: Sequence[str],
-        written: str | None,
-        text: str,
-        name: OutcomeName | None = None,
-    ) -> Receipt:
+    def _book(self, run: Running, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
+        inputs, written = texts
         if run.caller.by_user:
             return self._ledger.price(Figures())
         return self._ledger.book(
             run.task.tool,
-            run.arguments if run.caller.arguments is None else run.caller.arguments,
+            run.as_called,
             inputs,
             written,
-            text,
+            said,
             returned=name == "returned",
             error=name in ERRORS,
             cost=run.item_of.cost if run.item_of else None,

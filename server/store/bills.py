@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -82,8 +83,7 @@ def book_call(
         "job_id": job_id,
         **receipt_values(price(bill)),
     }
-    key = connection.execute(insert(offload).values(**values)).inserted_primary_key
-    connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))
+    _insert(connection, values)
 
 
 def book_question(connection: Connection, start: OffloadStart, summary: str, receipt: ReceiptRecord) -> None:
@@ -103,6 +103,11 @@ def book_question(connection: Connection, start: OffloadStart, summary: str, rec
         "summary": summary,
         **receipt_values(receipt),
     }
+    _insert(connection, values)
+
+
+def _insert(connection: Connection, values: dict[str, Any]) -> None:
+    """Write the row of a call that ran no model."""
     key = connection.execute(insert(offload).values(**values)).inserted_primary_key
     connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))
 

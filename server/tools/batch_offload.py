@@ -7,10 +7,10 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from server.batch.digest import counted
 from server.batch.plan import Planned, plan_each, plan_tasks
 from server.errors import BadArguments
 from server.hub import Hub
+from server.offload.digest import counted
 from server.tools.build import ALWAYS_LOAD, make_tool
 from server.tools.caller import build_caller
 from server.tools.job_wait import answer_for_job, wait_for_job

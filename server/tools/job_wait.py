@@ -62,11 +62,9 @@ async def answer_for_job(
     if caller.by_user:
         return await describe_job(hub, job_id, for_user=True)
     text = await describe_job(hub, job_id)
-    if (await hub.batches.get(job_id)).by_user:  # its net is 0: the call has a receipt of its own
-        await hub.batches.charge(job_id, asked, text, caller)
-        return text
-    spent = hub.ledger.cost_of_result(text) + (hub.ledger.cost_of_call(asked) if asked is not None else 0)
-    text = await describe_job(hub, job_id, spent)
+    if not (await hub.batches.get(job_id)).by_user:  # else its net is 0: the call has a receipt of its own
+        spent = hub.ledger.cost_of_result(text) + (hub.ledger.cost_of_call(asked) if asked is not None else 0)
+        text = await describe_job(hub, job_id, spent)
     await hub.batches.charge(job_id, asked, text, caller)
     return text
 
