@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -46,6 +47,11 @@ def claude(home: Path, *arguments: str | Path) -> str:
     return done.stdout
 
 
+def installed(home: Path) -> dict[str, dict[str, Any]]:
+    """Return the installed plugins by id. The client may list others, of its own."""
+    return {plugin["id"]: plugin for plugin in json.loads(claude(home, "list", "--json"))}
+
+
 def test_claude_code_finds_nothing_wrong(checkout: Path, home: Path) -> None:
     claude(home, "validate", "--strict", checkout)
     found = claude(home, "validate", "--strict", checkout / ".claude-plugin" / "plugin.json")
@@ -60,17 +66,18 @@ def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_plugi
     names = [plugin["name"] for plugin in json.loads(MARKETPLACE.read_text(encoding="utf-8"))["plugins"]]
     assert names == ["token-saver", "token-saver-reminder"]
     claude(home, "install", "token-saver@claude-token-saver")
-    [first] = json.loads(claude(home, "list", "--json"))
+    first = installed(home)["token-saver@claude-token-saver"]
     assert not list(Path(first["installPath"]).glob("hooks")), "no hook unless it is asked for"
+    assert "token-saver-reminder@claude-token-saver" not in installed(home)
     claude(home, "install", "token-saver-reminder@claude-token-saver")
-    [second] = [each for each in json.loads(claude(home, "list", "--json")) if "reminder" in each["id"]]
+    second = installed(home)["token-saver-reminder@claude-token-saver"]
     # The hook runs from a copy of its folder alone.
     command = json.loads((Path(second["installPath"]) / "hooks" / "hooks.json").read_text(encoding="utf-8"))
     [hook] = command["hooks"]["PreToolUse"][0]["hooks"]
     program = hook["args"][-1].replace("${CLAUDE_PLUGIN_ROOT}", second["installPath"])
     assert Path(program).is_file()
     claude(home, "uninstall", "token-saver-reminder")
-    assert "reminder" not in claude(home, "list")
+    assert "token-saver-reminder@claude-token-saver" not in installed(home)
 
 
 def test_it_has_the_apps_version_and_command() -> None:

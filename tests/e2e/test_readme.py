@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from tests.system import require
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PINS: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"].get(
+    "constraint-dependencies", []
+)
 COMMAND = re.compile(r"(?:pip|pipx|uv|token-saver|claude) \S+ ?")
 SECONDS = 240
 NOT_RUN = {
@@ -108,6 +112,10 @@ def user(tmp_path: Path, ollama_standin: OllamaStandIn) -> User:
         # An engine that is there; the embedded one is tested elsewhere, with real models.
         "OLLAMA_HOST": ollama_standin.url,
     }
+    # `uv tool install` resolves anew; `uv run` reads the pins from the checkout.
+    pins = tmp_path / "pins.txt"
+    pins.write_text("\n".join(PINS), encoding="utf-8")
+    environ["UV_CONSTRAINT"] = str(pins)
     if os.environ.get("TOKEN_SAVER_TEST_EMPTY_CACHE") != "1":
         cache = subprocess.run(["uv", "cache", "dir"], capture_output=True, encoding="utf-8", check=True)
         environ["UV_CACHE_DIR"] = cache.stdout.strip()

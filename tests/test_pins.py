@@ -1,0 +1,74 @@
+"""The suite runs against pinned versions, and every direct dependency ends before its next breaking one."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PYPROJECT: dict[str, Any] = tomllib.loads(
+    (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+)
+CONSTRAINTS = map(Requirement, PYPROJECT["tool"]["uv"]["constraint-dependencies"])
+PINS = {canonicalize_name(pin.name): pin for pin in CONSTRAINTS}
+RUNTIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
+GROUPS = [Requirement(line) for group in PYPROJECT["dependency-groups"].values() for line in group]
+BUILD = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
+REPIN = "run `uv run python .ci/pins.py write`, then `uv sync`"
+
+
+@pytest.mark.parametrize("requirement", [*RUNTIME, *GROUPS, *BUILD], ids=lambda requirement: requirement.name)
+def test_a_direct_dependency_has_an_upper_bound(requirement: Requirement) -> None:
+    assert re.search(r"<|==|~=", str(requirement.specifier)), f"{requirement.name} may become anything"
+
+
+@pytest.mark.parametrize("requirement", [*RUNTIME, *GROUPS], ids=lambda requirement: requirement.name)
+def test_a_direct_dependency_is_pinned_within_its_bounds(requirement: Requirement) -> None:
+    pin = PINS.get(canonicalize_name(requirement.name))
+    assert pin is not None, REPIN
+    [exact] = pin.specifier
+    assert exact.operator == "=="
+    assert exact.version in requirement.specifier, REPIN
+
+
+def test_what_is_installed_for_the_tests_is_what_is_pinned() -> None:
+    installed = dict(_installed([*RUNTIME, *GROUPS]))
+    assert len(installed) > 80
+    other = {name: version for name, version in installed.items() if not _is_pinned(name, version)}
+    assert other == {}, REPIN
+
+
+def test_the_pins_name_versions_and_no_index() -> None:
+    assert all(pin.url is None and pin.marker is None for pin in PINS.values())
+    assert "index" not in PYPROJECT["tool"]["uv"]
+    assert "sources" not in PYPROJECT["tool"]["uv"]
+
+
+def _is_pinned(name: str, version: str) -> bool:
+    return name in PINS and str(PINS[name].specifier) == f"=={version}"
+
+
+def _installed(requirements: list[Requirement]) -> Iterator[tuple[str, str]]:
+    """Yield name and version of everything installed that ``requirements`` lead to on this system."""
+    seen: set[tuple[str, str]] = set()
+    waiting = [(requirement, "") for requirement in requirements]
+    while waiting:
+        requirement, extra = waiting.pop()
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            continue  # the group e2e is installed only once a test needs it
+        for wanted in ("", *requirement.extras):
+            if (name, wanted) in seen:
+                continue
+            seen.add((name, wanted))
+            yield name, found.version
+            waiting += [(Requirement(line), wanted) for line in found.requires or ()]
