@@ -104,7 +104,7 @@ def read_engine_ram(processes: Iterable[psutil.Process]) -> int | None:
         with contextlib.suppress(psutil.Error, OSError):
             if _is_engine(process):
                 memory = process.memory_info()
-                held.append(max(0, memory.rss - memory.shared))
+                held.append(max(0, memory.rss - getattr(memory, "shared", 0)))
     return sum(held) if held else None
 
 

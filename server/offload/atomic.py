@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -206,6 +207,8 @@ def _open_folder(path: Path, created: list[Path] | None) -> int:
 
 def _to_sync(handle: int) -> int:
     """Return a handle of the same folder that it can be synced and listed by, where its mode allows that."""
+    if sys.platform == "win32":
+        return handle
     try:
         whole = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=handle)
     except OSError:
@@ -252,7 +255,7 @@ def _refuse_read_only(before: os.stat_result | None, path: Path) -> None:
 
 def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
     """Give the new file the owner and the mode of the old one."""
-    if hasattr(os, "fchown"):
+    if sys.platform != "win32":
         now = os.fstat(descriptor)
         if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
             try:

@@ -11,6 +11,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def _words(command: str, *, windows: bool) -> list[str]:
 
 def _end(process: asyncio.SubprocessTransport) -> None:
     """End the command with everything that it started; on POSIX also after it ended itself."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         if process.get_returncode() is None:
             with contextlib.suppress(psutil.Error):
                 for child in psutil.Process(process.get_pid()).children(recursive=True):
