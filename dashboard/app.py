@@ -44,7 +44,7 @@ from dashboard.pages import (
     trouble,
     welcome,
 )
-from server.errors import StoreError, TokenSaverError
+from server.common.errors import StoreError, TokenSaverError
 from server.hub import Hub
 from server.pages import Dashboard
 

@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from nicegui import Client, Event
 
-from server.events import (
+from server.common.events import (
     ApprovalAnswered,
     ApprovalRequested,
     AuditEnded,
@@ -27,7 +27,7 @@ from server.events import (
     PolicyReloaded,
     SettingsChanged,
 )
-from server.events import Event as HubEvent
+from server.common.events import Event as HubEvent
 from server.hub import Hub
 from server.models.hardware import Machine, read_machine
 from server.snapshot import Snapshot

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nicegui import background_tasks
 
-from server.errors import NotFound
+from server.common.errors import NotFound
 from server.hub import Hub
 from server.models.categories import CATEGORIES
 from server.offload.values import OUTPUT_FORMATS, Caller, Task

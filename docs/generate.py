@@ -18,7 +18,7 @@ from typer.main import get_command  # noqa: E402 - after the path is set
 
 from server.cli import build_cli  # noqa: E402 - after the path is set
 from server.commands.examples import EXAMPLES, EXIT_STATUS  # noqa: E402 - after the path is set
-from server.errors import TokenSaverError  # noqa: E402 - after the path is set
+from server.common.errors import TokenSaverError  # noqa: E402 - after the path is set
 from server.offload.reasons import REASONS  # noqa: E402 - after the path is set
 from server.settings import ENV_PREFIX, Settings  # noqa: E402 - after the path is set
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from server.common.atomic_write import replace_file
 from server.folders import chosen_home
-from server.replacing import replace_file
 
 NAME = "token-saver"
 TITLE = "Claude Token Saver"

@@ -18,7 +18,7 @@ from server.commands.models_app import models_app
 from server.commands.output import Json, echo
 from server.commands.policy_app import audit_app, policy_app
 from server.commands.token_app import token_app
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.folders import HOME_VARIABLE, Folders, find_folders
 from server.settings import Settings, load_settings
 

@@ -32,9 +32,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from server.common.errors import BadArguments, NotFound, TokenSaverError
+from server.common.events import TokenReplaced
 from server.disconnect import CancelOnDisconnect
-from server.errors import BadArguments, NotFound, TokenSaverError
-from server.events import TokenReplaced
 from server.guard import Guard, Keys
 from server.hub import Hub
 from server.instance import LOOPBACK, write_token

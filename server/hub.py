@@ -18,8 +18,8 @@ from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.items import judged
 from server.batch.runner import Batches
-from server.errors import HubUnreachable, Paused, StoreError
-from server.events import (
+from server.common.errors import HubUnreachable, Paused, StoreError
+from server.common.events import (
     AuditEnded,
     AuditSwitched,
     Event,

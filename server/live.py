@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from server.events import (
+from server.common.events import (
     Event,
     MeasureProgress,
     ModelProgress,

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from server.errors import TokenSaverError
-from server.events import MeasureProgress
+from server.common.errors import TokenSaverError
+from server.common.events import MeasureProgress
 from server.hub import Hub
 
 HEARTBEAT_SECONDS = 5.0

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server.backends.gate import Closing, PauseGate
-from server.events import EventBus, PauseChanged
-from server.replacing import replace_file
+from server.common.atomic_write import replace_file
+from server.common.events import EventBus, PauseChanged
 
 logger = logging.getLogger(__name__)
 

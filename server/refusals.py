@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from server.events import RequestsRefused
+from server.common.events import RequestsRefused
 
 QUIET_SECONDS = 60.0
 """A page can send thousands of requests a second; so often one kind of them is told of (seconds)."""

@@ -20,7 +20,7 @@ from typing import cast
 
 import uvicorn
 
-from server.errors import HubUnreachable, TokenSaverError
+from server.common.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
 from server.guard import Keys
 from server.http import HubApp, build_app

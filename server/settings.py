@@ -16,7 +16,7 @@ import pydantic_settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 from server.folders import Folders
 
 ENV_PREFIX = "TOKEN_SAVER_"

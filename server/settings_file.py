@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from server.clients.toml_key import set_key
 from server.clients.toml_text import TomlError
-from server.errors import SettingsError
+from server.common.atomic_write import replace_file
+from server.common.errors import SettingsError
 from server.folders import Folders
-from server.replacing import replace_file
 from server.settings import Settings
 
 

@@ -5,9 +5,9 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-from server.errors import StoreError
-from server.events import Event, JobChanged, OffloadEnded, OffloadUndone
-from server.midnight import days_ago, midnight, seconds_to_midnight
+from server.common.days import days_ago, midnight, seconds_to_midnight
+from server.common.errors import StoreError
+from server.common.events import Event, JobChanged, OffloadEnded, OffloadUndone
 from server.store.history import History
 from server.store.jobs import Jobs
 from server.store.records import Totals

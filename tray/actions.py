@@ -14,8 +14,8 @@ from server.clients import advice, switch
 from server.clients.command import bridge_command
 from server.clients.connection import connected, plan_connect, plan_disconnect
 from server.clients.places import CLIENTS, Place, find_place
-from server.errors import NotFound, TokenSaverError
-from server.events import SettingsChanged
+from server.common.errors import NotFound, TokenSaverError
+from server.common.events import SettingsChanged
 from server.hub import Hub
 from server.models.hardware import read_machine
 from server.models.recommend import memory_room

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from server.autostart import Autostart, find_autostart
-from server.events import Event, SettingsChanged
+from server.common.events import Event, SettingsChanged
 from server.hub import Hub
 from server.snapshot import Snapshot
 from server.welcome import say_no_tray

@@ -2,7 +2,7 @@
 
 import threading
 
-from server.events import ApprovalAnswered, ApprovalRequested, Event
+from server.common.events import ApprovalAnswered, ApprovalRequested, Event
 
 
 class ApprovalWatch:

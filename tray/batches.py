@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from server.events import Event, JobChanged
+from server.common.events import Event, JobChanged
 from server.hub import Hub
 from server.store.job_records import JobCounts, JobRecord
 

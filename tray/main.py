@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from server.cli import Start, run_cli
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 
 if TYPE_CHECKING:
     from server.hub import Hub

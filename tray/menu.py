@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from server.backends.base import InstalledModel, LoadedModel
-from server.events import ApprovalRequested
+from server.common.events import ApprovalRequested
 from server.models.catalogue import CatalogueModel
 from server.models.recommend import memory_needed
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.events import ApprovalRequested, Event, ModelProgress, PauseChanged
+from server.common.events import ApprovalRequested, Event, ModelProgress, PauseChanged
 from server.settings import TraySettings
 from server.snapshot import Snapshot
 from tray.batches import Batch

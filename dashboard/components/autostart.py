@@ -7,8 +7,8 @@ from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
 from dashboard.feed import Feed
 from server.autostart import find_autostart
-from server.errors import WriteFailed
-from server.events import SettingsChanged
+from server.common.errors import WriteFailed
+from server.common.events import SettingsChanged
 from server.hub import Hub
 
 

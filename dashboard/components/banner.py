@@ -3,7 +3,7 @@
 from dashboard.components.button import button
 from dashboard.components.text import box, icon, set_classes, text
 from dashboard.state import Headline
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.hub import Hub
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from dashboard.components.banner import Banner
 from dashboard.components.sight import Sight
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 
 LEAST_REST, MOST_REST = 0.4, 3.0
 """Between two loads, in seconds: while news pours in, one waits half of it, and a quarter second is quick."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 from nicegui import ui
 
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 
 GROUP = "notice"
 """Notices of one group take each other's place: "Saved." does not stand beside the error before it."""

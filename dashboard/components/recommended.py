@@ -6,7 +6,7 @@ from dashboard.components.keyed import Keyed
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
 from server.backends.base import PullProgress
-from server.errors import BackendError
+from server.common.errors import BackendError
 from server.hub import Hub
 from server.models.ranking import ranked
 from server.models.recommend import Recommendation

@@ -11,7 +11,7 @@ from dashboard.components.notices import tell_error
 from dashboard.components.setting import keep, name_of, show_source, source_tag
 from dashboard.components.text import box, text
 from dashboard.sources import Setting, list_checks
-from server.errors import SettingsError, TokenSaverError
+from server.common.errors import SettingsError, TokenSaverError
 from server.hub import Hub
 from server.offload.user_check import command_of
 

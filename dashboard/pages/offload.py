@@ -22,7 +22,7 @@ from dashboard.components.text import box, link, text
 from dashboard.components.timing import timing_bar
 from dashboard.feed import Feed
 from dashboard.rerun import can_run_again, run_again
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.snapshot import Snapshot
 from server.store.records import OffloadDetail, ReceiptRecord

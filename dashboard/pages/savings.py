@@ -15,8 +15,8 @@ from dashboard.components.offload_list import offload_list
 from dashboard.components.shell import shell
 from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
+from server.common.days import midnight
 from server.hub import Hub
-from server.midnight import midnight
 from server.store.records import Totals
 
 LOSSES = 8

@@ -16,7 +16,7 @@ from dashboard.components.shell import shell
 from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
 from dashboard.sources import Setting, list_settings
-from server.errors import BackendFailed
+from server.common.errors import BackendFailed
 from server.hub import Hub
 from server.ledger.prices import Prices
 from server.settings import Settings

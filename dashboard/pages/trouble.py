@@ -7,7 +7,7 @@ from dashboard.components.card import card
 from dashboard.components.shell import shell
 from dashboard.components.text import box, text
 from dashboard.feed import Feed
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.hub import Hub
 
 

@@ -16,7 +16,7 @@ from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
 from dashboard.rerun import run_task
 from dashboard.state import to_fetch
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.models.hardware import Machine
 from server.offload.values import Task

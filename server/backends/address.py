@@ -3,7 +3,7 @@
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 
 OLLAMA_PORT = 11434
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from server.backends.process import NO_WINDOW
-from server.errors import BackendFailed
+from server.common.errors import BackendFailed
 
 END_SECONDS = 1.0
 REAP_SECONDS = 0.5

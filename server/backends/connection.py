@@ -13,7 +13,7 @@ import httpx
 
 from server.backends.address import place_of, require_allowed
 from server.backends.wire import Garbled, LineReader, dump, excerpt, label_of, object_of, parse_object
-from server.errors import BackendFailed, BackendUnreachable
+from server.common.errors import BackendFailed, BackendUnreachable
 from server.settings import BackendSettings
 
 BODY_LIMIT = 32 << 20

@@ -9,8 +9,8 @@ from typing import TypeVar
 from server.backends.base import Backend, DownloadsOwnModels
 from server.backends.discovery import discover, find_server
 from server.backends.sight import Sight
-from server.errors import BackendUnreachable, TokenSaverError
-from server.events import EventBus
+from server.common.errors import BackendUnreachable, TokenSaverError
+from server.common.events import EventBus
 from server.folders import Folders
 from server.settings import Settings
 

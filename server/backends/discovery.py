@@ -13,8 +13,8 @@ from server.backends.base import Backend
 from server.backends.dialects import open_openai
 from server.backends.embedded import EmbeddedBackend
 from server.backends.ollama import OllamaBackend
-from server.errors import BackendUnreachable, SettingsError, TokenSaverError
-from server.events import EventBus
+from server.common.errors import BackendUnreachable, SettingsError, TokenSaverError
+from server.common.events import EventBus
 from server.folders import Folders
 from server.settings import Settings
 

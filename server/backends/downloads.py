@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from server.backends.base import PullProgress, ReportPull
-from server.errors import DownloadError, NotFound
-from server.events import EventBus, ModelProgress
+from server.common.errors import DownloadError, NotFound
+from server.common.events import EventBus, ModelProgress
 
 logger = logging.getLogger(__name__)
 

@@ -33,8 +33,8 @@ from server.backends.keep_alive import parse_keep_alive
 from server.backends.llama_server import LlamaServer
 from server.backends.names import not_found
 from server.backends.weights import fetch_weights, weights_path
-from server.errors import BackendError, BackendFailed, BackendUnreachable, BackendUnsupported
-from server.events import EventBus, ModelProgress
+from server.common.errors import BackendError, BackendFailed, BackendUnreachable, BackendUnsupported
+from server.common.events import EventBus, ModelProgress
 from server.folders import Folders
 from server.settings import Settings
 

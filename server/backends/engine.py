@@ -29,8 +29,8 @@ from server.backends.queue import FairQueue
 from server.backends.selection import choose_model, choose_num_ctx, refuse_blocked
 from server.backends.sight import Sight, shown_loading
 from server.backends.watch import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, Watch
-from server.errors import BackendError, BackendUnreachable, TokenSaverError
-from server.events import EventBus
+from server.common.errors import BackendError, BackendUnreachable, TokenSaverError
+from server.common.events import EventBus
 from server.folders import Folders
 from server.settings import Settings
 from server.snapshot import EngineView

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from server.errors import Paused
+from server.common.errors import Paused
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from server.backends.base import InstalledModel
-from server.errors import BackendFailed
+from server.common.errors import BackendFailed
 
 MAGIC = b"GGUF"
 LONG_ARRAY = 1024

@@ -17,7 +17,7 @@ from server.backends.base import (
     ReportPull,
 )
 from server.backends.keep_alive import parse_keep_alive
-from server.errors import BackendError
+from server.common.errors import BackendError
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import re
 
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from server.backends.base import GenerationRequest, Message
 from server.backends.wire import Garbled
-from server.errors import PromptTooLong
+from server.common.errors import PromptTooLong
 
 # Possessive, and only where a word begins: a long run without a letter is read once, not from each character.
 _WORD = re.compile(r"(?<!\S)(?:(?!\s)[\W\d_])*+[^\W\d_]\S*+")

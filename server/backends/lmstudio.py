@@ -17,7 +17,7 @@ from server.backends.base import (
 from server.backends.names import not_found
 from server.backends.openai import OpenAICompatible
 from server.backends.wire import count_of, label_of, object_of, objects_of
-from server.errors import DownloadError
+from server.common.errors import DownloadError
 
 _LOOK_SECONDS = 1.0
 

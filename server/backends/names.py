@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from server.backends.base import InstalledModel
-from server.errors import ModelNotFound
+from server.common.errors import ModelNotFound
 
 
 def resolve(name: str, models: Iterable[InstalledModel]) -> str:

@@ -31,7 +31,7 @@ from server.backends.ollama_pull import PullReader, require_space
 from server.backends.ollama_stream import ChatReader
 from server.backends.openai import chat_messages
 from server.backends.wire import Garbled, StreamError, count_of, label_of, object_of, objects_of
-from server.errors import (
+from server.common.errors import (
     BackendFailed,
     BackendUnsupported,
     TokenSaverError,

@@ -8,7 +8,7 @@ import re
 from server.backends.connection import Connection, Refused
 from server.backends.limits import too_long
 from server.backends.wire import count_of
-from server.errors import (
+from server.common.errors import (
     BadArguments,
     ChecksumMismatch,
     DownloadError,

@@ -8,7 +8,7 @@ from server.backends.address import is_loopback
 from server.backends.base import PullProgress
 from server.backends.ollama_errors import pull_error
 from server.backends.wire import count_of, label_of, parse_object
-from server.errors import NoDiskSpace
+from server.common.errors import NoDiskSpace
 
 _FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models unless ``OLLAMA_MODELS`` says otherwise: for a user, as a service on Linux."""

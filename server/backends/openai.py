@@ -24,7 +24,7 @@ from server.backends.connection import Connection, Refused
 from server.backends.limits import require_whole_prompt, too_long
 from server.backends.names import not_found
 from server.backends.wire import Garbled, StreamError, count_of, label_of, objects_of
-from server.errors import BackendError, BackendFailed, BackendUnsupported, QueueFull
+from server.common.errors import BackendError, BackendFailed, BackendUnsupported, QueueFull
 from server.settings import Settings
 
 # llama.cpp's type, and the words of vLLM, LM Studio, TabbyAPI and others for a prompt that does not fit.

@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from server.backends.base import Backend, Completed, GenerationItem, LoadedModel
 from server.backends.queue import FairQueue
-from server.errors import QueueFull
+from server.common.errors import QueueFull
 
 MOST = 32
 """More at once are tried on no engine unless the user sets ``[backend] slots``."""

@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from server.errors import QueueFull
+from server.common.errors import QueueFull
 
 _Line = OrderedDict[str, deque[asyncio.Future[None]]]
 

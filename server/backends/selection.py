@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from server.backends.admission import AdmitAll
 from server.backends.base import Backend, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.names import not_found, resolve
-from server.errors import ModelBlocked
+from server.common.errors import ModelBlocked
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
 """Context lengths in tokens to choose from. Few, as each change reloads the model."""

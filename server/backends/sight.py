@@ -9,8 +9,8 @@ from server.backends.admission import Admission
 from server.backends.base import Backend, Capabilities, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.names import resolve
 from server.backends.selection import default_model
-from server.errors import ModelNotFound, TokenSaverError
-from server.events import EngineChanged, EventBus, ModelProgress
+from server.common.errors import ModelNotFound, TokenSaverError
+from server.common.events import EngineChanged, EventBus, ModelProgress
 from server.snapshot import LOOKING, EngineView
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from server.backends.base import InstalledModel, PullProgress, ReportPull
 from server.backends.catalogue import PinnedModel, pinned_models
 from server.backends.names import not_found
 from server.backends.weights_source import SourceUnavailable, size_of
-from server.errors import ChecksumMismatch, DownloadError, NoDiskSpace, NoNetwork
+from server.common.errors import ChecksumMismatch, DownloadError, NoDiskSpace, NoNetwork
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import time
 
-from server.errors import Denied
+from server.common.errors import Denied
 from server.store.job_records import JobRecord
 
 

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from server.errors import NotAFile, SelectionNotFound
+from server.common.errors import NotAFile, SelectionNotFound
 from server.offload.languages import language_of
 from server.offload.syntax import Definition, definitions
 from server.offload.workspace import Workspace, expand, read_source, split_selection

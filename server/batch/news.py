@@ -2,7 +2,7 @@
 
 import asyncio
 
-from server.events import EventBus, JobChanged
+from server.common.events import EventBus, JobChanged
 
 # Between two events about the same job, in seconds. A page reads a job anew at each of them.
 INTERVAL = 0.25

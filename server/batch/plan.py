@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.offload.values import OUTPUT_FORMATS
 from server.offload.workspace import PLACEHOLDERS
 

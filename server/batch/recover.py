@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from server.errors import WriteFailed
+from server.common.errors import WriteFailed
 from server.store.history import History
 from server.store.job_records import ItemRecord
 from server.store.jobs import Jobs

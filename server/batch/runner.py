@@ -23,8 +23,8 @@ from server.batch.plan import Planned
 from server.batch.recover import settle_interrupted
 from server.batch.whole import Changes
 from server.batch.work import Denies, Parts, Run
-from server.errors import NotFound, StoreError
-from server.events import EventBus
+from server.common.errors import NotFound, StoreError
+from server.common.events import EventBus
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
 from server.offload.workspace import confine_target

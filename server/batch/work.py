@@ -11,7 +11,7 @@ from server.batch.bills import Bills
 from server.batch.breaker import Tally, why_stop
 from server.batch.crew import Crew
 from server.batch.items import caller_of, outcome_to_item, task_of
-from server.errors import BackendError, NotFound
+from server.common.errors import BackendError, NotFound
 from server.offload.pipeline import Offloader
 from server.offload.values import Outcome, Task
 from server.store.history import History

@@ -17,9 +17,9 @@ from typing import Any
 from server.clients.jsonc import JsonError, get_member, remove_member, set_member
 from server.clients.places import Place
 from server.clients.toml_text import TomlError, get_table, remove_table, set_table
-from server.errors import BadArguments
+from server.common.atomic_write import PRIVATE, replace_file
+from server.common.errors import BadArguments
 from server.folders import Folders
-from server.replacing import PRIVATE, replace_file
 
 BOM = "\ufeff"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from server.errors import BadArguments, NotFound
+from server.common.errors import BadArguments, NotFound
 from server.folders import HOME_VARIABLE, chosen_home
 
 ClientName = Literal[

@@ -12,7 +12,7 @@ from typing import Any
 from server import rendezvous
 from server.bridge_http import SILENCE_SECONDS, Exchange, HubGone
 from server.commands.shell_words import in_shell_words
-from server.errors import HubUnreachable, TokenSaverError
+from server.common.errors import HubUnreachable, TokenSaverError
 from server.folders import Folders
 from server.http1 import Answer, Connection
 from server.instance import AlreadyRunning, claim

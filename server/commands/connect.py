@@ -10,7 +10,7 @@ from server.clients.places import CLIENTS, SERVER_NAME, ClientName, Place, Scope
 from server.clients.proof import Proof, prove
 from server.commands.client import hub_for_call
 from server.commands.output import echo, print_json
-from server.errors import BadArguments, ClientFailed
+from server.common.errors import BadArguments, ClientFailed
 from server.folders import Folders
 from server.settings import load_settings
 

@@ -19,7 +19,7 @@ from server.clients.command import bridge_command
 from server.clients.places import CLIENTS, Place, Scope, find_place
 from server.commands.client import HubClient, hub_for_call
 from server.commands.output import echo, in_line, print_json
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.folders import Folders
 from server.instance import listen
 from server.models.hardware import read_machine

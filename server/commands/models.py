@@ -6,7 +6,7 @@ from typing import Any
 from server.commands.client import HubAnswered, HubClient, connect_or_start, hub_for_call
 from server.commands.output import ProgressLine, echo, gib, in_line, print_json, print_table
 from server.commands.status import activity_line
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.folders import Folders
 from server.settings import Settings
 

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import Connection
 
 from server.commands.output import echo, in_line, print_json
-from server.errors import BadArguments, NotFound
+from server.common.errors import BadArguments, NotFound
 from server.folders import Folders, find_folders
 from server.offload.values import Caller
 from server.offload.workspace import Workspace, open_workspace

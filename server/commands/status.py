@@ -7,7 +7,7 @@ from server import rendezvous
 from server.commands.client import connect, connect_or_start
 from server.commands.output import echo, gib, in_line, print_json
 from server.commands.page import open_page
-from server.errors import HubUnreachable
+from server.common.errors import HubUnreachable
 from server.folders import Folders
 
 QUIT_SECONDS = 60.0

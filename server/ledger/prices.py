@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 from server.ledger.tokens import model_version
 
 _LINES = ("fable", "opus", "sonnet", "haiku")

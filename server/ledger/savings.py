@@ -5,8 +5,8 @@ import io
 import json
 from dataclasses import asdict, dataclass, field
 
+from server.common.days import midnight
 from server.ledger.audit import AuditReport
-from server.midnight import midnight
 from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals

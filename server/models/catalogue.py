@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 from server.folders import Folders
 from server.models.categories import Category
 

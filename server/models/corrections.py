@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from server.replacing import replace_file
+from server.common.atomic_write import replace_file
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from server.backends.base import DeletesModels
 from server.backends.engine import Engine
-from server.errors import BackendUnsupported
+from server.common.errors import BackendUnsupported
 
 KINDS = ("ollama", "embedded")
 """The engines that delete models on request."""

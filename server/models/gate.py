@@ -9,7 +9,7 @@ from dataclasses import replace
 from server.backends.admission import SHARE_OF_RAM
 from server.backends.base import Backend, InstalledModel, LoadedModel, TellsModelFile
 from server.backends.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
-from server.errors import BackendError, BackendUnreachable, ModelTooLarge
+from server.common.errors import BackendError, BackendUnreachable, ModelTooLarge
 from server.folders import Folders
 from server.models.corrections import Corrections
 from server.models.fit import Fit, fit, memory_of, room_of

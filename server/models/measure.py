@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from server.backends.base import Completed, GenerationRequest, Message, TextDelta
 from server.backends.engine import Engine
-from server.events import EventBus, MeasureProgress
+from server.common.events import EventBus, MeasureProgress
 from server.models.chores import Chore, judge, load_chores
 from server.store.measurements import ChoreRecord, MeasurementRecord, Measurements
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from server.errors import SettingsError
+from server.common.atomic_write import replace_file
+from server.common.errors import SettingsError
 from server.folders import Folders
 from server.models.catalogue import load_catalogue
 from server.models.categories import Category
-from server.replacing import replace_file
 
 
 class SelectorSettings(BaseModel):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from server.backends.engine import Engine
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.models.games import running_game
 from server.models.hardware import Gpu, read_gpus
 from server.settings import MannersSettings

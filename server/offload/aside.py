@@ -9,7 +9,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.midnight import days_ago
+from server.common.days import days_ago
 from server.offload import atomic
 from server.offload.workspace import digest_of
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-from server.errors import FileChanged, PathOutsideRoots, PathProtected, WriteFailed
+from server.common.errors import FileChanged, PathOutsideRoots, PathProtected, WriteFailed
 from server.policy.opening import HAS_HANDLES, ON_THE_WAY
 
 _TEMPORARY = re.compile(r"\.token-saver-[0-9a-f]{12}")

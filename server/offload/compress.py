@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from server.backends.base import Message
 from server.backends.engine import Engine
-from server.errors import FileTooLarge
+from server.common.errors import FileTooLarge
 from server.offload import reasons
 from server.offload.digest_cache import DigestCache
 from server.offload.generate import Sampling, generate

@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.errors import FileChanged, PathOutsideRoots
+from server.common.errors import FileChanged, PathOutsideRoots
 from server.offload import atomic
 from server.offload.aside import Aside
 from server.offload.languages import language_of

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from server.replacing import replace_file
+from server.common.atomic_write import replace_file
 
 MOST_ENTRIES = 500
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from server.errors import BinaryFile
+from server.common.errors import BinaryFile
 from server.offload.textfile import is_utf16
 from server.policy.opening import open_for_reading
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from server.backends.base import Completed, GenerationRequest, PromptProgress, TextDelta
 from server.backends.engine import Engine
-from server.errors import BackendFailed, PromptTooLong
+from server.common.errors import BackendFailed, PromptTooLong
 from server.offload.progress import Progress
 from server.offload.values import Generation, Prompt
 

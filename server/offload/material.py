@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from server.errors import BadArguments, FileTooLarge
+from server.common.errors import BadArguments, FileTooLarge
 from server.offload.folding import SEVERE, Line, fold, lines_of_file, lines_of_text, wrapped
 from server.offload.languages import language_of
 from server.offload.splitting import starts_of

@@ -9,7 +9,7 @@ are kept. Should the app end before, its next start puts the file back (``undo.r
 import asyncio
 import logging
 
-from server.errors import StoreError, WorkspaceError
+from server.common.errors import StoreError, WorkspaceError
 from server.offload import undo
 from server.offload.aside import Aside
 from server.offload.running import Books, Running

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from server.errors import FileChanged
+from server.common.errors import FileChanged
 from server.offload import atomic, reasons
 from server.offload.checks import check_edit
 from server.offload.deliver import unified_diff

@@ -15,8 +15,8 @@ from typing import Any
 
 from server.backends.base import PullProgress
 from server.backends.engine import Engine
-from server.errors import NotFound, StillDownloading, StoreError, TokenSaverError
-from server.events import EventBus
+from server.common.errors import NotFound, StillDownloading, StoreError, TokenSaverError
+from server.common.events import EventBus
 from server.folders import Folders
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for

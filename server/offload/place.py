@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from server.errors import FileChanged, StoreError, WorkspaceError
+from server.common.errors import FileChanged, StoreError, WorkspaceError
 from server.offload import deliver
 from server.offload.aside import Aside
 from server.offload.deliver import Change

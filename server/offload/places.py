@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.offload.workspace import Workspace, expand, split_selection
 from server.policy.values import Item
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.offload.languages import PROSE_ENDINGS, Language, language_of
 from server.offload.narrow import parts_named
 from server.offload.values import Source, Target, Task

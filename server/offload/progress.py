@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
-from server.events import EventBus, OffloadStage, OffloadText
+from server.common.events import EventBus, OffloadStage, OffloadText
 from server.offload.values import Report
 
 logger = logging.getLogger(__name__)

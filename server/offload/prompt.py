@@ -14,7 +14,7 @@ from string import Template
 
 from server.backends.base import Message
 from server.backends.engine import Engine
-from server.errors import PromptTooLong
+from server.common.errors import PromptTooLong
 from server.offload import selection
 from server.offload.languages import PLAIN_FENCES, language_of
 from server.offload.plan import Plan

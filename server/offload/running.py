@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from server.errors import StoreError, TokenSaverError
-from server.events import EventBus, OffloadEnded, OffloadQueued
+from server.common.errors import StoreError, TokenSaverError
+from server.common.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.once import SparedOnce
 from server.ledger.receipt import Figures, Ledger, Receipt
 from server.offload import deliver, record

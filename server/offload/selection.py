@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from server.errors import SelectionNotFound
+from server.common.errors import SelectionNotFound
 from server.offload.languages import Language, language_of
 from server.offload.syntax import Definition, definitions, imports
 

@@ -5,8 +5,8 @@ import logging
 import os
 from pathlib import Path
 
-from server.errors import FileChanged, NotFound, WorkspaceError
-from server.events import EventBus, OffloadUndone
+from server.common.errors import FileChanged, NotFound, WorkspaceError
+from server.common.events import EventBus, OffloadUndone
 from server.offload import atomic, deliver
 from server.offload.aside import Aside
 from server.offload.workspace import digest_of

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from server.backends.process import NO_WINDOW
-from server.errors import BadArguments, SettingsError
+from server.common.errors import BadArguments, SettingsError
 from server.offload import reasons
 from server.offload.values import Check
 

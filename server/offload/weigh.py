@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from server.errors import WouldLose
+from server.common.errors import WouldLose
 from server.ledger.receipt import Ledger
 from server.offload.plan import Plan
 from server.offload.prompt import estimate_tokens

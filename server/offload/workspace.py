@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.errors import (
+from server.common.errors import (
     BadArguments,
     FileTooLarge,
     NotAFile,

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from server.events import ApprovalAnswered, ApprovalRequested, EventBus
+from server.common.events import ApprovalAnswered, ApprovalRequested, EventBus
 from server.policy.values import Call, Rule
 from server.store.policy_tables import approval as remembered
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 
 MOST_BYTES = 256 * 1024
 MOST_NODES = 50_000

@@ -11,13 +11,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.errors import SettingsError
-from server.events import EventBus, PolicyReloaded
+from server.common.atomic_write import PRIVATE, replace_file
+from server.common.errors import SettingsError
+from server.common.events import EventBus, PolicyReloaded
 from server.folders import Folders
 from server.policy.detect import parse_policy
 from server.policy.document import MOST_BYTES
 from server.policy.values import Policy
-from server.replacing import PRIVATE, replace_file
 
 logger = logging.getLogger(__name__)
 

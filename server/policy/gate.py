@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.errors import Denied, Limited, StoreError
+from server.common.errors import Denied, Limited, StoreError
 from server.policy.approvals import (
     Answer,
     Approval,

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from server.errors import NotAFile, PathNotFound, PathOutsideRoots
+from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots
 
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")
 ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)

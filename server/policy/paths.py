@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from server.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected
+from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected
 from server.policy.names import (
     folded,
     is_credential_file,

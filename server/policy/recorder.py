@@ -7,8 +7,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from server.errors import StoreError
-from server.events import (
+from server.common.errors import StoreError
+from server.common.events import (
     AuditSwitched,
     BrowserLoggedIn,
     Event,

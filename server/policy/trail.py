@@ -20,9 +20,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from server.midnight import days_ago
+from server.common.atomic_write import PRIVATE, replace_file
+from server.common.days import days_ago
 from server.policy.values import NO_RULE
-from server.replacing import PRIVATE, replace_file
 from server.store.database import Database
 from server.store.policy_tables import trail, trail_end
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from server.errors import StoreError
+from server.common.errors import StoreError
 from server.store import tables
 from server.store.records import AuditRecord, BookedOffload, FileRecord, ReceiptRecord, TranscriptRecord
 from server.store.tables import RECEIPT_FIGURES, offload, transcript

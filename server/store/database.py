@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from server.errors import StoreError
+from server.common.errors import StoreError
 from server.store.migrate import migrate
 from server.store.search import ensure_search
 from server.store.totals import ensure_totals

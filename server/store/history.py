@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from server.errors import NotFound
-from server.midnight import days_ago
+from server.common.days import days_ago
+from server.common.errors import NotFound
 from server.store import queries, tables
 from server.store.audits import receipt_values, seq_of, spare_nothing, unknown
 from server.store.database import Database, open_database

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from server.errors import StoreError
+from server.common.errors import StoreError
 from server.store import job_tables, measurement_tables, policy_tables  # noqa: F401 - fill the metadata
 from server.store.tables import metadata
 

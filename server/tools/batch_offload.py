@@ -8,7 +8,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from server.batch.plan import Planned, plan_each, plan_tasks
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.hub import Hub
 from server.offload.digest import counted
 from server.tools.build import ALWAYS_LOAD, make_tool

@@ -7,7 +7,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
 from server.batch.digest import why
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.hub import Hub
 from server.store.job_records import ItemRecord
 from server.tools.build import make_tool

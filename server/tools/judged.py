@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from server.errors import PathOutsideRoots, PathProtected, TokenSaverError
+from server.common.errors import PathOutsideRoots, PathProtected, TokenSaverError
 from server.offload.workspace import Workspace, expand, split_selection
 from server.policy.protect import patterns_of, protected_outputs
 from server.policy.values import Call

@@ -11,7 +11,7 @@ from mcp_types import CallToolResult, InputRequiredResult
 from mcp_types import Tool as MCPTool
 from pydantic import ValidationError
 
-from server.errors import BadArguments, InternalError, TokenSaverError
+from server.common.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
 from server.ledger.tokens import Family, estimate_definitions
 from server.tools.arguments import as_read

@@ -9,8 +9,8 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from server.backends.base import PullProgress, ReportPull
-from server.errors import BackendUnsupported, BadArguments, DownloadError, ModelNotFound, ModelTooLarge
-from server.events import ModelChoiceChanged
+from server.common.errors import BackendUnsupported, BadArguments, DownloadError, ModelNotFound, ModelTooLarge
+from server.common.events import ModelChoiceChanged
 from server.hub import Hub
 from server.models.categories import Category
 from server.models.ranking import ranked

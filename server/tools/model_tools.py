@@ -10,7 +10,7 @@ from pydantic import Field
 
 from server.backends.base import LoadedModel, PullProgress
 from server.backends.names import nearest
-from server.errors import BadArguments, ModelNotFound
+from server.common.errors import BadArguments, ModelNotFound
 from server.hub import Hub
 from server.models.catalogue import load_catalogue
 from server.tools.build import make_tool

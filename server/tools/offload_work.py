@@ -7,7 +7,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.hub import Hub
 from server.offload.values import ERRORS, Outcome, OutputFormat, Task, TaskCategory
 from server.tools.build import ALWAYS_LOAD, make_tool, text_result

@@ -18,7 +18,7 @@ from mcp_types import (
     TextContent,
 )
 
-from server.errors import BadArguments, TokenSaverError
+from server.common.errors import BadArguments, TokenSaverError
 from server.hub import Hub
 from server.ledger.session_state import OFFLOADING
 from server.policy.approvals import EXTENTS, Answer, Approval

@@ -25,9 +25,9 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, Req
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
-from server.errors import NotFound
+from server.common.days import SECONDS_A_DAY
+from server.common.errors import NotFound
 from server.hub import Hub
-from server.midnight import SECONDS_A_DAY
 from server.policy.values import Call
 from server.store.job_records import JobRecord
 from server.tools.handover import handover_wanted

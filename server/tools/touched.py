@@ -8,7 +8,7 @@ from typing import Any
 
 from server.batch.inputs import expand_inputs
 from server.batch.plan import Planned, fill_literally, plan_each, plan_tasks
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.offload.places import Places
 from server.offload.workspace import Workspace, split_selection
 from server.policy.values import Item

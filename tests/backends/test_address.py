@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.backends.address import engine_url, is_loopback, ollama_url, require_allowed
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from server.backends.lmstudio import LMStudio
 from server.backends.ollama import OllamaBackend
 from server.backends.openai import OpenAICompatible
 from server.backends.vllm import VLLM
-from server.errors import BackendFailed, BadArguments, DownloadError, ModelNotFound
+from server.common.errors import BackendFailed, BadArguments, DownloadError, ModelNotFound
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer, count_tokens
 from tests.standins.ollama import OllamaStandIn

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from server.backends.discovery import find_server
-from server.errors import BackendFailed, BackendUnreachable, SettingsError
+from server.common.errors import BackendFailed, BackendUnreachable, SettingsError
 from tests.backends.asking import settings
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn

@@ -6,8 +6,8 @@ import pytest
 
 from server.backends.base import PullProgress, ReportPull
 from server.backends.downloads import Downloads
-from server.errors import DownloadError, NoNetwork, NotFound
-from server.events import Event, EventBus, ModelProgress
+from server.common.errors import DownloadError, NoNetwork, NotFound
+from server.common.events import Event, EventBus, ModelProgress
 from tests.standins.serving import eventually
 
 pytestmark = pytest.mark.anyio

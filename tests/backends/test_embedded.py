@@ -16,7 +16,7 @@ from server.backends.base import Completed, GenerationRequest, InstalledModel, M
 from server.backends.embedded import EmbeddedBackend
 from server.backends.embedded_child import cpu_batch
 from server.backends.keep_alive import parse_keep_alive
-from server.errors import (
+from server.common.errors import (
     BackendFailed,
     BackendUnreachable,
     BackendUnsupported,
@@ -24,7 +24,7 @@ from server.errors import (
     ModelNotFound,
     PromptTooLong,
 )
-from server.events import EventBus
+from server.common.events import EventBus
 from server.folders import Folders, find_folders
 from server.models.fit import memory_of
 from server.settings import BackendSettings, EmbeddedSettings, Settings
@@ -292,7 +292,7 @@ async def test_what_is_no_model_fails_with_the_engines_words(folders: Folders, t
 SERVE_UNTIL_KILLED = """
 import asyncio, sys
 from server.backends.embedded import EmbeddedBackend
-from server.events import EventBus
+from server.common.events import EventBus
 from server.folders import find_folders
 from server.settings import EmbeddedSettings, Settings
 

@@ -12,8 +12,8 @@ from server.backends import engine as engine_module
 from server.backends.admission import AdmitAll
 from server.backends.base import Backend
 from server.backends.engine import Engine
-from server.errors import BackendFailed, BackendUnreachable, ModelNotFound, QueueFull, SettingsError
-from server.events import EngineChanged, Event, EventBus, ModelProgress
+from server.common.errors import BackendFailed, BackendUnreachable, ModelNotFound, QueueFull, SettingsError
+from server.common.events import EngineChanged, Event, EventBus, ModelProgress
 from server.folders import find_folders
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer

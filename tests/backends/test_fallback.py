@@ -8,8 +8,8 @@ import pytest
 from server.backends.base import DownloadsOwnModels
 from server.backends.embedded import EmbeddedBackend
 from server.backends.engine import Engine
-from server.errors import BackendUnreachable
-from server.events import EventBus
+from server.common.errors import BackendUnreachable
+from server.common.events import EventBus
 from server.folders import find_folders
 from tests.backends.asking import collect, request, settings
 from tests.standins.ollama import CODER, OllamaStandIn

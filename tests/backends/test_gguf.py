@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.backends.gguf import describe_gguf, read_gguf
-from server.errors import BackendFailed
+from server.common.errors import BackendFailed
 
 
 def text(words: str) -> bytes:

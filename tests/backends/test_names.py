@@ -5,7 +5,7 @@ import pytest
 from server.backends.base import InstalledModel
 from server.backends.catalogue import pinned_name
 from server.backends.names import nearest, resolve
-from server.errors import ModelNotFound
+from server.common.errors import ModelNotFound
 
 INSTALLED = tuple(
     InstalledModel(name)

@@ -9,7 +9,7 @@ import pytest
 
 from server.backends.base import PullProgress, TextDelta
 from server.backends.ollama import OllamaBackend
-from server.errors import BackendUnsupported, BadArguments, NoDiskSpace, SettingsError
+from server.common.errors import BackendUnsupported, BadArguments, NoDiskSpace, SettingsError
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel

@@ -7,7 +7,7 @@ import pytest
 
 from server.backends.base import PullProgress
 from server.backends.ollama import OllamaBackend
-from server.errors import (
+from server.common.errors import (
     BackendFailed,
     BackendUnreachable,
     ChecksumMismatch,

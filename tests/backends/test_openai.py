@@ -10,7 +10,7 @@ from server.backends.base import Backend, PromptProgress, TextDelta
 from server.backends.dialects import open_openai
 from server.backends.llama_server import LlamaServer
 from server.backends.openai import OpenAICompatible
-from server.errors import (
+from server.common.errors import (
     BackendFailed,
     BackendUnreachable,
     BackendUnsupported,

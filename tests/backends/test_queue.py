@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.backends.queue import FairQueue
-from server.errors import QueueFull
+from server.common.errors import QueueFull
 
 pytestmark = pytest.mark.anyio
 

@@ -25,7 +25,7 @@ from server.backends import catalogue, weights
 from server.backends.base import PullProgress
 from server.backends.catalogue import Mirror, Official, PinnedModel, pinned_models
 from server.backends.weights import fetch_weights
-from server.errors import ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace, NoNetwork
+from server.common.errors import ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace, NoNetwork
 from tests.faults.disk import no_file_beyond
 
 pytestmark = pytest.mark.anyio

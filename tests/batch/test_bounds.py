@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.batch.plan import plan_each, plan_tasks
-from server.errors import BadArguments, WorkspaceError
+from server.common.errors import BadArguments, WorkspaceError
 from server.folders import find_folders
 from server.hub import Hub
 from server.settings import BackendSettings, Settings

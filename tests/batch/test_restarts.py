@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from server.batch.plan import plan_tasks
-from server.errors import NotFound
+from server.common.errors import NotFound
 from server.settings import HistorySettings
 from server.store.job_tables import job
 from server.store.jobs import Jobs

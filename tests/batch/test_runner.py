@@ -12,8 +12,8 @@ import pytest
 from server.batch.news import INTERVAL
 from server.batch.plan import plan_tasks
 from server.batch.work import ENGINE_LOOK
-from server.errors import NotFound, SelectionNotFound
-from server.events import Event, JobChanged, OffloadStage
+from server.common.errors import NotFound, SelectionNotFound
+from server.common.events import Event, JobChanged, OffloadStage
 from server.offload.values import Task
 from server.store.records import OffloadFilter
 from server.tools.job_wait import describe_job

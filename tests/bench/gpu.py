@@ -26,8 +26,8 @@ from pathlib import Path
 
 from server.backends.base import Completed, GenerationRequest, Message, TellsModelFile, TextDelta
 from server.backends.engine import Engine
-from server.errors import TokenSaverError
-from server.events import EventBus
+from server.common.errors import TokenSaverError
+from server.common.events import EventBus
 from server.folders import Folders
 from server.models.hardware import Gpu, read_gpus
 from server.models.memory import model_memory

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from server.events import EventBus
+from server.common.events import EventBus
 from server.folders import Folders
 from server.policy.approvals import Approvals
 from server.policy.file import PolicyFile

@@ -10,7 +10,7 @@ from server.clients.advice import BEGIN, END, KINDS, Kind
 from server.clients.connection import Change
 from server.clients.jsonc import parse
 from server.clients.places import Scope, Surroundings
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.folders import Folders, find_folders
 
 OTHER_HOOK = '{"matcher": "Bash", "hooks": [{"type": "command", "command": "./check.sh"}]}'

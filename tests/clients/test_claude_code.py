@@ -10,7 +10,7 @@ import pytest
 from server.clients import claude_code, connection, switch
 from server.clients.places import Place, Surroundings, find_place
 from server.clients.proof import prove
-from server.errors import ClientFailed
+from server.common.errors import ClientFailed
 from server.folders import Folders, find_folders
 from tests.standins.claude_code import claude_binary, shut_off
 

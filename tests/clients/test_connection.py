@@ -12,7 +12,7 @@ import pytest
 from server.clients import connection
 from server.clients.jsonc import parse
 from server.clients.places import CLIENTS, ClientName, Place, Surroundings, find_place
-from server.errors import BadArguments
+from server.common.errors import BadArguments
 from server.folders import Folders, find_folders
 from tests.clients.configurations import CASES, broken, configuration
 

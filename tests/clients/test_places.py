@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.clients.places import CLIENTS, ClientName, Surroundings, find_place
-from server.errors import BadArguments, NotFound
+from server.common.errors import BadArguments, NotFound
 
 COMMAND = ["/opt/app/token-saver-mcp"]
 

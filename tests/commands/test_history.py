@@ -6,7 +6,7 @@ import json
 import pytest
 
 from server.commands.history import list_offloads, show_offload
-from server.errors import NotFound
+from server.common.errors import NotFound
 from server.folders import find_folders
 from server.store.history import History
 from server.store.records import SHELL, AttemptRecord, CheckRecord

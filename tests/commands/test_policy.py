@@ -11,7 +11,7 @@ import pytest
 
 from server.commands.policy import explain, try_call
 from server.commands.policy_app import policy_app
-from server.errors import BadArguments, NotFound
+from server.common.errors import BadArguments, NotFound
 from server.folders import find_folders
 from server.policy.approvals import grant_in_project
 from server.policy.evaluate import evaluate

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import SettingsError
+from server.common.days import midnight
+from server.common.errors import SettingsError
 from server.folders import find_folders
-from server.midnight import midnight
 from server.settings import load_settings
 from server.settings_file import set_setting
 from server.store.history import History

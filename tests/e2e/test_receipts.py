@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from mcp_types import Tool
 
+from server.common.days import seconds_to_midnight
 from server.ledger.tokens import estimate_definitions, estimate_result
-from server.midnight import seconds_to_midnight
 from server.store.history import History
 from server.store.records import OffloadFilter, OffloadRow, ReceiptRecord
 from server.tools.build import ALWAYS_LOAD_KEY

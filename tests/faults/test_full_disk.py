@@ -13,7 +13,7 @@ import anyio
 import psutil
 import pytest
 
-from server.errors import StoreError, WriteFailed
+from server.common.errors import StoreError, WriteFailed
 from server.offload import atomic
 from server.store.history import History
 from server.store.records import OffloadFilter

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 from server.ledger.prices import load_prices, microusd, shipped_prices
 
 

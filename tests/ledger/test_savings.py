@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.common.days import midnight, seconds_to_midnight
 from server.ledger.accuracy import Accuracy
 from server.ledger.audit import AuditReport
 from server.ledger.chances import merge
@@ -20,7 +21,6 @@ from server.ledger.savings import (
     savings_json,
     savings_text,
 )
-from server.midnight import midnight, seconds_to_midnight
 from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals

@@ -9,8 +9,8 @@ import pytest
 
 from server.backends.engine import Engine
 from server.backends.ollama import OllamaBackend
-from server.errors import ModelTooLarge
-from server.events import EventBus
+from server.common.errors import ModelTooLarge
+from server.common.events import EventBus
 from server.folders import find_folders
 from server.models.gate import MemoryGate
 from server.models.hardware import Gpu, GpuProcess, Machine

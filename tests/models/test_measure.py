@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import BackendFailed, ModelNotFound, Paused
-from server.events import Event, MeasureProgress
+from server.common.errors import BackendFailed, ModelNotFound, Paused
+from server.common.events import Event, MeasureProgress
 from server.models.chores import load_chores
 from server.models.evidence import gather_evidence
 from server.models.measure import Measuring

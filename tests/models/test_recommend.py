@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.backends.base import InstalledModel
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 from server.folders import Folders
 from server.models.catalogue import CatalogueModel, load_catalogue
 from server.models.categories import Category

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import Paused
+from server.common.errors import Paused
 from server.folders import find_folders
 from server.hub import Hub
 from server.models.games import category_of_bundle, running_game

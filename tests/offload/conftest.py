@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.backends.engine import Engine
-from server.events import Event, EventBus
+from server.common.events import Event, EventBus
 from server.folders import Folders, find_folders
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger

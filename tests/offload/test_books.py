@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.events import EventBus
+from server.common.events import EventBus
 from server.folders import find_folders
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger, Receipt

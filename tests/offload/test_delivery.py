@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import FileChanged, NotFound, PathOutsideRoots, PathProtected
-from server.events import OffloadUndone
+from server.common.errors import FileChanged, NotFound, PathOutsideRoots, PathProtected
+from server.common.events import OffloadUndone
 from server.folders import find_folders
 from server.offload import atomic
 from server.offload.workspace import digest_of

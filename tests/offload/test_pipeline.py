@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import NotFound
-from server.events import OffloadEnded, OffloadQueued, OffloadStage, OffloadText
+from server.common.errors import NotFound
+from server.common.events import OffloadEnded, OffloadQueued, OffloadStage, OffloadText
 from tests.offload.conftest import House, OpenHouse
 from tests.standins.answers import Answer
 from tests.standins.serving import eventually

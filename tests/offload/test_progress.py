@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.events import Event, EventBus, OffloadText
+from server.common.events import Event, EventBus, OffloadText
 from server.offload.progress import Progress
 from tests.standins.serving import eventually
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from server.errors import FileChanged, TokenSaverError
+from server.common.errors import FileChanged, TokenSaverError
 from server.folders import find_folders
 from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection
 from server.offload.languages import LANGUAGES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.errors import SelectionNotFound
+from server.common.errors import SelectionNotFound
 from server.offload.languages import LANGUAGES, language_of, named_language
 from server.offload.parsing import new_syntax_error, syntax_error
 from server.offload.selection import find, outline

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import BadArguments, SettingsError
+from server.common.errors import BadArguments, SettingsError
 from server.offload.user_check import command_of, run_check
 
 pytestmark = pytest.mark.anyio

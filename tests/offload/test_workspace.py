@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import (
+from server.common.errors import (
     BadArguments,
     BinaryFile,
     FileTooLarge,

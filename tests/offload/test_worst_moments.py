@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import StoreError
+from server.common.errors import StoreError
 from server.folders import find_folders
 from server.offload.values import Outcome
 from server.store.history import History

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from server.events import Event, EventBus
+from server.common.events import Event, EventBus
 from server.folders import Folders
 from server.policy.approvals import Approvals
 from server.policy.file import PolicyFile

@@ -11,7 +11,7 @@ import pytest
 from mcp.client.client import Client
 from mcp_types import ElicitResult
 
-from server.events import ApprovalAnswered, ApprovalRequested, Event
+from server.common.events import ApprovalAnswered, ApprovalRequested, Event
 from server.folders import find_folders
 from server.hub import Hub
 from server.policy.approvals import Answer

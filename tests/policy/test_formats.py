@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 from server.policy.detect import parse_policy
 from server.policy.evaluate import evaluate
 from server.policy.values import Call

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from server.errors import Denied, Limited
-from server.events import ApprovalAnswered, ApprovalRequested, PolicyReloaded
+from server.common.errors import Denied, Limited
+from server.common.events import ApprovalAnswered, ApprovalRequested, PolicyReloaded
 from server.policy.approvals import Answer, Approval, Extent
 from server.policy.gate import Gate
 from server.policy.values import Call

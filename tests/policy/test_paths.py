@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected, WorkspaceError
+from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected, WorkspaceError
 from server.offload import atomic
 from server.offload.values import Caller
 from server.offload.workspace import Workspace, expand, read_source, read_target

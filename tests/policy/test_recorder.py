@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from server.events import EventBus, OffloadEnded, OffloadUndone, PauseChanged, PolicyReloaded
+from server.common.events import EventBus, OffloadEnded, OffloadUndone, PauseChanged, PolicyReloaded
 from server.folders import find_folders
 from server.hub import Hub
 from server.policy.recorder import Recorder

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mcp.client.client import Client
 
-from server.events import ApprovalRequested, Event
+from server.common.events import ApprovalRequested, Event
 from server.hub import Hub
 from server.policy.approvals import Answer as Approval
 from server.settings import BackendSettings, Settings

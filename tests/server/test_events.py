@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from server.events import EngineChanged, Event, EventBus
+from server.common.events import EngineChanged, Event, EventBus
 
 
 def test_every_listener_gets_every_event_until_it_unsubscribes() -> None:

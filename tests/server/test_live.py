@@ -4,7 +4,7 @@ import threading
 import time
 
 from server.backends.base import Capabilities, LoadedModel
-from server.events import (
+from server.common.events import (
     ModelProgress,
     OffloadEnded,
     OffloadQueued,

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server.midnight import day_begin, midnight, seconds_to_midnight
+from server.common.days import day_begin, midnight, seconds_to_midnight
 from tests.standins.serving import wait_until
 
 

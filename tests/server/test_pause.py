@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.batch.plan import plan_each
-from server.errors import Paused
+from server.common.errors import Paused
 from server.folders import find_folders
 from server.hub import Hub
 from server.offload.values import Caller, Outcome, Task

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import SettingsError
+from server.common.atomic_write import replace_file
+from server.common.errors import SettingsError
 from server.folders import find_folders
-from server.replacing import replace_file
 from server.settings_file import set_setting
 
 modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
@@ -25,7 +25,7 @@ def watch(event, arguments):
     if event in ("os.chmod", "os.rename") and str(arguments[0]).endswith(".new"):
         drafts.append(os.stat(arguments[0]).st_mode & 0o777)
 sys.addaudithook(watch)
-from server.replacing import replace_file
+from server.common.atomic_write import replace_file
 replace_file(Path(sys.argv[1]), b"secret")
 print(*drafts)
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from server.errors import SettingsError
+from server.common.errors import SettingsError
 from server.folders import Folders, find_folders
 from server.settings import load_settings
 from server.settings_file import set_setting

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import StoreError
+from server.common.errors import StoreError
 from server.store.history import History
 from server.store.records import OffloadEnd, OffloadFilter
 from tests.store.offloads import attempt, audit, end, keep_audit, receipt, start, undo

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
-from server.errors import StoreError
+from server.common.errors import StoreError
 from server.store.database import Database, open_database
 from server.store.history import History
 from server.store.migrate import HEAD, MIGRATIONS

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
-from server.events import ApprovalRequested
+from server.common.events import ApprovalRequested
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
 from tray.batches import Batch

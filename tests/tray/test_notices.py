@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import Capabilities
-from server.events import ApprovalRequested, EngineChanged, Event, ModelProgress, PauseChanged
+from server.common.events import ApprovalRequested, EngineChanged, Event, ModelProgress, PauseChanged
 from server.settings import TraySettings
 from server.snapshot import EngineView, Snapshot
 from tray.batches import Batch

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.errors import SettingsError, WorkspaceError
+from server.common.errors import SettingsError, WorkspaceError
 from server.policy.detect import parse_policy
 from server.policy.evaluate import evaluate
 from server.policy.paths import confine

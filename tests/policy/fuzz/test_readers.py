@@ -11,7 +11,7 @@ from server.backends import chat_stream, ollama_stream
 from server.backends.base import GenerationRequest, Message
 from server.backends.ollama_pull import PullReader
 from server.backends.wire import Garbled, LineReader, StreamError
-from server.errors import TokenSaverError
+from server.common.errors import TokenSaverError
 from server.ledger.aftermath import KnownOffload
 from server.ledger.session import Session
 from server.ledger.session_state import SessionState

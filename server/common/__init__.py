@@ -1,0 +1,1 @@
+"""Building blocks without knowledge of the product: errors, events, days, atomic writes."""
