@@ -7,8 +7,8 @@ import datetime
 import math
 from collections.abc import Mapping
 
+from server.config.settings import LedgerSettings
 from server.ledger.savings import share_of_quota
-from server.settings import LedgerSettings
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MINUS = "−"

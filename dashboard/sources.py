@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from server.folders import Folders
-from server.settings import ENV_PREFIX, Settings
+from server.config.folders import Folders
+from server.config.settings import ENV_PREFIX, Settings
 
 Kind = Literal["bool", "choice", "int", "float", "text", "list", "checks"]
 Source = Literal["default", "file", "environment"]

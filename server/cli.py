@@ -19,8 +19,8 @@ from server.commands.output import Json, echo
 from server.commands.policy_app import audit_app, policy_app
 from server.commands.token_app import token_app
 from server.common.errors import TokenSaverError
-from server.folders import HOME_VARIABLE, Folders, find_folders
-from server.settings import Settings, load_settings
+from server.config.folders import HOME_VARIABLE, Folders, find_folders
+from server.config.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from server.clients.advice import Kind

@@ -26,7 +26,9 @@ from server.common.events import (
     EventBus,
     SettingsChanged,
 )
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings, load_settings
+from server.config.settings_file import set_setting
 from server.guard import Keys
 from server.ledger.audit import Audit
 from server.ledger.metrics import Metrics
@@ -44,8 +46,6 @@ from server.policy.file import PolicyFile
 from server.policy.gate import Gate
 from server.policy.recorder import Recorder
 from server.policy.trail import Entry, Trail
-from server.settings import Settings, load_settings
-from server.settings_file import set_setting
 from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import HubUnreachable, PortTaken, SettingsError
-from server.folders import Folders
+from server.config.folders import Folders
 from server.rendezvous import START_SECONDS, HubInfo, find_running, read_token
 
 if sys.platform == "win32":

@@ -21,13 +21,13 @@ from typing import cast
 import uvicorn
 
 from server.common.errors import HubUnreachable, TokenSaverError
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings
 from server.guard import Keys
 from server.http import HubApp, build_app
 from server.hub import Hub
 from server.instance import BACKLOG, LOOPBACK, announced, ensure_token, listen
 from server.pages import Pages
-from server.settings import Settings
 from server.strangers import ask_for_open_files
 
 logger = logging.getLogger(__name__)

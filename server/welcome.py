@@ -10,7 +10,7 @@ import typer
 
 from server.clients.command import bridge_command
 from server.commands.output import in_line
-from server.folders import HOME_VARIABLE, chosen_home
+from server.config.folders import HOME_VARIABLE, chosen_home
 from server.hub import Hub
 from server.snapshot import LOOKING
 

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import Settings
 from server.hub import Hub
-from server.settings import Settings
 
 
 @asynccontextmanager

@@ -9,13 +9,13 @@ import webbrowser
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from server.autostart import Autostart
 from server.clients import advice, switch
 from server.clients.command import bridge_command
 from server.clients.connection import connected, plan_connect, plan_disconnect
 from server.clients.places import CLIENTS, Place, find_place
 from server.common.errors import NotFound, TokenSaverError
 from server.common.events import SettingsChanged
+from server.config.autostart import Autostart
 from server.hub import Hub
 from server.models.hardware import read_machine
 from server.models.recommend import memory_room

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from server.autostart import Autostart, find_autostart
 from server.common.events import Event, SettingsChanged
+from server.config.autostart import Autostart, find_autostart
 from server.hub import Hub
 from server.snapshot import Snapshot
 from server.welcome import say_no_tray

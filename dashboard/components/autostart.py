@@ -6,9 +6,9 @@ from dashboard.components.button import button
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
 from dashboard.feed import Feed
-from server.autostart import find_autostart
 from server.common.errors import WriteFailed
 from server.common.events import SettingsChanged
+from server.config.autostart import find_autostart
 from server.hub import Hub
 
 

@@ -13,7 +13,7 @@ from server.clients.command import bridge_command
 from server.clients.connection import Change
 from server.clients.places import CLIENTS, ClientName, Place, find_place
 from server.common.errors import NotFound, TokenSaverError, WriteFailed
-from server.folders import Folders
+from server.config.folders import Folders
 from server.welcome import connect_line
 
 NAMES: dict[ClientName, str] = {

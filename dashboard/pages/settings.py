@@ -17,9 +17,9 @@ from dashboard.components.text import box, link, text
 from dashboard.feed import Feed
 from dashboard.sources import Setting, list_settings
 from server.common.errors import BackendFailed
+from server.config.settings import Settings
 from server.hub import Hub
 from server.ledger.prices import Prices
-from server.settings import Settings
 from server.snapshot import Snapshot
 
 

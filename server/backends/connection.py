@@ -14,7 +14,7 @@ import httpx
 from server.backends.address import place_of, require_allowed
 from server.backends.wire import Garbled, LineReader, dump, excerpt, label_of, object_of, parse_object
 from server.common.errors import BackendFailed, BackendUnreachable
-from server.settings import BackendSettings
+from server.config.settings import BackendSettings
 
 BODY_LIMIT = 32 << 20
 """Longest answer in one piece, in bytes: a list of models with their templates is some 100 kB."""

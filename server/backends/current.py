@@ -11,8 +11,8 @@ from server.backends.discovery import discover, find_server
 from server.backends.sight import Sight
 from server.common.errors import BackendUnreachable, TokenSaverError
 from server.common.events import EventBus
-from server.folders import Folders
-from server.settings import Settings
+from server.config.folders import Folders
+from server.config.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from server.backends.ollama import OllamaBackend
 from server.backends.openai import OpenAICompatible
 from server.backends.vllm import VLLM
 from server.backends.wire import label_of, object_of
-from server.settings import Settings
+from server.config.settings import Settings
 
 
 async def open_openai(url: str, settings: Settings, api_key: str = "") -> Backend:

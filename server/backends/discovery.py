@@ -15,8 +15,8 @@ from server.backends.embedded import EmbeddedBackend
 from server.backends.ollama import OllamaBackend
 from server.common.errors import BackendUnreachable, SettingsError, TokenSaverError
 from server.common.events import EventBus
-from server.folders import Folders
-from server.settings import Settings
+from server.config.folders import Folders
+from server.config.settings import Settings
 
 USUAL_URLS = ("http://127.0.0.1:1234", "http://127.0.0.1:8080")
 """Where LM Studio and llama-server listen unless told otherwise."""

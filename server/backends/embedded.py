@@ -35,8 +35,8 @@ from server.backends.names import not_found
 from server.backends.weights import fetch_weights, weights_path
 from server.common.errors import BackendError, BackendFailed, BackendUnreachable, BackendUnsupported
 from server.common.events import EventBus, ModelProgress
-from server.folders import Folders
-from server.settings import Settings
+from server.config.folders import Folders
+from server.config.settings import Settings
 
 logger = logging.getLogger(__name__)
 

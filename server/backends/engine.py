@@ -31,8 +31,8 @@ from server.backends.sight import Sight, shown_loading
 from server.backends.watch import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, Watch
 from server.common.errors import BackendError, BackendUnreachable, TokenSaverError
 from server.common.events import EventBus
-from server.folders import Folders
-from server.settings import Settings
+from server.config.folders import Folders
+from server.config.settings import Settings
 from server.snapshot import EngineView
 
 

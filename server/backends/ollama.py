@@ -36,7 +36,7 @@ from server.common.errors import (
     BackendUnsupported,
     TokenSaverError,
 )
-from server.settings import Settings
+from server.config.settings import Settings
 
 CHECK_SECONDS = 10.0
 """Time for the answer that tells whether Ollama is there; a busy machine may take some of it. Longer would

@@ -25,7 +25,7 @@ from server.backends.limits import require_whole_prompt, too_long
 from server.backends.names import not_found
 from server.backends.wire import Garbled, StreamError, count_of, label_of, objects_of
 from server.common.errors import BackendError, BackendFailed, BackendUnsupported, QueueFull
-from server.settings import Settings
+from server.config.settings import Settings
 
 # llama.cpp's type, and the words of vLLM, LM Studio, TabbyAPI and others for a prompt that does not fit.
 _OVERFLOW_TYPES = ("exceed_context_size_error", "context_length_exceeded")

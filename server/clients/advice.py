@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args
 
 from server.clients import connection
 from server.clients.connection import Change
-from server.clients.jsonc import JsonError, append_item, get_member, remove_member
 from server.clients.places import Place, Scope, Surroundings
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.textedit.jsonc import JsonError, append_item, get_member, remove_member
 
 Kind = Literal["claude-md", "hook"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

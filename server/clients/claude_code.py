@@ -13,7 +13,7 @@ from pathlib import Path
 from server.clients.connection import Change, connected, entry_in, keep, plan_connect, write
 from server.clients.places import SERVER_NAME, Place
 from server.common.errors import ClientFailed
-from server.folders import Folders
+from server.config.folders import Folders
 
 COMMAND_SECONDS = 60.0
 """How long ``claude mcp`` may take (seconds); it starts a whole Claude Code."""

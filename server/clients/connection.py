@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from server.clients.jsonc import JsonError, get_member, remove_member, set_member
 from server.clients.places import Place
-from server.clients.toml_text import TomlError, get_table, remove_table, set_table
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.textedit.jsonc import JsonError, get_member, remove_member, set_member
+from server.config.textedit.toml_text import TomlError, get_table, remove_table, set_table
 
 BOM = "\ufeff"
 

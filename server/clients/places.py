@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.common.errors import BadArguments, NotFound
-from server.folders import HOME_VARIABLE, chosen_home
+from server.config.folders import HOME_VARIABLE, chosen_home
 
 ClientName = Literal[
     "claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini", "windsurf", "zed"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from server.clients import claude_code, connection
 from server.clients.connection import Change
-from server.folders import Folders
+from server.config.folders import Folders
 
 
 def turn_on(change: Change, folders: Folders) -> Path | None:

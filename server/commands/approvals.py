@@ -5,7 +5,7 @@ from typing import Any
 
 from server.commands.client import connect
 from server.commands.output import echo, in_line, print_json
-from server.folders import find_folders
+from server.config.folders import find_folders
 
 
 def waiting(*, as_json: bool) -> None:

@@ -13,12 +13,12 @@ from server import rendezvous
 from server.bridge_http import SILENCE_SECONDS, Exchange, HubGone
 from server.commands.shell_words import in_shell_words
 from server.common.errors import HubUnreachable, TokenSaverError
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings
 from server.http1 import Answer, Connection
 from server.instance import AlreadyRunning, claim
 from server.proof import demand_proof
 from server.rendezvous import HubInfo
-from server.settings import Settings
 from server.store.records import SHELL, SHELL_SESSION
 
 PROTOCOL = "2026-07-28"

@@ -11,8 +11,8 @@ from server.clients.proof import Proof, prove
 from server.commands.client import hub_for_call
 from server.commands.output import echo, print_json
 from server.common.errors import BadArguments, ClientFailed
-from server.folders import Folders
-from server.settings import load_settings
+from server.config.folders import Folders
+from server.config.settings import load_settings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,10 +20,10 @@ from server.clients.places import CLIENTS, Place, Scope, find_place
 from server.commands.client import HubClient, hub_for_call
 from server.commands.output import echo, in_line, print_json
 from server.common.errors import TokenSaverError
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings, load_settings
 from server.instance import listen
 from server.models.hardware import read_machine
-from server.settings import Settings, load_settings
 
 Level = Literal["ok", "warning", "error"]
 EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from server.commands.output import echo, in_line, print_json, print_table
 from server.commands.reading import opened_history
-from server.folders import Folders
+from server.config.folders import Folders
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
 
 LONGEST_TASK = 50

@@ -10,7 +10,7 @@ import typer
 
 from server.commands.client import HubAnswered, connect_or_start
 from server.commands.output import Json, ProgressLine, echo, print_json, print_table
-from server.folders import Folders, find_folders
+from server.config.folders import Folders, find_folders
 from server.rendezvous import find_running
 from server.store.job_records import JobCounts, JobRecord
 

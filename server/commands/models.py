@@ -7,8 +7,8 @@ from server.commands.client import HubAnswered, HubClient, connect_or_start, hub
 from server.commands.output import ProgressLine, echo, gib, in_line, print_json, print_table
 from server.commands.status import activity_line
 from server.common.errors import BadArguments
-from server.folders import Folders
-from server.settings import Settings
+from server.config.folders import Folders
+from server.config.settings import Settings
 
 BENCH_HEADER = ("model", "load", "prompt", "generation", "parallel", "chores right")
 

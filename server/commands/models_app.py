@@ -13,9 +13,9 @@ from server.commands.models import (
     unload_model,
 )
 from server.commands.output import Json
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import Settings, load_settings
 from server.models.categories import Category
-from server.settings import Settings, load_settings
 
 models_app = typer.Typer(help="The local models.", no_args_is_help=False)
 ModelName = Annotated[str, typer.Argument(help="As `token-saver models` or the engine's registry names it.")]

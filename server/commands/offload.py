@@ -4,8 +4,8 @@ from typing import Any
 
 from server.commands.client import HubAnswered, ToolAnswer, hub_for_call
 from server.commands.output import ProgressLine, echo, print_json
-from server.folders import Folders
-from server.settings import Settings
+from server.config.folders import Folders
+from server.config.settings import Settings
 
 HANDED_BACK = 3
 """Exit status where the result did not pass and nothing was written."""

@@ -6,7 +6,7 @@ import webbrowser
 
 from server.commands.client import connect
 from server.commands.output import echo
-from server.folders import Folders
+from server.config.folders import Folders
 from server.rendezvous import HubInfo
 
 

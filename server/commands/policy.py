@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from server.commands.output import echo, in_line, print_json
 from server.common.errors import BadArguments, NotFound
-from server.folders import Folders, find_folders
+from server.config.folders import Folders, find_folders
+from server.config.settings import Settings, load_settings
 from server.offload.values import Caller
 from server.offload.workspace import Workspace, open_workspace
 from server.policy.approvals import granted_in_project
@@ -24,7 +25,6 @@ from server.policy.limits import counter_reader
 from server.policy.trail import export_lines, find, read_head, verify, verify_lines
 from server.policy.values import EVERY_TOOL, Call, Decision, Policy
 from server.policy.words import FORMATS, path_rules, said
-from server.settings import Settings, load_settings
 from server.store.database import Database, open_database
 from server.store.records import SHELL
 from server.tools.judged import judged_call, refused_path

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from server.folders import Folders
+from server.config.folders import Folders
 from server.store.history import History
 
 

@@ -8,15 +8,15 @@ from server.commands.output import echo
 from server.commands.reading import opened_history
 from server.common.days import day_begin, midnight
 from server.common.errors import BadArguments
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings
+from server.config.settings_file import set_setting
 from server.ledger.audit import Audit, AuditReport
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
 from server.ledger.transcripts import transcripts_folder
 from server.rendezvous import find_running
-from server.settings import Settings
-from server.settings_file import set_setting
 from server.store.records import GroupTotal
 
 

@@ -8,7 +8,7 @@ from server.commands.client import connect, connect_or_start
 from server.commands.output import echo, gib, in_line, print_json
 from server.commands.page import open_page
 from server.common.errors import HubUnreachable
-from server.folders import Folders
+from server.config.folders import Folders
 
 QUIT_SECONDS = 60.0
 """How long a hub may take to end what runs (seconds)."""

@@ -3,7 +3,7 @@
 import typer
 
 from server.commands.output import echo
-from server.folders import find_folders
+from server.config.folders import find_folders
 
 token_app = typer.Typer(help="The token that opens the hub for MCP clients.", no_args_is_help=False)
 
@@ -19,7 +19,7 @@ def token(context: typer.Context) -> None:
 def rotate() -> None:
     """Replace the token: the old one, pages that are logged in and login links open nothing any more."""
     from server.commands.client import hub_for_call  # noqa: PLC0415
-    from server.settings import load_settings  # noqa: PLC0415
+    from server.config.settings import load_settings  # noqa: PLC0415
 
     folders = find_folders()
     with hub_for_call(load_settings(folders), folders) as hub:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from server.config.settings import SavingsSettings
 from server.ledger.accuracy import Accuracy, add_up
 from server.ledger.aftermath import Aftermath, KnownOffload
 from server.ledger.chances import Chances, merge
@@ -36,7 +37,6 @@ from server.ledger.transcripts import (
     parse_line,
     transcripts_folder,
 )
-from server.settings import SavingsSettings
 from server.store.audits import (
     read_booked,
     read_endings,

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from server.config.settings import LedgerSettings
 from server.ledger.audit import AuditReport
 from server.ledger.savings import Savings, money, tokens
-from server.settings import LedgerSettings
 from server.store.records import GroupTotal, OffloadRow, Totals
 
 LIMIT = 1200

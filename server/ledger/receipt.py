@@ -21,9 +21,9 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+from server.config.settings import LedgerSettings
 from server.ledger.prices import Price, Prices, microusd
 from server.ledger.tokens import Family, estimate_call, estimate_result, estimate_tokens, family_of
-from server.settings import LedgerSettings
 from server.store.records import ReceiptRecord
 
 DIGEST_TOKENS = 60

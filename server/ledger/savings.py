@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from server.common.days import midnight
+from server.config.settings import LedgerSettings
 from server.ledger.audit import AuditReport
-from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
 

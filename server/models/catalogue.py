@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.common.errors import SettingsError
-from server.folders import Folders
+from server.config.folders import Folders
 from server.models.categories import Category
 
 SHIPPED = Path(__file__).with_name("catalogue.toml")

@@ -10,11 +10,11 @@ from server.backends.admission import SHARE_OF_RAM
 from server.backends.base import Backend, InstalledModel, LoadedModel, TellsModelFile
 from server.backends.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
 from server.common.errors import BackendError, BackendUnreachable, ModelTooLarge
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import BackendSettings
 from server.models.corrections import Corrections
 from server.models.fit import Fit, fit, memory_of, room_of
 from server.models.hardware import GpuProcess, Machine, read_machine
-from server.settings import BackendSettings
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import sys
 
 from server.backends.base import InstalledModel
 from server.backends.engine import Engine
-from server.folders import Folders
+from server.config.folders import Folders
 from server.models.catalogue import CatalogueModel, load_catalogue
 from server.models.categories import Category
 from server.models.evidence import gather_evidence

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
-from server.folders import Folders
+from server.config.folders import Folders
 from server.models.catalogue import load_catalogue
 from server.models.categories import Category
 

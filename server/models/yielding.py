@@ -11,9 +11,9 @@ import psutil
 
 from server.backends.engine import Engine
 from server.common.errors import TokenSaverError
+from server.config.settings import MannersSettings
 from server.models.games import running_game
 from server.models.hardware import Gpu, read_gpus
-from server.settings import MannersSettings
 from server.snapshot import EngineView
 
 logger = logging.getLogger(__name__)

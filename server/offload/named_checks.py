@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from server.folders import Folders
-from server.settings import load_settings
+from server.config.folders import Folders
+from server.config.settings import load_settings
 
 
 class NamedChecks:

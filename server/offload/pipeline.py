@@ -17,7 +17,8 @@ from server.backends.base import PullProgress
 from server.backends.engine import Engine
 from server.common.errors import NotFound, StillDownloading, StoreError, TokenSaverError
 from server.common.events import EventBus
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
 from server.offload import digest, patches, undo
@@ -55,7 +56,6 @@ from server.offload.weigh import (
     refuse_loss,
 )
 from server.offload.workspace import Workspace, open_workspace, read_task
-from server.settings import Settings
 from server.store.history import History
 from server.store.measurements import Measurements
 

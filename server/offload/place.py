@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from server.common.errors import FileChanged, StoreError, WorkspaceError
+from server.config.settings import Settings
 from server.offload import deliver
 from server.offload.aside import Aside
 from server.offload.deliver import Change
@@ -16,7 +17,6 @@ from server.offload.running import Running, check_folder
 from server.offload.user_check import command_of, run_check
 from server.offload.values import Check, Delivery, Task, Verdict
 from server.offload.workspace import Workspace, split_selection
-from server.settings import Settings
 from server.store.history import History
 from server.store.records import UndoRecord
 

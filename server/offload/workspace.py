@@ -14,13 +14,13 @@ from server.common.errors import (
     PathOutsideRoots,
     PathProtected,
 )
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings
 from server.offload import globs, selection
 from server.offload.textfile import Decoded, decode
 from server.offload.values import Caller, Source, Target, Task
 from server.policy import paths
 from server.policy.opening import open_for_reading
-from server.settings import Settings
 
 MOST_FILES = 500
 """Files of one task, globs expanded; more would fit no model's context."""

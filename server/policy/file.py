@@ -14,7 +14,7 @@ from pathlib import Path
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import SettingsError
 from server.common.events import EventBus, PolicyReloaded
-from server.folders import Folders
+from server.config.folders import Folders
 from server.policy.detect import parse_policy
 from server.policy.document import MOST_BYTES
 from server.policy.values import Policy

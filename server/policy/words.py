@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from server.config.settings import PathsSettings
 from server.policy.values import Condition, FileFormat, Op, Rule
-from server.settings import PathsSettings
 
 FORMATS: dict[FileFormat, str] = {
     "intercept": "Intercept's rules",

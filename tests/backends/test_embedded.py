@@ -25,9 +25,9 @@ from server.common.errors import (
     PromptTooLong,
 )
 from server.common.events import EventBus
-from server.folders import Folders, find_folders
+from server.config.folders import Folders, find_folders
+from server.config.settings import BackendSettings, EmbeddedSettings, Settings
 from server.models.fit import memory_of
-from server.settings import BackendSettings, EmbeddedSettings, Settings
 from tests.engine_models import SMOLLM2
 
 pytestmark = pytest.mark.anyio
@@ -293,8 +293,8 @@ SERVE_UNTIL_KILLED = """
 import asyncio, sys
 from server.backends.embedded import EmbeddedBackend
 from server.common.events import EventBus
-from server.folders import find_folders
-from server.settings import EmbeddedSettings, Settings
+from server.config.folders import find_folders
+from server.config.settings import EmbeddedSettings, Settings
 
 async def main():
     settings = Settings(embedded=EmbeddedSettings(model=sys.argv[1]))

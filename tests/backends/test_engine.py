@@ -14,7 +14,7 @@ from server.backends.base import Backend
 from server.backends.engine import Engine
 from server.common.errors import BackendFailed, BackendUnreachable, ModelNotFound, QueueFull, SettingsError
 from server.common.events import EngineChanged, Event, EventBus, ModelProgress
-from server.folders import find_folders
+from server.config.folders import find_folders
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel

@@ -10,7 +10,7 @@ from server.backends.embedded import EmbeddedBackend
 from server.backends.engine import Engine
 from server.common.errors import BackendUnreachable
 from server.common.events import EventBus
-from server.folders import find_folders
+from server.config.folders import find_folders
 from tests.backends.asking import collect, request, settings
 from tests.standins.ollama import CODER, OllamaStandIn
 

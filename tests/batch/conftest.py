@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from server.batch.plan import plan_each
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.offload.values import Caller
-from server.settings import BackendSettings, Settings
 from tests.hub_in_process import running_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn

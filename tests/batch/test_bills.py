@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from server.batch.plan import plan_each
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.hub import Hub
 from server.store.records import OffloadFilter
 from server.tools.job_wait import answer_for_job

@@ -9,9 +9,9 @@ import pytest
 
 from server.batch.plan import plan_each, plan_tasks
 from server.common.errors import BadArguments, WorkspaceError
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.settings import BackendSettings, Settings
 from tests.batch.conftest import LONG, NOTES, Desk
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn

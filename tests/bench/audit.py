@@ -11,10 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from server.config.settings import LedgerSettings, SavingsSettings
 from server.ledger.audit import Audit
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
-from server.settings import LedgerSettings, SavingsSettings
 from server.store.history import History
 from tests.ledger.conversation import Conversation
 

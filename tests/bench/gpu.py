@@ -28,10 +28,10 @@ from server.backends.base import Completed, GenerationRequest, Message, TellsMod
 from server.backends.engine import Engine
 from server.common.errors import TokenSaverError
 from server.common.events import EventBus
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import BackendSettings, EmbeddedSettings, Settings
 from server.models.hardware import Gpu, read_gpus
 from server.models.memory import model_memory
-from server.settings import BackendSettings, EmbeddedSettings, Settings
 
 SKIPPED = 77
 NUM_CTX = 2048

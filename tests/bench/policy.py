@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from server.common.events import EventBus
-from server.folders import Folders
+from server.config.folders import Folders
 from server.policy.approvals import Approvals
 from server.policy.file import PolicyFile
 from server.policy.gate import Gate

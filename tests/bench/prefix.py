@@ -25,10 +25,10 @@ from typing import Any
 import psutil
 
 from server.batch.plan import Planned, by_shared_prefix
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, BatchSettings, EmbeddedSettings, OffloadSettings, Settings
 from server.hub import Hub
 from server.offload.values import Caller
-from server.settings import BackendSettings, BatchSettings, EmbeddedSettings, OffloadSettings, Settings
 from server.store.job_records import ENDED, ItemRecord
 from server.store.jobs import Jobs
 

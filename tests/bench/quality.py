@@ -30,10 +30,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, EmbeddedSettings, load_settings
 from server.hub import Hub
 from server.offload.values import Attempt, Caller, Task
-from server.settings import BackendSettings, EmbeddedSettings, load_settings
 
 CHORES = Path(__file__).with_name("chores.toml")
 VERIFY_SECONDS = 60

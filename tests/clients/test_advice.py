@@ -8,10 +8,10 @@ import pytest
 from server.clients import advice, connection
 from server.clients.advice import BEGIN, END, KINDS, Kind
 from server.clients.connection import Change
-from server.clients.jsonc import parse
 from server.clients.places import Scope, Surroundings
 from server.common.errors import BadArguments
-from server.folders import Folders, find_folders
+from server.config.folders import Folders, find_folders
+from server.config.textedit.jsonc import parse
 
 OTHER_HOOK = '{"matcher": "Bash", "hooks": [{"type": "command", "command": "./check.sh"}]}'
 

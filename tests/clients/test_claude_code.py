@@ -11,7 +11,7 @@ from server.clients import claude_code, connection, switch
 from server.clients.places import Place, Surroundings, find_place
 from server.clients.proof import prove
 from server.common.errors import ClientFailed
-from server.folders import Folders, find_folders
+from server.config.folders import Folders, find_folders
 from tests.standins.claude_code import claude_binary, shut_off
 
 BRIDGE = [sys.executable, "-P", "-c", "import sys; sys.exit(0)"]

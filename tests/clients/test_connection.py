@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from server.clients import connection
-from server.clients.jsonc import parse
 from server.clients.places import CLIENTS, ClientName, Place, Surroundings, find_place
 from server.common.errors import BadArguments
-from server.folders import Folders, find_folders
+from server.config.folders import Folders, find_folders
+from server.config.textedit.jsonc import parse
 from tests.clients.configurations import CASES, broken, configuration
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.clients.jsonc import JsonError, get_member, parse, remove_member, set_member
+from server.config.textedit.jsonc import JsonError, get_member, parse, remove_member, set_member
 
 PATH = ("mcpServers", "token-saver")
 ENTRY = {"command": "/opt/token-saver-mcp", "args": []}

@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
-from server.clients.toml_key import set_key
-from server.clients.toml_text import TomlError
+from server.config.textedit.toml_key import set_key
+from server.config.textedit.toml_text import TomlError
 
 FILE = """\
 # my settings

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from server.clients.toml_text import TomlError, get_table, remove_table, set_table
+from server.config.textedit.toml_text import TomlError, get_table, remove_table, set_table
 
 PATH = ("mcp_servers", "token-saver")
 ENTRY = {"command": "/opt/token saver/mcp", "args": ["-x"]}

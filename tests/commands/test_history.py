@@ -7,7 +7,7 @@ import pytest
 
 from server.commands.history import list_offloads, show_offload
 from server.common.errors import NotFound
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.store.history import History
 from server.store.records import SHELL, AttemptRecord, CheckRecord
 from tests.store.offloads import end, start

@@ -7,7 +7,7 @@ import pytest
 
 from server.commands import policy
 from server.commands.output import ProgressLine, echo, in_line, print_json, print_table, shown
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.policy.trail import Entry, Trail
 from server.store.database import open_database
 

@@ -12,7 +12,7 @@ import pytest
 from server.commands.policy import explain, try_call
 from server.commands.policy_app import policy_app
 from server.common.errors import BadArguments, NotFound
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.policy.approvals import grant_in_project
 from server.policy.evaluate import evaluate
 from server.policy.values import Call, Condition, Op, Policy, Rule

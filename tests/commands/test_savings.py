@@ -12,9 +12,9 @@ import pytest
 
 from server.common.days import midnight
 from server.common.errors import SettingsError
-from server.folders import find_folders
-from server.settings import load_settings
-from server.settings_file import set_setting
+from server.config.folders import find_folders
+from server.config.settings import load_settings
+from server.config.settings_file import set_setting
 from server.store.history import History
 from tests.ledger.conversation import Conversation
 from tests.store.offloads import end, start

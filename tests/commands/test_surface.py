@@ -16,9 +16,9 @@ from typer.main import get_command
 
 from server.cli import build_cli
 from server.commands.examples import EXAMPLES, EXIT_STATUS
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import Settings
 from server.serving import LOG_BYTES, LOGS_KEPT, log_to_file
-from server.settings import Settings
 
 ROOT: Any = get_command(build_cli(lambda _: None, str))
 LONGEST_HELP = 40

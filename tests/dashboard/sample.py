@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
+from server.config.settings import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Figures, Ledger
-from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import (
     AttemptRecord,

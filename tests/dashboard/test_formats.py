@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from dashboard import formats
-from server.settings import LedgerSettings
+from server.config.settings import LedgerSettings
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from dashboard.rerun import can_run_again, task_of
 from dashboard.sources import list_settings
 from dashboard.state import headline, to_fetch
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import load_settings
 from server.models.hardware import Gpu, GpuProcess, Machine
 from server.offload.weigh import arguments_of
-from server.settings import load_settings
 from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from server.store.records import OffloadDetail, OffloadRow
 

@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from server.batch.plan import plan_each
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.offload.values import Caller
-from server.settings import BackendSettings, Settings
 from tests.standins.answers import Answer
 from tests.standins.openai import MODEL, OpenAIStandIn
 

@@ -6,9 +6,9 @@ the cache and 10 reads of 0.20: 7. The definitions, there from the start, are re
 
 import pytest
 
+from server.config.settings import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Cost, Ledger, Receipt
-from server.settings import LedgerSettings
 
 OUTPUT = 20
 CONTEXT = 7

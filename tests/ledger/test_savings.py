@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.common.days import midnight, seconds_to_midnight
+from server.config.settings import LedgerSettings
 from server.ledger.accuracy import Accuracy
 from server.ledger.audit import AuditReport
 from server.ledger.chances import merge
@@ -21,7 +22,6 @@ from server.ledger.savings import (
     savings_json,
     savings_text,
 )
-from server.settings import LedgerSettings
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
 from tests.standins.serving import eventually

@@ -13,8 +13,8 @@ import pytest
 from mcp import Client
 
 from server.backends.catalogue import pinned_models
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.settings import BackendSettings, Settings
 from tests.engine_models import SMOLLM2, put_model
 from tests.tools.test_model_choice import text, with_client
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.models.gate import MemoryGate
 from server.models.hardware import Gpu, Machine
-from server.settings import BackendSettings, Settings
 from tests.models.test_gate import SEVEN
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered

@@ -11,7 +11,7 @@ from server.backends.engine import Engine
 from server.backends.ollama import OllamaBackend
 from server.common.errors import ModelTooLarge
 from server.common.events import EventBus
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.models.gate import MemoryGate
 from server.models.hardware import Gpu, GpuProcess, Machine
 from tests.backends.asking import settings

@@ -9,11 +9,11 @@ import pytest
 
 from server.common.errors import BackendFailed, ModelNotFound, Paused
 from server.common.events import Event, MeasureProgress
+from server.config.settings import BackendSettings, EmbeddedSettings, Settings
 from server.models.chores import load_chores
 from server.models.evidence import gather_evidence
 from server.models.measure import Measuring
 from server.offload.values import Caller, Outcome, Task
-from server.settings import BackendSettings, EmbeddedSettings, Settings
 from tests.engine_models import SMOLLM2
 from tests.hub_in_process import running_hub
 from tests.models.test_chores import RIGHT, WRONG

@@ -7,7 +7,7 @@ import pytest
 
 from server.backends.base import InstalledModel
 from server.common.errors import SettingsError
-from server.folders import Folders
+from server.config.folders import Folders
 from server.models.catalogue import CatalogueModel, load_catalogue
 from server.models.categories import Category
 from server.models.evidence import Evidence

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import Paused
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, MannersSettings, Settings
 from server.hub import Hub
 from server.models.games import category_of_bundle, running_game
 from server.models.hardware import Gpu, GpuProcess
 from server.models.yielding import LOOKS, Others, Yielding, listener, others_on, own_processes, why_yield
-from server.settings import BackendSettings, MannersSettings, Settings
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.system import require
 

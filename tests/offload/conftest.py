@@ -9,12 +9,12 @@ import pytest
 
 from server.backends.engine import Engine
 from server.common.events import Event, EventBus
-from server.folders import Folders, find_folders
+from server.config.folders import Folders, find_folders
+from server.config.settings import Settings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller, Outcome, Task
-from server.settings import Settings
 from server.store.history import History
 from tests.standins.ollama import OllamaStandIn
 

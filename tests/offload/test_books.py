@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from server.common.events import EventBus
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger, Receipt
 from server.offload.progress import Progress
 from server.offload.running import AT_ONCE, Books, Running
 from server.offload.values import Task
-from server.settings import LedgerSettings
 from tests.offload.conftest import House
 
 pytestmark = pytest.mark.anyio

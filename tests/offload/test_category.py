@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.models.selector import Selector, SelectorSettings
 from tests.offload.conftest import House
 from tests.standins.answers import Answer

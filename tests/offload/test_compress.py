@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import BinaryFile
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.ledger.tokens import estimate_tokens
 from server.offload.folding import Line, fold, lines_of_file, lines_of_text
 from server.offload.material import without_repeated

@@ -13,7 +13,7 @@ import pytest
 
 from server.common.errors import FileChanged, NotFound, PathOutsideRoots, PathProtected
 from server.common.events import OffloadUndone
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.offload import atomic
 from server.offload.workspace import digest_of
 from server.policy.opening import open_for_reading

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from server.common.errors import FileChanged, TokenSaverError
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection
 from server.offload.languages import LANGUAGES
 from server.offload.patches import diff_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import StoreError
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.offload.values import Outcome
 from server.store.history import History
 from server.store.records import OffloadEnd, OffloadFilter, UndoRecord

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from server.common.events import Event, EventBus
-from server.folders import Folders
+from server.config.folders import Folders
 from server.policy.approvals import Approvals
 from server.policy.file import PolicyFile
 from server.policy.gate import Gate

@@ -12,10 +12,10 @@ from mcp.client.client import Client
 from mcp_types import ElicitResult
 
 from server.common.events import ApprovalAnswered, ApprovalRequested, Event
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.policy.approvals import Answer
-from server.settings import BackendSettings, Settings
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import ERAS, text_of
 

@@ -9,10 +9,10 @@ import pytest
 from mcp.client.client import Client
 
 from server.common.events import ApprovalRequested, Event
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.policy.approvals import Answer
-from server.settings import BackendSettings, Settings
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import text_of
 

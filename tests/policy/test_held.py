@@ -8,10 +8,10 @@ import pytest
 from mcp.client.client import Client
 
 from server.common.events import ApprovalRequested, Event
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, BatchSettings, Settings
 from server.hub import Hub
 from server.policy.approvals import Answer
-from server.settings import BackendSettings, BatchSettings, Settings
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import text_of
 from tests.standins.answers import Answer as Said

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from mcp.client.client import Client
 
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.settings import BackendSettings, Settings
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import text_of
 from tests.standins.answers import Answer

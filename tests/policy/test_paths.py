@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected, WorkspaceError
+from server.config.settings import PathsSettings
 from server.offload import atomic
 from server.offload.values import Caller
 from server.offload.workspace import Workspace, expand, read_source, read_target
@@ -20,7 +21,6 @@ from server.policy.names import is_credential_file, is_protected_folder, windows
 from server.policy.opening import HAS_HANDLES, open_for_reading
 from server.policy.paths import confine
 from server.policy.protect import protected_outputs
-from server.settings import PathsSettings
 from tests.policy.hostile_paths import CLIMBS, PROTECTED, WINDOWS, WINDOWS_FINE
 
 SECRET = "a secret outside"

@@ -4,10 +4,10 @@ import asyncio
 import threading
 
 from server.common.events import EventBus, OffloadEnded, OffloadUndone, PauseChanged, PolicyReloaded
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.policy.recorder import Recorder
-from server.settings import BackendSettings, Settings
 from tests.policy.conftest import House, Run
 
 

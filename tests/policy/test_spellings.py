@@ -8,9 +8,9 @@ import pytest
 from mcp.client.client import Client
 
 from server.common.events import ApprovalRequested, Event
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.policy.approvals import Answer as Approval
-from server.settings import BackendSettings, Settings
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of

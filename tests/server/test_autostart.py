@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.autostart import (
+from server.config.autostart import (
     DesktopEntry,
     LaunchAgent,
     RunKey,

@@ -12,10 +12,10 @@ import pytest
 
 from server.batch.plan import plan_each
 from server.common.errors import Paused
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.offload.values import Caller, Outcome, Task
-from server.settings import BackendSettings, Settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 

@@ -11,7 +11,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
-from server.folders import find_folders
+from server.config.folders import find_folders
 from server.rendezvous import APP_NAME, START_LOG, read_hub_file, read_token, state_folder, why_not_started
 
 

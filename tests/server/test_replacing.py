@@ -9,8 +9,8 @@ import pytest
 
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
-from server.folders import find_folders
-from server.settings_file import set_setting
+from server.config.folders import find_folders
+from server.config.settings_file import set_setting
 
 modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 

@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from server.common.errors import SettingsError
-from server.folders import Folders, find_folders
-from server.settings import load_settings
-from server.settings_file import set_setting
+from server.config.folders import Folders, find_folders
+from server.config.settings import load_settings
+from server.config.settings_file import set_setting
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from mcp.server.mcpserver.tools import Tool
 
 from server.commands.policy import TOOLS
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import Settings
 from server.hub import Hub
-from server.settings import Settings
 from server.tools.mcp_server import INSTRUCTIONS, all_tools
 from server.tools.schema import compact
 

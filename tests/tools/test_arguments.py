@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
+from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.settings import BackendSettings, Settings
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of

@@ -8,9 +8,9 @@ import pytest
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, EmbeddedSettings, Settings
 from server.hub import Hub
-from server.settings import BackendSettings, EmbeddedSettings, Settings
 from server.tools.mcp_server import build_mcp
 from tests.standins.ollama import OllamaStandIn
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from mcp import Client
 
+from server.config.settings import BackendSettings, EmbeddedSettings, Settings
 from server.hub import Hub
-from server.settings import BackendSettings, EmbeddedSettings, Settings
 from tests.engine_models import SMOLLM2
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered

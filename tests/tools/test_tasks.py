@@ -16,10 +16,10 @@ from mcp_types import CallToolResult, Request, RequestParams, Result
 from mcp_types.version import LATEST_MODERN_VERSION
 from pydantic import ConfigDict, Field
 
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import BackendSettings, OffloadSettings, Settings
 from server.guard import Keys
 from server.hub import Hub
-from server.settings import BackendSettings, OffloadSettings, Settings
 from server.tools.mcp_server import build_mcp
 from server.tools.tasks import EXTENSION
 from tests.hub_process import start_hub

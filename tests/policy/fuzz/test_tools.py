@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.client.client import Client
 
-from server.folders import Folders
+from server.config.folders import Folders
+from server.config.settings import BackendSettings, OffloadSettings, PolicySettings, Settings
 from server.hub import Hub
-from server.settings import BackendSettings, OffloadSettings, PolicySettings, Settings
 from server.tools.mcp_server import TokenSaverServer, all_tools, build_mcp
 from tests.mcp_clients import text_of
 from tests.policy.fuzz.amount import tool_fuzz

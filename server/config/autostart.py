@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from server.common.atomic_write import replace_file
-from server.folders import chosen_home
+from server.config.folders import chosen_home
 
 NAME = "token-saver"
 TITLE = "Claude Token Saver"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.common.errors import SettingsError
-from server.folders import Folders
+from server.config.folders import Folders
 
 ENV_PREFIX = "TOKEN_SAVER_"
 # Variables with the prefix that are not settings: where the folders are, switches of the test suite.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from server.clients.toml_text import HEADER, TomlError, header_keys, load, write_value
+from server.config.textedit.toml_text import HEADER, TomlError, header_keys, load, write_value
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _BOM = "\ufeff"

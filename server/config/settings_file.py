@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from server.clients.toml_key import set_key
-from server.clients.toml_text import TomlError
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
-from server.folders import Folders
-from server.settings import Settings
+from server.config.folders import Folders
+from server.config.settings import Settings
+from server.config.textedit.toml_key import set_key
+from server.config.textedit.toml_text import TomlError
 
 
 def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:

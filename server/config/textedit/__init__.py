@@ -1,0 +1,1 @@
+"""Edits of JSON and TOML that keep every other byte of the file."""
