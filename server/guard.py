@@ -17,10 +17,10 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.bridge.hub_identity import MOST_NONCE_CHARS, Address, make_proof
 from server.common.errors import NotAuthorized
 from server.common.events import BrowserLoggedIn, Event
 from server.peer import may_be_ours
-from server.proof import MOST_NONCE_CHARS, Address, make_proof
 from server.refusals import Refusals
 from server.strangers import Strangers
 

@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Iterator
 
+from server.bridge.discovery import START_SECONDS, HubInfo, find_running, read_token
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import HubUnreachable, PortTaken, SettingsError
 from server.config.folders import Folders
-from server.rendezvous import START_SECONDS, HubInfo, find_running, read_token
 
 if sys.platform == "win32":
     import msvcrt

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from server.proof import Address
+from server.bridge.hub_identity import Address
 
 # IPv4 connections of IPv4 sockets, and those of IPv6 sockets (proc(5), /proc/net/tcp).
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.proof import Address
+from server.bridge.hub_identity import Address
 
 MOST_STRANGERS = 1024
 """One more, and the oldest is cut off: who has a key shows it within milliseconds. Of a thousand calls that

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.rendezvous import HubInfo, read_token, wait_for_hub
+from server.bridge.discovery import HubInfo, read_token, wait_for_hub
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0

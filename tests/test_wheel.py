@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from server.rendezvous import find_running
+from server.bridge.discovery import find_running
 from tests.bridge_client import RawClient
 from tests.system import require
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server import rendezvous
-from server.bridge_http import SILENCE_SECONDS, Exchange, HubGone
+from server.bridge.discovery import HubInfo
+from server.bridge.exchange import SILENCE_SECONDS, Exchange, HubGone
+from server.bridge.http1 import Answer, Connection
+from server.bridge.hub_identity import demand_proof
+from server.bridge.main import discovery
 from server.commands.shell_words import in_shell_words
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.http1 import Answer, Connection
 from server.instance import AlreadyRunning, claim
-from server.proof import demand_proof
-from server.rendezvous import HubInfo
 from server.store.records import SHELL, SHELL_SESSION
 
 PROTOCOL = "2026-07-28"
@@ -155,10 +155,10 @@ def connect(folders: Folders) -> HubClient:
     Raises:
         HubUnreachable: none runs.
     """
-    info = rendezvous.find_running(str(folders.state))
+    info = discovery.find_running(str(folders.state))
     if info is None:
         raise HubUnreachable("No hub is running.", "Start it with `token-saver`.")
-    return HubClient(info, rendezvous.read_token(str(folders.state)))
+    return HubClient(info, discovery.read_token(str(folders.state)))
 
 
 def connect_or_start(folders: Folders) -> HubClient:
@@ -170,9 +170,9 @@ def connect_or_start(folders: Folders) -> HubClient:
     with contextlib.suppress(HubUnreachable):
         return connect(folders)
     state = str(folders.state)
-    process = rendezvous.start_detached(state)
-    if rendezvous.wait_for_hub(state, process, rendezvous.START_SECONDS) is None:
-        reason = rendezvous.why_not_started(state, process)
+    process = discovery.start_detached(state)
+    if discovery.wait_for_hub(state, process, discovery.START_SECONDS) is None:
+        reason = discovery.why_not_started(state, process)
         raise HubUnreachable(f"The hub did not start: {reason}", "Run `token-saver serve` to see why.")
     return connect(folders)
 
@@ -184,7 +184,7 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
     Raises:
         TokenSaverError: neither can be had.
     """
-    if rendezvous.find_running(str(folders.state)) is not None:
+    if discovery.find_running(str(folders.state)) is not None:
         yield connect(folders)
         return
     with contextlib.ExitStack() as stack:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from server import rendezvous
+from server.bridge.main import discovery
 from server.clients import advice, connection
 from server.clients.command import bridge_command
 from server.clients.places import CLIENTS, Place, Scope, find_place
@@ -93,7 +93,7 @@ def _settings(folders: Folders) -> Finding:
     path = folders.config_file
     if not path.exists():
         return Finding("settings", "ok", f"defaults; {path} is not written yet")
-    if rendezvous.find_running(str(folders.state)) is not None:
+    if discovery.find_running(str(folders.state)) is not None:
         with contextlib.suppress(FileNotFoundError):  # the hub ended this moment
             if path.stat().st_mtime > folders.hub_file.stat().st_mtime:
                 return Finding(
@@ -145,7 +145,7 @@ def _token(folders: Folders) -> Finding:
 
 
 def _port(settings: Settings, folders: Folders) -> Finding:
-    info = rendezvous.find_running(str(folders.state))
+    info = discovery.find_running(str(folders.state))
     if info is not None:
         return Finding("hub", "ok", f"version {info.version} runs at {info.url} (process {info.pid})")
     try:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from server.bridge.discovery import find_running
 from server.commands.client import HubAnswered, connect_or_start
 from server.commands.output import Json, ProgressLine, echo, print_json, print_table
 from server.config.folders import Folders, find_folders
-from server.rendezvous import find_running
 from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50

@@ -4,10 +4,10 @@ import os
 import sys
 import webbrowser
 
+from server.bridge.discovery import HubInfo
 from server.commands.client import connect
 from server.commands.output import echo
 from server.config.folders import Folders
-from server.rendezvous import HubInfo
 
 
 def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 
+from server.bridge.discovery import find_running
 from server.commands.client import connect
 from server.commands.output import echo
 from server.commands.reading import opened_history
@@ -16,7 +17,6 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
 from server.ledger.transcripts import transcripts_folder
-from server.rendezvous import find_running
 from server.store.records import GroupTotal
 
 

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from server import rendezvous
+from server.bridge.main import discovery
 from server.commands.client import connect, connect_or_start
 from server.commands.output import echo, gib, in_line, print_json
 from server.commands.page import open_page
@@ -61,7 +61,7 @@ def quit_app(folders: Folders) -> None:
     hub = connect(folders)
     hub.post("/api/quit")
     deadline = time.monotonic() + QUIT_SECONDS
-    while (left := rendezvous.find_running(str(folders.state))) is not None and left.pid == hub.info.pid:
+    while (left := discovery.find_running(str(folders.state))) is not None and left.pid == hub.info.pid:
         if time.monotonic() > deadline:
             raise HubUnreachable(f"The hub (process {left.pid}) does not end.", "See `token-saver logs`.")
         time.sleep(0.05)

@@ -28,7 +28,7 @@ from typing import Any
 
 import psutil
 
-from server.rendezvous import read_hub_file
+from server.bridge.discovery import read_hub_file
 from tests.bridge_client import RawClient
 from tests.hub_process import hub_environ, start_hub
 from tests.tray.app import running_app

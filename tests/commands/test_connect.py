@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from server.bridge.discovery import find_running
 from server.clients import connection
 from server.clients.places import ClientName, find_place
 from server.commands.connect import Wish, connect_client, disconnect_client
 from server.config.folders import Folders, find_folders
-from server.rendezvous import find_running
 from tests.clients.configurations import CASES, broken, configuration
 from tests.hub_process import start_hub
 from tests.standins.claude_code import claude_binary, shut_off

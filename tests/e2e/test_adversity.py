@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from server.rendezvous import find_running, state_folder
+from server.bridge.discovery import find_running, state_folder
 from tests.bridge_client import RawClient
 from tests.e2e.test_commands import token_saver
 from tests.e2e.test_offload import FENCED, TASK
@@ -133,7 +133,7 @@ def test_in_a_read_only_home_the_doctor_and_the_bridge_say_so_too(lasting_home: 
     assert told.returncode == 1
 
     request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
-    script = f"echo '{json.dumps(request)}' | '{sys.executable}' -P -m server.bridge"
+    script = f"echo '{json.dumps(request)}' | '{sys.executable}' -P -m server.bridge.main"
     done = read_only(lasting_home, environ, "sh", "-c", script)
     message = json.loads(done.stdout)["error"]["message"]
     assert message.startswith("hub_unreachable: ")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from server.rendezvous import START_SECONDS, find_running, state_folder, wait_for_hub
+from server.bridge.discovery import START_SECONDS, find_running, state_folder, wait_for_hub
 from tests.e2e.test_offload import FENCED
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from server.rendezvous import read_hub_file
+from server.bridge.discovery import read_hub_file
 from tests.bridge_client import BRIDGE, CLIENT, LEGACY
 from tests.faults.engine import EngineProcess
 from tests.faults.network import Network

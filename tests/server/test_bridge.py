@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from server.proof import make_proof
-from server.rendezvous import HubInfo, find_running, read_hub_file
+from server.bridge.discovery import HubInfo, find_running, read_hub_file
+from server.bridge.hub_identity import make_proof
 from tests.bridge_client import BRIDGE, LEGACY, MODERN, RawClient
 from tests.hub_process import HubProcess, hub_environ, start_hub
 from tests.standins.serving import wait_until

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from server.bridge_session import _quoted
-from server.http1 import Answer, Connection, NotHttp
+from server.bridge.http1 import Answer, Connection, NotHttp
+from server.bridge.session import _quoted
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 PIECES = [b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r", b"\n2;x=y\r\nd", b"e\r\n0\r\n\r\n"]
@@ -117,7 +117,7 @@ def test_all_bytes_are_quoted_as_the_standard_library_does() -> None:
 
 def test_a_bridge_starts_without_what_makes_it_slow() -> None:
     slow = {"asyncio", "base64", "dataclasses", "email", "http", "inspect", "pathlib", "ssl", "subprocess"}
-    script = f"import sys, server.bridge; print(*sorted({slow} & set(sys.modules)))"
+    script = f"import sys, server.bridge.main; print(*sorted({slow} & set(sys.modules)))"
     command = [sys.executable, "-I", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from server.bridge.discovery import answers, find_running, read_hub_file, wait_for_hub
 from server.config.folders import find_folders
 from server.instance import claim
-from server.rendezvous import answers, find_running, read_hub_file, wait_for_hub
 from tests.hub_process import HubProcess, hub_environ, start_hub
 
 SECONDS = 180

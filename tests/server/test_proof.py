@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from server.http1 import Connection
-from server.proof import NotOurHub, demand_proof, make_proof
-from server.rendezvous import HubInfo, answers
+from server.bridge.discovery import HubInfo, answers
+from server.bridge.http1 import Connection
+from server.bridge.hub_identity import NotOurHub, demand_proof, make_proof
 from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess, start_hub
 from tests.server.test_bridge import end_hub

@@ -11,8 +11,15 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
+from server.bridge.discovery import (
+    APP_NAME,
+    START_LOG,
+    read_hub_file,
+    read_token,
+    state_folder,
+    why_not_started,
+)
 from server.config.folders import find_folders
-from server.rendezvous import APP_NAME, START_LOG, read_hub_file, read_token, state_folder, why_not_started
 
 
 def test_it_is_the_folder_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +77,6 @@ def test_why_a_hub_did_not_start_is_its_last_line_only_where_it_ended(tmp_path: 
 def test_the_bridge_imports_little() -> None:
     """Every start of a client waits for it; one careless import would cost more than all the rest."""
     heavy = "{'asyncio', 'pathlib', 'dataclasses', 'logging', 'typer', 'mcp', 'subprocess', 'pydantic'}"
-    code = f"import sys; import server.bridge; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys; import server.bridge.main; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

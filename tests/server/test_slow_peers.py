@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from server.rendezvous import find_running
+from server.bridge.discovery import find_running
 from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess
 

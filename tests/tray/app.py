@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.rendezvous import HubInfo, wait_for_hub
+from server.bridge.discovery import HubInfo, wait_for_hub
 from tests.hub_process import START_SECONDS, STOP_SECONDS
 from tests.tray.panel import SessionBus
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
+from server.bridge.discovery import read_token
 from server.commands.client import HubClient, ToolAnswer
-from server.rendezvous import read_token
 from tests.dashboard.browser import launch
 from tests.dashboard.stage import visit
 from tests.hub_process import HubProcess

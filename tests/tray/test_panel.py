@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from Xlib import XK
 
+from server.bridge.discovery import read_token
 from server.commands.client import HubClient
-from server.rendezvous import read_token
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.tray.app import running_app

@@ -14,8 +14,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from server.http1 import Connection
-from server.proof import demand_proof
+from server.bridge.http1 import Connection
+from server.bridge.hub_identity import demand_proof
 
 if TYPE_CHECKING:
     import subprocess

@@ -6,8 +6,8 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from server.http1 import Answer, Connection
-from server.proof import demand_proof
+from server.bridge.http1 import Answer, Connection
+from server.bridge.hub_identity import demand_proof
 
 SILENCE_SECONDS = 60.0
 """Seconds without a byte after which the hub counts as dead; it sends a ping every 15."""

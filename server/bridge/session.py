@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from server import rendezvous
-from server.bridge_http import Exchange, HubGone
+from server.bridge.exchange import Exchange, HubGone
+from server.bridge.main import discovery
 
 Message = dict[str, Any]
 
@@ -54,7 +54,7 @@ class Session:
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
-        self._folder = rendezvous.state_folder()
+        self._folder = discovery.state_folder()
         self._headers = _client_headers()
         self._hub: Hub | None = None
         self._session_id = ""
@@ -177,7 +177,7 @@ class Session:
 
     def _to(self, hub: Hub) -> Exchange:
         # Read for each message, some 20 µs: a token that was replaced meanwhile goes unnoticed.
-        return Exchange(hub.address, rendezvous.read_token(self._folder))
+        return Exchange(hub.address, discovery.read_token(self._folder))
 
     def _request_headers(self, message: Message) -> dict[str, str]:
         headers = dict(self._headers)
@@ -272,19 +272,19 @@ def _find_or_start(folder: str) -> Hub:
     Raises:
         HubGone: it does not start; with the reason.
     """
-    info = rendezvous.find_running(folder)
+    info = discovery.find_running(folder)
     if info is None:
         try:
-            process = rendezvous.start_detached(folder)
+            process = discovery.start_detached(folder)
         except OSError as error:
             raise HubGone(
                 f"hub_unreachable: The hub cannot be started: {error}. "
                 "Make the folder writable, or set TOKEN_SAVER_HOME to another one.",
                 sent=False,
             ) from None
-        info = rendezvous.wait_for_hub(folder, process, rendezvous.START_SECONDS)
+        info = discovery.wait_for_hub(folder, process, discovery.START_SECONDS)
         if info is None:
-            reason = rendezvous.why_not_started(folder, process)
+            reason = discovery.why_not_started(folder, process)
             raise HubGone(
                 f"hub_unreachable: The hub did not start: {reason} Run `token-saver serve` to see why.",
                 sent=False,

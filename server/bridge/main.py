@@ -17,8 +17,8 @@ import time
 from types import FrameType
 from typing import Any
 
-from server.bridge_http import HubGone
-from server.bridge_session import Session
+from server.bridge.exchange import HubGone
+from server.bridge.session import Session
 
 Message = dict[str, Any]
 

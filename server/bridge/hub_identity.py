@@ -16,7 +16,7 @@ except ImportError:
     from hashlib import blake2b
 
 if TYPE_CHECKING:
-    from server.http1 import Connection
+    from server.bridge.http1 import Connection
 
 Address = tuple[str, int]
 
