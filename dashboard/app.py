@@ -46,7 +46,7 @@ from dashboard.pages import (
 )
 from server.common.errors import StoreError, TokenSaverError
 from server.hub import Hub
-from server.pages import Dashboard
+from server.web.dashboard_mount import Dashboard
 
 ASSETS = Path(str(files("assets")))
 RECONNECT_SECONDS = 30.0

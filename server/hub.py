@@ -29,7 +29,6 @@ from server.common.events import (
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
-from server.guard import Keys
 from server.ledger.audit import Audit
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
@@ -53,6 +52,7 @@ from server.store.jobs import Jobs
 from server.store.measurements import MeasurementRecord, Measurements
 from server.store.records import Totals
 from server.sums import Sums
+from server.web.auth import Keys
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from server.common.errors import TokenSaverError
 
 if TYPE_CHECKING:
     from server.hub import Hub
-    from server.pages import Pages
+    from server.web.dashboard_mount import Pages
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def start_app(start: Start) -> NoReturn:
         TokenSaverError: the app cannot start.
     """
     from server.commands.page import show_running  # noqa: PLC0415 - other commands shall not wait for it
-    from server.instance import AlreadyRunning, claim  # noqa: PLC0415
+    from server.web.instance import AlreadyRunning, claim  # noqa: PLC0415
 
     try:
         with claim(start.folders):
@@ -47,8 +47,8 @@ def _run(start: Start) -> None:
     # second each time, in which all threads stand still.
     gc.disable()
     # Imported here: it takes a second, which commands and second starts shall not wait for.
-    from server.pages import Pages  # noqa: PLC0415
-    from server.serving import Signals, log_to_file, running_hub  # noqa: PLC0415
+    from server.web.dashboard_mount import Pages  # noqa: PLC0415
+    from server.web.serve import Signals, log_to_file, running_hub  # noqa: PLC0415
     from server.welcome import say_no_tray, say_ready  # noqa: PLC0415
 
     log_to_file(start.settings, start.folders)

@@ -18,8 +18,8 @@ from server.commands.shell_words import in_shell_words
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.instance import AlreadyRunning, claim
 from server.store.records import SHELL, SHELL_SESSION
+from server.web.instance import AlreadyRunning, claim
 
 PROTOCOL = "2026-07-28"
 """Each call stands for itself in this version: one request, one answer, and closing it cancels."""
@@ -194,7 +194,7 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
             yield connect(folders)
             return
         # Imported here: it takes a second, and a hub that runs makes it unnecessary.
-        from server.serving import log_to_file, running_hub  # noqa: PLC0415
+        from server.web.serve import log_to_file, running_hub  # noqa: PLC0415
 
         log_to_file(settings, folders)
         stack.enter_context(running_hub(settings, folders))

@@ -22,8 +22,8 @@ from server.commands.output import echo, in_line, print_json
 from server.common.errors import TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
-from server.instance import listen
 from server.models.hardware import read_machine
+from server.web.instance import listen
 
 Level = Literal["ok", "warning", "error"]
 EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}

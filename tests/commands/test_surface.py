@@ -18,7 +18,7 @@ from server.cli import build_cli
 from server.commands.examples import EXAMPLES, EXIT_STATUS
 from server.config.folders import find_folders
 from server.config.settings import Settings
-from server.serving import LOG_BYTES, LOGS_KEPT, log_to_file
+from server.web.serve import LOG_BYTES, LOGS_KEPT, log_to_file
 
 ROOT: Any = get_command(build_cli(lambda _: None, str))
 LONGEST_HELP = 40

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from starlette.datastructures import Headers
 
-from server.guard import Keys
+from server.web.auth import Keys
 from tests.hub_process import HubProcess
 
 WEBSOCKET = {

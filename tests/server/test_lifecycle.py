@@ -17,7 +17,7 @@ import pytest
 
 from server.bridge.discovery import answers, find_running, read_hub_file, wait_for_hub
 from server.config.folders import find_folders
-from server.instance import claim
+from server.web.instance import claim
 from tests.hub_process import HubProcess, hub_environ, start_hub
 
 SECONDS = 180

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from server.pages import Dashboard, Pages
+from server.web.dashboard_mount import Dashboard, Pages
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from server.peer import TABLES, may_be_ours
+from server.web.peer_uid import TABLES, may_be_ours
 from tests.hub_process import HubProcess
 from tests.server.test_guard import bearer, log_in, send
 

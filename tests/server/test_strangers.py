@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from server.guard import Guard, Keys
-from server.instance import listen
-from server.strangers import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS, ask_for_open_files
+from server.web.auth import Guard, Keys
+from server.web.connection_limits import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS, ask_for_open_files
+from server.web.instance import listen
 from tests.hub_process import HubProcess
 from tests.server.test_guard import bearer, send
 
@@ -167,7 +167,7 @@ ASK = """
 import resource
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
-from server.strangers import OPEN_FILES, ask_for_open_files
+from server.web.connection_limits import OPEN_FILES, ask_for_open_files
 ask_for_open_files()
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (OPEN_FILES if hard < 0 else min(OPEN_FILES, hard)))
 """

@@ -34,16 +34,16 @@ from starlette.types import ASGIApp
 
 from server.common.errors import BadArguments, NotFound, TokenSaverError
 from server.common.events import TokenReplaced
-from server.disconnect import CancelOnDisconnect
-from server.guard import Guard, Keys
 from server.hub import Hub
-from server.instance import LOOPBACK, write_token
 from server.ledger.metrics import CONTENT_TYPE
-from server.measure_stream import measure_route
-from server.pages import Pages
 from server.policy.approvals import EXTENTS, Answer
-from server.strangers import Strangers
 from server.tools.mcp_server import build_mcp
+from server.web.auth import Guard, Keys
+from server.web.connection_limits import Strangers
+from server.web.dashboard_mount import Pages
+from server.web.disconnect import CancelOnDisconnect
+from server.web.instance import LOOPBACK, write_token
+from server.web.measure_stream import measure_route
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -23,12 +23,12 @@ import uvicorn
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.guard import Keys
-from server.http import HubApp, build_app
 from server.hub import Hub
-from server.instance import BACKLOG, LOOPBACK, announced, ensure_token, listen
-from server.pages import Pages
-from server.strangers import ask_for_open_files
+from server.web.app import HubApp, build_app
+from server.web.auth import Keys
+from server.web.connection_limits import ask_for_open_files
+from server.web.dashboard_mount import Pages
+from server.web.instance import BACKLOG, LOOPBACK, announced, ensure_token, listen
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.bridge.hub_identity import MOST_NONCE_CHARS, Address, make_proof
 from server.common.errors import NotAuthorized
 from server.common.events import BrowserLoggedIn, Event
-from server.peer import may_be_ours
-from server.refusals import Refusals
-from server.strangers import Strangers
+from server.web.connection_limits import Strangers
+from server.web.peer_uid import may_be_ours
+from server.web.rejections import Refusals
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
 """Paths without token or cookie, matched exactly. ``/login`` needs its code."""

@@ -1,0 +1,1 @@
+"""The HTTP server of the hub: routes, authentication, limits, start and stop."""
