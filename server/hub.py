@@ -41,10 +41,10 @@ from server.models.yielding import Yielding
 from server.offload.pipeline import Offloader
 from server.pause import Pause
 from server.policy.approvals import Answer, Approvals
-from server.policy.file import PolicyFile
 from server.policy.gate import Gate
-from server.policy.recorder import Recorder
+from server.policy.rules.policy_file import PolicyFile
 from server.policy.trail import Entry, Trail
+from server.policy.trail_recorder import Recorder
 from server.snapshot import PendingApproval, Snapshot
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord

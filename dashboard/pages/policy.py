@@ -16,10 +16,10 @@ from dashboard.components.text import box, set_prop, text
 from dashboard.feed import Feed
 from server.config.settings import PathsSettings
 from server.hub import Hub
-from server.policy.file import SHIPPED, Loaded
+from server.policy.rules.describe import FORMATS, path_rules, said
+from server.policy.rules.policy_file import SHIPPED, Loaded
 from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
-from server.policy.words import FORMATS, path_rules, said
 
 ROWS = 50
 """Rows of the trail that are shown at first, and more at each click."""

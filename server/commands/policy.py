@@ -18,13 +18,13 @@ from server.config.settings import Settings, load_settings
 from server.offload.values import Caller
 from server.offload.workspace import Workspace, open_workspace
 from server.policy.approvals import granted_in_project
-from server.policy.detect import parse_policy
-from server.policy.evaluate import approved_before, evaluate
-from server.policy.file import read_policy_text
 from server.policy.limits import counter_reader
+from server.policy.rules.describe import FORMATS, path_rules, said
+from server.policy.rules.detect_format import parse_policy
+from server.policy.rules.evaluate import approved_before, evaluate
+from server.policy.rules.policy_file import read_policy_text
 from server.policy.trail import export_lines, find, read_head, verify, verify_lines
 from server.policy.values import EVERY_TOOL, Call, Decision, Policy
-from server.policy.words import FORMATS, path_rules, said
 from server.store.database import Database, open_database
 from server.store.records import SHELL
 from server.tools.judged import judged_call, refused_path

@@ -17,7 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from server.common.errors import FileChanged, PathOutsideRoots, PathProtected, WriteFailed
-from server.policy.opening import HAS_HANDLES, ON_THE_WAY
+from server.policy.files.safe_open import HAS_HANDLES, ON_THE_WAY
 
 _TEMPORARY = re.compile(r"\.token-saver-[0-9a-f]{12}")
 

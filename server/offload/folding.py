@@ -9,7 +9,7 @@ from pathlib import Path
 
 from server.common.errors import BinaryFile
 from server.offload.textfile import is_utf16
-from server.policy.opening import open_for_reading
+from server.policy.files.safe_open import open_for_reading
 
 LONGEST_LINE = 400
 """Characters of a folded line that are shown; what is longer ends in ``…``. Other lines are wrapped."""

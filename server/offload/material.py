@@ -13,8 +13,8 @@ from server.offload.languages import language_of
 from server.offload.splitting import starts_of
 from server.offload.values import Compression, Source
 from server.offload.workspace import Workspace, expand
-from server.policy.opening import open_for_reading
-from server.policy.paths import require_file
+from server.policy.files.paths import require_file
+from server.policy.files.safe_open import open_for_reading
 
 MOST_BYTES = 64_000_000
 """Bytes of all sources together."""

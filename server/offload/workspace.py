@@ -19,8 +19,8 @@ from server.config.settings import Settings
 from server.offload import globs, selection
 from server.offload.textfile import Decoded, decode
 from server.offload.values import Caller, Source, Target, Task
-from server.policy import paths
-from server.policy.opening import open_for_reading
+from server.policy.files import paths
+from server.policy.files.safe_open import open_for_reading
 
 MOST_FILES = 500
 """Files of one task, globs expanded; more would fit no model's context."""

@@ -23,9 +23,9 @@ from server.policy.approvals import (
     grant_in_project,
     granted_in_project,
 )
-from server.policy.evaluate import approved_before, denied_item, denied_look, evaluate
-from server.policy.file import DENY_ALL, Loaded, PolicyFile
 from server.policy.limits import counter_reader, reserve, roll_back
+from server.policy.rules.evaluate import approved_before, denied_item, denied_look, evaluate
+from server.policy.rules.policy_file import DENY_ALL, Loaded, PolicyFile
 from server.policy.trail import Entry, Record, Trail, append
 from server.policy.values import Call, Decision, Item, Reservation, Rule
 from server.store.database import Database

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from server.policy.evaluate import ReadCounter
+from server.policy.rules.evaluate import ReadCounter
 from server.policy.values import Reservation, Window
 from server.store.policy_tables import counter
 

@@ -23,7 +23,7 @@ from server.hub import Hub
 from server.ledger.session_state import OFFLOADING
 from server.policy.approvals import EXTENTS, Answer, Approval
 from server.policy.gate import Left
-from server.policy.secrets import redact
+from server.policy.secrets.redact import redact
 from server.policy.trail import Entry
 from server.policy.values import Call
 from server.tools.caller import ToolContext, build_caller, caller_known

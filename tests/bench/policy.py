@@ -14,9 +14,9 @@ from pathlib import Path
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.policy.approvals import Approvals
-from server.policy.file import PolicyFile
 from server.policy.gate import Gate
-from server.policy.secrets import redact
+from server.policy.rules.policy_file import PolicyFile
+from server.policy.secrets.redact import redact
 from server.policy.trail import Trail
 from server.policy.values import Call
 from server.store.database import open_database

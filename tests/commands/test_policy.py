@@ -14,9 +14,9 @@ from server.commands.policy_app import policy_app
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import find_folders
 from server.policy.approvals import grant_in_project
-from server.policy.evaluate import evaluate
+from server.policy.rules.describe import said
+from server.policy.rules.evaluate import evaluate
 from server.policy.values import Call, Condition, Op, Policy, Rule
-from server.policy.words import said
 from server.store.database import open_database
 
 PROTECT = "`[paths] protect` in config.toml"

@@ -16,7 +16,7 @@ from server.common.events import OffloadUndone
 from server.config.folders import find_folders
 from server.offload import atomic
 from server.offload.workspace import digest_of
-from server.policy.opening import open_for_reading
+from server.policy.files.safe_open import open_for_reading
 from tests.offload.conftest import House, OpenHouse, make_house
 from tests.offload.test_pipeline import fenced, snapshot
 from tests.standins.answers import Answer

@@ -11,8 +11,8 @@ import pytest
 from server.common.events import Event, EventBus
 from server.config.folders import Folders
 from server.policy.approvals import Approvals
-from server.policy.file import PolicyFile
 from server.policy.gate import Gate
+from server.policy.rules.policy_file import PolicyFile
 from server.policy.trail import Trail
 from server.store.database import open_database
 

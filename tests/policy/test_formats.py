@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from server.common.errors import SettingsError
-from server.policy.detect import parse_policy
-from server.policy.evaluate import evaluate
+from server.policy.rules.detect_format import parse_policy
+from server.policy.rules.evaluate import evaluate
 from server.policy.values import Call
 
 Case = tuple[str, str, dict[str, Any], Mapping[str, float], str]

@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 
 from server.config.settings import PathsSettings
-from server.policy.detect import parse_policy
-from server.policy.evaluate import evaluate
+from server.policy.rules.detect_format import parse_policy
+from server.policy.rules.evaluate import evaluate
 from server.policy.values import OPS, Call, Policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")

@@ -17,10 +17,10 @@ from server.config.settings import PathsSettings
 from server.offload import atomic
 from server.offload.values import Caller
 from server.offload.workspace import Workspace, expand, read_source, read_target
-from server.policy.names import is_credential_file, is_protected_folder, windows_problem
-from server.policy.opening import HAS_HANDLES, open_for_reading
-from server.policy.paths import confine
-from server.policy.protect import protected_outputs
+from server.policy.files.paths import confine
+from server.policy.files.protect import protected_outputs
+from server.policy.files.safe_open import HAS_HANDLES, open_for_reading
+from server.policy.files.special_names import is_credential_file, is_protected_folder, windows_problem
 from tests.policy.hostile_paths import CLIMBS, PROTECTED, WINDOWS, WINDOWS_FINE
 
 SECRET = "a secret outside"

@@ -7,7 +7,7 @@ from server.common.events import EventBus, OffloadEnded, OffloadUndone, PauseCha
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.policy.recorder import Recorder
+from server.policy.trail_recorder import Recorder
 from tests.policy.conftest import House, Run
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.policy.assigned import assigned_values
-from server.policy.secrets import MOST_CHARACTERS, needed_by, patterns, redact
+from server.policy.secrets.assignments import assigned_values
+from server.policy.secrets.redact import MOST_CHARACTERS, needed_by, patterns, redact
 
 ALPHABET = string.ascii_letters + string.digits
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.common.errors import SettingsError, WorkspaceError
-from server.policy.detect import parse_policy
-from server.policy.evaluate import evaluate
-from server.policy.paths import confine
-from server.policy.pattern import check_pattern, search
-from server.policy.secrets import redact
+from server.policy.files.paths import confine
+from server.policy.rules.detect_format import parse_policy
+from server.policy.rules.evaluate import evaluate
+from server.policy.rules.pattern import check_pattern, search
+from server.policy.secrets.redact import redact
 from server.policy.values import OPS, Call
 from tests.policy.fuzz.amount import fuzz
 

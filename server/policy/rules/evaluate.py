@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from server.policy.pattern import search
+from server.policy.rules.pattern import search
 from server.policy.values import (
     GLOBAL_SCOPE,
     ITEM_TOOL,

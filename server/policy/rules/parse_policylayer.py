@@ -5,8 +5,8 @@ all hold, a ``deny_if`` condition that holds denies, ``limits`` count calls: by 
 ``grant``, the usual one) or over all clients (``server``).
 """
 
-from server.policy.document import Located, broken
-from server.policy.reading import Reader
+from server.policy.rules.document import Located, broken
+from server.policy.rules.schema import Reader
 from server.policy.values import (
     EVERY_TOOL,
     GLOBAL_SCOPE,

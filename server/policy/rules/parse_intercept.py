@@ -8,8 +8,8 @@ in a condition's path is this app's own: the number of files that a call would w
 import re
 from typing import cast
 
-from server.policy.document import Located, Mapping, Scalar, broken, plain
-from server.policy.reading import WINDOWS, Reader
+from server.policy.rules.document import Located, Mapping, Scalar, broken, plain
+from server.policy.rules.schema import WINDOWS, Reader
 from server.policy.values import (
     APPROVAL_SECONDS,
     EVERY_TOOL,

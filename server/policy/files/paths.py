@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected
-from server.policy.names import (
+from server.policy.files.safe_open import refuse_second_name
+from server.policy.files.special_names import (
     folded,
     is_credential_file,
     is_environment_file,
     is_protected_folder,
     windows_problem,
 )
-from server.policy.opening import refuse_second_name
 
 LONGEST_PATH = 4096
 """Characters; Linux's ``PATH_MAX``. Anything longer is no path that a project has."""

@@ -4,8 +4,8 @@ import fnmatch
 import posixpath
 from collections.abc import Iterable
 
-from server.policy.names import folded
-from server.policy.paths import LONGEST_PATH
+from server.policy.files.paths import LONGEST_PATH
+from server.policy.files.special_names import folded
 
 
 def protected_outputs(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from detect_secrets.plugins import (
     twilio,
 )
 
-from server.policy.assigned import assigned_values
+from server.policy.secrets.assignments import assigned_values
 
 MOST_CHARACTERS = 500_000
 """A longer text is cut there before it is looked at: what was not looked at does not go to Claude."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from server.policy.document import Located, Mapping, Scalar, Sequence, broken, plain
-from server.policy.pattern import check_pattern
+from server.policy.rules.document import Located, Mapping, Scalar, Sequence, broken, plain
+from server.policy.rules.pattern import check_pattern
 from server.policy.values import OPS, Condition, Window
 
 WINDOWS = {"minute": 60, "hour": 3600, "day": 86400}

@@ -5,9 +5,9 @@ top-level ``all_tools``. A file with both, or with keys of neither, is an error.
 (``tools: {}``), both formats mean the same.
 """
 
-from server.policy.document import Located, Mapping, broken, parse_document
-from server.policy.parse_intercept import parse_intercept
-from server.policy.parse_policylayer import parse_policylayer
+from server.policy.rules.document import Located, Mapping, broken, parse_document
+from server.policy.rules.parse_intercept import parse_intercept
+from server.policy.rules.parse_policylayer import parse_policylayer
 from server.policy.values import Policy
 
 _POLICYLAYER_KEYS = frozenset({"require", "deny_if", "limits"})

@@ -15,8 +15,8 @@ from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import SettingsError
 from server.common.events import EventBus, PolicyReloaded
 from server.config.folders import Folders
-from server.policy.detect import parse_policy
-from server.policy.document import MOST_BYTES
+from server.policy.rules.detect_format import parse_policy
+from server.policy.rules.document import MOST_BYTES
 from server.policy.values import Policy
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""File access: roots, links, protected files, special names."""

@@ -1,0 +1,1 @@
+"""Policy files: formats, schema, and the pure evaluation of a call."""

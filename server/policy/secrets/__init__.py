@@ -1,0 +1,1 @@
+"""Detection and removal of secrets in results."""
