@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dashboard.formats import clock_time, size
-from server.backends.catalogue import pinned_models
+from server.backends.embedded.catalogue import pinned_models
 from server.snapshot import EngineView, RunningOffload, Snapshot
 
 DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}

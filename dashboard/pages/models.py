@@ -12,7 +12,7 @@ from dashboard.components.recommended import Recommended, say_nothing
 from dashboard.components.shell import shell
 from dashboard.components.text import box, set_prop, text
 from dashboard.feed import Feed
-from server.backends.catalogue import pinned_models
+from server.backends.embedded.catalogue import pinned_models
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
 from server.snapshot import Snapshot

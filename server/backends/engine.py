@@ -19,10 +19,10 @@ from server.backends.base import (
     PullProgress,
     ReportPull,
 )
-from server.backends.catalogue import pinned_name
 from server.backends.choices import A_WHILE, MOMENT, Choices
 from server.backends.current import CurrentBackend
 from server.backends.downloads import Downloads
+from server.backends.embedded.catalogue import pinned_name
 from server.backends.gate import PauseGate
 from server.backends.parallel import Parallel
 from server.backends.queue import FairQueue

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from server.backends.admission import AdmitAll
 from server.backends.base import Backend, DownloadsOwnModels, InstalledModel, LoadedModel
-from server.backends.names import not_found, resolve
+from server.backends.model_names import not_found, resolve
 from server.common.errors import ModelBlocked
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)

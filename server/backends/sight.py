@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from server.backends.admission import Admission
 from server.backends.base import Backend, Capabilities, DownloadsOwnModels, InstalledModel, LoadedModel
-from server.backends.names import resolve
+from server.backends.model_names import resolve
 from server.backends.selection import default_model
 from server.common.errors import ModelNotFound, TokenSaverError
 from server.common.events import EngineChanged, EventBus, ModelProgress

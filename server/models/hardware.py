@@ -27,7 +27,7 @@ INTEL_VENDOR_ID = "0x8086"
 APPLE_SHARE_SMALL, APPLE_SHARE_LARGE, APPLE_LARGE = 2 / 3, 3 / 4, 36 * 2**30
 
 ENGINE_PROGRAMS = ("ollama", "llama", "lm studio", "lmstudio", "vllm")
-EMBEDDED_CHILD = "server.backends.embedded_child"
+EMBEDDED_CHILD = "server.backends.embedded.server_process"
 
 
 @dataclass(frozen=True)

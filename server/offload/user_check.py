@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from server.backends.process import NO_WINDOW
+from server.backends.embedded.python_process import NO_WINDOW
 from server.common.errors import BadArguments, SettingsError
 from server.offload import reasons
 from server.offload.values import Check

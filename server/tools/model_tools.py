@@ -9,7 +9,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from server.backends.base import LoadedModel, PullProgress
-from server.backends.names import nearest
+from server.backends.model_names import nearest
 from server.common.errors import BadArguments, ModelNotFound
 from server.hub import Hub
 from server.models.catalogue import load_catalogue

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import Backend, PullProgress
-from server.backends.dialects import open_openai
 from server.backends.idle import UnloadsWhenIdle
-from server.backends.llama_router import LlamaRouter
-from server.backends.llama_server import LlamaServer
-from server.backends.llama_swap import LlamaSwap
-from server.backends.lmstudio import LMStudio
-from server.backends.ollama import OllamaBackend
-from server.backends.openai import OpenAICompatible
-from server.backends.vllm import VLLM
+from server.backends.ollama.backend import OllamaBackend
+from server.backends.openai.backend import OpenAICompatible
+from server.backends.openai.dialects import open_openai
+from server.backends.openai.llama_router import LlamaRouter
+from server.backends.openai.llama_server import LlamaServer
+from server.backends.openai.llama_swap import LlamaSwap
+from server.backends.openai.lmstudio import LMStudio
+from server.backends.openai.vllm import VLLM
 from server.common.errors import BackendFailed, BadArguments, DownloadError, ModelNotFound
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer, count_tokens

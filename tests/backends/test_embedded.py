@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from server.backends.base import Completed, GenerationRequest, InstalledModel, Message, TextDelta
-from server.backends.embedded import EmbeddedBackend
-from server.backends.embedded_child import cpu_batch
-from server.backends.keep_alive import parse_keep_alive
+from server.backends.embedded.backend import EmbeddedBackend
+from server.backends.embedded.server_process import cpu_batch
+from server.backends.ollama.keep_alive import parse_keep_alive
 from server.common.errors import (
     BackendFailed,
     BackendUnreachable,
@@ -77,7 +77,7 @@ async def _takes_what_was_expected(engine: EmbeddedBackend) -> None:
 
 def _child() -> psutil.Process:
     children = psutil.Process().children(recursive=True)
-    (found,) = [each for each in children if "server.backends.embedded_child" in each.cmdline()]
+    (found,) = [each for each in children if "server.backends.embedded.server_process" in each.cmdline()]
     return found
 
 
@@ -291,7 +291,7 @@ async def test_what_is_no_model_fails_with_the_engines_words(folders: Folders, t
 
 SERVE_UNTIL_KILLED = """
 import asyncio, sys
-from server.backends.embedded import EmbeddedBackend
+from server.backends.embedded.backend import EmbeddedBackend
 from server.common.events import EventBus
 from server.config.folders import find_folders
 from server.config.settings import EmbeddedSettings, Settings

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from server.backends.base import DownloadsOwnModels
-from server.backends.embedded import EmbeddedBackend
+from server.backends.embedded.backend import EmbeddedBackend
 from server.backends.engine import Engine
 from server.common.errors import BackendUnreachable
 from server.common.events import EventBus

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.backends.gguf import describe_gguf, read_gguf
+from server.backends.embedded.gguf import describe_gguf, read_gguf
 from server.common.errors import BackendFailed
 
 

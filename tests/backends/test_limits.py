@@ -3,7 +3,7 @@
 import pytest
 
 from server.backends.base import Message
-from server.backends.limits import fewest_tokens
+from server.backends.generation_limits import fewest_tokens
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from server.backends.base import InstalledModel
-from server.backends.catalogue import pinned_name
-from server.backends.names import nearest, resolve
+from server.backends.embedded.catalogue import pinned_name
+from server.backends.model_names import nearest, resolve
 from server.common.errors import ModelNotFound
 
 INSTALLED = tuple(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.backends.base import PullProgress, TextDelta
-from server.backends.ollama import OllamaBackend
+from server.backends.ollama.backend import OllamaBackend
 from server.common.errors import BackendUnsupported, BadArguments, NoDiskSpace, SettingsError
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer

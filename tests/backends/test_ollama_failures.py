@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from server.backends.base import PullProgress
-from server.backends.ollama import OllamaBackend
+from server.backends.ollama.backend import OllamaBackend
 from server.common.errors import (
     BackendFailed,
     BackendUnreachable,

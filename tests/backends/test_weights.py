@@ -20,11 +20,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from server.backends.embedded.backend.weights import weights
 
-from server.backends import catalogue, weights
 from server.backends.base import PullProgress
-from server.backends.catalogue import Mirror, Official, PinnedModel, pinned_models
-from server.backends.weights import fetch_weights
+from server.backends.embedded.backend import catalogue
+from server.backends.embedded.catalogue import Mirror, Official, PinnedModel, pinned_models
+from server.backends.embedded.weights.weights import fetch_weights
 from server.common.errors import ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace, NoNetwork
 from tests.faults.disk import no_file_beyond
 
@@ -161,8 +162,8 @@ async def test_cancelling_stops_it_and_keeps_what_is_whole(toy: PinnedModel, tmp
 FETCH = """
 import asyncio, json, sys
 from pathlib import Path
-from server.backends import weights
-from server.backends.catalogue import PinnedModel
+from server.backends.embedded.backend.weights import weights
+from server.backends.embedded.catalogue import PinnedModel
 
 weights.pinned_models = lambda: {"toy": PinnedModel(**json.loads(sys.argv[2]))}
 

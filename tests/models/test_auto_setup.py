@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from server.backends.catalogue import pinned_models
+from server.backends.embedded.catalogue import pinned_models
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from tests.engine_models import SMOLLM2, put_model

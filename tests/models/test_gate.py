@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.backends.engine import Engine
-from server.backends.ollama import OllamaBackend
+from server.backends.ollama.backend import OllamaBackend
 from server.common.errors import ModelTooLarge
 from server.common.events import EventBus
 from server.config.folders import find_folders

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from server.backends.base import PullProgress
-from server.backends.catalogue import pinned_models
+from server.backends.embedded.catalogue import pinned_models
 from server.offload.values import Caller, Compression, Task
 from server.store.records import SHELL
 from tests.engine_models import SMALL_QWEN

@@ -168,7 +168,7 @@ def _children() -> list[psutil.Process]:
     found = []
     for each in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
-            if "server.backends.embedded_child" in each.cmdline():
+            if "server.backends.embedded.server_process" in each.cmdline():
                 found.append(each)
     return found
 

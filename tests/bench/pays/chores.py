@@ -64,7 +64,7 @@ def chores() -> tuple[Chore, ...]:
         _converted(200),
         _batch_docstrings("server/commands"),
         _batch_notes("server/policy"),
-        _docstrings("server/backends/child.py", fails=True),
+        _docstrings("server/backends/embedded/child_process.py", fails=True),
     )
 
 

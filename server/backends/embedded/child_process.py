@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from server.backends.process import NO_WINDOW
+from server.backends.embedded.python_process import NO_WINDOW
 from server.common.errors import BackendFailed
 
 END_SECONDS = 1.0
@@ -148,7 +148,7 @@ async def _spawn(log: Path) -> asyncio.subprocess.Process:
             sys.executable,
             "-P",
             "-m",
-            "server.backends.embedded_child",
+            "server.backends.embedded.server_process",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

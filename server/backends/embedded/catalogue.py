@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from server.backends.names import spelled_alike
+from server.backends.model_names import spelled_alike
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from server.backends import weights_mirror, weights_official
 from server.backends.base import InstalledModel, PullProgress, ReportPull
-from server.backends.catalogue import PinnedModel, pinned_models
-from server.backends.names import not_found
-from server.backends.weights_source import SourceUnavailable, size_of
+from server.backends.embedded.catalogue import PinnedModel, pinned_models
+from server.backends.embedded.weights.source import SourceUnavailable, size_of
+from server.backends.model_names import not_found
 from server.common.errors import ChecksumMismatch, DownloadError, NoDiskSpace, NoNetwork
 
 logger = logging.getLogger(__name__)

@@ -4,13 +4,13 @@ from typing import Any
 
 from server.backends.base import Backend
 from server.backends.idle import UnloadsWhenIdle
-from server.backends.llama_router import LlamaRouter
-from server.backends.llama_server import LlamaServer
-from server.backends.llama_swap import LlamaSwap
-from server.backends.lmstudio import LMStudio
-from server.backends.ollama import OllamaBackend
-from server.backends.openai import OpenAICompatible
-from server.backends.vllm import VLLM
+from server.backends.ollama.backend import OllamaBackend
+from server.backends.openai.backend import OpenAICompatible
+from server.backends.openai.llama_router import LlamaRouter
+from server.backends.openai.llama_server import LlamaServer
+from server.backends.openai.llama_swap import LlamaSwap
+from server.backends.openai.lmstudio import LMStudio
+from server.backends.openai.vllm import VLLM
 from server.backends.wire import label_of, object_of
 from server.config.settings import Settings
 

@@ -24,12 +24,12 @@ from server.backends.base import (
     ReportPull,
 )
 from server.backends.connection import ANSWER_SECONDS, Connection, Refused
-from server.backends.limits import require_whole_prompt
-from server.backends.names import not_found
-from server.backends.ollama_errors import pull_error, refusal_error
-from server.backends.ollama_pull import PullReader, require_space
-from server.backends.ollama_stream import ChatReader
-from server.backends.openai import chat_messages
+from server.backends.generation_limits import require_whole_prompt
+from server.backends.model_names import not_found
+from server.backends.ollama.chat_stream import ChatReader
+from server.backends.ollama.errors import pull_error, refusal_error
+from server.backends.ollama.pull import PullReader, require_space
+from server.backends.openai.backend import chat_messages
 from server.backends.wire import Garbled, StreamError, count_of, label_of, object_of, objects_of
 from server.common.errors import (
     BackendFailed,

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from server.backends.base import Capabilities, LoadedModel
 from server.backends.connection import Refused
-from server.backends.openai import OpenAICompatible
+from server.backends.openai.backend import OpenAICompatible
 from server.backends.wire import label_of, objects_of
 
 

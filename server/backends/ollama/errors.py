@@ -6,7 +6,7 @@ Ollama has no error codes beyond the HTTP status; its words are all there is.
 import re
 
 from server.backends.connection import Connection, Refused
-from server.backends.limits import too_long
+from server.backends.generation_limits import too_long
 from server.backends.wire import count_of
 from server.common.errors import (
     BadArguments,

@@ -1,7 +1,7 @@
 """Reading a streamed answer of Ollama's ``/api/chat``: one JSON object a line, the last one ``done``."""
 
 from server.backends.base import Completed, GenerationRequest, TextDelta
-from server.backends.limits import RunawayGuard
+from server.backends.generation_limits import RunawayGuard
 from server.backends.thinking import ThinkingSplitter
 from server.backends.wire import (
     Garbled,

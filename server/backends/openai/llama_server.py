@@ -7,7 +7,7 @@ from typing import Any
 
 from server.backends.base import Capabilities, GenerationRequest, InstalledModel, LoadedModel, Message
 from server.backends.connection import Refused
-from server.backends.openai import OpenAICompatible, chat_messages
+from server.backends.openai.backend import OpenAICompatible, chat_messages
 from server.backends.wire import count_of, label_of, object_of
 
 

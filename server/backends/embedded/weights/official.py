@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 
 from server.backends.base import PullProgress, ReportPull
-from server.backends.catalogue import Official, PinnedModel
-from server.backends.process import last_line, run_module
-from server.backends.weights_source import SourceUnavailable, size_of, watched
+from server.backends.embedded.catalogue import Official, PinnedModel
+from server.backends.embedded.python_process import last_line, run_module
+from server.backends.embedded.weights.source import SourceUnavailable, size_of, watched
 
 USUAL_ENDPOINT = "https://huggingface.co"
 PROBE_SECONDS = 5.0
@@ -38,7 +38,7 @@ async def fetch(partial: Path, name: str, model: PinnedModel, report: ReportPull
     await _probe(model.official, model.sha256)
     order = {**model.official.model_dump(), "partial": str(partial), "size": model.size}
     status, errors = await watched(
-        run_module("server.backends.weights_official", [json.dumps(order)], ENVIRON),
+        run_module("server.backends.embedded.weights.official", [json.dumps(order)], ENVIRON),
         lambda: PullProgress(name, "downloading", min(size_of(partial), model.size), model.size),
         report,
     )

@@ -19,10 +19,10 @@ from server.backends.base import (
     Message,
     ReportPull,
 )
-from server.backends.chat_stream import ChatReader
 from server.backends.connection import Connection, Refused
-from server.backends.limits import require_whole_prompt, too_long
-from server.backends.names import not_found
+from server.backends.generation_limits import require_whole_prompt, too_long
+from server.backends.model_names import not_found
+from server.backends.openai.chat_stream import ChatReader
 from server.backends.wire import Garbled, StreamError, count_of, label_of, objects_of
 from server.common.errors import BackendError, BackendFailed, BackendUnsupported, QueueFull
 from server.config.settings import Settings

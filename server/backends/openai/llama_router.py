@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
-from server.backends.llama_server import LlamaServer, context_of, entry_model, slots_of
-from server.backends.names import not_found
+from server.backends.model_names import not_found
+from server.backends.openai.llama_server import LlamaServer, context_of, entry_model, slots_of
 from server.backends.wire import label_of, object_of
 
 _LOOK_SECONDS = 0.5

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from server.backends.openai import OpenAICompatible
+from server.backends.openai.backend import OpenAICompatible
 
 _SLOTS = 8
 """vLLM batches whatever arrives and does not tell how many; where to begin finding out."""

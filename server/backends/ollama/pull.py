@@ -6,7 +6,7 @@ from pathlib import Path
 
 from server.backends.address import is_loopback
 from server.backends.base import PullProgress
-from server.backends.ollama_errors import pull_error
+from server.backends.ollama.errors import pull_error
 from server.backends.wire import count_of, label_of, parse_object
 from server.common.errors import NoDiskSpace
 

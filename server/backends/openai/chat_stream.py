@@ -10,7 +10,7 @@ from server.backends.base import (
     PromptProgress,
     TextDelta,
 )
-from server.backends.limits import RunawayGuard
+from server.backends.generation_limits import RunawayGuard
 from server.backends.thinking import ThinkingSplitter
 from server.backends.wire import (
     Garbled,

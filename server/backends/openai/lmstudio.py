@@ -14,8 +14,8 @@ from server.backends.base import (
     PullProgress,
     ReportPull,
 )
-from server.backends.names import not_found
-from server.backends.openai import OpenAICompatible
+from server.backends.model_names import not_found
+from server.backends.openai.backend import OpenAICompatible
 from server.backends.wire import count_of, label_of, object_of, objects_of
 from server.common.errors import DownloadError
 

@@ -1,0 +1,1 @@
+"""Download and verification of the weights of the embedded engine."""

@@ -1,0 +1,1 @@
+"""Servers with OpenAI-compatible routes, one module for each dialect."""
