@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.items import judged
 from server.batch.runner import Batches
@@ -29,6 +28,8 @@ from server.common.events import (
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
+from server.engine.engine import Engine
+from server.engine.pause import Pause
 from server.ledger.audit import Audit
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
@@ -39,7 +40,6 @@ from server.models.measure import Measuring, ReportMeasure
 from server.models.selector import Selector
 from server.models.yielding import Yielding
 from server.offload.pipeline import Offloader
-from server.pause import Pause
 from server.policy.approvals import Answer, Approvals
 from server.policy.gate import Gate
 from server.policy.rules.policy_file import PolicyFile

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.backends.engine import Engine
 from server.batch.bills import Bills
 from server.batch.holds import held_by_user, refuse_agent
 from server.batch.inputs import expand_inputs
@@ -26,6 +25,7 @@ from server.batch.work import Denies, Parts, Run
 from server.common.errors import NotFound, StoreError
 from server.common.events import EventBus
 from server.config.settings import BatchSettings
+from server.engine.engine import Engine
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
 from server.offload.workspace import confine_target

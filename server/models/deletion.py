@@ -1,8 +1,8 @@
 """Removes a model from the engine's disk."""
 
 from server.backends.base import DeletesModels
-from server.backends.engine import Engine
 from server.common.errors import BackendUnsupported
+from server.engine.engine import Engine
 
 KINDS = ("ollama", "embedded")
 """The engines that delete models on request."""

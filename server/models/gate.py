@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from server.backends.admission import SHARE_OF_RAM
 from server.backends.base import Backend, InstalledModel, LoadedModel, TellsModelFile
-from server.backends.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
 from server.common.errors import BackendError, BackendUnreachable, ModelTooLarge
 from server.config.folders import Folders
 from server.config.settings import BackendSettings
+from server.engine.admission import SHARE_OF_RAM
+from server.engine.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
 from server.models.corrections import Corrections
 from server.models.fit import Fit, fit, memory_of, room_of
 from server.models.hardware import GpuProcess, Machine, read_machine

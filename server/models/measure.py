@@ -8,8 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from server.backends.base import Completed, GenerationRequest, Message, TextDelta
-from server.backends.engine import Engine
 from server.common.events import EventBus, MeasureProgress
+from server.engine.engine import Engine
 from server.models.chores import Chore, judge, load_chores
 from server.store.measurements import ChoreRecord, MeasurementRecord, Measurements
 

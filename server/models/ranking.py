@@ -4,8 +4,8 @@ import asyncio
 import sys
 
 from server.backends.base import InstalledModel
-from server.backends.engine import Engine
 from server.config.folders import Folders
+from server.engine.engine import Engine
 from server.models.catalogue import CatalogueModel, load_catalogue
 from server.models.categories import Category
 from server.models.evidence import gather_evidence

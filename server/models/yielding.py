@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from server.backends.engine import Engine
 from server.common.errors import TokenSaverError
 from server.config.settings import MannersSettings
+from server.engine.engine import Engine
 from server.models.games import running_game
 from server.models.hardware import Gpu, read_gpus
 from server.snapshot import EngineView

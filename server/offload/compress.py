@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Sequence
 
 from server.backends.base import Message
-from server.backends.engine import Engine
 from server.common.errors import FileTooLarge
+from server.engine.engine import Engine
 from server.offload import reasons
 from server.offload.digest_cache import DigestCache
 from server.offload.generate import Sampling, generate

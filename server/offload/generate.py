@@ -5,8 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from server.backends.base import Completed, GenerationRequest, PromptProgress, TextDelta
-from server.backends.engine import Engine
 from server.common.errors import BackendFailed, PromptTooLong
+from server.engine.engine import Engine
 from server.offload.progress import Progress
 from server.offload.values import Generation, Prompt
 

@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any
 
 from server.backends.base import PullProgress
-from server.backends.engine import Engine
 from server.common.errors import NotFound, StillDownloading, StoreError, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
+from server.engine.engine import Engine
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
 from server.offload import digest, patches, undo

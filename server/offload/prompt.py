@@ -13,8 +13,8 @@ from pathlib import Path
 from string import Template
 
 from server.backends.base import Message
-from server.backends.engine import Engine
 from server.common.errors import PromptTooLong
+from server.engine.engine import Engine
 from server.offload import selection
 from server.offload.languages import PLAIN_FENCES, language_of
 from server.offload.plan import Plan

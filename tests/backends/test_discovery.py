@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from server.backends.discovery import find_server
 from server.common.errors import BackendFailed, BackendUnreachable, SettingsError
+from server.engine.discovery import find_server
 from tests.backends.asking import settings
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn

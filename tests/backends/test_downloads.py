@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from server.backends.base import PullProgress, ReportPull
-from server.backends.downloads import Downloads
 from server.common.errors import DownloadError, NoNetwork, NotFound
 from server.common.events import Event, EventBus, ModelProgress
+from server.engine.downloads import Downloads
 from tests.standins.serving import eventually
 
 pytestmark = pytest.mark.anyio

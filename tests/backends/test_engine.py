@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from server.backends import engine as engine_module
-from server.backends.admission import AdmitAll
 from server.backends.base import Backend
-from server.backends.engine import Engine
 from server.common.errors import BackendFailed, BackendUnreachable, ModelNotFound, QueueFull, SettingsError
 from server.common.events import EngineChanged, Event, EventBus, ModelProgress
 from server.config.folders import find_folders
+from server.engine import engine as engine_module
+from server.engine.admission import AdmitAll
+from server.engine.engine import Engine
 from tests.backends.asking import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel

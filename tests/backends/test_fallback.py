@@ -7,10 +7,10 @@ import pytest
 
 from server.backends.base import DownloadsOwnModels
 from server.backends.embedded.backend import EmbeddedBackend
-from server.backends.engine import Engine
 from server.common.errors import BackendUnreachable
 from server.common.events import EventBus
 from server.config.folders import find_folders
+from server.engine.engine import Engine
 from tests.backends.asking import collect, request, settings
 from tests.standins.ollama import CODER, OllamaStandIn
 
@@ -27,7 +27,7 @@ def ollama(ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> Ol
 @pytest.fixture
 def no_usual_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep whatever listens on this machine's usual ports out of the test."""
-    monkeypatch.setattr("server.backends.discovery.USUAL_URLS", ())
+    monkeypatch.setattr("server.engine.discovery.USUAL_URLS", ())
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from server.backends.parallel import MOST, Width
+from server.engine.concurrency import MOST, Width
 
 
 @dataclass

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.backends.queue import FairQueue
 from server.common.errors import QueueFull
+from server.engine.queue import FairQueue
 
 pytestmark = pytest.mark.anyio
 

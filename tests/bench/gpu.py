@@ -25,11 +25,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from server.backends.base import Completed, GenerationRequest, Message, TellsModelFile, TextDelta
-from server.backends.engine import Engine
 from server.common.errors import TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import BackendSettings, EmbeddedSettings, Settings
+from server.engine.engine import Engine
 from server.models.hardware import Gpu, read_gpus
 from server.models.memory import model_memory
 

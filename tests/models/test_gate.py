@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from server.backends.engine import Engine
 from server.backends.ollama.backend import OllamaBackend
 from server.common.errors import ModelTooLarge
 from server.common.events import EventBus
 from server.config.folders import find_folders
+from server.engine.engine import Engine
 from server.models.gate import MemoryGate
 from server.models.hardware import Gpu, GpuProcess, Machine
 from tests.backends.asking import settings

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from server.backends.engine import Engine
 from server.common.events import Event, EventBus
 from server.config.folders import Folders, find_folders
 from server.config.settings import Settings
+from server.engine.engine import Engine
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.offload.pipeline import Offloader

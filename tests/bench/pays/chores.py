@@ -44,7 +44,7 @@ def chores() -> tuple[Chore, ...]:
         _written("a module", FOLDING_TASK, "folding.py", _source("server/offload/folding.py")),
         _tests("server/ledger/prices.py", "tests/ledger/test_prices.py"),
         _tests("server/offload/workspace.py", "tests/offload/test_workspace.py"),
-        _docstrings("server/backends/queue.py"),
+        _docstrings("server/engine/queue.py"),
         _docstrings("server/clients/places.py"),
         _docstrings("tray/sni.py"),
         _changed(
@@ -53,7 +53,7 @@ def chores() -> tuple[Chore, ...]:
         _changed(
             "a text reworded", GONE_TASK, "server/offload/undo.py", ("was removed again", "is gone again")
         ),
-        _changed("a name changed everywhere", RENAME_TASK, "server/backends/queue.py", ("client", "caller")),
+        _changed("a name changed everywhere", RENAME_TASK, "server/engine/queue.py", ("client", "caller")),
         _log(300),
         _log(3000),
         _explained("server/offload/atomic.py", answer=ATOMIC_ANSWER),

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.backends.admission import Admission
 from server.backends.base import Backend, Capabilities, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.model_names import resolve
-from server.backends.selection import default_model
 from server.common.errors import ModelNotFound, TokenSaverError
 from server.common.events import EngineChanged, EventBus, ModelProgress
+from server.engine.admission import Admission
+from server.engine.selection import default_model
 from server.snapshot import LOOKING, EngineView
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from server.backends.base import Backend, Completed, GenerationItem, LoadedModel
-from server.backends.queue import FairQueue
 from server.common.errors import QueueFull
+from server.engine.queue import FairQueue
 
 MOST = 32
 """More at once are tried on no engine unless the user sets ``[backend] slots``."""

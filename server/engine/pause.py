@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from server.backends.gate import Closing, PauseGate
 from server.common.atomic_write import replace_file
 from server.common.events import EventBus, PauseChanged
+from server.engine.pause_gate import Closing, PauseGate
 
 logger = logging.getLogger(__name__)
 

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Sequence
 
-from server.backends.admission import AdmitAll
 from server.backends.base import Backend, DownloadsOwnModels, InstalledModel, LoadedModel
 from server.backends.model_names import not_found, resolve
 from server.common.errors import ModelBlocked
+from server.engine.admission import AdmitAll
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
 """Context lengths in tokens to choose from. Few, as each change reloads the model."""

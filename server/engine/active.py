@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from server.backends.base import Backend, DownloadsOwnModels
-from server.backends.discovery import discover, find_server
-from server.backends.sight import Sight
 from server.common.errors import BackendUnreachable, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
+from server.engine.discovery import discover, find_server
+from server.engine.status import Sight
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, aclosing, asynccontextmanager
 
-from server.backends.admission import Admission, AdmitAll
 from server.backends.base import (
     Backend,
     DownloadsOwnModels,
@@ -19,20 +18,21 @@ from server.backends.base import (
     PullProgress,
     ReportPull,
 )
-from server.backends.choices import A_WHILE, MOMENT, Choices
-from server.backends.current import CurrentBackend
-from server.backends.downloads import Downloads
 from server.backends.embedded.catalogue import pinned_name
-from server.backends.gate import PauseGate
-from server.backends.parallel import Parallel
-from server.backends.queue import FairQueue
-from server.backends.selection import choose_model, choose_num_ctx, refuse_blocked
-from server.backends.sight import Sight, shown_loading
-from server.backends.watch import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, Watch
 from server.common.errors import BackendError, BackendUnreachable, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
+from server.engine.active import CurrentBackend
+from server.engine.admission import Admission, AdmitAll
+from server.engine.concurrency import Parallel
+from server.engine.downloads import Downloads
+from server.engine.model_cache import A_WHILE, MOMENT, Choices
+from server.engine.pause_gate import PauseGate
+from server.engine.poll import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, Watch
+from server.engine.queue import FairQueue
+from server.engine.selection import choose_model, choose_num_ctx, refuse_blocked
+from server.engine.status import Sight, shown_loading
 from server.snapshot import EngineView
 
 

@@ -1,0 +1,1 @@
+"""The engine in use: discovery, monitoring, queue, model selection, pausing."""
