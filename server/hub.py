@@ -30,13 +30,13 @@ from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
 from server.engine.engine import Engine
 from server.engine.pause import Pause
-from server.ledger.audit import Audit
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.live import Live
-from server.models.gate import MemoryGate
 from server.models.measure import Measuring, ReportMeasure
+from server.models.memory_gate import MemoryGate
 from server.models.selector import Selector
 from server.models.yielding import Yielding
 from server.offload.pipeline import Offloader

@@ -6,7 +6,7 @@ from dashboard.components.copy import copy_button
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
 from server.hub import Hub
-from server.ledger.audit import AuditReport
+from server.ledger.transcripts.check import AuditReport
 from server.store.records import Totals
 
 ENDINGS = {

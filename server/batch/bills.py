@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from server.ledger.receipt import Cost, Figures, Ledger
 from server.offload.values import Caller, ItemOf
-from server.store.bills import BillRecord, add_to_bill, book_call, book_question, spread_bill
+from server.store.cost import BillRecord, add_to_bill, book_call, book_question, spread_bill
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.job_tables import job as jobs

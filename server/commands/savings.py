@@ -12,11 +12,11 @@ from server.common.errors import BadArguments
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.config.settings_file import set_setting
-from server.ledger.audit import Audit, AuditReport
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
-from server.ledger.transcripts import transcripts_folder
+from server.ledger.transcripts.check import Audit, AuditReport
+from server.ledger.transcripts.reader import transcripts_folder
 from server.store.records import GroupTotal
 
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from server.config.settings import LedgerSettings
-from server.ledger.audit import AuditReport
 from server.ledger.savings import Savings, money, tokens
+from server.ledger.transcripts.check import AuditReport
 from server.store.records import GroupTotal, OffloadRow, Totals
 
 LIMIT = 1200

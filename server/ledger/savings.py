@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from server.common.days import midnight
 from server.config.settings import LedgerSettings
-from server.ledger.audit import AuditReport
+from server.ledger.transcripts.check import AuditReport
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
 

@@ -9,8 +9,8 @@ from server.engine.engine import Engine
 from server.models.catalogue import CatalogueModel, load_catalogue
 from server.models.categories import Category
 from server.models.evidence import gather_evidence
-from server.models.gate import MemoryGate
 from server.models.hardware import read_machine
+from server.models.memory_gate import MemoryGate
 from server.models.recommend import Recommendation, recommend
 from server.models.selector import Selector
 from server.store.measurements import Measurements

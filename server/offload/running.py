@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from server.common.errors import StoreError, TokenSaverError
 from server.common.events import EventBus, OffloadEnded, OffloadQueued
-from server.ledger.once import SparedOnce
 from server.ledger.receipt import Figures, Ledger, Receipt
+from server.ledger.seen_inputs import SparedOnce
 from server.offload import deliver, record
 from server.offload.progress import Progress
 from server.offload.values import (

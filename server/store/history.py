@@ -11,7 +11,6 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from server.common.days import days_ago
 from server.common.errors import NotFound
 from server.store import queries, tables
-from server.store.audits import receipt_values, seq_of, spare_nothing, unknown
 from server.store.database import Database, open_database
 from server.store.records import (
     AttemptRecord,
@@ -28,6 +27,7 @@ from server.store.records import (
 )
 from server.store.tables import offload
 from server.store.totals import RUNNING, keep_sums
+from server.store.transcript_checks import receipt_values, seq_of, spare_nothing, unknown
 
 INTERRUPTED = "interrupted"
 SHORTEST_ID = 4

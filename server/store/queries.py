@@ -23,7 +23,6 @@ from sqlalchemy import (
 from sqlalchemy.sql import Select
 
 from server.store import tables
-from server.store.audits import receipt_of
 from server.store.records import (
     AttemptRecord,
     AuditRecord,
@@ -41,6 +40,7 @@ from server.store.records import (
 from server.store.search import like_patterns, match_expression
 from server.store.tables import DIMENSIONS, MEASURES, offload
 from server.store.totals import RUNNING, sums_of_rows
+from server.store.transcript_checks import receipt_of
 
 _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
 _EXACT = ("tool", "outcome", "model", "project", "client")

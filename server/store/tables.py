@@ -159,7 +159,7 @@ undo = Table(
     _text("after_digest"),
 )
 
-# What the audit of a call found: the figures in columns, see ``server.ledger.audit``.
+# What the audit of a call found: the figures in columns, see ``server.ledger.transcripts.check``.
 audit = Table(
     "audit",
     metadata,

@@ -20,7 +20,7 @@ from mcp_types import (
 
 from server.common.errors import BadArguments, TokenSaverError
 from server.hub import Hub
-from server.ledger.session_state import OFFLOADING
+from server.ledger.transcripts.session_state import OFFLOADING
 from server.policy.approvals import EXTENTS, Answer, Approval
 from server.policy.gate import Left
 from server.policy.secrets.redact import redact

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from server.config.settings import LedgerSettings, SavingsSettings
-from server.ledger.audit import Audit
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.store.history import History
 from tests.ledger.conversation import Conversation
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from server.config.settings import LedgerSettings, SavingsSettings
-from server.ledger.audit import Audit
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.store.history import History
 from server.store.records import OffloadDetail, OffloadFilter
 from tests.e2e.conftest import Stage

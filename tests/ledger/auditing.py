@@ -1,7 +1,7 @@
 """What the tests of the audit share: an offload that is booked, its call in a conversation, its audit."""
 
-from server.ledger.audit import Audit
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.store.history import History
 from server.store.records import AuditRecord, FileRecord, OffloadEnd, OffloadStart
 from tests.ledger.conversation import PROJECT, Conversation

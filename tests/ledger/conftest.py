@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import LedgerSettings, SavingsSettings
-from server.ledger.audit import Audit
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.store.history import History
 
 

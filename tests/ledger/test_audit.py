@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from server.ledger.audit import Audit
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.store.history import History
 from tests.ledger.auditing import LINES, OFFLOAD, audited, book, call
 from tests.ledger.conversation import PROJECT, Conversation

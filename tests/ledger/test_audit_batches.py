@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from server.ledger.audit import Audit
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.store.history import History
 from tests.ledger.auditing import CALL, DIGEST, LINES, OFFLOAD, audited, book, call
 from tests.ledger.conversation import PROJECT, Conversation

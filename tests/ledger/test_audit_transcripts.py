@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import SavingsSettings
-from server.ledger.audit import Audit
 from server.ledger.receipt import Ledger
+from server.ledger.transcripts.check import Audit
 from server.store.history import History
 from tests.ledger.auditing import CALL, DIGEST, LINES, OFFLOAD, audited, book, call
 from tests.ledger.conversation import PROJECT, Conversation

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from server.common.days import midnight, seconds_to_midnight
 from server.config.settings import LedgerSettings
 from server.ledger.accuracy import Accuracy
-from server.ledger.audit import AuditReport
-from server.ledger.chances import merge
 from server.ledger.cost_dashboard import LIMIT, cost_dashboard_text
 from server.ledger.savings import (
     Savings,
@@ -22,6 +20,8 @@ from server.ledger.savings import (
     savings_json,
     savings_text,
 )
+from server.ledger.transcripts.check import AuditReport
+from server.ledger.transcripts.missed import merge
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
 from tests.standins.serving import eventually

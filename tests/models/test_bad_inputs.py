@@ -8,8 +8,8 @@ from mcp import Client
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.models.gate import MemoryGate
 from server.models.hardware import Gpu, Machine
+from server.models.memory_gate import MemoryGate
 from tests.models.test_gate import SEVEN
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered

@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from server.store.audits import write_audit
 from server.store.history import History
 from server.store.records import (
     AttemptRecord,
@@ -15,6 +14,7 @@ from server.store.records import (
     ReceiptRecord,
     UndoRecord,
 )
+from server.store.transcript_checks import write_audit
 
 
 def start(offload_id: str, started_at: float | None = None, **changes: Any) -> OffloadStart:

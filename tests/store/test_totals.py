@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from server.ledger.receipt import part_of
-from server.store.bills import BillRecord, add_to_bill, spread_bill
+from server.store.cost import BillRecord, add_to_bill, spread_bill
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs

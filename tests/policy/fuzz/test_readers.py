@@ -13,10 +13,10 @@ from server.backends.ollama.pull import PullReader
 from server.backends.openai.backend import chat_stream
 from server.backends.wire import Garbled, LineReader, StreamError
 from server.common.errors import TokenSaverError
-from server.ledger.aftermath import KnownOffload
-from server.ledger.session import Session
-from server.ledger.session_state import SessionState
-from server.ledger.transcripts import parse_line
+from server.ledger.transcripts.followup import KnownOffload
+from server.ledger.transcripts.reader import parse_line
+from server.ledger.transcripts.session import Session
+from server.ledger.transcripts.session_state import SessionState
 from server.offload.edits import EditFailed, apply, locate, parse_blocks
 from server.offload.textfile import decode
 from tests.policy.fuzz.amount import fuzz

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
-from server.ledger.aftermath import Aftermath
-from server.ledger.chances import READ_FILE
+from server.ledger.transcripts.followup import Aftermath
+from server.ledger.transcripts.missed import READ_FILE
 
 OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
 """The tools whose calls are offloads; ``check_job`` only asks about one."""

@@ -24,20 +24,22 @@ from sqlalchemy import Connection
 
 from server.config.settings import SavingsSettings
 from server.ledger.accuracy import Accuracy, add_up
-from server.ledger.aftermath import Aftermath, KnownOffload
-from server.ledger.chances import Chances, merge
 from server.ledger.receipt import Cost, Figures, Ledger
-from server.ledger.session import Session
-from server.ledger.session_state import FollowedCall, SessionState, Summary
 from server.ledger.tokens import Family, family_of, rescale
-from server.ledger.transcripts import (
+from server.ledger.transcripts.followup import Aftermath, KnownOffload
+from server.ledger.transcripts.missed import Chances, merge
+from server.ledger.transcripts.reader import (
     TranscriptFile,
     find_transcripts,
     new_lines,
     parse_line,
     transcripts_folder,
 )
-from server.store.audits import (
+from server.ledger.transcripts.session import Session
+from server.ledger.transcripts.session_state import FollowedCall, SessionState, Summary
+from server.store.database import Database
+from server.store.records import AuditRecord, BookedOffload, ReceiptRecord, TranscriptRecord
+from server.store.transcript_checks import (
     read_booked,
     read_endings,
     read_known,
@@ -45,8 +47,6 @@ from server.store.audits import (
     read_transcript,
     write_pass,
 )
-from server.store.database import Database
-from server.store.records import AuditRecord, BookedOffload, ReceiptRecord, TranscriptRecord
 
 logger = logging.getLogger(__name__)
 

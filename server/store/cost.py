@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from server.store.audits import receipt_of, receipt_values
 from server.store.job_tables import job
 from server.store.queries import local_day
 from server.store.records import OffloadStart, ReceiptRecord
 from server.store.tables import offload, offload_text
 from server.store.totals import RUNNING
+from server.store.transcript_checks import receipt_of, receipt_values
 
 FOR_NOTHING = "The batch ended before any of its items began."
 

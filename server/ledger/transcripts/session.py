@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
-from server.ledger.aftermath import Aftermath, KnownOffload, checksums, taken_out
-from server.ledger.chances import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
-from server.ledger.session_state import OFFLOADING, Chain, FollowedCall, SessionState
 from server.ledger.tokens import (
     estimate_call,
     estimate_message_text,
@@ -22,7 +19,10 @@ from server.ledger.tokens import (
     estimate_tokens,
     family_of,
 )
-from server.ledger.transcripts import Answer, ToolResult, ToolUse, Turn
+from server.ledger.transcripts.followup import Aftermath, KnownOffload, checksums, taken_out
+from server.ledger.transcripts.missed import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
+from server.ledger.transcripts.reader import Answer, ToolResult, ToolUse, Turn
+from server.ledger.transcripts.session_state import OFFLOADING, Chain, FollowedCall, SessionState
 
 Lookup = Callable[[str], tuple[KnownOffload, ...]]
 """The offloads that the history has for a tool use id; none for a call that is not ours."""

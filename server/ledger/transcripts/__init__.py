@@ -1,0 +1,1 @@
+"""Claude Code's transcripts: reading, sessions, follow-ups, missed chances, the transcript check."""
