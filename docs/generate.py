@@ -20,7 +20,7 @@ from server.cli import build_cli  # noqa: E402 - after the path is set
 from server.commands.examples import EXAMPLES, EXIT_STATUS  # noqa: E402 - after the path is set
 from server.common.errors import TokenSaverError  # noqa: E402 - after the path is set
 from server.config.settings import ENV_PREFIX, Settings  # noqa: E402 - after the path is set
-from server.offload.reasons import REASONS  # noqa: E402 - after the path is set
+from server.offload.checks.codes import REASONS  # noqa: E402 - after the path is set
 
 
 def pages() -> dict[str, str]:

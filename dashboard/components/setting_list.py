@@ -13,7 +13,7 @@ from dashboard.components.text import box, text
 from dashboard.sources import Setting, list_checks
 from server.common.errors import SettingsError, TokenSaverError
 from server.hub import Hub
-from server.offload.user_check import command_of
+from server.offload.checks.user_command import command_of
 
 EXAMPLE = 'test = "uv run pytest -q {file}"'
 

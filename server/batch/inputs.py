@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from server.common.errors import NotAFile, SelectionNotFound
-from server.offload.languages import language_of
-from server.offload.syntax import Definition, definitions
-from server.offload.workspace import Workspace, expand, read_source, split_selection
+from server.offload.code.languages import language_of
+from server.offload.code.syntax import Definition, definitions
+from server.offload.files.workspace import Workspace, expand, read_source, split_selection
 
 EVERY = "::*"
 FUNCTION_KINDS = ("function", "method", "constructor")

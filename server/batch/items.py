@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.models.categories import CATEGORIES
+from server.offload.files.resolve import Places
 from server.offload.pipeline import Offloader
-from server.offload.places import Places
 from server.offload.values import OUTPUT_FORMATS, Caller, Outcome, OutputFormat, Task
 from server.policy.values import Call, Item
 from server.store.history import History

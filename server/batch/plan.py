@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.common.errors import BadArguments
+from server.offload.files.workspace import PLACEHOLDERS
 from server.offload.values import OUTPUT_FORMATS
-from server.offload.workspace import PLACEHOLDERS
 
 MOST_LISTED_TASKS = 10
 ARGUMENTS = (

@@ -26,9 +26,9 @@ from server.common.errors import NotFound, StoreError
 from server.common.events import EventBus
 from server.config.settings import BatchSettings
 from server.engine.engine import Engine
+from server.offload.files.workspace import confine_target
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
-from server.offload.workspace import confine_target
 from server.store.history import History
 from server.store.job_records import FailureGroup, ItemRecord, JobCounts, JobRecord
 from server.store.jobs import OPEN, Jobs

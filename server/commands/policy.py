@@ -15,8 +15,8 @@ from server.commands.output import echo, in_line, print_json
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders
 from server.config.settings import Settings, load_settings
+from server.offload.files.workspace import Workspace, open_workspace
 from server.offload.values import Caller
-from server.offload.workspace import Workspace, open_workspace
 from server.policy.approvals import granted_in_project
 from server.policy.limits import counter_reader
 from server.policy.rules.describe import FORMATS, path_rules, said

@@ -1,6 +1,6 @@
 """The one way in which files of the user's and of the app's own are written: whole, or not at all.
 
-Files of a project are another matter (``server.offload.atomic``): there no link may be followed.
+Files of a project are another matter (``server.offload.delivery.atomic``): there no link may be followed.
 """
 
 import contextlib

@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from server.backends.base import Message
 from server.common.errors import FileTooLarge
 from server.engine.engine import Engine
-from server.offload import reasons
+from server.offload.asking.generate import Sampling, generate
+from server.offload.asking.profitability import refuse_short
+from server.offload.asking.prompt import count, estimate_tokens, template
+from server.offload.checks.quotes import notes_of, verified
+from server.offload.checks.run import codes
 from server.offload.digest_cache import DigestCache
-from server.offload.generate import Sampling, generate
+from server.offload.files.workspace import Workspace
 from server.offload.material import (
     MOST_PIECES_UNFOLDED,
     Material,
@@ -24,13 +28,9 @@ from server.offload.material import (
     read,
     without_repeated,
 )
-from server.offload.prompt import count, estimate_tokens, template
-from server.offload.quoting import notes_of, verified
-from server.offload.running import Books, Running
+from server.offload.run.state import Books, Running
 from server.offload.splitting import Piece, split
 from server.offload.values import Attempt, Check, Compression, Prompt, Verdict
-from server.offload.weigh import refuse_short
-from server.offload.workspace import Workspace
 
 ANSWER_TOKENS = 400
 NOTES_OF_A_PIECE = 8
@@ -162,7 +162,7 @@ class _Worker:
         self._run.spent("queue", waited)
         good, bad = verified(notes_of(generation.text, generation.finish_reason == "length"), source)
         message = f"Dropped, for it quotes what is not there: {bad[0]}" if bad else ""
-        check = Check("quotes", not bad, message, reasons.QUOTE_MISSING if bad else "")
+        check = Check("quotes", not bad, message, codes.QUOTE_MISSING if bad else "")
         self._number += 1
         await self._books.attempt(
             self._run, Attempt(self._number, prompt, generation, Verdict((check,), "\n".join(good)))
@@ -173,11 +173,9 @@ class _Worker:
 def _nothing(attempts: Sequence[Attempt], found: int, longest: int) -> Check:
     """Return why there is no digest: no note stood up to the check, or none was short enough."""
     if found:
-        return Check(
-            "short", False, f"None of {found} notes fits in {longest} characters.", reasons.ANSWER_CUT
-        )
+        return Check("short", False, f"None of {found} notes fits in {longest} characters.", codes.ANSWER_CUT)
     failures = (each.verdict.failure for each in attempts)
-    nothing = Check("noted", False, "The model noted nothing on any part.", reasons.ANSWER_EMPTY)
+    nothing = Check("noted", False, "The model noted nothing on any part.", codes.ANSWER_EMPTY)
     return next((failure for failure in failures if failure is not None), nothing)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.common.errors import BinaryFile
-from server.offload.textfile import is_utf16
+from server.offload.files.textfile import is_utf16
 from server.policy.files.safe_open import open_for_reading
 
 LONGEST_LINE = 400

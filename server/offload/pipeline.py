@@ -21,20 +21,28 @@ from server.config.settings import Settings
 from server.engine.engine import Engine
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
-from server.offload import digest, patches, undo
-from server.offload.aside import Aside
-from server.offload.checks import check_answer
+from server.offload.asking.generate import Sampling, generate
+from server.offload.asking.plan import Plan, make_plan
+from server.offload.asking.profitability import (
+    arguments_of,
+    arguments_of_compression,
+    refuse_losing_compression,
+    refuse_loss,
+)
+from server.offload.asking.prompt import fit, fit_repair
+from server.offload.checks.comment_only import nothing_to_document
+from server.offload.checks.named import NamedChecks
+from server.offload.checks.run import check_answer
 from server.offload.compress import Compressor
+from server.offload.delivery import patches, undo
+from server.offload.delivery.deliver import Placer
+from server.offload.delivery.rescue_copies import Aside
+from server.offload.delivery.retry_finish import Owed
 from server.offload.digest_cache import DigestCache
-from server.offload.documented import nothing_to_document
-from server.offload.generate import Sampling, generate
-from server.offload.named_checks import NamedChecks
-from server.offload.owed import Owed
-from server.offload.place import Placer
-from server.offload.plan import Plan, make_plan
-from server.offload.progress import Progress
-from server.offload.prompt import fit, fit_repair
-from server.offload.running import Books, Running
+from server.offload.files.workspace import Workspace, open_workspace, read_task
+from server.offload.run import reply
+from server.offload.run.progress import Progress
+from server.offload.run.state import Books, Running
 from server.offload.values import (
     Attempt,
     Caller,
@@ -49,13 +57,6 @@ from server.offload.values import (
     Task,
     Verdict,
 )
-from server.offload.weigh import (
-    arguments_of,
-    arguments_of_compression,
-    refuse_losing_compression,
-    refuse_loss,
-)
-from server.offload.workspace import Workspace, open_workspace, read_task
 from server.store.history import History
 from server.store.measurements import Measurements
 
@@ -246,12 +247,12 @@ class Offloader:
         if failure is not None:
             return await self._hand_back(run, failure)
         if delivery is None:
-            text = digest.returned(run.attempts[-1].verdict.text)
+            text = reply.returned(run.attempts[-1].verdict.text)
             return await self._books.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
 
     async def _hand_back(self, run: Running, failure: Check) -> Outcome:
-        text = digest.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
+        text = reply.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
         return await self._books.close(run, "handed_back", text, failure.code)
 
     def _plan(self, run: Running, workspace: Workspace) -> Plan:
@@ -324,7 +325,7 @@ class Offloader:
         return await self._books.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
 
     def _digest(self, run: Running, delivery: Delivery, net: int) -> str:
-        return digest.delivered(
+        return reply.delivered(
             run.id,
             delivery,
             tuple(run.attempts),

@@ -10,7 +10,7 @@ from pydantic import Field
 from server.batch.plan import Planned, plan_each, plan_tasks
 from server.common.errors import BadArguments
 from server.hub import Hub
-from server.offload.digest import counted
+from server.offload.run.reply import counted
 from server.tools.build import ALWAYS_LOAD, make_tool
 from server.tools.caller import build_caller
 from server.tools.job_wait import answer_for_job, wait_for_job

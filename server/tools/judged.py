@@ -6,7 +6,7 @@ from typing import Any
 
 from server.common.errors import PathOutsideRoots, PathProtected, TokenSaverError
 from server.config.settings import Settings
-from server.offload.workspace import Workspace, expand, split_selection
+from server.offload.files.workspace import Workspace, expand, split_selection
 from server.policy.files.protect import patterns_of, protected_outputs
 from server.policy.values import Call
 from server.tools.touched import touched_by

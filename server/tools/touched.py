@@ -9,8 +9,8 @@ from typing import Any
 from server.batch.inputs import expand_inputs
 from server.batch.plan import Planned, fill_literally, plan_each, plan_tasks
 from server.common.errors import TokenSaverError
-from server.offload.places import Places
-from server.offload.workspace import Workspace, split_selection
+from server.offload.files.resolve import Places
+from server.offload.files.workspace import Workspace, split_selection
 from server.policy.values import Item
 
 SHARED = ("files", "context", "model", "check")

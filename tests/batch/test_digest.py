@@ -4,7 +4,7 @@ import pytest
 
 from server.batch.breaker import Tally, why_stop
 from server.batch.digest import LONGEST, describe, in_words, why
-from server.offload.digest import counted
+from server.offload.run.reply import counted
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
 JOB = JobRecord("j1", 0.0, "Document it", "claude-code", "s", "/p", ("/p",), sequential=False)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from server.batch.inputs import expand_inputs
 from server.batch.plan import file_of, fill, plan_each, plan_tasks
 from server.common.errors import BadArguments
+from server.offload.files.workspace import Workspace
 from server.offload.values import Caller
-from server.offload.workspace import Workspace
 
 
 @pytest.mark.parametrize(

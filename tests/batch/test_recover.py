@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from server.batch.recover import settle_interrupted
-from server.offload import undo
-from server.offload.aside import Aside
-from server.offload.workspace import digest_of
+from server.offload.delivery import undo
+from server.offload.delivery.rescue_copies import Aside
+from server.offload.files.workspace import digest_of
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs

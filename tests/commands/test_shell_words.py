@@ -6,7 +6,7 @@ from pathlib import Path
 
 import server
 from server.commands.shell_words import in_shell_words
-from server.offload.digest import handed_back
+from server.offload.run.reply import handed_back
 from server.offload.values import Attempt, Check, Generation, Prompt, Verdict
 
 HAND_OVER = re.compile(r"\bdo (?:this|the) (?:task|one) yourself", re.IGNORECASE)

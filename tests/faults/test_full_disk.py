@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from server.common.errors import StoreError, WriteFailed
-from server.offload import atomic
+from server.offload.delivery import atomic
 from server.store.history import History
 from server.store.records import OffloadFilter
 from tests.faults.disk import no_file_beyond

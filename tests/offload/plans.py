@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from server.offload.plan import Plan, make_plan
+from server.offload.asking.plan import Plan, make_plan
+from server.offload.files.workspace import Reading, digest_of
 from server.offload.values import Source, Target, Task
-from server.offload.workspace import Reading, digest_of
 
 
 def source(name: str, text: str) -> Source:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.offload.asked import check_asked
+from server.offload.checks.requirements import check_asked
 from server.offload.values import Source
 from tests.offload.plans import plan_of, source
 

@@ -11,8 +11,8 @@ from server.config.folders import find_folders
 from server.config.settings import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger, Receipt
-from server.offload.progress import Progress
-from server.offload.running import AT_ONCE, Books, Running
+from server.offload.run.progress import Progress
+from server.offload.run.state import AT_ONCE, Books, Running
 from server.offload.values import Task
 from tests.offload.conftest import House
 

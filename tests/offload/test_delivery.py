@@ -14,8 +14,8 @@ import pytest
 from server.common.errors import FileChanged, NotFound, PathOutsideRoots, PathProtected
 from server.common.events import OffloadUndone
 from server.config.folders import find_folders
-from server.offload import atomic
-from server.offload.workspace import digest_of
+from server.offload.delivery import atomic
+from server.offload.files.workspace import digest_of
 from server.policy.files.safe_open import open_for_reading
 from tests.offload.conftest import House, OpenHouse, make_house
 from tests.offload.test_pipeline import fenced, snapshot

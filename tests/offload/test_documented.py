@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from server.offload.checks import check_edit
-from server.offload.documented import check_documented
+from server.offload.checks.comment_only import check_documented
+from server.offload.checks.run import check_edit
 from tests.offload.conftest import House
 from tests.offload.plans import plan_of, source
 from tests.standins.answers import Answer

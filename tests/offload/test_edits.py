@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection
+from server.offload.answers.edits import EditFailed, apply, locate, parse_blocks, replace_selection
 from server.offload.values import Source
 
 TEXT = """\

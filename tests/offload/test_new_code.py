@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.offload.checks import check_answer
+from server.offload.checks.run import check_answer
 from server.offload.values import Generation
 from tests.offload.plans import plan_of, source
 

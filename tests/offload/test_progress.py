@@ -3,7 +3,7 @@
 import pytest
 
 from server.common.events import Event, EventBus, OffloadText
-from server.offload.progress import Progress
+from server.offload.run.progress import Progress
 from tests.standins.serving import eventually
 
 pytestmark = pytest.mark.anyio

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from server.common.errors import FileChanged, TokenSaverError
 from server.config.folders import find_folders
-from server.offload.edits import EditFailed, apply, locate, parse_blocks, replace_selection
-from server.offload.languages import LANGUAGES
-from server.offload.patches import diff_of
-from server.offload.syntax import definitions, problems
-from server.offload.textfile import apply_edits, decode, edits_between, encode
+from server.offload.answers.edits import EditFailed, apply, locate, parse_blocks, replace_selection
+from server.offload.code.languages import LANGUAGES
+from server.offload.code.syntax import definitions, problems
+from server.offload.delivery.patches import diff_of
+from server.offload.files.textfile import apply_edits, decode, edits_between, encode
+from server.offload.files.workspace import digest_of
 from server.offload.values import Caller, Edit, Source, Task
-from server.offload.workspace import digest_of
 from tests.offload.conftest import make_house
 from tests.offload.test_pipeline import snapshot
 from tests.standins.answers import Answer

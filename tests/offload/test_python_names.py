@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.offload.names import missing_imports, undefined_attributes, undefined_names
+from server.offload.checks.undefined_names import missing_imports, undefined_attributes, undefined_names
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import server.offload
-from server.offload.checks import check_answer
-from server.offload.python_tree import nodes_of, own_tree, parse_python, trees_kept
+from server.offload.checks.run import check_answer
+from server.offload.code.python_tree import nodes_of, own_tree, parse_python, trees_kept
 from server.offload.values import Generation
 from tests.offload.plans import plan_of, source
 

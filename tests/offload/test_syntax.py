@@ -3,10 +3,10 @@
 import pytest
 
 from server.common.errors import SelectionNotFound
-from server.offload.languages import LANGUAGES, language_of, named_language
-from server.offload.parsing import new_syntax_error, syntax_error
-from server.offload.selection import find, outline
-from server.offload.syntax import definitions
+from server.offload.code.languages import LANGUAGES, language_of, named_language
+from server.offload.code.parsing import new_syntax_error, syntax_error
+from server.offload.code.syntax import definitions
+from server.offload.files.selection import find, outline
 
 CASES = [
     ("a.py", "import re\n\n\n@cache\ndef f(x):\n    return x\n", "f", "@cache\ndef f(x):\n    return x"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.offload.tested import check_tests
+from server.offload.checks.test_quality import check_tests
 from tests.offload.plans import plan_of, source
 
 STACK = source(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import BadArguments, SettingsError
-from server.offload.user_check import command_of, run_check
+from server.offload.checks.user_command import command_of, run_check
 
 pytestmark = pytest.mark.anyio
 

@@ -15,9 +15,9 @@ from server.common.errors import (
     PathOutsideRoots,
     SelectionNotFound,
 )
-from server.offload.globs import find
+from server.offload.files.globs import find
+from server.offload.files.workspace import Workspace, expand, read_source, read_target, read_task
 from server.offload.values import Caller, Task
-from server.offload.workspace import Workspace, expand, read_source, read_target, read_task
 
 
 @pytest.fixture

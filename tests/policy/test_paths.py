@@ -14,9 +14,9 @@ import pytest
 
 from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected, WorkspaceError
 from server.config.settings import PathsSettings
-from server.offload import atomic
+from server.offload.delivery import atomic
+from server.offload.files.workspace import Workspace, expand, read_source, read_target
 from server.offload.values import Caller
-from server.offload.workspace import Workspace, expand, read_source, read_target
 from server.policy.files.paths import confine
 from server.policy.files.protect import protected_outputs
 from server.policy.files.safe_open import HAS_HANDLES, open_for_reading

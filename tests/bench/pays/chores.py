@@ -43,7 +43,7 @@ def chores() -> tuple[Chore, ...]:
         _written("a class", SPLITTER_TASK, "thinking.py", _source("server/backends/thinking.py")),
         _written("a module", FOLDING_TASK, "folding.py", _source("server/offload/folding.py")),
         _tests("server/ledger/prices.py", "tests/ledger/test_prices.py"),
-        _tests("server/offload/workspace.py", "tests/offload/test_workspace.py"),
+        _tests("server/offload/files/workspace.py", "tests/offload/test_workspace.py"),
         _docstrings("server/engine/queue.py"),
         _docstrings("server/clients/places.py"),
         _docstrings("tray/sni.py"),
@@ -51,12 +51,15 @@ def chores() -> tuple[Chore, ...]:
             "a constant changed", RECENT_TASK, "server/batch/runner.py", ("RECENT = 20\n", "RECENT = 40\n")
         ),
         _changed(
-            "a text reworded", GONE_TASK, "server/offload/undo.py", ("was removed again", "is gone again")
+            "a text reworded",
+            GONE_TASK,
+            "server/offload/delivery/undo.py",
+            ("was removed again", "is gone again"),
         ),
         _changed("a name changed everywhere", RENAME_TASK, "server/engine/queue.py", ("client", "caller")),
         _log(300),
         _log(3000),
-        _explained("server/offload/atomic.py", answer=ATOMIC_ANSWER),
+        _explained("server/offload/delivery/atomic.py", answer=ATOMIC_ANSWER),
         _explained(
             "server/batch/plan.py", "server/batch/items.py", "server/batch/recover.py", answer=PLAN_ANSWER
         ),

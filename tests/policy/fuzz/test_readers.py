@@ -17,8 +17,8 @@ from server.ledger.transcripts.followup import KnownOffload
 from server.ledger.transcripts.reader import parse_line
 from server.ledger.transcripts.session import Session
 from server.ledger.transcripts.session_state import SessionState
-from server.offload.edits import EditFailed, apply, locate, parse_blocks
-from server.offload.textfile import decode
+from server.offload.answers.edits import EditFailed, apply, locate, parse_blocks
+from server.offload.files.textfile import decode
 from tests.policy.fuzz.amount import fuzz
 
 REQUEST = GenerationRequest("m", (Message("user", "a b"),), num_ctx=4096, max_tokens=8)

@@ -1,0 +1,248 @@
+"""Applies what the model answered to a file: search/replace blocks and replaced selections.
+
+A block is found where its search lines stand exactly once, else where they stand exactly once when
+white space at line ends and a common indentation are left out of account; never by likeness.
+"""
+
+import contextlib
+import itertools
+import re
+from dataclasses import dataclass
+
+from server.offload.files.textfile import edits_between
+from server.offload.values import Edit, Source
+
+_SEARCH = re.compile(r"^\s*<{5,9} ?SEARCH:?\s*$")
+_DIVIDER = re.compile(r"^\s*={5,9}\s*$")
+_UNDERLINE = re.compile(r"\n?[ \t]*=+[ \t]*(?:\n|$)")
+_REPLACE = re.compile(r"^\s*>{5,9} ?REPLACE:?\s*$")
+_FILE = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?FILE:?(?:\*\*)?:?\s*`?(?P<path>[^`*]+?)`?\s*$", re.IGNORECASE)
+MOST_DIVIDERS = 20
+
+
+class EditFailed(Exception):
+    """An edit cannot be applied; the text says which and why, for the model to read."""
+
+
+@dataclass(frozen=True)
+class EditBlock:
+    """One search/replace block. ``path`` is empty where the answer names none.
+
+    ``readings`` are its search and replace lines, one pair for each line that can be meant as the divider:
+    the underline of a heading looks the same.
+    """
+
+    path: str
+    readings: tuple[tuple[str, str], ...]
+
+
+def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
+    """Return the blocks of an answer.
+
+    Raises:
+        EditFailed: there is none, or one lacks its divider or its end, or has too many dividers.
+    """
+    blocks: list[EditBlock] = []
+    path = ""
+    lines: list[str] | None = None
+    dividers: list[int] = []
+    for line in answer.split("\n"):
+        if _SEARCH.match(line):
+            if lines is not None:
+                raise EditFailed(f"Edit {len(blocks) + 1} has no >>>>>>> REPLACE line at its end.")
+            lines, dividers = [], []
+        elif lines is None:
+            if found := _FILE.match(line):
+                path = found["path"].strip()
+        elif dividers and _REPLACE.match(line):
+            if len(dividers) > MOST_DIVIDERS:
+                raise _many_dividers(len(blocks) + 1, len(dividers))
+            readings = (("\n".join(lines[:at]), "\n".join(lines[at + 1 :])) for at in dividers)
+            blocks.append(EditBlock(path, tuple(readings)))
+            lines = None
+        else:
+            if _DIVIDER.match(line):
+                dividers.append(len(lines))
+            lines.append(line)
+    if lines is not None:
+        missing = ">>>>>>> REPLACE" if dividers else "======="
+        raise EditFailed(f"Edit {len(blocks) + 1} has no {missing} line.")
+    if not blocks:
+        raise EditFailed("The answer holds no edit of the form <<<<<<< SEARCH / ======= / >>>>>>> REPLACE.")
+    return tuple(blocks)
+
+
+def locate(text: str, blocks: tuple[EditBlock, ...], shown: str) -> tuple[Edit, ...]:
+    """Return the spans of ``text`` that the blocks replace, in order of the text.
+
+    Raises:
+        EditFailed: the search lines of a block are not found, or found twice, or it is not clear where they
+            end, or two blocks overlap.
+    """
+    edits = [_locate(text, block, number, shown) for number, block in enumerate(blocks, start=1)]
+    edits = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
+    for before, after in itertools.pairwise(edits):
+        if after.start < before.end or (after.start, after.end) == (before.start, before.end):
+            raise EditFailed("Two edits change the same lines; join them into one.")
+    return tuple(edits)
+
+
+def replace_selection(source: Source, answer: str) -> Edit:
+    """Return the edit that puts ``answer`` in the place of the selection, at the same indentation."""
+    lines = answer.strip("\n").rstrip().split("\n")
+    if not source.text[source.text.rfind("\n", 0, source.start) + 1 : source.start]:
+        lines = indented_like(source.selected.split("\n"), lines)
+    return Edit(source.start, source.end, "\n".join(lines))
+
+
+def indented_like(old: list[str], new: list[str]) -> list[str]:
+    """Return ``new`` at the indentation of ``old``, its own shape kept."""
+    wanted, found = _indentation(old[0]), _indentation(new[0])
+    if wanted == found:
+        return new
+    rest = _indentation("\n".join(new[1:]))
+    if rest and rest == _indentation("\n".join(old[1:])) and len(wanted) > len(found):
+        return [wanted + new[0].lstrip(), *new[1:]]  # only the first line lost its indentation
+    common = _indentation("\n".join(new))
+    return [_shift(line, common, wanted) for line in new]
+
+
+def replace_whole(source: Source, answer: str) -> tuple[Edit, ...]:
+    """Return the edits that make the file what ``answer`` is, line by line.
+
+    The file ends as it did, with a line ending or without. Where other lines changed too, empty lines that
+    came or went are left as they were: models squeeze them by the way.
+    """
+    body = answer.rstrip("\n")
+    new = body + "\n" if source.text == "" or source.text.endswith("\n") else body
+    edits = edits_between(source.text, new)
+    meant = tuple(edit for edit in edits if (source.text[edit.start : edit.end] + edit.text).strip())
+    return meant or edits
+
+
+def apply(text: str, edits: tuple[Edit, ...]) -> str:
+    """Return ``text`` with the spans replaced."""
+    parts: list[str] = []
+    done = 0
+    for edit in sorted(edits, key=lambda each: each.start):
+        parts += [text[done : edit.start], edit.text]
+        done = edit.end
+    return "".join((*parts, text[done:]))
+
+
+def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
+    """Return the edit of a block; of one with several dividers, if only one reading of it fits the file, and
+    does not end within a heading there: of lines quoted wrongly those up to the underline may fit."""
+    if len(block.readings) == 1:
+        return _locate_lines(text, *block.readings[0], number, shown)
+    fitting: list[Edit] = []
+    for search, replace in block.readings:
+        with contextlib.suppress(EditFailed):
+            fitting.append(_locate_lines(text, search, replace, number, shown))
+    if len(fitting) > 1 or any(_UNDERLINE.match(text, edit.end) for edit in fitting):
+        raise _many_dividers(number, len(block.readings))
+    return fitting[0] if fitting else _locate_lines(text, *block.readings[0], number, shown)
+
+
+def _many_dividers(number: int, count: int) -> EditFailed:
+    return EditFailed(
+        f"Edit {number} has {count} lines of =====, so that it is not clear where its SEARCH part ends; "
+        f"give it lines without any such line."
+    )
+
+
+def _locate_lines(text: str, search: str, replace: str, number: int, shown: str) -> Edit:
+    if not search.strip():
+        if text.strip():
+            raise EditFailed(
+                f"Edit {number} has an empty SEARCH part; copy the lines it changes from {shown}."
+            )
+        return Edit(0, len(text), replace + "\n")
+    lines = text.split("\n")
+    wanted = search.split("\n")
+    exact = _positions(lines, wanted)
+    if len(exact) == 1:
+        return _span(lines, exact[0], len(wanted), replace)
+    if len(exact) > 1:
+        raise EditFailed(
+            f"The SEARCH lines of edit {number} stand {len(exact)} times in {shown} "
+            f"(lines {', '.join(str(at + 1) for at in exact[:4])}); add lines around them."
+        )
+    loose = _loose_positions(lines, wanted)
+    if len(loose) == 1:
+        at, length = loose[0]
+        return _span(lines, at, length, _fit_indentation(search, replace, lines[at : at + length]))
+    if loose:
+        raise EditFailed(
+            f"The SEARCH lines of edit {number} stand several times in {shown}; add lines around."
+        )
+    missing = _first_missing(lines, wanted)
+    why = f"{missing!r} is not one of its lines" if missing else "its lines stand there, but not in a row"
+    raise EditFailed(
+        f"The SEARCH lines of edit {number} are not in {shown}: {why}. Copy them character by character."
+    )
+
+
+def _positions(lines: list[str], wanted: list[str]) -> list[int]:
+    return [at for at in range(len(lines) - len(wanted) + 1) if lines[at : at + len(wanted)] == wanted]
+
+
+def _loose_positions(lines: list[str], wanted: list[str]) -> list[tuple[int, int]]:
+    """Return where the lines stand once ends and common indentation (and empty lines around) are ignored."""
+    while wanted and not wanted[0].strip():
+        wanted = wanted[1:]
+    while wanted and not wanted[-1].strip():
+        wanted = wanted[:-1]
+    shape = _shape(wanted)
+    count = len(wanted)
+    first = wanted[0].strip()
+    return [
+        (at, count)
+        for at in range(len(lines) - count + 1)
+        if lines[at].strip() == first and _shape(lines[at : at + count]) == shape
+    ]
+
+
+def _shape(lines: list[str]) -> list[str]:
+    cut = len(_indentation("\n".join(lines)))
+    return [line[cut:].rstrip() for line in lines]
+
+
+def _span(lines: list[str], at: int, count: int, replace: str) -> Edit:
+    start = sum(len(line) + 1 for line in lines[:at])
+    end = start + sum(len(line) + 1 for line in lines[at : at + count]) - 1
+    if replace == "" and end < sum(len(line) + 1 for line in lines) - 1:
+        end += 1  # lines that are removed go with their ending
+    return Edit(start, end, replace)
+
+
+def _fit_indentation(search: str, replace: str, found: list[str]) -> str:
+    given = _indentation(search)
+    there = _indentation("\n".join(found))
+    return "\n".join(_shift(line, given, there) for line in replace.strip("\n").split("\n"))
+
+
+def _shift(line: str, given: str, wanted: str) -> str:
+    if not line.strip():
+        return line.strip(" \t")
+    return wanted + line.removeprefix(given) if line.startswith(given) else wanted + line.lstrip()
+
+
+def _indentation(text: str) -> str:
+    """Return the white space that all lines with content begin with."""
+    common: str | None = None
+    for line in text.split("\n"):
+        if not line.strip():
+            continue
+        own = line[: len(line) - len(line.lstrip(" \t"))]
+        if common is None:
+            common = own
+        while not own.startswith(common):
+            common = common[:-1]
+    return common or ""
+
+
+def _first_missing(lines: list[str], wanted: list[str]) -> str:
+    """Return the first line of ``wanted`` that is nowhere in ``lines``, empty if all are."""
+    known = {line.strip() for line in lines}
+    return next((line.strip()[:80] for line in wanted if line.strip() and line.strip() not in known), "")

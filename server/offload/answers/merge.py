@@ -1,0 +1,85 @@
+"""Reads an answer by the definitions in it, where as a whole it is not what was asked for.
+
+Small models often give only the functions that they changed, or the class around the method that was
+wanted. Each definition that stands in the file exactly once under the same name is put in its place; all
+else in the file stays as it is. An answer that holds any other code is not read this way.
+"""
+
+from collections import Counter
+
+from server.offload.answers.edits import indented_like
+from server.offload.code.languages import Language
+from server.offload.code.syntax import Definition, definitions, loose_code
+from server.offload.values import Edit, Source
+
+
+def selected_definition(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
+    """Return the edit that puts the answer's definition of the selected name in its place, if it has one."""
+    selected = [
+        each for each in definitions(source.text, language)
+        if (each.start, each.end) == (source.start, source.end)
+    ]  # fmt: skip
+    if len(selected) != 1:
+        return ()
+    found = [
+        each
+        for each in definitions(code, language)
+        if each.name in (selected[0].name, selected[0].last) and each.kind == selected[0].kind
+    ]
+    return (_edit(source, selected[0], code, found[0]),) if len(found) == 1 else ()
+
+
+def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
+    """Return the edits that put each definition of ``code`` in the place of the one of its name, or none.
+
+    None are returned where a definition has no such place, or where ``code`` holds more than definitions,
+    comments and lines that the file has already.
+    """
+    known = {line.strip() for line in source.text.split("\n")}
+    if any(line not in known for line in loose_code(code, language)):
+        return ()
+    old, new = definitions(source.text, language), definitions(code, language)
+    edits: list[Edit] = []
+    for each in new:
+        if each.level == 0:
+            own = _edits_of(source, old, code, new, each)
+            if own is None:
+                return ()
+            edits += own
+    return tuple(edit for edit in edits if source.text[edit.start : edit.end] != edit.text)
+
+
+def _edits_of(
+    source: Source, old: tuple[Definition, ...], code: str, new: tuple[Definition, ...], given: Definition
+) -> list[Edit] | None:
+    """Return the edits for one definition; of a class given in part, those for its members."""
+    place = _place(old, given)
+    if place is None:
+        return None
+    members = {each.name for each in old if each.name.startswith(f"{place.name}.")}
+    given_members = [each for each in new if each.name.startswith(f"{given.name}.")]
+    if members <= {place.name + each.name.removeprefix(given.name) for each in given_members}:
+        return [_edit(source, place, code, given)]
+    edits: list[Edit] = []
+    for each in given_members:
+        if each.level == given.level + 1:
+            own = _edits_of(source, old, code, new, each)
+            if own is None:
+                return None
+            edits += own
+    return edits
+
+
+def _place(old: tuple[Definition, ...], given: Definition) -> Definition | None:
+    """Return the only definition of that name: qualified, else unqualified."""
+    counts = Counter(each.name for each in old)
+    if counts[given.name] == 1:
+        return next(each for each in old if each.name == given.name)
+    last = [each for each in old if each.last == given.name]
+    return last[0] if not counts[given.name] and len(last) == 1 else None
+
+
+def _edit(source: Source, place: Definition, code: str, given: Definition) -> Edit:
+    before = source.text[place.start : place.end].split("\n")
+    text = indented_like(before, code[given.start : given.end].split("\n"))
+    return Edit(place.start, place.end, "\n".join(text))

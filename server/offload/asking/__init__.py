@@ -1,0 +1,1 @@
+"""From a task to a model request: plan, targets, prompt, generation."""

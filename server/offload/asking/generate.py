@@ -1,0 +1,146 @@
+"""One round with the model: wait for a slot, stream the answer, see that the whole prompt was read."""
+
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from server.backends.base import Completed, GenerationRequest, PromptProgress, TextDelta
+from server.common.errors import BackendFailed, PromptTooLong
+from server.engine.engine import Engine
+from server.offload.run.progress import Progress
+from server.offload.values import Generation, Prompt
+
+LEAST_SHARE = 0.35
+"""Share of an estimated prompt below which the engine must have cut it. Estimates are rather too high:
+up to 2.6 times where a tokenizer joins digits."""
+LEAST_COUNTED_SHARE = 0.9
+"""The same where the engine counted the prompt itself; templates differ by a few tokens."""
+WARMER_EACH_ROUND, WARMEST = 0.3, 1.0
+REPEATING = "repeating"
+"""The finish reason of an answer that was broken off because it went round in circles."""
+WATCHED = 3_000
+"""Characters at the end of an answer that are looked at for circles; small models go on in one until their
+room is full, which takes minutes on a CPU."""
+LONGEST_CIRCLE = 150
+"""Characters after which all of that must begin anew, so that it is there twenty times."""
+_WATCH_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample, and who waits: settings of one offload that every round shares."""
+
+    model: str
+    temperature: float
+    keep_alive: str | None
+    client: str
+    interactive: bool
+
+    def of_round(self, number: int) -> "Sampling":
+        """Return the sampling of a round, counted from 1: later ones are warmer, or a small model, which has
+        its refused answer before its eyes, gives the same one again."""
+        warmer = self.temperature + WARMER_EACH_ROUND * (number - 1)
+        return replace(self, temperature=max(self.temperature, min(warmer, WARMEST)))
+
+
+async def generate(
+    engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress
+) -> tuple[Generation, float]:
+    """Return the answer, and the seconds waited for a slot.
+
+    Raises:
+        BackendError: the engine failed, is gone, or cut the prompt.
+        QueueFull: as many tasks wait as the queue holds.
+    """
+    progress.stage("queue")
+    asked_at = time.monotonic()
+    async with engine.slot(sampling.client, sampling.interactive):
+        waited = time.monotonic() - asked_at
+        loaded = {each.name for each in engine.view().loaded}
+        progress.stage("prompt" if not loaded or sampling.model in loaded else "load", sampling.model)
+        generation = await _stream(engine, prompt, sampling, progress)
+    _require_whole_prompt(prompt, generation)
+    return generation, waited
+
+
+async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress) -> Generation:
+    request = GenerationRequest(
+        model=sampling.model,
+        messages=prompt.messages,
+        num_ctx=prompt.num_ctx,
+        max_tokens=prompt.max_tokens,
+        temperature=sampling.temperature,
+        keep_alive=sampling.keep_alive,
+    )
+    texts: list[str] = []
+    thoughts: list[str] = []
+    first_at = 0.0
+    count = 0
+    async with aclosing(engine.generate(request)) as items:
+        async for item in items:
+            match item:
+                case PromptProgress(processed=processed, total=total):
+                    progress.say(f"prompt: {processed:,} of {total:,} tokens")
+                case TextDelta(text=text, thinking=thinking):
+                    if not first_at:
+                        first_at = time.monotonic()
+                        progress.stage("generate", sampling.model)
+                    count += 1
+                    rate = count / max(time.monotonic() - first_at, 0.05)
+                    said = thoughts if thinking else texts
+                    said.append(text)
+                    progress.text("" if thinking else text, count, rate)
+                    if count % _WATCH_EVERY == 0 and _is_circling("".join(said), prompt):
+                        progress.text("", count, rate, last=True)
+                        return _broken_off(texts, thoughts, prompt, count)
+                case Completed() as end:
+                    rate = end.completion_tokens / end.generate_seconds if end.generate_seconds else 0.0
+                    progress.text("", end.completion_tokens or count, rate, last=True)
+                    return _generation(texts, thoughts, end)
+    raise BackendFailed(
+        "The engine ended its answer without saying so.", "Try again; look at the engine's log."
+    )
+
+
+def _is_circling(text: str, prompt: Prompt) -> bool:
+    """Whether an answer does nothing any more but repeat itself, and not from what it was given."""
+    tail = text[-WATCHED:]
+    if len(tail) < WATCHED:
+        return False
+    again = tail.rfind(tail[-LONGEST_CIRCLE:], 0, -1)
+    circle = WATCHED - LONGEST_CIRCLE - again
+    if again < 0 or circle > LONGEST_CIRCLE or tail[circle:] != tail[:-circle]:
+        return False
+    return not any(tail in message.content for message in prompt.messages if message.role != "assistant")
+
+
+def _broken_off(texts: list[str], thoughts: list[str], prompt: Prompt, count: int) -> Generation:
+    return Generation("".join(texts), "".join(thoughts), REPEATING, prompt.prompt_tokens, count)
+
+
+def _generation(texts: list[str], thoughts: list[str], end: Completed) -> Generation:
+    return Generation(
+        text="".join(texts),
+        thinking="".join(thoughts),
+        finish_reason=end.finish_reason,
+        prompt_tokens=end.prompt_tokens,
+        completion_tokens=end.completion_tokens,
+        load_seconds=end.load_seconds,
+        prompt_seconds=end.prompt_seconds,
+        generate_seconds=end.generate_seconds,
+    )
+
+
+def _require_whole_prompt(prompt: Prompt, generation: Generation) -> None:
+    """Refuse an answer to a prompt that the engine cut in silence.
+
+    Raises:
+        PromptTooLong: it read far fewer tokens than were sent.
+    """
+    least = prompt.prompt_tokens * (LEAST_COUNTED_SHARE if prompt.counted else LEAST_SHARE)
+    if 0 < generation.prompt_tokens < least - 16:
+        raise PromptTooLong(
+            f"The engine read {generation.prompt_tokens:,} tokens of a prompt of about "
+            f"{prompt.prompt_tokens:,}: it cut the rest in silence, so its answer was thrown away.",
+            "Pass less, or raise the model's context length in the engine.",
+        )

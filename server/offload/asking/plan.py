@@ -1,0 +1,119 @@
+"""Decides what kind of work a task is: which file is edited and how, or what is written anew."""
+
+import re
+from dataclasses import dataclass, replace
+
+from server.common.errors import BadArguments
+from server.offload.asking.targets import parts_named
+from server.offload.code.languages import PROSE_ENDINGS, Language, language_of
+from server.offload.files.workspace import Reading
+from server.offload.values import Source, Target, Task
+
+REWRITTEN_WHOLE = 6_000
+"""Characters up to which an edited file is answered whole; larger ones are edited by blocks."""
+WORTH_NARROWING = 1_200
+"""Characters from which on an edit of a single named definition is asked for alone."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One task, understood.
+
+    ``kind`` names the prompt's template: ``generate``, ``write`` (prose), ``edit_file``,
+    ``edit_selection``, ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited``
+    is the input that an edit changes, with the span that is replaced. ``target`` is where the result is
+    written, None where it is returned. ``language`` is that of the result. ``parts`` are the spans of the
+    edited file that the task names.
+    """
+
+    kind: str
+    task: Task
+    sources: tuple[Source, ...]
+    target: Target | None = None
+    edited: Source | None = None
+    language: Language | None = None
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def edits(self) -> bool:
+        """Whether the answer changes inputs."""
+        return self.kind in ("edit_file", "edit_selection", "edit_definitions", "edit_blocks", "diff")
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the result is written over the input that it was made from."""
+        return bool(self.target and self.edited and self.target.path == self.edited.path)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the result is a file of tests, by its name."""
+        name = self.target.path.stem.lower() if self.target else ""
+        return re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
+
+    @property
+    def file_name(self) -> str:
+        """The name that tells the result's language, empty if there is none."""
+        if self.edited is not None:
+            return self.edited.path.name
+        return self.target.path.name if self.target else ""
+
+
+def make_plan(task: Task, reading: Reading, most_output_tokens: int) -> Plan:
+    """Return the plan of a task.
+
+    Raises:
+        BadArguments: a diff was asked for but no file to change was named, or a check but no output.
+    """
+    target, sources = reading.target, reading.sources
+    if task.check and target is None:
+        raise BadArguments("check needs an output: it checks the written file.", "Name an output.")
+    if task.output_format == "diff":
+        return _diff_plan(task, sources, target, most_output_tokens)
+    edited = _edited(sources, target)
+    if edited is not None and task.output_format != "explanation":
+        return _edit_plan(task, sources, edited, target, most_output_tokens)
+    language = language_of(target.path.name if target else "", task.language)
+    prose = target is not None and target.path.suffix.lower() in PROSE_ENDINGS and language is None
+    kind = {"explanation": "explain", "raw": "raw"}.get(task.output_format, "write" if prose else "generate")
+    return Plan(kind, task, sources, target, language=language)
+
+
+def _diff_plan(
+    task: Task, sources: tuple[Source, ...], target: Target | None, most_output_tokens: int
+) -> Plan:
+    if not sources:
+        raise BadArguments("A diff needs the files that it changes.", "Name them in files.")
+    if len({source.path for source in sources}) > 1:
+        return Plan("diff", task, sources, target)
+    plan = _edit_plan(task, sources, _one_part(sources), target, most_output_tokens)
+    return replace(plan, target=target)
+
+
+def _edited(sources: tuple[Source, ...], target: Target | None) -> Source | None:
+    """Return the input that the output is, None if it is none of them."""
+    same = tuple(source for source in sources if target is not None and source.path == target.path)
+    return _one_part(same) if same else None
+
+
+def _one_part(parts: tuple[Source, ...]) -> Source:
+    """Return the only part of a file, or the whole file where several parts were selected."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(parts[0], start=0, end=len(parts[0].text), selection="")
+
+
+def _edit_plan(
+    task: Task, sources: tuple[Source, ...], edited: Source, target: Target | None, most_output_tokens: int
+) -> Plan:
+    language = language_of(edited.path.name, task.language)
+    others = tuple(source for source in sources if source.path != edited.path)
+    parts: tuple[tuple[int, int], ...] = ()
+    if edited.whole and len(edited.text) > WORTH_NARROWING:
+        parts = parts_named(task.task, edited.text, language)
+    if len(parts) == 1:
+        start, end = parts[0]
+        edited = replace(edited, start=start, end=end)
+    small = len(edited.text) <= min(REWRITTEN_WHOLE, 2 * most_output_tokens)
+    whole_kind = "edit_definitions" if parts else "edit_file" if small else "edit_blocks"
+    kind = whole_kind if edited.whole else "edit_selection"
+    return Plan(kind, task, (*others, edited), target, edited, language, parts)

@@ -1,0 +1,237 @@
+"""Builds what the model is asked, from templates in ``prompts/``, and sees to it that it fits.
+
+The shared part and the files come first and the task last, so that engines reuse their prefix cache
+over the items of a batch and the rounds of a repair.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from server.backends.base import Message
+from server.common.errors import PromptTooLong
+from server.engine.engine import Engine
+from server.offload.asking.plan import Plan
+from server.offload.code.languages import PLAIN_FENCES, language_of
+from server.offload.files import selection
+from server.offload.values import Attempt, Check, Prompt, Source
+
+LONGEST_OUTLINE = 3_000
+"""Characters of outline around a selection."""
+LEAST_ANSWER = 256
+"""Tokens that there must be room for, whatever the task."""
+USUAL_ANSWER = 1_024
+"""Tokens that an answer of unknown length gets where the context can be chosen."""
+_MESSAGE_TOKENS = 8
+_BYTES_PER_TOKEN = 3.2
+_TEMPLATE_TOKENS = 512
+"""Far more than a model's own template puts around a conversation: its default instructions, the date."""
+
+
+async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -> Prompt:
+    """Return the prompt, counted, with the context length and the room for the answer.
+
+    Raises:
+        PromptTooLong: prompt and answer do not fit the model's context; the message says by how much.
+    """
+    messages = build(plan, LONGEST_OUTLINE)
+    if (num_ctx := await engine.num_ctx(model)) >= most_tokens(messages) + most_output_tokens:
+        return Prompt(plan.kind, messages, num_ctx, most_output_tokens, _estimate(messages), counted=False)
+    tokens, counted = await count(engine, model, messages)
+    usual, least = _room(plan)
+    num_ctx = await engine.num_ctx(model, tokens + min(usual, most_output_tokens))
+    if tokens + least > num_ctx:
+        messages = build(plan, 0)
+        tokens, counted = await count(engine, model, messages)
+    if tokens + least > num_ctx:
+        raise too_long(tokens, least, num_ctx)
+    return Prompt(plan.kind, messages, num_ctx, min(most_output_tokens, num_ctx - tokens), tokens, counted)
+
+
+async def fit_repair(
+    attempts: Sequence[Attempt], failure: Check, engine: Engine, model: str, most_output_tokens: int
+) -> Prompt | None:
+    """Return the next round of the same conversation, None where it does not fit the context.
+
+    A small model that gave the same answer twice gives it once more while it has it before its eyes: then
+    the round is the first question anew, with the failure.
+    """
+    prompt, answer = attempts[-1].prompt, attempts[-1].generation.text
+    if len(attempts) > 1 and answer.strip() == attempts[-2].generation.text.strip():
+        *before, question = attempts[0].prompt.messages
+        again = template("again").substitute(problem=failure.message).strip()
+        messages = (*before, Message("user", f"{question.content}\n\n{again}"))
+    else:
+        problem = template("repair").substitute(problem=failure.message).strip()
+        messages = (*prompt.messages, Message("assistant", answer), Message("user", problem))
+    tokens, counted = await count(engine, model, messages)
+    room = prompt.num_ctx - tokens
+    if room < max(LEAST_ANSWER, estimate_tokens(answer)):
+        return None
+    return replace(
+        prompt,
+        kind="repair",
+        messages=messages,
+        max_tokens=min(most_output_tokens, room),
+        prompt_tokens=tokens,
+        counted=counted,
+    )
+
+
+def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
+    """Return the messages of the first round."""
+    numbered = plan.kind in ("explain", "write") and re.search(r"\blines?\b", plan.task.task, re.IGNORECASE)
+    given = [source for source in plan.sources if source is not plan.edited]
+    others = [*_outlines(given, longest_outline), *(_whole(source, bool(numbered)) for source in given)]
+    edited = [_edited(plan, longest_outline)] if plan.edited is not None else []
+    task = plan.task
+    text = template(plan.kind).substitute(
+        material="".join(f"{part}\n\n" for part in (*others, *edited)),
+        context=f"Context: {task.context.strip()}\n\n" if task.context.strip() else "",
+        task=task.task.strip(),
+        output=plan.edited.shown if plan.edited else (plan.target.shown if plan.target else ""),
+        goal=_goal(plan),
+        fence=_fence(plan),
+    )
+    return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
+
+
+def _goal(plan: Plan) -> str:
+    if plan.target is None:
+        return "the complete code"
+    goal = f"the complete content of `{plan.target.shown}`"
+    tested = [source.path.stem for source in plan.sources if source.path.suffix == ".py"]
+    if plan.is_test and plan.target.path.suffix == ".py" and tested:
+        goal += f", which imports what it tests from `{tested[-1]}`"
+    return goal
+
+
+@cache
+def template(kind: str) -> Template:
+    """Return the template of one kind of work."""
+    return Template(
+        (resources.files("server.offload") / "prompts" / f"{kind}.txt").read_text(encoding="utf-8")
+    )
+
+
+async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tuple[int, bool]:
+    """Return the prompt's tokens, and whether the engine itself counted them."""
+    backend = await engine.use()
+    if backend.capabilities.count_tokens:
+        counted = await backend.count_tokens(model, messages, await engine.num_ctx(model))
+        if counted is not None:
+            return counted, True
+    return _estimate(messages), False
+
+
+def most_tokens(messages: Sequence[Message]) -> int:
+    """Return more tokens than the messages can have: no tokenizer in use takes more than one for a byte.
+
+    What certainly fits need not be counted: the engine is asked once less.
+    """
+    return _TEMPLATE_TOKENS + sum(len(message.content.encode(errors="replace")) for message in messages)
+
+
+def _estimate(messages: Sequence[Message]) -> int:
+    return sum(estimate_tokens(message.content) + _MESSAGE_TOKENS for message in messages)
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a local model counts, rather too many than too few.
+
+    Digits count one each, as the tokenizers of Qwen, Gemma and Llama 2 have it; other text some 3.2
+    bytes a token, which also holds for scripts of three bytes a character.
+    """
+    digits = len(re.findall(r"[0-9]", text))
+    return digits + int((len(text.encode(errors="replace")) - digits) / _BYTES_PER_TOKEN) + 1
+
+
+def too_long(tokens: int, least: int, num_ctx: int) -> PromptTooLong:
+    """Return the refusal of a prompt that does not fit."""
+    return PromptTooLong(
+        f"The prompt has about {tokens:,} tokens and the answer needs {least:,}: "
+        f"{tokens + least - num_ctx:,} more than the context of {num_ctx:,} holds.",
+        "Pass fewer files, select parts (path::name, path:10-40), or use compress_context for reading.",
+    )
+
+
+def _room(plan: Plan) -> tuple[int, int]:
+    """Return the tokens that an answer usually takes, and those it needs at least."""
+    if plan.parts or (plan.edited is not None and plan.kind != "edit_blocks"):
+        length = sum(estimate_tokens(text) for text in _answered(plan))
+        return length + length // 4 + LEAST_ANSWER, length + LEAST_ANSWER // 2
+    return USUAL_ANSWER, LEAST_ANSWER
+
+
+def _answered(plan: Plan) -> list[str]:
+    """Return the texts that the answer gives anew."""
+    if plan.edited is None:
+        return []
+    if plan.parts:
+        return [plan.edited.text[start:end] for start, end in plan.parts]
+    return [plan.edited.selected]
+
+
+def _whole(source: Source, numbered: bool = False) -> str:
+    """Return a source as the model reads it; ``numbered`` where it is asked about lines."""
+    first = source.text.count("\n", 0, source.start) + 1
+    lines = source.selected.rstrip("\n").split("\n")
+    text = (
+        "\n".join(f"{n}: {line}" for n, line in enumerate(lines, start=first))
+        if numbered
+        else source.selected
+    )
+    if source.whole:
+        return f"File `{source.shown}`{' (with line numbers)' if numbered else ''}:\n{_block(text, source)}"
+    return f"Lines {first}-{first + len(lines) - 1} of `{source.shown}`:\n{_block(text, source)}"
+
+
+def _edited(plan: Plan, longest_outline: int) -> str:
+    """Return the file to edit: whole, or its parts that the task is about with an outline of the rest."""
+    source = plan.edited
+    if source is None:
+        return ""
+    parts = plan.parts or (((source.start, source.end),) if not source.whole else ())
+    if not parts:
+        return _whole(source)
+    around = _outline(source, parts, longest_outline)
+    texts = "\n\n".join(source.text[start:end] for start, end in parts)
+    return "\n\n".join([*around, f"The part of `{source.shown}`:\n{_block(texts, source)}"])
+
+
+def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
+    """Return what surrounds the selected parts of files, once for each file."""
+    parts: dict[Path, list[Source]] = {}
+    for source in sources:
+        if not source.whole:
+            parts.setdefault(source.path, []).append(source)
+    return [
+        outline
+        for each in parts.values()
+        for outline in _outline(each[0], [(one.start, one.end) for one in each], longest // len(parts))
+    ]
+
+
+def _outline(source: Source, parts: Sequence[tuple[int, int]], longest: int) -> list[str]:
+    """Return the outline of a file without some parts, if there is anything in it."""
+    around = selection.outline(source.text, language_of(source.path.name), parts, longest)
+    return [f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}"] if around else []
+
+
+def _block(text: str, source: Source) -> str:
+    """Return a Markdown block whose fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    language = language_of(source.path.name)
+    name = language.fence if language else PLAIN_FENCES.get(source.path.suffix.lower(), "")
+    return f"{fence}{name}\n{text.rstrip(chr(10))}\n{fence}"
+
+
+def _fence(plan: Plan) -> str:
+    if plan.language is not None:
+        return plan.language.fence
+    return PLAIN_FENCES.get("." + plan.file_name.rpartition(".")[2].lower(), "")

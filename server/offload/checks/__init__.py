@@ -1,0 +1,1 @@
+"""Checks of an answer before it is delivered."""

@@ -1,0 +1,135 @@
+"""Names that a Python module uses and nothing defines: the commonest slip of a small model.
+
+A name counts as defined if anything in the module binds it, anywhere: that errs towards silence.
+"""
+
+import ast
+import builtins
+import re
+import sys
+from collections.abc import Iterable, Mapping
+
+from server.offload.code.python_tree import nodes_of
+
+_MODULE_NAMES = frozenset(
+    {"__name__", "__file__", "__doc__", "__spec__", "__package__", "__loader__", "__path__", "__builtins__",
+     "__annotations__", "__class__", "__module__", "__qualname__", "__debug__", "reveal_type", "WindowsError"}
+)  # fmt: skip
+
+_MADE_UP = re.compile(
+    r"(your|my|the)_?(module|file|script|code|package|app|project|function)\w*|module_name|some_module"
+)
+
+
+def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
+    """Return each undefined name with the line (from 1) of its first use; none where it does not parse.
+
+    A module with ``from x import *`` has none that could be told.
+    """
+    try:
+        nodes = nodes_of(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    bound = set(dir(builtins)) | _MODULE_NAMES
+    used: dict[str, int] = {}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            return ()
+        bound.update(_bound(node))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            used[node.id] = min(node.lineno, used.get(node.id, node.lineno))
+    missing = [(name, line) for name, line in used.items() if name not in bound]
+    return tuple(sorted(missing, key=lambda item: item[1]))
+
+
+def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
+    """Return each ``self.name`` that a class without bases uses and never sets, with its line.
+
+    Classes that may get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) have none that
+    could be told.
+    """
+    try:
+        nodes = nodes_of(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    missing: list[tuple[str, int]] = []
+    for node in nodes:
+        if isinstance(node, ast.ClassDef) and not node.bases and not node.keywords:
+            missing += _missing_attributes(node)
+    return tuple(sorted(missing, key=lambda item: item[1]))
+
+
+def _missing_attributes(node: ast.ClassDef) -> list[tuple[str, int]]:
+    own = {name for child in node.body for name in _bound_in_body(child)}
+    used: dict[str, int] = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and inner.id in ("setattr", "vars"):
+            return []
+        if isinstance(inner, ast.Attribute):
+            if isinstance(inner.ctx, ast.Store):
+                own.add(inner.attr)
+            elif isinstance(inner.value, ast.Name) and inner.value.id == "self":
+                used.setdefault(inner.attr, inner.lineno)
+    if {"__getattr__", "__getattribute__"} & own or "__dict__" in used:
+        return []
+    return [(name, line) for name, line in used.items() if name not in own and not hasattr(object, name)]
+
+
+def _bound_in_body(statement: ast.stmt) -> list[str]:
+    """Return what a statement of a class's body makes an attribute."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    return [name for inner in ast.walk(statement) for name in _bound(inner)]
+
+
+def missing_imports(text: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what ``text`` imports from modules of ``given`` (name to text) that these lack.
+
+    Also imports of modules with a made-up name such as ``your_module``, with an empty second part.
+    """
+    try:
+        nodes = nodes_of(text)
+        known = {module: _top_names(nodes_of(source)) for module, source in given.items()}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    missing: list[tuple[str, str]] = []
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            last = node.module.rpartition(".")[2]
+            if _MADE_UP.fullmatch(last) and last not in known:
+                missing.append((node.module, ""))
+            names = known.get(last)
+            if names is not None and "*" not in names and last not in sys.stdlib_module_names:
+                missing += [(last, a.name) for a in node.names if a.name != "*" and a.name not in names]
+        elif isinstance(node, ast.Import):
+            missing += [(alias.name, "") for alias in node.names if _MADE_UP.fullmatch(alias.name)]
+    return missing
+
+
+def _top_names(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return what a module binds at any depth, and ``*`` where it imports all of another."""
+    names: set[str] = set()
+    for node in nodes:
+        names.update(_bound(node))
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            names.add("*")
+    return names
+
+
+def _bound(node: ast.AST) -> list[str]:  # noqa: PLR0911 - one line for each kind of binding
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return [name]
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name, *(p.name for p in getattr(node, "type_params", ()))]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [alias.asname or alias.name.partition(".")[0] for alias in names]
+        case ast.arg(arg=name):
+            return [name]
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return [name]
+        case ast.MatchMapping(rest=str(name)):
+            return [name]
+        case ast.Global(names=global_names) | ast.Nonlocal(names=global_names):
+            return list(global_names)
+    return []

@@ -1,0 +1,161 @@
+"""The checks that the user named in ``[checks]``: their command, without a shell, on the written file.
+
+Claude can name a check, never a command. The command's own files are the user's business; the written
+file is taken back by the pipeline unless the check passes.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from server.backends.embedded.python_process import NO_WINDOW
+from server.common.errors import BadArguments, SettingsError
+from server.offload.checks.run import codes
+from server.offload.values import Check
+
+LONGEST_OUTPUT = 1_500
+"""Characters of a failed check's output that the model is told, from its end."""
+MOST_OUTPUT_BYTES = 200_000
+_GRACE_SECONDS = 2.0
+_PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
+"""A word that no program takes for a script: a path, an option."""
+_JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
+"""Programs of Windows that read all their words together as a script, or are run by one that does."""
+_ORDERS = re.compile(r"[&|<>^%!\"'`$;(){}]")
+"""What these do not take for a part of a name."""
+
+
+def command_of(
+    name: str, checks: Mapping[str, str], file: Path, *, windows: bool = os.name == "nt"
+) -> tuple[str, ...]:
+    """Return the words of the command, ``{file}`` filled in: as a word, or within an option's.
+
+    Raises:
+        BadArguments: the user named no such check, or its program could take the file's name for an order.
+        SettingsError: its command is empty, its quotes do not close, or it has ``{file}`` within a script,
+            where a file's name would be read as a part of that.
+    """
+    command = checks.get(name)
+    if command is None:
+        known = ", ".join(sorted(checks)) or "none"
+        raise BadArguments(f"There is no check {name!r}.", f"Those in config.toml's [checks]: {known}.")
+    try:
+        words = _words(command, windows=windows)
+    except ValueError as error:
+        raise SettingsError(
+            f"The check {name!r} cannot be read: {error}.", "Mend it in config.toml."
+        ) from None
+    if not words:
+        raise SettingsError(f"The check {name!r} is empty.", "Mend it in config.toml.")
+    if any("{file}" in word and not _PLAIN.fullmatch(word) for word in words):
+        raise SettingsError(
+            f"The check {name!r} has {{file}} within a script: a file's name would be run as a part of it.",
+            "Pass it as a word of its own, such as `sh -c 'cd src && pytest \"$1\"' sh {file}`.",
+        )
+    if windows and _JOINS.fullmatch(words[0]) and (found := _ORDERS.search(str(file))):
+        raise BadArguments(
+            f"The check {name!r} cannot have {file}: "
+            f"{words[0]} would not take {found[0]} for a part of a name.",
+            "Choose another name, or leave out the check.",
+        )
+    return tuple(word.replace("{file}", str(file)) for word in words)
+
+
+async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: float) -> Check:
+    """Run the command in ``folder``; it passes with exit status 0 within the time.
+
+    Raises:
+        SettingsError: the command cannot be started.
+    """
+    try:
+        process, output = await asyncio.get_running_loop().subprocess_exec(
+            _Output,
+            *command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={key: value for key, value in os.environ.items() if not key.startswith("TOKEN_SAVER_")},
+            start_new_session=os.name != "nt",
+            creationflags=NO_WINDOW,
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"The check {name!r} cannot be started: {error.strerror or error}.", "Mend it in config.toml."
+        ) from None
+    try:
+        async with asyncio.timeout(seconds):
+            await output.ended.wait()
+    except TimeoutError:
+        return _failed(name, f"It did not end within {seconds:g} s.")
+    finally:
+        _end(process)
+        # What the command left behind in a session of its own may hold its output open for ever.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await output.complete.wait()
+                await output.ended.wait()
+        process.close()
+    if (status := process.get_returncode()) == 0:
+        return Check(_shown(name), passed=True)
+    text = output.kept.decode(errors="replace").strip()[-LONGEST_OUTPUT:]
+    return _failed(name, f"Exit status {status}:\n{text}")
+
+
+class _Output(asyncio.SubprocessProtocol):
+    """What a command prints, of which the end is kept, and whether it has ended."""
+
+    def __init__(self) -> None:
+        self.kept = bytearray()
+        self.ended = asyncio.Event()
+        self.complete = asyncio.Event()
+
+    def pipe_data_received(self, _fd: int, data: bytes) -> None:
+        self.kept += data
+        del self.kept[:-MOST_OUTPUT_BYTES]
+
+    def pipe_connection_lost(self, _fd: int, _error: Exception | None) -> None:
+        self.complete.set()
+
+    def process_exited(self) -> None:
+        self.ended.set()
+
+
+def _words(command: str, *, windows: bool) -> list[str]:
+    """Split a command as the system's own shell would: on Windows a backslash is a part of a path."""
+    if not windows:
+        return shlex.split(command)
+    words = shlex.split(command, posix=False)
+    return [
+        word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word for word in words
+    ]
+
+
+def _end(process: asyncio.SubprocessTransport) -> None:
+    """End the command with everything that it started; on POSIX also after it ended itself."""
+    if sys.platform == "win32":
+        if process.get_returncode() is None:
+            with contextlib.suppress(psutil.Error):
+                for child in psutil.Process(process.get_pid()).children(recursive=True):
+                    child.kill()
+            process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.get_pid(), signal.SIGKILL)
+
+
+def _failed(name: str, message: str) -> Check:
+    return Check(_shown(name), passed=False, message=message, code=codes.CHECK_FAILED)
+
+
+def _shown(name: str) -> str:
+    return f"check {name}"

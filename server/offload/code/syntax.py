@@ -1,0 +1,277 @@
+"""What tree-sitter sees in a source file: its definitions, its syntax errors, its outline."""
+
+import bisect
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tree_sitter import Node
+
+from server.offload.code.languages import Language, parser_of
+
+_VALUES_THAT_DEFINE = frozenset(
+    {"arrow_function", "function_expression", "function", "generator_function", "class", "class_expression"}
+)
+_WRAPPERS = frozenset(
+    {"decorated_definition", "export_statement", "ambient_declaration", "template_declaration"}
+)
+_COMMENTS = frozenset({"comment", "line_comment", "block_comment"})
+_ATTRIBUTES = frozenset({"attribute_item"})
+_TRANSPARENT = frozenset({"lexical_declaration", "variable_declaration", "type_declaration"})
+MOST_ERRORS = 20
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A named definition. ``name`` is qualified (``Parser.feed``); offsets are characters.
+
+    ``start``/``end`` span it with decorators and the comments right above; ``body`` is where its body
+    begins (``end`` where it has none), so that ``text[head:body]`` is the signature. ``level`` counts the
+    definitions around it.
+    """
+
+    name: str
+    kind: str
+    start: int
+    end: int
+    head: int
+    body: int
+    level: int
+
+    @property
+    def last(self) -> str:
+        """The unqualified name."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class SyntaxProblem:
+    """One syntax error. ``line`` and ``column`` count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
+@lru_cache(maxsize=16)
+def definitions(text: str, language: Language) -> tuple[Definition, ...]:
+    """Return all definitions in order of appearance, nested ones after the one around them.
+
+    Those of the last texts are kept: plan, prompt, checks and digest of one offload look at the same ones.
+    """
+    if not language.has_definitions:
+        return ()
+    data = text.encode()
+    root = parser_of(language).parse(data).root_node
+    at = _Offsets(text, data)
+    return tuple(_definitions(root, language, at, (), text))
+
+
+def problems(text: str, language: Language) -> tuple[SyntaxProblem, ...]:
+    """Return the syntax errors that the grammar finds, at most ``MOST_ERRORS``."""
+    data = text.encode()
+    root = parser_of(language).parse(data).root_node
+    if not root.has_error:
+        return ()
+    found: list[SyntaxProblem] = []
+    for node in _broken(root):
+        line = data.split(b"\n")[node.start_point.row].decode(errors="replace").strip()[:80]
+        what = f"missing {node.type!r}" if node.is_missing else "syntax error"
+        found.append(
+            SyntaxProblem(node.start_point.row + 1, node.start_point.column + 1, f"{what} at: {line}")
+        )
+        if len(found) == MOST_ERRORS:
+            break
+    return tuple(found)
+
+
+def imports(text: str, language: Language) -> tuple[str, ...]:
+    """Return the import statements at the top level, as they are written."""
+    data = text.encode()
+    root = parser_of(language).parse(data).root_node
+    return tuple(_text(node).strip() for node in root.children if node.type in language.imports)
+
+
+def loose_code(text: str, language: Language) -> tuple[str, ...]:
+    """Return the lines of ``text`` outside of all definitions, without comments, blanks and brackets."""
+    spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
+    data = text.encode()
+    at = _Offsets(text, data)
+    spans += [
+        (at(node.start_byte), at(node.end_byte))
+        for node in parser_of(language).parse(data).root_node.children
+        if node.type in _COMMENTS
+    ]
+    kept, done = "", 0
+    for start, end in sorted(spans):
+        kept += text[done : max(start, done)] + "\n"
+        done = max(done, end)
+    lines = (kept + text[done:]).split("\n")
+    return tuple(line.strip() for line in lines if line.strip().strip("{}();,"))
+
+
+def _definitions(
+    node: Node, language: Language, at: "_Offsets", outer: tuple[str, ...], text: str
+) -> Iterator[Definition]:
+    for child in node.children:
+        name = _name(child, language)
+        if name is None:
+            yield from _definitions(child, language, at, outer, text)
+            continue
+        first = _first_node(child)
+        last = first if first.end_byte > child.end_byte else child
+        body = child.child_by_field_name("body") or _value_body(child)
+        names = (*outer, *name.split("."))
+        start, end = _whole_lines(text, at(_with_comments(first).start_byte), at(last.end_byte))
+        yield Definition(
+            name=".".join(names),
+            kind=language.defines[child.type],
+            start=start,
+            end=end,
+            head=at(child.start_byte),
+            body=at(body.start_byte) if body else at(child.end_byte),
+            level=len(outer),
+        )
+        yield from _definitions(child, language, at, names, text)
+
+
+def _name(node: Node, language: Language) -> str | None:  # noqa: PLR0911 - one for each kind of node
+    """Return the name that a node defines, None if it defines nothing."""
+    if node.type not in language.defines:
+        return None
+    if node.type in ("variable_declarator", "field_definition", "public_field_definition"):
+        value = node.child_by_field_name("value")
+        if value is None or value.type not in _VALUES_THAT_DEFINE:
+            return None
+        named = node.child_by_field_name("name") or node.child_by_field_name("property")
+        return _text(named) if named else None
+    if node.type in ("struct_specifier", "enum_specifier", "union_specifier", "class_specifier"):
+        named = node.child_by_field_name("name")
+        return _text(named) if named and node.child_by_field_name("body") else None
+    if node.type == "impl_item":
+        named = node.child_by_field_name("type")
+        return _text(named).partition("<")[0] if named else None
+    if node.type == "method_declaration" and (receiver := node.child_by_field_name("receiver")):
+        return f"{_receiver(receiver)}.{_text(node.child_by_field_name('name'))}"
+    return _declared(node)
+
+
+def _declared(node: Node) -> str | None:
+    """Follow declarators (of C and C++) down to the name."""
+    named = node.child_by_field_name("name")
+    if named is not None:
+        return _text(named).replace("::", ".")
+    inner = node.child_by_field_name("declarator")
+    while inner is not None:
+        if inner.type in ("identifier", "field_identifier", "qualified_identifier", "destructor_name",
+                          "operator_name", "type_identifier"):  # fmt: skip
+            return _text(inner).replace("::", ".")
+        inner = inner.child_by_field_name("declarator") or next(
+            (
+                child
+                for child in inner.named_children
+                if "declarator" in child.type or "identifier" in child.type
+            ),
+            None,
+        )
+    return None
+
+
+def _receiver(node: Node) -> str:
+    """Return the type of a Go method's receiver, without pointer and type parameters."""
+    pending = [node]
+    while pending:
+        current = pending.pop(0)
+        if current.type == "type_identifier":
+            return _text(current)
+        pending.extend(current.named_children)
+    return ""
+
+
+def _value_body(node: Node) -> Node | None:
+    value = node.child_by_field_name("value")
+    return value.child_by_field_name("body") if value else None
+
+
+def _first_node(node: Node) -> Node:
+    """Return the outermost node that is only this definition: with decorators, ``export``, ``const``."""
+    while (parent := node.parent) is not None:
+        alone = parent.type in _TRANSPARENT and len(parent.named_children) == 1
+        if parent.type not in _WRAPPERS and not alone:
+            break
+        node = parent
+    return node
+
+
+def _with_comments(node: Node) -> Node:
+    """Return the first of the comments and attributes that stand right above, without an empty line."""
+    while (before := _node_before(node)) is not None:
+        ends = before.end_point.row + (0 if before.end_point.column == 0 and before.type in _COMMENTS else 1)
+        if before.type not in _COMMENTS | _ATTRIBUTES or ends < node.start_point.row:
+            break
+        if _text(before).startswith("#!"):
+            break
+        above = before.prev_sibling
+        if above is not None and above.end_point.row == before.start_point.row and above.end_point.column:
+            break  # it belongs to the line of code that it follows
+        node = before
+    return node
+
+
+def _node_before(node: Node) -> Node | None:
+    """Return what stands before a node; Python's grammar puts the first comment of a block before it."""
+    if node.prev_sibling is None and node.parent is not None and node.parent.type == "block":
+        return node.parent.prev_sibling
+    return node.prev_sibling
+
+
+def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
+    """Widen a span over indentation before it and a closing mark or blanks behind it."""
+    line = text.rfind("\n", 0, start) + 1
+    if not text[line:start].strip(" \t"):
+        start = line
+        stop = text.find("\n", end)
+        stop = len(text) if stop < 0 else stop
+        if not text[end:stop].strip(" \t;,"):
+            end = stop
+    while end > start and text[end - 1] == "\n":
+        end -= 1
+    return start, end
+
+
+def _broken(node: Node) -> Iterator[Node]:
+    """Yield the error nodes, each once, in order."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if current.is_error or current.is_missing:
+            yield current
+        elif current.has_error:
+            pending.extend(reversed(current.children))
+
+
+def _text(node: Node | None) -> str:
+    return (node.text or b"").decode(errors="replace") if node is not None else ""
+
+
+class _Offsets:
+    """Turns offsets in UTF-8 bytes into offsets in characters."""
+
+    def __init__(self, text: str, data: bytes) -> None:
+        self._lines: list[tuple[int, int]] | None = None
+        if len(text) != len(data):
+            self._data = data
+            self._lines = [(0, 0)]
+            position = count = 0
+            for line in data.split(b"\n"):
+                position += len(line) + 1
+                count += len(line.decode()) + 1
+                self._lines.append((position, count))
+
+    def __call__(self, offset: int) -> int:
+        if self._lines is None:
+            return offset
+        index = bisect.bisect_right(self._lines, (offset, sys.maxsize)) - 1
+        position, count = self._lines[index]
+        return count + len(self._data[position:offset].decode())

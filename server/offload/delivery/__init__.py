@@ -1,0 +1,1 @@
+"""Delivery of a checked result: atomic writes, undo, recovery."""

@@ -1,0 +1,148 @@
+"""Puts a result in its place: written if it passed, taken back if the user's own check does not pass."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from server.common.errors import FileChanged, StoreError, WorkspaceError
+from server.config.settings import Settings
+from server.offload.asking.plan import Plan
+from server.offload.checks.named import NamedChecks
+from server.offload.checks.user_command import command_of, run_check
+from server.offload.delivery.change import Change
+from server.offload.delivery.rescue_copies import Aside
+from server.offload.files.workspace import Workspace, split_selection
+from server.offload.run.state import Running, check_folder
+from server.offload.values import Check, Delivery, Task, Verdict
+from server.store.history import History
+from server.store.records import UndoRecord
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Placer:
+    """Writes results. Two offloads never have the same file in place unchecked at once."""
+
+    def __init__(self, history: History, settings: Settings, checks: NamedChecks, aside: Aside) -> None:
+        self._history = history
+        self._aside = aside
+        self.checks = checks
+        self._timeout = settings.offload.check_timeout
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def require_check(self, task: Task, workspace: Workspace) -> None:
+        """Return if the check that the task names exists and can be read.
+
+        Raises:
+            BadArguments: there is no such check, or it cannot have a file of this name.
+            SettingsError: its command, or the settings as they are now, cannot be read.
+        """
+        if task.check and task.output:
+            command_of(
+                task.check,
+                self.checks.current(),
+                workspace.confine(split_selection(workspace, task.output)[0]),
+            )
+
+    async def place(
+        self, run: Running, workspace: Workspace, plan: Plan, verdict: Verdict
+    ) -> tuple[Delivery | None, Check | None]:
+        """Write the result; return what was written, and the finding of the user's check if one was named.
+
+        The old bytes are in the history before the new ones are on the disk. If the check fails, or anything
+        else ends this early, the old bytes are back when it returns; what the check, or the user, made of the
+        new ones meanwhile is kept in a file of its own. Where that, or putting back, is impossible, the file
+        is left as it is. ``run.remarks`` names both.
+
+        Raises:
+            WorkspaceError: the file changed before it was written, or cannot be written; it was left alone.
+            StoreError: the history cannot be written.
+        """
+        target = plan.target
+        if target is None:
+            return None, None
+        run.progress.stage("deliver", target.shown)
+        lock = self._locks.setdefault(str(target.path), asyncio.Lock())
+        async with lock:
+            began = time.monotonic()
+            change = await to_end(lambda: change.plan_change(workspace, plan, target, verdict))
+            change = await self._put(run, change)
+            try:
+                run.spent("write", time.monotonic() - began)
+                change, check = await self._check(run, change)
+                if check is None or check.passed:
+                    run.delivery = await to_end(lambda: change.describe(change))
+                return run.delivery, check
+            finally:
+                if run.delivery is None:
+                    await self._take_back(run, change)
+
+    async def _put(self, run: Running, change: Change) -> Change:
+        """Keep the old bytes, then write. Where this fails or is cancelled, neither is left, and a file that
+        was not written is not touched."""
+        written: list[Change] = []
+        try:
+            await self._history.keep_undo(run.id, _undo(change))
+            await to_end(lambda: written.append(change.put(change)))
+        except StoreError:  # so nothing was kept, and nothing written
+            raise
+        except BaseException:
+            if written:
+                await self._take_back(run, written[0])
+            else:
+                await self._history.keep_undo(run.id, None)
+            raise
+        return written[0]
+
+    async def _check(self, run: Running, change: Change) -> tuple[Change, Check | None]:
+        """Run the user's check on the file in place; a check may also change the file (a formatter)."""
+        name = run.task.check
+        if not name:
+            return change, None
+        run.progress.stage("check", name)
+        began = time.monotonic()
+        command = command_of(name, self.checks.known, change.path)
+        check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
+        run.spent("check", time.monotonic() - began)
+        after = await to_end(lambda: change.content_of(change))
+        if check.passed and after != change.after:
+            change = Change(change.path, change.shown, change.before, after, change.created)
+            await self._history.keep_undo(run.id, _undo(change))
+        return change, check
+
+    async def _take_back(self, run: Running, change: Change) -> None:
+        """Put the old bytes back and drop what the history has for undo."""
+        try:
+            kept = await to_end(lambda: change.take_back(change, self._aside))
+        except FileChanged:
+            logger.warning("%s was changed while it was taken back; it was left alone", change.path)
+            return
+        except WorkspaceError as error:
+            logger.warning("%s could not be put back: %s", change.path, error)
+            run.remarks.append(f"But {change.shown} could not be put back as it was: {error.cause}")
+            return
+        if kept is not None:
+            logger.warning("%s had been changed since it was written; that is kept as %s", change.path, kept)
+            run.remarks.append(f"{change.shown} was changed while it was checked; that is kept as {kept}.")
+        await self._history.keep_undo(run.id, None)
+
+
+async def to_end(function: Callable[[], T]) -> T:
+    """Run a blocking function in a thread; if cancelled meanwhile, also twice, wait for its end first."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from work.exception()
+    return work.result()
+
+
+def _undo(change: Change) -> UndoRecord:
+    return UndoRecord(str(change.path), change.before, change.after_digest)

@@ -1,0 +1,1 @@
+"""Input files: paths, globs, selections, encodings."""

@@ -1,0 +1,57 @@
+"""Where the paths in a call's arguments lead, for the user's rules: a rule on ``docs/`` is about the files
+that lie there, not about how a call spells them."""
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from server.common.errors import TokenSaverError
+from server.offload.files.workspace import Workspace, expand, split_selection
+from server.policy.values import Item
+
+
+class Places:
+    """The places of paths for one caller; each is looked up once. Blocks."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._expanded: dict[str, tuple[str, ...]] = {}
+        self._places: dict[str, str] = {}
+
+    def item(self, arguments: Mapping[str, Any]) -> Item:
+        """Return a task as the rules judge it: with its files counted as those of a single call are."""
+        read_as = self.of(arguments)
+        return Item(arguments, read_as, 1 if read_as.get("output") else len(read_as.get("files", ())))
+
+    def of(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments with each of ``files`` and ``output`` as the place it leads to, relative to
+        the project where it lies in there: globs expanded, links resolved, selections left out."""
+        found = dict(arguments)
+        if isinstance(output := arguments.get("output"), str) and output:
+            found["output"] = self.place(output)
+        if isinstance(files := arguments.get("files"), list):
+            names = self.names(each for each in files if isinstance(each, str) and each)
+            found["files"] = list(dict.fromkeys(map(self.place, names)))
+        return found
+
+    def names(self, given: Iterable[str]) -> tuple[str, ...]:
+        """Return the paths that paths and globs name."""
+        return tuple(name for each in dict.fromkeys(given) for name in self._names(each))
+
+    def place(self, given: str) -> str:
+        """Return where a path leads; one that will be refused is only freed of dots."""
+        if given not in self._places:
+            name = split_selection(self._workspace, given)[0]
+            try:
+                self._places[given] = self._workspace.shown(self._workspace.confine(name))
+            except TokenSaverError:
+                self._places[given] = posixpath.normpath(name.replace("\\", "/"))
+        return self._places[given]
+
+    def _names(self, given: str) -> tuple[str, ...]:
+        if given not in self._expanded:
+            try:
+                self._expanded[given] = expand(self._workspace, given)
+            except TokenSaverError:  # it matches nothing, which the tool says
+                self._expanded[given] = (given,)
+        return self._expanded[given]

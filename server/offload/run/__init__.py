@@ -1,0 +1,1 @@
+"""State, recording, progress and reply of one offload."""

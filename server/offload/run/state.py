@@ -1,0 +1,268 @@
+"""One offload on its way: what is known of it so far, and its rows in the history."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from server.common.errors import StoreError, TokenSaverError
+from server.common.events import EventBus, OffloadEnded, OffloadQueued
+from server.ledger.receipt import Figures, Ledger, Receipt
+from server.ledger.seen_inputs import SparedOnce
+from server.offload.delivery import change
+from server.offload.run import history_rows
+from server.offload.run.progress import Progress
+from server.offload.values import (
+    ERRORS,
+    Attempt,
+    Caller,
+    Delivery,
+    ItemOf,
+    Outcome,
+    OutcomeName,
+    Source,
+    Task,
+)
+from server.store.history import History
+from server.store.records import OffloadEnd, OffloadStart
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+Texts = tuple[Sequence[str], str | None]
+"""Inputs that are spared, and what was written, if anything was."""
+AT_ONCE = 100_000
+"""Characters whose tokens are estimated on the event loop: some 10 ms."""
+
+
+@dataclass
+class Running:
+    """The state of one offload. Only its own task changes it.
+
+    ``remarks`` are sentences on a file that is not simply as it was before, or as the offload wrote it.
+    """
+
+    id: str
+    task: Task
+    caller: Caller
+    progress: Progress
+    arguments: dict[str, Any]
+    began: float = field(default_factory=time.time)
+    clock: float = field(default_factory=time.monotonic)
+    interactive: bool = True
+    item_of: ItemOf | None = None
+    sources: tuple[Source, ...] = ()
+    model: str = ""
+    backend: str = ""
+    attempts: list[Attempt] = field(default_factory=list)
+    unwritten: Attempt | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    delivery: Delivery | None = None
+    outcome: Outcome | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the offload began."""
+        return time.monotonic() - self.clock
+
+    @property
+    def session(self) -> str:
+        """What tells the caller's conversation from others; a caller that names none has one for each call,
+        or batch."""
+        own = self.item_of.job_id if self.item_of else self.id
+        return f"{self.caller.client} {self.caller.session or own}"
+
+    @property
+    def as_called(self) -> Mapping[str, Any]:
+        """The arguments as Claude wrote them."""
+        return self.arguments if self.caller.arguments is None else self.caller.arguments
+
+    @property
+    def inputs(self) -> dict[tuple[Path, str, int, int], Source]:
+        """The inputs by file, its state, and the part that was selected."""
+        return {(each.path, each.digest, each.start, each.end): each for each in self.sources}
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """Add seconds to a stage."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+
+class Books:
+    """Writes the rows of offloads and their receipts, and publishes their begin and end."""
+
+    def __init__(self, history: History, ledger: Ledger, events: EventBus) -> None:
+        self._history = history
+        self._ledger = ledger
+        self._events = events
+        self._once = SparedOnce()
+
+    async def open(self, run: Running) -> None:
+        """Write the row before anything runs, with the cost that the call has in any case."""
+        task, caller = run.task, run.caller
+        self._events.publish(
+            OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
+        )
+        await _to_end(self._open(run))
+
+    async def _open(self, run: Running) -> None:
+        task, caller = run.task, run.caller
+        receipt = await self._booked(run, ((), None), "")
+        start = OffloadStart(
+            id=run.id,
+            started_at=run.began,
+            tool=task.tool,
+            task=task.task,
+            arguments=run.arguments,
+            client=caller.client,
+            session=caller.session,
+            tool_use_id=caller.tool_use_id,
+            project=str(caller.project or ""),
+            output=task.output,
+            receipt=receipt.as_record(),
+            job_id=run.item_of.job_id if run.item_of else None,
+        )
+        await self._history.start(start)
+
+    async def attempt(self, run: Running, attempt: Attempt, *, last: bool = False) -> None:
+        """Keep one round; called again when a check of the user's adds to its verdict. One that is expected
+        to be the ``last`` is written with the offload's end, in one transaction."""
+        if run.attempts and run.attempts[-1].number == attempt.number:
+            run.attempts[-1] = attempt
+        else:
+            run.attempts.append(attempt)
+        run.unwritten = attempt if last else None
+        if not last:
+            await self._history.attempt(run.id, history_rows.attempt_record(attempt))
+
+    def receipt(self, run: Running, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
+        """Return the receipt of the offload that ended as ``name`` with ``text`` as its result. What the
+        session was spared before is not counted again."""
+        return self._book(run, self._figures(run, delivery), text, name)
+
+    async def close(
+        self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
+    ) -> Outcome:
+        """Complete the row, publish the end, and return what the caller gets. If this is cancelled, all of
+        that comes first.
+
+        Raises:
+            StoreError: the row cannot be written; then the offload has not ended.
+        """
+        return await _to_end(self._close(run, name, text, code, delivery))
+
+    async def _close(
+        self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None
+    ) -> Outcome:
+        text = " ".join(dict.fromkeys((text, *run.remarks)))
+        receipt = await self._booked(run, self._figures(run, delivery), text, name)
+        if name in ("delivered", "returned"):
+            self._once.add(run.session, run.inputs)
+        generations = [attempt.generation for attempt in run.attempts]
+        end = OffloadEnd(
+            ended_at=time.time(),
+            outcome=name,
+            code=code,
+            summary=text,
+            model=run.model,
+            backend=run.backend,
+            diff=delivery.diff if delivery else "",
+            timings=_timings(run),
+            prompt_tokens=sum(each.prompt_tokens for each in generations),
+            completion_tokens=sum(each.completion_tokens for each in generations),
+            files=history_rows.file_records(run.sources, delivery),
+            receipt=receipt.as_record(),
+            attempts=(history_rows.attempt_record(run.unwritten),) if run.unwritten else (),
+        )
+        outcome = Outcome(
+            offload_id=run.id,
+            name=name,
+            text=text,
+            code=code,
+            net_tokens=receipt.net_tokens,
+            delivery=delivery,
+            attempts=tuple(run.attempts),
+        )
+        try:
+            await self._history.finish(run.id, end)
+        except StoreError as error:  # not recorded, so not so: see ``owed.py``
+            self._events.publish(OffloadEnded(run.id, "failed", str(error)[:400], 0))
+            raise
+        run.outcome = outcome
+        self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
+        return outcome
+
+    def _figures(self, run: Running, delivery: Delivery | None) -> Texts:
+        """Return the inputs that the session was not spared before, and what was written."""
+        fresh = self._once.fresh(run.session, run.inputs)
+        written = change.written_text(delivery) if delivery is not None else None
+        return [run.inputs[each].selected for each in fresh], written
+
+    async def _booked(
+        self, run: Running, texts: Texts, said: str, name: OutcomeName | None = None
+    ) -> Receipt:
+        """Return what ``_book`` does; of long texts, which take a tenth of a second a megabyte, from a
+        thread."""
+        passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
+        if passed + sum(map(len, texts[0])) < AT_ONCE:
+            return self._book(run, texts, said, name)
+        return await asyncio.to_thread(self._book, run, texts, said, name)
+
+    def _book(self, run: Running, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
+        inputs, written = texts
+        if run.caller.by_user:
+            return self._ledger.price(Figures())
+        return self._ledger.book(
+            run.task.tool,
+            run.as_called,
+            inputs,
+            written,
+            said,
+            returned=name == "returned",
+            error=name in ERRORS,
+            cost=run.item_of.cost if run.item_of else None,
+        )
+
+    async def close_failed(self, run: Running, error: Exception) -> Outcome:
+        """Complete the row of an offload that met an error, one of the tree or a defect of this app."""
+        if not isinstance(error, TokenSaverError):
+            logger.error("offload %s met a defect", run.id, exc_info=error)
+            text = f"internal_error: {type(error).__name__} in the app. Nothing was written; see its log."
+            return await self.close(run, "failed", text, "internal_error")
+        denied = error.code in ("denied", "limited", "paused")
+        return await self.close(run, "denied" if denied else "failed", str(error), error.code)
+
+
+async def _to_end(writing: Coroutine[Any, Any, T]) -> T:
+    """Await a write; if cancelled meanwhile, wait for its end first: a row must not be left half told."""
+    task = asyncio.ensure_future(writing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.result()  # a write that failed is the worse news
+        raise
+
+
+def _timings(run: Running) -> dict[str, float]:
+    generations = [attempt.generation for attempt in run.attempts]
+    return {
+        "queue": run.seconds.get("queue", 0.0),
+        "load": sum(each.load_seconds for each in generations),
+        "prompt": sum(each.prompt_seconds for each in generations),
+        "generate": sum(each.generate_seconds for each in generations),
+        "check": run.seconds.get("check", 0.0),
+        "write": run.seconds.get("write", 0.0),
+        "total": run.elapsed,
+    }
+
+
+def check_folder(caller: Caller, file: Path) -> Path:
+    """Return where a check of the user's runs: the project, else the root that the file lies in."""
+    if caller.project is not None:
+        return caller.project
+    inside = [root for root in caller.roots if file.is_relative_to(root.resolve())]
+    return inside[0] if inside else file.parent
