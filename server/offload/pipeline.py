@@ -18,6 +18,8 @@ from server.common.errors import NotFound, StillDownloading, StoreError, TokenSa
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
+from server.digests.compress.cache import DigestCache
+from server.digests.compress.compress import Compressor
 from server.engine.engine import Engine
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
@@ -33,12 +35,10 @@ from server.offload.asking.prompt import fit, fit_repair
 from server.offload.checks.comment_only import nothing_to_document
 from server.offload.checks.named import NamedChecks
 from server.offload.checks.run import check_answer
-from server.offload.compress import Compressor
 from server.offload.delivery import patches, undo
 from server.offload.delivery.deliver import Placer
 from server.offload.delivery.rescue_copies import Aside
 from server.offload.delivery.retry_finish import Owed
-from server.offload.digest_cache import DigestCache
 from server.offload.files.workspace import Workspace, open_workspace, read_task
 from server.offload.run import reply
 from server.offload.run.progress import Progress

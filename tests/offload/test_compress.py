@@ -10,11 +10,11 @@ import pytest
 
 from server.common.errors import BinaryFile
 from server.config.folders import find_folders
+from server.digests.compress.fold import Line, fold, lines_of_file, lines_of_text
+from server.digests.compress.sources import without_repeated
+from server.digests.compress.split import split, starts_of
 from server.ledger.tokens import estimate_tokens
 from server.offload.checks.quotes import notes_of, verified
-from server.offload.folding import Line, fold, lines_of_file, lines_of_text
-from server.offload.material import without_repeated
-from server.offload.splitting import split, starts_of
 from server.offload.values import Compression, Outcome
 from tests.offload.conftest import House, OpenHouse
 from tests.standins.answers import Answer

@@ -5,10 +5,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from server.digests.compress.fold import Line
 from server.offload.asking.prompt import estimate_tokens
 from server.offload.code.languages import language_of
 from server.offload.code.syntax import definitions
-from server.offload.folding import Line
 
 _HEADING = re.compile(r"#{1,6} |={3,}$|-{3,}$")
 

@@ -10,15 +10,8 @@ from collections.abc import Sequence
 
 from server.backends.base import Message
 from server.common.errors import FileTooLarge
-from server.engine.engine import Engine
-from server.offload.asking.generate import Sampling, generate
-from server.offload.asking.profitability import refuse_short
-from server.offload.asking.prompt import count, estimate_tokens, template
-from server.offload.checks.quotes import notes_of, verified
-from server.offload.checks.run import codes
-from server.offload.digest_cache import DigestCache
-from server.offload.files.workspace import Workspace
-from server.offload.material import (
+from server.digests.compress.cache import DigestCache
+from server.digests.compress.sources import (
     MOST_PIECES_UNFOLDED,
     Material,
     as_source,
@@ -28,8 +21,15 @@ from server.offload.material import (
     read,
     without_repeated,
 )
+from server.digests.compress.split import Piece, split
+from server.engine.engine import Engine
+from server.offload.asking.generate import Sampling, generate
+from server.offload.asking.profitability import refuse_short
+from server.offload.asking.prompt import count, estimate_tokens, template
+from server.offload.checks.quotes import notes_of, verified
+from server.offload.checks.run import codes
+from server.offload.files.workspace import Workspace
 from server.offload.run.state import Books, Running
-from server.offload.splitting import Piece, split
 from server.offload.values import Attempt, Check, Compression, Prompt, Verdict
 
 ANSWER_TOKENS = 400

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.common.errors import BadArguments, FileTooLarge
+from server.digests.compress.fold import SEVERE, Line, fold, lines_of_file, lines_of_text, wrapped
+from server.digests.compress.split import starts_of
 from server.offload.code.languages import language_of
 from server.offload.files.workspace import Workspace, expand
-from server.offload.folding import SEVERE, Line, fold, lines_of_file, lines_of_text, wrapped
-from server.offload.splitting import starts_of
 from server.offload.values import Compression, Source
 from server.policy.files.paths import require_file
 from server.policy.files.safe_open import open_for_reading

@@ -1,0 +1,1 @@
+"""Digests of long texts."""

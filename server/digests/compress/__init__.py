@@ -1,0 +1,1 @@
+"""`compress_context`: digests of long files with the local model."""
