@@ -114,7 +114,7 @@ def _goal(plan: Plan) -> str:
 def template(kind: str) -> Template:
     """Return the template of one kind of work."""
     return Template(
-        (resources.files("server.offload") / "prompts" / f"{kind}.txt").read_text(encoding="utf-8")
+        (resources.files("server.offload.asking") / "prompts" / f"{kind}.txt").read_text(encoding="utf-8")
     )
 
 
