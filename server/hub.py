@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-from server.batch.bills import Bills
+from server.batch.cost import Bills
 from server.batch.items import judged
-from server.batch.runner import Batches
+from server.batch.service import Batches
 from server.common.errors import HubUnreachable, Paused, StoreError
 from server.common.events import (
     AuditEnded,

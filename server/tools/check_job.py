@@ -6,7 +6,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
-from server.batch.digest import why
+from server.batch.reply import why
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.store.job_records import ItemRecord

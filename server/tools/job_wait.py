@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from server.batch.digest import describe, in_words
+from server.batch.reply import describe, in_words
 from server.hub import Hub
 from server.offload.values import Caller
 from server.tools.caller import ToolContext

@@ -3,7 +3,7 @@
 import pytest
 
 from server.batch.breaker import Tally, why_stop
-from server.batch.digest import LONGEST, describe, in_words, why
+from server.batch.reply import LONGEST, describe, in_words, why
 from server.offload.run.reply import counted
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.batch.recover import settle_interrupted
+from server.batch.recovery import settle_interrupted
 from server.offload.delivery import undo
 from server.offload.delivery.rescue_copies import Aside
 from server.offload.files.workspace import digest_of

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from server.batch.news import INTERVAL
+from server.batch.job_run import ENGINE_LOOK
+from server.batch.notify import INTERVAL
 from server.batch.plan import plan_tasks
-from server.batch.work import ENGINE_LOOK
 from server.common.errors import NotFound, SelectionNotFound
 from server.common.events import Event, JobChanged, OffloadStage
 from server.offload.values import Task

@@ -48,7 +48,7 @@ def chores() -> tuple[Chore, ...]:
         _docstrings("server/clients/places.py"),
         _docstrings("tray/sni.py"),
         _changed(
-            "a constant changed", RECENT_TASK, "server/batch/runner.py", ("RECENT = 20\n", "RECENT = 40\n")
+            "a constant changed", RECENT_TASK, "server/batch/service.py", ("RECENT = 20\n", "RECENT = 40\n")
         ),
         _changed(
             "a text reworded",
@@ -61,7 +61,7 @@ def chores() -> tuple[Chore, ...]:
         _log(3000),
         _explained("server/offload/delivery/atomic.py", answer=ATOMIC_ANSWER),
         _explained(
-            "server/batch/plan.py", "server/batch/items.py", "server/batch/recover.py", answer=PLAN_ANSWER
+            "server/batch/plan.py", "server/batch/items.py", "server/batch/recovery.py", answer=PLAN_ANSWER
         ),
         _converted(60),
         _converted(200),

@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.batch.bills import Bills
-from server.batch.holds import held_by_user, refuse_agent
+from server.batch.cost import Bills
 from server.batch.inputs import expand_inputs
-from server.batch.news import News
+from server.batch.job_run import Denies, Parts, Run
+from server.batch.notify import News
+from server.batch.permissions import held_by_user, refuse_agent
 from server.batch.plan import Planned
-from server.batch.recover import settle_interrupted
+from server.batch.recovery import settle_interrupted
 from server.batch.whole import Changes
-from server.batch.work import Denies, Parts, Run
 from server.common.errors import NotFound, StoreError
 from server.common.events import EventBus
 from server.config.settings import BatchSettings

@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from server.batch.bills import Bills
 from server.batch.breaker import Tally, why_stop
-from server.batch.crew import Crew
+from server.batch.cost import Bills
 from server.batch.items import caller_of, outcome_to_item, task_of
+from server.batch.workers import Crew
 from server.common.errors import BackendError, NotFound
 from server.engine.engine import Engine
 from server.offload.pipeline import Offloader
