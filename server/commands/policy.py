@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
+from server.calls.judge import judged_call, refused_path
 from server.commands.output import echo, in_line, print_json
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders
@@ -27,7 +28,6 @@ from server.policy.trail import export_lines, find, read_head, verify, verify_li
 from server.policy.values import EVERY_TOOL, Call, Decision, Policy
 from server.store.database import Database, open_database
 from server.store.records import SHELL
-from server.tools.judged import judged_call, refused_path
 
 T = TypeVar("T")
 REFUSES = "the app itself; `roots` and `[paths] read` in config.toml say what it lets pass"

@@ -8,12 +8,12 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from server.batch.plan import Planned, plan_each, plan_tasks
+from server.calls.caller import build_caller
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.offload.run.reply import counted
-from server.tools.build import ALWAYS_LOAD, make_tool
-from server.tools.caller import build_caller
 from server.tools.job_wait import answer_for_job, wait_for_job
+from server.tools.make_tool import ALWAYS_LOAD, make_tool
 
 DESCRIPTION = (
     "Many offload_work tasks: `tasks`, or one `task` for `each` path, glob or "

@@ -7,12 +7,12 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
 from server.batch.reply import why
+from server.calls.caller import build_caller
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.store.job_records import ItemRecord
-from server.tools.build import make_tool
-from server.tools.caller import build_caller
 from server.tools.job_wait import answer_for_job, wait_for_job
+from server.tools.make_tool import make_tool
 
 DESCRIPTION = "Wait `wait` s for a batch job, look at it, act on it or on one `item`."
 MOST_WAIT = 1800

@@ -7,10 +7,10 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
+from server.calls.caller import build_caller
 from server.hub import Hub
 from server.offload.values import Compression
-from server.tools.build import ALWAYS_LOAD, make_tool
-from server.tools.caller import build_caller
+from server.tools.make_tool import ALWAYS_LOAD, make_tool
 from server.tools.offload_work import outcome_result
 from server.tools.progress import progress_to
 

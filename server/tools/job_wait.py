@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from server.batch.reply import describe, in_words
+from server.calls.caller import ToolContext
 from server.hub import Hub
 from server.offload.values import Caller
-from server.tools.caller import ToolContext
-from server.tools.handover import wanted_handover
 from server.tools.progress import progress_to
+from server.tools.task_handoff import wanted_handover
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
 """Seconds that a client waits for a call that reports progress, beyond ``[offload] client_patience``.

@@ -16,9 +16,9 @@ from server.hub import Hub
 from server.ledger.tokens import Family, estimate_definitions
 from server.tools.arguments import as_read
 from server.tools.batch_offload import batch_offload_tool
-from server.tools.build import ALWAYS_LOAD_KEY
 from server.tools.check_job import check_job_tool
 from server.tools.compress_context import compress_context_tool
+from server.tools.make_tool import ALWAYS_LOAD_KEY
 from server.tools.model_choice import model_choice_tools
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool

@@ -16,7 +16,7 @@ from server.models.categories import Category
 from server.models.ranking import ranked
 from server.models.recommend import Recommendation
 from server.models.selector import SelectorSettings
-from server.tools.build import make_tool, text_result
+from server.tools.make_tool import make_tool, text_result
 from server.tools.model_tools import CHANGES, READS, pulled
 from server.tools.progress import progress_to
 

@@ -13,7 +13,7 @@ from server.backends.model_names import nearest
 from server.common.errors import BadArguments, ModelNotFound
 from server.hub import Hub
 from server.models.catalogue import load_catalogue
-from server.tools.build import make_tool
+from server.tools.make_tool import make_tool
 from server.tools.progress import progress_to
 
 GIB = 1024**3

@@ -7,11 +7,11 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
+from server.calls.caller import ToolContext, build_caller
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.offload.values import ERRORS, Outcome, OutputFormat, Task, TaskCategory
-from server.tools.build import ALWAYS_LOAD, make_tool, text_result
-from server.tools.caller import ToolContext, build_caller
+from server.tools.make_tool import ALWAYS_LOAD, make_tool, text_result
 from server.tools.progress import progress_to
 
 DESCRIPTION = (

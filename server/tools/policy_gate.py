@@ -18,6 +18,8 @@ from mcp_types import (
     TextContent,
 )
 
+from server.calls.caller import ToolContext, build_caller, caller_known
+from server.calls.judge import judged_call
 from server.common.errors import BadArguments, TokenSaverError
 from server.hub import Hub
 from server.ledger.transcripts.session_state import OFFLOADING
@@ -26,8 +28,6 @@ from server.policy.gate import Left
 from server.policy.secrets.redact import redact
 from server.policy.trail import Entry
 from server.policy.values import Call
-from server.tools.caller import ToolContext, build_caller, caller_known
-from server.tools.judged import judged_call
 from server.tools.progress import progress_to
 
 RunTool = Callable[[], Awaitable[CallToolResult | InputRequiredResult]]

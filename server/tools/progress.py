@@ -5,8 +5,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
+from server.calls.caller import ToolContext
 from server.offload.values import Report
-from server.tools.caller import ToolContext
 
 HEARTBEAT_SECONDS = 8.0
 """Seconds of silence after which the last line is sent again, well within the promised 10."""

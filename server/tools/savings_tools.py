@@ -8,7 +8,7 @@ from mcp_types import ToolAnnotations
 from server.hub import Hub
 from server.ledger.cost_dashboard import cost_dashboard_text
 from server.ledger.savings import gather_savings
-from server.tools.build import make_tool
+from server.tools.make_tool import make_tool
 
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 

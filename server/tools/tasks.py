@@ -30,9 +30,9 @@ from server.common.errors import NotFound
 from server.hub import Hub
 from server.policy.values import Call
 from server.store.job_records import JobRecord
-from server.tools.handover import handover_wanted
 from server.tools.job_wait import describe_job
 from server.tools.policy_gate import clean_text
+from server.tools.task_handoff import handover_wanted
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000

@@ -18,7 +18,7 @@ from server.common.days import seconds_to_midnight
 from server.ledger.tokens import estimate_definitions, estimate_result
 from server.store.history import History
 from server.store.records import OffloadFilter, OffloadRow, ReceiptRecord
-from server.tools.build import ALWAYS_LOAD_KEY
+from server.tools.make_tool import ALWAYS_LOAD_KEY
 from server.tools.mcp_server import INSTRUCTIONS
 from tests.e2e.conftest import Stage
 from tests.e2e.test_commands import run

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, cast
 
-from server.tools.caller import ToolContext
+from server.calls.caller import ToolContext
 from server.tools.progress import HEARTBEAT_SECONDS, progress_to
 
 Said = tuple[float, float | None, str]

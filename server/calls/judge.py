@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from server.calls.affected_files import touched_by
 from server.common.errors import PathOutsideRoots, PathProtected, TokenSaverError
 from server.config.settings import Settings
 from server.offload.files.workspace import Workspace, expand, split_selection
 from server.policy.files.protect import patterns_of, protected_outputs
 from server.policy.values import Call
-from server.tools.touched import touched_by
 
 
 async def judged_call(

@@ -1,0 +1,1 @@
+"""Tool calls before they run: caller, affected files, policy input."""
