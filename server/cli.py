@@ -219,7 +219,7 @@ def logs(
 
 
 def _complete_client(incomplete: str) -> list[str]:
-    from server.clients.places import CLIENTS  # noqa: PLC0415
+    from server.clients.config_files import CLIENTS  # noqa: PLC0415
 
     return [client for client in CLIENTS if client.startswith(incomplete)]
 
@@ -252,7 +252,7 @@ def connect(
     as_json: Json = False,
 ) -> None:
     """Let a client start token-saver."""
-    from server.clients.command import bridge_command  # noqa: PLC0415
+    from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, connect_client  # noqa: PLC0415
 
     wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook), dry_run, as_json)
@@ -269,7 +269,7 @@ def disconnect(
     as_json: Json = False,
 ) -> None:
     """Take token-saver out of a client again, or only what --claude-md or --hook put in."""
-    from server.clients.command import bridge_command  # noqa: PLC0415
+    from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, disconnect_client  # noqa: PLC0415
 
     wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook), dry_run, as_json)

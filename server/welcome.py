@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import typer
 
-from server.clients.command import bridge_command
+from server.clients.bridge_command import bridge_command
 from server.commands.output import in_line
 from server.config.folders import HOME_VARIABLE, chosen_home
 from server.hub import Hub

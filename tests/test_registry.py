@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from server.clients.places import SERVER_NAME
+from server.clients.config_files import SERVER_NAME
 
 ROOT = Path(__file__).parent.parent
 SERVER: dict[str, Any] = json.loads((ROOT / "packaging" / "server.json").read_text(encoding="utf-8"))

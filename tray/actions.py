@@ -9,10 +9,10 @@ import webbrowser
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from server.clients import advice, switch
-from server.clients.command import bridge_command
-from server.clients.connection import connected, plan_connect, plan_disconnect
-from server.clients.places import CLIENTS, Place, find_place
+from server.clients import advice, connect
+from server.clients.bridge_command import bridge_command
+from server.clients.config_change import connected, plan_connect, plan_disconnect
+from server.clients.config_files import CLIENTS, Place, find_place
 from server.common.errors import NotFound, TokenSaverError
 from server.common.events import SettingsChanged
 from server.config.autostart import Autostart
@@ -110,10 +110,10 @@ class Actions:
         try:
             place = next(place for place in _places() if place.client == client)
             if connected(place) is None:
-                switch.turn_on(plan_connect(place), self._hub.folders)
+                connect.turn_on(plan_connect(place), self._hub.folders)
                 self._tell(Notice("Connected", f"Start {client} again to see token-saver there."))
             else:
-                switch.turn_off(plan_disconnect(place, self._hub.folders), self._hub.folders)
+                connect.turn_off(plan_disconnect(place, self._hub.folders), self._hub.folders)
                 if client == "claude-code":
                     advice.take_out(advice.KINDS, "user", self._hub.folders)
                 self._tell(Notice("Disconnected", f"{client} no longer knows token-saver."))

@@ -8,10 +8,10 @@ from dashboard.components.copy import copy_button
 from dashboard.components.diff import diff_view
 from dashboard.components.notices import attempt, tell_error
 from dashboard.components.text import box, text
-from server.clients import connection, switch
-from server.clients.command import bridge_command
-from server.clients.connection import Change
-from server.clients.places import CLIENTS, ClientName, Place, find_place
+from server.clients import config_change, connect
+from server.clients.bridge_command import bridge_command
+from server.clients.config_change import Change
+from server.clients.config_files import CLIENTS, ClientName, Place, find_place
 from server.common.errors import NotFound, TokenSaverError, WriteFailed
 from server.config.folders import Folders
 from server.welcome import connect_line
@@ -77,18 +77,20 @@ class _Client:
     def _read(self) -> tuple[bool | None, str]:
         try:
             place = find_place(self._client, "user", bridge_command())
-            return not connection.plan_connect(place).needed, str(place.path)
+            return not config_change.plan_connect(place).needed, str(place.path)
         except NotFound:
             return None, ""
         except TokenSaverError as error:
             return False, f"{error.cause} {error.next_step}"
 
     async def _plan_on(self) -> None:
-        await self._show(lambda: connection.plan_connect(self._place()), "Write it", switch.turn_on)
+        await self._show(lambda: config_change.plan_connect(self._place()), "Write it", connect.turn_on)
 
     async def _plan_off(self) -> None:
         await self._show(
-            lambda: connection.plan_disconnect(self._place(), self._folders), "Take it out", switch.turn_off
+            lambda: config_change.plan_disconnect(self._place(), self._folders),
+            "Take it out",
+            connect.turn_off,
         )
 
     def _place(self) -> Place:

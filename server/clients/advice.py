@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from server.clients import connection
-from server.clients.connection import Change
-from server.clients.places import Place, Scope, Surroundings
+from server.clients import config_change
+from server.clients.config_change import Change
+from server.clients.config_files import Place, Scope, Surroundings
 from server.config.folders import Folders
 from server.config.textedit.jsonc import JsonError, append_item, get_member, remove_member
 
@@ -48,7 +48,7 @@ def plan_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> Cha
         BadArguments: the file is broken, or not one to be edited safely.
     """
     place = _place(kind, scope, around or Surroundings())
-    return connection.plan_edit(place, _EDITS[kind][0])
+    return config_change.plan_edit(place, _EDITS[kind][0])
 
 
 def plan_off(kind: Kind, scope: Scope, folders: Folders, around: Surroundings | None = None) -> Change:
@@ -58,7 +58,7 @@ def plan_off(kind: Kind, scope: Scope, folders: Folders, around: Surroundings | 
         BadArguments: the file is broken, or not one to be edited safely.
     """
     place = _place(kind, scope, around or Surroundings())
-    return connection.plan_undo(place, folders, _EDITS[kind][1])
+    return config_change.plan_undo(place, folders, _EDITS[kind][1])
 
 
 def take_out(kinds: Iterable[Kind], scope: Scope, folders: Folders) -> None:
@@ -71,7 +71,7 @@ def take_out(kinds: Iterable[Kind], scope: Scope, folders: Folders) -> None:
     for kind in kinds:
         change = plan_off(kind, scope, folders)
         if change.needed:
-            connection.disconnect(change, folders)
+            config_change.disconnect(change, folders)
 
 
 def hook_command(scope: Scope, around: Surroundings | None = None) -> str | None:

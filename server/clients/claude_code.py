@@ -10,8 +10,8 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from server.clients.connection import Change, connected, entry_in, keep, plan_connect, write
-from server.clients.places import SERVER_NAME, Place
+from server.clients.config_change import Change, connected, entry_in, keep, plan_connect, write
+from server.clients.config_files import SERVER_NAME, Place
 from server.common.errors import ClientFailed
 from server.config.folders import Folders
 

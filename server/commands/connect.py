@@ -3,11 +3,11 @@
 import dataclasses
 from typing import get_args
 
-from server.clients import advice, connection, switch
+from server.clients import advice, config_change, connect
 from server.clients.advice import KINDS, Kind
-from server.clients.connection import Change
-from server.clients.places import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
-from server.clients.proof import Proof, prove
+from server.clients.config_change import Change
+from server.clients.config_files import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
+from server.clients.smoke_test import Proof, prove
 from server.commands.client import hub_for_call
 from server.commands.output import echo, print_json
 from server.common.errors import BadArguments, ClientFailed
@@ -35,13 +35,13 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
         ClientFailed: its own command failed, or what was configured does not answer.
     """
     place = _place(wish, command)
-    change = connection.plan_connect(place)
+    change = config_change.plan_connect(place)
     extras = [advice.plan_on(kind, place.scope) for kind in wish.advice]
     backup = None
     if not wish.dry_run:
-        backup = switch.turn_on(change, folders) if change.needed else None
+        backup = connect.turn_on(change, folders) if change.needed else None
         for extra in extras:
-            connection.connect(extra, folders)
+            config_change.connect(extra, folders)
     proof = None if wish.dry_run else _prove(change.place, folders)
     if wish.as_json:
         facts = _facts(change, extras, dry_run=wish.dry_run)
@@ -69,12 +69,12 @@ def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     if wish.advice:
         change, *rest = extras
     else:
-        change, rest = connection.plan_disconnect(place, folders), [each for each in extras if each.needed]
+        change, rest = config_change.plan_disconnect(place, folders), [each for each in extras if each.needed]
     if not wish.dry_run:
         if not wish.advice:
-            switch.turn_off(change, folders)
+            connect.turn_off(change, folders)
         for extra in extras if wish.advice else rest:
-            connection.disconnect(extra, folders)
+            config_change.disconnect(extra, folders)
     if wish.as_json:
         print_json(_facts(change, rest, dry_run=wish.dry_run))
     else:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.bridge.main import discovery
-from server.clients import advice, connection
-from server.clients.command import bridge_command
-from server.clients.places import CLIENTS, Place, Scope, find_place
+from server.clients import advice, config_change
+from server.clients.bridge_command import bridge_command
+from server.clients.config_files import CLIENTS, Place, Scope, find_place
 from server.commands.client import HubClient, hub_for_call
 from server.commands.output import echo, in_line, print_json
 from server.common.errors import TokenSaverError
@@ -161,7 +161,7 @@ def _clients() -> Iterator[Finding]:
         for scope in ("user", "project"):
             with contextlib.suppress(TokenSaverError, OSError):
                 place = find_place(client, _scope(scope), bridge_command())
-                if (entry := connection.connected(place)) is not None:
+                if (entry := config_change.connected(place)) is not None:
                     none = False
                     yield _client(place, entry)
             yield from _hook(_scope(scope)) if client == "claude-code" else ()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from server.clients import advice, connection
+from server.clients import advice, config_change
 from server.clients.advice import BEGIN, END, KINDS, Kind
-from server.clients.connection import Change
-from server.clients.places import Scope, Surroundings
+from server.clients.config_change import Change
+from server.clients.config_files import Scope, Surroundings
 from server.common.errors import BadArguments
 from server.config.folders import Folders, find_folders
 from server.config.textedit.jsonc import parse
@@ -75,7 +75,7 @@ def write(kind: Kind, name: str, scope: Scope, around: Surroundings) -> tuple[Pa
 
 def turn_on(kind: Kind, around: Surroundings, folders: Folders, scope: Scope = "user") -> Change:
     change = advice.plan_on(kind, scope, around)
-    connection.connect(change, folders)
+    config_change.connect(change, folders)
     return change
 
 
@@ -109,7 +109,7 @@ def test_on_twice_and_off_to_the_byte(
     assert not turn_on(kind, around, folders, scope).diff()
     assert path.read_bytes() == written
 
-    connection.disconnect(advice.plan_off(kind, scope, folders, around), folders)
+    config_change.disconnect(advice.plan_off(kind, scope, folders, around), folders)
     assert read(path) == before
     assert not advice.plan_off(kind, scope, folders, around).needed
 
@@ -123,7 +123,7 @@ def test_after_an_edit_only_our_part_goes(
     text = path.read_bytes().decode()
     edited = f"{text}Later.\n" if kind == "claude-md" else text.replace("{", '{"later": true,', 1)
     path.write_bytes(edited.encode())
-    connection.disconnect(advice.plan_off(kind, "user", folders, around), folders)
+    config_change.disconnect(advice.plan_off(kind, "user", folders, around), folders)
     left = path.read_bytes().decode()
     if kind == "claude-md":
         assert "token-saver" not in left

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server.clients import claude_code, connection, switch
-from server.clients.places import Place, Surroundings, find_place
-from server.clients.proof import prove
+from server.clients import claude_code, config_change, connect
+from server.clients.config_files import Place, Surroundings, find_place
+from server.clients.smoke_test import prove
 from server.common.errors import ClientFailed
 from server.config.folders import Folders, find_folders
 from tests.standins.claude_code import claude_binary, shut_off
@@ -53,15 +53,15 @@ def test_a_projects_list_is_given_back_to_the_byte(home: Path, folders: Folders)
     place = place_of(home, "project")
     text = '{\n    "mcpServers": {"other": {"command": "x", "args": []}},\n    "unknown": 1\n}\n'
     place.path.write_text(text)
-    assert connection.plan_connect(place).needed
+    assert config_change.plan_connect(place).needed
 
     claude_code.add(claude, place, folders)
     assert servers(place).keys() == {"other", "token-saver"}
-    assert connection.connected(place) is not None
+    assert config_change.connected(place) is not None
     # What the CLI wrote is what would have been written: connecting again finds nothing to do.
-    assert not connection.plan_connect(place).needed
+    assert not config_change.plan_connect(place).needed
 
-    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
     assert place.path.read_text() == text
 
 
@@ -87,10 +87,10 @@ def test_the_users_file_is_given_back_to_the_byte_where_nobody_wrote_it_since(
     place = place_of(home, "user")
     if text is not None:
         place.path.write_text(text)
-    switch.turn_on(connection.plan_connect(place), folders)
+    connect.turn_on(config_change.plan_connect(place), folders)
     assert servers(place).keys() == {"token-saver"}
-    assert not connection.plan_connect(place).needed
-    switch.turn_off(connection.plan_disconnect(place, folders), folders)
+    assert not config_change.plan_connect(place).needed
+    connect.turn_off(config_change.plan_disconnect(place, folders), folders)
     assert (place.path.read_text() if place.path.exists() else None) == text
 
 
@@ -99,10 +99,10 @@ def test_where_claude_code_wrote_its_file_since_it_takes_the_entry_out_itself(
 ) -> None:
     monkeypatch.setenv("PATH", f"{claude_binary().parent}{os.pathsep}{os.environ['PATH']}")
     place = place_of(home, "user")
-    switch.turn_on(connection.plan_connect(place), folders)
+    connect.turn_on(config_change.plan_connect(place), folders)
     data = json.loads(place.path.read_bytes())
     place.path.write_text(json.dumps({**data, "written": "since"}))
-    switch.turn_off(connection.plan_disconnect(place, folders), folders)
+    connect.turn_off(config_change.plan_disconnect(place, folders), folders)
     assert "token-saver" not in servers(place)
     assert json.loads(place.path.read_bytes())["written"] == "since"
 
@@ -115,11 +115,11 @@ def test_what_the_user_added_to_the_entry_stays_as_the_change_says(
     env = {"EXTRA": "/mine"}
     entry = {"type": "stdio", "command": "/old", "args": [], "env": env, "timeout": 60000, "unknown": [1]}
     place.path.write_text(json.dumps({"mcpServers": {"token-saver": entry}}))
-    change = connection.plan_connect(place)
+    change = config_change.plan_connect(place)
     claude_code.add(str(claude_binary()), change.place, folders)
     assert servers(place)["token-saver"] == change.place.entry
     assert change.place.entry == {**entry, **place.entry, "env": {**env, **place.entry["env"]}}
-    assert not connection.plan_connect(place).needed
+    assert not config_change.plan_connect(place).needed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the program between is a shell script")
@@ -143,7 +143,7 @@ exec "{claude_binary()}" "$@"
     )
     between.chmod(0o755)
     with pytest.raises(ClientFailed, match="no room"):
-        claude_code.add(str(between), connection.plan_connect(place).place, folders)
+        claude_code.add(str(between), config_change.plan_connect(place).place, folders)
     assert servers(place) == json.loads(old)["mcpServers"]
     if written:
         assert json.loads(place.path.read_bytes())["written"] == "since"

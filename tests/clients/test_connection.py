@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from server.clients import connection
-from server.clients.places import CLIENTS, ClientName, Place, Surroundings, find_place
+from server.clients import config_change
+from server.clients.config_files import CLIENTS, ClientName, Place, Surroundings, find_place
 from server.common.errors import BadArguments
 from server.config.folders import Folders, find_folders
 from server.config.textedit.jsonc import parse
@@ -56,24 +56,24 @@ def test_connect_and_disconnect(client: ClientName, name: str, tmp_path: Path, f
     place = place_of(client, tmp_path, data)
     before = read(place) if data else {}
 
-    change = connection.plan_connect(place)
+    change = config_change.plan_connect(place)
     assert place.path.read_bytes() == data, "planning must not write"
     assert "+" in change.diff()
-    backup = connection.connect(change, folders)
+    backup = config_change.connect(change, folders)
     assert backup is not None
     after = read(place)
     assert after[place.keys[0]].pop("token-saver") == place.entry
     if place.keys[0] not in before:
         assert after.pop(place.keys[0]) == {}
     assert after == before
-    assert connection.connected(place) == place.entry
+    assert config_change.connected(place) == place.entry
 
-    again = connection.plan_connect(place)
+    again = config_change.plan_connect(place)
     assert not again.needed
     assert again.diff() == ""
-    assert connection.connect(again, folders) is None
+    assert config_change.connect(again, folders) is None
 
-    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
     assert place.path.read_bytes() == data
     assert not backup.exists()
 
@@ -83,9 +83,9 @@ def test_a_client_without_a_file_gets_one_that_goes_again(
     client: ClientName, tmp_path: Path, folders: Folders
 ) -> None:
     place = place_of(client, tmp_path)
-    connection.connect(connection.plan_connect(place), folders)
+    config_change.connect(config_change.plan_connect(place), folders)
     assert read(place) == {place.keys[0]: {"token-saver": place.entry}}
-    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
     assert not place.path.exists()
     assert place.path.parent.is_dir()
 
@@ -93,12 +93,12 @@ def test_a_client_without_a_file_gets_one_that_goes_again(
 @pytest.mark.parametrize(("client", "name"), CASES)
 def test_what_was_edited_since_stays(client: ClientName, name: str, tmp_path: Path, folders: Folders) -> None:
     place = place_of(client, tmp_path, configuration(client, name))
-    connection.connect(connection.plan_connect(place), folders)
+    config_change.connect(config_change.plan_connect(place), folders)
     comment = b"# later\n" if place.format == "toml" else b"\n// later\n"
     place.path.write_bytes(place.path.read_bytes() + comment)
-    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
     assert place.path.read_bytes().endswith(comment)
-    assert connection.connected(place) is None
+    assert config_change.connected(place) is None
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -107,7 +107,7 @@ def test_a_broken_file_is_refused_and_left_alone(
 ) -> None:
     place = place_of(client, tmp_path)
     place.path.write_bytes(broken(place.format))
-    for plan in (connection.plan_connect, lambda place: connection.plan_disconnect(place, folders)):
+    for plan in (config_change.plan_connect, lambda place: config_change.plan_disconnect(place, folders)):
         with pytest.raises(BadArguments, match="cannot be edited") as caught:
             plan(place)
         assert str(place.path) in str(caught.value)
@@ -118,19 +118,19 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     place = place_of("cursor", tmp_path)
     place.path.write_bytes(b'{"a": "\xff\xfe"}')
     with pytest.raises(BadArguments, match="not UTF-8"):
-        connection.plan_connect(place)
+        config_change.plan_connect(place)
 
 
 def test_another_command_replaces_the_entry_and_keeps_what_the_user_added(
     tmp_path: Path, folders: Folders
 ) -> None:
     old = place_of("gemini", tmp_path, configuration("gemini", "2025.jsonc"))
-    connection.connect(connection.plan_connect(old), folders)
+    config_change.connect(config_change.plan_connect(old), folders)
     old.path.write_text(old.path.read_text().replace('"args": []', '"args": [],\n      "timeout": 60000'))
-    assert not connection.plan_connect(old).needed
+    assert not config_change.plan_connect(old).needed
     new = replace(old, entry={"command": "/new/token-saver-mcp", "args": []})
-    connection.connect(connection.plan_connect(new), folders)
-    assert connection.connected(new) == {**new.entry, "timeout": 60000}
+    config_change.connect(config_change.plan_connect(new), folders)
+    assert config_change.connected(new) == {**new.entry, "timeout": 60000}
 
 
 @pytest.mark.parametrize("client", ["cursor", "codex"])
@@ -139,23 +139,23 @@ def test_the_variables_that_the_user_added_stay_beside_ours(
 ) -> None:
     place = place_of(client, tmp_path)
     mine = replace(place, entry={**place.entry, "env": {"MINE": "1", "TOKEN_SAVER_HOME": "/old"}})
-    connection.connect(connection.plan_connect(mine), folders)
-    assert not connection.plan_connect(place).needed
+    config_change.connect(config_change.plan_connect(mine), folders)
+    assert not config_change.plan_connect(place).needed
     ours = replace(place, entry={**place.entry, "env": {"TOKEN_SAVER_HOME": "/new"}})
-    connection.connect(connection.plan_connect(ours), folders)
-    entry = connection.connected(place)
+    config_change.connect(config_change.plan_connect(ours), folders)
+    entry = config_change.connected(place)
     assert entry is not None
     assert entry["env"] == {"MINE": "1", "TOKEN_SAVER_HOME": "/new"}
-    assert not connection.plan_connect(ours).needed
+    assert not config_change.plan_connect(ours).needed
 
 
 def test_connecting_again_elsewhere_still_remembers_the_first_bytes(tmp_path: Path, folders: Folders) -> None:
     data = configuration("zed", "2025.jsonc")
     place = place_of("zed", tmp_path, data)
-    connection.connect(connection.plan_connect(place), folders)
+    config_change.connect(config_change.plan_connect(place), folders)
     moved = replace(place, entry={**place.entry, "command": "/moved"})
-    connection.connect(connection.plan_connect(moved), folders)
-    connection.disconnect(connection.plan_disconnect(moved, folders), folders)
+    config_change.connect(config_change.plan_connect(moved), folders)
+    config_change.disconnect(config_change.plan_disconnect(moved, folders), folders)
     assert place.path.read_bytes() == data
 
 
@@ -164,25 +164,25 @@ def test_connecting_again_after_an_edit_leaves_no_entry_to_come_back(
     client: ClientName, name: str, tmp_path: Path, folders: Folders
 ) -> None:
     place = place_of(client, tmp_path, configuration(client, name))
-    connection.connect(connection.plan_connect(place), folders)
+    config_change.connect(config_change.plan_connect(place), folders)
     comment = b"# later\n" if place.format == "toml" else b"\n// later\n"
     place.path.write_bytes(place.path.read_bytes() + comment)
     moved = replace(place, entry={**place.entry, "command": "/moved"})
-    connection.connect(connection.plan_connect(moved), folders)
-    connection.disconnect(connection.plan_disconnect(moved, folders), folders)
-    assert connection.connected(moved) is None
+    config_change.connect(config_change.plan_connect(moved), folders)
+    config_change.disconnect(config_change.plan_disconnect(moved, folders), folders)
+    assert config_change.connected(moved) is None
     assert place.path.read_bytes().endswith(comment)
 
 
 def test_disconnecting_what_was_never_connected_changes_nothing(tmp_path: Path, folders: Folders) -> None:
     data = configuration("cursor", "2025.json")
     place = place_of("cursor", tmp_path, data)
-    change = connection.plan_disconnect(place, folders)
+    change = config_change.plan_disconnect(place, folders)
     assert not change.needed
-    connection.disconnect(change, folders)
+    config_change.disconnect(change, folders)
     assert place.path.read_bytes() == data
     gone = place_of("windsurf", tmp_path)
-    connection.disconnect(connection.plan_disconnect(gone, folders), folders)
+    config_change.disconnect(config_change.plan_disconnect(gone, folders), folders)
     assert not gone.path.exists()
 
 
@@ -190,9 +190,9 @@ def test_a_projects_folder_that_was_made_goes_again(tmp_path: Path, folders: Fol
     around = Surroundings(home=tmp_path, project=tmp_path / "größer 1", platform="linux", environ={})
     around.project.mkdir()
     place = find_place("vscode", "project", ["/opt/x"], around)
-    connection.connect(connection.plan_connect(place), folders)
+    config_change.connect(config_change.plan_connect(place), folders)
     assert place.path.exists()
-    connection.disconnect(connection.plan_disconnect(place, folders), folders)
+    config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
     assert list(around.project.iterdir()) == []
 
 
@@ -203,7 +203,7 @@ def test_modes_and_links_stay_and_the_backup_is_private(tmp_path: Path, folders:
     real.write_bytes(configuration("cursor", "2025.json"))
     real.chmod(0o640)
     place.path.symlink_to(real)
-    backup = connection.connect(connection.plan_connect(place), folders)
+    backup = config_change.connect(config_change.plan_connect(place), folders)
     assert backup is not None
     assert place.path.is_symlink()
     assert "token-saver" in real.read_text()

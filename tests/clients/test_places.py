@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.clients.places import CLIENTS, ClientName, Surroundings, find_place
+from server.clients.config_files import CLIENTS, ClientName, Surroundings, find_place
 from server.common.errors import BadArguments, NotFound
 
 COMMAND = ["/opt/app/token-saver-mcp"]

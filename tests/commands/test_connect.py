@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from server.bridge.discovery import find_running
-from server.clients import connection
-from server.clients.places import ClientName, find_place
+from server.clients import config_change
+from server.clients.config_files import ClientName, find_place
 from server.commands.connect import Wish, connect_client, disconnect_client
 from server.config.folders import Folders, find_folders
 from tests.clients.configurations import CASES, broken, configuration
@@ -125,7 +125,7 @@ def test_every_clients_file_is_shown_changed_and_given_back(
     shown = said(dry, connect_client)
     assert (shown["changed"], "token-saver-mcp" in shown["diff"]) == (False, True)
     assert place.path.read_bytes() == data
-    connection.connect(connection.plan_connect(place), folders)
+    config_change.connect(config_change.plan_connect(place), folders)
     written = place.path.read_bytes()
     assert said(dry, connect_client)["diff"] == ""
     assert said(dry, disconnect_client)["diff"]

@@ -45,7 +45,7 @@ def chores() -> tuple[Chore, ...]:
         _tests("server/ledger/prices.py", "tests/ledger/test_prices.py"),
         _tests("server/offload/files/workspace.py", "tests/offload/test_workspace.py"),
         _docstrings("server/engine/queue.py"),
-        _docstrings("server/clients/places.py"),
+        _docstrings("server/clients/config_files.py"),
         _docstrings("tray/sni.py"),
         _changed(
             "a constant changed", RECENT_TASK, "server/batch/service.py", ("RECENT = 20\n", "RECENT = 40\n")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from server.clients.places import Place
+from server.clients.config_files import Place
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments
 from server.config.folders import Folders

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from server.clients import claude_code, connection
-from server.clients.connection import Change
+from server.clients import claude_code, config_change
+from server.clients.config_change import Change
 from server.config.folders import Folders
 
 
@@ -17,7 +17,7 @@ def turn_on(change: Change, folders: Folders) -> Path | None:
     claude = _own_command(change)
     if claude is not None and change.needed:
         return claude_code.add(claude, change.place, folders)
-    return connection.connect(change, folders)
+    return config_change.connect(change, folders)
 
 
 def turn_off(change: Change, folders: Folders) -> None:
@@ -28,13 +28,13 @@ def turn_off(change: Change, folders: Folders) -> None:
         OSError: the file cannot be written.
     """
     claude = _own_command(change)
-    as_left = connection.as_left(change.place, folders)
+    as_left = config_change.as_left(change.place, folders)
     if claude is not None and change.needed and change.place.scope == "user" and not as_left:
         # The user's file is one that Claude Code itself writes, as it has since: let it take out the entry.
         claude_code.remove(claude, change.place)
-        connection.forget(change.place, folders)
+        config_change.forget(change.place, folders)
         return
-    connection.disconnect(change, folders)
+    config_change.disconnect(change, folders)
 
 
 def _own_command(change: Change) -> str | None:
