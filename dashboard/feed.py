@@ -30,7 +30,7 @@ from server.common.events import (
 from server.common.events import Event as HubEvent
 from server.hub import Hub
 from server.models.hardware import Machine, read_machine
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 
 PACE_SECONDS = 0.15
 """The least time between two updates of the pages: quick to the eye, a twentieth of a model's events."""

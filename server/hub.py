@@ -34,7 +34,6 @@ from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import Audit
-from server.live import Live
 from server.models.measure import Measuring, ReportMeasure
 from server.models.memory_gate import MemoryGate
 from server.models.selector import Selector
@@ -45,13 +44,14 @@ from server.policy.gate import Gate
 from server.policy.rules.policy_file import PolicyFile
 from server.policy.trail import Entry, Trail
 from server.policy.trail_recorder import Recorder
-from server.snapshot import PendingApproval, Snapshot
+from server.state.activity import Live
+from server.state.snapshot import PendingApproval, Snapshot
+from server.state.totals import Sums
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 from server.store.measurements import MeasurementRecord, Measurements
 from server.store.records import Totals
-from server.sums import Sums
 from server.web.auth import Keys
 
 logger = logging.getLogger(__name__)

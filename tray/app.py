@@ -10,7 +10,7 @@ from typing import Any
 from server.common.events import Event, SettingsChanged
 from server.config.autostart import Autostart, find_autostart
 from server.hub import Hub
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 from server.welcome import say_no_tray
 from tray.actions import Actions
 from tray.approvals import ApprovalWatch

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from server.common.events import ApprovalRequested, Event, ModelProgress, PauseChanged
 from server.config.settings import TraySettings
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 from tray.batches import Batch
 from tray.words import count, shorten
 

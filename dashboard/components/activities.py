@@ -9,7 +9,7 @@ from dashboard.components.notices import attempt
 from dashboard.components.text import box, icon, set_classes, text
 from dashboard.state import DOING
 from server.hub import Hub
-from server.snapshot import ModelActivity
+from server.state.snapshot import ModelActivity
 
 
 class Activities:

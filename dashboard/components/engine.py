@@ -16,7 +16,7 @@ from dashboard.components.text import box, text
 from server.backends.base import LoadedModel
 from server.hub import Hub
 from server.models.hardware import Machine
-from server.snapshot import EngineView, ModelActivity
+from server.state.snapshot import EngineView, ModelActivity
 
 FOREVER_SECONDS = 10 * 365 * formats.DAY
 """Ollama gives a model that stays for ever an end in three centuries."""

@@ -17,7 +17,7 @@ from dashboard.components.text import box, set_prop, text
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.models.deletion import KINDS, delete_model
 from server.models.evidence import NOTHING, Evidence
-from server.snapshot import EngineView, Snapshot
+from server.state.snapshot import EngineView, Snapshot
 
 
 @dataclass(frozen=True)

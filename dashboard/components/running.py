@@ -12,7 +12,7 @@ from dashboard.components.notices import attempt
 from dashboard.components.stream import Stream
 from dashboard.components.text import box, icon, link, set_classes, set_title, text
 from server.hub import Hub
-from server.snapshot import RunningOffload
+from server.state.snapshot import RunningOffload
 
 PHASES = (
     ("Read", ("read", "fit")),

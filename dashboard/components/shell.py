@@ -17,7 +17,7 @@ from dashboard.components.text import box, icon, link, text
 from dashboard.feed import Feed
 from dashboard.state import headline
 from server.hub import Hub
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 
 PAGES = (
     ("/", "Now", "bolt"),

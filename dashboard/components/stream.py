@@ -3,7 +3,7 @@
 from nicegui.element import Element
 
 from dashboard.components.calls import call
-from server.snapshot import RunningOffload
+from server.state.snapshot import RunningOffload
 
 
 class Stream(Element, component="stream.js"):

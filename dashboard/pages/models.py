@@ -15,7 +15,7 @@ from dashboard.feed import Feed
 from server.backends.embedded.catalogue import pinned_models
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 
 
 async def show(hub: Hub, feed: Feed) -> None:

@@ -11,7 +11,7 @@ from dashboard.components.text import box, link
 from dashboard.feed import Feed
 from dashboard.state import split
 from server.hub import Hub
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 from server.store.records import OffloadFilter
 from server.welcome import connect_line
 

@@ -24,7 +24,7 @@ from dashboard.feed import Feed
 from dashboard.rerun import can_run_again, run_again
 from server.common.errors import TokenSaverError
 from server.hub import Hub
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 from server.store.records import OffloadDetail, ReceiptRecord
 
 

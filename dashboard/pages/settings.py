@@ -20,7 +20,7 @@ from server.common.errors import BackendFailed
 from server.config.settings import Settings
 from server.hub import Hub
 from server.ledger.prices import Prices
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 
 
 async def show(hub: Hub, feed: Feed) -> None:

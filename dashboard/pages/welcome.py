@@ -20,7 +20,7 @@ from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.models.hardware import Machine
 from server.offload.values import Task
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 from server.store.records import OffloadFilter
 
 FIRST_TASK = "Write a Python function slugify(text): lower case, runs of other characters become one dash."

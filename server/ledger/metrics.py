@@ -8,7 +8,7 @@ import json
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from server.snapshot import Snapshot
+from server.state.snapshot import Snapshot
 from server.store.records import OffloadEnd, Totals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -14,7 +14,7 @@ from server.config.settings import MannersSettings
 from server.engine.engine import Engine
 from server.models.games import running_game
 from server.models.hardware import Gpu, read_gpus
-from server.snapshot import EngineView
+from server.state.snapshot import EngineView
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from server.config.folders import find_folders
 from server.config.settings import load_settings
 from server.models.hardware import Gpu, GpuProcess, Machine
 from server.offload.asking.profitability import arguments_of
-from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
+from server.state.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from server.store.records import OffloadDetail, OffloadRow
 
 GIB = 2**30

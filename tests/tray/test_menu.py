@@ -6,7 +6,7 @@ import pytest
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.common.events import ApprovalRequested
-from server.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
+from server.state.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
 from tray.batches import Batch
 from tray.icon import Face

@@ -7,7 +7,7 @@ import pytest
 from server.backends.base import Capabilities
 from server.common.events import ApprovalRequested, EngineChanged, Event, ModelProgress, PauseChanged
 from server.config.settings import TraySettings
-from server.snapshot import EngineView, Snapshot
+from server.state.snapshot import EngineView, Snapshot
 from tray.batches import Batch
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 

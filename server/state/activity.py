@@ -18,7 +18,7 @@ from server.common.events import (
     OffloadText,
     PauseChanged,
 )
-from server.snapshot import LOOKING, EngineView, ModelActivity, RunningOffload, Snapshot, State
+from server.state.snapshot import LOOKING, EngineView, ModelActivity, RunningOffload, Snapshot, State
 from server.store.records import Totals
 
 TEXT_TAIL = 4096

@@ -1,0 +1,1 @@
+"""The hub's state for display: snapshot, current activity, totals."""
