@@ -16,7 +16,7 @@ sys.path.insert(0, str(DOCS.parent))
 
 from typer.main import get_command  # noqa: E402 - after the path is set
 
-from server.cli import build_cli  # noqa: E402 - after the path is set
+from server.commands.app import build_cli  # noqa: E402 - after the path is set
 from server.commands.examples import EXAMPLES, EXIT_STATUS  # noqa: E402 - after the path is set
 from server.common.errors import TokenSaverError  # noqa: E402 - after the path is set
 from server.config.settings import ENV_PREFIX, Settings  # noqa: E402 - after the path is set

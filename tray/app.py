@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from server.commands.welcome import say_no_tray
 from server.common.events import Event, SettingsChanged
 from server.config.autostart import Autostart, find_autostart
 from server.hub import Hub
 from server.state.snapshot import Snapshot
-from server.welcome import say_no_tray
 from tray.actions import Actions
 from tray.approvals import ApprovalWatch
 from tray.batches import Batch, BatchWatch

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from server.cli import Start, run_cli
+from server.commands.app import Start, run_cli
 from server.common.errors import TokenSaverError
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def _run(start: Start) -> None:
     # second each time, in which all threads stand still.
     gc.disable()
     # Imported here: it takes a second, which commands and second starts shall not wait for.
+    from server.commands.welcome import say_no_tray, say_ready  # noqa: PLC0415
     from server.web.dashboard_mount import Pages  # noqa: PLC0415
     from server.web.serve import Signals, log_to_file, running_hub  # noqa: PLC0415
-    from server.welcome import say_no_tray, say_ready  # noqa: PLC0415
 
     log_to_file(start.settings, start.folders)
     pages = Pages()

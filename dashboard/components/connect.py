@@ -12,9 +12,9 @@ from server.clients import config_change, connect
 from server.clients.bridge_command import bridge_command
 from server.clients.config_change import Change
 from server.clients.config_files import CLIENTS, ClientName, Place, find_place
+from server.commands.welcome import connect_line
 from server.common.errors import NotFound, TokenSaverError, WriteFailed
 from server.config.folders import Folders
-from server.welcome import connect_line
 
 NAMES: dict[ClientName, str] = {
     "claude-code": "Claude Code",

@@ -13,8 +13,8 @@ from dashboard.components.offload_list import OffloadList
 from dashboard.components.shell import Page, shell
 from dashboard.components.text import box, link, set_prop
 from dashboard.feed import Feed
+from server.commands.welcome import connect_line
 from server.hub import Hub
-from server.welcome import connect_line
 
 ROWS = 50
 

@@ -10,10 +10,10 @@ from dashboard.components.shell import shell
 from dashboard.components.text import box, link
 from dashboard.feed import Feed
 from dashboard.state import split
+from server.commands.welcome import connect_line
 from server.hub import Hub
 from server.state.snapshot import Snapshot
 from server.store.records import OffloadFilter
-from server.welcome import connect_line
 
 LAST_OFFLOADS = 10
 

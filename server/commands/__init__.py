@@ -1,1 +1,1 @@
-"""What each command of ``token-saver`` does; ``server/cli.py`` lists them."""
+"""What each command of ``token-saver`` does; ``server/commands/app.py`` lists them."""

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from server.commands.client import connect
+from server.commands.hub_client import connect
 from server.commands.output import echo, in_line, print_json
 from server.config.folders import find_folders
 

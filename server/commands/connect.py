@@ -8,7 +8,7 @@ from server.clients.advice import KINDS, Kind
 from server.clients.config_change import Change
 from server.clients.config_files import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
 from server.clients.smoke_test import Proof, prove
-from server.commands.client import hub_for_call
+from server.commands.hub_client import hub_for_call
 from server.commands.output import echo, print_json
 from server.common.errors import BadArguments, ClientFailed
 from server.config.folders import Folders

@@ -17,7 +17,7 @@ from server.bridge.main import discovery
 from server.clients import advice, config_change
 from server.clients.bridge_command import bridge_command
 from server.clients.config_files import CLIENTS, Place, Scope, find_place
-from server.commands.client import HubClient, hub_for_call
+from server.commands.hub_client import HubClient, hub_for_call
 from server.commands.output import echo, in_line, print_json
 from server.common.errors import TokenSaverError
 from server.config.folders import Folders

@@ -4,8 +4,8 @@ import asyncio
 import datetime
 from dataclasses import asdict
 
+from server.commands.open_history import opened_history
 from server.commands.output import echo, in_line, print_json, print_table
-from server.commands.reading import opened_history
 from server.config.folders import Folders
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
 

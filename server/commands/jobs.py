@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from server.bridge.discovery import find_running
-from server.commands.client import HubAnswered, connect_or_start
+from server.commands.hub_client import HubAnswered, connect_or_start
 from server.commands.output import Json, ProgressLine, echo, print_json, print_table
 from server.config.folders import Folders, find_folders
 from server.store.job_records import JobCounts, JobRecord
@@ -143,7 +143,7 @@ def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
 
 async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:
     # Imported here: the database layer takes a moment that the other commands need not wait for.
-    from server.commands.reading import opened_history  # noqa: PLC0415
+    from server.commands.open_history import opened_history  # noqa: PLC0415
     from server.store.jobs import Jobs  # noqa: PLC0415
 
     async with opened_history(folders) as history:

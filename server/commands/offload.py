@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from server.commands.client import HubAnswered, ToolAnswer, hub_for_call
+from server.commands.hub_client import HubAnswered, ToolAnswer, hub_for_call
 from server.commands.output import ProgressLine, echo, print_json
 from server.config.folders import Folders
 from server.config.settings import Settings

@@ -5,7 +5,7 @@ import sys
 import webbrowser
 
 from server.bridge.discovery import HubInfo
-from server.commands.client import connect
+from server.commands.hub_client import connect
 from server.commands.output import echo
 from server.config.folders import Folders
 

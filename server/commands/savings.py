@@ -4,9 +4,9 @@ import asyncio
 import datetime
 
 from server.bridge.discovery import find_running
-from server.commands.client import connect
+from server.commands.hub_client import connect
+from server.commands.open_history import opened_history
 from server.commands.output import echo
-from server.commands.reading import opened_history
 from server.common.days import day_begin, midnight
 from server.common.errors import BadArguments
 from server.config.folders import Folders

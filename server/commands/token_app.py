@@ -18,7 +18,7 @@ def token(context: typer.Context) -> None:
 @token_app.command()
 def rotate() -> None:
     """Replace the token: the old one, pages that are logged in and login links open nothing any more."""
-    from server.commands.client import hub_for_call  # noqa: PLC0415
+    from server.commands.hub_client import hub_for_call  # noqa: PLC0415
     from server.config.settings import load_settings  # noqa: PLC0415
 
     folders = find_folders()

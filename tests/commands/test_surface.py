@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from server.cli import build_cli
+from server.commands.app import build_cli
 from server.commands.examples import EXAMPLES, EXIT_STATUS
 from server.config.folders import find_folders
 from server.config.settings import Settings
@@ -95,7 +95,7 @@ def test_the_shell_completes_commands_options_and_clients(words: str, completed:
 
 
 # A fault of the app's own, as `run_cli` gets it from what it is given to start.
-FAULTY = "import sys; from server.cli import run_cli; run_cli(lambda start: 1 / 0, str)"
+FAULTY = "import sys; from server.commands.app import run_cli; run_cli(lambda start: 1 / 0, str)"
 
 
 @pytest.mark.parametrize("debug", [False, True])

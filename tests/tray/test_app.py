@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from server.bridge.discovery import read_token
-from server.commands.client import HubClient, ToolAnswer
+from server.commands.hub_client import HubClient, ToolAnswer
 from tests.dashboard.browser import launch
 from tests.dashboard.stage import visit
 from tests.hub_process import HubProcess

@@ -13,7 +13,7 @@ import pytest
 from Xlib import XK
 
 from server.bridge.discovery import read_token
-from server.commands.client import HubClient
+from server.commands.hub_client import HubClient
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.tray.app import running_app
