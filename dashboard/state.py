@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from dashboard.formats import clock_time, size
 from server.backends.embedded.catalogue import pinned_models
-from server.state.snapshot import EngineView, RunningOffload, Snapshot
+from server.engine.view import EngineView
+from server.state.snapshot import RunningOffload, Snapshot
 
 DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}
 """The phases of a ``ModelActivity`` in words."""

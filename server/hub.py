@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from server.batch.cost import Bills
 from server.batch.items import judged
 from server.batch.service import Batches
+from server.bridge.keys import Keys
 from server.common.errors import HubUnreachable, Paused, StoreError
 from server.common.events import (
     AuditEnded,
@@ -28,6 +29,8 @@ from server.common.events import (
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
+from server.digests.compress.cache import DigestCache
+from server.digests.compress.compress import Compressor
 from server.engine.engine import Engine
 from server.engine.pause import Pause
 from server.ledger.metrics import Metrics
@@ -52,7 +55,6 @@ from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 from server.store.measurements import MeasurementRecord, Measurements
 from server.store.records import Totals
-from server.web.auth import Keys
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -71,6 +73,7 @@ class Hub:
     gate: Gate
     measuring: Measuring
     offloader: Offloader
+    compressor: Compressor
     batches: Batches
 
     def __init__(self, settings: Settings, folders: Folders) -> None:
@@ -114,6 +117,11 @@ class Hub:
         self.audit = Audit(self.settings.savings, self.history.database, self.ledger)
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
+        )
+        # Quotes in a digest are content as well.
+        cache = DigestCache(self.folders.cache / "digests") if self.history.contents else None
+        self.compressor = Compressor(
+            self.offloader, self.engine, self.ledger, cache, allow_losing=self.settings.offload.allow_losing
         )
         jobs = Jobs(self.history.database, self.settings.history.contents)
         self.batches = Batches(

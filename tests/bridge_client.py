@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-BRIDGE = [sys.executable, "-P", "-m", "server.bridge.main"]
+BRIDGE = [sys.executable, "-P", "-m", "server.bridge"]
 SECONDS = 90
 
 MODERN = "2026-07-28"

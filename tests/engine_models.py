@@ -13,7 +13,7 @@ import pytest
 from platformdirs import user_cache_path
 
 from server.backends.base import PullProgress
-from server.backends.embedded.weights.weights import fetch_weights
+from server.backends.embedded.weights.fetch import fetch_weights
 
 SMOLLM2, SMALL_QWEN, QWEN = "smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
 

@@ -9,9 +9,10 @@ from typing import Literal
 
 from server.backends.base import InstalledModel, LoadedModel
 from server.common.events import ApprovalRequested
+from server.engine.view import EngineView
 from server.models.catalogue import CatalogueModel
 from server.models.recommend import memory_needed
-from server.state.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
+from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
 from tray import words
 from tray.batches import Batch
 from tray.icon import Face

@@ -14,9 +14,10 @@ from dashboard.components.memory_bar import Memory
 from dashboard.components.notices import attempt
 from dashboard.components.text import box, text
 from server.backends.base import LoadedModel
+from server.engine.view import EngineView
 from server.hub import Hub
 from server.models.hardware import Machine
-from server.state.snapshot import EngineView, ModelActivity
+from server.state.snapshot import ModelActivity
 
 FOREVER_SECONDS = 10 * 365 * formats.DAY
 """Ollama gives a model that stays for ever an end in three centuries."""

@@ -15,9 +15,10 @@ from dashboard.components.notices import attempt, tell
 from dashboard.components.shell import Page
 from dashboard.components.text import box, set_prop, text
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.engine.view import EngineView
 from server.models.deletion import KINDS, delete_model
 from server.models.evidence import NOTHING, Evidence
-from server.state.snapshot import EngineView, Snapshot
+from server.state.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from server.backends.base import (
     Message,
     ReportPull,
 )
-from server.backends.ollama.keep_alive import parse_keep_alive
+from server.backends.keep_alive import parse_keep_alive
 from server.common.errors import BackendError
 
 

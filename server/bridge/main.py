@@ -135,7 +135,3 @@ def _exit(bridge: Bridge) -> None:
     """End now: the threads may hang in reads, and clients kill what takes longer than half a second."""
     bridge.session.end()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from server.bridge import discovery
 from server.bridge.exchange import Exchange, HubGone
-from server.bridge.main import discovery
 
 Message = dict[str, Any]
 

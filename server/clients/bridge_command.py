@@ -10,4 +10,4 @@ def bridge_command() -> list[str]:
     name = "token-saver-mcp.exe" if sys.platform == "win32" else "token-saver-mcp"
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)
-    return [str(Path(found).absolute())] if found else [sys.executable, "-P", "-m", "server.bridge.main"]
+    return [str(Path(found).absolute())] if found else [sys.executable, "-P", "-m", "server.bridge"]

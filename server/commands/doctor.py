@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from server.bridge.main import discovery
+from server.bridge import discovery
 from server.clients import advice, config_change
 from server.clients.bridge_command import bridge_command
 from server.clients.config_files import CLIENTS, Place, Scope, find_place

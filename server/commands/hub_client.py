@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.bridge import discovery
 from server.bridge.discovery import HubInfo
 from server.bridge.exchange import SILENCE_SECONDS, Exchange, HubGone
 from server.bridge.http1 import Answer, Connection
 from server.bridge.hub_identity import demand_proof
-from server.bridge.main import discovery
 from server.commands.shell_words import in_shell_words
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from server.bridge.main import discovery
+from server.bridge import discovery
 from server.commands.hub_client import connect, connect_or_start
 from server.commands.output import echo, gib, in_line, print_json
 from server.commands.page import open_page

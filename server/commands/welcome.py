@@ -11,8 +11,8 @@ import typer
 from server.clients.bridge_command import bridge_command
 from server.commands.output import in_line
 from server.config.folders import HOME_VARIABLE, chosen_home
+from server.engine.view import LOOKING
 from server.hub import Hub
-from server.state.snapshot import LOOKING
 
 DISCOVERY_SECONDS = 3.0
 """How long the first lines wait for an engine to be found (seconds)."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from server.backends.address import ollama_url
 from server.backends.base import Backend
+from server.backends.dialects import open_openai
 from server.backends.embedded.backend import EmbeddedBackend
 from server.backends.ollama.backend import OllamaBackend
-from server.backends.openai.dialects import open_openai
 from server.common.errors import BackendUnreachable, SettingsError, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders

@@ -33,7 +33,7 @@ from server.engine.poll import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, Watc
 from server.engine.queue import FairQueue
 from server.engine.selection import choose_model, choose_num_ctx, refuse_blocked
 from server.engine.status import Sight, shown_loading
-from server.state.snapshot import EngineView
+from server.engine.view import EngineView
 
 
 class Engine:

@@ -11,7 +11,7 @@ from server.common.errors import ModelNotFound, TokenSaverError
 from server.common.events import EngineChanged, EventBus, ModelProgress
 from server.engine.admission import Admission
 from server.engine.selection import default_model
-from server.state.snapshot import LOOKING, EngineView
+from server.engine.view import LOOKING, EngineView
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 
-from server.backends.embedded.python_process import NO_WINDOW
+from server.common.processes import NO_WINDOW
 
 SECONDS = 10.0
 PURE = {

@@ -12,9 +12,9 @@ import psutil
 from server.common.errors import TokenSaverError
 from server.config.settings import MannersSettings
 from server.engine.engine import Engine
+from server.engine.view import EngineView
 from server.models.games import running_game
 from server.models.hardware import Gpu, read_gpus
-from server.state.snapshot import EngineView
 
 logger = logging.getLogger(__name__)
 

@@ -18,19 +18,12 @@ from server.common.errors import NotFound, StillDownloading, StoreError, TokenSa
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.digests.compress.cache import DigestCache
-from server.digests.compress.compress import Compressor
 from server.engine.engine import Engine
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
 from server.offload.asking.generate import Sampling, generate
 from server.offload.asking.plan import Plan, make_plan
-from server.offload.asking.profitability import (
-    arguments_of,
-    arguments_of_compression,
-    refuse_losing_compression,
-    refuse_loss,
-)
+from server.offload.asking.profitability import arguments_of, refuse_loss
 from server.offload.asking.prompt import fit, fit_repair
 from server.offload.checks.comment_only import nothing_to_document
 from server.offload.checks.named import NamedChecks
@@ -47,7 +40,6 @@ from server.offload.values import (
     Attempt,
     Caller,
     Check,
-    Compression,
     Delivery,
     Generation,
     ItemOf,
@@ -82,17 +74,12 @@ class Offloader:
         self._history = history
         self._ledger = ledger
         self._events = events
-        self._books = Books(history, ledger, events)
+        self.books = Books(history, ledger, events)
         self._aside = Aside(folders.kept, settings.history.days)
         self._placer = Placer(history, settings, NamedChecks(settings.checks, folders), self._aside)
-        # What is quoted in a digest is content as well.
-        cache = DigestCache(folders.cache / "digests") if history.contents else None
-        self._compressor = Compressor(
-            engine, self._books, cache, refuses_short=not self._settings.allow_losing
-        )
         self._open_workspace = partial(open_workspace, settings=settings, folders=folders)
         self._folders = folders
-        self._owed = Owed(history, self._books, self._aside)
+        self._owed = Owed(history, self.books, self._aside)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._closing = False
 
@@ -135,35 +122,34 @@ class Offloader:
         Raises:
             StoreError: the history cannot be written; then nothing was done.
         """
-        run = self._new(task, caller, report, arguments_of(task), offload_id)
+        run = self.new_run(task, caller, report, arguments_of(task), offload_id)
         run.interactive = interactive
         run.item_of = item_of
-        return await self._drive(run, lambda: self._work(run))
-
-    async def compress(
-        self, wanted: Compression, caller: Caller, report: Report, *, offload_id: str | None = None
-    ) -> Outcome:
-        """Condense files or a text; ``returned`` with the digest. Ends and raises as ``run`` does."""
-        task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
-        run = self._new(task, caller, report, arguments_of_compression(wanted), offload_id)
-        return await self._drive(run, lambda: self._compress(run, wanted))
+        return await self.drive(run, lambda: self._work(run))
 
     async def refused(self, tool: str, caller: Caller, error: TokenSaverError) -> None:
         """Record a call that was refused before it began: Claude wrote it, and reads the reason, all the
         same."""
         arguments = dict(caller.arguments or {})
         task = Task(str(arguments.get("task") or arguments.get("focus") or tool), tool=tool)
-        run = self._new(task, caller, _to_nobody, arguments, None)
-        await self._books.open(run)
-        await self._books.close_failed(run, error)
+        run = self.new_run(task, caller, _to_nobody, arguments, None)
+        await self.books.open(run)
+        await self.books.close_failed(run, error)
 
-    def _new(
-        self, task: Task, caller: Caller, report: Report, arguments: dict[str, Any], offload_id: str | None
+    def new_run(
+        self,
+        task: Task,
+        caller: Caller,
+        report: Report,
+        arguments: dict[str, Any],
+        offload_id: str | None = None,
     ) -> Running:
+        """Return the state of an offload that has not begun; ``drive`` runs it."""
         run_id = offload_id or secrets.token_hex(4)
         return Running(run_id, task, caller, Progress(run_id, report, self._events), arguments)
 
-    async def _drive(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    async def drive(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Run the work of one offload, recorded and cancellable; return or raise as ``run`` does."""
         # A task of its own, so that ``cancel`` ends the offload and not the caller, and so that taking back
         # and recording are not themselves cancelled.
         work = asyncio.create_task(self._recorded(run, work_of), name=f"offload {run.id}")
@@ -203,7 +189,7 @@ class Offloader:
     async def _recorded(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Run the offload with its row in the history, however it ends."""
         try:
-            await self._books.open(run)
+            await self.books.open(run)
             async with run.progress.reporting():
                 return await work_of()
         except asyncio.CancelledError:
@@ -230,8 +216,8 @@ class Offloader:
             return await self._delivered(run, run.delivery)
         if error is None:
             text = "cancelled: The call was cancelled. Nothing was written."
-            return await self._books.close(run, "cancelled", text, "cancelled")
-        return await self._books.close_failed(run, error)
+            return await self.books.close(run, "cancelled", text, "cancelled")
+        return await self.books.close_failed(run, error)
 
     async def _work(self, run: Running) -> Outcome:
         task = run.task
@@ -239,21 +225,22 @@ class Offloader:
         workspace = self.workspace(run.caller)
         plan = await asyncio.to_thread(self._plan, run, workspace)
         if (nothing := nothing_to_document(plan)) is not None:
-            return await self._hand_back(run, nothing)
-        run.model = await self._model(run)
+            return await self.hand_back(run, nothing)
+        run.model = await self.model_for(run)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
         delivery, failure = await self._rounds(run, workspace, plan, prompt)
         if failure is not None:
-            return await self._hand_back(run, failure)
+            return await self.hand_back(run, failure)
         if delivery is None:
             text = reply.returned(run.attempts[-1].verdict.text)
-            return await self._books.close(run, "returned", text, "")
+            return await self.books.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
 
-    async def _hand_back(self, run: Running, failure: Check) -> Outcome:
+    async def hand_back(self, run: Running, failure: Check) -> Outcome:
+        """Record that the result failed a check, and return the outcome that says so."""
         text = reply.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
-        return await self._books.close(run, "handed_back", text, failure.code)
+        return await self.books.close(run, "handed_back", text, failure.code)
 
     def _plan(self, run: Running, workspace: Workspace) -> Plan:
         """Read what the task names, and refuse what cannot be done or would save nothing; blocks."""
@@ -265,17 +252,8 @@ class Offloader:
             refuse_loss(plan, self._ledger, self._settings.max_output_tokens)
         return plan
 
-    async def _compress(self, run: Running, wanted: Compression) -> Outcome:
-        if not self._settings.allow_losing:
-            refuse_losing_compression(wanted, self._ledger)
-        workspace = self.workspace(run.caller)
-        run.model = await self._model(run)
-        made = await self._compressor.compress(run, workspace, wanted, self._sampling(run))
-        if isinstance(made, Check):
-            return await self._hand_back(run, made)
-        return await self._books.close(run, "returned", made, "")
-
-    def _sampling(self, run: Running) -> Sampling:
+    def sampling(self, run: Running) -> Sampling:
+        """Return how the model samples for this offload."""
         return Sampling(
             run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
         )
@@ -287,7 +265,7 @@ class Offloader:
 
         Returns what was written, None where the text is to be returned, and the failure that is left.
         """
-        sampling = self._sampling(run)
+        sampling = self.sampling(run)
         number = 0
         while True:
             number += 1
@@ -298,13 +276,13 @@ class Offloader:
             verdict = await asyncio.to_thread(_checked, plan, generation)
             run.spent("check", time.monotonic() - began)
             attempt = Attempt(number, prompt, generation, verdict)
-            await self._books.attempt(run, attempt, last=verdict.passed and not run.task.check)
+            await self.books.attempt(run, attempt, last=verdict.passed and not run.task.check)
             delivery: Delivery | None = None
             if verdict.passed and plan.target is not None:
                 delivery, checked = await self._placer.place(run, workspace, plan, verdict)
                 if checked is not None:
                     verdict = replace(verdict, checks=(*verdict.checks, checked))
-                    await self._books.attempt(run, replace(attempt, verdict=verdict))
+                    await self.books.attempt(run, replace(attempt, verdict=verdict))
             failure = verdict.failure
             if failure is None or failure.hopeless or number > self._settings.repair_rounds:
                 return delivery, failure
@@ -321,8 +299,8 @@ class Offloader:
         net = 0
         for _ in range(2):
             text = self._digest(run, delivery, net)
-            net = self._books.receipt(run, delivery, text, "delivered").net_tokens
-        return await self._books.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
+            net = self.books.receipt(run, delivery, text, "delivered").net_tokens
+        return await self.books.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
 
     def _digest(self, run: Running, delivery: Delivery, net: int) -> str:
         return reply.delivered(
@@ -334,7 +312,7 @@ class Offloader:
             net=None if run.caller.by_user else net,
         )
 
-    async def _model(self, run: Running) -> str:
+    async def model_for(self, run: Running) -> str:
         """Return the model to use, once its weights are there.
 
         Raises:

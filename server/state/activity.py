@@ -18,7 +18,8 @@ from server.common.events import (
     OffloadText,
     PauseChanged,
 )
-from server.state.snapshot import LOOKING, EngineView, ModelActivity, RunningOffload, Snapshot, State
+from server.engine.view import LOOKING, EngineView
+from server.state.snapshot import ModelActivity, RunningOffload, Snapshot, State
 from server.store.records import Totals
 
 TEXT_TAIL = 4096

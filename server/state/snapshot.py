@@ -3,27 +3,10 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.engine.view import EngineView
 from server.store.records import Totals
 
-LOOKING = "Looking for an engine."
-"""The ``error`` of an engine that nobody has looked for yet: no trouble so far."""
-
 State = Literal["idle", "loaded", "working", "paused", "error"]
-
-
-@dataclass(frozen=True)
-class EngineView:
-    """The engine as last seen. ``error`` is one sentence with the next step, empty when it is well."""
-
-    kind: str
-    label: str
-    url: str
-    capabilities: Capabilities
-    installed: tuple[InstalledModel, ...] = ()
-    loaded: tuple[LoadedModel, ...] = ()
-    default_model: str = ""
-    error: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def compress_context_tool(hub: Hub) -> Tool:
         wanted = Compression(files=tuple(files), content=content, focus=focus, max_length=max_length)
         caller = await build_caller(ctx, hub.settings.roots)
         async with progress_to(ctx) as report:
-            return outcome_result(await hub.offloader.compress(wanted, caller, report))
+            return outcome_result(await hub.compressor.compress(wanted, caller, report))
 
     annotations = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     return make_tool(compress_context, DESCRIPTION, annotations, ALWAYS_LOAD)

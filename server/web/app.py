@@ -32,13 +32,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from server.bridge.keys import Keys
 from server.common.errors import BadArguments, NotFound, TokenSaverError
 from server.common.events import TokenReplaced
 from server.hub import Hub
 from server.ledger.metrics import CONTENT_TYPE
 from server.policy.approvals import EXTENTS, Answer
 from server.tools.mcp_server import build_mcp
-from server.web.auth import Guard, Keys
+from server.web.auth import Guard
 from server.web.connection_limits import Strangers
 from server.web.dashboard_mount import Pages
 from server.web.disconnect import CancelOnDisconnect

@@ -20,12 +20,12 @@ from typing import cast
 
 import uvicorn
 
+from server.bridge.keys import Keys
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.hub import Hub
 from server.web.app import HubApp, build_app
-from server.web.auth import Keys
 from server.web.connection_limits import ask_for_open_files
 from server.web.dashboard_mount import Pages
 from server.web.instance import BACKLOG, LOOPBACK, announced, ensure_token, listen

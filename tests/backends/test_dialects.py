@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import Backend, PullProgress
+from server.backends.dialects import open_openai
 from server.backends.idle import UnloadsWhenIdle
 from server.backends.ollama.backend import OllamaBackend
 from server.backends.openai.backend import OpenAICompatible
-from server.backends.openai.dialects import open_openai
 from server.backends.openai.llama_router import LlamaRouter
 from server.backends.openai.llama_server import LlamaServer
 from server.backends.openai.llama_swap import LlamaSwap

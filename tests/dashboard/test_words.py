@@ -18,9 +18,10 @@ from dashboard.state import headline, to_fetch
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.config.folders import find_folders
 from server.config.settings import load_settings
+from server.engine.view import EngineView
 from server.models.hardware import Gpu, GpuProcess, Machine
 from server.offload.asking.profitability import arguments_of
-from server.state.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
+from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
 from server.store.records import OffloadDetail, OffloadRow
 
 GIB = 2**30

@@ -133,7 +133,7 @@ def test_in_a_read_only_home_the_doctor_and_the_bridge_say_so_too(lasting_home: 
     assert told.returncode == 1
 
     request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
-    script = f"echo '{json.dumps(request)}' | '{sys.executable}' -P -m server.bridge.main"
+    script = f"echo '{json.dumps(request)}' | '{sys.executable}' -P -m server.bridge"
     done = read_only(lasting_home, environ, "sh", "-c", script)
     message = json.loads(done.stdout)["error"]["message"]
     assert message.startswith("hub_unreachable: ")

@@ -7,8 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.backends.base import Capabilities, LoadedModel
+from server.engine.view import EngineView
 from server.ledger.metrics import Metrics
-from server.state.snapshot import EngineView, RunningOffload, Snapshot
+from server.state.snapshot import RunningOffload, Snapshot
 from server.store.records import Totals
 from tests.store.offloads import end
 

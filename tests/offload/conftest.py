@@ -10,6 +10,8 @@ import pytest
 from server.common.events import Event, EventBus
 from server.config.folders import Folders, find_folders
 from server.config.settings import Settings
+from server.digests.compress.cache import DigestCache
+from server.digests.compress.compress import Compressor
 from server.engine.engine import Engine
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
@@ -37,6 +39,7 @@ class House:
     """The pipeline with everything around it."""
 
     offloader: Offloader
+    compressor: Compressor
     history: History
     engine: Engine
     caller: Caller
@@ -94,6 +97,8 @@ async def make_house(
     engine = Engine(whole, folders, bus)
     ledger = Ledger(whole.ledger, load_prices(folders.prices_file), 800)
     offloader = Offloader(whole, engine, history, ledger, bus, folders)
-    house = House(offloader, history, engine, caller, whole, ollama)
+    cache = DigestCache(folders.cache / "digests") if history.contents else None
+    compressor = Compressor(offloader, engine, ledger, cache, allow_losing=whole.offload.allow_losing)
+    house = House(offloader, compressor, history, engine, caller, whole, ollama)
     bus.subscribe(house.events.append)
     return house

@@ -49,7 +49,7 @@ def log_lines(count: int, planted_at: int) -> list[str]:
 
 
 async def compress(house: House, **wanted: object) -> Outcome:
-    return await house.offloader.compress(Compression(**wanted), house.caller, house.report)  # type: ignore[arg-type]
+    return await house.compressor.compress(Compression(**wanted), house.caller, house.report)  # type: ignore[arg-type]
 
 
 def test_repetition_is_folded_and_the_odd_line_stays() -> None:

@@ -122,5 +122,5 @@ async def test_the_model_is_fetched_under_its_own_name_however_it_is_spelled(hou
 
 async def test_compress_context_says_so_too(house: House, project: Path) -> None:
     (project / "a.log").write_text("one\n")
-    outcome = await house.offloader.compress(Compression(("a.log",)), house.caller, house.report)
+    outcome = await house.compressor.compress(Compression(("a.log",)), house.caller, house.report)
     assert (outcome.name, outcome.code) == ("failed", "still_downloading")

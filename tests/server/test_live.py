@@ -12,8 +12,8 @@ from server.common.events import (
     OffloadText,
     PauseChanged,
 )
+from server.engine.view import EngineView
 from server.state.activity import TEXT_TAIL, Live
-from server.state.snapshot import EngineView
 
 IDLE = EngineView("ollama", "Ollama", "http://127.0.0.1:11434", Capabilities())
 LOADED = EngineView("ollama", "Ollama", "", Capabilities(), loaded=(LoadedModel("qwen"),))

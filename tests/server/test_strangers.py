@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from server.web.auth import Guard, Keys
+from server.bridge.keys import Keys
+from server.web.auth import Guard
 from server.web.connection_limits import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS, ask_for_open_files
 from server.web.instance import listen
 from tests.hub_process import HubProcess

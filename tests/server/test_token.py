@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from server.bridge.discovery import read_token
-from server.web.auth import Keys
+from server.bridge.keys import Keys
 from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess, hub_environ, start_hub
 from tests.server.test_guard import WEBSOCKET, WEBSOCKET_PATH, bearer, log_in, send

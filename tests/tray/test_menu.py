@@ -6,7 +6,8 @@ import pytest
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.common.events import ApprovalRequested
-from server.state.snapshot import EngineView, ModelActivity, RunningOffload, Snapshot
+from server.engine.view import EngineView
+from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
 from tray.batches import Batch
 from tray.icon import Face

@@ -7,7 +7,8 @@ import pytest
 from server.backends.base import Capabilities
 from server.common.events import ApprovalRequested, EngineChanged, Event, ModelProgress, PauseChanged
 from server.config.settings import TraySettings
-from server.state.snapshot import EngineView, Snapshot
+from server.engine.view import EngineView
+from server.state.snapshot import Snapshot
 from tray.batches import Batch
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 

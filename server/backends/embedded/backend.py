@@ -29,9 +29,9 @@ from server.backends.embedded.catalogue import pinned_models
 from server.backends.embedded.child_process import Child, Order, start_child
 from server.backends.embedded.gguf import describe_gguf, read_gguf
 from server.backends.embedded.server_process import cpu_batch
-from server.backends.embedded.weights.weights import fetch_weights, weights_path
+from server.backends.embedded.weights.fetch import fetch_weights, weights_path
+from server.backends.keep_alive import parse_keep_alive
 from server.backends.model_names import not_found
-from server.backends.ollama.keep_alive import parse_keep_alive
 from server.backends.openai.llama_server import LlamaServer
 from server.common.errors import BackendError, BackendFailed, BackendUnreachable, BackendUnsupported
 from server.common.events import EventBus, ModelProgress

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from server.backends.embedded.python_process import NO_WINDOW
 from server.common.errors import BackendFailed
+from server.common.processes import NO_WINDOW
 
 END_SECONDS = 1.0
 REAP_SECONDS = 0.5

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
-from server.backends.embedded.parent_death import end_with_parent
+from server.common.parent_death import end_with_parent
 
 BATCH_TOKENS, BATCH_THREADS, BATCH_WEIGHTS = 64, 2, 1_117_320_768
 """See ``cpu_batch``."""

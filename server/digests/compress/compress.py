@@ -23,14 +23,20 @@ from server.digests.compress.sources import (
 )
 from server.digests.compress.split import Piece, split
 from server.engine.engine import Engine
+from server.ledger.receipt import Ledger
 from server.offload.asking.generate import Sampling, generate
-from server.offload.asking.profitability import refuse_short
+from server.offload.asking.profitability import (
+    arguments_of_compression,
+    refuse_losing_compression,
+    refuse_short,
+)
 from server.offload.asking.prompt import count, estimate_tokens, template
+from server.offload.checks import codes
 from server.offload.checks.quotes import notes_of, verified
-from server.offload.checks.run import codes
 from server.offload.files.workspace import Workspace
+from server.offload.pipeline import Offloader
 from server.offload.run.state import Books, Running
-from server.offload.values import Attempt, Check, Compression, Prompt, Verdict
+from server.offload.values import Attempt, Caller, Check, Compression, Outcome, Prompt, Report, Task, Verdict
 
 ANSWER_TOKENS = 400
 NOTES_OF_A_PIECE = 8
@@ -41,17 +47,42 @@ _MOST_LEVELS = 6
 
 
 class Compressor:
-    """Makes digests. Read-only: it writes nothing but its cache."""
+    """Makes digests with the local model. Read-only: it writes nothing but its cache."""
 
     def __init__(
-        self, engine: Engine, books: Books, cache: DigestCache | None, *, refuses_short: bool
+        self,
+        offloader: Offloader,
+        engine: Engine,
+        ledger: Ledger,
+        cache: DigestCache | None,
+        *,
+        allow_losing: bool,
     ) -> None:
+        self._offloader = offloader
         self._engine = engine
-        self._books = books
+        self._ledger = ledger
         self._cache = cache
-        self._refuses_short = refuses_short
+        self._allow_losing = allow_losing
 
     async def compress(
+        self, wanted: Compression, caller: Caller, report: Report, *, offload_id: str | None = None
+    ) -> Outcome:
+        """Condense files or a text; ``returned`` with the digest. Ends and raises as ``Offloader.run``."""
+        task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
+        run = self._offloader.new_run(task, caller, report, arguments_of_compression(wanted), offload_id)
+        return await self._offloader.drive(run, lambda: self._work(run, wanted))
+
+    async def _work(self, run: Running, wanted: Compression) -> Outcome:
+        if not self._allow_losing:
+            refuse_losing_compression(wanted, self._ledger)
+        workspace = self._offloader.workspace(run.caller)
+        run.model = await self._offloader.model_for(run)
+        made = await self._digest(run, workspace, wanted, self._offloader.sampling(run))
+        if isinstance(made, Check):
+            return await self._offloader.hand_back(run, made)
+        return await self._offloader.books.close(run, "returned", made, "")
+
+    async def _digest(
         self, run: Running, workspace: Workspace, wanted: Compression, sampling: Sampling
     ) -> str | Check:
         """Return the digest, at most ``wanted.max_length`` characters, or why there is none.
@@ -67,14 +98,14 @@ class Compressor:
         run.progress.stage("read", ", ".join(wanted.files[:3]))
         materials = await asyncio.to_thread(read, workspace, wanted, room)
         run.sources = tuple(as_source(each) for each in materials)
-        if self._refuses_short and not run.caller.by_user:
+        if not self._allow_losing and not run.caller.by_user:
             refuse_short(wanted, [each.head for each in materials])
         names = (part for each in materials for part in (each.shown, each.digest))
         key = DigestCache.key(*names, wanted.focus, str(wanted.max_length), sampling.model)
         if self._cache is not None and (kept := await asyncio.to_thread(self._cache.get, key)) is not None:
             return kept
         pieces = await asyncio.to_thread(_pieces, materials, room)
-        worker = _Worker(self._engine, self._books, run, wanted, sampling, num_ctx)
+        worker = _Worker(self._engine, self._offloader.books, run, wanted, sampling, num_ctx)
         literal = literal_lines(materials, wanted)
         notes_length = wanted.max_length - len(_compose(materials, [], literal, wanted.max_length))
         found = without_repeated(await worker.map(pieces, len(materials) > 1), literal)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from tree_sitter import Node
 
 from server.offload.asking.plan import Plan
+from server.offload.checks import codes
 from server.offload.checks.docstrings import missing_docstrings
-from server.offload.checks.run import codes
 from server.offload.code.languages import Language, parser_of
 from server.offload.code.python_tree import own_tree
 from server.offload.values import Check, Source

@@ -6,8 +6,8 @@ Only what the file did not have before is held against an answer.
 from collections.abc import Callable, Iterator
 
 from server.offload.asking.plan import Plan
+from server.offload.checks import codes
 from server.offload.checks.lint import pitfalls
-from server.offload.checks.run import codes
 from server.offload.checks.undefined_names import missing_imports, undefined_attributes, undefined_names
 from server.offload.values import Check
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from server.offload.asking.plan import Plan
-from server.offload.checks.run import codes
+from server.offload.checks import codes
 from server.offload.code.languages import Language, language_of
 from server.offload.code.python_tree import nodes_of
 from server.offload.code.syntax import definitions

@@ -19,12 +19,12 @@ from server.offload.answers.extract import Muddled
 from server.offload.answers.merge import by_definitions, selected_definition
 from server.offload.asking.generate import REPEATING
 from server.offload.asking.plan import Plan
+from server.offload.checks import codes
 from server.offload.checks.comment_only import check_documented
 from server.offload.checks.demo_code import without_demonstration
 from server.offload.checks.python import check_python
 from server.offload.checks.quotes import misplaced_quote, missing_quotes
 from server.offload.checks.requirements import check_asked
-from server.offload.checks.run import codes
 from server.offload.checks.scope import check_replaced, check_scope
 from server.offload.checks.test_quality import check_tests
 from server.offload.code.languages import PROSE_ENDINGS, Language, language_of

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from server.offload.asking.plan import Plan
-from server.offload.checks.run import codes
+from server.offload.checks import codes
 from server.offload.code.languages import Language
 from server.offload.code.syntax import Definition, definitions, loose_code
 from server.offload.values import Check

@@ -5,8 +5,8 @@ import re
 
 from server.offload.asking.plan import Plan
 from server.offload.asking.targets import is_named
+from server.offload.checks import codes
 from server.offload.checks.requirements import asked_errors
-from server.offload.checks.run import codes
 from server.offload.code.languages import Language, language_of
 from server.offload.code.python_tree import nodes_of
 from server.offload.code.syntax import definitions

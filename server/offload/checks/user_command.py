@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psutil
 
-from server.backends.embedded.python_process import NO_WINDOW
 from server.common.errors import BadArguments, SettingsError
-from server.offload.checks.run import codes
+from server.common.processes import NO_WINDOW
+from server.offload.checks import codes
 from server.offload.values import Check
 
 LONGEST_OUTPUT = 1_500

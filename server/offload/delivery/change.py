@@ -54,7 +54,7 @@ def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdi
     return Change(target.path, target.shown, before, after)
 
 
-def put(change: Change) -> Change:
+def apply(change: Change) -> Change:
     """Write the change; blocks. Returns it with the folders that were created for it.
 
     Raises:
@@ -64,7 +64,7 @@ def put(change: Change) -> Change:
     return Change(change.path, change.shown, change.before, change.after, created)
 
 
-def take_back(change: Change, aside: Aside) -> Path | None:
+def revert(change: Change, aside: Aside) -> Path | None:
     """Put the old bytes back, whatever became of the file meanwhile; blocks.
 
     What was there is kept first where nobody else has it: its check or the user changed what was written.
@@ -115,7 +115,7 @@ def restore(path: Path, before: bytes | None, expected: str | None) -> None:
         atomic.remove(path, expected)
 
 
-def describe(change: Change) -> Delivery:
+def to_delivery(change: Change) -> Delivery:
     """Return the change as people see it: its diff, its size, the names that it adds or changes."""
     before = decode(change.before, change.shown).text if change.before is not None else ""
     after = decode(change.after, change.shown).text
@@ -146,12 +146,6 @@ def unified_diff(before: str, after: str, shown: str, new: bool = False) -> str:
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
-
-
-def written_text(delivery: Delivery) -> str:
-    """Return what Claude would have had to write itself: a new file whole, of an edit both its sides."""
-    lines = delivery.diff.split("\n")[2:]
-    return "\n".join(line[1:] for line in lines if line.startswith(("+", "-")))
 
 
 def _no_file(change: Change) -> FileChanged:

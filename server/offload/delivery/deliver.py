@@ -11,7 +11,7 @@ from server.config.settings import Settings
 from server.offload.asking.plan import Plan
 from server.offload.checks.named import NamedChecks
 from server.offload.checks.user_command import command_of, run_check
-from server.offload.delivery.change import Change
+from server.offload.delivery.change import Change, apply, content_of, plan_change, revert, to_delivery
 from server.offload.delivery.rescue_copies import Aside
 from server.offload.files.workspace import Workspace, split_selection
 from server.offload.run.state import Running, check_folder
@@ -68,13 +68,13 @@ class Placer:
         lock = self._locks.setdefault(str(target.path), asyncio.Lock())
         async with lock:
             began = time.monotonic()
-            change = await to_end(lambda: change.plan_change(workspace, plan, target, verdict))
+            change = await to_end(lambda: plan_change(workspace, plan, target, verdict))
             change = await self._put(run, change)
             try:
                 run.spent("write", time.monotonic() - began)
                 change, check = await self._check(run, change)
                 if check is None or check.passed:
-                    run.delivery = await to_end(lambda: change.describe(change))
+                    run.delivery = await to_end(lambda: to_delivery(change))
                 return run.delivery, check
             finally:
                 if run.delivery is None:
@@ -86,7 +86,7 @@ class Placer:
         written: list[Change] = []
         try:
             await self._history.keep_undo(run.id, _undo(change))
-            await to_end(lambda: written.append(change.put(change)))
+            await to_end(lambda: written.append(apply(change)))
         except StoreError:  # so nothing was kept, and nothing written
             raise
         except BaseException:
@@ -107,7 +107,7 @@ class Placer:
         command = command_of(name, self.checks.known, change.path)
         check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
         run.spent("check", time.monotonic() - began)
-        after = await to_end(lambda: change.content_of(change))
+        after = await to_end(lambda: content_of(change))
         if check.passed and after != change.after:
             change = Change(change.path, change.shown, change.before, after, change.created)
             await self._history.keep_undo(run.id, _undo(change))
@@ -116,7 +116,7 @@ class Placer:
     async def _take_back(self, run: Running, change: Change) -> None:
         """Put the old bytes back and drop what the history has for undo."""
         try:
-            kept = await to_end(lambda: change.take_back(change, self._aside))
+            kept = await to_end(lambda: revert(change, self._aside))
         except FileChanged:
             logger.warning("%s was changed while it was taken back; it was left alone", change.path)
             return

@@ -5,7 +5,8 @@ from dataclasses import replace
 from server.common.errors import FileChanged
 from server.offload.answers.edits import EditBlock, EditFailed, apply, locate, parse_blocks
 from server.offload.asking.plan import Plan
-from server.offload.checks.run import check_edit, codes
+from server.offload.checks import codes
+from server.offload.checks.run import check_edit
 from server.offload.code.languages import language_of
 from server.offload.delivery import atomic
 from server.offload.delivery.change import unified_diff

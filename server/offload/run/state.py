@@ -12,7 +12,6 @@ from server.common.errors import StoreError, TokenSaverError
 from server.common.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.receipt import Figures, Ledger, Receipt
 from server.ledger.seen_inputs import SparedOnce
-from server.offload.delivery import change
 from server.offload.run import history_rows
 from server.offload.run.progress import Progress
 from server.offload.values import (
@@ -198,7 +197,7 @@ class Books:
     def _figures(self, run: Running, delivery: Delivery | None) -> Texts:
         """Return the inputs that the session was not spared before, and what was written."""
         fresh = self._once.fresh(run.session, run.inputs)
-        written = change.written_text(delivery) if delivery is not None else None
+        written = written_text(delivery) if delivery is not None else None
         return [run.inputs[each].selected for each in fresh], written
 
     async def _booked(
@@ -266,3 +265,9 @@ def check_folder(caller: Caller, file: Path) -> Path:
         return caller.project
     inside = [root for root in caller.roots if file.is_relative_to(root.resolve())]
     return inside[0] if inside else file.parent
+
+
+def written_text(delivery: Delivery) -> str:
+    """Return what Claude would have had to write itself: a new file whole, of an edit both its sides."""
+    lines = delivery.diff.split("\n")[2:]
+    return "\n".join(line[1:] for line in lines if line.startswith(("+", "-")))

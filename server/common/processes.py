@@ -26,7 +26,7 @@ async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str
         sys.executable,
         "-P",
         "-m",
-        "server.backends.embedded.parent_death",
+        "server.common.parent_death",
         module,
         *arguments,
         stdin=subprocess.PIPE,

