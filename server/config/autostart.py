@@ -188,7 +188,7 @@ def windows_command_line(command: tuple[str, ...]) -> str:
 
 def icon_file() -> Path:
     """Return the app's icon as a file."""
-    return Path(__file__).parent.parent / "assets" / "icon.png"
+    return Path(__file__).parents[2] / "assets" / "icon.png"
 
 
 def _quoted(part: str) -> str:
