@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from server.folders import find_folders
+from server.config.folders import find_folders
+from server.config.settings import load_settings
 from server.policy.approvals import granted_in_project
-from server.policy.detect import parse_policy
 from server.policy.limits import counter_reader
+from server.policy.rules.detect_format import parse_policy
 from server.policy.trail import Trail
 from server.policy.values import Call, Window
-from server.settings import load_settings
 from server.store.history import History
 from server.store.jobs import Jobs
 from server.store.measurements import Measurements
