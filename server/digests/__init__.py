@@ -1,1 +1,6 @@
-"""Digests of long texts."""
+"""Model-free digests of tool outputs, logs and data."""
+
+from server.digests.engine import make_digest
+from server.digests.values import Digest, Fact, Part
+
+__all__ = ["Digest", "Fact", "Part", "make_digest"]

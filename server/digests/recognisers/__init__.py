@@ -1,0 +1,1 @@
+"""Recognisers: one file for each kind of output, its pattern in, its facts out."""

@@ -1,0 +1,46 @@
+"""What every recogniser is: a consumer of lines that returns facts."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from server.digests.values import Fact, Line, Part, Section
+
+MOST_KEPT = 2_000
+"""Findings that one recogniser keeps; it counts the others."""
+
+
+class Recogniser(ABC):
+    """Reads lines and keeps what matters of one kind of output.
+
+    ``triggers`` are RE2 patterns. An idle recogniser receives only lines that one of them matches; one that
+    is ``open`` receives every line that no recogniser before it claimed.
+    """
+
+    name: ClassVar[str]
+    triggers: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        self.open = False
+
+    @abstractmethod
+    def feed(self, line: Line) -> bool:
+        """Read a line; return whether it is understood, so that nobody else needs to look at it."""
+
+    @abstractmethod
+    def facts(self) -> list[Fact]:
+        """Return the facts; none where the output is of another kind after all."""
+
+
+def literal(line: Line, text: str | None = None, worth: int = 50) -> Part:
+    """Return a part that quotes a line, or a piece of it."""
+    return Part((line.text if text is None else text).strip(), line.number, worth)
+
+
+def computed(text: str, worth: int = 50) -> Part:
+    """Return a part that the digest states itself."""
+    return Part(text, 0, worth)
+
+
+def quote(section: Section, line: Line, worth: int) -> Fact:
+    """Return a fact that is one whole line."""
+    return Fact(section, (literal(line, worth=worth),))

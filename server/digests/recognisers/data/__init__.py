@@ -1,0 +1,1 @@
+"""Digests of whole documents: data, markup and source code."""

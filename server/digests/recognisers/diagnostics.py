@@ -1,0 +1,115 @@
+"""Messages of compilers and linters: errors before warnings, grouped by rule or kind, each with a place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from server.digests.fold import key_of
+from server.digests.recognisers.base import MOST_KEPT, computed
+from server.digests.values import Fact, Part, Section
+
+_ERROR = 84
+_WARNING = 60
+_FEW = 12
+"""Different errors that are all shown as equals; of more, each rule shows its first before others follow."""
+
+
+@dataclass(slots=True)
+class _Message:
+    message: Part
+    rule: Part | None
+    place: Part | None
+    details: list[Part]
+    count: int = 1
+    last: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    rule: str
+    total: int = 0
+    messages: dict[str, _Message] = field(default_factory=dict)
+
+
+class Diagnostics:
+    """All messages of a run, grouped as they arrive."""
+
+    def __init__(self) -> None:
+        self.counts = {"error": 0, "warning": 0}
+        self._groups: dict[tuple[str, str], _Group] = {}
+        self._kept = 0
+
+    def add(
+        self,
+        severity: str,
+        message: Part,
+        place: Part | None = None,
+        rule: Part | None = None,
+        details: list[Part] | None = None,
+    ) -> list[Part]:
+        """Count a message; return the list of its details, to which the caller may add."""
+        self.counts[severity] = self.counts.get(severity, 0) + 1
+        named = rule.text if rule else key_of(_bare(message.text))
+        group = self._groups.setdefault((severity, named), _Group(rule.text if rule else ""))
+        group.total += 1
+        last = max(message.line, place.line if place else 0)
+        if known := group.messages.get(message.text):
+            known.count += 1
+            known.last = last
+            return []
+        kept = _Message(message, rule, place, details if details is not None else [], last=last)
+        if self._kept < MOST_KEPT:
+            self._kept += 1
+            group.messages[message.text] = kept
+        return kept.details
+
+    def facts(self) -> list[Fact]:
+        """Return the facts, rare errors first, then frequent ones, then warnings by frequency."""
+        errors = [group for (severity, _), group in self._groups.items() if severity == "error"]
+        others = [group for (severity, _), group in self._groups.items() if severity != "error"]
+        different = sum(len(group.messages) for group in errors)
+        found: list[Fact] = []
+        for place, group in enumerate(sorted(errors, key=lambda group: group.total)):
+            worth = _ERROR - min(place // 4, 8)
+            found += _facts(Section.ERROR, group, worth, 0 if different <= _FEW else 14)
+        for place, group in enumerate(sorted(others, key=lambda group: -group.total)):
+            found += _facts(Section.WARNING, group, _WARNING - min(place // 2, 12), 20)
+        return found
+
+
+def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[Fact]:
+    several = len(group.messages) > 1
+    rare_first = sorted(group.messages.values(), key=lambda message: message.count)
+    ordered = rare_first if section is Section.ERROR and group.total < 3 else list(group.messages.values())
+    for place, message in enumerate(ordered):
+        own = worth - (step + min(place, 15) if place else 0)
+        if place and message.count == 1 and group.total > 20 and section is Section.ERROR:
+            own += 4
+        lower = 12 if section is Section.WARNING and group.rule and not place else 0
+        parts = [replace(message.message, worth=own - lower)]
+        if message.rule and not place:
+            parts.append(replace(message.rule, worth=own - 1))
+        if message.place:
+            parts.append(replace(message.place, worth=own - 2 if section is Section.ERROR else own - 8))
+        if several and not place:
+            label = (
+                f"{group.rule or 'this kind'} ×{group.total}"
+                if group.rule
+                else f"×{group.total} of this kind"
+            )
+            parts.append(computed(label, own + 1))
+        parts += [replace(part, worth=own - 24 - 3 * index) for index, part in enumerate(message.details[:5])]
+        yield Fact(section, tuple(parts), message.count, message.last if message.count > 1 else 0)
+
+
+def _bare(text: str) -> str:
+    """A message without the names that it quotes."""
+    kept, quoted = [], ""
+    for character in text[:300]:
+        if quoted:
+            if character == quoted:
+                quoted = ""
+        elif character in "'`\"‘":
+            quoted = "’" if character == "‘" else character
+        else:
+            kept.append(character)
+    return "".join(kept)

@@ -1,0 +1,70 @@
+"""Failures of test runs: a name, a cause, places; equal causes at one place are told once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from server.digests.recognisers.base import MOST_KEPT, computed
+from server.digests.values import Fact, Part, Section
+
+MOST_NAMES = 12
+"""Names that are listed for failures of one cause."""
+_WORTH = 88
+
+
+@dataclass(slots=True)
+class Failure:
+    """One failed test, as its report tells it."""
+
+    name: Part
+    label: str = ""
+    cause: Part | None = None
+    places: list[Part] = field(default_factory=list)
+    details: list[Part] = field(default_factory=list)
+    last: int = 0
+
+
+class Failures:
+    """All failures of a run."""
+
+    def __init__(self) -> None:
+        self.items: list[Failure] = []
+        self.more = 0
+
+    def add(self, failure: Failure) -> None:
+        """Keep a failure; count it where there are too many."""
+        if len(self.items) < MOST_KEPT:
+            self.items.append(failure)
+        else:
+            self.more += 1
+
+    def facts(self, section: Section = Section.FAILURE, worth: int = _WORTH) -> list[Fact]:
+        """Return a fact for each different failure, in the order of the text."""
+        groups: dict[tuple[str, ...], list[Failure]] = {}
+        for item in self.items:
+            cause = item.cause.text if item.cause else item.name.text
+            key = (item.label, cause, *(part.text for part in item.places[:1]))
+            groups.setdefault(key, []).append(item)
+        found = [
+            _fact(section, group, worth - min(place // 3, 20)) for place, group in enumerate(groups.values())
+        ]
+        if self.more:
+            found.append(Fact(section, (computed(f"{self.more:,} more failures", worth),)))
+        return found
+
+
+def _fact(section: Section, group: Sequence[Failure], worth: int) -> Fact:
+    first = group[0]
+    parts = [computed(first.label, worth)] if first.label else []
+    parts.append(replace(first.name, worth=worth))
+    if first.cause:
+        parts.append(replace(first.cause, worth=worth - 1))
+    parts += [replace(part, worth=worth - 2 - 16 * place) for place, part in enumerate(first.places[:3])]
+    parts += [replace(part, worth=worth - 48 - 4 * place) for place, part in enumerate(first.details[:6])]
+    parts += _names(group[1:], worth - 12)
+    last = max(item.last or item.name.line for item in group)
+    return Fact(section, tuple(parts), len(group), last if len(group) > 1 else 0)
+
+
+def _names(group: Iterable[Failure], worth: int) -> list[Part]:
+    names = [item.name for item in group]
+    return [replace(name, worth=worth - place) for place, name in enumerate(names[:MOST_NAMES])]

@@ -1,0 +1,1 @@
+"""Recognisers of linters and type checkers."""

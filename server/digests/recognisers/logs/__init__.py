@@ -1,0 +1,1 @@
+"""Recognisers of logs and stack traces."""

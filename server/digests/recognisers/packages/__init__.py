@@ -1,0 +1,1 @@
+"""Recognisers of package managers and infrastructure tools."""

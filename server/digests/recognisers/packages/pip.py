@@ -1,0 +1,102 @@
+"""pip: what was installed, what conflicts and why, what could not be built or found."""
+
+import re
+
+from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.values import Fact, Line, Part, Section
+
+_QUIET = re.compile(
+    r"^ *(?:Collecting|Downloading|Using cached|Requirement already satisfied|Processing|Preparing metadata|"
+    r"Installing (?:build|backend|collected)|Getting requirements|Building wheel|Created wheel|Stored in|"
+    r"Obtaining|"
+    r"Looking in|━|Attempting uninstall|Found existing|Uninstalling|Preparing (?:wheel|editable)|"
+    r"Checking if build)"
+)
+_DEPENDS = re.compile(r"^ {2,}(?P<who>\S+(?: \S+)?) (?P<what>depends on .+)$")
+_REQUESTED = re.compile(r"^ {2,}The user requested .+$")
+_RESULT = re.compile(
+    r"^(?:Successfully (?:installed|uninstalled|built) |ERROR: |error: |Would install |Failed to build )"
+)
+_NOTE = re.compile(r"^(?:WARNING: |DEPRECATION: |INFO: |\[notice\] |  (?:WARNING|DEPRECATION|NOTE): )")
+
+
+class Pip(Recogniser):
+    """pip install, wheel, download and uninstall."""
+
+    name = "pip"
+    triggers = (
+        r"^ *(?:Collecting|Requirement already satisfied:|Using cached|Processing \./|Processing /|"
+        r"Obtaining file:) ?\S",
+        r"^(?:Successfully installed|Installing collected packages:) ",
+        r"^ERROR: (?:Cannot install|Could not find a version|No matching distribution|ResolutionImpossible|"
+        r"Failed |Could not )",
+        r"^The conflict is caused by:|^To fix this you could try to",
+        r"^INFO: (?:pip is|This is taking longer)",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._results: list[Part] = []
+        self._notes: dict[str, list[Part]] = {}
+        self._depends: dict[tuple[str, str], list[Part]] = {}
+        self._advice: list[Part] = []
+        self._collected: list[Part] = []
+        self._seen = 0
+        self._context: list[Part] = []
+
+    def feed(self, line: Line) -> bool:
+        self._seen += 1
+        self.open = True
+        text = line.text
+        if not text.strip():
+            return True
+        if _RESULT.match(text):
+            self._results.append(literal(line))
+        elif _NOTE.match(text):
+            key = re.sub(r"\d+|\bstill ", "", text)
+            self._notes.setdefault(key, []).append(literal(line))
+        elif found := _DEPENDS.match(text):
+            package = found["who"].split()[0]
+            self._depends.setdefault((package, found["what"]), []).append(literal(line))
+        elif _REQUESTED.match(text):
+            self._depends.setdefault((text, ""), []).append(literal(line))
+        elif re.match(r"^(?:\d+\. |To fix this|The conflict is caused)", text):
+            self._advice.append(literal(line))
+        elif _QUIET.match(text):
+            if text.startswith(("Collecting ", "Processing ", "Obtaining ")):
+                self._collected.append(literal(line))
+        elif re.match(r"^ *(?:[×╰│─]|note: |hint: )", text) or "error: " in text.casefold():
+            self._context.append(literal(line))
+        else:
+            return False
+        return True
+
+    def facts(self) -> list[Fact]:
+        if self._seen < 3 or not (self._results or self._collected):
+            return []
+        found = [
+            Fact(Section.RESULT, (_at(p, 98 - min(i, 30)),)) for i, p in enumerate(_ends(self._results, 40))
+        ]
+        found += [Fact(Section.ERROR, (_at(p, 84 - min(i, 24)),)) for i, p in enumerate(self._context[:40])]
+        for place, parts in enumerate(self._depends.values()):
+            worth = 86 - min(place, 20)
+            shown = [_at(parts[0], worth), *([_at(parts[-1], worth - 4)] if len(parts) > 1 else [])]
+            found.append(Fact(Section.ERROR, tuple(shown), len(parts), parts[-1].line))
+        found += [Fact(Section.NOTE, (_at(p, 70 - min(i, 9)),)) for i, p in enumerate(self._advice[:9])]
+        for place, parts in enumerate(list(self._notes.values())[:60]):
+            worth = 62 - min(place, 20)
+            found.append(Fact(Section.WARNING, (_at(parts[0], worth),), len(parts), parts[-1].line))
+        if self._collected:
+            label = computed(f"{len(self._collected)} packages or versions looked at", 56)
+            ends = (_at(self._collected[0], 40), _at(self._collected[-1], 44))
+            found.append(Fact(Section.NOTE, (label, *ends), last=self._collected[-1].line))
+        return found
+
+
+def _ends(parts: list[Part], most: int) -> list[Part]:
+    """The last and the first of many."""
+    return parts if len(parts) <= most else [*parts[-most // 2 :], *parts[: most // 2]]
+
+
+def _at(part: Part, worth: int) -> Part:
+    return Part(part.text, part.line, worth)

@@ -1,0 +1,167 @@
+"""go test: failed packages and tests with cause and place, races, panics, skips."""
+
+import re
+from collections import Counter
+
+from server.digests.frames import frame_of, short_place
+from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.diagnostics import Diagnostics
+from server.digests.recognisers.failures import Failure, Failures
+from server.digests.values import Fact, Line, Part, Section
+
+_TEST = re.compile(r"^(?P<indent> *)--- (?P<kind>FAIL|PASS|SKIP|BENCH): (?P<name>\S+) \([\d.]+s\)$")
+_RUN = re.compile(r"^=== (?:RUN|PAUSE|CONT|NAME) +(?P<name>\S+)$")
+_PACKAGE = re.compile(r"^(?P<kind>FAIL|ok  |\?   |---)\t\S+.*$")
+_LOG = re.compile(r"^ +(?P<place>[\w.-]+\.go:\d+): (?P<text>.+)$")
+_COMPILER = re.compile(r"^(?P<place>[\w./-]+\.go:\d+(?::\d+)?): (?P<text>.+)$")
+_PANIC = re.compile(r"^(?:panic: |fatal error: )(?P<text>.+)$")
+_COVER = re.compile(r"coverage: [\d.]+% of statements")
+
+
+class GoTest(Recogniser):
+    """go test, with and without -v, -race, -cover; go build and go vet print the same messages."""
+
+    name = "go test"
+    triggers = (
+        r"^=== (?:RUN|PAUSE|CONT|NAME) ",
+        r"^ *--- (?:FAIL|PASS|SKIP|BENCH): \S+ \(",
+        r"^(?:FAIL|ok  |\?   )\t\S",
+        r"^# [\w./-]+(?: \[[\w./-]+\])?$",
+        r"^(?:\./|\.\./)?[\w./-]+\.go:\d+(?::\d+)?: ",
+        r"^ +[\w.-]+\.go:\d+: ",
+        r"^WARNING: DATA RACE$",
+        r"^(?:panic|fatal error): ",
+        r"^(?:FAIL|PASS|exit status \d+)$",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: Counter[str] = Counter()
+        self._packages: list[tuple[str, Part]] = []
+        self._build = Diagnostics()
+        self._failures = Failures()
+        self._skips: list[Fact] = []
+        self._logs: dict[str, list[tuple[Part, Part]]] = {}
+        self._running = ""
+        self._crash: Failure | None = None
+        self._detail: list[Part] | None = None
+        self._untested: list[Part] = []
+
+    def feed(self, line: Line) -> bool:
+        text = line.text
+        if self._crash is not None and self._crash_line(self._crash, line):
+            return True
+        if found := _RUN.match(text):
+            self._running = found["name"]
+            return True
+        return self._report(line)
+
+    def _report(self, line: Line) -> bool:
+        text = line.text
+        if found := _TEST.match(text):
+            return self._test(line, found["kind"], found["name"])
+        if found := _PACKAGE.match(text):
+            return self._package(line, found["kind"].strip())
+        if text == "WARNING: DATA RACE" or (_PANIC.match(text) and (self._counts or self._running)):
+            self._crash = Failure(literal(line), "", last=line.number)
+            self.open = True
+            return True
+        return self._log(line) if _LOG.match(text) else self._other(line)
+
+    def facts(self) -> list[Fact]:
+        self._finish_crash()
+        if not (self._packages or self._counts or self._build.counts["error"]):
+            return []
+        failed = [part for kind, part in self._packages if kind == "FAIL"]
+        passed = [part for kind, part in self._packages if kind == "ok"]
+        found = []
+        if self._counts:
+            words = {"FAIL": "failed", "PASS": "passed", "SKIP": "skipped", "BENCH": "benchmarks"}
+            said = [f"{self._counts[kind]} {word}" for kind, word in words.items() if self._counts[kind]]
+            found.append(Fact(Section.RESULT, (computed("tests (with subtests): " + ", ".join(said), 96),)))
+        found += [Fact(Section.RESULT, (_at(part, 95 - min(i, 20)),)) for i, part in enumerate(failed)]
+        found += self._build.facts() + self._failures.facts() + self._skips
+        if passed:
+            label = computed(f"{len(passed)} packages ok", 58)
+            found.append(
+                Fact(Section.NOTE, (label, *(_at(p, 56 - min(i, 30)) for i, p in enumerate(passed[:40]))))
+            )
+        if self._untested:
+            parts = (_at(part, 52 - min(i, 30)) for i, part in enumerate(self._untested[:40]))
+            found.append(Fact(Section.NOTE, tuple(parts)))
+        return found
+
+    def _test(self, line: Line, kind: str, name: str) -> bool:
+        self._counts[kind] += 1
+        self._running = name
+        logs = self._logs.pop(name, [])
+        if kind == "FAIL":
+            cause = logs[0][0] if logs else None
+            places = [place for _, place in logs[:1]]
+            failure = Failure(literal(line, f"--- FAIL: {name}"), "", cause, places, last=line.number)
+            failure.details = [log for log, _ in logs[1:]]
+            self._failures.add(failure)
+            self._detail = failure.details
+        elif kind == "SKIP":
+            why = [part for log in logs[-1:] for part in log]
+            worth = 60 - min(len(self._skips), 20)
+            parts = (literal(line, f"SKIP: {name}", worth), *(_at(part, worth) for part in why))
+            self._skips.append(Fact(Section.NOTE, parts))
+        return True
+
+    def _package(self, line: Line, kind: str) -> bool:
+        self._finish_crash()
+        self._running = ""
+        self._logs.clear()
+        if kind == "?":
+            self._untested.append(literal(line))
+        else:
+            self._packages.append((kind, literal(line)))
+        return True
+
+    def _log(self, line: Line) -> bool:
+        if (found := _LOG.match(line.text)) and len(self._logs.setdefault(self._running, [])) < 8:
+            parts = (literal(line, found["text"]), literal(line, found["place"]))
+            self._logs[self._running].append(parts)
+        return bool(self._counts or self._running)
+
+    def _other(self, line: Line) -> bool:
+        text = line.text
+        if (found := _COMPILER.match(text)) and not self._running:
+            message = literal(line, found["text"])
+            self._detail = self._build.add("error", message, literal(line, found["place"]))
+            self.open = True
+            return True
+        if self.open and text.startswith("\t") and self._detail is not None:
+            self._detail.append(literal(line))
+            return True
+        self.open = self._crash is not None
+        return text in ("FAIL", "PASS") or text.startswith("# ")
+
+    def _crash_line(self, crash: Failure, line: Line) -> bool:
+        """Read a line of a panic or a data race until its block ends."""
+        text = line.text
+        if _PACKAGE.match(text) or _TEST.match(text) or text.startswith("====") or text in ("FAIL", "PASS"):
+            self._finish_crash()
+            return text.startswith("====")
+        crash.last = line.number
+        frame = frame_of(text)
+        if frame and not frame.library:
+            place = literal(line, short_place(frame.place))
+            if len(crash.places) < 3 and place.text not in [part.text for part in crash.places]:
+                crash.places.append(place)
+        elif (
+            text.startswith(("[signal", "\tpanic: ", "Previous ", "Read at", "Write at"))
+            and len(crash.details) < 4
+        ):
+            crash.details.append(literal(line))
+        return True
+
+    def _finish_crash(self) -> None:
+        if self._crash is not None:
+            self._failures.add(self._crash)
+        self._crash, self.open = None, False
+
+
+def _at(part: Part, worth: int) -> Part:
+    return Part(part.text, part.line, worth)

@@ -1,0 +1,196 @@
+"""pytest: result line, failures with cause and place, skips, warnings, slowest tests."""
+
+import re
+
+from server.digests.frames import frame_of, is_library, short_place
+from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.diagnostics import Diagnostics
+from server.digests.recognisers.failures import Failure, Failures
+from server.digests.values import Fact, Line, Part, Section
+
+_SECTION = re.compile(r"^=+ (?P<title>.+?) =+$")
+_BLOCK = re.compile(r"^_{3,} (?P<name>.+?) _{3,}$|^(?P<line>/?[^\s:]+\.py:\d+): (?P<cause>\w.*)$")
+_HEADER = re.compile(r"^_{2,} (?P<name>.+?) _{2,}$")
+_RESULT = re.compile(
+    r"^(?:=+ )?(?P<text>(?:(?:\d+ (?:failed|passed|skipped|errors?|warnings?|xfailed|xpassed|deselected|"
+    r"rerun|subtests passed)"
+    r"(?:, )?)+|no tests ran) in [\d.]+s(?: \([\d:]+\))?)(?: =+)?$"
+)
+_PLACE = re.compile(r"^(?P<place>[^\s:][^:]*\.\w+:\d+): ?(?P<what>in \S+|[\w.]*)$")
+_PROGRESS = re.compile(
+    r"(?:PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b.*|^\S+\.py [.FEsxX]+\s*(?:\[ *\d+%\])?$|"
+    r"^[.FEsxX]+\s*\[ *\d+%\]$"
+)
+_SUMMARY = re.compile(r"^(?P<kind>FAILED|ERROR|SKIPPED|XFAIL|XPASS) (?P<rest>.+)$")
+_WARNING = re.compile(r"^  (?P<place>\S+:\d+): (?P<category>\w+): (?P<message>.+)$")
+_DURATION = re.compile(r"^\d+\.\d+s (?:call|setup|teardown) +\S")
+_CHAIN = ("The above exception was the direct cause", "During handling of the above exception")
+
+
+class Pytest(Recogniser):
+    """pytest in all of its traceback styles, quiet to verbose."""
+
+    name = "pytest"
+    triggers = (
+        r"^=+ test session starts =+$",
+        r"^=+ (?:FAILURES|ERRORS|short test summary info|warnings summary.*|slowest .*durations) =+$",
+        r"^(?:=+ )?(?:\d+ (?:failed|passed|skipped|errors?|warnings?|xfailed|xpassed|deselected|"
+        r"rerun)(?:, )?)+ in [\d.]+s",
+        r"^(?:=+ )?no tests ran in ",
+        r"^(?:FAILED|ERROR) \S+\.py::\S",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._section = ""
+        self._result: Part | None = None
+        self._notes: list[Fact] = []
+        self._failures = Failures()
+        self._short: list[tuple[str, Part, Part | None]] = []
+        self._warnings = Diagnostics()
+        self._current: Failure | None = None
+        self._chunk_cause: Part | None = None
+        self._captured = False
+        self._seen = False
+        self._durations = 0
+
+    def feed(self, line: Line) -> bool:
+        self._seen = self.open = True
+        text = line.text
+        if found := _RESULT.match(text):
+            self._finish_block()
+            self._result = literal(line, found["text"], 100)
+            self.open = False
+            return True
+        if found := _SECTION.match(text):
+            self._finish_block()
+            self._section = found["title"]
+            return True
+        return self._within(line)
+
+    def _within(self, line: Line) -> bool:
+        section = self._section
+        if section in ("FAILURES", "ERRORS"):
+            return self._failure_line(line)
+        if section.startswith("warnings summary"):
+            return self._warning_line(line)
+        if section.startswith("slowest"):
+            return self._duration_line(line)
+        if section.startswith("short test summary") or _SUMMARY.match(line.text):
+            return self._summary_line(line)
+        return self._progress_line(line)
+
+    def facts(self) -> list[Fact]:
+        self._finish_block()
+        if not self._seen:
+            return []
+        found = [Fact(Section.RESULT, (self._result,))] if self._result else []
+        self._name_from_summary()
+        return [*found, *self._failures.facts(), *self._warnings.facts(), *self._notes]
+
+    def _failure_line(self, line: Line) -> bool:
+        text = line.text
+        if found := _HEADER.match(text):
+            self._finish_block()
+            self._current = Failure(literal(line, found["name"]))
+            return True
+        current = self._current
+        if current is None:
+            if (found := _BLOCK.match(text)) and found["line"]:
+                place = literal(line, found["line"])
+                self._failures.add(Failure(place, cause=literal(line, found["cause"]), last=line.number))
+            return True
+        current.last = line.number
+        if text.startswith("---") and " Captured " in text:
+            self._captured = True
+        elif not self._captured:
+            self._traceback_line(current, line)
+        return True
+
+    def _traceback_line(self, current: Failure, line: Line) -> None:
+        text = line.text
+        if text.startswith("E ") and text[2:].strip():
+            if self._chunk_cause is None:
+                if current.cause is not None:
+                    current.details.insert(0, current.cause)
+                self._chunk_cause = current.cause = literal(line, text[2:])
+            elif len(current.details) < 6:
+                current.details.append(literal(line, text[2:]))
+        elif text.startswith(_CHAIN):
+            self._chunk_cause = None
+        elif text.startswith("[XPASS(strict)]"):
+            current.cause = literal(line)
+        elif found := _PLACE.match(text):
+            _add_place(current, literal(line, found["place"]))
+        elif (frame := frame_of(text)) and text.lstrip().startswith("File "):
+            _add_place(
+                current,
+                literal(line, short_place(text.strip().partition(", in ")[0].removeprefix("File "))),
+                library=frame.library,
+            )
+
+    def _finish_block(self) -> None:
+        if self._current is not None:
+            self._failures.add(self._current)
+        self._current, self._chunk_cause, self._captured = None, None, False
+
+    def _warning_line(self, line: Line) -> bool:
+        if found := _WARNING.match(line.text):
+            message = literal(line, f"{found['category']}: {found['message']}")
+            self._warnings.add("warning", message, literal(line, short_place(found["place"])))
+        return True
+
+    def _duration_line(self, line: Line) -> bool:
+        if _DURATION.match(line.text):
+            self._durations += 1
+            worth = 50 if self._durations == 1 else 30 - min(self._durations, 20)
+            self._notes.append(
+                Fact(Section.NOTE, (computed("slowest", worth - 1), literal(line, worth=worth)))
+            )
+        return True
+
+    def _summary_line(self, line: Line) -> bool:
+        if not (found := _SUMMARY.match(line.text)):
+            return False
+        if found["kind"] in ("FAILED", "ERROR"):
+            name, _, cause = found["rest"].partition(" - ")
+            self._short.append((found["kind"], literal(line, name), literal(line, cause) if cause else None))
+        else:
+            worth = 56 - min(len(self._notes), 12)
+            self._notes.append(Fact(Section.NOTE, (literal(line, worth=worth),)))
+        return True
+
+    def _progress_line(self, line: Line) -> bool:
+        text = line.text
+        if text.startswith(("!!!", "INTERNALERROR>")):
+            self._notes.append(Fact(Section.RESULT, (literal(line, worth=90 - min(len(self._notes), 40)),)))
+            return True
+        if text.startswith(("FAIL Required test coverage", "Required test coverage", "TOTAL ")):
+            self._notes.append(Fact(Section.RESULT, (literal(line, worth=82),)))
+            return True
+        if text.startswith(
+            ("platform ", "rootdir: ", "configfile: ", "testpaths: ", "plugins: ", "cachedir: ")
+        ):
+            return True
+        return _PROGRESS.search(text) is not None or text.startswith("collect")
+
+    def _name_from_summary(self) -> None:
+        """Add failures that only the short summary names, and all of them where it is the only report."""
+        known = {_last_name(item.name.text) for item in self._failures.items}
+        for kind, name, cause in self._short:
+            if _last_name(name.text) not in known:
+                self._failures.add(Failure(name, kind, cause))
+
+
+def _add_place(current: Failure, place: Part, *, library: bool | None = None) -> None:
+    """Keep the deepest place in the project first, then the first place (the test itself)."""
+    if library if library is not None else is_library(place.text):
+        if not current.places:
+            current.details.append(place)
+        return
+    known = [part for part in current.places if part.text != place.text]
+    current.places = [place, *known][:3]
+
+
+def _last_name(text: str) -> str:
+    return re.split(r"::|\.(?=\w+(?:\[|$))| ", text)[-1]

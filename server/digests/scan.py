@@ -1,0 +1,61 @@
+"""One pass over the lines: each line goes to the recognisers that want it, the rest to the general way."""
+
+from collections.abc import Iterable, Sequence
+
+import re2
+
+from server.digests.clean import without_prefix
+from server.digests.general import General
+from server.digests.recognisers.base import Recogniser
+from server.digests.severity import SEVERE, WARNED, is_harmless
+from server.digests.values import Line
+
+
+class Triggers:
+    """The triggers of all recognisers and the marks of severity, matched in one linear pass."""
+
+    def __init__(self, recognisers: Sequence[type[Recogniser]]) -> None:
+        self._set = re2.Set.SearchSet()
+        self._owners: list[int] = []
+        for index, recogniser in enumerate(recognisers):
+            for pattern in recogniser.triggers:
+                self._set.Add(pattern)
+                self._owners.append(index)
+        self._severe = self._set.Add(SEVERE)
+        self._warned = self._set.Add(WARNED)
+        self._set.Compile()
+
+    def of(self, text: str) -> tuple[set[int], bool, bool]:
+        """Return the recognisers that a line triggers, and whether it is severe or a warning."""
+        owners: set[int] = set()
+        severe = warned = False
+        for found in self._set.Match(text) or ():
+            if found == self._severe:
+                severe = True
+            elif found == self._warned:
+                warned = True
+            else:
+                owners.add(self._owners[found])
+        return owners, severe and not is_harmless(text), warned
+
+
+def scan(
+    lines: Iterable[Line], recognisers: Sequence[Recogniser], triggers: Triggers, general: General
+) -> int:
+    """Feed every line to whoever wants it; return how many lines there are."""
+    number = 0
+    for line in lines:
+        number = line.number
+        bare = without_prefix(line.text)
+        read = line if len(bare) == len(line.text) else Line(number, bare)
+        wanted, severe, warned = triggers.of(bare) if bare else (_NONE, False, False)
+        claimed = False
+        for index, recogniser in enumerate(recognisers):
+            if (recogniser.open or index in wanted) and recogniser.feed(read):
+                claimed = True
+                break
+        general.feed(read, claimed=claimed, severe=severe, warned=warned)
+    return number
+
+
+_NONE: set[int] = set()

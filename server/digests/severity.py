@@ -1,0 +1,51 @@
+"""Marks of lines that report an error or a warning, in any output."""
+
+import re
+
+SEVERE = (
+    r"(?i)\b(?:errors?|err|fatal|critical|crit|panic(?:ked)?|exceptions?|traceback|failed|failures?|fails?|"
+    r"segfault|"
+    r"segmentation fault|denied|refused|corrupt\w*|abort\w*|oom|out of memory|emerg|alert|killed|"
+    r"undefined reference|"
+    r"cannot|could not|couldn't|unable to|not found|no such|timed out|unexpected|invalid|missing|mismatch|"
+    r"unresolved|"
+    r"conflict\w*|unreachable|exceeded)\b|[a-z](?:Error|Exception)\b"
+)
+"""An RE2 pattern of what marks a line as one that a reader looks for."""
+WARNED = r"(?i)\b(?:warn|warnings?|deprecat\w*)\b|[a-z]Warning\b"
+"""An RE2 pattern of the marks of a warning."""
+
+_STRONG = re.compile(
+    r"\b(?:error|fatal|critical|crit|panic|panicked|exception|traceback|failed|failure|fail|segfault|"
+    r"segmentation fault|"
+    r"out of memory|oom|emerg|alert|killed)\b|[a-z](?:Error|Exception)\b",
+    re.IGNORECASE,
+)
+_FATAL = re.compile(
+    r"\b(?:fatal|panic|critical|emerg|killed|out of memory|segfault|segmentation fault)\b", re.IGNORECASE
+)
+_HARMLESS = re.compile(
+    r"\b(?:0|no|zero|without(?: any)?) (?:new )?(?:errors?|failures?|failed|fails?|exceptions?|conflicts?)\b"
+    r"|\b(?:errors?|failures?|failed|fail|missing|invalid|conflicts?)(?: count)?\s?[:=]\s?0\b|\b0 (?:missing|"
+    r"invalid)\b",
+    re.IGNORECASE,
+)
+_LEVEL = re.compile(
+    r"(?:^|[\s\[|\"'=(<])(?P<level>TRACE|DEBUG|INFO|NOTICE|VERBOSE|trace|debug|info|notice|Information|"
+    r"Debug)(?=[\s\]|:\"',)>-]|$)"
+)
+_MARKS = re.compile(SEVERE.removeprefix("(?i)"), re.IGNORECASE)
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a line only says that there was no error, or is marked as information by its level."""
+    if _LEVEL.search(text[:80]):
+        return True
+    return _HARMLESS.search(text) is not None and _MARKS.search(_HARMLESS.sub(" ", text)) is None
+
+
+def rank(text: str) -> int:
+    """Return how severe a severe line is: 3 ends a program, 2 names an error, 1 may be one."""
+    if _FATAL.search(text):
+        return 3
+    return 2 if _STRONG.search(text) else 1

@@ -1,0 +1,76 @@
+"""Values that pass between the stages of a digest."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Section(IntEnum):
+    """Where a fact stands in a digest; sections are printed in this order."""
+
+    RESULT = 0
+    FOCUS = 1
+    FAILURE = 2
+    ERROR = 3
+    WARNING = 4
+    NOTE = 5
+    REST = 6
+    TAIL = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the input after cleaning. ``number`` counts from 1 in the original text."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a fact.
+
+    ``line`` is the number of the line that contains ``text`` word for word; 0 marks a text that the digest
+    itself computed (a count, a template, a label). Parts of higher ``worth`` get room first.
+    """
+
+    text: str
+    line: int = 0
+    worth: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A statement of a digest: its parts, and the lines it summarises.
+
+    ``count`` tells how many occurrences the fact stands for, ``last`` the line of the last one. A
+    ``template`` is a folded kind of line, never a quote.
+    """
+
+    section: Section
+    parts: tuple[Part, ...]
+    count: int = 1
+    last: int = 0
+    template: bool = False
+    first: int = 0
+
+    @property
+    def worth(self) -> int:
+        """The worth of the most valuable part."""
+        return max((part.worth for part in self.parts), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A digest: its text, the facts shown in it, and what it was made from.
+
+    ``recognised`` names the kinds of output that were found, ``lines`` counts the lines of the input.
+    ``literal`` is false where the input's encoding is unknown. ``fallback`` is true where the last lines
+    and the error lines say more than the facts do.
+    """
+
+    text: str
+    facts: tuple[Fact, ...]
+    recognised: tuple[str, ...]
+    lines: int
+    literal: bool = True
+    fallback: bool = False
