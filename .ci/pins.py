@@ -1,7 +1,7 @@
 """The exact versions that the tests run against: written anew into ``pyproject.toml``, or taken out of it.
 
-    uv run python .ci/pins.py write               # after a change of dependencies, or to meet new releases
-    uv run python .ci/pins.py drop PYPROJECT      # in a copy: `.ci/newest` does it
+    uv run --no-project python .ci/pins.py write             # after a change of dependencies
+    uv run --no-project python .ci/pins.py drop PYPROJECT    # in a copy: `.ci/newest` does it
 
 uv reads them as constraints. A lock file would do the same, but it names the index of whoever made it.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
@@ -45,8 +46,11 @@ def dropped(text: str) -> str:
 
 
 def _table(name: str, lines: str) -> str:
-    pins = sorted(line.partition(";")[0].strip() for line in lines.splitlines() if "==" in line)
-    return f"{name} = [\n" + "".join(f'  "{pin}",\n' for pin in pins) + "]\n"
+    resolved = [line.partition(" ; ") for line in lines.splitlines() if "==" in line]
+    times = Counter(pin.partition("==")[0] for pin, _, _ in resolved)
+    # Only where systems need different versions of one package does a marker tell them apart.
+    pins = [f"{pin} ; {marker}" if times[pin.partition("==")[0]] > 1 else pin for pin, _, marker in resolved]
+    return f"{name} = [\n" + "".join(f'  "{pin}",\n' for pin in sorted(pins)) + "]\n"
 
 
 def _uv(folder: str, *arguments: str, given: str = "") -> str:

@@ -1,4 +1,5 @@
-"""What a test needs from the system beyond Python: a browser, a bus, an X server, a panel.
+"""What a test needs from the system beyond Python: a browser, a bus, an X server, a panel,
+a package registry.
 
 ``require("chromium")`` skips the test with a reason where the program is missing, or fails it where
 ``TOKEN_SAVER_TEST_REQUIRE_ALL`` is ``1``: there, a skip would hide that nothing was tested.
@@ -6,6 +7,8 @@
 
 import os
 import shutil
+import subprocess
+from typing import NoReturn
 
 import pytest
 
@@ -17,7 +20,25 @@ def require(*programs: str) -> None:
     missing = [program for program in programs if shutil.which(program) is None]
     if not missing:
         return
-    reason = f"not installed: {', '.join(missing)}"
+    lack(f"not installed: {', '.join(missing)}")
+
+
+def require_registry() -> None:
+    """Go on if uv reaches its package registry; else skip, or fail where everything is required."""
+    require("uv")
+    asked = subprocess.run(
+        ["uv", "pip", "compile", "--quiet", "--no-cache", "-"],
+        input="platformdirs",
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if asked.returncode:
+        lack(f"uv does not reach its package registry: {asked.stderr.strip()[-300:]}")
+
+
+def lack(reason: str) -> NoReturn:
+    """Skip the test for ``reason``, or fail it where everything is required."""
     if os.environ.get(REQUIRE_ALL) == "1":
         pytest.fail(f"{reason} ({REQUIRE_ALL} is set)", pytrace=False)
     pytest.skip(reason)

@@ -15,11 +15,13 @@ PYPROJECT: dict[str, Any] = tomllib.loads(
     (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
 )
 CONSTRAINTS = map(Requirement, PYPROJECT["tool"]["uv"]["constraint-dependencies"])
-PINS = {canonicalize_name(pin.name): pin for pin in CONSTRAINTS}
+PINS: dict[str, list[Requirement]] = {}
+for pin in CONSTRAINTS:
+    PINS.setdefault(canonicalize_name(pin.name), []).append(pin)
 RUNTIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
 GROUPS = [Requirement(line) for group in PYPROJECT["dependency-groups"].values() for line in group]
 BUILD = [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
-REPIN = "run `uv run python .ci/pins.py write`, then `uv sync`"
+REPIN = "run `uv run --no-project python .ci/pins.py write`, then `uv sync`"
 
 
 @pytest.mark.parametrize("requirement", [*RUNTIME, *GROUPS, *BUILD], ids=lambda requirement: requirement.name)
@@ -29,11 +31,11 @@ def test_a_direct_dependency_has_an_upper_bound(requirement: Requirement) -> Non
 
 @pytest.mark.parametrize("requirement", [*RUNTIME, *GROUPS], ids=lambda requirement: requirement.name)
 def test_a_direct_dependency_is_pinned_within_its_bounds(requirement: Requirement) -> None:
-    pin = PINS.get(canonicalize_name(requirement.name))
-    assert pin is not None, REPIN
-    [exact] = pin.specifier
-    assert exact.operator == "=="
-    assert exact.version in requirement.specifier, REPIN
+    exact = [
+        specifier for pin in PINS.get(canonicalize_name(requirement.name), ()) for specifier in pin.specifier
+    ]
+    assert {specifier.operator for specifier in exact} == {"=="}, REPIN
+    assert any(specifier.version in requirement.specifier for specifier in exact), REPIN
 
 
 def test_what_is_installed_for_the_tests_is_what_is_pinned() -> None:
@@ -44,13 +46,16 @@ def test_what_is_installed_for_the_tests_is_what_is_pinned() -> None:
 
 
 def test_the_pins_name_versions_and_no_index() -> None:
-    assert all(pin.url is None and pin.marker is None for pin in PINS.values())
+    assert all(pin.url is None for pins in PINS.values() for pin in pins)
+    # A marker tells two versions of one package apart, and nothing else.
+    assert all(len(pins) == 1 or all(pin.marker for pin in pins) for pins in PINS.values())
     assert "index" not in PYPROJECT["tool"]["uv"]
     assert "sources" not in PYPROJECT["tool"]["uv"]
 
 
 def _is_pinned(name: str, version: str) -> bool:
-    return name in PINS and str(PINS[name].specifier) == f"=={version}"
+    here = [pin for pin in PINS.get(name, ()) if pin.marker is None or pin.marker.evaluate()]
+    return [str(pin.specifier) for pin in here] == [f"=={version}"]
 
 
 def _installed(requirements: list[Requirement]) -> Iterator[tuple[str, str]]:
