@@ -1,0 +1,1 @@
+"""Recognisers of compilers and build tools."""

@@ -1,0 +1,65 @@
+"""gcc, clang, javac and the linker: errors and warnings with place and flag, undefined symbols."""
+
+import re
+
+from server.digests.recognisers.base import literal
+from server.digests.recognisers.diagnostics import Diagnostics
+from server.digests.recognisers.line_messages import LineMessages
+from server.digests.values import Line
+
+_LINK = re.compile(
+    r"^(?:\S*/)?(?:ld(?:\.\w+)?|collect2|clang(?:\+\+)?|ld64\.lld): (?:(?P<place>\S+?:(?:\S+?:)?"
+    r"(?:\(\S+\)|\d+)?):? ?)?(?P<text>.*)$"
+    r"|^(?P<object>\S+?:(?:\d+|\(\.\S+\))): (?P<what>(?:undefined reference to|multiple"
+    r" definition of|first defined here).*)$"
+)
+_SYMBOL = re.compile(r"undefined reference to|multiple definition of|cannot find|undefined symbol|relocation")
+
+
+class Gcc(LineMessages):
+    """Compilers that print `file:line:column: severity: text [-Wflag]`, and the linker after them."""
+
+    name = "gcc"
+    triggers = (
+        r"^(?:[A-Za-z]:)?[^\s:][^:]*:\d+(?::\d+)?: (?:fatal error|error|warning|note|remark): ",
+        r"^(?:\S*/)?(?:ld(?:\.\w+)?|collect2|ld64\.lld): ",
+        r"(?:undefined reference to|multiple definition of|undefined symbol:)",
+        r"^(?:cc1|cc1plus|g?cc|g\+\+|clang(?:\+\+)?): (?:fatal )?(?:error|warning): ",
+        r"^\d+ (?:errors?|warnings?)(?: and \d+ (?:errors?|warnings?))?(?: generated\.?)?$",
+        r"^In file included from |^\S+: In (?:member )?function |^\S+: At (?:top level|global scope):",
+    )
+    message = re.compile(
+        r"^(?P<place>(?:[A-Za-z]:)?[^\s:][^:]*:\d+(?::\d+)?|cc1|cc1plus|g?cc|g\+\+|clang(?:\+\+)?): "
+        r"(?P<severity>fatal error|error|warning|note|remark): (?P<text>.+?)(?: \[(?P<rule>-W[^\]]+"
+        r"|[\w.-]+)\])?$"
+    )
+    total = re.compile(r"^\d+ (?:errors?|warnings?)(?: and \d+ (?:errors?|warnings?))?(?: generated\.?)?$")
+    context = re.compile(
+        r"^ *\d* \||^\s*\^|^ +[~^ ]+$|^ {4,}\S|^In file included from |^ +from \S+:\d+|^\S+: (?:In|At) "
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._link = Diagnostics()
+
+    def feed(self, line: Line) -> bool:
+        if self.message.match(line.text) is None and (found := _LINK.match(line.text)):
+            self._link_message(line, found)
+            return True
+        if line.text.startswith("In file included from ") or re.match(r"^\S+: (?:In|At) .*:$", line.text):
+            return True
+        return super().feed(line)
+
+    def _link_message(self, line: Line, found: re.Match[str]) -> None:
+        text = found["text"] or found["what"] or ""
+        if not text or text.startswith(("in function", "first defined here")) or "in function `" in line.text:
+            return
+        if "warning: " in text and not _SYMBOL.search(text):
+            self.diagnostics.add("warning", literal(line, text))
+        else:
+            place = found["place"] or found["object"]
+            symbol = text[match.start() :] if (match := _SYMBOL.search(text)) else text
+            self.diagnostics.add(
+                "error", literal(line, symbol), literal(line, place.rstrip(":")) if place else None
+            )
+        self.messages += 1

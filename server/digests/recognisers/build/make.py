@@ -1,0 +1,55 @@
+"""make and ninja: targets that failed, with their makefile lines; commands that ended with an error."""
+
+import re
+
+from server.digests.recognisers.base import Recogniser, literal
+from server.digests.values import Fact, Line, Part, Section
+
+_FAILED = re.compile(r"^(?:\S*make)(?:\[\d+\])?: \*\*\* (?P<text>.+)$")
+_NOT_MADE = re.compile(
+    r"^(?:\S*make)(?:\[\d+\])?: (?P<text>Target .* not remade because of errors\.|\[.*\] Error"
+    r" \d+ \(ignored\)|.*[Ww]arning:.*)$"
+)
+_NINJA = re.compile(r"^(?:FAILED: (?:\[code=\d+\] )?.+|ninja: .+)$")
+_QUIET = re.compile(
+    r"^\S*make(?:\[\d+\])?: (?:Entering|Leaving) directory|^\[ *\d+%\] |^\[\d+/\d+\] |^\S*make"
+    r"(?:\[\d+\])?: Nothing to be done|^-- "
+)
+
+
+class Make(Recogniser):
+    """GNU make, also with -k and recursive; ninja."""
+
+    name = "make"
+    triggers = (
+        r"^\S*make(?:\[\d+\])?: ",
+        r"^FAILED: ",
+        r"^ninja: ",
+        r"^\[ *\d+%\] (?:Building|Linking|Built target|Generating)",
+        r"^\[\d+/\d+\] ",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failed: list[Part] = []
+        self._other: list[Part] = []
+
+    def feed(self, line: Line) -> bool:
+        text = line.text
+        if _FAILED.match(text) or _NINJA.match(text):
+            self._failed.append(literal(line))
+            return True
+        if _NOT_MADE.match(text):
+            self._other.append(literal(line))
+            return True
+        return _QUIET.match(text) is not None
+
+    def facts(self) -> list[Fact]:
+        return [
+            Fact(section, (Part(part.text, part.line, worth - min(place, 25)),))
+            for section, worth, parts in (
+                (Section.RESULT, 91, self._failed),
+                (Section.WARNING, 64, self._other),
+            )
+            for place, part in enumerate(parts[:200])
+        ]
