@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.hub_process import HubProcess, start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 
-pytest_plugins = ("tests.engine_models",)
+pytest_plugins = ("tests.engine_models", "tests.pipeline_harness")
 
 HEAVY = ("axe_playwright_python", "claude_agent_sdk", "playwright")
 
@@ -51,6 +52,13 @@ def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL"):
         monkeypatch.delenv(variable, raising=False)
     return home
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """One hub without an engine, shared by the tests of the hub's outside."""
+    with start_hub(tmp_path_factory.mktemp("hub")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from server.backends.openai.llama_swap import LlamaSwap
 from server.backends.openai.lmstudio import LMStudio
 from server.backends.openai.vllm import VLLM
 from server.common.errors import BackendFailed, BadArguments, DownloadError, ModelNotFound
-from tests.backends.asking import collect, request, settings
+from tests.engine_requests import collect, request, settings
 from tests.standins.answers import Answer, count_tokens
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import MODEL, OpenAIModel, OpenAIStandIn

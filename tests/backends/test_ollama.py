@@ -10,7 +10,7 @@ import pytest
 from server.backends.base import PullProgress, TextDelta
 from server.backends.ollama.backend import OllamaBackend
 from server.common.errors import BackendUnsupported, BadArguments, NoDiskSpace, SettingsError
-from tests.backends.asking import collect, request, settings
+from tests.engine_requests import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered

@@ -19,7 +19,7 @@ from server.common.errors import (
     PromptTooLong,
     TokenSaverError,
 )
-from tests.backends.asking import collect, request, settings
+from tests.engine_requests import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered

@@ -18,7 +18,7 @@ from server.common.errors import (
     PromptTooLong,
     SettingsError,
 )
-from tests.backends.asking import collect, request, settings
+from tests.engine_requests import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.openai import MODEL, OpenAIStandIn
 from tests.standins.raw import HEAD, RawServer

@@ -22,7 +22,7 @@ ENDLESS = Answer(NOTES, first_delay=600)
 
 
 @dataclass(frozen=True)
-class Desk:
+class HubHarness:
     """The hub, its engine and a project."""
 
     hub: Hub
@@ -48,24 +48,24 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncIterator[Desk]:
+async def harness(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncIterator[HubHarness]:
     ollama_standin.answers.default = Answer(NOTES)
     project = tmp_path / "project"
     project.mkdir()
     settings = Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))
     async with running_hub(settings) as hub:
-        yield Desk(hub, ollama_standin, project)
+        yield HubHarness(hub, ollama_standin, project)
 
 
-async def end(desk: Desk, job_id: str) -> dict[str, int]:
+async def end(harness: HubHarness, job_id: str) -> dict[str, int]:
     """Return how many items are in each state, once the batch has ended."""
-    assert await desk.hub.batches.wait(job_id, LONG), "the batch did not end in time"
-    return (await desk.hub.batches.counts(job_id)).by_state
+    assert await harness.hub.batches.wait(job_id, LONG), "the batch did not end in time"
+    return (await harness.hub.batches.counts(job_id)).by_state
 
 
-async def some_ended(desk: Desk, job_id: str, more_than: int = 0) -> None:
+async def some_ended(harness: HubHarness, job_id: str, more_than: int = 0) -> None:
     """Return when more items than these have ended, or all."""
-    counts = await desk.hub.batches.counts(job_id)
+    counts = await harness.hub.batches.counts(job_id)
     while counts.ended <= more_than and counts.ended < counts.total:
         await asyncio.sleep(0.005)
-        counts = await desk.hub.batches.counts(job_id)
+        counts = await harness.hub.batches.counts(job_id)

@@ -12,21 +12,21 @@ from server.common.errors import BadArguments, WorkspaceError
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from tests.batch.conftest import LONG, NOTES, Desk
+from tests.batch.conftest import LONG, NOTES, HubHarness
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
 
-OpenDesk = Callable[..., Coroutine[Any, Any, Desk]]
+OpenDesk = Callable[..., Coroutine[Any, Any, HubHarness]]
 
 
 @pytest.fixture
 async def open_desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncIterator[OpenDesk]:
-    """Open a desk with settings of one's own."""
+    """Open a harness with settings of one's own."""
     hubs: list[Hub] = []
 
-    async def open_with(**settings: Any) -> Desk:
+    async def open_with(**settings: Any) -> HubHarness:
         ollama_standin.answers.default = Answer(NOTES)
         project = tmp_path / "project"
         project.mkdir()
@@ -34,7 +34,7 @@ async def open_desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncItera
         hub = Hub(Settings(backend=backend, **settings), find_folders())
         await hub.start()
         hubs.append(hub)
-        return Desk(hub, ollama_standin, project)
+        return HubHarness(hub, ollama_standin, project)
 
     yield open_with
     for hub in hubs:
@@ -42,49 +42,49 @@ async def open_desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncItera
 
 
 async def test_a_check_that_hangs_fails_just_its_item(open_desk: OpenDesk) -> None:
-    desk = await open_desk(
+    harness = await open_desk(
         checks={"hangs": f'"{sys.executable}" -c "import time; time.sleep(600)"'},
         offload={"check_timeout": 1.0, "repair_rounds": 0},
     )
-    desk.write_files(3)
+    harness.write_files(3)
     tasks = [
         {"task": "Write notes.", "files": [f"mod_{number:03}.py"], "output": f"mod_{number:03}.md"}
         for number in range(3)
     ]
     tasks[1]["check"] = "hangs"
     planned = plan_tasks(tasks, sequential=False)
-    job_id = await desk.hub.batches.submit(planned, desk.caller)
-    assert await desk.hub.batches.wait(job_id, LONG)
-    assert (await desk.hub.batches.counts(job_id)).by_state == {"delivered": 2, "handed_back": 1}
-    (wrong,) = await desk.hub.batches.wrong_items(job_id)
+    job_id = await harness.hub.batches.submit(planned, harness.caller)
+    assert await harness.hub.batches.wait(job_id, LONG)
+    assert (await harness.hub.batches.counts(job_id)).by_state == {"delivered": 2, "handed_back": 1}
+    (wrong,) = await harness.hub.batches.wrong_items(job_id)
     assert wrong.position == 1
-    assert not (desk.project / "mod_001.md").exists()
+    assert not (harness.project / "mod_001.md").exists()
 
 
 async def test_a_batch_stops_at_its_budget_of_tokens_and_goes_on_with_as_many_more(
     open_desk: OpenDesk,
 ) -> None:
-    desk = await open_desk(batch={"max_tokens": 500})
-    job_id = await desk.notes_on(desk.write_files(8))
-    assert await desk.hub.batches.wait(job_id, LONG)
-    job, counts = await desk.hub.batches.get(job_id), await desk.hub.batches.counts(job_id)
+    harness = await open_desk(batch={"max_tokens": 500})
+    job_id = await harness.notes_on(harness.write_files(8))
+    assert await harness.hub.batches.wait(job_id, LONG)
+    job, counts = await harness.hub.batches.get(job_id), await harness.hub.batches.counts(job_id)
     assert (job.state, job.reason) == ("stopped", "Stopped at its budget of 500 tokens.")
     assert 500 <= counts.tokens < 1500
-    await desk.hub.batches.resume(job_id)
-    assert await desk.hub.batches.wait(job_id, LONG)
-    assert (await desk.hub.batches.counts(job_id)).done_well > counts.done_well
+    await harness.hub.batches.resume(job_id)
+    assert await harness.hub.batches.wait(job_id, LONG)
+    assert (await harness.hub.batches.counts(job_id)).done_well > counts.done_well
 
 
 async def test_a_batch_that_mostly_fails_goes_on_where_the_user_wants_that(open_desk: OpenDesk) -> None:
-    desk = await open_desk(batch={"stop_failing": False})
-    desk.ollama.answers.default = Answer("")
-    job_id = await desk.notes_on(desk.write_files(8))
-    assert await desk.hub.batches.wait(job_id, LONG)
-    assert (await desk.hub.batches.counts(job_id)).by_state == {"handed_back": 8}
+    harness = await open_desk(batch={"stop_failing": False})
+    harness.ollama.answers.default = Answer("")
+    job_id = await harness.notes_on(harness.write_files(8))
+    assert await harness.hub.batches.wait(job_id, LONG)
+    assert (await harness.hub.batches.counts(job_id)).by_state == {"handed_back": 8}
 
 
 async def test_an_engine_that_breaks_off_is_asked_again_thrice_at_most(open_desk: OpenDesk) -> None:
-    desk = await open_desk()
+    harness = await open_desk()
     broken: list[str] = []
 
     def breaks(prompt: str, _body: dict[str, Any]) -> Answer | None:
@@ -93,10 +93,10 @@ async def test_an_engine_that_breaks_off_is_asked_again_thrice_at_most(open_desk
             return Answer("half of it", ends="broken")
         return None
 
-    desk.ollama.answers.choose(breaks)
-    job_id = await desk.notes_on(desk.write_files(2))
-    assert await desk.hub.batches.wait(job_id, LONG)
-    assert (await desk.hub.batches.counts(job_id)).by_state == {"delivered": 2}
+    harness.ollama.answers.choose(breaks)
+    job_id = await harness.notes_on(harness.write_files(2))
+    assert await harness.hub.batches.wait(job_id, LONG)
+    assert (await harness.hub.batches.counts(job_id)).by_state == {"delivered": 2}
     assert broken
 
 
@@ -126,25 +126,25 @@ async def test_an_engine_that_breaks_off_is_asked_again_thrice_at_most(open_desk
 async def test_bad_input_is_refused_before_anything_runs(
     open_desk: OpenDesk, each: list[str], output: str
 ) -> None:
-    desk = await open_desk()
-    desk.write_files(2)
-    (desk.project / "shop").mkdir()
-    before = {path: path.read_bytes() for path in desk.project.glob("*.py")}
+    harness = await open_desk()
+    harness.write_files(2)
+    (harness.project / "shop").mkdir()
+    before = {path: path.read_bytes() for path in harness.project.glob("*.py")}
 
     async def ask() -> None:
-        inputs = await desk.hub.batches.expand(each, desk.caller)
+        inputs = await harness.hub.batches.expand(each, harness.caller)
         plan_each("Write notes.", inputs, output, {}, cap=10)
 
     with pytest.raises((BadArguments, WorkspaceError)) as refused:
         await ask()
     assert refused.value.next_step
-    assert {path: path.read_bytes() for path in desk.project.glob("*.*")} == before
-    assert not desk.ollama.outcomes("/api/chat")
+    assert {path: path.read_bytes() for path in harness.project.glob("*.*")} == before
+    assert not harness.ollama.outcomes("/api/chat")
 
 
 async def test_tasks_that_work_on_the_same_files_follow_one_another(open_desk: OpenDesk) -> None:
-    desk = await open_desk()
-    desk.write_files(2)
+    harness = await open_desk()
+    harness.write_files(2)
     tasks = [
         {"task": f"Question {number}?", "files": [f"mod_{number % 2:03}.py"], "output_format": "explanation"}
         for number in range(6)

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.dashboard.browser import launch
 from tests.dashboard.sample import write_month
-from tests.dashboard.stage import Stage, visit
+from tests.dashboard.stage import DashboardHarness, visit
 from tests.hub_process import start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.system import require
@@ -17,7 +17,7 @@ expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardHarness]:
     require("chromium")
     folder = tmp_path_factory.mktemp("dashboard")
     home, project = folder / "home", folder / "project"
@@ -29,7 +29,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         OllamaStandIn() as ollama,
         start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, HOME=str(home), **environ) as hub,
     ):
-        yield Stage(hub, ollama, project, ids)
+        yield DashboardHarness(hub, ollama, project, ids)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,6 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, stage: Stage) -> Iterator[Page]:
+def page(browser: Browser, stage: DashboardHarness) -> Iterator[Page]:
     with visit(browser, stage.hub) as (page, _):
         yield page

@@ -20,7 +20,7 @@ EXPECTED_WHILE_DOWN = re.compile(r"ERR_CONNECTION_REFUSED|WebSocket connection t
 
 
 @dataclass(frozen=True)
-class Stage:
+class DashboardHarness:
     """The hub, the engine behind it, a project to work in, and the ids of the past, the newest last."""
 
     hub: HubProcess

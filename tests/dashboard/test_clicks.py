@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from dashboard.pages.batches import ITEMS_AT_ONCE
-from tests.dashboard.stage import Stage, ask, batch
+from tests.dashboard.stage import DashboardHarness, ask, batch
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER
 from tests.standins.ollama_registry import Registered
@@ -25,11 +25,11 @@ STILL_HELD = "document.held === document.activeElement && document.held.isConnec
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _allow_large_batches(stage: Stage) -> None:
+def _allow_large_batches(stage: DashboardHarness) -> None:
     (stage.hub.home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
 
 
-def test_a_busy_batch_obeys_every_press(page: Page, stage: Stage) -> None:
+def test_a_busy_batch_obeys_every_press(page: Page, stage: DashboardHarness) -> None:
     with busy_batch(page, stage) as job:
         state = job.locator(".outcome")
         for _ in range(4):
@@ -42,7 +42,7 @@ def test_a_busy_batch_obeys_every_press(page: Page, stage: Stage) -> None:
         expect(state).to_contain_text("Cancelled")
 
 
-def test_a_busy_batch_leaves_the_focus_where_it_is(page: Page, stage: Stage) -> None:
+def test_a_busy_batch_leaves_the_focus_where_it_is(page: Page, stage: DashboardHarness) -> None:
     with busy_batch(page, stage) as job:
         job.get_by_role("button", name="Cancel batch").focus()
         page.evaluate(HELD)
@@ -53,7 +53,9 @@ def test_a_busy_batch_leaves_the_focus_where_it_is(page: Page, stage: Stage) -> 
         expect(job.locator(".outcome")).to_contain_text("Cancelled")
 
 
-def test_the_items_of_a_busy_batch_are_cancelled_and_tried_again_singly(page: Page, stage: Stage) -> None:
+def test_the_items_of_a_busy_batch_are_cancelled_and_tried_again_singly(
+    page: Page, stage: DashboardHarness
+) -> None:
     with busy_batch(page, stage, delay=0.1) as job:
         job.locator(".job-task").click()
         page.get_by_role("button", name="Show more").click()
@@ -65,7 +67,7 @@ def test_the_items_of_a_busy_batch_are_cancelled_and_tried_again_singly(page: Pa
         expect(last.locator(".outcome")).to_contain_text("Waiting")
 
 
-def test_a_model_loads_by_one_press_while_another_is_fetched(page: Page, stage: Stage) -> None:
+def test_a_model_loads_by_one_press_while_another_is_fetched(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.loaded.clear()
     stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0, held=Event())
     page.goto(stage.url("/models"))
@@ -84,7 +86,9 @@ def test_a_model_loads_by_one_press_while_another_is_fetched(page: Page, stage: 
     expect(page.locator(".activity")).to_have_count(0)
 
 
-def test_an_open_fold_and_the_focus_outlive_what_happens_to_the_offload(page: Page, stage: Stage) -> None:
+def test_an_open_fold_and_the_focus_outlive_what_happens_to_the_offload(
+    page: Page, stage: DashboardHarness
+) -> None:
     stage.ollama.answers.when("a fold", "one\ntwo\n")
     with stage.client() as client:
         client.answer(ask(client, "Write a fold", output="fold.txt"))
@@ -114,7 +118,7 @@ def wait_for_news(job: Locator) -> None:
 
 
 @contextmanager
-def busy_batch(page: Page, stage: Stage, delay: float = 0.04) -> Iterator[Locator]:
+def busy_batch(page: Page, stage: DashboardHarness, delay: float = 0.04) -> Iterator[Locator]:
     """Show a batch whose many items end several times a second; ``delay`` is that of a word.
 
     After ``BUSY_ITEMS`` they take ten times as long: however slow the machine, it does not come to its end.

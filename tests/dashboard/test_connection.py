@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dashboard.pages.welcome import DONE_FILE
-from tests.dashboard.stage import Stage, visit
+from tests.dashboard.stage import DashboardHarness, visit
 from tests.hub_process import start_hub
 from tests.system import require
 
@@ -46,7 +46,7 @@ def test_a_lost_hub_is_shown_and_the_page_heals_when_it_is_back(browser: Browser
                 expect(page.locator("h1")).to_have_text("Now")
 
 
-def test_without_login_there_is_nothing_to_see(browser: Browser, stage: Stage) -> None:
+def test_without_login_there_is_nothing_to_see(browser: Browser, stage: DashboardHarness) -> None:
     context = browser.new_context()
     try:
         page = context.new_page()

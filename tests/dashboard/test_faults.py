@@ -10,14 +10,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.sample import write_month
-from tests.dashboard.stage import Stage, visit
+from tests.dashboard.stage import DashboardHarness, visit
 from tests.hub_process import start_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.system import require
 
 
-def test_an_engine_that_stops_is_shown_and_so_is_its_return(page: Page, stage: Stage) -> None:
+def test_an_engine_that_stops_is_shown_and_so_is_its_return(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
     stage.ollama.stop()
     try:
@@ -33,7 +33,7 @@ def test_an_engine_that_stops_is_shown_and_so_is_its_return(page: Page, stage: S
     expect(page.locator(".banner")).to_have_count(0)
 
 
-def test_a_model_that_does_not_load_is_named_with_the_reason(page: Page, stage: Stage) -> None:
+def test_a_model_that_does_not_load_is_named_with_the_reason(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.loaded.clear()
     model, memory = stage.ollama.models[CODER], stage.ollama.memory
     stage.ollama.memory, stage.ollama.models[CODER] = 1, type(model)(needs=8 << 30)
@@ -45,7 +45,7 @@ def test_a_model_that_does_not_load_is_named_with_the_reason(page: Page, stage: 
         stage.ollama.memory, stage.ollama.models[CODER] = memory, model
 
 
-def test_a_locked_history_is_said_in_words_and_heals(page: Page, stage: Stage) -> None:
+def test_a_locked_history_is_said_in_words_and_heals(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.answers.when("type hints", Answer("done\n"))
     page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
     with closing(sqlite3.connect(stage.hub.home / "history.db", timeout=60, isolation_level=None)) as other:

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.stage import Stage, ask, visit
+from tests.dashboard.stage import DashboardHarness, ask, visit
 from tests.standins.answers import Answer
 from tests.standins.serving import wait_until
 
 FIXED = "def double(number: int) -> int:\n    return 2 * number\n"
 
 
-def test_filters_stand_in_the_address_and_come_back(page: Page, stage: Stage) -> None:
+def test_filters_stand_in_the_address_and_come_back(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history"))
     expect(page.locator(".rows .offload")).to_have_count(50)
     page.get_by_label("Search tasks and files").fill("docstrings")
@@ -38,7 +38,7 @@ def test_filters_stand_in_the_address_and_come_back(page: Page, stage: Stage) ->
     expect(found).to_have_count(50)
 
 
-def test_older_pages_have_an_address_of_their_own(page: Page, stage: Stage) -> None:
+def test_older_pages_have_an_address_of_their_own(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history"))
     last = page.locator(".rows .offload").nth(49).get_attribute("href")
     page.get_by_role("link", name="Older").click()
@@ -49,14 +49,14 @@ def test_older_pages_have_an_address_of_their_own(page: Page, stage: Stage) -> N
     expect(page.locator(".rows .offload")).to_have_count(50)
 
 
-def test_nothing_found_says_what_to_do(page: Page, stage: Stage) -> None:
+def test_nothing_found_says_what_to_do(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history?q=zebra"))
     expect(page.locator(".listing")).to_contain_text("Clear a filter")
     page.goto(stage.url("/offload/00000000"))
     expect(page.locator(".main")).to_contain_text("There is no offload 00000000")
 
 
-def test_the_details_show_everything(page: Page, stage: Stage) -> None:
+def test_the_details_show_everything(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history"))
     page.locator(f'a[href="/offload/{stage.ids[-1]}"]').click()
     expect(page.locator("h1")).to_have_text("Add type hints and one-line docstrings to every function")
@@ -76,7 +76,7 @@ def test_the_details_show_everything(page: Page, stage: Stage) -> None:
     assert json.loads(call.inner_text())["output"] == "harbour/fees.py"
 
 
-def test_a_text_is_copied(browser: Browser, stage: Stage) -> None:
+def test_a_text_is_copied(browser: Browser, stage: DashboardHarness) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, stage.hub, permissions=permissions) as (page, _):
         page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
@@ -86,7 +86,7 @@ def test_a_text_is_copied(browser: Browser, stage: Stage) -> None:
         assert json.loads(copied)["files"] == ["harbour/fees.py"]
 
 
-def test_an_offload_is_followed_undone_and_run_again(page: Page, stage: Stage) -> None:
+def test_an_offload_is_followed_undone_and_run_again(page: Page, stage: DashboardHarness) -> None:
     file = stage.project / "double.py"
     before = "def double(number):\n    return 2 * number\n"
     file.write_text(before)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.components.shell import PAGES
-from tests.dashboard.stage import Stage, ask, settle, visit
+from tests.dashboard.stage import DashboardHarness, ask, settle, visit
 from tests.standins.answers import Answer, without_end
 from tests.standins.ollama import CODER
 from tests.standins.serving import wait_until
@@ -25,7 +25,7 @@ HIDE = """hidden => {
 }"""
 
 
-def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Stage) -> None:
+def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: DashboardHarness) -> None:
     seen = Event()
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```", delay=0.02, held=seen))
     in_all = page.locator(".figure", has_text="In all").locator(".figure-value")
@@ -53,7 +53,7 @@ def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Stage)
     assert "def slugify" in (stage.project / "slug.py").read_text()
 
 
-def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: Stage) -> None:
+def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: DashboardHarness) -> None:
     words = " ".join(f"w{number:05}_{'x' * 24}" for number in range(600))
     stage.ollama.answers.when("count on", Answer(words, delay=0.005, held=Event()))
     with stage.client() as client:
@@ -67,7 +67,7 @@ def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: Stage) -> None:
         expect(page.locator(".run")).to_have_count(0)
 
 
-def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: Stage) -> None:
+def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.answers.when("essay", without_end())
     with stage.client() as first, stage.client() as second:
         ask(first, "Write the first essay", output="a.txt")
@@ -85,7 +85,7 @@ def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: Stage) -> 
     assert not (stage.project / "a.txt").exists()
 
 
-def test_a_model_is_loaded_and_unloaded(page: Page, stage: Stage) -> None:
+def test_a_model_is_loaded_and_unloaded(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.loaded.clear()
     expect(page.locator(".loaded .model")).to_have_count(0)
     page.get_by_role("button", name="Load the chosen model into memory").click()
@@ -98,7 +98,7 @@ def test_a_model_is_loaded_and_unloaded(page: Page, stage: Stage) -> None:
     assert CODER not in stage.ollama.loaded
 
 
-def test_an_error_names_its_code_and_next_step(page: Page, stage: Stage) -> None:
+def test_an_error_names_its_code_and_next_step(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.memory = 1
     model = stage.ollama.models[CODER]
     stage.ollama.models[CODER] = type(model)(needs=8 << 30)
@@ -112,7 +112,7 @@ def test_an_error_names_its_code_and_next_step(page: Page, stage: Stage) -> None
         stage.ollama.models[CODER] = model
 
 
-def test_offloading_is_paused_and_resumed(page: Page, stage: Stage) -> None:
+def test_offloading_is_paused_and_resumed(page: Page, stage: DashboardHarness) -> None:
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("For 1 hour").click()
     expect(page.locator(".chip-word")).to_have_text("Paused")
@@ -122,7 +122,7 @@ def test_offloading_is_paused_and_resumed(page: Page, stage: Stage) -> None:
     assert stage.hub.get("/api/status")["paused_until"] is None
 
 
-def test_times_stay_true_while_the_page_is_open(page: Page, stage: Stage) -> None:
+def test_times_stay_true_while_the_page_is_open(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```"))
     with stage.client() as client:
         client.answer(ask(client, TASK, output="again.py"))
@@ -134,7 +134,7 @@ def test_times_stay_true_while_the_page_is_open(page: Page, stage: Stage) -> Non
     expect(when).to_have_attribute("title", re.compile(r"\d{4}, \d\d:\d\d:\d\d"))
 
 
-def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
+def test_two_pages_show_the_same(browser: Browser, stage: DashboardHarness) -> None:
     stage.ollama.answers.when("essay", without_end())
     with (
         visit(browser, stage.hub) as (one, _),
@@ -149,7 +149,9 @@ def test_two_pages_show_the_same(browser: Browser, stage: Stage) -> None:
             expect(page.locator(".run")).to_have_count(0)
 
 
-def test_a_page_that_nobody_sees_is_sent_nothing_until_it_is_seen(browser: Browser, stage: Stage) -> None:
+def test_a_page_that_nobody_sees_is_sent_nothing_until_it_is_seen(
+    browser: Browser, stage: DashboardHarness
+) -> None:
     words = " ".join(f"w{number:05}" for number in range(4000))
     stage.ollama.answers.when("count behind", Answer(words, delay=0.04))
     with (
@@ -200,7 +202,9 @@ def wait_for_words(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 2560])
-def test_nothing_is_wider_than_the_window(browser: Browser, stage: Stage, width: int, scheme: str) -> None:
+def test_nothing_is_wider_than_the_window(
+    browser: Browser, stage: DashboardHarness, width: int, scheme: str
+) -> None:
     stage.ollama.loaded.clear()  # the longest words beside the heading
     with visit(browser, stage.hub, width=width, scheme=scheme) as (page, _):
         for path in (*(path for path, _, _ in PAGES), f"/offload/{stage.ids[-1]}", "/welcome"):

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.bridge_client import RawClient
-from tests.dashboard.stage import Stage, ask, batch
+from tests.dashboard.stage import DashboardHarness, ask, batch
 from tests.ledger.conversation import Conversation
 from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel
@@ -30,13 +30,13 @@ tools:
 
 
 @pytest.fixture
-def client(stage: Stage) -> Iterator[RawClient]:
+def client(stage: DashboardHarness) -> Iterator[RawClient]:
     with stage.client() as client:
         yield client
 
 
 def test_a_batch_is_followed_paused_resumed_and_cancelled(
-    page: Page, stage: Stage, client: RawClient
+    page: Page, stage: DashboardHarness, client: RawClient
 ) -> None:
     for number in range(4):
         (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
@@ -59,7 +59,9 @@ def test_a_batch_is_followed_paused_resumed_and_cancelled(
         expect(page.locator(".item .outcome", has_text="Cancelled")).to_have_count(4)
 
 
-def test_failed_items_are_grouped_and_tried_again(page: Page, stage: Stage, client: RawClient) -> None:
+def test_failed_items_are_grouped_and_tried_again(
+    page: Page, stage: DashboardHarness, client: RawClient
+) -> None:
     (stage.project / "sum.py").write_text("def total(x):\n    return sum(x)\n")
     stage.ollama.answers.when("annotate the sum", "I cannot.")
     page.goto(stage.url("/batches"))
@@ -73,7 +75,7 @@ def test_failed_items_are_grouped_and_tried_again(page: Page, stage: Stage, clie
         expect(job.locator(".legend")).to_have_text("done well1")
 
 
-def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: Stage) -> None:
+def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/models"))
     expect(page.locator(".models .model")).to_have_count(1)
     stage.ollama.registry["tiny:1b"] = Registered(layers=(4000,), delay=0.05)
@@ -91,7 +93,7 @@ def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: Stage) -> 
     expect(page.locator(".notice", has_text="no_network")).to_be_visible()
 
 
-def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: Stage) -> None:
+def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.loaded.clear()
     page.goto(stage.url("/models"))
     page.get_by_role("button", name=f"Load {CODER}", exact=True).click()
@@ -102,7 +104,7 @@ def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: Stage) 
     expect(page.get_by_role("button", name=f"Load {CODER}", exact=True)).to_be_visible()
 
 
-def test_a_model_is_deleted_after_a_question(page: Page, stage: Stage) -> None:
+def test_a_model_is_deleted_after_a_question(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.models["spare:1b"] = StandInModel(size=1 << 30)
     page.goto(stage.url("/settings"))
     page.get_by_role("button", name="Test the engine").click()
@@ -119,7 +121,7 @@ def test_a_model_is_deleted_after_a_question(page: Page, stage: Stage) -> None:
     assert "spare:1b" not in stage.ollama.models
 
 
-def test_a_model_is_measured(page: Page, stage: Stage) -> None:
+def test_a_model_is_measured(page: Page, stage: DashboardHarness) -> None:
     before = stage.ollama.answers.default
     stage.ollama.answers.default = without_end()
     page.goto(stage.url("/models"))
@@ -132,14 +134,14 @@ def test_a_model_is_measured(page: Page, stage: Stage) -> None:
     stage.ollama.answers.default = before
 
 
-def test_what_suits_the_machine_is_recommended(page: Page, stage: Stage) -> None:
+def test_what_suits_the_machine_is_recommended(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/models"))
     recommended = page.get_by_label("Recommended for this machine")
     expect(recommended.get_by_role("button", name="Download").first).to_be_visible()
     expect(recommended.locator(".model").first).to_contain_text(re.compile("fits|short"))
 
 
-def test_savings_by_span_and_as_csv(page: Page, stage: Stage) -> None:
+def test_savings_by_span_and_as_csv(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/savings"))
     net = page.locator(".figure", has_text="Net").locator(".figure-value")
     of_all = net.inner_text()
@@ -154,7 +156,7 @@ def test_savings_by_span_and_as_csv(page: Page, stage: Stage) -> None:
     assert sum(int(row["net_tokens"]) for row in rows) == totals["net_tokens"]
 
 
-def test_the_user_lets_the_audit_read_and_sees_what_it_found(page: Page, stage: Stage) -> None:
+def test_the_user_lets_the_audit_read_and_sees_what_it_found(page: Page, stage: DashboardHarness) -> None:
     conversation = Conversation(stage.hub.home / "claude")
     conversation.read("/home/me/project/log.txt", "some words in a line\n" * 1000, 9_000)
     page.goto(stage.url("/savings"))
@@ -168,7 +170,9 @@ def test_the_user_lets_the_audit_read_and_sees_what_it_found(page: Page, stage: 
     expect(card.get_by_role("button", name="Check against the transcripts")).to_be_visible()
 
 
-def test_a_call_that_waits_is_approved_and_denied(page: Page, stage: Stage, client: RawClient) -> None:
+def test_a_call_that_waits_is_approved_and_denied(
+    page: Page, stage: DashboardHarness, client: RawClient
+) -> None:
     (stage.hub.home / "policy.yaml").write_text(POLICY)
     stage.ollama.answers.when("careful", "done\n")
     try:
@@ -199,7 +203,7 @@ def test_a_call_that_waits_is_approved_and_denied(page: Page, stage: Stage, clie
         (stage.hub.home / "policy.yaml").unlink()
 
 
-def test_the_trail_is_searched_and_verified(page: Page, stage: Stage, client: RawClient) -> None:
+def test_the_trail_is_searched_and_verified(page: Page, stage: DashboardHarness, client: RawClient) -> None:
     stage.ollama.answers.when("trail", "done\n")
     client.answer(ask(client, "Write to the trail", output="trail.txt"))
     page.goto(stage.url("/policy"))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.stage import Stage, ask, visit
+from tests.dashboard.stage import DashboardHarness, ask, visit
 
 DARK_GROUND = "rgb(15, 19, 21)"
 
 
-def test_settings_say_where_they_come_from(page: Page, stage: Stage) -> None:
+def test_settings_say_where_they_come_from(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
     url = page.locator(".setting", has_text="The engine's address")
     expect(url.locator(".setting-value")).to_have_text(stage.ollama.url)
@@ -23,7 +23,7 @@ def test_settings_say_where_they_come_from(page: Page, stage: Stage) -> None:
     expect(page.locator(".main")).to_contain_text("claude mcp add token-saver")
 
 
-def test_settings_are_changed_in_the_file(page: Page, stage: Stage) -> None:
+def test_settings_are_changed_in_the_file(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
     rounds = page.locator(".setting", has_text="repair_rounds")
     rounds.get_by_role("button", name="Change").click()
@@ -45,7 +45,7 @@ def test_settings_are_changed_in_the_file(page: Page, stage: Stage) -> None:
     expect(contents.locator(".setting-value")).to_have_text("on")
 
 
-def test_a_client_is_connected_after_its_diff_was_shown(page: Page, stage: Stage) -> None:
+def test_a_client_is_connected_after_its_diff_was_shown(page: Page, stage: DashboardHarness) -> None:
     folder = stage.hub.home / "claude"
     folder.mkdir(exist_ok=True)
     page.goto(stage.url("/settings"))
@@ -64,7 +64,7 @@ def test_a_client_is_connected_after_its_diff_was_shown(page: Page, stage: Stage
     expect(client.locator(".tag")).to_have_text("not connected")
 
 
-def test_the_engine_is_tested(page: Page, stage: Stage) -> None:
+def test_the_engine_is_tested(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
     page.get_by_role("button", name="Test the engine").click()
     expect(page.locator(".notice")).to_contain_text("The engine answers")
@@ -73,7 +73,7 @@ def test_the_engine_is_tested(page: Page, stage: Stage) -> None:
     expect(page.get_by_role("button", name="Allow it", exact=True)).to_be_visible()
 
 
-def test_start_at_login_is_an_entry_that_comes_and_goes(page: Page, stage: Stage) -> None:
+def test_start_at_login_is_an_entry_that_comes_and_goes(page: Page, stage: DashboardHarness) -> None:
     entry = stage.hub.home / ".config" / "autostart" / "token-saver.desktop"
     page.goto(stage.url("/settings"))
     line = page.locator(".setting", has_text="start at login")
@@ -87,7 +87,9 @@ def test_start_at_login_is_an_entry_that_comes_and_goes(page: Page, stage: Stage
     assert not entry.exists()
 
 
-def test_the_appearance_holds_at_once_on_every_page(browser: Browser, page: Page, stage: Stage) -> None:
+def test_the_appearance_holds_at_once_on_every_page(
+    browser: Browser, page: Page, stage: DashboardHarness
+) -> None:
     page.goto(stage.url("/settings"))
     with visit(browser, stage.hub) as (other, _):
         for name, ground, scheme in (
@@ -107,7 +109,9 @@ def test_the_appearance_holds_at_once_on_every_page(browser: Browser, page: Page
     assert tomllib.loads((stage.hub.home / "config.toml").read_text())["appearance"] == "system"
 
 
-def test_a_folder_that_is_added_to_the_roots_is_one_at_once(page: Page, stage: Stage, tmp_path: Path) -> None:
+def test_a_folder_that_is_added_to_the_roots_is_one_at_once(
+    page: Page, stage: DashboardHarness, tmp_path: Path
+) -> None:
     stage.ollama.answers.when("another root", "done\n")
     with stage.client() as client:
         work = {"output": str(tmp_path / "far.txt")}
@@ -134,7 +138,7 @@ def test_a_folder_that_is_added_to_the_roots_is_one_at_once(page: Page, stage: S
     expect(of_environment.get_by_role("button")).to_have_count(0)
 
 
-def test_a_check_that_is_added_can_be_named_at_once(page: Page, stage: Stage) -> None:
+def test_a_check_that_is_added_can_be_named_at_once(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.answers.when("a checked note", "done\n")
     page.goto(stage.url("/settings"))
     checks = page.get_by_role("region", name="Checks of your own")

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.bridge_client import RawClient
 from tests.dashboard.axe import serious
-from tests.dashboard.stage import Stage, ask, batch, settle, visit
+from tests.dashboard.stage import DashboardHarness, ask, batch, settle, visit
 from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered
@@ -61,7 +61,7 @@ class Walk:
     """One user's way through the pages."""
 
     page: Page
-    stage: Stage
+    stage: DashboardHarness
     client: RawClient
     width: int
 
@@ -90,13 +90,13 @@ class Walk:
 
 
 @pytest.fixture
-def client(stage: Stage) -> Iterator[RawClient]:
+def client(stage: DashboardHarness) -> Iterator[RawClient]:
     with stage.client() as client:
         yield client
 
 
 @pytest.fixture(autouse=True)
-def _work(stage: Stage) -> None:
+def _work(stage: DashboardHarness) -> None:
     """Let the engine have something to do, to fetch and to give away."""
     stage.ollama.answers.when("essay", without_end())
     stage.ollama.answers.when("refuse", "I cannot.")
@@ -111,7 +111,7 @@ def _work(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), WALKED)
 def test_every_page_and_every_button(
-    browser: Browser, stage: Stage, client: RawClient, width: int, scheme: str
+    browser: Browser, stage: DashboardHarness, client: RawClient, width: int, scheme: str
 ) -> None:
     policy = stage.hub.home / "policy.yaml"
     policy.write_text(POLICY.format(look=f"{width} {scheme}"))
@@ -126,7 +126,7 @@ def test_every_page_and_every_button(
 
 @pytest.mark.parametrize(("width", "scheme"), SEEN)
 def test_every_page_in_the_other_looks(
-    browser: Browser, stage: Stage, client: RawClient, width: int, scheme: str
+    browser: Browser, stage: DashboardHarness, client: RawClient, width: int, scheme: str
 ) -> None:
     stage.ollama.loaded.clear()  # the longest words beside the heading
     with visit(browser, stage.hub, width=width, scheme=scheme, reduced_motion="reduce") as (page, _):

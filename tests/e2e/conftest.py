@@ -12,7 +12,7 @@ from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 
 
 @dataclass(frozen=True)
-class Stage:
+class ClientHarness:
     """The hub, the engine behind it, and a project for the client to work in."""
 
     hub: HubProcess
@@ -28,7 +28,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HubProce
 
 
 @pytest.fixture
-def stage(running: tuple[HubProcess, OllamaStandIn], tmp_path: Path) -> Stage:
+def stage(running: tuple[HubProcess, OllamaStandIn], tmp_path: Path) -> ClientHarness:
     """A hub that all tests share; engine and project are as new. Leave the hub running."""
     hub, ollama = running
     ollama.answers = Answers()
@@ -37,14 +37,14 @@ def stage(running: tuple[HubProcess, OllamaStandIn], tmp_path: Path) -> Stage:
     ollama.loaded.clear()
     project = tmp_path / "project"
     project.mkdir()
-    return Stage(hub, ollama, project)
+    return ClientHarness(hub, ollama, project)
 
 
 @pytest.fixture
-def own_stage(tmp_path: Path) -> Iterator[Stage]:
+def own_stage(tmp_path: Path) -> Iterator[ClientHarness]:
     """A hub for one test, to do with as it likes."""
     project = tmp_path / "project"
     project.mkdir()
     home = tmp_path / "home"
     with OllamaStandIn() as ollama, start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url) as hub:
-        yield Stage(hub, ollama, project)
+        yield ClientHarness(hub, ollama, project)

@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 
 from tests.bridge_client import RawClient
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.e2e.test_commands import fail, run
 from tests.mcp_clients import bridge_client, text_of
 from tests.standins.answers import Answer
@@ -20,7 +20,7 @@ TASK = "Write notes on this file."
 
 
 @pytest.fixture
-def sources(stage: Stage) -> list[str]:
+def sources(stage: ClientHarness) -> list[str]:
     stage.ollama.answers.default = Answer(NOTES)
     names = [f"mod_{number}.py" for number in range(5)]
     for name in names:
@@ -31,7 +31,7 @@ def sources(stage: Stage) -> list[str]:
     return names
 
 
-def _batch(stage: Stage, **arguments: object) -> tuple[str, list[str]]:
+def _batch(stage: ClientHarness, **arguments: object) -> tuple[str, list[str]]:
     """Call ``batch_offload`` as Claude does; return its text and the progress lines."""
     progress: list[str] = []
 
@@ -46,7 +46,7 @@ def _batch(stage: Stage, **arguments: object) -> tuple[str, list[str]]:
     return asyncio.run(call()), progress
 
 
-def test_one_short_call_writes_many_files(stage: Stage, sources: list[str]) -> None:
+def test_one_short_call_writes_many_files(stage: ClientHarness, sources: list[str]) -> None:
     text, _ = _batch(stage, task=TASK, each=["*.py"], output="{dir}/{stem}.md")
     assert "5 of 5 done" in text
     assert len(text) <= 600
@@ -54,7 +54,7 @@ def test_one_short_call_writes_many_files(stage: Stage, sources: list[str]) -> N
     assert all((stage.project / f"mod_{n}.md").read_text() == NOTES for n in range(5))
 
 
-def test_a_dry_run_names_the_files_and_touches_none(stage: Stage, sources: list[str]) -> None:
+def test_a_dry_run_names_the_files_and_touches_none(stage: ClientHarness, sources: list[str]) -> None:
     text, _ = _batch(stage, task=TASK, each=["*.py"], output="docs/{stem}.md", dry_run=True)
     assert "5 tasks, 5 files would be written" in text
     assert "docs/mod_0.md" in text
@@ -62,7 +62,7 @@ def test_a_dry_run_names_the_files_and_touches_none(stage: Stage, sources: list[
     assert not [request for request in stage.ollama.requests if request.path == "/api/chat"]
 
 
-def test_progress_counts_the_items(stage: Stage, sources: list[str]) -> None:
+def test_progress_counts_the_items(stage: ClientHarness, sources: list[str]) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=0.8)
     _, progress = _batch(stage, task=TASK, each=["*.py"], output="{dir}/{stem}.md")
     assert any(re.match(r"[1-4]/5 tasks", line) for line in progress), progress
@@ -83,7 +83,7 @@ def test_progress_counts_the_items(stage: Stage, sources: list[str]) -> None:
     ],
 )
 def test_bad_input_is_refused_before_anything_runs(
-    stage: Stage, sources: list[str], arguments: dict[str, object], code: str
+    stage: ClientHarness, sources: list[str], arguments: dict[str, object], code: str
 ) -> None:
     before = {path.name for path in stage.project.iterdir()}
     text, _ = _batch(stage, **arguments)
@@ -92,7 +92,7 @@ def test_bad_input_is_refused_before_anything_runs(
 
 
 def test_a_client_that_vanishes_takes_the_batch_it_waited_for_with_it(
-    stage: Stage, sources: list[str]
+    stage: ClientHarness, sources: list[str]
 ) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=600)
 
@@ -110,7 +110,7 @@ def test_a_client_that_vanishes_takes_the_batch_it_waited_for_with_it(
 
 
 @pytest.mark.parametrize("modern", [True, False])
-def test_a_hub_that_ends_leaves_the_batch_to_its_next_start(own_stage: Stage, modern: bool) -> None:
+def test_a_hub_that_ends_leaves_the_batch_to_its_next_start(own_stage: ClientHarness, modern: bool) -> None:
     own_stage.ollama.answers.default = Answer(NOTES, first_delay=600)
     (own_stage.project / "mod.py").write_text("def value():\n    return 1\n")
     arguments = {"task": TASK, "each": ["*.py"], "output": "{dir}/{stem}.md"}
@@ -131,7 +131,7 @@ def test_a_hub_that_ends_leaves_the_batch_to_its_next_start(own_stage: Stage, mo
         assert history.execute("SELECT state FROM job").fetchall() == [("running",)]
 
 
-def test_the_shell_starts_lists_waits_and_retries(stage: Stage, sources: list[str]) -> None:
+def test_the_shell_starts_lists_waits_and_retries(stage: ClientHarness, sources: list[str]) -> None:
     (stage.project / "mod_3.py").write_text("def broken():\n    return 3\n")
     stage.ollama.answers.when("broken", Answer(""))
     started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md")
@@ -149,7 +149,7 @@ def test_the_shell_starts_lists_waits_and_retries(stage: Stage, sources: list[st
 
 
 def test_what_the_shell_paused_or_cancelled_names_the_command_that_goes_on(
-    stage: Stage, sources: list[str]
+    stage: ClientHarness, sources: list[str]
 ) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=600)
     started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md")
@@ -167,11 +167,11 @@ def test_what_the_shell_paused_or_cancelled_names_the_command_that_goes_on(
     assert "5 of 5 done" in run(stage, "jobs", "wait", job)
 
 
-def test_an_unknown_job_is_said_in_one_line(stage: Stage) -> None:
+def test_an_unknown_job_is_said_in_one_line(stage: ClientHarness) -> None:
     assert "not_found: There is no job 'j-none'" in fail(stage, "jobs", "wait", "j-none")
 
 
-def test_a_batch_can_be_given_its_own_time(stage: Stage, sources: list[str]) -> None:
+def test_a_batch_can_be_given_its_own_time(stage: ClientHarness, sources: list[str]) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=0.5)
     each = ("--each", "*.py", "--output", "{dir}/{stem}.md")
     started = run(stage, "batch", TASK, *each, "--hours", "0.0001")  # 0.36 s

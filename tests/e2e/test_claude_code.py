@@ -3,7 +3,7 @@
 import ast
 
 from tests.bridge_client import BRIDGE
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.e2e.test_offload import FENCED, SLUGIFY, TASK, history
 from tests.standins.claude_code import run_claude_code
 from tests.standins.messages import MessagesStandIn, Text, ToolUse
@@ -11,13 +11,13 @@ from tests.standins.messages import MessagesStandIn, Text, ToolUse
 TOOL = "mcp__token-saver__offload_work"
 
 
-def server(stage: Stage) -> dict[str, dict[str, object]]:
+def server(stage: ClientHarness) -> dict[str, dict[str, object]]:
     command, *arguments = BRIDGE
     environ = {"TOKEN_SAVER_HOME": stage.hub.environ["TOKEN_SAVER_HOME"]}
     return {"token-saver": {"command": command, "args": arguments, "env": environ}}
 
 
-def test_claude_code_hands_over_a_chore(stage: Stage) -> None:
+def test_claude_code_hands_over_a_chore(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     script = [
         [Text("I hand this over."), ToolUse(TOOL, {"task": TASK, "output": "slug.py"})],
@@ -45,7 +45,7 @@ def test_claude_code_hands_over_a_chore(stage: Stage) -> None:
     assert result["tool_use_id"] in transcript.read_text()
 
 
-def test_claude_code_sees_the_core_tool_from_the_start(stage: Stage) -> None:
+def test_claude_code_sees_the_core_tool_from_the_start(stage: ClientHarness) -> None:
     with MessagesStandIn([[Text("Hello.")]]) as api:
         run_claude_code(
             "Say hello.",
@@ -61,7 +61,7 @@ def test_claude_code_sees_the_core_tool_from_the_start(stage: Stage) -> None:
     assert "token-saver" in str(asked["system"]) or "token-saver" in str(asked["messages"])
 
 
-def test_claude_code_reads_an_error_with_its_next_step(stage: Stage) -> None:
+def test_claude_code_reads_an_error_with_its_next_step(stage: ClientHarness) -> None:
     script = [[ToolUse(TOOL, {"task": TASK, "output": "/etc/slug.py"})], [Text("It did not work.")]]
     with MessagesStandIn(script) as api:
         run_claude_code(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from server.models.chores import load_chores
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.e2e.test_offload import FENCED, SLUGIFY, TASK, history
 from tests.hub_process import hub_environ
 from tests.models.test_chores import RIGHT
@@ -35,14 +35,14 @@ def token_saver(environ: dict[str, str], folder: Path, *arguments: str) -> "subp
     )
 
 
-def run(stage: Stage, *arguments: str) -> str:
+def run(stage: ClientHarness, *arguments: str) -> str:
     """Run a command that succeeds, and return what it prints."""
     done = token_saver(stage.hub.environ, stage.project, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def fail(stage: Stage, *arguments: str) -> str:
+def fail(stage: ClientHarness, *arguments: str) -> str:
     """Run a command that fails, and return its one line."""
     done = token_saver(stage.hub.environ, stage.project, *arguments)
     assert done.returncode == 1, (done.stdout, done.stderr)
@@ -51,7 +51,7 @@ def fail(stage: Stage, *arguments: str) -> str:
     return done.stderr
 
 
-def test_offload_prints_the_digest(stage: Stage) -> None:
+def test_offload_prints_the_digest(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     digest = run(stage, "offload", TASK, "--output", "slug.py")
     assert "slug.py" in digest
@@ -60,7 +60,7 @@ def test_offload_prints_the_digest(stage: Stage) -> None:
     assert row.client == "token-saver"
 
 
-def test_an_answer_orders_the_terminal_nothing(stage: Stage) -> None:
+def test_an_answer_orders_the_terminal_nothing(stage: ClientHarness) -> None:
     stage.ollama.answers.when("Explain", Answer("It is \x1b]52;c;cm0gLXJmIH4=\x07fine, \x1b[8mthat is all."))
     (stage.project / "notes.txt").write_text("Slugs are lower case.\n")
     arguments = ("--file", "notes.txt", "--output-format", "explanation")
@@ -69,7 +69,7 @@ def test_an_answer_orders_the_terminal_nothing(stage: Stage) -> None:
     assert "\x1b" not in printed
 
 
-def test_offload_prints_json(stage: Stage) -> None:
+def test_offload_prints_json(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     (stage.project / "notes.txt").write_text("Slugs are lower case.\n")
     arguments = ("--file", "notes.txt", "--output", "slug.py", "--model", CODER, "--json")
@@ -79,7 +79,7 @@ def test_offload_prints_json(stage: Stage) -> None:
     assert outcome["id"] == history(stage)[0].id
 
 
-def test_undo_puts_the_bytes_back(stage: Stage) -> None:
+def test_undo_puts_the_bytes_back(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     (stage.project / "slug.py").write_text("before = 1\n")
     offload_id = json.loads(run(stage, "offload", TASK, "--output", "slug.py", "--json"))["id"]
@@ -91,7 +91,7 @@ def test_undo_puts_the_bytes_back(stage: Stage) -> None:
     assert "not_found: " in fail(stage, "undo", "no-such-id")
 
 
-def test_a_hand_back_has_an_exit_status_of_its_own(stage: Stage) -> None:
+def test_a_hand_back_has_an_exit_status_of_its_own(stage: ClientHarness) -> None:
     stage.ollama.answers.default = Answer("def broken(:\n")
     done = token_saver(stage.hub.environ, stage.project, "offload", TASK, "--output", "a.py")
     assert done.returncode == 3
@@ -111,13 +111,13 @@ def test_an_offload_without_a_hub_runs_one_for_the_call(tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "hub.json").exists()
 
 
-def test_errors_are_one_line(stage: Stage) -> None:
+def test_errors_are_one_line(stage: ClientHarness) -> None:
     assert "path_outside_roots: " in fail(stage, "offload", TASK, "--output", "../x.py")
     assert "model_not_found: " in fail(stage, "offload", TASK, "--model", "no-such-model")
     assert "model_not_found: " in fail(stage, "models", "load", "no-such-model")
 
 
-def test_status(stage: Stage) -> None:
+def test_status(stage: ClientHarness) -> None:
     assert stage.hub.info.url in run(stage, "status")
     wait_until(lambda: json.loads(run(stage, "status", "--json"))["engine"]["kind"] == "ollama")
     file = str(stage.hub.home / "config.toml")
@@ -125,7 +125,7 @@ def test_status(stage: Stage) -> None:
     assert json.loads(run(stage, "status", "--json"))["config_file"] == file
 
 
-def test_quit_ends_the_hub(own_stage: Stage) -> None:
+def test_quit_ends_the_hub(own_stage: ClientHarness) -> None:
     run(own_stage, "quit")
     assert "hub_unreachable: " in fail(own_stage, "status")
 
@@ -136,7 +136,7 @@ def test_status_without_a_hub(tmp_path: Path) -> None:
     assert done.stderr.startswith("token-saver: hub_unreachable: ")
 
 
-def test_models(stage: Stage) -> None:
+def test_models(stage: ClientHarness) -> None:
     assert CODER in run(stage, "models")
     run(stage, "models", "load", CODER)
     assert CODER in stage.ollama.loaded
@@ -146,7 +146,7 @@ def test_models(stage: Stage) -> None:
     assert not stage.ollama.loaded
 
 
-def test_a_download_is_seen_while_it_goes_on(stage: Stage) -> None:
+def test_a_download_is_seen_while_it_goes_on(stage: ClientHarness) -> None:
     held = threading.Event()
     stage.ollama.registry["small:1b"] = Registered(layers=(1000,), held=held)
     pulling = subprocess.Popen(
@@ -178,7 +178,7 @@ def test_models_where_none_is_installed_name_the_next_step(tmp_path: Path) -> No
     assert "`token-saver models pull NAME`" in done.stdout
 
 
-def test_models_bench_and_recommend(stage: Stage) -> None:
+def test_models_bench_and_recommend(stage: ClientHarness) -> None:
     stage.ollama.models["other:7b"] = StandInModel(size=1_000_000_000)
     for chore in load_chores():
         stage.ollama.answers.when(chore.task, RIGHT[chore.name])
@@ -196,7 +196,7 @@ def test_models_bench_and_recommend(stage: Stage) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX's")
-def test_models_bench_that_is_interrupted_frees_the_engine(stage: Stage) -> None:
+def test_models_bench_that_is_interrupted_frees_the_engine(stage: ClientHarness) -> None:
     stage.ollama.answers.default = Answer(ends="endless", delay=0.01)
     running = subprocess.Popen(
         [sys.executable, "-P", "-m", "tray.main", "models", "bench"],
@@ -224,18 +224,18 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_models_pull(stage: Stage) -> None:
+def test_models_pull(stage: ClientHarness) -> None:
     stage.ollama.registry["small:1b"] = Registered(layers=(1000, 2000))
     run(stage, "models", "pull", "small:1b")
     assert "small:1b" in stage.ollama.models
     assert fail(stage, "models", "pull", "nothing:1b").count(": ") >= 2
 
 
-def test_dashboard_prints_a_link_where_there_is_no_display(stage: Stage) -> None:
+def test_dashboard_prints_a_link_where_there_is_no_display(stage: ClientHarness) -> None:
     assert f"{stage.hub.info.url}/login?code=" in run(stage, "dashboard")
 
 
-def test_logs_and_version(stage: Stage) -> None:
+def test_logs_and_version(stage: ClientHarness) -> None:
     assert str(stage.hub.home / "token-saver.log") in run(stage, "logs")
     assert run(stage, "--version").startswith("token-saver ")
 

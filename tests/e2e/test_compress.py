@@ -2,14 +2,14 @@
 
 import asyncio
 
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.mcp_clients import bridge_client, text_of
 from tests.standins.answers import Answer
 
 ERROR = "ERROR db: connection refused to 10.2.3.4:5432 after 3 attempts"
 
 
-def _compress(stage: Stage, **arguments: object) -> str:
+def _compress(stage: ClientHarness, **arguments: object) -> str:
     async def call() -> str:
         async with bridge_client(stage.hub.environ, stage.project) as client:
             return text_of(await client.call_tool("compress_context", arguments))
@@ -17,7 +17,7 @@ def _compress(stage: Stage, **arguments: object) -> str:
     return asyncio.run(call())
 
 
-def test_a_long_log_becomes_a_short_digest_that_quotes_the_error(stage: Stage) -> None:
+def test_a_long_log_becomes_a_short_digest_that_quotes_the_error(stage: ClientHarness) -> None:
     lines = [f"INFO worker: request {number} served in 12 ms" for number in range(3000)]
     lines[1777] = ERROR
     (stage.project / "service.log").write_text("\n".join(lines))
@@ -29,5 +29,5 @@ def test_a_long_log_becomes_a_short_digest_that_quotes_the_error(stage: Stage) -
     assert (stage.project / "service.log").read_text() == "\n".join(lines)
 
 
-def test_neither_files_nor_content_is_said(stage: Stage) -> None:
+def test_neither_files_nor_content_is_said(stage: ClientHarness) -> None:
     assert _compress(stage).startswith("bad_arguments: ")

@@ -11,7 +11,7 @@ import pytest
 from server.store.history import History
 from server.store.records import OffloadFilter, OffloadRow
 from tests.bridge_client import RawClient
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.mcp_clients import ERAS, bridge_client, http_client, text_of
 from tests.standins.answers import Answer
 from tests.standins.serving import eventually, wait_until
@@ -29,7 +29,7 @@ TASK = "Write slugify(text) in Python: lower case, runs of other characters beco
 SLOW = Answer("word " * 2000, delay=0.05)
 
 
-def history(stage: Stage) -> tuple[OffloadRow, ...]:
+def history(stage: ClientHarness) -> tuple[OffloadRow, ...]:
     async def read() -> tuple[OffloadRow, ...]:
         opened = await History.open(stage.hub.home / "history.db", owner=False)
         try:
@@ -41,7 +41,7 @@ def history(stage: Stage) -> tuple[OffloadRow, ...]:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_a_checked_file_and_a_digest(stage: Stage, mode: str) -> None:
+def test_a_checked_file_and_a_digest(stage: ClientHarness, mode: str) -> None:
     delivered = stage.hub.get("/api/status")["saved_all"]["delivered"]
     stage.ollama.answers.when("slugify", FENCED)
 
@@ -64,7 +64,7 @@ def test_a_checked_file_and_a_digest(stage: Stage, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_progress_is_reported_and_increases(stage: Stage, mode: str) -> None:
+def test_progress_is_reported_and_increases(stage: ClientHarness, mode: str) -> None:
     stage.ollama.answers.when("slugify", Answer(FENCED, delay=0.02))
     seen: list[float] = []
 
@@ -83,7 +83,7 @@ def test_progress_is_reported_and_increases(stage: Stage, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_cancelling_frees_the_engine(stage: Stage, mode: str) -> None:
+def test_cancelling_frees_the_engine(stage: ClientHarness, mode: str) -> None:
     stage.ollama.answers.default = SLOW
 
     async def cancel() -> None:
@@ -103,7 +103,7 @@ def test_cancelling_frees_the_engine(stage: Stage, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_a_call_over_http_that_is_dropped_is_cancelled(stage: Stage, mode: str) -> None:
+def test_a_call_over_http_that_is_dropped_is_cancelled(stage: ClientHarness, mode: str) -> None:
     """Also where a client of 2025 vanishes without a word, which the protocol does not count as a cancel."""
     stage.ollama.answers.default = SLOW
 
@@ -119,7 +119,7 @@ def test_a_call_over_http_that_is_dropped_is_cancelled(stage: Stage, mode: str) 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("legacy", [True, False])
-def test_a_client_that_is_killed_leaves_no_work_behind(stage: Stage, legacy: bool) -> None:
+def test_a_client_that_is_killed_leaves_no_work_behind(stage: ClientHarness, legacy: bool) -> None:
     stage.ollama.answers.default = SLOW
     with RawClient(stage.hub.environ, stage.project) as client:
         arguments = {"name": "offload_work", "arguments": {"task": TASK, "output": "a.py"}}
@@ -134,7 +134,7 @@ def test_a_client_that_is_killed_leaves_no_work_behind(stage: Stage, legacy: boo
     wait_until(lambda: not stage.hub.get("/api/status")["running"])
 
 
-def test_pings_are_answered_while_a_call_runs(stage: Stage) -> None:
+def test_pings_are_answered_while_a_call_runs(stage: ClientHarness) -> None:
     stage.ollama.answers.default = SLOW
     with RawClient(stage.hub.environ, stage.project) as client:
         client.initialize()
@@ -147,7 +147,7 @@ def test_pings_are_answered_while_a_call_runs(stage: Stage) -> None:
     assert [message for message in client.received if message.get("id") == call] == []
 
 
-def test_the_clients_roots_are_where_it_may_write(stage: Stage, tmp_path: Path) -> None:
+def test_the_clients_roots_are_where_it_may_write(stage: ClientHarness, tmp_path: Path) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     other = tmp_path / "another root ü"
     other.mkdir()
@@ -161,7 +161,7 @@ def test_the_clients_roots_are_where_it_may_write(stage: Stage, tmp_path: Path) 
     assert (other / "slug.py").exists(), digest
 
 
-def test_the_projects_name_may_be_anything(stage: Stage, tmp_path: Path) -> None:
+def test_the_projects_name_may_be_anything(stage: ClientHarness, tmp_path: Path) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     odd = tmp_path / "ünïcode & 100% + spaces"
     odd.mkdir()
@@ -189,7 +189,7 @@ def test_the_projects_name_may_be_anything(stage: Stage, tmp_path: Path) -> None
     ],
 )
 def test_bad_input_is_a_clear_error_and_changes_nothing(
-    stage: Stage, arguments: dict[str, object], code: str
+    stage: ClientHarness, arguments: dict[str, object], code: str
 ) -> None:
     (stage.project / "blob.bin").write_bytes(bytes(range(256)))
     (stage.project / "folder").mkdir()
@@ -207,7 +207,7 @@ def test_bad_input_is_a_clear_error_and_changes_nothing(
     assert sorted(stage.project.parent.rglob("project/**/*")) == before
 
 
-def test_an_engine_that_dies_in_the_middle(own_stage: Stage) -> None:
+def test_an_engine_that_dies_in_the_middle(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = Answer(FENCED, ends="broken")
 
     async def offload() -> str:
@@ -220,7 +220,7 @@ def test_an_engine_that_dies_in_the_middle(own_stage: Stage) -> None:
     assert not (own_stage.project / "slug.py").exists()
 
 
-def test_an_answer_that_is_all_thinking_is_handed_back(stage: Stage) -> None:
+def test_an_answer_that_is_all_thinking_is_handed_back(stage: ClientHarness) -> None:
     stage.ollama.answers.default = Answer("", thinking="Let me think about it.")
 
     async def offload() -> str:
@@ -233,7 +233,7 @@ def test_an_answer_that_is_all_thinking_is_handed_back(stage: Stage) -> None:
     assert row.outcome == "handed_back"
 
 
-def test_a_hub_that_dies_in_the_middle_of_a_call(own_stage: Stage) -> None:
+def test_a_hub_that_dies_in_the_middle_of_a_call(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = SLOW
     with RawClient(own_stage.hub.environ, own_stage.project) as client:
         client.initialize()
@@ -245,7 +245,7 @@ def test_a_hub_that_dies_in_the_middle_of_a_call(own_stage: Stage) -> None:
     assert "Call again" in error["message"]
 
 
-def test_what_a_killed_hub_was_doing_is_marked_so(own_stage: Stage) -> None:
+def test_what_a_killed_hub_was_doing_is_marked_so(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = SLOW
     with RawClient(own_stage.hub.environ, own_stage.project) as client:
         client.send_modern("tools/call", {"name": "offload_work", "arguments": {"task": TASK}})
@@ -263,7 +263,7 @@ def test_what_a_killed_hub_was_doing_is_marked_so(own_stage: Stage) -> None:
     assert [row.outcome for row in asyncio.run(reopen())] == ["interrupted"]
 
 
-def test_a_client_that_was_started_nowhere_has_no_project(stage: Stage) -> None:
+def test_a_client_that_was_started_nowhere_has_no_project(stage: ClientHarness) -> None:
     async def offload() -> str:
         async with bridge_client(stage.hub.environ, Path("/")) as client:
             arguments = {"task": "Say what it says.", "files": ["etc/hostname"]}

@@ -20,7 +20,7 @@ from server.store.history import History
 from server.store.records import OffloadFilter, OffloadRow, ReceiptRecord
 from server.tools.make_tool import ALWAYS_LOAD_KEY
 from server.tools.mcp_server import INSTRUCTIONS
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.e2e.test_commands import run
 from tests.mcp_clients import bridge_client, http_client, text_of
 from tests.standins.answers import Answer
@@ -45,7 +45,7 @@ b.md        words 2 x 0.2742 + letters 3 x 0.2787 + marks 1 x 0.4425 + 1 x 0.807
 class Client:
     """Calls as Claude makes them, and the receipts that the hub's history then has."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: ClientHarness) -> None:
         self.stage = stage
 
     def call(self, tool: str, arguments: Mapping[str, Any]) -> str:
@@ -85,7 +85,7 @@ class Client:
 
 
 @pytest.fixture
-def client(stage: Stage) -> Client:
+def client(stage: ClientHarness) -> Client:
     (stage.project / "a.md").write_text(PAGE)
     stage.ollama.answers.default = Answer(NOTE)
     return Client(stage)
@@ -236,7 +236,7 @@ def far_from_midnight() -> None:
 
 
 @pytest.mark.usefixtures("far_from_midnight")
-def test_what_the_user_asks_for_spares_claude_nothing(own_stage: Stage) -> None:
+def test_what_the_user_asks_for_spares_claude_nothing(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = Answer(NOTE)
     for name in ("a.md", "c.md"):
         (own_stage.project / name).write_text(PAGE)
@@ -301,7 +301,7 @@ def test_a_hand_back_costs_in_full_though_its_inputs_were_read(client: Client) -
 
 
 @pytest.mark.usefixtures("far_from_midnight")
-def test_a_losing_call_is_negative_wherever_its_number_appears(own_stage: Stage) -> None:
+def test_a_losing_call_is_negative_wherever_its_number_appears(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = Answer("Yes.\n")
     (own_stage.project / "a.md").write_text("No.\n")
     client = Client(own_stage)

@@ -6,12 +6,12 @@ import json
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.e2e.test_offload import FENCED, TASK
 from tests.mcp_clients import bridge_client, text_of
 
 
-def test_a_call_shows_in_every_figure(stage: Stage) -> None:
+def test_a_call_shows_in_every_figure(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
 
     async def use() -> tuple[str, str, str]:
@@ -42,7 +42,7 @@ def test_a_call_shows_in_every_figure(stage: Stage) -> None:
     assert scrape(stage, {})[0] == 401
 
 
-def scrape(stage: Stage, headers: dict[str, str]) -> tuple[int, str, str]:
+def scrape(stage: ClientHarness, headers: dict[str, str]) -> tuple[int, str, str]:
     connection = http.client.HTTPConnection("127.0.0.1", stage.hub.port, timeout=120)
     try:
         connection.request("GET", "/metrics", headers=headers)

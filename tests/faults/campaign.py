@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.engine import NOTES, value_file
-from tests.faults.scene import Reply, Scene
+from tests.faults.scene import FaultScene, Reply
 from tests.faults.strikes import FAULTS
 
 BATCH_ITEMS = 6
@@ -29,7 +29,7 @@ class Told:
 
 
 def run_campaign(
-    scene: Scene,
+    scene: FaultScene,
     *,
     clients: int,
     faults: int,
@@ -90,7 +90,7 @@ def _answered(told: Told) -> int:
 class _Worker:
     """One client: it asks for new files, for edits and for batches, one thing after the other."""
 
-    def __init__(self, scene: Scene, told: Told, chance: random.Random, index: int) -> None:
+    def __init__(self, scene: FaultScene, told: Told, chance: random.Random, index: int) -> None:
         self._scene = scene
         self._told = told
         self._chance = chance

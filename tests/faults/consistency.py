@@ -9,7 +9,7 @@ from server.policy.trail import read_head, verify
 from server.store.database import open_database
 from server.store.queries import read_totals
 from tests.faults.campaign import Told
-from tests.faults.scene import Scene
+from tests.faults.scene import FaultScene
 
 SETTLE_SECONDS = 180.0
 
@@ -24,7 +24,7 @@ CHECKS = (
 """What ``find_faults`` looks at."""
 
 
-async def find_faults(scene: Scene, told: Told) -> list[str]:
+async def find_faults(scene: FaultScene, told: Told) -> list[str]:
     """Let what was interrupted go on and end, then return everything that is not as it should be."""
     reply = scene.call("list_loaded_models", {})
     found = [] if not (reply.lost or reply.is_error) else [f"the hub did not come back: {reply.text}"]
@@ -39,7 +39,7 @@ async def find_faults(scene: Scene, told: Told) -> list[str]:
     return found
 
 
-def _end_hub(scene: Scene) -> None:
+def _end_hub(scene: FaultScene) -> None:
     hub = scene.hub()
     if hub is not None:
         hub.terminate()

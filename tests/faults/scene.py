@@ -41,7 +41,7 @@ class Reply:
 
 
 @dataclass
-class Scene:
+class FaultScene:
     """The things that faults strike. ``bridges`` are the processes that run right now."""
 
     home: Path
@@ -87,7 +87,7 @@ class Scene:
 
 
 @contextmanager
-def open_scene(folder: Path) -> Iterator[Scene]:
+def open_scene(folder: Path) -> Iterator[FaultScene]:
     """Provide the stage within the ``with`` block; the hub that runs at its end is ended."""
     home, project = folder / "home", folder / "project"
     home.mkdir(parents=True)
@@ -104,7 +104,7 @@ def open_scene(folder: Path) -> Iterator[Scene]:
                 "TOKEN_SAVER_ROOTS": json.dumps([str(project)]),
             }
             environ = {**hub_environ(home, **settings), **_clock(home)}
-            scene = Scene(home, project, engine, network, environ)
+            scene = FaultScene(home, project, engine, network, environ)
             try:
                 yield scene
             finally:

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 import psutil
 
 from tests.faults.engine import WELL
-from tests.faults.scene import SILENCE_SECONDS, Scene
+from tests.faults.scene import SILENCE_SECONDS, FaultScene
 
-Strike = Callable[[Scene, random.Random], bool]
+Strike = Callable[[FaultScene, random.Random], bool]
 NO_LIMIT = -1
 """``RLIM_INFINITY``."""
 
 
-def _kill_hub(scene: Scene, _: random.Random) -> bool:
+def _kill_hub(scene: FaultScene, _: random.Random) -> bool:
     with _hub(scene) as hub:
         if hub is not None:
             hub.kill()
@@ -28,7 +28,7 @@ def _kill_hub(scene: Scene, _: random.Random) -> bool:
     return False
 
 
-def _suspend_hub(scene: Scene, chance: random.Random) -> bool:
+def _suspend_hub(scene: FaultScene, chance: random.Random) -> bool:
     with _hub(scene) as hub:
         if hub is not None:
             hub.suspend()
@@ -38,7 +38,7 @@ def _suspend_hub(scene: Scene, chance: random.Random) -> bool:
     return False
 
 
-def _kill_bridge(scene: Scene, chance: random.Random) -> bool:
+def _kill_bridge(scene: FaultScene, chance: random.Random) -> bool:
     with scene.lock:
         if not scene.bridges:
             return False
@@ -46,7 +46,7 @@ def _kill_bridge(scene: Scene, chance: random.Random) -> bool:
     return True
 
 
-def _client_goes(scene: Scene, chance: random.Random) -> bool:
+def _client_goes(scene: FaultScene, chance: random.Random) -> bool:
     """Let a client end as when it is killed: its end of the pipe is gone, and nobody reads any more."""
     with scene.lock:
         if not scene.bridges:
@@ -60,14 +60,14 @@ def _client_goes(scene: Scene, chance: random.Random) -> bool:
     return True
 
 
-def _kill_engine(scene: Scene, chance: random.Random) -> bool:
+def _kill_engine(scene: FaultScene, chance: random.Random) -> bool:
     scene.engine.kill()
     time.sleep(chance.uniform(0.0, 0.5))
     scene.engine.restart()
     return True
 
 
-def _suspend_engine(scene: Scene, chance: random.Random) -> bool:
+def _suspend_engine(scene: FaultScene, chance: random.Random) -> bool:
     engine = psutil.Process(scene.engine.process.pid)
     engine.suspend()
     time.sleep(chance.uniform(0.5, SILENCE_SECONDS + 1.0))
@@ -75,7 +75,7 @@ def _suspend_engine(scene: Scene, chance: random.Random) -> bool:
     return True
 
 
-def _flap(scene: Scene, chance: random.Random) -> bool:
+def _flap(scene: FaultScene, chance: random.Random) -> bool:
     """Let the engine hang up on everyone, again and again."""
     for _ in range(6):
         scene.network.hang_up()
@@ -84,7 +84,7 @@ def _flap(scene: Scene, chance: random.Random) -> bool:
 
 
 def _spoil(mood: str, longest: float) -> Strike:
-    def strike(scene: Scene, chance: random.Random) -> bool:
+    def strike(scene: FaultScene, chance: random.Random) -> bool:
         scene.engine.be(mood)
         time.sleep(chance.uniform(0.3, longest))
         scene.engine.be(WELL)
@@ -93,14 +93,14 @@ def _spoil(mood: str, longest: float) -> Strike:
     return strike
 
 
-def _lose_network(scene: Scene, chance: random.Random) -> bool:
+def _lose_network(scene: FaultScene, chance: random.Random) -> bool:
     scene.network.lost.set()
     time.sleep(chance.uniform(0.3, SILENCE_SECONDS + 1.0))
     scene.network.lost.clear()
     return True
 
 
-def _lock_database(scene: Scene, chance: random.Random) -> bool:
+def _lock_database(scene: FaultScene, chance: random.Random) -> bool:
     """Hold the database as another program would that writes to it: at times longer than anyone waits."""
     try:
         with contextlib.closing(sqlite3.connect(scene.home / "history.db", isolation_level=None)) as other:
@@ -112,7 +112,7 @@ def _lock_database(scene: Scene, chance: random.Random) -> bool:
     return True
 
 
-def _fill_disk(scene: Scene, chance: random.Random) -> bool:
+def _fill_disk(scene: FaultScene, chance: random.Random) -> bool:
     """Let every write of the hub fail, to whatever file, from the first byte on or at some later one."""
     with _hub(scene) as hub:
         if hub is None or sys.platform != "linux":
@@ -124,7 +124,7 @@ def _fill_disk(scene: Scene, chance: random.Random) -> bool:
     return False
 
 
-def _set_clock(scene: Scene, chance: random.Random) -> bool:
+def _set_clock(scene: FaultScene, chance: random.Random) -> bool:
     """Set the clock of hub and bridges by up to two days, forth or back, and some of the times aright."""
     seconds = chance.choice((0, chance.randint(-172_800, 172_800), chance.randint(-90, 90)))
     clock = scene.home / "clock"
@@ -134,7 +134,7 @@ def _set_clock(scene: Scene, chance: random.Random) -> bool:
     return True
 
 
-def _suspend_machine(scene: Scene, chance: random.Random) -> bool:
+def _suspend_machine(scene: FaultScene, chance: random.Random) -> bool:
     """Let hub, bridges and engine stand still, as when the lid is closed."""
     with scene.lock:
         pids = [scene.engine.process.pid, *(bridge.pid for bridge in scene.bridges)]
@@ -157,7 +157,7 @@ def _suspend_machine(scene: Scene, chance: random.Random) -> bool:
     return False
 
 
-def _ten_hubs(scene: Scene, _: random.Random) -> bool:
+def _ten_hubs(scene: FaultScene, _: random.Random) -> bool:
     """Start ten hubs at once beside the one that may run: one is there afterwards, as before."""
     command = [sys.executable, "-P", "-m", "tray.main", "serve"]
     hubs = [
@@ -180,7 +180,7 @@ def _ten_hubs(scene: Scene, _: random.Random) -> bool:
 
 
 @contextmanager
-def _hub(scene: Scene) -> Iterator[psutil.Process | None]:
+def _hub(scene: FaultScene) -> Iterator[psutil.Process | None]:
     """Provide the hub, None between two. One that ends meanwhile, by itself, is not there to strike."""
     with contextlib.suppress(psutil.NoSuchProcess):
         yield scene.hub()

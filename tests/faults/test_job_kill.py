@@ -34,7 +34,7 @@ KINDS = ("retried", "less_one", "paused", "late", "cancelled")
 
 
 @dataclass
-class Scene:
+class FaultScene:
     """Batches by name. What ``held`` names keeps the engine busy for ever; what ``broken`` names gets no
     answer worth the name."""
 
@@ -72,7 +72,7 @@ class Scene:
 @pytest.mark.timeout(300)
 async def test_every_kind_of_batch_goes_on_as_it_was_meant(tmp_path: Path) -> None:
     with OllamaStandIn(slots=16) as ollama:
-        scene = Scene(tmp_path / "home", tmp_path / "project", ollama)
+        scene = FaultScene(tmp_path / "home", tmp_path / "project", ollama)
         ollama.answers.choose(scene.answer)
         scene.project.mkdir()
         for name in KINDS:
@@ -88,7 +88,7 @@ async def test_every_kind_of_batch_goes_on_as_it_was_meant(tmp_path: Path) -> No
     _everything_once(scene)
 
 
-async def _before_the_first_kill(scene: Scene) -> None:
+async def _before_the_first_kill(scene: FaultScene) -> None:
     scene.broken = {"retried_1", "retried_2"}
     scene.held = {"Write it down", "less_one_0", "less_one_1", "paused_0", "late_", "cancelled_"}
     with _hub(scene) as hub:
@@ -111,7 +111,7 @@ async def _before_the_first_kill(scene: Scene) -> None:
     assert scene.states("sequence") == ["returned", "running", "waiting"]
 
 
-async def _between_the_kills(scene: Scene) -> None:
+async def _between_the_kills(scene: FaultScene) -> None:
     scene.held = {"Say it again"}
     with _hub(scene) as hub:
         await _until(lambda: scene.state("retried") == ("done", ["delivered"] * 3))
@@ -123,7 +123,7 @@ async def _between_the_kills(scene: Scene) -> None:
     assert scene.states("sequence") == ["returned", "delivered", "running"]
 
 
-async def _after_the_last_kill(scene: Scene) -> None:
+async def _after_the_last_kill(scene: FaultScene) -> None:
     scene.held = set()
     before = {name: scene.asked(name) for name in KINDS}
     with _hub(scene) as hub:
@@ -145,7 +145,7 @@ async def _after_the_last_kill(scene: Scene) -> None:
             await _until(lambda: scene.state("paused") == ("done", ["delivered"] * 3))
 
 
-def _everything_once(scene: Scene) -> None:
+def _everything_once(scene: FaultScene) -> None:
     """Each file was delivered once, no other is there, and the batches' calls are booked to the token."""
     delivered = [row[0] for row in scene.rows("SELECT output FROM offload WHERE outcome = 'delivered'")]
     assert len(delivered) == len(set(delivered))
@@ -164,7 +164,7 @@ HAVING job.spent_output <> sum(row.spent_output) OR job.spent_input <> sum(row.s
 """Batches whose calls cost other than what is booked on their offloads."""
 
 
-def _hub(scene: Scene) -> Any:
+def _hub(scene: FaultScene) -> Any:
     return start_hub(
         scene.home,
         TOKEN_SAVER_BACKEND__URL=scene.ollama.url,
@@ -173,18 +173,18 @@ def _hub(scene: Scene) -> Any:
     )
 
 
-async def _submit(scene: Scene, client: Client, name: str, arguments: dict[str, Any]) -> None:
+async def _submit(scene: FaultScene, client: Client, name: str, arguments: dict[str, Any]) -> None:
     text = text_of(await client.call_tool("batch_offload", {**arguments, "wait": False}))
     found = re.search(r"Job (j\w+)", text)
     assert found is not None, text
     scene.jobs[name] = found[1]
 
 
-async def _check(scene: Scene, client: Client, name: str, **arguments: Any) -> str:
+async def _check(scene: FaultScene, client: Client, name: str, **arguments: Any) -> str:
     return text_of(await client.call_tool("check_job", {"job": scene.jobs[name], **arguments}))
 
 
-def _asked_to(scene: Scene, task: str) -> list[dict[str, Any]]:
+def _asked_to(scene: FaultScene, task: str) -> list[dict[str, Any]]:
     return [body for body in scene.ollama.bodies("/api/chat") if task in json.dumps(body)]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.offload.conftest import OpenHouse
 from tests.offload.test_pipeline import snapshot
+from tests.pipeline_harness import OpenPipeline
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
@@ -66,24 +66,24 @@ def test_the_table_is_as_large_as_it_shall_be() -> None:
 
 
 @pytest.mark.parametrize("case", written_cases(), ids=lambda case: case.name)
-async def test_a_written_answer(case: Case, open_house: OpenHouse, project: Path) -> None:
-    await check(case, open_house, project)
+async def test_a_written_answer(case: Case, open_pipeline: OpenPipeline, project: Path) -> None:
+    await check(case, open_pipeline, project)
 
 
 @pytest.mark.parametrize("case", recorded_cases(), ids=lambda case: case.name)
-async def test_an_answer_of_a_real_model(case: Case, open_house: OpenHouse, project: Path) -> None:
-    await check(case, open_house, project)
+async def test_an_answer_of_a_real_model(case: Case, open_pipeline: OpenPipeline, project: Path) -> None:
+    await check(case, open_pipeline, project)
 
 
-async def check(case: Case, open_house: OpenHouse, project: Path) -> None:
+async def check(case: Case, open_pipeline: OpenPipeline, project: Path) -> None:
     for name, text in case.files.items():
         (project / name).write_bytes(text.encode())
-    house = await open_house(offload=case.options)
+    pipeline = await open_pipeline(offload=case.options)
     said = iter(case.answers)
     last = case.answers[-1]
-    house.ollama.answers.choose(lambda _prompt, _body: Answer(next(said, last)))
+    pipeline.ollama.answers.choose(lambda _prompt, _body: Answer(next(said, last)))
     arguments = {**case.arguments, "files": tuple(case.arguments.get("files", ()))}
-    outcome = await house.run(arguments.pop("task"), **arguments)
+    outcome = await pipeline.run(arguments.pop("task"), **arguments)
     assert (outcome.name, outcome.code) == (case.outcome, case.code), outcome.text
     assert case.rounds in (None, len(outcome.attempts))
     expected = {name: text.encode() for name, text in case.after.items()}

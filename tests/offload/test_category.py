@@ -4,7 +4,7 @@ import pytest
 
 from server.config.folders import find_folders
 from server.models.selector import Selector, SelectorSettings
-from tests.offload.conftest import House
+from tests.pipeline_harness import PipelineHarness
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 
@@ -20,34 +20,36 @@ def answers(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.models["llama3.2:1b"] = StandInModel(size=1_300_000_000)
 
 
-async def model_used(house: House, **arguments: object) -> str:
-    outcome = await house.run("Say good day in German.", output_format="explanation", **arguments)
+async def model_used(pipeline: PipelineHarness, **arguments: object) -> str:
+    outcome = await pipeline.run("Say good day in German.", output_format="explanation", **arguments)
     assert outcome.name == "returned", outcome.text
-    detail = await house.history.get(outcome.offload_id)
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     return detail.row.model
 
 
-async def test_the_users_own_choice_for_a_category_does_its_work(house: House) -> None:
+async def test_the_users_own_choice_for_a_category_does_its_work(pipeline: PipelineHarness) -> None:
     Selector(find_folders()).write(SelectorSettings(custom_recommendations={"translation": "llama3.2:1b"}))
-    usual = await model_used(house)
+    usual = await model_used(pipeline)
     assert usual == CODER
-    assert await model_used(house, category="translation") == "llama3.2:1b"
-    assert await model_used(house, category="coding") == usual
+    assert await model_used(pipeline, category="translation") == "llama3.2:1b"
+    assert await model_used(pipeline, category="coding") == usual
 
 
-async def test_a_model_that_the_call_names_comes_before_its_category(house: House) -> None:
+async def test_a_model_that_the_call_names_comes_before_its_category(pipeline: PipelineHarness) -> None:
     Selector(find_folders()).write(SelectorSettings(custom_recommendations={"translation": "llama3.2:1b"}))
-    assert await model_used(house, category="translation", model=CODER) == CODER
+    assert await model_used(pipeline, category="translation", model=CODER) == CODER
 
 
-async def test_a_choice_that_is_not_installed_is_passed_over(house: House) -> None:
+async def test_a_choice_that_is_not_installed_is_passed_over(pipeline: PipelineHarness) -> None:
     Selector(find_folders()).write(SelectorSettings(custom_recommendations={"translation": "none:1b"}))
-    assert await model_used(house, category="translation") == CODER
+    assert await model_used(pipeline, category="translation") == CODER
 
 
-async def test_an_installed_model_that_is_made_for_the_category_does_its_work(house: House) -> None:
-    house.ollama.models[TRANSLATOR] = StandInModel(size=100_000_000)
-    assert await model_used(house) == CODER
-    assert await model_used(house, category="translation") == TRANSLATOR
-    assert await model_used(house, category="summarization") == CODER
+async def test_an_installed_model_that_is_made_for_the_category_does_its_work(
+    pipeline: PipelineHarness,
+) -> None:
+    pipeline.ollama.models[TRANSLATOR] = StandInModel(size=100_000_000)
+    assert await model_used(pipeline) == CODER
+    assert await model_used(pipeline, category="translation") == TRANSLATOR
+    assert await model_used(pipeline, category="summarization") == CODER

@@ -17,8 +17,8 @@ from server.config.folders import find_folders
 from server.offload.delivery import atomic
 from server.offload.files.workspace import digest_of
 from server.policy.files.safe_open import open_for_reading
-from tests.offload.conftest import House, OpenHouse, make_house
 from tests.offload.test_pipeline import fenced, snapshot
+from tests.pipeline_harness import OpenPipeline, PipelineHarness, make_pipeline
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
@@ -136,46 +136,46 @@ def test_a_read_only_file_is_respected_even_for_root(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == {"a": b"old"}
 
 
-async def test_undo_gives_the_exact_bytes_back(house: House, project: Path) -> None:
+async def test_undo_gives_the_exact_bytes_back(pipeline: PipelineHarness, project: Path) -> None:
     old = b"\xef\xbb\xbfx = 1\r\ny = 2"
     (project / "a.py").write_bytes(old)
-    house.ollama.answers.default = Answer(fenced("x = 7\ny = 2\n"))
-    outcome = await house.run("Set x to 7.", files=("a.py",), output="a.py")
+    pipeline.ollama.answers.default = Answer(fenced("x = 7\ny = 2\n"))
+    outcome = await pipeline.run("Set x to 7.", files=("a.py",), output="a.py")
     assert outcome.name == "delivered", outcome.text
     assert (project / "a.py").read_bytes() == b"\xef\xbb\xbfx = 7\r\ny = 2"
-    assert "as it was before" in await house.offloader.undo(outcome.offload_id)
+    assert "as it was before" in await pipeline.offloader.undo(outcome.offload_id)
     assert (project / "a.py").read_bytes() == old
-    assert any(isinstance(event, OffloadUndone) for event in house.events)
-    detail = await house.history.get(outcome.offload_id)
+    assert any(isinstance(event, OffloadUndone) for event in pipeline.events)
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.row.undone
     with pytest.raises(NotFound, match="undone before"):
-        await house.offloader.undo(outcome.offload_id)
+        await pipeline.offloader.undo(outcome.offload_id)
 
 
-async def test_undo_removes_a_file_that_was_new(house: House, project: Path) -> None:
-    house.ollama.answers.default = Answer(fenced("x = 7\n"))
-    outcome = await house.run("Write x.", output="a.py")
-    await house.offloader.undo(outcome.offload_id)
+async def test_undo_removes_a_file_that_was_new(pipeline: PipelineHarness, project: Path) -> None:
+    pipeline.ollama.answers.default = Answer(fenced("x = 7\n"))
+    outcome = await pipeline.run("Write x.", output="a.py")
+    await pipeline.offloader.undo(outcome.offload_id)
     assert list(project.iterdir()) == []
 
 
-async def test_undo_refuses_when_the_file_was_changed_since(house: House, project: Path) -> None:
-    house.ollama.answers.default = Answer(fenced("x = 7\n"))
-    outcome = await house.run("Write x.", output="a.py")
+async def test_undo_refuses_when_the_file_was_changed_since(pipeline: PipelineHarness, project: Path) -> None:
+    pipeline.ollama.answers.default = Answer(fenced("x = 7\n"))
+    outcome = await pipeline.run("Write x.", output="a.py")
     (project / "a.py").write_text("x = 8\n")
     with pytest.raises(FileChanged):
-        await house.offloader.undo(outcome.offload_id)
+        await pipeline.offloader.undo(outcome.offload_id)
     assert (project / "a.py").read_text() == "x = 8\n"
 
 
-async def test_undo_knows_what_it_cannot_undo(house: House) -> None:
+async def test_undo_knows_what_it_cannot_undo(pipeline: PipelineHarness) -> None:
     with pytest.raises(NotFound, match="no offload"):
-        await house.offloader.undo("nothing")
-    house.ollama.answers.default = Answer("")
-    outcome = await house.run("Write x.", output="a.py")
+        await pipeline.offloader.undo("nothing")
+    pipeline.ollama.answers.default = Answer("")
+    outcome = await pipeline.run("Write x.", output="a.py")
     with pytest.raises(NotFound, match="wrote no file"):
-        await house.offloader.undo(outcome.offload_id)
+        await pipeline.offloader.undo(outcome.offload_id)
 
 
 def command(code: str) -> str:
@@ -200,11 +200,11 @@ CHECKS = {
 
 
 @pytest.fixture
-async def checked(open_house: OpenHouse) -> House:
-    return await open_house(checks=CHECKS, offload={"check_timeout": 120.0})
+async def checked(open_pipeline: OpenPipeline) -> PipelineHarness:
+    return await open_pipeline(checks=CHECKS, offload={"check_timeout": 120.0})
 
 
-async def test_a_check_of_the_users_decides(checked: House, project: Path) -> None:
+async def test_a_check_of_the_users_decides(checked: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_text("x = 1\n")
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="seven")
@@ -219,28 +219,34 @@ async def test_a_check_of_the_users_decides(checked: House, project: Path) -> No
     assert (project / "a.py").read_text() == "x = 7\n"
 
 
-async def test_a_check_written_into_the_file_since_the_start_is_found(house: House, project: Path) -> None:
-    house.ollama.answers.default = Answer(fenced("x = 6\n"))
-    unknown = await house.run("Write x.", output="a.py", check="mine")
+async def test_a_check_written_into_the_file_since_the_start_is_found(
+    pipeline: PipelineHarness, project: Path
+) -> None:
+    pipeline.ollama.answers.default = Answer(fenced("x = 6\n"))
+    unknown = await pipeline.run("Write x.", output="a.py", check="mine")
     assert (unknown.name, unknown.code) == ("failed", "bad_arguments")
     file = find_folders().config_file
     file.write_text(f"[checks]\nmine = {json.dumps(CHECKS['seven'])}\n")
-    outcome = await house.run("Write x.", output="a.py", check="mine")
+    outcome = await pipeline.run("Write x.", output="a.py", check="mine")
     assert (outcome.name, outcome.code) == ("handed_back", "check_failed"), outcome.text
     file.write_text("[checks]\nmine = 7\n")
-    broken = await house.run("Write x.", output="a.py", check="mine")
+    broken = await pipeline.run("Write x.", output="a.py", check="mine")
     assert (broken.name, broken.code) == ("failed", "settings_invalid"), broken.text
     assert "line 2" in broken.text
 
 
-async def test_a_new_file_that_fails_its_check_leaves_no_folder(checked: House, project: Path) -> None:
+async def test_a_new_file_that_fails_its_check_leaves_no_folder(
+    checked: PipelineHarness, project: Path
+) -> None:
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Write x.", output="new/deep/a.py", check="seven")
     assert outcome.name == "handed_back"
     assert list(project.iterdir()) == []
 
 
-async def test_a_check_may_format_the_file_and_undo_still_works(checked: House, project: Path) -> None:
+async def test_a_check_may_format_the_file_and_undo_still_works(
+    checked: PipelineHarness, project: Path
+) -> None:
     (project / "a.py").write_text("x = 1\n")
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="format")
@@ -250,7 +256,9 @@ async def test_a_check_may_format_the_file_and_undo_still_works(checked: House, 
     assert (project / "a.py").read_text() == "x = 1\n"
 
 
-async def test_what_a_failing_check_did_to_the_file_is_taken_back_too(checked: House, project: Path) -> None:
+async def test_what_a_failing_check_did_to_the_file_is_taken_back_too(
+    checked: PipelineHarness, project: Path
+) -> None:
     (project / "a.py").write_text("x = 1\n")
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="spoil")
@@ -262,7 +270,7 @@ async def test_what_a_failing_check_did_to_the_file_is_taken_back_too(checked: H
 @pytest.mark.parametrize("before", [None, "x = 1\n"])
 @pytest.mark.parametrize("check", ["swap", "remove"])
 async def test_a_check_that_leaves_a_link_in_the_files_place_shows_nothing_of_where_it_leads(
-    checked: House,
+    checked: PipelineHarness,
     project: Path,
     monkeypatch: pytest.MonkeyPatch,
     before: str | None,
@@ -284,30 +292,32 @@ async def test_a_check_that_leaves_a_link_in_the_files_place_shows_nothing_of_wh
         assert (project / "a.py").read_text() == before
 
 
-async def test_a_check_runs_in_the_project(checked: House, project: Path) -> None:
+async def test_a_check_runs_in_the_project(checked: PipelineHarness, project: Path) -> None:
     (project / "marker").write_text("")
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     assert (await checked.run("Write x.", output="sub/a.py", check="where")).name == "delivered"
 
 
-async def test_a_check_that_cannot_start_is_the_users_to_mend(checked: House, project: Path) -> None:
+async def test_a_check_that_cannot_start_is_the_users_to_mend(
+    checked: PipelineHarness, project: Path
+) -> None:
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Write x.", output="a.py", check="missing")
     assert (outcome.name, outcome.code) == ("failed", "settings_invalid")
     assert list(project.iterdir()) == []
 
 
-async def test_a_check_that_hangs_is_ended(open_house: OpenHouse, project: Path) -> None:
-    house = await open_house(checks=CHECKS, offload={"check_timeout": 0.3, "repair_rounds": 0})
-    house.ollama.answers.default = Answer(fenced("x = 6\n"))
-    outcome = await house.run("Write x.", output="a.py", check="slow")
+async def test_a_check_that_hangs_is_ended(open_pipeline: OpenPipeline, project: Path) -> None:
+    pipeline = await open_pipeline(checks=CHECKS, offload={"check_timeout": 0.3, "repair_rounds": 0})
+    pipeline.ollama.answers.default = Answer(fenced("x = 6\n"))
+    outcome = await pipeline.run("Write x.", output="a.py", check="slow")
     assert outcome.code == "check_failed"
     assert "did not end within" in outcome.text
     assert list(project.iterdir()) == []
 
 
 async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
-    house: House, project: Path, open_house: OpenHouse
+    pipeline: PipelineHarness, project: Path, open_pipeline: OpenPipeline
 ) -> None:
     """A dying hub leaves a row that never ended, the old bytes in the history, the new ones in place."""
     from server.store.records import OffloadStart, UndoRecord
@@ -315,19 +325,21 @@ async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
     for name, found in (("a.py", b"unchecked"), ("b.py", b"changed by hand since")):
         (project / name).write_bytes(found)
         start = OffloadStart(name, 1.0, "offload_work", "t", {}, "c", "s", None, str(project), name)
-        await house.history.start(start)
+        await pipeline.history.start(start)
         undo = UndoRecord(str(project / name), b"old", digest_of(b"unchecked"))
-        await house.history.keep_undo(name, undo)
+        await pipeline.history.keep_undo(name, undo)
     (project / "new.py").write_bytes(b"unchecked")
     (project / ".token-saver-0123456789ab").write_bytes(b"unch")
     (project / ".token-saver-of-the-user").write_bytes(b"mine")
-    await house.history.start(
+    await pipeline.history.start(
         OffloadStart("new", 1.0, "offload_work", "t", {}, "c", "s", None, str(project), "new.py")
     )
-    await house.history.keep_undo("new", UndoRecord(str(project / "new.py"), None, digest_of(b"unchecked")))
-    await house.history.close()
+    await pipeline.history.keep_undo(
+        "new", UndoRecord(str(project / "new.py"), None, digest_of(b"unchecked"))
+    )
+    await pipeline.history.close()
 
-    again = await make_house(house.caller, house.ollama, find_folders())
+    again = await make_pipeline(pipeline.caller, pipeline.ollama, find_folders())
     taken = await again.offloader.start()
     assert sorted(Path(path).name for path in taken) == ["a.py", "new.py"]
     assert snapshot(project) == {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.offload.conftest import House
 from tests.offload.test_pipeline import fenced, snapshot
+from tests.pipeline_harness import PipelineHarness
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
@@ -20,32 +20,32 @@ def apply(project: Path, diff: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def test_of_one_file(house: House, project: Path) -> None:
+async def test_of_one_file(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_bytes(b"x = 1\r\ny = 2")
     before = snapshot(project)
-    house.ollama.answers.default = Answer(fenced("x = 1\ny = 3\n"))
-    outcome = await house.run("Set y to 3.", files=("a.py",), output_format="diff")
+    pipeline.ollama.answers.default = Answer(fenced("x = 1\ny = 3\n"))
+    outcome = await pipeline.run("Set y to 3.", files=("a.py",), output_format="diff")
     assert outcome.name == "returned", outcome.text
     assert snapshot(project) == before
     apply(project, outcome.text)
     assert (project / "a.py").read_bytes() == b"x = 1\r\ny = 3"
 
 
-async def test_of_a_selection(house: House, project: Path) -> None:
+async def test_of_a_selection(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_text("def f():\n    return 1\n\n\ndef g():\n    return 2\n")
-    house.ollama.answers.default = Answer(fenced("def g():\n    return 3\n"))
-    outcome = await house.run("Return 3.", files=("a.py::g",), output_format="diff")
+    pipeline.ollama.answers.default = Answer(fenced("def g():\n    return 3\n"))
+    outcome = await pipeline.run("Return 3.", files=("a.py::g",), output_format="diff")
     apply(project, outcome.text)
     assert (project / "a.py").read_text() == "def f():\n    return 1\n\n\ndef g():\n    return 3\n"
 
 
-async def test_of_several_files(house: House, project: Path) -> None:
+async def test_of_several_files(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_text("x = 1\n")
     (project / "b.py").write_text("x = 1\ny = 2\n")
-    house.ollama.answers.default = Answer(
+    pipeline.ollama.answers.default = Answer(
         BLOCK.format("a.py", "x = 1", "x = 5") + BLOCK.format("b.py", "y = 2", "y = 6")
     )
-    outcome = await house.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
+    outcome = await pipeline.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
     assert outcome.name == "returned", outcome.text
     apply(project, outcome.text)
     assert (project / "a.py").read_text() == "x = 5\n"
@@ -64,19 +64,19 @@ async def test_of_several_files(house: House, project: Path) -> None:
     ],
 )
 async def test_what_does_not_apply_is_handed_back(
-    house: House, project: Path, answer: str, code: str
+    pipeline: PipelineHarness, project: Path, answer: str, code: str
 ) -> None:
     (project / "a.py").write_text("x = 1\n")
     (project / "b.py").write_text("y = 2\n\n\ndef keep():\n    return 2\n")
-    house.ollama.answers.default = Answer(answer)
-    outcome = await house.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
+    pipeline.ollama.answers.default = Answer(answer)
+    outcome = await pipeline.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
     assert (outcome.name, outcome.code) == ("handed_back", code), outcome.text
 
 
-async def test_it_can_be_written_to_a_file_of_its_own(house: House, project: Path) -> None:
+async def test_it_can_be_written_to_a_file_of_its_own(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_text("x = 1\n")
-    house.ollama.answers.default = Answer(fenced("x = 2\n"))
-    outcome = await house.run("Set x to 2.", files=("a.py",), output="x.patch", output_format="diff")
+    pipeline.ollama.answers.default = Answer(fenced("x = 2\n"))
+    outcome = await pipeline.run("Set x to 2.", files=("a.py",), output="x.patch", output_format="diff")
     assert outcome.name == "delivered", outcome.text
     assert (project / "a.py").read_text() == "x = 1\n"
     apply(project, (project / "x.patch").read_text())

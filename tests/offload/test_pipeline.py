@@ -8,7 +8,7 @@ import pytest
 
 from server.common.errors import NotFound
 from server.common.events import OffloadEnded, OffloadQueued, OffloadStage, OffloadText
-from tests.offload.conftest import House, OpenHouse
+from tests.pipeline_harness import OpenPipeline, PipelineHarness
 from tests.standins.answers import Answer
 from tests.standins.serving import eventually
 
@@ -24,10 +24,10 @@ def fenced(code: str, language: str = "python") -> str:
 
 
 async def test_a_task_with_an_output_leaves_a_checked_file_and_a_short_digest(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
-    house.ollama.answers.when("slugify", Answer(fenced(SLUGIFY)))
-    outcome = await house.run("Write a Python function slugify(text).", output="src/slug.py")
+    pipeline.ollama.answers.when("slugify", Answer(fenced(SLUGIFY)))
+    outcome = await pipeline.run("Write a Python function slugify(text).", output="src/slug.py")
     assert outcome.name == "delivered", outcome.text
     assert (project / "src/slug.py").read_text() == SLUGIFY
     assert len(outcome.text) <= 400
@@ -35,10 +35,10 @@ async def test_a_task_with_an_output_leaves_a_checked_file_and_a_short_digest(
         assert part in outcome.text
 
 
-async def test_the_history_has_the_whole_story(house: House, project: Path) -> None:
-    house.ollama.answers.when("slugify", Answer(fenced(SLUGIFY)))
-    outcome = await house.run("Write slugify(text).", output="slug.py")
-    detail = await house.history.get(outcome.offload_id)
+async def test_the_history_has_the_whole_story(pipeline: PipelineHarness, project: Path) -> None:
+    pipeline.ollama.answers.when("slugify", Answer(fenced(SLUGIFY)))
+    outcome = await pipeline.run("Write slugify(text).", output="slug.py")
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.row.outcome == "delivered"
     assert detail.row.net_tokens == outcome.net_tokens
@@ -54,36 +54,38 @@ async def test_the_history_has_the_whole_story(house: House, project: Path) -> N
     assert [check.name for check in attempt.checks][:3] == ["complete", "clean", "parses"]
 
 
-async def test_every_stage_is_an_event(house: House) -> None:
-    house.ollama.answers.when("slugify", Answer(fenced(SLUGIFY), delay=0.005))
-    outcome = await house.run("Write slugify(text).", output="slug.py")
-    stages = [event.stage for event in house.events if isinstance(event, OffloadStage)]
+async def test_every_stage_is_an_event(pipeline: PipelineHarness) -> None:
+    pipeline.ollama.answers.when("slugify", Answer(fenced(SLUGIFY), delay=0.005))
+    outcome = await pipeline.run("Write slugify(text).", output="slug.py")
+    stages = [event.stage for event in pipeline.events if isinstance(event, OffloadStage)]
     assert [s for s in stages if s != "load"] == [
         "read", "fit", "queue", "prompt", "generate", "check", "deliver"
     ] or "load" in stages  # fmt: skip
-    texts = [event for event in house.events if isinstance(event, OffloadText)]
+    texts = [event for event in pipeline.events if isinstance(event, OffloadText)]
     assert "".join(event.text for event in texts) == fenced(SLUGIFY)
-    assert isinstance(house.events[0], OffloadQueued)
-    [ended] = [event for event in house.events if isinstance(event, OffloadEnded)]
+    assert isinstance(pipeline.events[0], OffloadQueued)
+    [ended] = [event for event in pipeline.events if isinstance(event, OffloadEnded)]
     assert ended.outcome == "delivered"
     assert ended.net_tokens == outcome.net_tokens
 
 
-async def test_without_an_output_the_text_itself_comes_back(house: House, project: Path) -> None:
+async def test_without_an_output_the_text_itself_comes_back(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.txt").write_text("one\ntwo\n")
-    house.ollama.answers.when("Summarise", Answer("Two lines."))
-    outcome = await house.run("Summarise it.", files=("a.txt",), output_format="explanation")
+    pipeline.ollama.answers.when("Summarise", Answer("Two lines."))
+    outcome = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
     assert outcome.name == "returned"
     assert outcome.text == "Two lines."
-    house.ollama.answers.when("Summarise", Answer("Long. " * 500))
-    long = await house.run("Summarise it.", files=("a.txt",), output_format="explanation")
+    pipeline.ollama.answers.when("Summarise", Answer("Long. " * 500))
+    long = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
     assert "Name an `output`" in long.text
 
 
-async def test_a_bad_answer_is_repaired_with_the_precise_error(house: House, project: Path) -> None:
-    house.ollama.answers.when("Write twice", Answer(fenced("def twice(x)\n    return 2 * x\n")))
-    house.ollama.answers.when("expected ':'", Answer(fenced("def twice(x):\n    return 2 * x\n")))
-    outcome = await house.run("Write twice(x).", output="twice.py")
+async def test_a_bad_answer_is_repaired_with_the_precise_error(
+    pipeline: PipelineHarness, project: Path
+) -> None:
+    pipeline.ollama.answers.when("Write twice", Answer(fenced("def twice(x)\n    return 2 * x\n")))
+    pipeline.ollama.answers.when("expected ':'", Answer(fenced("def twice(x):\n    return 2 * x\n")))
+    outcome = await pipeline.run("Write twice(x).", output="twice.py")
     assert outcome.name == "delivered", outcome.text
     assert "1 repair" in outcome.text
     assert [attempt.number for attempt in outcome.attempts] == [1, 2]
@@ -94,10 +96,10 @@ async def test_a_bad_answer_is_repaired_with_the_precise_error(house: House, pro
 
 
 async def test_after_the_last_repair_it_is_handed_back_and_nothing_is_written(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
-    house.ollama.answers.when("Write twice", Answer(fenced("def twice(x)\n    return 2 * x\n")))
-    outcome = await house.run("Write twice(x).", output="new/twice.py")
+    pipeline.ollama.answers.when("Write twice", Answer(fenced("def twice(x)\n    return 2 * x\n")))
+    outcome = await pipeline.run("Write twice(x).", output="new/twice.py")
     assert (outcome.name, outcome.code) == ("handed_back", "does_not_parse")
     assert len(outcome.attempts) == 3
     assert len(outcome.text) <= 400
@@ -108,48 +110,52 @@ async def test_after_the_last_repair_it_is_handed_back_and_nothing_is_written(
 
 
 async def test_each_round_is_warmer_and_a_repeated_answer_is_not_shown_again(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
     bad = fenced("def twice(x)\n    return 2 * x\n")
-    house.ollama.answers.when("Write twice", Answer(bad))
-    outcome = await house.run("Write twice(x).", output="twice.py")
+    pipeline.ollama.answers.when("Write twice", Answer(bad))
+    outcome = await pipeline.run("Write twice(x).", output="twice.py")
     rounds = [[message.role for message in each.prompt.messages] for each in outcome.attempts]
     assert rounds == [["system", "user"], ["system", "user", "assistant", "user"], ["system", "user"]]
     last = outcome.attempts[2].prompt.messages[1].content
     assert last.startswith(outcome.attempts[0].prompt.messages[1].content)
     assert "expected ':'" in last
     assert "2 * x" not in last.partition("Write twice(x).")[0]
-    warmth = [body["options"]["temperature"] for body in house.ollama.bodies("/api/chat")]
+    warmth = [body["options"]["temperature"] for body in pipeline.ollama.bodies("/api/chat")]
     assert warmth == pytest.approx([0.2, 0.5, 0.8])
 
 
 async def test_an_answer_that_goes_round_in_circles_is_broken_off_and_asked_for_again(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
     circle = "def twice(x):\n    return 2 * x\n\n" + "print(twice(2) == 4)  # True\n" * 2_000
-    house.ollama.answers.when("Write twice", Answer(f"```python\n{circle}", ends="endless"))
-    house.ollama.answers.when("repeats itself", Answer(fenced("def twice(x):\n    return 2 * x\n")))
-    outcome = await house.run("Write twice(x).", output="twice.py")
+    pipeline.ollama.answers.when("Write twice", Answer(f"```python\n{circle}", ends="endless"))
+    pipeline.ollama.answers.when("repeats itself", Answer(fenced("def twice(x):\n    return 2 * x\n")))
+    outcome = await pipeline.run("Write twice(x).", output="twice.py")
     assert outcome.name == "delivered", outcome.text
     assert outcome.attempts[0].verdict.reason.startswith("complete: The answer repeats itself")
     assert len(outcome.attempts[0].generation.text) < 6_000
-    await eventually(lambda: house.ollama.outcomes("/api/chat") == ["dropped", "answered"])
+    await eventually(lambda: pipeline.ollama.outcomes("/api/chat") == ["dropped", "answered"])
 
 
-async def test_what_repeats_itself_in_the_file_may_do_so_in_the_answer(house: House, project: Path) -> None:
+async def test_what_repeats_itself_in_the_file_may_do_so_in_the_answer(
+    pipeline: PipelineHarness, project: Path
+) -> None:
     rows = "    (0, 0, 0, 0, 0, 0, 0, 0),\n" * 130
     (project / "rows.py").write_text(f"LIMIT = 1\nROWS = (\n{rows})\n")
-    house.ollama.answers.default = Answer(fenced(f"LIMIT = 2\nROWS = (\n{rows})\n"))
-    outcome = await house.run("Set LIMIT to 2 in this file.", files=("rows.py",), output="rows.py")
+    pipeline.ollama.answers.default = Answer(fenced(f"LIMIT = 2\nROWS = (\n{rows})\n"))
+    outcome = await pipeline.run("Set LIMIT to 2 in this file.", files=("rows.py",), output="rows.py")
     assert outcome.name == "delivered", outcome.text
 
 
-async def test_around_a_selected_part_its_file_is_given_in_outline(house: House, project: Path) -> None:
+async def test_around_a_selected_part_its_file_is_given_in_outline(
+    pipeline: PipelineHarness, project: Path
+) -> None:
     (project / "a.py").write_text(
         "import re\n\n\ndef one(x):\n    return 11\n\n\ndef two(x):\n    return 22\n"
     )
-    house.ollama.answers.default = Answer(fenced("from a import two\n\nprint(two(1))\n"))
-    outcome = await house.run("Print two of 1.", files=("a.py::two",), output="use.py")
+    pipeline.ollama.answers.default = Answer(fenced("from a import two\n\nprint(two(1))\n"))
+    outcome = await pipeline.run("Print two of 1.", files=("a.py::two",), output="use.py")
     prompt = outcome.attempts[0].prompt.messages[1].content
     assert "return 22" in prompt
     assert "import re" in prompt
@@ -167,11 +173,11 @@ async def test_around_a_selected_part_its_file_is_given_in_outline(house: House,
     ],
 )
 async def test_what_is_no_answer_is_never_a_success(
-    open_house: OpenHouse, project: Path, answer: Answer, code: str
+    open_pipeline: OpenPipeline, project: Path, answer: Answer, code: str
 ) -> None:
-    house = await open_house(offload={"max_output_tokens": 512})
-    house.ollama.answers.default = answer
-    outcome = await house.run("Write f().", output="f.py")
+    pipeline = await open_pipeline(offload={"max_output_tokens": 512})
+    pipeline.ollama.answers.default = answer
+    outcome = await pipeline.run("Write f().", output="f.py")
     assert (outcome.name, outcome.code) == ("handed_back", code)
     assert not (project / "f.py").exists()
 
@@ -203,7 +209,7 @@ async def test_what_is_no_answer_is_never_a_success(
     ],
 )
 async def test_bad_input_is_refused_with_a_code_and_changes_nothing(
-    open_house: OpenHouse, project: Path, arguments: dict[str, object], code: str
+    open_pipeline: OpenPipeline, project: Path, arguments: dict[str, object], code: str
 ) -> None:
     (project / "binary.bin").write_bytes(bytes(range(256)))
     (project / "folder").mkdir()
@@ -211,80 +217,86 @@ async def test_bad_input_is_refused_with_a_code_and_changes_nothing(
     (project / "long.txt").write_text("some words in a line\n" * 4000)
     (project / "a.py").write_text("def f():\n    pass\n")
     before = snapshot(project)
-    house = await open_house(
+    pipeline = await open_pipeline(
         offload={"max_file_bytes": 200_000},
     )
-    house.ollama.models["qwen2.5-coder:0.5b"] = type(house.ollama.models["qwen2.5-coder:0.5b"])(
+    pipeline.ollama.models["qwen2.5-coder:0.5b"] = type(pipeline.ollama.models["qwen2.5-coder:0.5b"])(
         context_length=4096
     )
-    outcome = await house.run("Do it.", **arguments)  # type: ignore[arg-type]
+    outcome = await pipeline.run("Do it.", **arguments)  # type: ignore[arg-type]
     assert (outcome.name, outcome.code) == ("failed", code), outcome.text
     assert snapshot(project) == before
-    detail = await house.history.get(outcome.offload_id)
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.row.code == code
 
 
 @pytest.mark.parametrize("ends", ["broken", "early", "half", "garbage", "error"])
 async def test_an_engine_that_dies_in_the_middle_is_an_error_with_a_code(
-    house: House, project: Path, ends: str
+    pipeline: PipelineHarness, project: Path, ends: str
 ) -> None:
-    house.ollama.answers.default = Answer(fenced(SLUGIFY), ends=ends)
-    outcome = await house.run("Write slugify(text).", output="slug.py")
+    pipeline.ollama.answers.default = Answer(fenced(SLUGIFY), ends=ends)
+    outcome = await pipeline.run("Write slugify(text).", output="slug.py")
     assert outcome.name == "failed"
     assert outcome.code in ("backend_failed", "backend_unreachable")
     assert list(project.iterdir()) == []
 
 
 async def test_a_prompt_that_the_engine_cut_in_silence_is_never_a_success(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
     (project / "a.txt").write_text("0123456789 " * 300)
-    house.ollama.answers.default = Answer("Digits.", prompt_tokens=400)
-    outcome = await house.run("Summarise it.", files=("a.txt",), output_format="explanation")
+    pipeline.ollama.answers.default = Answer("Digits.", prompt_tokens=400)
+    outcome = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
     assert (outcome.name, outcome.code) == ("failed", "prompt_too_long")
 
 
-async def test_cancelling_the_call_frees_the_engine_and_writes_nothing(house: House, project: Path) -> None:
-    house.ollama.answers.default = Answer(ends="endless", delay=0.01)
-    call = asyncio.create_task(house.run("Write f().", output="f.py"))
-    while not any(isinstance(event, OffloadText) for event in house.events):
+async def test_cancelling_the_call_frees_the_engine_and_writes_nothing(
+    pipeline: PipelineHarness, project: Path
+) -> None:
+    pipeline.ollama.answers.default = Answer(ends="endless", delay=0.01)
+    call = asyncio.create_task(pipeline.run("Write f().", output="f.py"))
+    while not any(isinstance(event, OffloadText) for event in pipeline.events):
         await asyncio.sleep(0.02)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
     assert list(project.iterdir()) == []
-    [ended] = [event for event in house.events if isinstance(event, OffloadEnded)]
-    detail = await house.history.get(house.events[0].offload_id)  # type: ignore[attr-defined]
+    [ended] = [event for event in pipeline.events if isinstance(event, OffloadEnded)]
+    detail = await pipeline.history.get(pipeline.events[0].offload_id)  # type: ignore[attr-defined]
     assert detail is not None
     assert ended.outcome == detail.row.outcome == "cancelled"
-    await eventually(lambda: not house.ollama.running)
+    await eventually(lambda: not pipeline.ollama.running)
 
 
-async def test_the_user_cancels_one_offload_and_its_caller_is_told(house: House, project: Path) -> None:
-    house.ollama.answers.default = Answer(ends="endless", delay=0.01)
-    call = asyncio.create_task(house.run("Write f().", output="f.py"))
-    while not any(isinstance(event, OffloadText) for event in house.events):
+async def test_the_user_cancels_one_offload_and_its_caller_is_told(
+    pipeline: PipelineHarness, project: Path
+) -> None:
+    pipeline.ollama.answers.default = Answer(ends="endless", delay=0.01)
+    call = asyncio.create_task(pipeline.run("Write f().", output="f.py"))
+    while not any(isinstance(event, OffloadText) for event in pipeline.events):
         await asyncio.sleep(0.02)
-    await house.offloader.cancel(house.events[0].offload_id)  # type: ignore[attr-defined]
+    await pipeline.offloader.cancel(pipeline.events[0].offload_id)  # type: ignore[attr-defined]
     outcome = await call
     assert (outcome.name, outcome.code) == ("cancelled", "cancelled")
     with pytest.raises(NotFound):
-        await house.offloader.cancel(outcome.offload_id)
+        await pipeline.offloader.cancel(outcome.offload_id)
 
 
-async def test_a_file_that_changed_meanwhile_is_not_overwritten(house: House, project: Path) -> None:
+async def test_a_file_that_changed_meanwhile_is_not_overwritten(
+    pipeline: PipelineHarness, project: Path
+) -> None:
     (project / "a.py").write_text("x = 1\n")
 
     def change(_prompt: str, _body: object) -> Answer:
         (project / "a.py").write_text("x = 'by hand'\n")
         return Answer(fenced("x = 2\n"))
 
-    house.ollama.answers.choose(change)
-    outcome = await house.run("Set x to 2.", files=("a.py",), output="a.py")
+    pipeline.ollama.answers.choose(change)
+    outcome = await pipeline.run("Set x to 2.", files=("a.py",), output="a.py")
     assert (outcome.name, outcome.code) == ("failed", "file_changed")
     assert (project / "a.py").read_text() == "x = 'by hand'\n"
-    detail = await house.history.get(outcome.offload_id)
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.undo is None
 
@@ -297,14 +309,14 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
 
 
 async def test_lines_of_a_body_alone_are_no_answer_for_a_selected_function(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
     text = "def find(users, name):\n    return users[name]\n\n\nLIMIT = 1\n"
     (project / "users.py").write_text(text)
     whole = "def find(users, name):\n    if not users:\n        return None\n    return users[name]"
-    house.ollama.answers.when("Return None", Answer(fenced("if not users:\n    return None\n")))
-    house.ollama.answers.when("beginning with `def find(users, name):`", Answer(fenced(f"{whole}\n")))
-    outcome = await house.run(
+    pipeline.ollama.answers.when("Return None", Answer(fenced("if not users:\n    return None\n")))
+    pipeline.ollama.answers.when("beginning with `def find(users, name):`", Answer(fenced(f"{whole}\n")))
+    outcome = await pipeline.run(
         "Return None at once when users is empty.", files=("users.py::find",), output="users.py"
     )
     assert outcome.name == "delivered", outcome.text

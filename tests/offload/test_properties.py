@@ -19,8 +19,8 @@ from server.offload.delivery.patches import diff_of
 from server.offload.files.textfile import apply_edits, decode, edits_between, encode
 from server.offload.files.workspace import digest_of
 from server.offload.values import Caller, Edit, Source, Task
-from tests.offload.conftest import make_house
 from tests.offload.test_pipeline import snapshot
+from tests.pipeline_harness import make_pipeline
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
@@ -215,11 +215,11 @@ async def _cancelled_somewhere(project: Path, ollama: OllamaStandIn, wanted: Cal
     before = snapshot(project)
     caller = Caller("t", "s", project, (project,))
     checks = {"good": "true {file}", "bad": "false {file}"}
-    house = await make_house(caller, ollama, find_folders(), checks=checks)
+    pipeline = await make_pipeline(caller, ollama, find_folders(), checks=checks)
     task = Task(
         "Set x.", files=("a.py",) if wanted.old is not None else (), output="a.py", check=wanted.check
     )
-    call = asyncio.create_task(house.offloader.run(task, caller, house.report))
+    call = asyncio.create_task(pipeline.offloader.run(task, caller, pipeline.report))
     stages = 0
 
     def stop(_event: object) -> None:
@@ -228,13 +228,13 @@ async def _cancelled_somewhere(project: Path, ollama: OllamaStandIn, wanted: Cal
         if stages == wanted.stop_after:
             asyncio.get_running_loop().call_soon(call.cancel)
 
-    house.offloader._events.subscribe(stop)
+    pipeline.offloader._events.subscribe(stop)
     try:
         outcome = await call
     except asyncio.CancelledError:
         outcome = None
-    offload_id = house.events[0].offload_id  # type: ignore[attr-defined]
-    detail = await house.history.get(offload_id) if house.events else None
+    offload_id = pipeline.events[0].offload_id  # type: ignore[attr-defined]
+    detail = await pipeline.history.get(offload_id) if pipeline.events else None
     ended = detail.row.outcome if detail else ""
     assert outcome is None or ended == outcome.name
     if ended == "delivered":
@@ -243,14 +243,14 @@ async def _cancelled_somewhere(project: Path, ollama: OllamaStandIn, wanted: Cal
         if wanted.changed is not None:
             (project / "a.py").write_bytes(wanted.changed)
             with pytest.raises(FileChanged):
-                await house.offloader.undo(offload_id)
+                await pipeline.offloader.undo(offload_id)
             assert (project / "a.py").read_bytes() == wanted.changed
             (project / "a.py").write_bytes(written)
-        await house.offloader.undo(offload_id)
+        await pipeline.offloader.undo(offload_id)
     else:
         with pytest.raises(TokenSaverError):
-            await house.offloader.undo(offload_id)
+            await pipeline.offloader.undo(offload_id)
     assert snapshot(project) == before
-    await house.offloader.close()
-    await house.engine.close()
-    await house.history.close()
+    await pipeline.offloader.close()
+    await pipeline.engine.close()
+    await pipeline.history.close()

@@ -17,7 +17,7 @@ from server.backends.embedded.catalogue import pinned_models
 from server.offload.values import Caller, Compression, Task
 from server.store.records import SHELL
 from tests.engine_models import SMALL_QWEN
-from tests.offload.conftest import House, OpenHouse
+from tests.pipeline_harness import OpenPipeline, PipelineHarness
 
 pytestmark = pytest.mark.anyio
 
@@ -67,60 +67,62 @@ def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 
 
 @pytest.fixture
-async def house(open_house: OpenHouse, repository: None) -> House:
-    return await open_house(
+async def pipeline(open_pipeline: OpenPipeline, repository: None) -> PipelineHarness:
+    return await open_pipeline(
         backend={"kind": "embedded"}, embedded={"model": SMALL_QWEN}, offload={"client_patience": PATIENCE}
     )
 
 
 async def test_a_call_that_meets_a_download_says_how_far_it_is_and_the_download_goes_on(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
     size = f"of {pinned_models()[SMALL_QWEN].size / 1e6:,.0f} MB"
-    first = await house.run("Write slugify(text).", output="slug.py")
+    first = await pipeline.run("Write slugify(text).", output="slug.py")
     assert (first.name, first.code) == ("failed", "still_downloading")
     assert f"The model {SMALL_QWEN} is being downloaded" in first.text
     assert "call again in some minutes" in first.text
     for _ in range(MOST_CALLS):
-        again = await house.run("Write slugify(text).", output="slug.py")
+        again = await pipeline.run("Write slugify(text).", output="slug.py")
         if f"3 {size}" in again.text:
             break
     assert (again.name, again.code) == ("failed", "still_downloading")
     assert f"being downloaded: 3 {size}" in again.text
-    assert any(line.startswith("download") and f"3 {size}" in line for line in house.lines), house.lines
+    assert any(line.startswith("download") and f"3 {size}" in line for line in pipeline.lines), pipeline.lines
     assert again.attempts == ()
     assert not (project / "slug.py").exists()
-    row = await house.history.get(again.offload_id)
+    row = await pipeline.history.get(again.offload_id)
     assert row is not None
     assert row.row.outcome == "failed"
 
 
-async def test_the_user_waits_for_the_download(house: House, project: Path) -> None:
+async def test_the_user_waits_for_the_download(pipeline: PipelineHarness, project: Path) -> None:
     user = Caller(client=SHELL, session="shell-1", project=project, roots=(project,))
     task = Task(task="Write slugify(text).", output="slug.py")
-    waiting = asyncio.create_task(house.offloader.run(task, user, house.report, offload_id="mine"))
+    waiting = asyncio.create_task(pipeline.offloader.run(task, user, pipeline.report, offload_id="mine"))
     for _ in range(2):  # calls of a client's that came later, and were handed back
-        assert (await house.run("Write slugify(text).", output="other.py")).code == "still_downloading"
+        assert (await pipeline.run("Write slugify(text).", output="other.py")).code == "still_downloading"
     assert not waiting.done()
-    await house.offloader.cancel("mine")
+    await pipeline.offloader.cancel("mine")
     assert (await waiting).name == "cancelled"
 
 
-async def test_the_model_is_fetched_under_its_own_name_however_it_is_spelled(house: House) -> None:
+async def test_the_model_is_fetched_under_its_own_name_however_it_is_spelled(
+    pipeline: PipelineHarness,
+) -> None:
     async def ignore(_progress: PullProgress) -> None:
         return
 
-    pulling = asyncio.create_task(house.engine.pull(SMALL_QWEN.replace("-0.5b", ":0.5B"), ignore))
-    while not (downloads := house.engine.downloads):
+    pulling = asyncio.create_task(pipeline.engine.pull(SMALL_QWEN.replace("-0.5b", ":0.5B"), ignore))
+    while not (downloads := pipeline.engine.downloads):
         assert not pulling.done()
         await asyncio.sleep(0.01)
     assert [each.model for each in downloads] == [SMALL_QWEN]
     pulling.cancel()
     await asyncio.wait([pulling])
-    assert not house.engine.downloads
+    assert not pipeline.engine.downloads
 
 
-async def test_compress_context_says_so_too(house: House, project: Path) -> None:
+async def test_compress_context_says_so_too(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.log").write_text("one\n")
-    outcome = await house.compressor.compress(Compression(("a.log",)), house.caller, house.report)
+    outcome = await pipeline.compressor.compress(Compression(("a.log",)), pipeline.caller, pipeline.report)
     assert (outcome.name, outcome.code) == ("failed", "still_downloading")

@@ -11,8 +11,8 @@ from server.config.folders import find_folders
 from server.offload.values import Outcome
 from server.store.history import History
 from server.store.records import OffloadEnd, OffloadFilter, UndoRecord
-from tests.offload.conftest import House, OpenHouse
 from tests.offload.test_pipeline import fenced, snapshot
+from tests.pipeline_harness import OpenPipeline, PipelineHarness
 from tests.standins.answers import Answer
 from tests.standins.serving import eventually
 
@@ -48,64 +48,66 @@ class CancelledBeforeTheWrite(History):
             task.cancel()
 
 
-async def set_x(house: House, before: bytes | None, **arguments: str) -> Outcome:
-    house.ollama.answers.default = Answer(fenced(WRITTEN.decode()))
-    return await house.run("Set x.", files=("a.py",) if before else (), output="a.py", **arguments)
+async def set_x(pipeline: PipelineHarness, before: bytes | None, **arguments: str) -> Outcome:
+    pipeline.ollama.answers.default = Answer(fenced(WRITTEN.decode()))
+    return await pipeline.run("Set x.", files=("a.py",) if before else (), output="a.py", **arguments)
 
 
 @pytest.mark.parametrize("before", [OLD, None])
 async def test_a_write_that_was_refused_takes_nothing_back(
-    open_house: OpenHouse, project: Path, before: bytes | None
+    open_pipeline: OpenPipeline, project: Path, before: bytes | None
 ) -> None:
     if before is not None:
         (project / "a.py").write_bytes(before)
-    house = await open_house(history_type=SavedBeforeTheWrite)
-    outcome = await set_x(house, before)
+    pipeline = await open_pipeline(history_type=SavedBeforeTheWrite)
+    outcome = await set_x(pipeline, before)
     assert (outcome.name, outcome.code) == ("failed", "file_changed"), outcome.text
     assert snapshot(project) == {"a.py": THEIRS}
-    detail = await house.history.get(outcome.offload_id)
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.undo is None
 
 
 @pytest.mark.parametrize("before", [OLD, None])
 async def test_a_write_that_was_cancelled_is_taken_back(
-    open_house: OpenHouse, project: Path, before: bytes | None
+    open_pipeline: OpenPipeline, project: Path, before: bytes | None
 ) -> None:
     if before is not None:
         (project / "a.py").write_bytes(before)
-    house = await open_house(history_type=CancelledBeforeTheWrite)
-    outcome = await set_x(house, before)
+    pipeline = await open_pipeline(history_type=CancelledBeforeTheWrite)
+    outcome = await set_x(pipeline, before)
     assert outcome.name == "cancelled"
     assert snapshot(project) == ({"a.py": before} if before else {})
-    detail = await house.history.get(outcome.offload_id)
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.undo is None
 
 
 @pytest.fixture
-async def checked(open_house: OpenHouse) -> House:
-    return await open_house(
+async def checked(open_pipeline: OpenPipeline) -> PipelineHarness:
+    return await open_pipeline(
         checks={"late": FAILS_ONCE_SAVED}, offload={"repair_rounds": 0, "check_timeout": 60.0}
     )
 
 
-async def saved_during_the_check(house: House, project: Path) -> Outcome:
+async def saved_during_the_check(pipeline: PipelineHarness, project: Path) -> Outcome:
     (project / "a.py").write_bytes(OLD)
-    call = asyncio.create_task(set_x(house, OLD, check="late"))
+    call = asyncio.create_task(set_x(pipeline, OLD, check="late"))
     await eventually(lambda: (project / "a.py").read_bytes() == WRITTEN, 60)
     (project / "a.py").write_bytes(THEIRS)
     (project / "saved").touch()
     outcome = await call
     (project / "saved").unlink()
     assert (outcome.name, outcome.code) == ("handed_back", "check_failed"), outcome.text
-    detail = await house.history.get(outcome.offload_id)
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.row.summary == outcome.text
     return outcome
 
 
-async def test_what_the_user_saved_while_a_check_ran_is_kept_and_named(checked: House, project: Path) -> None:
+async def test_what_the_user_saved_while_a_check_ran_is_kept_and_named(
+    checked: PipelineHarness, project: Path
+) -> None:
     outcome = await saved_during_the_check(checked, project)
     assert snapshot(project) == {"a.py": OLD}
     [kept] = find_folders().kept.iterdir()
@@ -113,7 +115,7 @@ async def test_what_the_user_saved_while_a_check_ran_is_kept_and_named(checked: 
     assert str(kept.resolve()) in outcome.text
 
 
-async def test_what_cannot_be_kept_stays_where_it_is(checked: House, project: Path) -> None:
+async def test_what_cannot_be_kept_stays_where_it_is(checked: PipelineHarness, project: Path) -> None:
     find_folders().kept.write_bytes(b"no folder")
     outcome = await saved_during_the_check(checked, project)
     assert snapshot(project) == {"a.py": THEIRS}
@@ -137,20 +139,20 @@ class EndRefused(History):
 
 
 async def test_a_file_that_cannot_be_put_back_is_said_and_ends_the_trying(
-    open_house: OpenHouse, project: Path
+    open_pipeline: OpenPipeline, project: Path
 ) -> None:
     (project / "a.py").write_bytes(OLD)
-    house = await open_house(history_type=EndRefused)
+    pipeline = await open_pipeline(history_type=EndRefused)
     with pytest.raises(StoreError, match="full"):
-        await set_x(house, OLD)
+        await set_x(pipeline, OLD)
     async with asyncio.timeout(60):
-        await house.offloader.settled()
-    [row] = await house.history.page(OffloadFilter())
+        await pipeline.offloader.settled()
+    [row] = await pipeline.history.page(OffloadFilter())
     assert (row.outcome, row.code) == ("failed", "store_failed")
     assert "a.py could not be put back" in row.summary
     assert snapshot(project) == {"a.py": WRITTEN}
     (project / "a.py").chmod(0o644)
-    await house.offloader.undo(row.id)
+    await pipeline.offloader.undo(row.id)
     assert snapshot(project) == {"a.py": OLD}
 
 
@@ -166,13 +168,13 @@ class CancelledAtTheEnd(History):
 
 @pytest.mark.parametrize("answer", ["It sets x.", ""], ids=["returned", "handed_back"])
 async def test_who_cancels_too_late_is_told_what_the_history_says(
-    open_house: OpenHouse, project: Path, answer: str
+    open_pipeline: OpenPipeline, project: Path, answer: str
 ) -> None:
     (project / "a.py").write_bytes(OLD)
-    house = await open_house(history_type=CancelledAtTheEnd, offload={"allow_losing": True})
-    house.ollama.answers.default = Answer(answer)
-    outcome = await house.run("Explain this.", files=("a.py",), output_format="explanation")
-    [row] = await house.history.page(OffloadFilter())
+    pipeline = await open_pipeline(history_type=CancelledAtTheEnd, offload={"allow_losing": True})
+    pipeline.ollama.answers.default = Answer(answer)
+    outcome = await pipeline.run("Explain this.", files=("a.py",), output_format="explanation")
+    [row] = await pipeline.history.page(OffloadFilter())
     assert outcome.name == ("returned" if answer else "handed_back")
     assert (outcome.name, outcome.net_tokens) == (row.outcome, row.net_tokens)
     assert outcome.text.startswith(answer)
@@ -192,15 +194,15 @@ class UndoneRefused(History):
 
 @pytest.mark.parametrize("before", [OLD, None])
 async def test_an_undo_that_could_not_be_noted_can_be_asked_for_again(
-    open_house: OpenHouse, project: Path, before: bytes | None
+    open_pipeline: OpenPipeline, project: Path, before: bytes | None
 ) -> None:
     if before is not None:
         (project / "a.py").write_bytes(before)
-    house = await open_house(history_type=UndoneRefused)
-    outcome = await set_x(house, before)
+    pipeline = await open_pipeline(history_type=UndoneRefused)
+    outcome = await set_x(pipeline, before)
     with pytest.raises(StoreError, match="full"):
-        await house.offloader.undo(outcome.offload_id)
+        await pipeline.offloader.undo(outcome.offload_id)
     assert snapshot(project) == ({"a.py": before} if before else {})
-    await house.offloader.undo(outcome.offload_id)
-    [row] = await house.history.page(OffloadFilter())
+    await pipeline.offloader.undo(outcome.offload_id)
+    [row] = await pipeline.history.page(OffloadFilter())
     assert row.undone

@@ -27,7 +27,7 @@ class Clock:
         return self.now
 
 
-class House:
+class GateHarness:
     """A folder with the app's state; ``gate`` opens it as a start of the app does."""
 
     def __init__(self, root: Path) -> None:
@@ -59,8 +59,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def harness(tmp_path: Path) -> GateHarness:
+    return GateHarness(tmp_path)
 
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -39,7 +39,7 @@ User = Callable[[ApprovalRequested], Answer | None]
 
 
 @dataclass
-class House:
+class GateHarness:
     """A hub with a user who answers at once."""
 
     hub: Hub
@@ -66,89 +66,89 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def harness(tmp_path: Path) -> AsyncIterator[GateHarness]:
     folders = find_folders()
     folders.create()
     folders.policy_file.write_text(POLICY)
     backend = BackendSettings(kind="ollama", url="http://127.0.0.1:9")
     hub = Hub(Settings(backend=backend, roots=(tmp_path,)), folders)
-    house = House(hub)
-    hub.events.subscribe(house.listen)
+    harness = GateHarness(hub)
+    hub.events.subscribe(harness.listen)
     await hub.start()
-    yield house
+    yield harness
     await hub.close()
 
 
 RAN = "backend_unreachable: "
 
 
-async def test_once_is_for_one_call(house: House) -> None:
-    house.user = lambda _asked: ONCE
-    assert [(await house.preload()).startswith(RAN) for _ in range(2)] == [True, True]
-    assert len(house.asked) == 2
-    assert house.asked[0].reason == "Models are big."
+async def test_once_is_for_one_call(harness: GateHarness) -> None:
+    harness.user = lambda _asked: ONCE
+    assert [(await harness.preload()).startswith(RAN) for _ in range(2)] == [True, True]
+    assert len(harness.asked) == 2
+    assert harness.asked[0].reason == "Models are big."
 
 
-async def test_always_is_for_the_project_and_outlives_the_hub(house: House, tmp_path: Path) -> None:
-    house.user = lambda _asked: PROJECT
-    assert (await house.preload()).startswith(RAN)
-    assert (await house.preload()).startswith(RAN)
-    assert len(house.asked) == 1
-    again = Hub(house.hub.settings, house.hub.folders)
-    await house.hub.close()
+async def test_always_is_for_the_project_and_outlives_the_hub(harness: GateHarness, tmp_path: Path) -> None:
+    harness.user = lambda _asked: PROJECT
+    assert (await harness.preload()).startswith(RAN)
+    assert (await harness.preload()).startswith(RAN)
+    assert len(harness.asked) == 1
+    again = Hub(harness.hub.settings, harness.hub.folders)
+    await harness.hub.close()
     await again.start()
-    house.hub = again
-    assert (await house.preload()).startswith(RAN)
-    assert len(house.asked) == 1
+    harness.hub = again
+    assert (await harness.preload()).startswith(RAN)
+    assert len(harness.asked) == 1
 
 
-async def test_no_comes_with_its_reason(house: House) -> None:
-    house.user = lambda _asked: NO
-    text = await house.preload()
+async def test_no_comes_with_its_reason(harness: GateHarness) -> None:
+    harness.user = lambda _asked: NO
+    text = await harness.preload()
     assert text.startswith("denied: The user did not approve it (Not while I record). ")
-    rows = await house.hub.gate.trail.search(kind="approval")
+    rows = await harness.hub.gate.trail.search(kind="approval")
     assert [(row.verdict, row.text) for row in rows] == [("deny", "Not while I record")]
 
 
-async def test_nobody_means_no(house: House) -> None:
-    async with house.client() as client:
+async def test_nobody_means_no(harness: GateHarness) -> None:
+    async with harness.client() as client:
         text = text_of(await client.call_tool("list_loaded_models", {}))
     assert text.startswith("denied: The user did not approve it (Nobody answered in time). ")
-    assert house.hub.snapshot().approvals == ()
+    assert harness.hub.snapshot().approvals == ()
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_the_tray_is_faster_than_the_client(house: House, mode: str) -> None:
+async def test_the_tray_is_faster_than_the_client(harness: GateHarness, mode: str) -> None:
     """The client's own dialog is still open when the tray says no; its late yes changes nothing."""
 
     async def late_yes(_context: object, _params: object) -> ElicitResult:
-        while not house.asked:
+        while not harness.asked:
             await asyncio.sleep(0.01)
-        house.hub.answer_approval(house.asked[0].approval_id, NO)
+        harness.hub.answer_approval(harness.asked[0].approval_id, NO)
         await asyncio.sleep(0.05)
         return ElicitResult(action="accept", content={"answer": "once"})
 
-    async with house.client(mode, elicitation_callback=late_yes) as client:
+    async with harness.client(mode, elicitation_callback=late_yes) as client:
         text = text_of(await client.call_tool("preload_model", {"model": "m"}))
     assert text.startswith("denied: The user did not approve it (Not while I record). ")
-    assert [each.by for each in house.answered] == ["dashboard"]
+    assert [each.by for each in harness.answered] == ["dashboard"]
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_a_closed_dialog_leaves_it_to_the_others(house: House, mode: str) -> None:
+async def test_a_closed_dialog_leaves_it_to_the_others(harness: GateHarness, mode: str) -> None:
     async def close(_context: object, _params: object) -> ElicitResult:
         asyncio.get_running_loop().call_later(
-            0.1, lambda: house.hub.answer_approval(house.asked[0].approval_id, ONCE)
+            0.1, lambda: harness.hub.answer_approval(harness.asked[0].approval_id, ONCE)
         )
         return ElicitResult(action="cancel")
 
-    async with house.client(mode, elicitation_callback=close) as client:
+    async with harness.client(mode, elicitation_callback=close) as client:
         text = text_of(await client.call_tool("preload_model", {"model": "m"}))
     assert text.startswith(RAN)
-    assert [each.by for each in house.answered] == ["tray"]
+    assert [each.by for each in harness.answered] == ["tray"]
 
 
-async def test_an_answer_is_good_for_the_call_it_was_given_for(house: House) -> None:
+async def test_an_answer_is_good_for_the_call_it_was_given_for(harness: GateHarness) -> None:
     """A client that is asked between two calls cannot come back with another one."""
 
     async def story() -> list[str]:
@@ -158,10 +158,10 @@ async def test_an_answer_is_good_for_the_call_it_was_given_for(house: House) -> 
             asked.append(params.message)
             return ElicitResult(action="accept", content={"answer": "once"})
 
-        async with house.client(elicitation_callback=yes) as client:
+        async with harness.client(elicitation_callback=yes) as client:
             for model in ("m", "other", "m"):
                 await client.call_tool("preload_model", {"model": model})
         return asked
 
     assert len(await story()) == 3
-    assert [each.by for each in house.answered] == ["client"] * 3
+    assert [each.by for each in harness.answered] == ["client"] * 3

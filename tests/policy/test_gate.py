@@ -13,7 +13,7 @@ from server.common.events import ApprovalAnswered, ApprovalRequested, PolicyRelo
 from server.policy.approvals import Answer, Approval, Extent
 from server.policy.gate import Gate
 from server.policy.values import Call
-from tests.policy.conftest import House, Run
+from tests.policy.conftest import GateHarness, Run
 
 FIVE = 'version: "1"\ntools:\n  work:\n    rules:\n      - {name: five, rate_limit: 5/minute}\n'
 ASK = (
@@ -36,11 +36,13 @@ async def tries(gate: Gate, call: Call, *, fail: bool = False) -> str:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 30, 99])
-def test_a_limit_of_n_lets_n_of_100_concurrent_calls_through(house: House, run: Run, limit: int) -> None:
-    house.write_policy(FIVE.replace("5/", f"{limit}/"))
+def test_a_limit_of_n_lets_n_of_100_concurrent_calls_through(
+    harness: GateHarness, run: Run, limit: int
+) -> None:
+    harness.write_policy(FIVE.replace("5/", f"{limit}/"))
 
     async def story() -> list[str]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             return await asyncio.gather(*(tries(gate, Call("work", session=str(n))) for n in range(100)))
 
     results = run(story())
@@ -48,42 +50,44 @@ def test_a_limit_of_n_lets_n_of_100_concurrent_calls_through(house: House, run: 
     assert results.count("limited") == 100 - limit
 
 
-def test_a_call_that_is_cancelled_while_it_is_decided_on_does_not_count(house: House, run: Run) -> None:
-    house.write_policy(FIVE.replace("5/", "1/"))
+def test_a_call_that_is_cancelled_while_it_is_decided_on_does_not_count(
+    harness: GateHarness, run: Run
+) -> None:
+    harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> list[str]:
-        async with house.gate() as gate:
-            with contextlib.closing(sqlite3.connect(house.folders.database, isolation_level=None)) as other:
+        async with harness.gate() as gate:
+            with contextlib.closing(sqlite3.connect(harness.folders.database, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 call = asyncio.create_task(tries(gate, Call("work")))
                 await asyncio.sleep(0.1)
                 call.cancel()
                 await asyncio.wait([call])
-        async with house.gate() as gate:  # what was given back is, once the first is closed
+        async with harness.gate() as gate:  # what was given back is, once the first is closed
             return [await tries(gate, Call("work")) for _ in range(2)]
 
     assert run(story()) == ["passed", "limited"]
 
 
-def test_a_limit_holds_across_restarts_and_ends_with_its_window(house: House, run: Run) -> None:
-    house.write_policy(FIVE)
+def test_a_limit_holds_across_restarts_and_ends_with_its_window(harness: GateHarness, run: Run) -> None:
+    harness.write_policy(FIVE)
 
     async def start(calls: int) -> list[str]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             return [await tries(gate, Call("work")) for _ in range(calls)]
 
     assert [result for _ in range(4) for result in run(start(2))] == ["passed"] * 5 + ["limited"] * 3
-    house.clock.now += 60 - house.clock.now % 60 - 0.001
+    harness.clock.now += 60 - harness.clock.now % 60 - 0.001
     assert run(start(1)) == ["limited"]
-    house.clock.now += 0.001
+    harness.clock.now += 0.001
     assert run(start(1)) == ["passed"]
 
 
-def test_a_failed_or_cancelled_call_gives_its_reservation_back(house: House, run: Run) -> None:
-    house.write_policy(FIVE.replace("5/", "1/"))
+def test_a_failed_or_cancelled_call_gives_its_reservation_back(harness: GateHarness, run: Run) -> None:
+    harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> list[str]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             failed = await tries(gate, Call("work"), fail=True)
             await gate.close()
 
@@ -103,14 +107,14 @@ def test_a_failed_or_cancelled_call_gives_its_reservation_back(house: House, run
     assert run(story()) == ["passed", "limited", "passed", "limited"]
 
 
-def test_a_grant_counts_each_session_apart(house: House, run: Run) -> None:
-    house.folders.policy_file.with_suffix(".json").write_text(
+def test_a_grant_counts_each_session_apart(harness: GateHarness, run: Run) -> None:
+    harness.folders.policy_file.with_suffix(".json").write_text(
         '{"version": "1", "default": "deny", "tools": {"work": {"limits": '
         '[{"counter": "c", "window": "hour", "max": 1, "scope": "grant"}]}}}'
     )
 
     async def story() -> list[str]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             sessions = ("a", "b", "a", "b")
             return [await tries(gate, Call("work", session=session)) for session in sessions]
 
@@ -127,9 +131,9 @@ def test_a_grant_counts_each_session_apart(house: House, run: Run) -> None:
     ],
 )
 def test_an_approval_reaches_as_far_as_it_says(
-    house: House, run: Run, answer: Answer, outcomes: list[str]
+    harness: GateHarness, run: Run, answer: Answer, outcomes: list[str]
 ) -> None:
-    house.write_policy(ASK % "1m")
+    harness.write_policy(ASK % "1m")
     call = Call("work", session="s", project="/p")
 
     async def ask(gate: Gate, call: Call, answer: Answer | None) -> str:
@@ -146,14 +150,14 @@ def test_an_approval_reaches_as_far_as_it_says(
         return await task
 
     async def story() -> list[str]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             return [await ask(gate, call, answer), await ask(gate, call, None)]
 
     assert run(story()) == outcomes
-    assert [type(event) for event in house.events][:2] == [ApprovalRequested, ApprovalAnswered]
+    assert [type(event) for event in harness.events][:2] == [ApprovalRequested, ApprovalAnswered]
 
     async def after_restart() -> str:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             return await ask(gate, call, None)
 
     assert run(after_restart()) == ("passed" if answer.extent == "project" else "asked")
@@ -173,8 +177,10 @@ tools:
 
 
 @pytest.mark.parametrize("extent", ["session", "project"])
-def test_leave_for_what_one_rule_asks_is_none_for_the_others(house: House, run: Run, extent: Extent) -> None:
-    house.write_policy(TWO)
+def test_leave_for_what_one_rule_asks_is_none_for_the_others(
+    harness: GateHarness, run: Run, extent: Extent
+) -> None:
+    harness.write_policy(TWO)
     model, many = Call("work", {"model": "m"}, session="s", project="/p"), Call("work", {}, files=51)
     many = replace(many, session="s", project="/p")
     both = replace(many, arguments={"model": "m"})
@@ -194,7 +200,7 @@ def test_leave_for_what_one_rule_asks_is_none_for_the_others(house: House, run: 
     async def story() -> list[str]:
         yes, no = Answer(True, extent), Answer(False)
         calls = [(model, yes), (both, no), (secret, no), (both, yes), (both, no), (secret, no), (many, no)]
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             return [await reason(gate, *call) for call in calls]
 
     env = "It would write .env."
@@ -203,13 +209,13 @@ def test_leave_for_what_one_rule_asks_is_none_for_the_others(house: House, run: 
     ]  # fmt: skip
 
 
-def test_rules_that_ask_together_are_remembered_together(house: House, run: Run) -> None:
-    house.write_policy(TWO)
+def test_rules_that_ask_together_are_remembered_together(harness: GateHarness, run: Run) -> None:
+    harness.write_policy(TWO)
     both = Call("work", {"model": "m"}, session="s", project="/p", files=51)
     alone = replace(both, files=1)
 
     async def story() -> list[str]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             entered = asyncio.create_task(tries(gate, both))
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)
@@ -225,12 +231,12 @@ def test_rules_that_ask_together_are_remembered_together(house: House, run: Run)
     assert run(story()) == ["A model of its own. Many files.", "passed", "passed", "denied"]
 
 
-def test_who_was_told_that_an_answer_counts_is_not_told_wrong(house: House, run: Run) -> None:
+def test_who_was_told_that_an_answer_counts_is_not_told_wrong(harness: GateHarness, run: Run) -> None:
     """However near to the end of its time an approval is answered."""
-    house.write_policy(ASK % "1s")
+    harness.write_policy(ASK % "1s")
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             entered = asyncio.create_task(tries(gate, Call("work")))
             while not gate.approvals.pending():
                 await asyncio.sleep(0)
@@ -247,22 +253,22 @@ def test_who_was_told_that_an_answer_counts_is_not_told_wrong(house: House, run:
     run(story())
 
 
-def test_the_first_answer_wins_and_nobody_means_no(house: House, run: Run) -> None:
-    house.write_policy(ASK % "10m")
+def test_the_first_answer_wins_and_nobody_means_no(harness: GateHarness, run: Run) -> None:
+    harness.write_policy(ASK % "10m")
 
     async def client(_approval: Approval) -> Answer | None:
         await asyncio.sleep(0.05)
         return Answer(True, by="client")
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             async with gate.enter(Call("work"), client):
                 pass
-            house.write_policy(ASK % "1s")
+            harness.write_policy(ASK % "1s")
             with pytest.raises(Denied, match="Nobody answered in time"):
                 async with gate.enter(Call("work")):
                     pass
-            house.write_policy(ASK % "10m")
+            harness.write_policy(ASK % "10m")
             entered = asyncio.create_task(tries(gate, Call("work")))
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)
@@ -279,34 +285,34 @@ def test_the_first_answer_wins_and_nobody_means_no(house: House, run: Run) -> No
     run(story())
 
 
-def test_a_broken_file_keeps_the_last_good_rules_and_says_where(house: House, run: Run) -> None:
-    house.write_policy(FIVE.replace("5/", "1/"))
+def test_a_broken_file_keeps_the_last_good_rules_and_says_where(harness: GateHarness, run: Run) -> None:
+    harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             assert await tries(gate, Call("work")) == "passed"
-            house.write_policy('version: "1"\ntools:\n  work:\n    rules: 7\n')
+            harness.write_policy('version: "1"\ntools:\n  work:\n    rules: 7\n')
             assert await tries(gate, Call("work")) == "limited"
-            error = house.events[-1]
+            error = harness.events[-1]
             assert isinstance(error, PolicyReloaded)
             assert "policy.yaml, line 4" in error.error
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             assert await tries(gate, Call("work")) == "limited"
-            house.write_policy(FIVE)
+            harness.write_policy(FIVE)
             assert await tries(gate, Call("work")) == "passed"
-            assert house.events[-1] == PolicyReloaded(str(house.folders.policy_file))
+            assert harness.events[-1] == PolicyReloaded(str(harness.folders.policy_file))
 
     run(story())
 
 
 @pytest.mark.parametrize("broken", ["gone", "a link to nowhere"])
-def test_a_file_that_vanishes_lets_nothing_more_pass(house: House, run: Run, broken: str) -> None:
+def test_a_file_that_vanishes_lets_nothing_more_pass(harness: GateHarness, run: Run, broken: str) -> None:
     strict = 'version: "1"\ndefault: deny\ntools:\n  work: {rules: []}\n'
-    policy_file = house.folders.policy_file
-    house.write_policy(strict)
+    policy_file = harness.folders.policy_file
+    harness.write_policy(strict)
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             assert await tries(gate, Call("other")) == "denied"
             policy_file.unlink()
             if broken != "gone":
@@ -315,34 +321,34 @@ def test_a_file_that_vanishes_lets_nothing_more_pass(house: House, run: Run, bro
             loaded = gate.file.current()
             assert str(policy_file) in loaded.error
             assert loaded.until_then == "Until then the last good rules hold."
-            assert house.events[-1] == PolicyReloaded(str(policy_file), loaded.error)
-        async with house.gate() as gate:
+            assert harness.events[-1] == PolicyReloaded(str(policy_file), loaded.error)
+        async with harness.gate() as gate:
             # One that is gone when the app starts was taken away.
             expected = "passed" if broken == "gone" else "denied"
             assert await tries(gate, Call("other")) == expected
             policy_file.unlink(missing_ok=True)
-            house.write_policy(strict)
+            harness.write_policy(strict)
             assert await tries(gate, Call("other")) == "denied"
             assert gate.file.current().error == gate.file.current().until_then == ""
 
     run(story())
 
 
-def test_a_link_to_nowhere_in_the_place_of_no_file_is_a_broken_file(house: House, run: Run) -> None:
+def test_a_link_to_nowhere_in_the_place_of_no_file_is_a_broken_file(harness: GateHarness, run: Run) -> None:
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             assert await tries(gate, Call("work")) == "passed"
-            house.folders.policy_file.symlink_to("elsewhere.yaml")
+            harness.folders.policy_file.symlink_to("elsewhere.yaml")
             assert "cannot be read" in gate.file.current().error
 
     run(story())
 
 
-def test_a_file_that_was_broken_from_the_start_lets_nothing_pass(house: House, run: Run) -> None:
-    house.write_policy("version: [")
+def test_a_file_that_was_broken_from_the_start_lets_nothing_pass(harness: GateHarness, run: Run) -> None:
+    harness.write_policy("version: [")
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             with pytest.raises(Denied, match=r"broken.*policy.yaml, line 1"):
                 async with gate.enter(Call("work")):
                     pass
@@ -352,14 +358,14 @@ def test_a_file_that_was_broken_from_the_start_lets_nothing_pass(house: House, r
     run(story())
 
 
-def test_the_shipped_rules(house: House, run: Run) -> None:
+def test_the_shipped_rules(harness: GateHarness, run: Run) -> None:
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             for tool in ("offload_work", "pull_model"):
                 results = [await tries(gate, Call(tool, files=50)) for _ in range(31)]
                 assert results == ["passed"] * 30 + ["limited"]
             assert {await tries(gate, Call("cost_dashboard")) for _ in range(100)} == {"passed"}
-            house.clock.now += 60
+            harness.clock.now += 60
             waits = asyncio.create_task(tries(gate, Call("offload_work", files=51, paths=("a.py",))))
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)
@@ -370,11 +376,11 @@ def test_the_shipped_rules(house: House, run: Run) -> None:
     run(story())
 
 
-def test_a_hidden_tool_is_refused_too(house: House, run: Run) -> None:
-    house.write_policy('version: "1"\nhide: [work]\ntools: {}\n')
+def test_a_hidden_tool_is_refused_too(harness: GateHarness, run: Run) -> None:
+    harness.write_policy('version: "1"\nhide: [work]\ntools: {}\n')
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             assert gate.hidden("work")
             assert not gate.hidden("other")
             with pytest.raises(Denied, match="work is hidden"):
@@ -384,11 +390,11 @@ def test_a_hidden_tool_is_refused_too(house: House, run: Run) -> None:
     run(story())
 
 
-def test_every_decision_is_on_the_trail(house: House, run: Run) -> None:
-    house.write_policy(FIVE.replace("5/", "1/"))
+def test_every_decision_is_on_the_trail(harness: GateHarness, run: Run) -> None:
+    harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             for _ in range(2):
                 await tries(gate, Call("work", client="claude-code", session="s", project="/p"))
             decisions = await gate.trail.search(kind="decision")

@@ -8,12 +8,12 @@ from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.policy.trail_recorder import Recorder
-from tests.policy.conftest import House, Run
+from tests.policy.conftest import GateHarness, Run
 
 
-def test_writes_undos_pauses_and_changes_are_recorded(house: House, run: Run) -> None:
+def test_writes_undos_pauses_and_changes_are_recorded(harness: GateHarness, run: Run) -> None:
     async def story() -> list[tuple[str, str]]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             bus = EventBus()
             recorder = Recorder(gate.trail, bus)
             await recorder.start()
@@ -38,22 +38,22 @@ def test_writes_undos_pauses_and_changes_are_recorded(house: House, run: Run) ->
     ]
 
 
-def test_settings_are_recorded_when_they_changed(house: House, run: Run) -> None:
+def test_settings_are_recorded_when_they_changed(harness: GateHarness, run: Run) -> None:
     async def start() -> int:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             recorder = Recorder(gate.trail, EventBus())
-            await recorder.start(house.folders.config_file, house.folders.policy_file)
+            await recorder.start(harness.folders.config_file, harness.folders.policy_file)
             await recorder.close()
             return len(await gate.trail.search(kind="settings"))
 
     assert [run(start()), run(start())] == [0, 0]
-    house.folders.config_file.write_text("port = 7000\n")
+    harness.folders.config_file.write_text("port = 7000\n")
     assert [run(start()), run(start())] == [1, 1]
-    house.write_policy('version: "1"')
+    harness.write_policy('version: "1"')
     assert [run(start()), run(start())] == [2, 2]
-    house.folders.config_file.write_text("port = 7001\n")
+    harness.folders.config_file.write_text("port = 7001\n")
     assert [run(start()), run(start())] == [3, 3]
-    house.folders.config_file.unlink()
+    harness.folders.config_file.unlink()
     assert [run(start()), run(start())] == [4, 4]
 
 

@@ -10,12 +10,12 @@ import pytest
 from server.policy.trail import Entry, Trail, Verification, append, export_lines, verify_lines
 from server.policy.values import Call
 from server.store.database import open_database
-from tests.policy.conftest import House, Run
+from tests.policy.conftest import GateHarness, Run
 
 
-async def fill(house: House, rows: int, at: float = 0.0) -> None:
-    database = await asyncio.to_thread(open_database, house.folders.database)
-    trail = Trail(database, house.head_file)
+async def fill(harness: GateHarness, rows: int, at: float = 0.0) -> None:
+    database = await asyncio.to_thread(open_database, harness.folders.database)
+    trail = Trail(database, harness.head_file)
     for number in range(rows):
         entry = Entry("decision", f"row {number}", "offload_work", "c", "s", "/p", "allow", {"n": number})
         record = await database.write(
@@ -26,25 +26,25 @@ async def fill(house: House, rows: int, at: float = 0.0) -> None:
     await database.close()
 
 
-async def verified(house: House) -> Verification:
-    database = await asyncio.to_thread(open_database, house.folders.database)
+async def verified(harness: GateHarness) -> Verification:
+    database = await asyncio.to_thread(open_database, harness.folders.database)
     try:
-        return await Trail(database, house.head_file).verify()
+        return await Trail(database, harness.head_file).verify()
     finally:
         await database.close()
 
 
-def tamper(house: House, *statements: str) -> None:
-    connection = sqlite3.connect(house.folders.database)
+def tamper(harness: GateHarness, *statements: str) -> None:
+    connection = sqlite3.connect(harness.folders.database)
     for statement in statements:
         connection.execute(statement)
     connection.commit()
     connection.close()
 
 
-def test_a_whole_trail_is_whole(house: House, run: Run) -> None:
-    run(fill(house, 20))
-    assert run(verified(house)) == Verification(20, 1, 20)
+def test_a_whole_trail_is_whole(harness: GateHarness, run: Run) -> None:
+    run(fill(harness, 20))
+    assert run(verified(harness)) == Verification(20, 1, 20)
 
 
 @pytest.mark.parametrize(
@@ -84,58 +84,58 @@ def test_a_whole_trail_is_whole(house: House, run: Run) -> None:
         ),
     ],
 )
-def test_tampering_shows(house: House, run: Run, statements: list[str], words: str) -> None:
-    run(fill(house, 20))
-    tamper(house, *statements)
-    assert words in run(verified(house)).problem
+def test_tampering_shows(harness: GateHarness, run: Run, statements: list[str], words: str) -> None:
+    run(fill(harness, 20))
+    tamper(harness, *statements)
+    assert words in run(verified(harness)).problem
 
 
 def test_a_chain_that_was_forged_from_a_row_on_is_missed_by_the_file_beside_it(
-    house: House, run: Run
+    harness: GateHarness, run: Run
 ) -> None:
-    run(fill(house, 20))
-    head = house.head_file.read_text()
+    run(fill(harness, 20))
+    head = harness.head_file.read_text()
     tamper(
-        house,
+        harness,
         "DELETE FROM trail WHERE seq > 10",
         "UPDATE trail_end SET seq = 10, hash = (SELECT hash FROM trail WHERE seq = 10)",
     )
-    run(fill(house, 10, at=500.0))
-    house.head_file.write_text(head)
-    assert "Row 20 was rewritten" in run(verified(house)).problem
+    run(fill(harness, 10, at=500.0))
+    harness.head_file.write_text(head)
+    assert "Row 20 was rewritten" in run(verified(harness)).problem
 
 
-def test_a_missing_file_beside_it_is_said(house: House, run: Run) -> None:
-    run(fill(house, 3))
-    house.head_file.unlink()
-    assert "trail.head is missing" in run(verified(house)).problem
+def test_a_missing_file_beside_it_is_said(harness: GateHarness, run: Run) -> None:
+    run(fill(harness, 3))
+    harness.head_file.unlink()
+    assert "trail.head is missing" in run(verified(harness)).problem
 
 
-def test_what_cannot_be_written_beside_it_ends_nothing(house: House, run: Run) -> None:
-    house.head_file.mkdir(parents=True)
-    run(fill(house, 2))
-    assert run(verified(house)).problem.startswith("trail.head is missing")
-    house.head_file.rmdir()
-    run(fill(house, 1))
-    assert run(verified(house)) == Verification(3, 1, 3)
+def test_what_cannot_be_written_beside_it_ends_nothing(harness: GateHarness, run: Run) -> None:
+    harness.head_file.mkdir(parents=True)
+    run(fill(harness, 2))
+    assert run(verified(harness)).problem.startswith("trail.head is missing")
+    harness.head_file.rmdir()
+    run(fill(harness, 1))
+    assert run(verified(harness)) == Verification(3, 1, 3)
 
 
-def test_rows_that_vanished_between_two_starts_are_noted_in_the_trail(house: House, run: Run) -> None:
-    run(fill(house, 20))
-    tamper(house, "DELETE FROM trail", "DELETE FROM trail_end")
+def test_rows_that_vanished_between_two_starts_are_noted_in_the_trail(harness: GateHarness, run: Run) -> None:
+    run(fill(harness, 20))
+    tamper(harness, "DELETE FROM trail", "DELETE FROM trail_end")
 
     async def story() -> str:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             return (await gate.trail.search(kind="trail"))[0].text
 
     assert run(story()) == "20 rows at the end are missing: 20 were written."
 
 
-def test_removal_by_age_leaves_a_chain_that_verifies(house: House, run: Run) -> None:
-    run(fill(house, 20, at=1000.0))
+def test_removal_by_age_leaves_a_chain_that_verifies(harness: GateHarness, run: Run) -> None:
+    run(fill(harness, 20, at=1000.0))
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             await gate.trail.record(Entry("pause", "young"))
             assert await gate.trail.prune(days=30) == 20
             assert await gate.trail.prune(days=30) == 0
@@ -144,15 +144,15 @@ def test_removal_by_age_leaves_a_chain_that_verifies(house: House, run: Run) -> 
             assert [record.seq for record in await gate.trail.search()] == [22, 21]
 
     run(story())
-    tamper(house, "UPDATE trail SET text = 'x' WHERE seq = 21")
-    assert "Row 21 was changed" in run(verified(house)).problem
+    tamper(harness, "UPDATE trail SET text = 'x' WHERE seq = 21")
+    assert "Row 21 was changed" in run(verified(harness)).problem
 
 
-def test_search_finds_in_every_field_and_pages(house: House, run: Run) -> None:
-    run(fill(house, 20))
+def test_search_finds_in_every_field_and_pages(harness: GateHarness, run: Run) -> None:
+    run(fill(harness, 20))
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             found = await gate.trail.search("row 1", limit=3)
             assert [record.seq for record in found] == [20, 19, 18]
             more = await gate.trail.search("row 1", limit=3, before=found[-1].seq)
@@ -162,11 +162,13 @@ def test_search_finds_in_every_field_and_pages(house: House, run: Run) -> None:
     run(story())
 
 
-def test_calls_that_no_rule_concerned_are_left_out_where_that_is_asked_for(house: House, run: Run) -> None:
-    house.write_policy('version: "1"\ntools:\n  ruled:\n    rules: [{name: five, rate_limit: 5/minute}]\n')
+def test_calls_that_no_rule_concerned_are_left_out_where_that_is_asked_for(
+    harness: GateHarness, run: Run
+) -> None:
+    harness.write_policy('version: "1"\ntools:\n  ruled:\n    rules: [{name: five, rate_limit: 5/minute}]\n')
 
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             for tool in ("ruled", "other"):
                 async with gate.enter(Call(tool, client="c")):
                     pass
@@ -179,11 +181,11 @@ def test_calls_that_no_rule_concerned_are_left_out_where_that_is_asked_for(house
     run(story())
 
 
-def test_an_export_verifies_on_its_own(house: House, run: Run, tmp_path: Path) -> None:
-    run(fill(house, 5))
+def test_an_export_verifies_on_its_own(harness: GateHarness, run: Run, tmp_path: Path) -> None:
+    run(fill(harness, 5))
 
     async def story() -> list[str]:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             return await gate._database.read(lambda connection: list(export_lines(connection)))
 
     lines = run(story())
@@ -195,9 +197,9 @@ def test_an_export_verifies_on_its_own(house: House, run: Run, tmp_path: Path) -
         verify_lines(iter(["{}"]))
 
 
-def test_texts_that_are_no_unicode_are_kept(house: House, run: Run) -> None:
+def test_texts_that_are_no_unicode_are_kept(harness: GateHarness, run: Run) -> None:
     async def story() -> None:
-        async with house.gate() as gate:
+        async with harness.gate() as gate:
             await gate.trail.record(Entry("pause", "bad \udcff name", project="/p/\udcff"))
             assert (await gate.trail.verify()).problem == ""
 

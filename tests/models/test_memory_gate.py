@@ -14,7 +14,7 @@ from server.config.folders import find_folders
 from server.engine.engine import Engine
 from server.models.hardware import Gpu, GpuProcess, Machine
 from server.models.memory_gate import MemoryGate
-from tests.backends.asking import settings
+from tests.engine_requests import settings
 from tests.standins.ollama import OllamaStandIn, StandInModel
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import Audit
 from server.store.history import History
 from server.store.records import OffloadDetail, OffloadFilter
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import ClientHarness
 from tests.e2e.test_claude_code import TOOL, server
 from tests.e2e.test_commands import run
 from tests.e2e.test_offload import FENCED, TASK
@@ -25,7 +25,7 @@ from tests.store.offloads import end, start
 ENDINGS = ("left_alone", "read_again", "edited", "rewritten")
 
 
-def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: Stage) -> None:
+def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: ClientHarness) -> None:
     stage = own_stage
     stage.ollama.answers.when("slugify", FENCED)
     path = {ending: str(stage.project / f"{ending}.py") for ending in ENDINGS}
@@ -78,7 +78,7 @@ def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: S
     assert transcript.read_bytes() == before
 
 
-def test_the_users_word_is_taken_at_once(own_stage: Stage) -> None:
+def test_the_users_word_is_taken_at_once(own_stage: ClientHarness) -> None:
     home = own_stage.hub.home
     conversation = Conversation(home / "claude")
     arguments = {"task": "Write it", "output": "out.py"}

@@ -11,7 +11,7 @@ from server.common.errors import BackendUnreachable
 from server.common.events import EventBus
 from server.config.folders import find_folders
 from server.engine.engine import Engine
-from tests.backends.asking import collect, request, settings
+from tests.engine_requests import collect, request, settings
 from tests.standins.ollama import CODER, OllamaStandIn
 
 pytestmark = pytest.mark.anyio

@@ -17,9 +17,9 @@ import pytest
 from server.bridge.discovery import HubInfo, answers
 from server.bridge.http1 import Connection
 from server.bridge.hub_identity import NotOurHub, demand_proof, make_proof
+from tests.bridge.test_bridge import end_hub
 from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess, start_hub
-from tests.server.test_bridge import end_hub
 
 SECONDS = 60
 PRIVATE = "a task that nobody else may read"

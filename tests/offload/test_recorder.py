@@ -14,7 +14,7 @@ from server.ledger.receipt import Ledger, Receipt
 from server.offload.run.progress import Progress
 from server.offload.run.state import AT_ONCE, Books, Running
 from server.offload.values import Task
-from tests.offload.conftest import House
+from tests.pipeline_harness import PipelineHarness
 
 pytestmark = pytest.mark.anyio
 
@@ -30,17 +30,17 @@ class Weighing(Ledger):
 
 
 @pytest.mark.parametrize("length", [100, AT_ONCE])
-async def test_long_texts_are_weighed_off_the_event_loop(house: House, length: int) -> None:
+async def test_long_texts_are_weighed_off_the_event_loop(pipeline: PipelineHarness, length: int) -> None:
     ledger = Weighing(LedgerSettings(), load_prices(find_folders().prices_file), 800)
     ledger.threads = set()
     events = EventBus()
-    books = Books(house.history, ledger, events)
-    caller = replace(house.caller, arguments={"task": "t", "context": "x" * length})
-    run = Running("o", Task("t"), caller, Progress("o", house.report, events), {})
+    books = Books(pipeline.history, ledger, events)
+    caller = replace(pipeline.caller, arguments={"task": "t", "context": "x" * length})
+    run = Running("o", Task("t"), caller, Progress("o", pipeline.report, events), {})
     await books.open(run)
     outcome = await books.close(run, "handed_back", "no", "answer_empty")
     assert (threading.get_ident() in ledger.threads) == (length < AT_ONCE)
-    detail = await house.history.get("o")
+    detail = await pipeline.history.get("o")
     assert detail is not None
     assert (detail.row.outcome, detail.row.net_tokens) == ("handed_back", outcome.net_tokens)
     assert outcome.net_tokens < -length / 100

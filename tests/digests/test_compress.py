@@ -16,7 +16,7 @@ from server.digests.compress.split import split, starts_of
 from server.ledger.tokens import estimate_tokens
 from server.offload.checks.quotes import notes_of, verified
 from server.offload.values import Compression, Outcome
-from tests.offload.conftest import House, OpenHouse
+from tests.pipeline_harness import OpenPipeline, PipelineHarness
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
@@ -48,8 +48,8 @@ def log_lines(count: int, planted_at: int) -> list[str]:
     return lines
 
 
-async def compress(house: House, **wanted: object) -> Outcome:
-    return await house.compressor.compress(Compression(**wanted), house.caller, house.report)  # type: ignore[arg-type]
+async def compress(pipeline: PipelineHarness, **wanted: object) -> Outcome:
+    return await pipeline.compressor.compress(Compression(**wanted), pipeline.caller, pipeline.report)  # type: ignore[arg-type]
 
 
 def test_repetition_is_folded_and_the_odd_line_stays() -> None:
@@ -132,11 +132,11 @@ def test_of_an_answer_that_was_cut_the_last_note_goes() -> None:
     assert notes_of("- L1: a\n- L2: b, and th", cut=True) == ["L1: a"]
 
 
-async def test_a_short_file_is_condensed_in_one_call(open_house: OpenHouse, project: Path) -> None:
-    house = await open_house(offload=SHORT)
+async def test_a_short_file_is_condensed_in_one_call(open_pipeline: OpenPipeline, project: Path) -> None:
+    pipeline = await open_pipeline(offload=SHORT)
     (project / "a.log").write_text("all is well\nERROR: port 99 taken\n")
-    house.ollama.answers.default = Answer("- L2: ERROR: port 99 taken\n- L7: made up")
-    outcome = await compress(house, files=("a.log",), focus="ports")
+    pipeline.ollama.answers.default = Answer("- L2: ERROR: port 99 taken\n- L7: made up")
+    outcome = await compress(pipeline, files=("a.log",), focus="ports")
     assert outcome.name == "returned"
     assert outcome.text == "a.log: 2 lines.\n- L2: ERROR: port 99 taken"
     [attempt] = outcome.attempts
@@ -145,81 +145,83 @@ async def test_a_short_file_is_condensed_in_one_call(open_house: OpenHouse, proj
 
 
 async def test_the_same_again_comes_from_the_cache_until_the_file_changes(
-    open_house: OpenHouse, project: Path
+    open_pipeline: OpenPipeline, project: Path
 ) -> None:
-    house = await open_house(offload=SHORT)
+    pipeline = await open_pipeline(offload=SHORT)
     (project / "a.log").write_text("one\n")
-    house.ollama.answers.default = Answer("- L1: one")
-    first = await compress(house, files=("a.log",))
-    again = await compress(house, files=("a.log",))
+    pipeline.ollama.answers.default = Answer("- L1: one")
+    first = await compress(pipeline, files=("a.log",))
+    again = await compress(pipeline, files=("a.log",))
     assert again.text == first.text
     assert (len(first.attempts), len(again.attempts)) == (1, 0)
-    assert len((await compress(house, files=("a.log",), focus="else")).attempts) == 1
+    assert len((await compress(pipeline, files=("a.log",), focus="else")).attempts) == 1
     (project / "a.log").write_text("one\ntwo\n")
-    assert len((await compress(house, files=("a.log",))).attempts) == 1
+    assert len((await compress(pipeline, files=("a.log",))).attempts) == 1
 
 
-async def test_the_cache_knows_a_file_by_its_name_as_well(house: House, project: Path) -> None:
-    house.ollama.answers.default = Answer("- the pumps ran normally")
+async def test_the_cache_knows_a_file_by_its_name_as_well(pipeline: PipelineHarness, project: Path) -> None:
+    pipeline.ollama.answers.default = Answer("- the pumps ran normally")
     for name in ("pump-north.log", "pump-south.log"):
         (project / name).write_text("\n".join(log_lines(60, 20)))
-    first = await compress(house, files=("pump-north.log",))
-    second = await compress(house, files=("pump-south.log",))
+    first = await compress(pipeline, files=("pump-north.log",))
+    second = await compress(pipeline, files=("pump-south.log",))
     assert first.text == second.text.replace("south", "north")
     assert "pump-south.log" in second.text
 
 
 async def test_a_digest_without_a_note_is_handed_back_and_not_kept(
-    open_house: OpenHouse, project: Path
+    open_pipeline: OpenPipeline, project: Path
 ) -> None:
-    house = await open_house(offload=SHORT)
-    house.ollama.answers.default = Answer('- L3: "catastrophic meltdown" at 99999')
+    pipeline = await open_pipeline(offload=SHORT)
+    pipeline.ollama.answers.default = Answer('- L3: "catastrophic meltdown" at 99999')
     (project / "dull.log").write_text("the pump ran\n" * 60)
     for _ in range(2):
-        outcome = await compress(house, files=("dull.log",))
+        outcome = await compress(pipeline, files=("dull.log",))
         assert (outcome.name, outcome.code) == ("handed_back", "quote_missing")
         assert "catastrophic meltdown" in outcome.text
         assert outcome.net_tokens < 0
-    assert len(house.ollama.outcomes("/api/chat")) == 2
-    house.ollama.answers.default = Answer("")
-    outcome = await compress(house, files=("dull.log",))
+    assert len(pipeline.ollama.outcomes("/api/chat")) == 2
+    pipeline.ollama.answers.default = Answer("")
+    outcome = await compress(pipeline, files=("dull.log",))
     assert (outcome.name, outcome.code) == ("handed_back", "answer_empty")
 
 
-async def test_without_contents_no_digest_is_kept(open_house: OpenHouse, project: Path) -> None:
-    house = await open_house(history={"contents": False}, offload=SHORT)
-    house.ollama.answers.default = Answer("- the pump ran")
+async def test_without_contents_no_digest_is_kept(open_pipeline: OpenPipeline, project: Path) -> None:
+    pipeline = await open_pipeline(history={"contents": False}, offload=SHORT)
+    pipeline.ollama.answers.default = Answer("- the pump ran")
     (project / "dull.log").write_text("the pump ran\n" * 60)
     for _ in range(2):
-        assert (await compress(house, files=("dull.log",))).name == "returned"
-    assert len(house.ollama.outcomes("/api/chat")) == 2
+        assert (await compress(pipeline, files=("dull.log",))).name == "returned"
+    assert len(pipeline.ollama.outcomes("/api/chat")) == 2
     assert not (find_folders().cache / "digests").exists()
 
 
-async def test_a_long_text_leaves_room_in_the_queue(open_house: OpenHouse, project: Path) -> None:
-    house = await open_house(offload={"queue_limit": 1})
-    house.ollama.answers.default = Answer("- words")
+async def test_a_long_text_leaves_room_in_the_queue(open_pipeline: OpenPipeline, project: Path) -> None:
+    pipeline = await open_pipeline(offload={"queue_limit": 1})
+    pipeline.ollama.answers.default = Answer("- words")
     parts = (f"## Part {n}\n\n{'Many words about this part. ' * 40}\n\n" for n in range(300))
     (project / "long.md").write_text("".join(parts))
-    outcome = await compress(house, files=("long.md",))
+    outcome = await compress(pipeline, files=("long.md",))
     assert outcome.name == "returned", outcome.text
-    assert len(house.ollama.outcomes("/api/chat")) > 12
+    assert len(pipeline.ollama.outcomes("/api/chat")) > 12
 
 
-async def test_many_notes_are_merged_in_levels_down_to_the_length(house: House, project: Path) -> None:
+async def test_many_notes_are_merged_in_levels_down_to_the_length(
+    pipeline: PipelineHarness, project: Path
+) -> None:
     text = "".join(f"## Part {n}\n\n{'Many words about this part. ' * 40}\n\n" for n in range(60))
     (project / "long.md").write_text(text)
-    house.ollama.answers.choose(
+    pipeline.ollama.answers.choose(
         lambda prompt, _: (
             Answer("- L1: ## Part 0")
             if "notes on parts" in prompt
             else Answer("\n".join(f"- {'Many words about this part. ' * 6}" for _ in range(5)))
         )
     )
-    house.ollama.models["qwen2.5-coder:0.5b"] = type(house.ollama.models["qwen2.5-coder:0.5b"])(
+    pipeline.ollama.models["qwen2.5-coder:0.5b"] = type(pipeline.ollama.models["qwen2.5-coder:0.5b"])(
         context_length=4096
     )
-    outcome = await compress(house, files=("long.md",), max_length=500)
+    outcome = await compress(pipeline, files=("long.md",), max_length=500)
     assert outcome.name == "returned", outcome.text
     assert len(outcome.text) <= 500
     kinds = [attempt.prompt.kind for attempt in outcome.attempts]
@@ -227,12 +229,14 @@ async def test_many_notes_are_merged_in_levels_down_to_the_length(house: House, 
     assert "reduce" in kinds
 
 
-async def test_notes_name_their_file_where_there_are_several(open_house: OpenHouse, project: Path) -> None:
-    house = await open_house(offload=SHORT)
+async def test_notes_name_their_file_where_there_are_several(
+    open_pipeline: OpenPipeline, project: Path
+) -> None:
+    pipeline = await open_pipeline(offload=SHORT)
     (project / "a.log").write_text("one\n")
     (project / "b.log").write_text("one\n")
-    house.ollama.answers.default = Answer("- L1: one")
-    outcome = await compress(house, files=("*.log",))
+    pipeline.ollama.answers.default = Answer("- L1: one")
+    outcome = await compress(pipeline, files=("*.log",))
     assert "- a.log L1: one\n- b.log L1: one" in outcome.text
 
 
@@ -248,13 +252,13 @@ async def test_notes_name_their_file_where_there_are_several(open_house: OpenHou
     ],
 )  # fmt: skip
 async def test_what_is_shorter_than_its_digest_is_refused_without_asking_the_model(
-    house: House, project: Path, count: int, max_length: int, said: str
+    pipeline: PipelineHarness, project: Path, count: int, max_length: int, said: str
 ) -> None:
     (project / "a.md").write_text("31 characters stand on a line.\n" * count + "x" * count)
-    house.ollama.answers.default = Answer("- L1: 31 characters")
-    outcome = await compress(house, files=("a.md",), max_length=max_length)
+    pipeline.ollama.answers.default = Answer("- L1: 31 characters")
+    outcome = await compress(pipeline, files=("a.md",), max_length=max_length)
     assert outcome.text == f"would_lose: {said}" if said else outcome.name == "returned"
-    assert bool(house.ollama.outcomes("/api/chat")) is not bool(said)
+    assert bool(pipeline.ollama.outcomes("/api/chat")) is not bool(said)
 
 
 def test_a_note_that_stands_word_for_word_beside_it_is_left_out() -> None:
@@ -268,11 +272,11 @@ def test_a_note_that_stands_word_for_word_beside_it_is_left_out() -> None:
     ]  # fmt: skip
 
 
-async def test_a_digest_says_no_line_twice(house: House, project: Path) -> None:
+async def test_a_digest_says_no_line_twice(pipeline: PipelineHarness, project: Path) -> None:
     lines = log_lines(400, 100)
     (project / "a.log").write_text("\n".join(lines))
-    house.ollama.answers.default = Answer(f"- L100: {PLANTED}\n- Workers finish jobs.")
-    outcome = await compress(house, files=("a.log",), max_length=600)
+    pipeline.ollama.answers.default = Answer(f"- L100: {PLANTED}\n- Workers finish jobs.")
+    outcome = await compress(pipeline, files=("a.log",), max_length=600)
     assert outcome.text.count(PLANTED) == 1
     assert "- Workers finish jobs." in outcome.text
 
@@ -288,30 +292,32 @@ async def test_a_digest_says_no_line_twice(house: House, project: Path) -> None:
     ],
 )
 async def test_bad_calls_are_refused(
-    house: House, project: Path, wanted: dict[str, object], code: str
+    pipeline: PipelineHarness, project: Path, wanted: dict[str, object], code: str
 ) -> None:
     (project / "a.log").write_text("one\n")
-    outcome = await compress(house, **wanted)
+    outcome = await compress(pipeline, **wanted)
     assert (outcome.name, outcome.code) == ("failed", code)
 
 
-async def test_an_engine_that_fails_in_one_part_fails_the_call(house: House, project: Path) -> None:
+async def test_an_engine_that_fails_in_one_part_fails_the_call(
+    pipeline: PipelineHarness, project: Path
+) -> None:
     (project / "long.md").write_text("words and words\n" * 4000)
-    house.ollama.answers.default = Answer("- L1: words", ends="error")
-    outcome = await compress(house, files=("long.md",))
+    pipeline.ollama.answers.default = Answer("- L1: words", ends="error")
+    outcome = await compress(pipeline, files=("long.md",))
     assert (outcome.name, outcome.code) == ("failed", "backend_failed")
 
 
 async def test_a_long_log_on_a_small_context_gives_its_one_error_with_its_line(
-    house: House, project: Path
+    pipeline: PipelineHarness, project: Path
 ) -> None:
     lines = log_lines(40_000, 27_182)
     (project / "big.log").write_text("\n".join(lines) + "\n")
-    house.ollama.models["qwen2.5-coder:0.5b"] = type(house.ollama.models["qwen2.5-coder:0.5b"])(
+    pipeline.ollama.models["qwen2.5-coder:0.5b"] = type(pipeline.ollama.models["qwen2.5-coder:0.5b"])(
         context_length=4096
     )
-    house.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
-    outcome = await compress(house, files=("big.log",), max_length=1500)
+    pipeline.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
+    outcome = await compress(pipeline, files=("big.log",), max_length=1500)
     assert outcome.name == "returned", outcome.text
     assert f"L27182: {PLANTED}" in outcome.text
     assert len(outcome.text) <= 1500
@@ -320,13 +326,13 @@ async def test_a_long_log_on_a_small_context_gives_its_one_error_with_its_line(
 
 @pytest.mark.parametrize("lines", [400, 4000])
 async def test_what_claude_would_have_read_of_a_log_is_spared(
-    house: House, project: Path, lines: int
+    pipeline: PipelineHarness, project: Path, lines: int
 ) -> None:
     log = "\n".join(log_lines(lines, 100))
     (project / "service.log").write_text(log)
-    house.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
-    outcome = await compress(house, files=("service.log",))
-    detail = await house.history.get(outcome.offload_id)
+    pipeline.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
+    outcome = await compress(pipeline, files=("service.log",))
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.receipt is not None
     # Claude Code's Read returns some 25,000 tokens at most, 75,000 characters.
@@ -334,10 +340,10 @@ async def test_what_claude_would_have_read_of_a_log_is_spared(
     assert detail.receipt.net_tokens > 0
 
 
-async def test_what_claude_passed_itself_is_not_spared(house: House) -> None:
-    house.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
-    outcome = await compress(house, content="\n".join(log_lines(400, 100)))
-    detail = await house.history.get(outcome.offload_id)
+async def test_what_claude_passed_itself_is_not_spared(pipeline: PipelineHarness) -> None:
+    pipeline.ollama.answers.default = Answer("- Workers finish jobs; users log in.")
+    outcome = await compress(pipeline, content="\n".join(log_lines(400, 100)))
+    detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.receipt is not None
     assert detail.receipt.spared_input == 0

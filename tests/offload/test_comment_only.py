@@ -7,8 +7,8 @@ import pytest
 
 from server.offload.checks.comment_only import check_documented
 from server.offload.checks.run import check_edit
-from tests.offload.conftest import House
 from tests.offload.plans import plan_of, source
+from tests.pipeline_harness import PipelineHarness
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
@@ -209,23 +209,23 @@ def test_blank_space_alone_is_nothing_that_was_added(
 
 @pytest.mark.parametrize("task", ["Add docstrings.", "Add a docstring to every function and class."])
 async def test_an_empty_file_is_handed_back_without_asking_the_model(
-    house: House, project: Path, task: str
+    pipeline: PipelineHarness, project: Path, task: str
 ) -> None:
     (project / "__init__.py").write_text("")
-    outcome = await house.run(task, files=("__init__.py",), output="__init__.py")
+    outcome = await pipeline.run(task, files=("__init__.py",), output="__init__.py")
     assert (outcome.name, outcome.code) == ("handed_back", "nothing_changed")
     assert outcome.text == (
         "Handed back, nothing_changed (documented): __init__.py is empty: it has nothing to document. "
         "Leave it out. Nothing was written (the model was not asked)."
     )
-    assert not house.ollama.outcomes("/api/chat")
+    assert not pipeline.ollama.outcomes("/api/chat")
     assert (project / "__init__.py").read_text() == ""
 
 
-async def test_an_empty_file_may_be_filled(house: House, project: Path) -> None:
+async def test_an_empty_file_may_be_filled(pipeline: PipelineHarness, project: Path) -> None:
     (project / "__init__.py").write_text("")
-    house.ollama.answers.default = Answer('```python\n"""The shop."""\n```')
+    pipeline.ollama.answers.default = Answer('```python\n"""The shop."""\n```')
     for task in ("Add a module docstring.", "Add docstrings and a docstring for the package."):
         (project / "__init__.py").write_text("")
-        outcome = await house.run(task, files=("__init__.py",), output="__init__.py")
+        outcome = await pipeline.run(task, files=("__init__.py",), output="__init__.py")
         assert outcome.name == "delivered", outcome.text

@@ -15,7 +15,7 @@ from server.config.folders import find_folders
 from server.engine import engine as engine_module
 from server.engine.admission import AdmitAll
 from server.engine.engine import Engine
-from tests.backends.asking import collect, request, settings
+from tests.engine_requests import collect, request, settings
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.openai import MODEL, OpenAIStandIn

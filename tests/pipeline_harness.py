@@ -35,7 +35,7 @@ def caller(project: Path) -> Caller:
 
 
 @dataclass
-class House:
+class PipelineHarness:
     """The pipeline with everything around it."""
 
     offloader: Offloader
@@ -56,39 +56,39 @@ class House:
         self.lines.append(line)
 
 
-OpenHouse = Callable[..., Awaitable[House]]
+OpenPipeline = Callable[..., Awaitable[PipelineHarness]]
 
 
 @pytest.fixture
-async def open_house(caller: Caller, ollama_standin: OllamaStandIn) -> AsyncIterator[OpenHouse]:
-    """Open houses with settings of one's own; all are closed at the end."""
-    houses: list[House] = []
+async def open_pipeline(caller: Caller, ollama_standin: OllamaStandIn) -> AsyncIterator[OpenPipeline]:
+    """Open opened_pipelines with settings of one's own; all are closed at the end."""
+    opened_pipelines: list[PipelineHarness] = []
 
-    async def opened(**settings: Any) -> House:
-        house = await make_house(caller, ollama_standin, find_folders(), **settings)
-        houses.append(house)
-        return house
+    async def opened(**settings: Any) -> PipelineHarness:
+        pipeline = await make_pipeline(caller, ollama_standin, find_folders(), **settings)
+        opened_pipelines.append(pipeline)
+        return pipeline
 
     yield opened
-    for house in houses:
-        await house.offloader.close()
-        await house.engine.close()
-        await house.history.close()
+    for pipeline in opened_pipelines:
+        await pipeline.offloader.close()
+        await pipeline.engine.close()
+        await pipeline.history.close()
 
 
 @pytest.fixture
-async def house(open_house: OpenHouse) -> House:
+async def pipeline(open_pipeline: OpenPipeline) -> PipelineHarness:
     """The pipeline with default settings."""
-    return await open_house()
+    return await open_pipeline()
 
 
-async def make_house(
+async def make_pipeline(
     caller: Caller,
     ollama: OllamaStandIn,
     folders: Folders,
     history_type: type[History] = History,
     **settings: Any,
-) -> House:
+) -> PipelineHarness:
     """Compose the pipeline as the hub does, with the stand-in as its engine unless the settings say else."""
     folders.create()
     whole = Settings(**{"backend": {"kind": "ollama", "url": ollama.url}, **settings})
@@ -99,6 +99,6 @@ async def make_house(
     offloader = Offloader(whole, engine, history, ledger, bus, folders)
     cache = DigestCache(folders.cache / "digests") if history.contents else None
     compressor = Compressor(offloader, engine, ledger, cache, allow_losing=whole.offload.allow_losing)
-    house = House(offloader, compressor, history, engine, caller, whole, ollama)
-    bus.subscribe(house.events.append)
-    return house
+    pipeline = PipelineHarness(offloader, compressor, history, engine, caller, whole, ollama)
+    bus.subscribe(pipeline.events.append)
+    return pipeline

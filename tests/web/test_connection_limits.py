@@ -21,7 +21,7 @@ from server.web.auth import Guard
 from server.web.connection_limits import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS, ask_for_open_files
 from server.web.instance import listen
 from tests.hub_process import HubProcess
-from tests.server.test_guard import bearer, send
+from tests.web.test_auth import bearer, send
 
 SECONDS = 60
 TOKEN = "a-token-of-the-test"

@@ -7,7 +7,7 @@ import pytest
 
 from server.common.errors import BackendFailed, BackendUnreachable, SettingsError
 from server.engine.discovery import find_server
-from tests.backends.asking import settings
+from tests.engine_requests import settings
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.raw import HEAD, RawServer

@@ -19,7 +19,7 @@ from server.bridge.discovery import read_token
 from server.bridge.keys import Keys
 from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess, hub_environ, start_hub
-from tests.server.test_guard import WEBSOCKET, WEBSOCKET_PATH, bearer, log_in, send
+from tests.web.test_auth import WEBSOCKET, WEBSOCKET_PATH, bearer, log_in, send
 
 SECONDS = 90
 

@@ -13,7 +13,7 @@ import pytest
 
 from server.web.peer_uid import TABLES, may_be_ours
 from tests.hub_process import HubProcess
-from tests.server.test_guard import bearer, log_in, send
+from tests.web.test_auth import bearer, log_in, send
 
 NOBODY = 65534
 

@@ -7,8 +7,8 @@ import pytest
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import Audit
 from server.store.history import History
-from tests.ledger.auditing import LINES, OFFLOAD, audited, book, call
 from tests.ledger.conversation import PROJECT, Conversation
+from tests.ledger.transcript_checking import LINES, OFFLOAD, audited, book, call
 
 pytestmark = pytest.mark.anyio
 
