@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-from server.batch.cost import Bills
+from server.batch.cost import CallCosts
 from server.batch.items import judged
-from server.batch.service import Batches
+from server.batch.service import BatchService
 from server.bridge.keys import Keys
 from server.common.errors import HubUnreachable, Paused, StoreError
 from server.common.events import (
@@ -36,20 +36,20 @@ from server.engine.pause import Pause
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.models.measure import Measuring, ReportMeasure
 from server.models.memory_gate import MemoryGate
 from server.models.selector import Selector
 from server.models.yielding import Yielding
 from server.offload.pipeline import Offloader
-from server.policy.approvals import Answer, Approvals
+from server.policy.approvals import ApprovalAnswer, Approvals
 from server.policy.gate import Gate
 from server.policy.rules.policy_file import PolicyFile
-from server.policy.trail import Entry, Trail
-from server.policy.trail_recorder import Recorder
-from server.state.activity import Live
+from server.policy.trail import Trail, TrailEntry
+from server.policy.trail_recorder import TrailRecorder
+from server.state.activity import ActivityTracker
 from server.state.snapshot import PendingApproval, Snapshot
-from server.state.totals import Sums
+from server.state.totals import TotalsUpdater
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -68,13 +68,13 @@ class Hub:
     """One per user: the queue, the engine, the history and the policy, for every client."""
 
     history: History
-    audit: Audit
-    _recorder: Recorder
+    audit: TranscriptCheck
+    _recorder: TrailRecorder
     gate: Gate
     measuring: Measuring
     offloader: Offloader
     compressor: Compressor
-    batches: Batches
+    batches: BatchService
 
     def __init__(self, settings: Settings, folders: Folders) -> None:
         self.settings = settings
@@ -90,9 +90,9 @@ class Hub:
         self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         self.metrics = Metrics()
         self.keys: Keys | None = None
-        self._live = Live(self.version, self.engine.view)
+        self._live = ActivityTracker(self.version, self.engine.view)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._sums: Sums | None = None
+        self._sums: TotalsUpdater | None = None
         self._auditor: asyncio.Task[None] | None = None
         self._yielder: asyncio.Task[None] | None = None
         self._audit_wanted = asyncio.Event()
@@ -114,7 +114,7 @@ class Hub:
             logger.warning("%s", self.history.notice)
         self.history.on_finish(self.metrics.observe)
         self.measuring = Measuring(self.engine, Measurements(self.history.database), self.events)
-        self.audit = Audit(self.settings.savings, self.history.database, self.ledger)
+        self.audit = TranscriptCheck(self.settings.savings, self.history.database, self.ledger)
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
         )
@@ -124,13 +124,13 @@ class Hub:
             self.offloader, self.engine, self.ledger, cache, allow_losing=self.settings.offload.allow_losing
         )
         jobs = Jobs(self.history.database, self.settings.history.contents)
-        self.batches = Batches(
+        self.batches = BatchService(
             limits=self.settings.batch,
             engine=self.engine,
             offloader=self.offloader,
             jobs=jobs,
             history=self.history,
-            bills=Bills(self.history, self.ledger),
+            bills=CallCosts(self.history, self.ledger),
             events=self.events,
             denies=self._denies,
             is_paused=lambda: self._live.paused_until is not None,
@@ -140,19 +140,21 @@ class Hub:
             PolicyFile(self.folders, self.events), Approvals(self.events), trail, self.history.database
         )
         await trail.open()
-        self._recorder = Recorder(trail, self.events)
+        self._recorder = TrailRecorder(trail, self.events)
         await self._recorder.start(self.folders.config_file, self.folders.policy_file, self.selector.path)
         await trail.prune(self.settings.policy.trail_days)
         self.events.subscribe(self._record)
         self._pause.start()
-        self._sums = Sums(self.history, jobs, self.settings.history.days, self._show_sums)
+        self._sums = TotalsUpdater(self.history, jobs, self.settings.history.days, self._show_sums)
         await self._sums.start()
         self._auditor = asyncio.create_task(self._audit_again_and_again())
         yielding = Yielding(self.settings.manners, self.engine, self.give_way, self.go_on)
         self._yielder = asyncio.create_task(yielding.watch())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
-            await trail.record(Entry("undo", f"{path} was put back: the app ended before its check did."))
+            await trail.record(
+                TrailEntry("undo", f"{path} was put back: the app ended before its check did.")
+            )
         await self.memory.start()
         await self.engine.start()
         await self.batches.start()
@@ -197,7 +199,7 @@ class Hub:
             await self._sums.catch_up()
         return self.snapshot()
 
-    def answer_approval(self, approval_id: str, answer: Answer) -> bool:
+    def answer_approval(self, approval_id: str, answer: ApprovalAnswer) -> bool:
         """Answer a call that waits, from any thread; False if somebody else was first."""
         return self.gate.approvals.answer(approval_id, answer)
 

@@ -19,7 +19,7 @@ from server.config.autostart import Autostart
 from server.hub import Hub
 from server.models.hardware import read_machine
 from server.models.recommend import memory_room
-from server.policy.approvals import EXTENTS, Answer, Extent
+from server.policy.approvals import EXTENTS, ApprovalAnswer, Extent
 from tray.menu import Action, Surroundings
 from tray.notices import Notice
 
@@ -89,7 +89,7 @@ class Actions:
     def _answer(self, action: Action) -> None:
         extents: dict[str, Extent] = {extent: extent for extent in EXTENTS}
         extent = extents.get(action.extent, "once")
-        answer = Answer(approved=action.name == "approve", extent=extent, by="tray")
+        answer = ApprovalAnswer(approved=action.name == "approve", extent=extent, by="tray")
         if not self._hub.gate.approvals.answer(action.target, answer):
             self._tell(Notice("Answered already", "Somebody else was faster, or the time was over."))
 

@@ -7,7 +7,7 @@ from dashboard.components.keyed import Keyed
 from dashboard.components.notices import tell
 from dashboard.components.text import box, icon, text
 from server.hub import Hub
-from server.policy.approvals import Answer, Approval, Extent
+from server.policy.approvals import Approval, ApprovalAnswer, Extent
 
 
 class ApprovalList:
@@ -54,5 +54,7 @@ class _Asked:
 
     def _answer(self, approval: Approval, *, approved: bool, extent: Extent = "once") -> None:
         reason = "" if approved else "The user said no."
-        if not self._hub.gate.approvals.answer(approval.id, Answer(approved, extent, "dashboard", reason)):
+        if not self._hub.gate.approvals.answer(
+            approval.id, ApprovalAnswer(approved, extent, "dashboard", reason)
+        ):
             tell("This call was answered elsewhere.")

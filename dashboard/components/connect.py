@@ -10,7 +10,7 @@ from dashboard.components.notices import attempt, tell_error
 from dashboard.components.text import box, text
 from server.clients import config_change, connect
 from server.clients.bridge_command import bridge_command
-from server.clients.config_change import Change
+from server.clients.config_change import ConfigChange
 from server.clients.config_files import CLIENTS, ClientName, Place, find_place
 from server.commands.welcome import connect_line
 from server.common.errors import NotFound, TokenSaverError, WriteFailed
@@ -97,7 +97,7 @@ class _Client:
         return find_place(self._client, "user", bridge_command())
 
     async def _show(
-        self, plan: Callable[[], Change], words: str, act: Callable[[Change, Folders], object]
+        self, plan: Callable[[], ConfigChange], words: str, act: Callable[[ConfigChange, Folders], object]
     ) -> None:
         """Show what would be written, with a button that writes it."""
         try:
@@ -134,7 +134,7 @@ def connect_by_hand() -> None:
     copy_button(connect_line(), "Copy the command that connects Claude Code")
 
 
-def _act(act: Callable[[Change, Folders], object], change: Change, folders: Folders) -> None:
+def _act(act: Callable[[ConfigChange, Folders], object], change: ConfigChange, folders: Folders) -> None:
     try:
         act(change, folders)
     except OSError as error:

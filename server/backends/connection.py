@@ -37,7 +37,7 @@ class Refused(Exception):
         self.details = details
 
 
-class Connection:
+class EngineConnection:
     """Requests to the engine at ``url``.
 
     Args:

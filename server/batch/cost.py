@@ -24,7 +24,7 @@ from server.store.jobs import OPEN
 from server.store.records import OffloadStart, ReceiptRecord
 
 
-class Bills:
+class CallCosts:
     """The bills of all batches. Methods may raise ``StoreError``."""
 
     def __init__(self, history: History, ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.models.categories import CATEGORIES
-from server.offload.files.resolve import Places
+from server.offload.files.resolve import PathResolver
 from server.offload.pipeline import Offloader
 from server.offload.values import OUTPUT_FORMATS, Caller, Outcome, OutputFormat, Task
 from server.policy.values import Call, Item
@@ -92,7 +92,7 @@ def _from_arguments(item: ItemRecord) -> Task:
 async def judged(job: JobRecord, item: ItemRecord, offloader: Offloader) -> tuple[Call, Item]:
     """Return the call that a job came from, as far as the rules still ask for it, and its item as they judge
     it: by where its paths lead now."""
-    places = Places(offloader.workspace(caller_of(job)))
+    places = PathResolver(offloader.workspace(caller_of(job)))
     call = Call("batch_offload", client=job.client, session=job.session, project=job.project)
     return call, await asyncio.to_thread(places.item, item.arguments)
 

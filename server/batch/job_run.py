@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from server.batch.breaker import Tally, why_stop
-from server.batch.cost import Bills
+from server.batch.cost import CallCosts
 from server.batch.items import caller_of, outcome_to_item, task_of
-from server.batch.workers import Crew
+from server.batch.workers import WorkerPool
 from server.common.errors import BackendError, NotFound
 from server.engine.engine import Engine
 from server.offload.pipeline import Offloader
@@ -43,7 +43,7 @@ class Parts:
     offloader: Offloader
     jobs: Jobs
     history: History
-    bills: Bills
+    bills: CallCosts
     changed: Callable[[str], None]
     denies: Denies
     is_paused: Callable[[], bool]
@@ -84,8 +84,10 @@ class Run:
         counts = await self._parts.jobs.counts(self.job.id)
         self._tokens, self._items_in_all = counts.tokens, counts.total
         async with asyncio.TaskGroup() as group:
-            crew = Crew(group, lambda: self._items(crew), most=1 if self.job.sequential else MOST_WORKERS)
-            crew.grow(1)
+            workers = WorkerPool(
+                group, lambda: self._items(workers), most=1 if self.job.sequential else MOST_WORKERS
+            )
+            workers.scale_to(1)
         return self._stop
 
     @property
@@ -101,11 +103,11 @@ class Run:
         except NotFound:
             self._unwanted.add(offload_id)
 
-    async def _items(self, crew: Crew) -> None:
+    async def _items(self, workers: WorkerPool) -> None:
         """Do one item after the other until none waits."""
         pauses = 0
         while not await self._must_stop():
-            crew.grow(self._wanted())
+            workers.scale_to(self._wanted())
             if self._parts.is_paused():
                 await asyncio.sleep(PAUSED_LOOK)
                 continue

@@ -8,7 +8,7 @@ from server.common.events import EventBus, JobChanged
 INTERVAL = 0.25
 
 
-class News:
+class JobNotifier:
     """What is new of jobs. For one event loop; the last change is always told."""
 
     def __init__(self, events: EventBus) -> None:
@@ -21,7 +21,7 @@ class News:
         """Return what is set at the job's next change."""
         return self._waited.setdefault(job_id, asyncio.Event())
 
-    def tell(self, job_id: str) -> None:
+    def notify(self, job_id: str) -> None:
         """Wake whoever waits for the job, and publish that it changed, at once or when the last time is long
         enough ago."""
         self._waited.pop(job_id, asyncio.Event()).set()

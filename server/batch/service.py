@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.batch.cost import Bills
+from server.batch.cost import CallCosts
 from server.batch.inputs import expand_inputs
 from server.batch.job_run import Denies, Parts, Run
-from server.batch.notify import News
+from server.batch.notify import JobNotifier
 from server.batch.permissions import held_by_user, refuse_agent
 from server.batch.plan import Planned
 from server.batch.recovery import settle_interrupted
@@ -48,7 +48,7 @@ class _AtWork:
     task: asyncio.Task[None]
 
 
-class Batches:
+class BatchService:
     """All batches of this hub."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Batches:
         offloader: Offloader,
         jobs: Jobs,
         history: History,
-        bills: Bills,
+        bills: CallCosts,
         events: EventBus,
         denies: Denies,
         is_paused: Callable[[], bool],
@@ -70,9 +70,17 @@ class Batches:
         self._jobs = jobs
         self._history = history
         self._bills = bills
-        self._news = News(events)
+        self._notifier = JobNotifier(events)
         self._parts = Parts(
-            engine, offloader, jobs, history, bills, self._news.tell, denies, is_paused, limits.stop_failing
+            engine,
+            offloader,
+            jobs,
+            history,
+            bills,
+            self._notifier.notify,
+            denies,
+            is_paused,
+            limits.stop_failing,
         )
         self._at_work: dict[str, _AtWork] = {}
         self._changes = Changes()
@@ -94,13 +102,13 @@ class Batches:
         """Stop working; items in flight go back to waiting and are done again after the next start. Whoever
         waits for a job is told so by ``closed``."""
         self.closed = True
-        self._news.wake_all()
+        self._notifier.wake_all()
         await self._changes.close()
         tasks = [each.task for each in self._at_work.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._news.close()
+        await self._notifier.close()
 
     async def expand(self, each: Sequence[str], caller: Caller) -> tuple[str, ...]:
         """Return the inputs that ``each`` names; see ``inputs.expand_inputs``."""
@@ -124,7 +132,7 @@ class Batches:
         """Write the job down, start it, and return its id; it is stopped after ``hours``, or after those of
         the settings if these are fewer or ``hours`` is 0. If this is cancelled, so is the job."""
         arguments = None if caller.by_user else caller.arguments
-        # Texts of megabytes take a tenth of a second each to weigh.
+        # Texts of megabytes take a tenth of a second each to profitability.
         bill = await asyncio.to_thread(self._bills.of_call, arguments)
         job = JobRecord(
             id=f"j{secrets.token_hex(4)}",
@@ -169,7 +177,7 @@ class Batches:
     ) -> None:
         """Book what an answer about the job cost Claude, and with ``arguments`` the call that asked."""
         await self._bills.charge(await self.get(job_id), self._bills.of_answer(arguments, text), caller)
-        self._news.tell(job_id)
+        self._notifier.notify(job_id)
 
     async def counts(self, job_id: str) -> JobCounts:
         """Return how many items are in each state."""
@@ -212,7 +220,7 @@ class Batches:
             async with asyncio.timeout(seconds):
                 while not self.closed:
                     # Taken before the state is read: what changes in between is not missed.
-                    changed = self._news.next(job_id)
+                    changed = self._notifier.next(job_id)
                     if (await self.get(job_id)).state != "running":
                         break
                     await changed.wait()
@@ -228,7 +236,7 @@ class Batches:
             before = (await self.get(job_id)).state
             if before == "running" or (before == "paused" and by_user):
                 await self._jobs.pause(job_id, held=by_user)
-                self._news.tell(job_id)
+                self._notifier.notify(job_id)
                 await self._at_last(lambda: self._stop(job_id))
 
     async def resume(self, job_id: str, *, by_user: bool = True) -> None:
@@ -246,7 +254,7 @@ class Batches:
             if job.state in {"paused", "stopped"}:
                 await self._jobs.run_again(job_id, *await self._bounds(job, by_user=by_user))
                 await self._start_again(job_id)
-                self._news.tell(job_id)
+                self._notifier.notify(job_id)
 
     async def cancel(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> None:
         """Cancel the item at ``position`` (from 0), or all that has not ended; what was written stays. What
@@ -264,9 +272,9 @@ class Batches:
                 await self._cancel_item(job, position, by_user=by_user)
             elif job.state in {"running", "paused", "stopped"} or (job.state == "cancelled" and by_user):
                 await self._jobs.cancel(job_id, held=by_user)
-                self._news.tell(job_id)
+                self._notifier.notify(job_id)
                 await self._at_last(lambda: self._wind_up(job_id))
-        self._news.tell(job_id)
+        self._notifier.notify(job_id)
 
     async def retry(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> int:
         """Try the item at ``position`` (from 0) again, or all that ended without a result; return how many.
@@ -297,13 +305,13 @@ class Batches:
             )
             if starts:  # a job that runs sees by itself that items wait again
                 await self._start_again(job_id)
-        self._news.tell(job_id)
+        self._notifier.notify(job_id)
         return count
 
     async def _begin(self, job: JobRecord, items: tuple[ItemRecord, ...]) -> None:
         await self._jobs.create(job, items)
         self._launch(job)
-        self._news.tell(job.id)
+        self._notifier.notify(job.id)
 
     async def _unwanted(self, begun: asyncio.Task[None], job_id: str) -> None:
         await asyncio.wait([begun])
@@ -377,7 +385,7 @@ class Batches:
             reason = f"Stopped by an error: {errors.exceptions[0]}"
         if reason:
             await self._at_last(lambda: self._stopped(job_id, reason))
-        self._news.tell(job_id)
+        self._notifier.notify(job_id)
 
     async def _stopped(self, job_id: str, reason: str) -> None:
         await self._offloader.settled()

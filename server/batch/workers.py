@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 
-class Crew:
+class WorkerPool:
     """The workers of one job. It grows to the engine's slots as they become known, up to ``most``."""
 
     def __init__(
@@ -16,7 +16,7 @@ class Crew:
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def grow(self, wanted: int) -> None:
+    def scale_to(self, wanted: int) -> None:
         """Start workers until there are ``wanted``, or ``most``."""
         while len(self._tasks) < min(wanted, self._most):
             task = self._group.create_task(self._work())

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from server.bridge.http1 import Connection
+from server.bridge.http1 import HubConnection
 from server.bridge.hub_identity import demand_proof
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def read_token(folder: str) -> str:
 def answers(info: HubInfo, token: str, timeout: float = PROBE_SECONDS) -> bool:
     """Whether the very hub of ``hub.json`` answers at its address: its pid, and it knows the token."""
     try:
-        connection = Connection(info.address, timeout)
+        connection = HubConnection(info.address, timeout)
         try:
             health = demand_proof(connection, token)
         finally:

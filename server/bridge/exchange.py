@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from server.bridge.http1 import Answer, Connection
+from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
 
 SILENCE_SECONDS = 60.0
@@ -33,7 +33,7 @@ class Exchange:
     def __init__(self, address: tuple[str, int], token: str) -> None:
         self._address = address
         self._token = token
-        self._connection: Connection | None = None
+        self._connection: HubConnection | None = None
         self._lock = threading.Lock()
         self.aborted = False
         self._begun = False
@@ -41,7 +41,7 @@ class Exchange:
         self.status = 0
         self.session_id = ""
         self.content_type = ""
-        self._answer: Answer | None = None
+        self._answer: HubResponse | None = None
 
     def send(self, method: str, headers: dict[str, str], body: bytes = b"") -> None:
         """Send the request and wait for the answer's head.
@@ -50,7 +50,7 @@ class Exchange:
             HubGone: there is no answer.
         """
         try:
-            connection = Connection(self._address, CONNECT_SECONDS)
+            connection = HubConnection(self._address, CONNECT_SECONDS)
         except OSError as error:
             raise HubGone(str(error), sent=False) from None
         with self._lock:

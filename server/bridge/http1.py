@@ -18,7 +18,7 @@ class NotHttp(OSError):
     """What answers does not speak HTTP, or it broke off."""
 
 
-class Answer:
+class HubResponse:
     """The answer to one request. ``headers`` have names in lower case; of two alike the last one counts.
     ``body`` ends with the answer, and raises ``NotHttp`` where that breaks off."""
 
@@ -37,7 +37,7 @@ class Answer:
         self.body = io.BufferedReader(_Body(stream, self.status, self.headers))
 
 
-class Connection:
+class HubConnection:
     """A connection to ``address`` for one request. ``socket`` may be shut down by another thread.
 
     Raises:
@@ -63,13 +63,13 @@ class Connection:
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in every.items()), "", ""]
         self.socket.sendall("\r\n".join(lines).encode("ascii") + body)
 
-    def answer(self) -> Answer:
+    def answer(self) -> HubResponse:
         """Wait for the head of the answer.
 
         Raises:
             OSError: there is none, or it is not HTTP.
         """
-        return Answer(self._stream)
+        return HubResponse(self._stream)
 
     def limit(self, seconds: float | None) -> None:
         """Let all that is read from now on take so long in all, however little comes at a time; with None

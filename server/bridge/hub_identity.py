@@ -16,7 +16,7 @@ except ImportError:
     from hashlib import blake2b
 
 if TYPE_CHECKING:
-    from server.bridge.http1 import Connection
+    from server.bridge.http1 import HubConnection
 
 Address = tuple[str, int]
 
@@ -40,7 +40,7 @@ def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
     return blake2b(text.encode(), key=key, digest_size=32).hexdigest()
 
 
-def demand_proof(connection: "Connection", token: str) -> dict[str, Any]:
+def demand_proof(connection: "HubConnection", token: str) -> dict[str, Any]:
     """Return what ``/healthz`` says, once the other end of the connection has proved that it is our hub.
 
     What is sent by this connection afterwards goes to that hub and nobody else. The proof may take as long in

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from server.bridge.exchange import HubGone
-from server.bridge.session import Session
+from server.bridge.session import BridgeSession
 
 Message = dict[str, Any]
 
@@ -40,7 +40,7 @@ class Bridge:
 
     def __init__(self) -> None:
         self._output = threading.Lock()
-        self.session = Session(self.write)
+        self.session = BridgeSession(self.write)
         self._requests: dict[threading.Thread, str] = {}
 
     def write(self, line: bytes) -> None:

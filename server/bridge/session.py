@@ -49,7 +49,7 @@ class Hub(NamedTuple):
     address: tuple[str, int]
 
 
-class Session:
+class BridgeSession:
     """One client's session. Requests may run in several threads at once."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from server.batch.inputs import expand_inputs
 from server.batch.plan import Planned, fill_literally, plan_each, plan_tasks
 from server.common.errors import TokenSaverError
-from server.offload.files.resolve import Places
+from server.offload.files.resolve import PathResolver
 from server.offload.files.workspace import Workspace, split_selection
 from server.policy.values import Item
 
@@ -52,7 +52,7 @@ def _found(
     planned: Planned | None,
     batch: bool,
 ) -> Touched:
-    places = Places(workspace)
+    places = PathResolver(workspace)
     outputs = _texts([arguments.get("output")]) if planned is None else list(planned.outputs)
     tasks = () if planned is None else planned.items
     named = _texts(arguments.get("files")) + [name for task in tasks for name in _texts(task.get("files"))]
@@ -82,7 +82,7 @@ async def _planned(
 
 
 def _batch_read_as(
-    places: Places, arguments: Mapping[str, Any], planned: Planned | None
+    places: PathResolver, arguments: Mapping[str, Any], planned: Planned | None
 ) -> tuple[Mapping[str, Any], ...]:
     """Return the batch's arguments with its pattern of outputs as it is written, and with each place that an
     output leads to which is not what the pattern says."""

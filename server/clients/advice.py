@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from server.clients import config_change
-from server.clients.config_change import Change
+from server.clients.config_change import ConfigChange
 from server.clients.config_files import Place, Scope, Surroundings
 from server.config.folders import Folders
 from server.config.textedit.jsonc import JsonError, append_item, get_member, remove_member
@@ -41,7 +41,7 @@ HOOK_SECONDS = 10
 """How long Claude Code waits for a reminder (seconds); it takes a twentieth of one."""
 
 
-def plan_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> Change:
+def plan_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> ConfigChange:
     """Return the change that adds the advice.
 
     Raises:
@@ -51,7 +51,7 @@ def plan_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> Cha
     return config_change.plan_edit(place, _EDITS[kind][0])
 
 
-def plan_off(kind: Kind, scope: Scope, folders: Folders, around: Surroundings | None = None) -> Change:
+def plan_off(kind: Kind, scope: Scope, folders: Folders, around: Surroundings | None = None) -> ConfigChange:
     """Return the change that takes the advice out again; that there is none is fine.
 
     Raises:

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from server.clients.config_change import Change, connected, entry_in, keep, plan_connect, write
+from server.clients.config_change import ConfigChange, connected, entry_in, keep, plan_connect, write
 from server.clients.config_files import SERVER_NAME, Place
 from server.common.errors import ClientFailed
 from server.config.folders import Folders
@@ -33,7 +33,7 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
         OSError: the file or the backup cannot be written.
     """
     before = removed = _read(place.path)
-    keep(Change(place, before, before), folders)
+    keep(ConfigChange(place, before, before), folders)
     try:
         if connected(place) is not None:
             # An entry of that name would be an error.
@@ -45,7 +45,7 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
     except BaseException:
         _put_back(place, before, removed)
         raise
-    return keep(Change(place, before, _read(place.path)), folders)
+    return keep(ConfigChange(place, before, _read(place.path)), folders)
 
 
 def remove(claude: str, place: Place) -> None:
@@ -68,7 +68,7 @@ def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None
         _write(plan_connect(replace(place, entry=entry)))
 
 
-def _write(change: Change) -> None:
+def _write(change: ConfigChange) -> None:
     if change.needed and change.after is not None:
         write(change.place.path, change.after)
 

@@ -25,7 +25,7 @@ BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
-class Change:
+class ConfigChange:
     """A file before and after; None where it is not there. ``place`` says whose it is."""
 
     place: Place
@@ -46,7 +46,7 @@ class Change:
         return "".join(difflib.unified_diff(old, new, source, target))
 
 
-def plan_connect(place: Place) -> Change:
+def plan_connect(place: Place) -> ConfigChange:
     """Return the change that puts the entry in.
 
     Raises:
@@ -59,15 +59,15 @@ def plan_connect(place: Place) -> Change:
         if isinstance(found, dict):
             place = replace(place, entry=_merged(found, place.entry))
             if place.entry == found:
-                return Change(place, before, before)
+                return ConfigChange(place, before, before)
         setter = set_table if place.format == "toml" else set_member
         after = setter(text, place.keys, place.entry)
     except (JsonError, TomlError) as error:
         raise _broken(place, error) from None
-    return Change(place, before, after.encode())
+    return ConfigChange(place, before, after.encode())
 
 
-def plan_disconnect(place: Place, folders: Folders) -> Change:
+def plan_disconnect(place: Place, folders: Folders) -> ConfigChange:
     """Return the change that undoes ``connect``.
 
     Raises:
@@ -77,7 +77,7 @@ def plan_disconnect(place: Place, folders: Folders) -> Change:
     return plan_undo(place, folders, lambda text: remove(text, place.keys))
 
 
-def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> Change:
+def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> ConfigChange:
     """Return the change that puts the kept bytes back, or where the file was edited since, takes out ours.
 
     ``take_out`` returns a text without what is ours. The kept bytes may have that, too: from before the
@@ -99,7 +99,7 @@ def as_left(place: Place, folders: Folders) -> bool:
     return now is not None and record is not None and record["digest"] == _digest(now)
 
 
-def plan_edit(place: Place, edit: Callable[[str], str]) -> Change:
+def plan_edit(place: Place, edit: Callable[[str], str]) -> ConfigChange:
     """Return the change that ``edit`` makes of the file's text, which is empty where there is no file.
 
     Raises:
@@ -109,7 +109,7 @@ def plan_edit(place: Place, edit: Callable[[str], str]) -> Change:
     return _edited(place, before, before, edit)
 
 
-def connect(change: Change, folders: Folders) -> Path | None:
+def connect(change: ConfigChange, folders: Folders) -> Path | None:
     """Write the change and keep what was there; return the backup's path, None where nothing changed.
 
     Raises:
@@ -123,7 +123,7 @@ def connect(change: Change, folders: Folders) -> Path | None:
     return backup
 
 
-def keep(change: Change, folders: Folders) -> Path:
+def keep(change: ConfigChange, folders: Folders) -> Path:
     """Keep what the file was before ``change``, for ``disconnect``; return where.
 
     Raises:
@@ -148,7 +148,7 @@ def keep(change: Change, folders: Folders) -> Path:
     return path
 
 
-def disconnect(change: Change, folders: Folders) -> None:
+def disconnect(change: ConfigChange, folders: Folders) -> None:
     """Write the change and forget the backup.
 
     Raises:
@@ -204,14 +204,16 @@ def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _edited(place: Place, before: bytes | None, base: bytes | None, edit: Callable[[str], str]) -> Change:
+def _edited(
+    place: Place, before: bytes | None, base: bytes | None, edit: Callable[[str], str]
+) -> ConfigChange:
     """Return the change from ``before`` to what ``edit`` makes of ``base``."""
     text = _decode(base or b"", place)
     try:
         after = edit(text)
     except (JsonError, TomlError) as error:
         raise _broken(place, error) from None
-    return Change(place, before, base if after == text else after.encode())
+    return ConfigChange(place, before, base if after == text else after.encode())
 
 
 def _present(text: str, place: Place) -> Any:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from server.clients import claude_code, config_change
-from server.clients.config_change import Change
+from server.clients.config_change import ConfigChange
 from server.config.folders import Folders
 
 
-def turn_on(change: Change, folders: Folders) -> Path | None:
+def turn_on(change: ConfigChange, folders: Folders) -> Path | None:
     """Connect as planned; return where the file's old bytes are kept, None where nothing changed.
 
     Raises:
@@ -20,7 +20,7 @@ def turn_on(change: Change, folders: Folders) -> Path | None:
     return config_change.connect(change, folders)
 
 
-def turn_off(change: Change, folders: Folders) -> None:
+def turn_off(change: ConfigChange, folders: Folders) -> None:
     """Disconnect as planned.
 
     Raises:
@@ -37,5 +37,5 @@ def turn_off(change: Change, folders: Folders) -> None:
     config_change.disconnect(change, folders)
 
 
-def _own_command(change: Change) -> str | None:
+def _own_command(change: ConfigChange) -> str | None:
     return claude_code.find_command() if change.place.client == "claude-code" else None

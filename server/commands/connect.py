@@ -5,7 +5,7 @@ from typing import get_args
 
 from server.clients import advice, config_change, connect
 from server.clients.advice import KINDS, Kind
-from server.clients.config_change import Change
+from server.clients.config_change import ConfigChange
 from server.clients.config_files import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
 from server.clients.smoke_test import Proof, prove
 from server.commands.hub_client import hub_for_call
@@ -102,7 +102,7 @@ def _place(wish: Wish, command: list[str]) -> Place:
     return find_place(names[wish.client], scopes[wish.scope], command)
 
 
-def _facts(change: Change, extras: list[Change], *, dry_run: bool) -> dict[str, object]:
+def _facts(change: ConfigChange, extras: list[ConfigChange], *, dry_run: bool) -> dict[str, object]:
     place = change.place
     return {
         "client": place.client,
@@ -113,12 +113,12 @@ def _facts(change: Change, extras: list[Change], *, dry_run: bool) -> dict[str, 
     }
 
 
-def _file(change: Change, *, dry_run: bool) -> dict[str, object]:
+def _file(change: ConfigChange, *, dry_run: bool) -> dict[str, object]:
     path = str(change.place.path)
     return {"path": path, "changed": change.needed and not dry_run, "diff": change.diff()}
 
 
-def _say(changes: list[Change], *, dry_run: bool, verb: str) -> None:
+def _say(changes: list[ConfigChange], *, dry_run: bool, verb: str) -> None:
     client = changes[0].place.client
     for change in changes:
         echo(

@@ -12,7 +12,7 @@ from typing import Any
 from server.bridge import discovery
 from server.bridge.discovery import HubInfo
 from server.bridge.exchange import SILENCE_SECONDS, Exchange, HubGone
-from server.bridge.http1 import Answer, Connection
+from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
 from server.commands.shell_words import in_shell_words
 from server.common.errors import HubUnreachable, TokenSaverError
@@ -137,11 +137,11 @@ class HubClient:
         return said
 
     @contextlib.contextmanager
-    def _answer(self, method: str, path: str, body: bytes, seconds: float) -> Iterator[Answer]:
+    def _answer(self, method: str, path: str, body: bytes, seconds: float) -> Iterator[HubResponse]:
         """Send a request, with the token, to our hub and nobody else."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
-            with contextlib.closing(Connection(self.info.address, seconds)) as connection:
+            with contextlib.closing(HubConnection(self.info.address, seconds)) as connection:
                 demand_proof(connection, self._token)
                 connection.send(method, path, headers, body)
                 yield connection.answer()

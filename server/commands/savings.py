@@ -15,7 +15,7 @@ from server.config.settings_file import set_setting
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
-from server.ledger.transcripts.check import Audit, AuditReport
+from server.ledger.transcripts.check import AuditReport, TranscriptCheck
 from server.ledger.transcripts.reader import transcripts_folder
 from server.store.records import GroupTotal
 
@@ -61,7 +61,7 @@ async def _read(
 ) -> tuple[tuple[GroupTotal, ...], AuditReport]:
     async with opened_history(folders, contents=settings.history.contents) as history:
         ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
-        audit = Audit(settings.savings, history.database, ledger)
+        audit = TranscriptCheck(settings.savings, history.database, ledger)
         await audit.run()
         return await history.by(by, since), await audit.report()
 

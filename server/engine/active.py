@@ -12,7 +12,7 @@ from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.engine.discovery import discover, find_server
-from server.engine.status import Sight
+from server.engine.status import EngineMonitor
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class CurrentBackend:
         settings: Settings,
         folders: Folders,
         events: EventBus,
-        sight: Sight,
+        monitor: EngineMonitor,
         *,
         forget: Callable[[], None],
         stir: Callable[[], None],
@@ -41,7 +41,7 @@ class CurrentBackend:
         self._settings = settings
         self._folders = folders
         self._events = events
-        self._sight = sight
+        self._monitor = monitor
         self._forget = forget
         self._stir = stir
         self._lost: TokenSaverError | None = None
@@ -60,7 +60,7 @@ class CurrentBackend:
                 try:
                     self.backend = await self._found()
                 except TokenSaverError as error:
-                    self._sight.show_error(error)
+                    self._monitor.show_error(error)
                     raise
                 logger.info("engine: %s", self.backend.label)
                 self._forget()
@@ -93,13 +93,13 @@ class CurrentBackend:
         except BackendUnreachable as error:
             await self.lose(backend, error)
         except TokenSaverError as error:
-            self._sight.show_error(error)
+            self._monitor.show_error(error)
 
     async def lose(self, backend: Backend | None, error: TokenSaverError) -> None:
         """Give up a backend that is gone. The embedded one is kept: it starts its process anew."""
         if backend is None or backend is not self.backend:
             return
-        self._sight.show_error(error)
+        self._monitor.show_error(error)
         if isinstance(backend, DownloadsOwnModels):
             return
         self.backend, self._lost = None, error
@@ -111,7 +111,7 @@ class CurrentBackend:
         backend = self.backend
         if self._settings.backend.kind != "auto" or not isinstance(backend, DownloadsOwnModels):
             return False
-        if self._busy(at_work) or (self._sight.view.loaded and not self._lost):
+        if self._busy(at_work) or (self._monitor.view.loaded and not self._lost):
             return False
         try:
             server = await find_server(self._settings)

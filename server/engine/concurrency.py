@@ -32,9 +32,9 @@ class Parallel:
         self._queue = queue
         self._configured = configured
         self._backend: Backend | None = None
-        self._width: Width | None = None
+        self._width: AdaptiveLimit | None = None
 
-    async def look(self, backend: Backend, loaded: tuple[LoadedModel, ...], model: str) -> None:
+    async def refresh(self, backend: Backend, loaded: tuple[LoadedModel, ...], model: str) -> None:
         """Take in what the engine says of itself; ``model`` is the usual one, empty if there is none.
 
         Raises:
@@ -45,7 +45,7 @@ class Parallel:
         if self._width is None:
             self._queue.slots = self._configured or await _told(backend, loaded, model)
             if not self._configured and not backend.capabilities.tells_slots:
-                self._width = Width(self._queue.slots)
+                self._width = AdaptiveLimit(self._queue.slots)
 
     async def measured(
         self, items: AsyncGenerator[GenerationItem, None]
@@ -64,7 +64,7 @@ class Parallel:
             raise
 
 
-class Width:
+class AdaptiveLimit:
     """The number of tasks at once, as found so far. ``clock`` counts seconds."""
 
     def __init__(self, start: int = 1, clock: Callable[[], float] = time.monotonic) -> None:

@@ -27,12 +27,12 @@ from server.engine.active import CurrentBackend
 from server.engine.admission import Admission, AdmitAll
 from server.engine.concurrency import Parallel
 from server.engine.downloads import Downloads
-from server.engine.model_cache import A_WHILE, MOMENT, Choices
+from server.engine.model_cache import A_WHILE, MOMENT, ModelCache
 from server.engine.pause_gate import PauseGate
-from server.engine.poll import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, Watch
+from server.engine.poll import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, EnginePoll
 from server.engine.queue import FairQueue
 from server.engine.selection import choose_model, choose_num_ctx, refuse_blocked
-from server.engine.status import Sight, shown_loading
+from server.engine.status import EngineMonitor, shown_loading
 from server.engine.view import EngineView
 
 
@@ -51,30 +51,30 @@ class Engine:
         self._settings = settings
         self._events = events
         self._queue = FairQueue(settings.offload.queue_limit)
-        self._parallel = Parallel(self._queue, settings.backend.slots)
+        self._concurrency = Parallel(self._queue, settings.backend.slots)
         self._downloads = Downloads(events)
-        self._sight = Sight(settings.backend.model, events)
+        self._monitor = EngineMonitor(settings.backend.model, events)
         self._contexts: dict[str, int] = {}
         self._choosing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._choices = Choices()
-        self._watch = Watch(self._look, self._interval)
-        self._current = CurrentBackend(
-            settings, folders, events, self._sight, forget=self._forget_models, stir=self._watch.stir
+        self._model_cache = ModelCache()
+        self._poll = EnginePoll(self._look, self._interval)
+        self._active = CurrentBackend(
+            settings, folders, events, self._monitor, forget=self._forget_models, stir=self._poll.wake
         )
 
     async def start(self) -> None:
         """Find the engine and keep watch, in the background. Never raises."""
-        self._watch.start()
+        self._poll.start()
 
     async def close(self) -> None:
         """End the watch, the downloads and the engine's connections and child processes."""
-        await self._watch.close()
+        await self._poll.close()
         await self._downloads.close()
-        await self._current.close()
+        await self._active.close()
 
     def view(self) -> EngineView:
         """Return the engine as last seen; no I/O."""
-        return self._sight.view
+        return self._monitor.view
 
     @property
     def downloads(self) -> tuple[PullProgress, ...]:
@@ -98,7 +98,7 @@ class Engine:
             BackendUnreachable: none answers.
             SettingsError: the configured address is wrong, or on another machine without leave.
         """
-        return await self._current.use()
+        return await self._active.use()
 
     @asynccontextmanager
     async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
@@ -114,23 +114,23 @@ class Engine:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """Generate with the engine in use; see ``Backend.generate``. Close the generator to stop."""
         backend = await self.use()
-        self._current.note_use()
+        self._active.note_use()
         loading = ExitStack()
         if backend.capabilities.list_loaded and not any(m.name == request.model for m in self.view().loaded):
             loading.enter_context(shown_loading(self._events, backend, request.model))
-            loading.callback(self._watch.stir)  # once it writes it is loaded, and shown so
+            loading.callback(self._poll.wake)  # once it writes it is loaded, and shown so
         try:
-            async with aclosing(self._parallel.measured(backend.generate(request))) as items:
+            async with aclosing(self._concurrency.measured(backend.generate(request))) as items:
                 async for item in items:
                     loading.close()
                     yield item
         except BackendError:
-            self._watch.in_background(self._current.verify(backend))
+            self._poll.in_background(self._active.verify(backend))
             raise
         finally:
             loading.close()
-            self._current.note_use()
-            self._watch.stir()
+            self._active.note_use()
+            self._poll.wake()
 
     async def choose_model(self, requested: str | None, recent: bool = False) -> str:
         """Return the installed model that ``requested`` means; for None, the configured or the best one.
@@ -145,11 +145,11 @@ class Engine:
         largest = self.admission.largest
 
         async def ask() -> str:
-            return await self._current.ask(
+            return await self._active.ask(
                 lambda backend: choose_model(backend, wanted, self.refuses, largest(backend))
             )
 
-        return await self._choices.get(
+        return await self._model_cache.get(
             wanted, A_WHILE if recent else MOMENT, lambda model: not self.refuses(model), ask
         )
 
@@ -171,10 +171,10 @@ class Engine:
     async def _num_ctx(self, model: str, need: int) -> int:
         wanted = self._contexts.get(model, 0)
         if not wanted or (need > wanted and not self._settings.backend.num_ctx):
-            wanted = await self._current.ask(
+            wanted = await self._active.ask(
                 lambda backend: choose_num_ctx(backend, model, need, self._settings.backend.num_ctx)
             )
-        self._contexts[model] = await self._current.ask(
+        self._contexts[model] = await self._active.ask(
             lambda backend: self.admission.admit(backend, model, wanted, need)
         )
         return self._contexts[model]
@@ -195,7 +195,7 @@ class Engine:
                 await self._downloads.follow(
                     name, report, lambda tell: backend.ensure_model(name, tell), keep=True
                 )
-                self._sight.forget_installed()
+                self._monitor.forget_installed()
 
     async def load(self, model: str, keep_alive: str | None = None) -> None:
         """Load the model with its context length and return when it is warm; ``keep_alive`` "0" unloads.
@@ -211,7 +211,7 @@ class Engine:
         await self.ensure_model(_say_nothing, name)
         num_ctx = await self.num_ctx(name)
         with shown_loading(self._events, await self.use(), name):
-            await self._current.ask(lambda backend: backend.load(name, num_ctx, keep_alive))
+            await self._active.ask(lambda backend: backend.load(name, num_ctx, keep_alive))
         await self.refresh()
 
     async def unload(self, model: str) -> None:
@@ -221,9 +221,9 @@ class Engine:
             ModelNotFound: the engine has no such model.
             BackendUnsupported: this engine cannot unload.
         """
-        name = await self._current.ask(lambda backend: choose_model(backend, model))  # a blocked one too
-        await self._current.ask(lambda backend: backend.unload(name))
-        self._choices.forget()
+        name = await self._active.ask(lambda backend: choose_model(backend, model))  # a blocked one too
+        await self._active.ask(lambda backend: backend.unload(name))
+        self._model_cache.forget()
         await self.refresh()
 
     async def pull(self, model: str, report: ReportPull) -> None:
@@ -240,7 +240,7 @@ class Engine:
         if isinstance(backend, DownloadsOwnModels):
             model = refuse_blocked(pinned_name(model), self.refuses)
         await self._downloads.follow(model, report, lambda tell: backend.pull(model, tell))
-        self._sight.forget_installed()
+        self._monitor.forget_installed()
         await self.refresh()
 
     async def cancel_download(self, model: str) -> None:
@@ -254,21 +254,21 @@ class Engine:
     async def refresh(self, *, installed: bool = False) -> None:
         """Look at the engine now and show what is there; ``installed`` asks for the models on its disk, too,
         which are kept for a while. Never raises a ``TokenSaverError``."""
-        backend = self._current.backend
+        backend = self._active.backend
         if installed:
-            self._sight.forget_installed()
+            self._monitor.forget_installed()
         try:
             backend = await self.use()
-            loaded = await self._sight.look(backend, self.admission)
-            await self._parallel.look(backend, loaded, self.view().default_model)
+            loaded = await self._monitor.refresh(backend, self.admission)
+            await self._concurrency.refresh(backend, loaded, self.view().default_model)
         except BackendUnreachable as error:
-            await self._current.lose(backend, error)
+            await self._active.lose(backend, error)
         except TokenSaverError as error:
-            self._sight.show_error(error)
+            self._monitor.show_error(error)
 
     async def prefer_server(self) -> None:
         """Leave the embedded engine for a server that was started since, unless it is in use."""
-        if await self._current.prefer_server(self._at_work):
+        if await self._active.prefer_server(self._at_work):
             await self.refresh()
 
     async def _look(self) -> None:
@@ -276,7 +276,7 @@ class Engine:
         await self.prefer_server()
 
     def _interval(self) -> float:
-        if self._current.backend is None:
+        if self._active.backend is None:
             return LOST_SECONDS
         return WATCHED_SECONDS if self.watched or self._queue.running else IDLE_SECONDS
 
@@ -285,8 +285,8 @@ class Engine:
 
     def _forget_models(self) -> None:
         self._contexts.clear()
-        self._choices.forget()
-        self._sight.forget_installed()
+        self._model_cache.forget()
+        self._monitor.forget_installed()
 
 
 async def _say_nothing(progress: PullProgress) -> None:

@@ -11,7 +11,7 @@ A_WHILE = 10.0
 """The same for the items of a batch. Loading and unloading by this app, and another engine, end it."""
 
 
-class Choices:
+class ModelCache:
     """The models that were chosen lately, by what was asked for (empty: the usual one)."""
 
     def __init__(self) -> None:

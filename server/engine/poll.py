@@ -18,7 +18,7 @@ _QUIET_SECONDS = 0.3
 """After a change, before looking: several often come together."""
 
 
-class Watch:
+class EnginePoll:
     """Calls ``look`` every ``interval()`` seconds, and soon after ``stir``."""
 
     def __init__(self, look: Callable[[], Awaitable[None]], interval: Callable[[], float]) -> None:
@@ -31,7 +31,7 @@ class Watch:
         """Begin, in the background."""
         self.in_background(self._watch())
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Look soon: something changed."""
         self._stirred.set()
 

@@ -19,7 +19,7 @@ _INSTALLED_SECONDS = 30.0
 """How old the list of installed models may be; what is loaded is asked for at every look."""
 
 
-class Sight:
+class EngineMonitor:
     """The view of the engine. Publishes ``EngineChanged`` when it is another than before."""
 
     def __init__(self, configured_model: str, events: EventBus) -> None:
@@ -34,7 +34,7 @@ class Sight:
         """Ask for the installed models at the next look."""
         self._installed_at = -_INSTALLED_SECONDS
 
-    async def look(self, backend: Backend, admission: Admission) -> tuple[LoadedModel, ...]:
+    async def refresh(self, backend: Backend, admission: Admission) -> tuple[LoadedModel, ...]:
         """Look at the engine, let ``admission`` compare, and return what is loaded. Of looks at the same time
         the one that began last is shown: one that began before a load may end after it.
 

@@ -10,7 +10,7 @@ MOST_SESSIONS = 200
 Input = TypeVar("Input", bound=Hashable)
 
 
-class SparedOnce:
+class SeenInputs:
     """The inputs that each session was spared, by whatever tells one state of one input from another. In
     memory: a hub that starts anew counts an input of a session that goes on once more."""
 

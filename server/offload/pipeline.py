@@ -23,19 +23,19 @@ from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
 from server.offload.asking.generate import Sampling, generate
 from server.offload.asking.plan import Plan, make_plan
-from server.offload.asking.profitability import arguments_of, refuse_loss
+from server.offload.asking.profitability import arguments_of, require_profit
 from server.offload.asking.prompt import fit, fit_repair
 from server.offload.checks.comment_only import nothing_to_document
 from server.offload.checks.named import NamedChecks
 from server.offload.checks.run import check_answer
 from server.offload.delivery import patches, undo
-from server.offload.delivery.deliver import Placer
-from server.offload.delivery.rescue_copies import Aside
-from server.offload.delivery.retry_finish import Owed
+from server.offload.delivery.deliver import Deliverer
+from server.offload.delivery.rescue_copies import RescueCopies
+from server.offload.delivery.retry_finish import FinishRetrier
 from server.offload.files.workspace import Workspace, open_workspace, read_task
 from server.offload.run import reply
 from server.offload.run.progress import Progress
-from server.offload.run.state import Books, Running
+from server.offload.run.state import OffloadRecorder, OffloadState
 from server.offload.values import (
     Attempt,
     Caller,
@@ -74,22 +74,24 @@ class Offloader:
         self._history = history
         self._ledger = ledger
         self._events = events
-        self.books = Books(history, ledger, events)
-        self._aside = Aside(folders.kept, settings.history.days)
-        self._placer = Placer(history, settings, NamedChecks(settings.checks, folders), self._aside)
+        self.recorder = OffloadRecorder(history, ledger, events)
+        self._rescue_copies = RescueCopies(folders.kept, settings.history.days)
+        self._deliverer = Deliverer(
+            history, settings, NamedChecks(settings.checks, folders), self._rescue_copies
+        )
         self._open_workspace = partial(open_workspace, settings=settings, folders=folders)
         self._folders = folders
-        self._owed = Owed(history, self.books, self._aside)
+        self._finish_retrier = FinishRetrier(history, self.recorder, self._rescue_copies)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._closing = False
 
     async def start(self) -> tuple[str, ...]:
         """Put back what a crash left in place unaccepted; return the paths. Call it before ``run``."""
-        return await undo.recover(self._history, self._aside)
+        return await undo.recover(self._history, self._rescue_copies)
 
     def use_checks(self, checks: Mapping[str, str]) -> None:
         """Let these be the checks that tasks may name from now on."""
-        self._placer.checks.use(checks)
+        self._deliverer.checks.use(checks)
 
     async def close(self) -> None:
         """Cancel what runs, and wait until all of it is taken back and recorded."""
@@ -98,11 +100,11 @@ class Offloader:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._owed.close()
+        await self._finish_retrier.close()
 
     async def settled(self) -> None:
         """Wait until every offload that broke off has its end in the history, and its file as before."""
-        await self._owed.settled()
+        await self._finish_retrier.drain()
 
     async def run(
         self,
@@ -133,8 +135,8 @@ class Offloader:
         arguments = dict(caller.arguments or {})
         task = Task(str(arguments.get("task") or arguments.get("focus") or tool), tool=tool)
         run = self.new_run(task, caller, _to_nobody, arguments, None)
-        await self.books.open(run)
-        await self.books.close_failed(run, error)
+        await self.recorder.open(run)
+        await self.recorder.close_failed(run, error)
 
     def new_run(
         self,
@@ -143,12 +145,12 @@ class Offloader:
         report: Report,
         arguments: dict[str, Any],
         offload_id: str | None = None,
-    ) -> Running:
+    ) -> OffloadState:
         """Return the state of an offload that has not begun; ``drive`` runs it."""
         run_id = offload_id or secrets.token_hex(4)
-        return Running(run_id, task, caller, Progress(run_id, report, self._events), arguments)
+        return OffloadState(run_id, task, caller, Progress(run_id, report, self._events), arguments)
 
-    async def drive(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    async def drive(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Run the work of one offload, recorded and cancellable; return or raise as ``run`` does."""
         # A task of its own, so that ``cancel`` ends the offload and not the caller, and so that taking back
         # and recording are not themselves cancelled.
@@ -186,10 +188,10 @@ class Offloader:
         """Put back what the offload overwrote; see ``undo.undo``."""
         return await undo.undo(self._history, self._events, offload_id)
 
-    async def _recorded(self, run: Running, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    async def _recorded(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Run the offload with its row in the history, however it ends."""
         try:
-            await self.books.open(run)
+            await self.recorder.open(run)
             async with run.progress.reporting():
                 return await work_of()
         except asyncio.CancelledError:
@@ -200,26 +202,26 @@ class Offloader:
         except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a row that never ends
             return await self._settle(run, error)
 
-    async def _settle(self, run: Running, error: Exception | None) -> Outcome:
+    async def _settle(self, run: OffloadState, error: Exception | None) -> Outcome:
         """Record an offload that was broken off: by ``error``, or by being cancelled (None)."""
         try:
             return await self._end(run, error)
         except StoreError as unwritten:
             why = error if isinstance(error, StoreError) else unwritten
-            self._owed.add(run, why)
+            self._finish_retrier.schedule(run, why)
             raise why from None
 
-    async def _end(self, run: Running, error: Exception | None) -> Outcome:
+    async def _end(self, run: OffloadState, error: Exception | None) -> Outcome:
         if run.outcome is not None:
             return run.outcome
         if run.delivery is not None:  # written and passed before it was broken off
             return await self._delivered(run, run.delivery)
         if error is None:
             text = "cancelled: The call was cancelled. Nothing was written."
-            return await self.books.close(run, "cancelled", text, "cancelled")
-        return await self.books.close_failed(run, error)
+            return await self.recorder.close(run, "cancelled", text, "cancelled")
+        return await self.recorder.close_failed(run, error)
 
-    async def _work(self, run: Running) -> Outcome:
+    async def _work(self, run: OffloadState) -> Outcome:
         task = run.task
         run.progress.stage("read", ", ".join(task.files[:3]))
         workspace = self.workspace(run.caller)
@@ -234,32 +236,32 @@ class Offloader:
             return await self.hand_back(run, failure)
         if delivery is None:
             text = reply.returned(run.attempts[-1].verdict.text)
-            return await self.books.close(run, "returned", text, "")
+            return await self.recorder.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
 
-    async def hand_back(self, run: Running, failure: Check) -> Outcome:
+    async def hand_back(self, run: OffloadState, failure: Check) -> Outcome:
         """Record that the result failed a check, and return the outcome that says so."""
         text = reply.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
-        return await self.books.close(run, "handed_back", text, failure.code)
+        return await self.recorder.close(run, "handed_back", text, failure.code)
 
-    def _plan(self, run: Running, workspace: Workspace) -> Plan:
+    def _plan(self, run: OffloadState, workspace: Workspace) -> Plan:
         """Read what the task names, and refuse what cannot be done or would save nothing; blocks."""
         reading = read_task(workspace, run.task)
         plan = make_plan(run.task, reading, self._settings.max_output_tokens)
         run.sources = plan.sources
-        self._placer.require_check(run.task, workspace)
+        self._deliverer.require_check(run.task, workspace)
         if not (self._settings.allow_losing or run.caller.by_user):
-            refuse_loss(plan, self._ledger, self._settings.max_output_tokens)
+            require_profit(plan, self._ledger, self._settings.max_output_tokens)
         return plan
 
-    def sampling(self, run: Running) -> Sampling:
+    def sampling(self, run: OffloadState) -> Sampling:
         """Return how the model samples for this offload."""
         return Sampling(
             run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
         )
 
     async def _rounds(
-        self, run: Running, workspace: Workspace, plan: Plan, prompt: Prompt
+        self, run: OffloadState, workspace: Workspace, plan: Plan, prompt: Prompt
     ) -> tuple[Delivery | None, Check | None]:
         """Ask, check, write, and ask again with the precise error as often as allowed.
 
@@ -276,13 +278,13 @@ class Offloader:
             verdict = await asyncio.to_thread(_checked, plan, generation)
             run.spent("check", time.monotonic() - began)
             attempt = Attempt(number, prompt, generation, verdict)
-            await self.books.attempt(run, attempt, last=verdict.passed and not run.task.check)
+            await self.recorder.attempt(run, attempt, last=verdict.passed and not run.task.check)
             delivery: Delivery | None = None
             if verdict.passed and plan.target is not None:
-                delivery, checked = await self._placer.place(run, workspace, plan, verdict)
+                delivery, checked = await self._deliverer.place(run, workspace, plan, verdict)
                 if checked is not None:
                     verdict = replace(verdict, checks=(*verdict.checks, checked))
-                    await self.books.attempt(run, replace(attempt, verdict=verdict))
+                    await self.recorder.attempt(run, replace(attempt, verdict=verdict))
             failure = verdict.failure
             if failure is None or failure.hopeless or number > self._settings.repair_rounds:
                 return delivery, failure
@@ -294,15 +296,15 @@ class Offloader:
                 return None, failure
             prompt = again
 
-    async def _delivered(self, run: Running, delivery: Delivery) -> Outcome:
+    async def _delivered(self, run: OffloadState, delivery: Delivery) -> Outcome:
         """Book what was written; the digest holds the net, which in turn counts the digest."""
         net = 0
         for _ in range(2):
             text = self._digest(run, delivery, net)
-            net = self.books.receipt(run, delivery, text, "delivered").net_tokens
-        return await self.books.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
+            net = self.recorder.receipt(run, delivery, text, "delivered").net_tokens
+        return await self.recorder.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
 
-    def _digest(self, run: Running, delivery: Delivery, net: int) -> str:
+    def _digest(self, run: OffloadState, delivery: Delivery, net: int) -> str:
         return reply.delivered(
             run.id,
             delivery,
@@ -312,7 +314,7 @@ class Offloader:
             net=None if run.caller.by_user else net,
         )
 
-    async def model_for(self, run: Running) -> str:
+    async def model_for(self, run: OffloadState) -> str:
         """Return the model to use, once its weights are there.
 
         Raises:
@@ -355,7 +357,7 @@ _BY_USER = "The user cancelled this offload; nothing was written. Ask how to go 
 _ENDS = "Token Saver is being closed; nothing was written. Do this task yourself, or call again later."
 
 
-def _cancelled(run: Running, why: str) -> Outcome:
+def _cancelled(run: OffloadState, why: str) -> Outcome:
     if run.outcome is not None and run.outcome.name != "cancelled":
         return run.outcome
     return Outcome(

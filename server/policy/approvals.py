@@ -34,7 +34,7 @@ class Approval:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApprovalAnswer:
     """What was said. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``; ``reason``
     goes to the agent."""
 
@@ -44,7 +44,7 @@ class Answer:
     reason: str = ""
 
 
-AskElsewhere = Callable[[Approval], Awaitable[Answer | None]]
+AskElsewhere = Callable[[Approval], Awaitable[ApprovalAnswer | None]]
 """Asks by another way, as the client's own dialog; None if nobody answered there."""
 
 
@@ -54,7 +54,9 @@ class Approvals:
     def __init__(self, events: EventBus) -> None:
         self._events = events
         self._lock = threading.Lock()
-        self._waiting: dict[str, tuple[Approval, asyncio.Future[Answer], asyncio.AbstractEventLoop]] = {}
+        self._waiting: dict[
+            str, tuple[Approval, asyncio.Future[ApprovalAnswer], asyncio.AbstractEventLoop]
+        ] = {}
         self._answered: set[str] = set()
         self._session_grants: set[tuple[str, str, str]] = set()
 
@@ -63,7 +65,7 @@ class Approvals:
         with self._lock:
             return tuple(approval for approval, _, _ in self._waiting.values())
 
-    def answer(self, approval_id: str, answer: Answer) -> bool:
+    def answer(self, approval_id: str, answer: ApprovalAnswer) -> bool:
         """Answer a call that waits; False if it does not (any more): somebody else was first."""
         with self._lock:
             if approval_id not in self._waiting or approval_id in self._answered:
@@ -82,11 +84,11 @@ class Approvals:
         elsewhere: AskElsewhere | None = None,
         *,
         on_asked: Callable[[Approval], None] | None = None,
-    ) -> Answer:
+    ) -> ApprovalAnswer:
         """Ask, and return the first answer; at the rule's timeout, a denial. ``on_asked`` is called once the
         question can be answered."""
         approval = Approval(secrets.token_hex(8), call, rule, reason, now, now + rule.approval_seconds)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[ApprovalAnswer] = asyncio.get_running_loop().create_future()
         with self._lock:
             self._waiting[approval.id] = (approval, future, asyncio.get_running_loop())
         asking = (
@@ -95,7 +97,7 @@ class Approvals:
         if on_asked is not None:
             on_asked(approval)
         self._events.publish(_requested(approval))
-        answer = Answer(approved=False, by="cancelled", reason="The call was cancelled.")
+        answer = ApprovalAnswer(approved=False, by="cancelled", reason="The call was cancelled.")
         try:
             async with asyncio.timeout(rule.approval_seconds):
                 answer = await asyncio.shield(future)
@@ -104,7 +106,7 @@ class Approvals:
                 self._waiting.pop(approval.id, None)
                 in_time = approval.id in self._answered
             # Who was told that the answer counts is not told wrong, however late it was.
-            late = Answer(approved=False, by="timeout", reason="Nobody answered in time.")
+            late = ApprovalAnswer(approved=False, by="timeout", reason="Nobody answered in time.")
             answer = await future if in_time else late
         finally:
             with self._lock:
@@ -151,7 +153,7 @@ def grant_in_project(connection: Connection, call: Call, rule: Rule, now: float)
         connection.execute(row.on_conflict_do_nothing())
 
 
-def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
+def _settle(future: asyncio.Future[ApprovalAnswer], answer: ApprovalAnswer) -> None:
     if not future.done():
         future.set_result(answer)
 

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from server.common.errors import Denied, Limited, StoreError
 from server.policy.approvals import (
-    Answer,
     Approval,
+    ApprovalAnswer,
     Approvals,
     AskElsewhere,
     grant_in_project,
@@ -26,7 +26,7 @@ from server.policy.approvals import (
 from server.policy.limits import counter_reader, reserve, roll_back
 from server.policy.rules.evaluate import approved_before, denied_item, denied_look, evaluate
 from server.policy.rules.policy_file import DENY_ALL, Loaded, PolicyFile
-from server.policy.trail import Entry, Record, Trail, append
+from server.policy.trail import Record, Trail, TrailEntry, append
 from server.policy.values import Call, Decision, Item, Reservation, Rule
 from server.store.database import Database
 
@@ -46,7 +46,7 @@ class Left(Exception):
 @dataclass(frozen=True)
 class _Asking:
     call: Call
-    answer: "asyncio.Task[Answer]"
+    answer: "asyncio.Task[ApprovalAnswer]"
 
 
 @dataclass
@@ -190,7 +190,7 @@ class Gate:
 
     async def _asking(
         self, call: Call, decision: Decision, elsewhere: AskElsewhere | None, *, leaves: bool, back_from: str
-    ) -> "asyncio.Task[Answer]":
+    ) -> "asyncio.Task[ApprovalAnswer]":
         """Return what will be the answer: of the question asked before, if it was about this very call."""
         before = self._left.get(back_from)
         if before is not None and before.call == call:
@@ -210,7 +210,7 @@ class Gate:
         decision: Decision,
         elsewhere: AskElsewhere | None,
         begun: "asyncio.Future[Approval]",
-    ) -> Answer:
+    ) -> ApprovalAnswer:
         """Wait for the user, and record what was said."""
         rule = decision.rule
         if rule is None:  # cannot be: only rules ask
@@ -224,7 +224,7 @@ class Gate:
         self.trail.wrote(record)
         return answer
 
-    async def _obey(self, asking: "asyncio.Task[Answer]") -> None:
+    async def _obey(self, asking: "asyncio.Task[ApprovalAnswer]") -> None:
         """Return once the user approved.
 
         Raises:
@@ -246,7 +246,7 @@ class Gate:
         asyncio.get_running_loop().call_later(KEPT_SECONDS, self._left.pop, approval_id, None)
 
     def _record_answer(
-        self, connection: Connection, call: Call, decision: Decision, answer: Answer
+        self, connection: Connection, call: Call, decision: Decision, answer: ApprovalAnswer
     ) -> Record:
         now = self._clock()
         if answer.approved and answer.extent == "project" and decision.rule is not None:
@@ -269,12 +269,12 @@ class Gate:
         task.add_done_callback(self._giving_back.discard)
 
 
-def _entry(call: Call, kind: str, text: str, verdict: str, **details: object) -> Entry:
-    return Entry(kind, text, call.tool, call.client, call.session, call.project, verdict, details)
+def _entry(call: Call, kind: str, text: str, verdict: str, **details: object) -> TrailEntry:
+    return TrailEntry(kind, text, call.tool, call.client, call.session, call.project, verdict, details)
 
 
-def _connection(call: Call) -> Entry:
-    return Entry(
+def _connection(call: Call) -> TrailEntry:
+    return TrailEntry(
         "connection",
         f"{call.client or 'A client'} made its first call.",
         "",
@@ -284,14 +284,14 @@ def _connection(call: Call) -> Entry:
     )
 
 
-def _decision(call: Call, decision: Decision) -> Entry:
+def _decision(call: Call, decision: Decision) -> TrailEntry:
     rule = decision.rule.where if decision.rule else ""
     return _entry(
         call, "decision", decision.reason, decision.verdict, rule=rule, files=call.files, paths=call.paths
     )
 
 
-def _answer(call: Call, decision: Decision, answer: Answer) -> Entry:
+def _answer(call: Call, decision: Decision, answer: ApprovalAnswer) -> TrailEntry:
     verdict = "allow" if answer.approved else "deny"
     text = answer.reason or f"{'Approved' if answer.approved else 'Denied'} by {answer.by}."
     rule = decision.rule.where if decision.rule else ""

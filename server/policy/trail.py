@@ -49,7 +49,7 @@ TOGETHER_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Entry:
+class TrailEntry:
     """What is to be recorded. ``kind`` is one of ``KINDS``; ``details`` must be JSON."""
 
     kind: str
@@ -121,7 +121,7 @@ class Trail:
         inside = await self._database.read(lambda connection: _end(connection, "head"))
         if outside is not None and outside.seq > inside.seq:
             lost = f"{outside.seq - inside.seq} rows at the end are missing: {outside.seq} were written."
-            await self.record(Entry("trail", lost, verdict="broken"))
+            await self.record(TrailEntry("trail", lost, verdict="broken"))
 
     async def close(self) -> None:
         """Write what is still to be written beside the database."""
@@ -130,7 +130,7 @@ class Trail:
             await self._saving
         self._hurry.clear()
 
-    async def record(self, entry: Entry) -> Record:
+    async def record(self, entry: TrailEntry) -> Record:
         """Append a row."""
         record = await self._database.write(lambda connection: append(connection, entry, time.time()))
         self.wrote(record)
@@ -169,7 +169,7 @@ class Trail:
         before = days_ago(days)
         removed = await self._database.write(lambda connection: _prune(connection, before))
         if removed:
-            await self.record(Entry("trail", f"{removed} rows older than {days} days were removed."))
+            await self.record(TrailEntry("trail", f"{removed} rows older than {days} days were removed."))
         return removed
 
     async def _save_head(self) -> None:
@@ -186,7 +186,7 @@ class Trail:
                 logger.warning("%s cannot be written: %s", self._head_file, error)
 
 
-def append(connection: Connection, entry: Entry, at: float) -> Record:
+def append(connection: Connection, entry: TrailEntry, at: float) -> Record:
     """Append a row inside the caller's writing transaction."""
     head = _end(connection, "head")
     details = json.dumps(dict(entry.details), ensure_ascii=True, sort_keys=True, default=str)

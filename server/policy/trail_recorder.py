@@ -22,7 +22,7 @@ from server.common.events import (
     SettingsChanged,
     TokenReplaced,
 )
-from server.policy.trail import Entry, Trail
+from server.policy.trail import Trail, TrailEntry
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ SEEN = 200
 """Rows in which the last digest of each file is looked for: each tells of a change."""
 
 
-class Recorder:
+class TrailRecorder:
     """Listens from ``start`` to ``close``. Events come from any thread and are written in the loop's."""
 
     def __init__(self, trail: Trail, events: EventBus) -> None:
@@ -54,7 +54,7 @@ class Recorder:
             if seen.get(file.name, "") != digest:
                 text = f"{file.name} is in force{'' if file.name in seen else ' as first seen'}."
                 details = {"file": file.name, DIGEST: digest}
-                await self._trail.record(Entry("settings", text, details=details))
+                await self._trail.record(TrailEntry("settings", text, details=details))
 
     async def close(self) -> None:
         """Stop listening, and write what is still to be written."""
@@ -68,58 +68,58 @@ class Recorder:
         if entry is not None:
             loop.call_soon_threadsafe(self._begin, entry)
 
-    def _begin(self, entry: Entry) -> None:
+    def _begin(self, entry: TrailEntry) -> None:
         task = asyncio.create_task(self._write(entry))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write(self, entry: Entry) -> None:
+    async def _write(self, entry: TrailEntry) -> None:
         try:
             await self._trail.record(entry)
         except StoreError as error:
             logger.error("the audit trail missed %s: %s", entry.kind, error)
 
 
-def entry_of(event: Event) -> Entry | None:
+def entry_of(event: Event) -> TrailEntry | None:
     """Return what the trail keeps of an event, None where it keeps nothing."""
-    entry: Entry | None = None
+    entry: TrailEntry | None = None
     match event:
         case OffloadEnded():
             kind = "write" if event.outcome == "delivered" else "offload"
             details = {"offload": event.offload_id}
-            entry = Entry(kind, event.summary, verdict=event.outcome, details=details)
+            entry = TrailEntry(kind, event.summary, verdict=event.outcome, details=details)
         case OffloadUndone():
             details = {"offload": event.offload_id}
-            entry = Entry("undo", "The bytes from before were put back.", details=details)
+            entry = TrailEntry("undo", "The bytes from before were put back.", details=details)
         case RequestsRefused():
             entry = _refused(event)
         case BrowserLoggedIn():
-            entry = Entry("connection", "A browser logged in to the dashboard.", client="browser")
+            entry = TrailEntry("connection", "A browser logged in to the dashboard.", client="browser")
         case TokenReplaced():
-            entry = Entry("settings", "The token was replaced: the old one opens nothing any more.")
+            entry = TrailEntry("settings", "The token was replaced: the old one opens nothing any more.")
         case SettingsChanged():
-            entry = Entry("settings", f"{event.name} was changed in {event.where}.")
+            entry = TrailEntry("settings", f"{event.name} was changed in {event.where}.")
         case ModelChoiceChanged():
-            entry = Entry("settings", event.text)
+            entry = TrailEntry("settings", event.text)
         case PauseChanged():
             text = event.reason or ("Offloading was paused." if event.paused else "Offloading goes on.")
-            entry = Entry("pause", text, verdict="paused" if event.paused else "resumed")
+            entry = TrailEntry("pause", text, verdict="paused" if event.paused else "resumed")
         case AuditSwitched():
             switched = "on" if event.on else "off"
-            entry = Entry("settings", f"The audit of the client's transcripts was switched {switched}.")
+            entry = TrailEntry("settings", f"The audit of the client's transcripts was switched {switched}.")
         case PolicyReloaded():
             text = event.error or f"{event.path} is in force."
-            entry = Entry("policy", text, verdict="broken" if event.error else "loaded")
+            entry = TrailEntry("policy", text, verdict="broken" if event.error else "loaded")
     return entry
 
 
-def _refused(event: RequestsRefused) -> Entry:
+def _refused(event: RequestsRefused) -> TrailEntry:
     which, was = (
         (f"A request to {event.path}", "was") if event.path else (f"{event.count} more requests", "were")
     )
     text = f"{which} from {event.source or 'nowhere'} {was} refused: {event.reason}."
     details = {"source": event.source, "path": event.path, "count": event.count}
-    return Entry("connection", text, verdict="refused", details=details)
+    return TrailEntry("connection", text, verdict="refused", details=details)
 
 
 def _digest(path: Path) -> str:

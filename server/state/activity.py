@@ -26,7 +26,7 @@ TEXT_TAIL = 4096
 """Characters of streamed text that are kept of each running offload: about a page's pane full."""
 
 
-class Live:
+class ActivityTracker:
     """The running offloads, model activities, pause and totals, as one picture."""
 
     def __init__(self, version: str, view: Callable[[], EngineView]) -> None:

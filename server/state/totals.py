@@ -23,7 +23,7 @@ OnSums = Callable[[Totals, Totals], None]
 """Called with the sums of today and of all time."""
 
 
-class Sums:
+class TotalsUpdater:
     """The sums of a hub's history. For one event loop, but ``note`` may be called from any thread.
 
     Args:

@@ -11,7 +11,7 @@ from server.calls.caller import ToolContext
 from server.hub import Hub
 from server.offload.values import Caller
 from server.tools.progress import progress_to
-from server.tools.task_handoff import wanted_handover
+from server.tools.task_handoff import wanted_handoff
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
 """Seconds that a client waits for a call that reports progress, beyond ``[offload] client_patience``.
@@ -27,9 +27,9 @@ async def wait_for_job(
     ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
     given the job's id does not. Where the client knows tasks, the job is then handed over as one.
     """
-    handover = wanted_handover() if cancel_with_call else None
+    handoff = wanted_handoff() if cancel_with_call else None
     patience = _patience(hub, ctx) if seconds is None else seconds
-    if handover is not None:
+    if handoff is not None:
         patience = hub.settings.offload.client_patience
     deadline = time.monotonic() + patience
     try:
@@ -43,8 +43,8 @@ async def wait_for_job(
                 wrong = f", {counts.went_wrong} failed" if counts.went_wrong else ""
                 await report(counts.ended, counts.total, f"{counts.ended}/{counts.total} tasks{wrong}{speed}")
             else:
-                if handover is not None:
-                    handover.job_id = job_id
+                if handoff is not None:
+                    handoff.job_id = job_id
     except asyncio.CancelledError:
         if cancel_with_call and not hub.batches.closed:
             await hub.batches.cancel(job_id, by_user=False)  # which comes to its end though this is cancelled

@@ -23,10 +23,10 @@ from server.calls.judge import judged_call
 from server.common.errors import BadArguments, TokenSaverError
 from server.hub import Hub
 from server.ledger.transcripts.session_state import OFFLOADING
-from server.policy.approvals import EXTENTS, Answer, Approval
+from server.policy.approvals import EXTENTS, Approval, ApprovalAnswer
 from server.policy.gate import Left
 from server.policy.secrets.redact import redact
-from server.policy.trail import Entry
+from server.policy.trail import TrailEntry
 from server.policy.values import Call
 from server.tools.progress import progress_to
 
@@ -61,7 +61,7 @@ async def through_gate(
     caller = await build_caller(context, hub.settings.roots)
     call = await judged_call(hub.settings, hub.offloader.workspace(caller), tool, arguments)
 
-    async def elsewhere(approval: Approval) -> Answer | None:
+    async def elsewhere(approval: Approval) -> ApprovalAnswer | None:
         async with progress_to(context) as report:
             await report(0.0, None, WAITING)
             return await _elicit(context, approval)
@@ -154,7 +154,7 @@ async def clean_text(hub: Hub, call: Call, text: str) -> str:
     if redacted.count:
         kinds = ", ".join(f"{count} {kind}" for kind, count in redacted.found.items())
         await hub.gate.trail.record(
-            Entry(
+            TrailEntry(
                 "secrets",
                 f"Kept from the answer: {kinds}.",
                 call.tool,
@@ -168,7 +168,7 @@ async def clean_text(hub: Hub, call: Call, text: str) -> str:
     return redacted.text
 
 
-async def _elicit(context: ToolContext, approval: Approval) -> Answer | None:
+async def _elicit(context: ToolContext, approval: Approval) -> ApprovalAnswer | None:
     """Ask in the client, where it can and its protocol lets the server ask; else wait for the others."""
     capabilities = context.client_capabilities
     if capabilities is None or capabilities.elicitation is None or not context.session.can_send_request:
@@ -180,15 +180,15 @@ async def _elicit(context: ToolContext, approval: Approval) -> Answer | None:
     return None
 
 
-def _answer(result: ElicitResult) -> Answer | None:
+def _answer(result: ElicitResult) -> ApprovalAnswer | None:
     if result.action == "decline":
-        return Answer(approved=False, by="client")
+        return ApprovalAnswer(approved=False, by="client")
     chosen = (result.content or {}).get("answer") if result.action == "accept" else None
     if chosen == "no":
-        return Answer(approved=False, by="client")
+        return ApprovalAnswer(approved=False, by="client")
     extent = next((each for each in EXTENTS if each == chosen), None)
     # A dialog that was closed is no answer: the tray and the dashboard still ask.
-    return Answer(approved=True, extent=extent, by="client") if extent else None
+    return ApprovalAnswer(approved=True, extent=extent, by="client") if extent else None
 
 
 def _question(approval: Approval) -> str:

@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Handover:
+class TaskHandoff:
     """The batch that goes on without the call, empty for none."""
 
     job_id: str = ""
 
 
-_wanted: ContextVar[Handover | None] = ContextVar("handover", default=None)
+_wanted: ContextVar[TaskHandoff | None] = ContextVar("handoff", default=None)
 
 
 @contextmanager
-def handover_wanted() -> Iterator[Handover]:
+def handoff_wanted() -> Iterator[TaskHandoff]:
     """Let calls that begin within the ``with`` block hand over what they wait for."""
-    handover = Handover()
-    token = _wanted.set(handover)
+    handoff = TaskHandoff()
+    token = _wanted.set(handoff)
     try:
-        yield handover
+        yield handoff
     finally:
         _wanted.reset(token)
 
 
-def wanted_handover() -> Handover | None:
+def wanted_handoff() -> TaskHandoff | None:
     """Return where the call that runs may leave its batch, None where its client knows no tasks."""
     return _wanted.get()

@@ -32,7 +32,7 @@ from server.policy.values import Call
 from server.store.job_records import JobRecord
 from server.tools.job_wait import describe_job
 from server.tools.policy_gate import clean_text
-from server.tools.task_handoff import handover_wanted
+from server.tools.task_handoff import handoff_wanted
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000
@@ -92,7 +92,7 @@ class Tasks(Extension):
         """Let the call run as long as its client is patient, then answer with a task."""
         if not _declares(ctx):
             return await call_next(ctx)
-        with handover_wanted() as handover:
+        with handoff_wanted() as handoff:
             work = asyncio.ensure_future(call_next(ctx))
         try:
             # A call that waits for a batch hands it over a moment before.
@@ -104,8 +104,8 @@ class Tasks(Extension):
         if not work.done():
             return _created(self._keep(work))
         result = work.result()
-        if handover.job_id:
-            task = await self._job_task(await self._hub.batches.get(handover.job_id))
+        if handoff.job_id:
+            task = await self._job_task(await self._hub.batches.get(handoff.job_id))
             return _created(task) if task["status"] == "working" else result
         return result
 

@@ -37,10 +37,10 @@ from server.common.errors import BadArguments, NotFound, TokenSaverError
 from server.common.events import TokenReplaced
 from server.hub import Hub
 from server.ledger.metrics import CONTENT_TYPE
-from server.policy.approvals import EXTENTS, Answer
+from server.policy.approvals import EXTENTS, ApprovalAnswer
 from server.tools.mcp_server import build_mcp
-from server.web.auth import Guard
-from server.web.connection_limits import Strangers
+from server.web.auth import AuthMiddleware
+from server.web.connection_limits import ConnectionLimits
 from server.web.dashboard_mount import Pages
 from server.web.disconnect import CancelOnDisconnect
 from server.web.instance import LOOPBACK, write_token
@@ -59,7 +59,7 @@ class HubApp:
     """
 
     asgi: ASGIApp
-    strangers: Strangers
+    strangers: ConnectionLimits
     sessions: Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -73,7 +73,7 @@ def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> Hu
 
     app = Starlette()
     app.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
-    guard = Guard(app, keys, port, hub.events.publish)
+    guard = AuthMiddleware(app, keys, port, hub.events.publish)
     app.routes.extend(_api_routes(hub, keys))
     app.routes.append(_token_route(hub, guard, keys))
     app.routes.append(Mount("/", pages) if pages is not None else Route("/", _no_dashboard))
@@ -129,7 +129,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
     ]
 
 
-def _token_route(hub: Hub, guard: Guard, keys: Keys) -> Route:
+def _token_route(hub: Hub, guard: AuthMiddleware, keys: Keys) -> Route:
     async def replace(_request: Request) -> Response:
         await asyncio.to_thread(keys.replace, lambda token: write_token(hub.folders, token))
         hub.events.publish(TokenReplaced())
@@ -163,7 +163,7 @@ async def _answer(hub: Hub, request: Request) -> str:
     if extent is None and chosen != "no":
         raise BadArguments(f"{chosen!r} is no answer.", f"Answer {', '.join(EXTENTS)} or no.")
     reason = await _argument(request, "reason", "")
-    answer = Answer(approved=extent is not None, extent=extent or "once", by="command", reason=reason)
+    answer = ApprovalAnswer(approved=extent is not None, extent=extent or "once", by="command", reason=reason)
     if not hub.answer_approval(waiting, answer):
         raise NotFound(
             f"No call {waiting!r} waits for approval: it was answered, ended or never was.",

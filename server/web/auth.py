@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.bridge.keys import Keys
 from server.common.errors import NotAuthorized
 from server.common.events import BrowserLoggedIn, Event
-from server.web.connection_limits import Strangers
+from server.web.connection_limits import ConnectionLimits
 from server.web.peer_uid import may_be_ours
-from server.web.rejections import Refusals
+from server.web.rejections import RejectionLog
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
 """Paths without token or cookie, matched exactly. ``/login`` needs its code."""
@@ -42,17 +42,17 @@ SECURITY_HEADERS = {
 }
 
 
-class Guard:
+class AuthMiddleware:
     """ASGI middleware that lets in only what may come in, and hardens every answer."""
 
     def __init__(self, app: ASGIApp, keys: Keys, port: int, publish: Callable[[Event], None]) -> None:
         self.app = app
         self._keys = keys
         self._publish = publish
-        self._refusals = Refusals(publish)
+        self._refusals = RejectionLog(publish)
         names = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._sockets: set[_Socket] = set()
-        self.strangers = Strangers()
+        self.strangers = ConnectionLimits()
         self._hosts = frozenset(names)
         self._origins = frozenset(f"http://{name}" for name in names)
 

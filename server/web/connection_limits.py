@@ -25,28 +25,28 @@ OPEN_FILES = 8192
 """How many open files the hub asks the system for: strangers, and pages and calls beside them."""
 
 
-class Strangers:
+class ConnectionLimits:
     """The connections without a key. For one event loop; each may stay ``seconds``."""
 
     def __init__(self, seconds: float = STRANGER_SECONDS) -> None:
         self.seconds = seconds
         # In the order in which they came; by address, which is unique among those that are open.
-        self._connections: dict[Address, Connection] = {}
+        self._connections: dict[Address, LimitedConnection] = {}
 
-    def __call__(self, *args: Any, **settings: Any) -> "Connection":
+    def __call__(self, *args: Any, **settings: Any) -> "LimitedConnection":
         """Return what serves one connection; uvicorn asks for it."""
-        return Connection(self, *args, **settings)
+        return LimitedConnection(self, *args, **settings)
 
-    def __contains__(self, connection: "Connection") -> bool:
+    def __contains__(self, connection: "LimitedConnection") -> bool:
         return self._connections.get(connection.address) is connection
 
-    def add(self, connection: "Connection") -> None:
+    def add(self, connection: "LimitedConnection") -> None:
         """Take note of one that was opened; the oldest gives way where there are too many."""
         self._connections[connection.address] = connection
         if len(self._connections) > MOST_STRANGERS:
             next(iter(self._connections.values())).cut_off()
 
-    def leave(self, connection: "Connection") -> None:
+    def leave(self, connection: "LimitedConnection") -> None:
         """Forget one that was closed."""
         if connection in self:
             del self._connections[connection.address]
@@ -56,10 +56,10 @@ class Strangers:
         self._connections.pop(client, None)
 
 
-class Connection(HttpToolsProtocol):
+class LimitedConnection(HttpToolsProtocol):
     """One connection, a stranger's until it brings a key. All heads are of bounded length."""
 
-    def __init__(self, strangers: Strangers, *args: Any, **settings: Any) -> None:
+    def __init__(self, strangers: ConnectionLimits, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._strangers = strangers
         self._received = 0

@@ -14,7 +14,7 @@ LONGEST_SOURCE = 120
 _Kind = tuple[str, str]
 
 
-class Refusals:
+class RejectionLog:
     """Counts what was refused. For one event loop."""
 
     def __init__(self, publish: Callable[[RequestsRefused], None]) -> None:

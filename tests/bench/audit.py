@@ -14,7 +14,7 @@ from pathlib import Path
 from server.config.settings import LedgerSettings, SavingsSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 from tests.ledger.conversation import Conversation
 
@@ -28,7 +28,7 @@ async def main(megabytes: int) -> None:
         files = write_folder(folder, megabytes * 1_000_000)
         history = await History.open(folder / "history.db")
         ledger = Ledger(LedgerSettings(), load_prices(), 1500)
-        audit = Audit(SavingsSettings(audit=True, transcripts=name), history.database, ledger)
+        audit = TranscriptCheck(SavingsSettings(audit=True, transcripts=name), history.database, ledger)
         for run in ("first", "again", "grown"):
             if run == "grown":
                 _go_on(folder)

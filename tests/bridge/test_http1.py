@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from server.bridge.http1 import Answer, Connection, NotHttp
+from server.bridge.http1 import HubConnection, HubResponse, NotHttp
 from server.bridge.session import _quoted
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -18,7 +18,7 @@ PIECES = [b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r", b"\n2;x=y\r\nd",
 
 
 @contextmanager
-def answered(pieces: Sequence[bytes], *, wait: bool = False) -> Iterator[Answer]:
+def answered(pieces: Sequence[bytes], *, wait: bool = False) -> Iterator[HubResponse]:
     """Ask a server that answers in these pieces and then closes; ``wait``: only when the block has ended."""
     done = threading.Event()
     if not wait:
@@ -37,7 +37,7 @@ def answered(pieces: Sequence[bytes], *, wait: bool = False) -> Iterator[Answer]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        connection = Connection(listener.getsockname(), 30)
+        connection = HubConnection(listener.getsockname(), 30)
         try:
             connection.send("POST", "/x", {"A": "b"}, b"hello")
             yield connection.answer()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from server.bridge.discovery import HubInfo, answers
-from server.bridge.http1 import Connection
+from server.bridge.http1 import HubConnection
 from server.bridge.hub_identity import NotOurHub, demand_proof, make_proof
 from tests.bridge.test_bridge import end_hub
 from tests.bridge_client import RawClient
@@ -113,7 +113,7 @@ def hand_on(source: socket.socket, target: socket.socket) -> None:
 
 
 def test_a_proof_is_for_one_connection_alone(hub: HubProcess) -> None:
-    with contextlib.closing(Connection(("127.0.0.1", hub.port), SECONDS)) as direct:
+    with contextlib.closing(HubConnection(("127.0.0.1", hub.port), SECONDS)) as direct:
         assert demand_proof(direct, hub.token)["pid"] == hub.info.pid
         # By the same connection the request follows.
         direct.send("GET", "/api/status", {"Authorization": f"Bearer {hub.token}"})
@@ -121,7 +121,7 @@ def test_a_proof_is_for_one_connection_alone(hub: HubProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=relay, args=(listener, hub), daemon=True).start()
         with (
-            contextlib.closing(Connection(listener.getsockname(), SECONDS)) as relayed,
+            contextlib.closing(HubConnection(listener.getsockname(), SECONDS)) as relayed,
             pytest.raises(NotOurHub),
         ):
             demand_proof(relayed, hub.token)
@@ -140,12 +140,12 @@ def test_a_proof_is_made_of_the_ends_as_they_are(hub: HubProcess) -> None:
 
 def test_nothing_is_proved_without_a_token_or_without_a_question(hub: HubProcess) -> None:
     with (
-        contextlib.closing(Connection(("127.0.0.1", hub.port), SECONDS)) as connection,
+        contextlib.closing(HubConnection(("127.0.0.1", hub.port), SECONDS)) as connection,
         pytest.raises(NotOurHub),
     ):
         demand_proof(connection, "")
     for query in ("", "?nonce=", f"?nonce={'n' * 1000}"):
-        with contextlib.closing(Connection(("127.0.0.1", hub.port), SECONDS)) as connection:
+        with contextlib.closing(HubConnection(("127.0.0.1", hub.port), SECONDS)) as connection:
             connection.send("GET", f"/healthz{query}", {})
             assert json.loads(connection.answer().body.read())["proofs"] == []
 

@@ -7,7 +7,7 @@ import pytest
 
 from server.clients import advice, config_change
 from server.clients.advice import BEGIN, END, KINDS, Kind
-from server.clients.config_change import Change
+from server.clients.config_change import ConfigChange
 from server.clients.config_files import Scope, Surroundings
 from server.common.errors import BadArguments
 from server.config.folders import Folders, find_folders
@@ -73,7 +73,7 @@ def write(kind: Kind, name: str, scope: Scope, around: Surroundings) -> tuple[Pa
     return path, None if text is None else text.encode()
 
 
-def turn_on(kind: Kind, around: Surroundings, folders: Folders, scope: Scope = "user") -> Change:
+def turn_on(kind: Kind, around: Surroundings, folders: Folders, scope: Scope = "user") -> ConfigChange:
     change = advice.plan_on(kind, scope, around)
     config_change.connect(change, folders)
     return change

@@ -8,7 +8,7 @@ import pytest
 from server.commands import policy
 from server.commands.output import ProgressLine, echo, in_line, print_json, print_table, shown
 from server.config.folders import find_folders
-from server.policy.trail import Entry, Trail
+from server.policy.trail import Trail, TrailEntry
 from server.store.database import open_database
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
@@ -52,7 +52,9 @@ def test_a_text_makes_no_row_of_the_trail(capsys: pytest.CaptureFixture[str]) ->
         database = await asyncio.to_thread(open_database, folders.database)
         trail = Trail(database, folders.state / "trail.head")
         await trail.open()
-        await trail.record(Entry("connection", f"made its first call.{CLIPBOARD}\n{forged}", client="x\ny"))
+        await trail.record(
+            TrailEntry("connection", f"made its first call.{CLIPBOARD}\n{forged}", client="x\ny")
+        )
         await trail.close()
         await database.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 from server.config.settings import LedgerSettings, SavingsSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 from server.store.records import OffloadDetail, OffloadFilter
 from tests.e2e.conftest import ClientHarness
@@ -108,7 +108,7 @@ async def note_offload(database: Path) -> None:
 async def audit(database: Path, folder: Path) -> list[OffloadDetail]:
     history = await History.open(database, owner=False)
     settings = SavingsSettings(audit=True, transcripts=str(folder))
-    await Audit(settings, history.database, Ledger(LedgerSettings(), load_prices(), 1500)).run()
+    await TranscriptCheck(settings, history.database, Ledger(LedgerSettings(), load_prices(), 1500)).run()
     details = [await history.get(row.id) for row in await history.page(OffloadFilter())]
     await history.close()
     return [detail for detail in details if detail is not None]

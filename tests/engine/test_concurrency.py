@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from server.engine.concurrency import MOST, Width
+from server.engine.concurrency import MOST, AdaptiveLimit
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Machine:
     def clock(self) -> float:
         return self.now
 
-    def feed(self, width: Width, tasks: int, saturated: bool = True) -> int:
+    def feed(self, width: AdaptiveLimit, tasks: int, saturated: bool = True) -> int:
         """Let this many tasks of one second end, as many at once as the width says; return which number
         was used the most."""
         used: Counter[int] = Counter()
@@ -36,14 +36,14 @@ class Machine:
 @pytest.mark.parametrize(("capacity", "found"), [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16), (100, MOST)])
 def test_it_finds_as_many_as_make_the_engine_faster(capacity: int, found: int) -> None:
     machine = Machine(capacity)
-    width = Width(clock=machine.clock)
+    width = AdaptiveLimit(clock=machine.clock)
     machine.feed(width, 800)
     assert width.value == found
 
 
 def test_it_follows_when_machines_come_and_go() -> None:
     machine = Machine(4)
-    width = Width(clock=machine.clock)
+    width = AdaptiveLimit(clock=machine.clock)
     assert machine.feed(width, 300) == 4
     machine.capacity = 16
     machine.feed(width, 3000)
@@ -55,21 +55,21 @@ def test_it_follows_when_machines_come_and_go() -> None:
 
 def test_a_start_that_is_too_high_comes_down() -> None:
     machine = Machine(2)
-    width = Width(8, machine.clock)
+    width = AdaptiveLimit(8, machine.clock)
     machine.feed(width, 2000)
     assert width.value == 2
 
 
 def test_nothing_is_concluded_while_no_more_work_waits() -> None:
     machine = Machine(8)
-    width = Width(clock=machine.clock)
+    width = AdaptiveLimit(clock=machine.clock)
     machine.feed(width, 500, saturated=False)
     assert width.value == 1
 
 
 def test_an_engine_that_refuses_gets_half_as_many() -> None:
     machine = Machine(100)
-    width = Width(8, machine.clock)
+    width = AdaptiveLimit(8, machine.clock)
     assert width.refused() == 4
     for _ in range(5):
         width.refused()

@@ -8,7 +8,7 @@ import pytest
 from server.config.settings import LedgerSettings, SavingsSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 
 
@@ -30,5 +30,5 @@ def ledger() -> Ledger:
 
 
 @pytest.fixture
-def audit(history: History, ledger: Ledger, tmp_path: Path) -> Audit:
-    return Audit(SavingsSettings(audit=True, transcripts=str(tmp_path)), history.database, ledger)
+def audit(history: History, ledger: Ledger, tmp_path: Path) -> TranscriptCheck:
+    return TranscriptCheck(SavingsSettings(audit=True, transcripts=str(tmp_path)), history.database, ledger)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 from tests.ledger.conversation import PROJECT, Conversation
 from tests.ledger.transcript_checking import LINES, OFFLOAD, audited, book, call
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_left_alone_costs_what_the_api_counted(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -37,7 +37,7 @@ async def test_left_alone_costs_what_the_api_counted(
 
 
 async def test_read_again_costs_the_reading(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -53,7 +53,7 @@ async def test_read_again_costs_the_reading(
 
 
 async def test_printing_the_file_in_a_shell_is_reading_it(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -66,7 +66,7 @@ async def test_printing_the_file_in_a_shell_is_reading_it(
 
 
 async def test_edited_tells_how_much_survived(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -91,7 +91,7 @@ async def test_edited_tells_how_much_survived(
 
 
 async def test_an_edit_within_a_line_changes_that_line(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -104,7 +104,7 @@ async def test_an_edit_within_a_line_changes_that_line(
 
 
 async def test_an_edit_elsewhere_in_the_file_is_no_correction(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -117,7 +117,7 @@ async def test_an_edit_elsewhere_in_the_file_is_no_correction(
 
 
 async def test_an_edit_that_failed_changed_nothing(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -129,7 +129,7 @@ async def test_an_edit_that_failed_changed_nothing(
 
 
 async def test_rewritten_spared_nothing(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -152,7 +152,7 @@ async def test_rewritten_spared_nothing(
 
 
 async def test_without_contents_an_edit_is_weighed_by_its_tokens(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     history.contents = False
     await book(history, ledger, "toolu_1")
@@ -173,7 +173,7 @@ async def test_without_contents_an_edit_is_weighed_by_its_tokens(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_an_input_that_claude_read_itself_was_not_spared(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path, when: str
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path, when: str
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -188,7 +188,7 @@ async def test_an_input_that_claude_read_itself_was_not_spared(
 
 
 async def test_returned_text_spared_what_was_not_written_again(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     text = "\n".join(LINES)
     for number in (1, 2):
@@ -213,7 +213,7 @@ async def test_returned_text_spared_what_was_not_written_again(
 
 
 async def test_a_failed_call_costs_in_full(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1", "handed_back")
     conversation = Conversation(tmp_path)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 from tests.ledger.conversation import PROJECT, Conversation
 from tests.ledger.transcript_checking import CALL, DIGEST, LINES, OFFLOAD, audited, book, call
@@ -27,7 +27,7 @@ def begin(conversation: Conversation, **arguments: Any) -> None:
 
 
 async def test_a_batch_shares_its_call(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     for number in range(40):
         await book(
@@ -44,7 +44,7 @@ async def test_a_batch_shares_its_call(
 
 
 async def test_an_offload_that_ran_during_a_pass_is_found_by_a_later_one(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     conversation = Conversation(tmp_path)
     use = {"type": "tool_use", "id": "toolu_1", "name": OFFLOAD, "input": CALL}
@@ -63,7 +63,7 @@ async def test_an_offload_that_ran_during_a_pass_is_found_by_a_later_one(
 
 
 async def test_items_that_end_after_a_pass_share_what_was_asked_about_them_too(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     conversation = Conversation(tmp_path)
     begin(conversation, wait=False)
@@ -91,7 +91,7 @@ async def test_items_that_end_after_a_pass_share_what_was_asked_about_them_too(
 
 
 async def test_another_family_of_models_counts_in_its_own_tokens(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     """Booked for Claude Opus 5.5; the call was made by Opus 4.5, whose family counts three quarters."""
     await book(history, ledger, "toolu_1")

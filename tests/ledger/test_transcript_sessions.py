@@ -7,7 +7,7 @@ import pytest
 
 from server.config.settings import SavingsSettings
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 from tests.ledger.conversation import PROJECT, Conversation
 from tests.ledger.transcript_checking import CALL, DIGEST, LINES, OFFLOAD, audited, book, call
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_every_call_is_found_under_any_name(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     names = [OFFLOAD, "mcp__plugin_saver_token-saver__offload_work", "mcp__my-own-name__offload_work"]
     conversation = Conversation(tmp_path)
@@ -37,7 +37,7 @@ async def test_every_call_is_found_under_any_name(
 
 
 async def test_results_that_share_a_turn_share_its_size(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     conversation = Conversation(tmp_path)
     uses = [
@@ -58,7 +58,7 @@ async def test_results_that_share_a_turn_share_its_size(
 
 
 async def test_hidden_thinking_leaves_the_estimate(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -80,7 +80,7 @@ async def test_hidden_thinking_leaves_the_estimate(
 
 
 async def test_cut_repeated_and_unknown_lines_do_no_harm(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -107,7 +107,7 @@ async def test_cut_repeated_and_unknown_lines_do_no_harm(
 
 
 async def test_a_transcript_that_grows_is_read_on(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -130,7 +130,7 @@ async def test_a_transcript_that_grows_is_read_on(
 
 
 async def test_a_transcript_that_was_replaced_is_read_anew(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -143,7 +143,7 @@ async def test_a_transcript_that_was_replaced_is_read_anew(
 
 
 async def test_subagents_are_followed_apart(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     """Their requests have prompts of their own: mixed up, no size would be right."""
     await book(history, ledger, "toolu_1")
@@ -160,7 +160,7 @@ async def test_subagents_are_followed_apart(
 
 
 async def test_a_file_offloaded_again_belongs_to_the_later_offload(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     conversation = Conversation(tmp_path)
     for number in range(2):
@@ -173,7 +173,7 @@ async def test_a_file_offloaded_again_belongs_to_the_later_offload(
 
 
 async def test_nothing_is_read_until_the_user_agrees(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     assert SavingsSettings().audit is False
     await book(history, ledger, "toolu_1")
@@ -184,7 +184,7 @@ async def test_nothing_is_read_until_the_user_agrees(
 
 
 async def test_transcripts_are_only_read(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
@@ -199,11 +199,11 @@ async def test_transcripts_are_only_read(
 
 async def test_a_folder_that_is_not_there_is_empty(history: History, ledger: Ledger, tmp_path: Path) -> None:
     settings = SavingsSettings(audit=True, transcripts=str(tmp_path / "nowhere"))
-    assert await Audit(settings, history.database, ledger).run() == 0
+    assert await TranscriptCheck(settings, history.database, ledger).run() == 0
 
 
 async def test_the_estimators_error_is_measured(
-    history: History, ledger: Ledger, audit: Audit, tmp_path: Path
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
 ) -> None:
     conversation = Conversation(tmp_path)
     for number in range(200):
@@ -218,7 +218,9 @@ async def test_the_estimators_error_is_measured(
     assert accuracy.median == pytest.approx(723.7 / 700 - 1, abs=0.003)
 
 
-async def test_missed_chances(history: History, ledger: Ledger, audit: Audit, tmp_path: Path) -> None:
+async def test_missed_chances(
+    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+) -> None:
     await book(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)

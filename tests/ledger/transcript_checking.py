@@ -1,7 +1,7 @@
 """What the tests of the audit share: an offload that is booked, its call in a conversation, its audit."""
 
 from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import Audit
+from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 from server.store.records import AuditRecord, FileRecord, OffloadEnd, OffloadStart
 from tests.ledger.conversation import PROJECT, Conversation
@@ -74,7 +74,7 @@ def call(conversation: Conversation, use_id: str = "toolu_1", result: str = DIGE
     conversation.use(OFFLOAD, dict(CALL), result, call_tokens=120, result_tokens=40, use_id=use_id)
 
 
-async def audited(history: History, audit: Audit, offload_id: str = "a") -> AuditRecord:
+async def audited(history: History, audit: TranscriptCheck, offload_id: str = "a") -> AuditRecord:
     await audit.run()
     detail = await history.get(offload_id)
     assert detail is not None

@@ -12,7 +12,7 @@ from server.config.settings import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger, Receipt
 from server.offload.run.progress import Progress
-from server.offload.run.state import AT_ONCE, Books, Running
+from server.offload.run.state import AT_ONCE, OffloadRecorder, OffloadState
 from server.offload.values import Task
 from tests.pipeline_harness import PipelineHarness
 
@@ -34,9 +34,9 @@ async def test_long_texts_are_weighed_off_the_event_loop(pipeline: PipelineHarne
     ledger = Weighing(LedgerSettings(), load_prices(find_folders().prices_file), 800)
     ledger.threads = set()
     events = EventBus()
-    books = Books(pipeline.history, ledger, events)
+    books = OffloadRecorder(pipeline.history, ledger, events)
     caller = replace(pipeline.caller, arguments={"task": "t", "context": "x" * length})
-    run = Running("o", Task("t"), caller, Progress("o", pipeline.report, events), {})
+    run = OffloadState("o", Task("t"), caller, Progress("o", pipeline.report, events), {})
     await books.open(run)
     outcome = await books.close(run, "handed_back", "no", "answer_empty")
     assert (threading.get_ident() in ledger.threads) == (length < AT_ONCE)

@@ -15,7 +15,7 @@ from server.common.events import ApprovalAnswered, ApprovalRequested, Event
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.policy.approvals import Answer
+from server.policy.approvals import ApprovalAnswer
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import ERAS, text_of
 
@@ -32,10 +32,10 @@ tools:
       - {name: soon, action: require_approval, approval_timeout: 1s}
 """
 ONCE, SESSION, PROJECT = (
-    Answer(approved=True, extent=extent, by="tray") for extent in ("once", "session", "project")
+    ApprovalAnswer(approved=True, extent=extent, by="tray") for extent in ("once", "session", "project")
 )
-NO = Answer(approved=False, by="dashboard", reason="Not while I record")
-User = Callable[[ApprovalRequested], Answer | None]
+NO = ApprovalAnswer(approved=False, by="dashboard", reason="Not while I record")
+User = Callable[[ApprovalRequested], ApprovalAnswer | None]
 
 
 @dataclass

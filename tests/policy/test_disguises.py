@@ -12,7 +12,7 @@ from server.common.events import ApprovalRequested, Event
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.policy.approvals import Answer
+from server.policy.approvals import ApprovalAnswer
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import text_of
 
@@ -34,7 +34,9 @@ def deny_all(hub: Hub) -> None:
 
     def answer(event: Event) -> None:
         if isinstance(event, ApprovalRequested):
-            hub.answer_approval(event.approval_id, Answer(approved=False, by="tray", reason=event.reason))
+            hub.answer_approval(
+                event.approval_id, ApprovalAnswer(approved=False, by="tray", reason=event.reason)
+            )
 
     hub.events.subscribe(answer)
 

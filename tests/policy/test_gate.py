@@ -10,7 +10,7 @@ import pytest
 
 from server.common.errors import Denied, Limited
 from server.common.events import ApprovalAnswered, ApprovalRequested, PolicyReloaded
-from server.policy.approvals import Answer, Approval, Extent
+from server.policy.approvals import Approval, ApprovalAnswer, Extent
 from server.policy.gate import Gate
 from server.policy.values import Call
 from tests.policy.conftest import GateHarness, Run
@@ -124,26 +124,26 @@ def test_a_grant_counts_each_session_apart(harness: GateHarness, run: Run) -> No
 @pytest.mark.parametrize(
     ("answer", "outcomes"),
     [
-        (Answer(True, "once", "tray"), ["passed", "asked"]),
-        (Answer(True, "session", "tray"), ["passed", "passed"]),
-        (Answer(True, "project", "tray"), ["passed", "passed"]),
-        (Answer(False, "once", "dashboard", "not now"), ["denied", "asked"]),
+        (ApprovalAnswer(True, "once", "tray"), ["passed", "asked"]),
+        (ApprovalAnswer(True, "session", "tray"), ["passed", "passed"]),
+        (ApprovalAnswer(True, "project", "tray"), ["passed", "passed"]),
+        (ApprovalAnswer(False, "once", "dashboard", "not now"), ["denied", "asked"]),
     ],
 )
 def test_an_approval_reaches_as_far_as_it_says(
-    harness: GateHarness, run: Run, answer: Answer, outcomes: list[str]
+    harness: GateHarness, run: Run, answer: ApprovalAnswer, outcomes: list[str]
 ) -> None:
     harness.write_policy(ASK % "1m")
     call = Call("work", session="s", project="/p")
 
-    async def ask(gate: Gate, call: Call, answer: Answer | None) -> str:
+    async def ask(gate: Gate, call: Call, answer: ApprovalAnswer | None) -> str:
         task = asyncio.create_task(tries(gate, call))
         while not task.done() and not gate.approvals.pending():
             await asyncio.sleep(0.005)
         if task.done():
             return await task
         if answer is None:
-            gate.approvals.answer(gate.approvals.pending()[0].id, Answer(False))
+            gate.approvals.answer(gate.approvals.pending()[0].id, ApprovalAnswer(False))
             await task
             return "asked"
         assert gate.approvals.answer(gate.approvals.pending()[0].id, answer)
@@ -186,7 +186,7 @@ def test_leave_for_what_one_rule_asks_is_none_for_the_others(
     both = replace(many, arguments={"model": "m"})
     secret = replace(both, protected=(".env",))
 
-    async def reason(gate: Gate, call: Call, answer: Answer) -> str:
+    async def reason(gate: Gate, call: Call, answer: ApprovalAnswer) -> str:
         entered = asyncio.create_task(tries(gate, call))
         while not entered.done() and not gate.approvals.pending():
             await asyncio.sleep(0.005)
@@ -198,7 +198,7 @@ def test_leave_for_what_one_rule_asks_is_none_for_the_others(
         return approval.reason
 
     async def story() -> list[str]:
-        yes, no = Answer(True, extent), Answer(False)
+        yes, no = ApprovalAnswer(True, extent), ApprovalAnswer(False)
         calls = [(model, yes), (both, no), (secret, no), (both, yes), (both, no), (secret, no), (many, no)]
         async with harness.gate() as gate:
             return [await reason(gate, *call) for call in calls]
@@ -220,12 +220,12 @@ def test_rules_that_ask_together_are_remembered_together(harness: GateHarness, r
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)
             approval = gate.approvals.pending()[0]
-            gate.approvals.answer(approval.id, Answer(True, "session"))
+            gate.approvals.answer(approval.id, ApprovalAnswer(True, "session"))
             results = [approval.reason, await entered, await tries(gate, both)]
             asking = asyncio.create_task(tries(gate, alone))
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)
-            gate.approvals.answer(gate.approvals.pending()[0].id, Answer(False))
+            gate.approvals.answer(gate.approvals.pending()[0].id, ApprovalAnswer(False))
             return [*results, await asking]
 
     assert run(story()) == ["A model of its own. Many files.", "passed", "passed", "denied"]
@@ -244,7 +244,7 @@ def test_who_was_told_that_an_answer_counts_is_not_told_wrong(harness: GateHarne
             told: list[bool] = []
             # Both are due once the loop goes on: the end of the time, and right after it this answer.
             asyncio.get_running_loop().call_later(
-                1.05, lambda: told.append(gate.approvals.answer(waiting, Answer(True, by="tray")))
+                1.05, lambda: told.append(gate.approvals.answer(waiting, ApprovalAnswer(True, by="tray")))
             )
             time.sleep(1.1)
             assert await entered == "passed"
@@ -256,9 +256,9 @@ def test_who_was_told_that_an_answer_counts_is_not_told_wrong(harness: GateHarne
 def test_the_first_answer_wins_and_nobody_means_no(harness: GateHarness, run: Run) -> None:
     harness.write_policy(ASK % "10m")
 
-    async def client(_approval: Approval) -> Answer | None:
+    async def client(_approval: Approval) -> ApprovalAnswer | None:
         await asyncio.sleep(0.05)
-        return Answer(True, by="client")
+        return ApprovalAnswer(True, by="client")
 
     async def story() -> None:
         async with harness.gate() as gate:
@@ -273,7 +273,7 @@ def test_the_first_answer_wins_and_nobody_means_no(harness: GateHarness, run: Ru
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)
             waiting = gate.approvals.pending()[0].id
-            answers = [gate.approvals.answer(waiting, Answer(n == 0, by=str(n))) for n in range(3)]
+            answers = [gate.approvals.answer(waiting, ApprovalAnswer(n == 0, by=str(n))) for n in range(3)]
             assert answers == [True, False, False]
             assert await entered == "passed"
             assert [record.verdict for record in await gate.trail.search(kind="approval")] == [
@@ -370,7 +370,7 @@ def test_the_shipped_rules(harness: GateHarness, run: Run) -> None:
             while not gate.approvals.pending():
                 await asyncio.sleep(0.005)
             assert gate.approvals.pending()[0].call.paths == ("a.py",)
-            gate.approvals.answer(gate.approvals.pending()[0].id, Answer(False, reason="too many"))
+            gate.approvals.answer(gate.approvals.pending()[0].id, ApprovalAnswer(False, reason="too many"))
             assert await waits == "denied"
 
     run(story())

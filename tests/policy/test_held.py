@@ -11,16 +11,16 @@ from server.common.events import ApprovalRequested, Event
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, BatchSettings, Settings
 from server.hub import Hub
-from server.policy.approvals import Answer
+from server.policy.approvals import ApprovalAnswer
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import text_of
-from tests.standins.answers import Answer as Said
+from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
 
 LONG = 60.0
-ENDLESS = Said("on: push\n", first_delay=600)
+ENDLESS = Answer("on: push\n", first_delay=600)
 FOLDER = ".github/workflows"
 FILES = ["1.yml", "2.yml", "3.yml"]
 TASKS = [{"task": "Write it.", "output": f"{FOLDER}/{name}", "output_format": "raw"} for name in FILES]
@@ -33,7 +33,7 @@ async def open_hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterat
     """Start a hub whose user approves everything once; ``batch`` are settings."""
     project = tmp_path / "project"
     project.mkdir()
-    ollama_standin.answers.default = Said("on: push\n")
+    ollama_standin.answers.default = Answer("on: push\n")
     async with AsyncExitStack() as stack:
 
         async def start(**batch: int) -> Hub:
@@ -50,7 +50,7 @@ async def open_hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterat
 
 def _approve(hub: Hub, event: Event) -> None:
     if isinstance(event, ApprovalRequested):
-        hub.answer_approval(event.approval_id, Answer(approved=True, extent="once", by="tray"))
+        hub.answer_approval(event.approval_id, ApprovalAnswer(approved=True, extent="once", by="tray"))
 
 
 async def _call(hub: Hub, tool: str, **arguments: object) -> str:
@@ -87,7 +87,7 @@ async def test_what_the_user_cancelled_is_not_tried_again(
     hub = await open_hub()
     job = await _hand_in(hub)
     await hub.batches.cancel(job)
-    ollama_standin.answers.default = Said("on: push\n")
+    ollama_standin.answers.default = Answer("on: push\n")
     await _refuses(hub, job, f"The user cancelled job {job}. ")
     looked = await _call(hub, "check_job", job=job)
     assert "it goes on when the user says so" in looked
@@ -122,7 +122,7 @@ async def test_an_item_that_the_user_cancelled_stays_so(
     job = await _hand_in(hub)
     await hub.batches.cancel(job, 1)
     await _call(hub, "check_job", job=job, action="cancel")
-    ollama_standin.answers.default = Said("on: push\n")
+    ollama_standin.answers.default = Answer("on: push\n")
     answer = await _call(hub, "check_job", job=job, action="retry", item=1)
     assert answer.startswith(f"denied: The user cancelled item 1 of job {job}. ")
     await _call(hub, "check_job", job=job, action="retry", wait=60)
@@ -142,10 +142,10 @@ async def test_what_an_agent_paused_cancelled_or_lost_it_goes_on_with(
         await _call(hub, "check_job", job=job, action=go_on)
         assert (await hub.batches.get(job)).state == "running"
     await _call(hub, "check_job", job=job, action="pause")
-    ollama_standin.answers.default = Said("")
+    ollama_standin.answers.default = Answer("")
     await _call(hub, "check_job", job=job, action="resume", wait=60)
     assert "delivered" not in await _states(hub, job)
-    ollama_standin.answers.default = Said("on: push\n")
+    ollama_standin.answers.default = Answer("on: push\n")
     await _call(hub, "check_job", job=job, action="retry", wait=60)
     assert (await _states(hub, job), _written(hub)) == ({"delivered": 3}, FILES)
     assert (await hub.batches.get(job)).deadline == deadline, "no time was won by it"

@@ -12,11 +12,11 @@ from server.common.events import ApprovalRequested, Event
 from server.config.folders import Folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.policy.approvals import Answer
+from server.policy.approvals import ApprovalAnswer
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of
-from tests.standins.answers import Answer as Said
+from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterator[Hu
     project.mkdir()
     for name in "abcdef":
         (project / f"{name}.py").write_text("x = 1\n")
-    ollama_standin.answers.default = Said("# Notes\n")
+    ollama_standin.answers.default = Answer("# Notes\n")
     backend = BackendSettings(kind="ollama", url=ollama_standin.url)
     async with running_hub(Settings(backend=backend, roots=(project,))) as hub:
         yield hub
@@ -66,7 +66,7 @@ async def batch(hub: Hub, **arguments: object) -> str:
 
 def answer_one(ollama: OllamaStandIn) -> None:
     """Answer whatever is asked first at once, and all else by default."""
-    answers = iter([Said("# Notes\n")])
+    answers = iter([Answer("# Notes\n")])
     ollama.answers.choose(lambda _prompt, _body: next(answers, None))
 
 
@@ -85,7 +85,7 @@ async def test_what_asks_for_an_item_asks_once_for_the_batch(hub: Hub) -> None:
     def approve(event: Event) -> None:
         if isinstance(event, ApprovalRequested):
             asked.append(event)
-            hub.answer_approval(event.approval_id, Answer(approved=True, by="tray"))
+            hub.answer_approval(event.approval_id, ApprovalAnswer(approved=True, by="tray"))
 
     hub.events.subscribe(approve)
     rules(hub.folders, ASKS)
@@ -95,14 +95,14 @@ async def test_what_asks_for_an_item_asks_once_for_the_batch(hub: Hub) -> None:
 
 async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_standin: OllamaStandIn) -> None:
     """Handed in under one policy, gone on with after a restart under another."""
-    ollama_standin.answers.default = Said("# Notes\n", first_delay=600)
+    ollama_standin.answers.default = Answer("# Notes\n", first_delay=600)
     answer_one(ollama_standin)
     submitted = await batch(hub, output="{stem}.md", wait=False)
     job = submitted.split()[1]
     while not (await hub.batches.counts(job)).ended:
         await asyncio.sleep(0.02)
     await hub.close()
-    ollama_standin.answers.default = Said("# Notes\n")
+    ollama_standin.answers.default = Answer("# Notes\n")
     rules(hub.folders, ONLY_DOCS)
     again = Hub(hub.settings, hub.folders)
     await again.start()
@@ -121,7 +121,7 @@ async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_stan
 
 async def test_a_tool_that_is_denied_by_now_begins_no_item(hub: Hub, ollama_standin: OllamaStandIn) -> None:
     decided = threading.Event()
-    ollama_standin.answers.default = Said("# Notes\n", held=decided)
+    ollama_standin.answers.default = Answer("# Notes\n", held=decided)
     answer_one(ollama_standin)
     job = (await batch(hub, output="{stem}.md", wait=False)).split()[1]
     while not (await hub.batches.counts(job)).ended:
@@ -139,7 +139,7 @@ async def test_one_after_the_other_is_no_way_around_what_must_be_asked(hub: Hub)
     def deny(event: Event) -> None:
         if isinstance(event, ApprovalRequested):
             asked.append(event)
-            hub.answer_approval(event.approval_id, Answer(approved=False, by="tray"))
+            hub.answer_approval(event.approval_id, ApprovalAnswer(approved=False, by="tray"))
 
     hub.events.subscribe(deny)
     twice = [

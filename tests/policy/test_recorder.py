@@ -7,7 +7,7 @@ from server.common.events import EventBus, OffloadEnded, OffloadUndone, PauseCha
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.policy.trail_recorder import Recorder
+from server.policy.trail_recorder import TrailRecorder
 from tests.policy.conftest import GateHarness, Run
 
 
@@ -15,7 +15,7 @@ def test_writes_undos_pauses_and_changes_are_recorded(harness: GateHarness, run:
     async def story() -> list[tuple[str, str]]:
         async with harness.gate() as gate:
             bus = EventBus()
-            recorder = Recorder(gate.trail, bus)
+            recorder = TrailRecorder(gate.trail, bus)
             await recorder.start()
             bus.publish(OffloadEnded("a", "delivered", "Wrote slug.py", 100))
             bus.publish(OffloadEnded("b", "failed", "no", 0))
@@ -41,7 +41,7 @@ def test_writes_undos_pauses_and_changes_are_recorded(harness: GateHarness, run:
 def test_settings_are_recorded_when_they_changed(harness: GateHarness, run: Run) -> None:
     async def start() -> int:
         async with harness.gate() as gate:
-            recorder = Recorder(gate.trail, EventBus())
+            recorder = TrailRecorder(gate.trail, EventBus())
             await recorder.start(harness.folders.config_file, harness.folders.policy_file)
             await recorder.close()
             return len(await gate.trail.search(kind="settings"))

@@ -10,7 +10,7 @@ from mcp.client.client import Client
 from server.common.events import ApprovalRequested, Event
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.policy.approvals import Answer as Approval
+from server.policy.approvals import ApprovalAnswer
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of
@@ -128,7 +128,7 @@ async def test_what_asks_for_a_place_asks_whatever_pattern_leads_there(hub: Hub)
     def refuse(event: Event) -> None:
         if isinstance(event, ApprovalRequested):
             asked.append(event.reason)
-            hub.answer_approval(event.approval_id, Approval(approved=False, by="tray"))
+            hub.answer_approval(event.approval_id, ApprovalAnswer(approved=False, by="tray"))
 
     hub.events.subscribe(refuse)
     hub.folders.policy_file.write_text(ASKS_FOR_SOURCES)
@@ -164,7 +164,7 @@ async def test_files_are_judged_by_where_they_lie_and_as_they_were_named(
     def approve(event: Event) -> None:
         if isinstance(event, ApprovalRequested):
             asked.append(event.reason)
-            hub.answer_approval(event.approval_id, Approval(approved=True, by="tray"))
+            hub.answer_approval(event.approval_id, ApprovalAnswer(approved=True, by="tray"))
 
     hub.events.subscribe(approve)
     hub.folders.policy_file.write_text(ASKS_FOR_B)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.policy.trail import Entry, Trail, Verification, append, export_lines, verify_lines
+from server.policy.trail import Trail, TrailEntry, Verification, append, export_lines, verify_lines
 from server.policy.values import Call
 from server.store.database import open_database
 from tests.policy.conftest import GateHarness, Run
@@ -17,7 +17,9 @@ async def fill(harness: GateHarness, rows: int, at: float = 0.0) -> None:
     database = await asyncio.to_thread(open_database, harness.folders.database)
     trail = Trail(database, harness.head_file)
     for number in range(rows):
-        entry = Entry("decision", f"row {number}", "offload_work", "c", "s", "/p", "allow", {"n": number})
+        entry = TrailEntry(
+            "decision", f"row {number}", "offload_work", "c", "s", "/p", "allow", {"n": number}
+        )
         record = await database.write(
             lambda connection, entry=entry, number=number: append(connection, entry, at + number)
         )
@@ -136,7 +138,7 @@ def test_removal_by_age_leaves_a_chain_that_verifies(harness: GateHarness, run: 
 
     async def story() -> None:
         async with harness.gate() as gate:
-            await gate.trail.record(Entry("pause", "young"))
+            await gate.trail.record(TrailEntry("pause", "young"))
             assert await gate.trail.prune(days=30) == 20
             assert await gate.trail.prune(days=30) == 0
             found = await gate.trail.verify()
@@ -200,7 +202,7 @@ def test_an_export_verifies_on_its_own(harness: GateHarness, run: Run, tmp_path:
 def test_texts_that_are_no_unicode_are_kept(harness: GateHarness, run: Run) -> None:
     async def story() -> None:
         async with harness.gate() as gate:
-            await gate.trail.record(Entry("pause", "bad \udcff name", project="/p/\udcff"))
+            await gate.trail.record(TrailEntry("pause", "bad \udcff name", project="/p/\udcff"))
             assert (await gate.trail.verify()).problem == ""
 
     run(story())

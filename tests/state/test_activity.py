@@ -13,7 +13,7 @@ from server.common.events import (
     PauseChanged,
 )
 from server.engine.view import EngineView
-from server.state.activity import TEXT_TAIL, Live
+from server.state.activity import TEXT_TAIL, ActivityTracker
 
 IDLE = EngineView("ollama", "Ollama", "http://127.0.0.1:11434", Capabilities())
 LOADED = EngineView("ollama", "Ollama", "", Capabilities(), loaded=(LoadedModel("qwen"),))
@@ -21,8 +21,8 @@ BROKEN = EngineView("ollama", "Ollama", "", Capabilities(), error="backend_unrea
 QUEUED = OffloadQueued("a", "offload_work", "Write slugify", "claude-code", "slug.py", "qwen")
 
 
-def live(view: EngineView = IDLE) -> Live:
-    return Live("1.0", lambda: view)
+def live(view: EngineView = IDLE) -> ActivityTracker:
+    return ActivityTracker("1.0", lambda: view)
 
 
 def test_an_offload_from_queue_to_end() -> None:

@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from server.bridge.keys import Keys
-from server.web.auth import Guard
+from server.web.auth import AuthMiddleware
 from server.web.connection_limits import MOST_HEAD_BYTES, MOST_HEADERS, MOST_STRANGERS, ask_for_open_files
 from server.web.instance import listen
 from tests.hub_process import HubProcess
@@ -118,7 +118,7 @@ def guarded(begun: set[str], go_on: threading.Event, *, seconds: float) -> Itera
 
     with contextlib.closing(listen(0)) as listener:
         port = listener.getsockname()[1]
-        guard = Guard(app, Keys(TOKEN, port), port, lambda _event: None)
+        guard = AuthMiddleware(app, Keys(TOKEN, port), port, lambda _event: None)
         guard.strangers.seconds = seconds
         http = cast(type[asyncio.Protocol], guard.strangers)
         server = uvicorn.Server(uvicorn.Config(guard, http=http, lifespan="off", log_config=None))

@@ -23,7 +23,7 @@ from server.backends.base import (
     ModelFile,
     ReportPull,
 )
-from server.backends.connection import ANSWER_SECONDS, Connection, Refused
+from server.backends.connection import ANSWER_SECONDS, EngineConnection, Refused
 from server.backends.generation_limits import require_whole_prompt
 from server.backends.model_names import not_found
 from server.backends.ollama.chat_stream import ChatReader
@@ -71,7 +71,7 @@ class OllamaBackend:
         self._settings = settings.backend
         self._metadata: dict[str, dict[str, Any]] = {}
         self._sizes: dict[str, int] = {}
-        self._connection = Connection(
+        self._connection = EngineConnection(
             self.url,
             settings.backend,
             product="Ollama",

@@ -5,7 +5,7 @@ Ollama has no error codes beyond the HTTP status; its words are all there is.
 
 import re
 
-from server.backends.connection import Connection, Refused
+from server.backends.connection import EngineConnection, Refused
 from server.backends.generation_limits import too_long
 from server.backends.wire import count_of
 from server.common.errors import (
@@ -37,7 +37,7 @@ _FULL = re.compile(r"no space left|not enough (?:disk )?space|disk (?:is )?full"
 _CORRUPT = re.compile(r"digest mismatch|checksum|sha256", re.IGNORECASE)
 
 
-def refusal_error(refusal: Refused, model: str, connection: Connection) -> TokenSaverError:
+def refusal_error(refusal: Refused, model: str, connection: EngineConnection) -> TokenSaverError:
     """Return the error that an HTTP error or an error line means (an unknown model apart)."""
     details = refusal.details
     message = refusal.message.rstrip(".") or f"status {refusal.status}"

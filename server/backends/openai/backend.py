@@ -19,7 +19,7 @@ from server.backends.base import (
     Message,
     ReportPull,
 )
-from server.backends.connection import Connection, Refused
+from server.backends.connection import EngineConnection, Refused
 from server.backends.generation_limits import require_whole_prompt, too_long
 from server.backends.model_names import not_found
 from server.backends.openai.chat_stream import ChatReader
@@ -55,7 +55,7 @@ class OpenAICompatible:
         self.url = engine_url(url)
         self.label = f"{self.product.removeprefix('The ')} at {place_of(self.url)}"
         self._settings = settings.backend
-        self._connection = Connection(
+        self._connection = EngineConnection(
             self.url,
             settings.backend,
             product=self.product,

@@ -27,15 +27,15 @@ from server.ledger.receipt import Ledger
 from server.offload.asking.generate import Sampling, generate
 from server.offload.asking.profitability import (
     arguments_of_compression,
-    refuse_losing_compression,
-    refuse_short,
+    require_long_enough,
+    require_profitable_compression,
 )
 from server.offload.asking.prompt import count, estimate_tokens, template
 from server.offload.checks import codes
 from server.offload.checks.quotes import notes_of, verified
 from server.offload.files.workspace import Workspace
 from server.offload.pipeline import Offloader
-from server.offload.run.state import Books, Running
+from server.offload.run.state import OffloadRecorder, OffloadState
 from server.offload.values import Attempt, Caller, Check, Compression, Outcome, Prompt, Report, Task, Verdict
 
 ANSWER_TOKENS = 400
@@ -72,18 +72,18 @@ class Compressor:
         run = self._offloader.new_run(task, caller, report, arguments_of_compression(wanted), offload_id)
         return await self._offloader.drive(run, lambda: self._work(run, wanted))
 
-    async def _work(self, run: Running, wanted: Compression) -> Outcome:
+    async def _work(self, run: OffloadState, wanted: Compression) -> Outcome:
         if not self._allow_losing:
-            refuse_losing_compression(wanted, self._ledger)
+            require_profitable_compression(wanted, self._ledger)
         workspace = self._offloader.workspace(run.caller)
         run.model = await self._offloader.model_for(run)
         made = await self._digest(run, workspace, wanted, self._offloader.sampling(run))
         if isinstance(made, Check):
             return await self._offloader.hand_back(run, made)
-        return await self._offloader.books.close(run, "returned", made, "")
+        return await self._offloader.recorder.close(run, "returned", made, "")
 
     async def _digest(
-        self, run: Running, workspace: Workspace, wanted: Compression, sampling: Sampling
+        self, run: OffloadState, workspace: Workspace, wanted: Compression, sampling: Sampling
     ) -> str | Check:
         """Return the digest, at most ``wanted.max_length`` characters, or why there is none.
 
@@ -99,13 +99,13 @@ class Compressor:
         materials = await asyncio.to_thread(read, workspace, wanted, room)
         run.sources = tuple(as_source(each) for each in materials)
         if not self._allow_losing and not run.caller.by_user:
-            refuse_short(wanted, [each.head for each in materials])
+            require_long_enough(wanted, [each.head for each in materials])
         names = (part for each in materials for part in (each.shown, each.digest))
         key = DigestCache.key(*names, wanted.focus, str(wanted.max_length), sampling.model)
         if self._cache is not None and (kept := await asyncio.to_thread(self._cache.get, key)) is not None:
             return kept
         pieces = await asyncio.to_thread(_pieces, materials, room)
-        worker = _Worker(self._engine, self._offloader.books, run, wanted, sampling, num_ctx)
+        worker = _Worker(self._engine, self._offloader.recorder, run, wanted, sampling, num_ctx)
         literal = literal_lines(materials, wanted)
         notes_length = wanted.max_length - len(_compose(materials, [], literal, wanted.max_length))
         found = without_repeated(await worker.map(pieces, len(materials) > 1), literal)
@@ -124,14 +124,14 @@ class _Worker:
     def __init__(  # noqa: PLR0917 - what every round of one compression shares
         self,
         engine: Engine,
-        books: Books,
-        run: Running,
+        recorder: OffloadRecorder,
+        run: OffloadState,
         wanted: Compression,
         sampling: Sampling,
         num_ctx: int,
     ) -> None:
         self._engine = engine
-        self._books = books
+        self._recorder = recorder
         self._run = run
         self._wanted = wanted
         self._sampling = sampling
@@ -195,7 +195,7 @@ class _Worker:
         message = f"Dropped, for it quotes what is not there: {bad[0]}" if bad else ""
         check = Check("quotes", not bad, message, codes.QUOTE_MISSING if bad else "")
         self._number += 1
-        await self._books.attempt(
+        await self._recorder.attempt(
             self._run, Attempt(self._number, prompt, generation, Verdict((check,), "\n".join(good)))
         )
         return good

@@ -27,7 +27,7 @@ from server.ledger.accuracy import Accuracy, add_up
 from server.ledger.receipt import Cost, Figures, Ledger
 from server.ledger.tokens import Family, family_of, rescale
 from server.ledger.transcripts.followup import Aftermath, KnownOffload
-from server.ledger.transcripts.missed import Chances, merge
+from server.ledger.transcripts.missed import MissedSavings, merge
 from server.ledger.transcripts.reader import (
     TranscriptFile,
     find_transcripts,
@@ -35,7 +35,7 @@ from server.ledger.transcripts.reader import (
     parse_line,
     transcripts_folder,
 )
-from server.ledger.transcripts.session import Session
+from server.ledger.transcripts.session import TranscriptSession
 from server.ledger.transcripts.session_state import FollowedCall, SessionState, Summary
 from server.store.database import Database
 from server.store.records import AuditRecord, BookedOffload, ReceiptRecord, TranscriptRecord
@@ -65,10 +65,10 @@ class AuditReport:
     broken_lines: int = 0
     endings: dict[str, int] = field(default_factory=dict)
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
-    chances: Chances = field(default_factory=lambda: Chances((), 0))
+    chances: MissedSavings = field(default_factory=lambda: MissedSavings((), 0))
 
 
-class Audit:
+class TranscriptCheck:
     """Audits one history against one folder of transcripts."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Audit:
     def _read(self, connection: Connection, file: TranscriptFile) -> tuple[TranscriptRecord, list[Finding]]:
         state, start = _resume(connection, file)
         reached = start
-        session = Session(state, lambda use_id: tuple(map(_known, read_booked(connection, use_id))))
+        session = TranscriptSession(state, lambda use_id: tuple(map(_known, read_booked(connection, use_id))))
         session.look_again()
         for end, line in new_lines(file.path, start):
             reached = end

@@ -49,7 +49,7 @@ class Chance:
 
 
 @dataclass(frozen=True)
-class Chances:
+class MissedSavings:
     """All missed chances, the most tokens first, and how often Claude called us instead."""
 
     missed: tuple[Chance, ...]
@@ -82,7 +82,7 @@ def rough_tokens(characters: int) -> int:
     return int(characters / CHARACTERS_A_TOKEN)
 
 
-def merge(counts: Iterable[Mapping[str, Iterable[int]]], calls: int) -> Chances:
+def merge(counts: Iterable[Mapping[str, Iterable[int]]], calls: int) -> MissedSavings:
     """Return all sessions' chances as one; each maps a kind to its count and tokens."""
     sums: dict[str, list[int]] = {}
     for each in counts:
@@ -93,4 +93,4 @@ def merge(counts: Iterable[Mapping[str, Iterable[int]]], calls: int) -> Chances:
     missed = [
         Chance(kind, count, tokens, _ADVICE.get(kind, "")) for kind, (count, tokens) in sums.items() if count
     ]
-    return Chances(tuple(sorted(missed, key=lambda chance: -chance.tokens)), calls)
+    return MissedSavings(tuple(sorted(missed, key=lambda chance: -chance.tokens)), calls)

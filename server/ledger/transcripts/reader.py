@@ -39,7 +39,7 @@ class ToolResult:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AssistantMessage:
     """One line of an assistant's message. ``prompt_tokens`` is all that the request took in, cached or
     not, ``output_tokens`` the message's whole output so far. ``chain`` tells subagents apart."""
 
@@ -113,7 +113,7 @@ def new_lines(path: Path, position: int) -> Iterator[tuple[int, bytes]]:
             yield position, line
 
 
-def parse_line(line: bytes) -> Answer | Turn | None:
+def parse_line(line: bytes) -> AssistantMessage | Turn | None:
     """Return what a line says, None for a line of another kind.
 
     Raises:
@@ -136,7 +136,7 @@ def parse_line(line: bytes) -> Answer | Turn | None:
     return _turn(message, chain) if record.get("type") == "user" else None
 
 
-def _answer(record: dict[str, Any], message: dict[str, Any], chain: str) -> Answer | None:
+def _answer(record: dict[str, Any], message: dict[str, Any], chain: str) -> AssistantMessage | None:
     message_id = _string(message.get("id"))
     usage = message.get("usage")
     if not message_id or not isinstance(usage, dict) or record.get("isApiErrorMessage"):
@@ -144,7 +144,7 @@ def _answer(record: dict[str, Any], message: dict[str, Any], chain: str) -> Answ
     blocks = _blocks(message)
     cwd = _string(record.get("cwd"))
     prompt = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    return Answer(
+    return AssistantMessage(
         chain=chain,
         message_id=message_id,
         model=_string(message.get("model")),

@@ -21,7 +21,7 @@ from server.ledger.tokens import (
 )
 from server.ledger.transcripts.followup import Aftermath, KnownOffload, checksums, taken_out
 from server.ledger.transcripts.missed import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
-from server.ledger.transcripts.reader import Answer, ToolResult, ToolUse, Turn
+from server.ledger.transcripts.reader import AssistantMessage, ToolResult, ToolUse, Turn
 from server.ledger.transcripts.session_state import OFFLOADING, Chain, FollowedCall, SessionState
 
 Lookup = Callable[[str], tuple[KnownOffload, ...]]
@@ -39,14 +39,14 @@ _REMEMBERED = 512
 _PLAUSIBLE = 3.0
 
 
-class Session:
+class TranscriptSession:
     """One transcript as it is read. ``state`` is what the next pass goes on from."""
 
     def __init__(self, state: SessionState, lookup: Lookup) -> None:
         self.state = state
         self._lookup = lookup
 
-    def follow(self, line: Answer | Turn) -> None:
+    def follow(self, line: AssistantMessage | Turn) -> None:
         """Take in the next line."""
         chain = self.state.chains.setdefault(line.chain, Chain())
         if isinstance(line, Turn):
@@ -59,7 +59,7 @@ class Session:
             self.state.chains[line.chain] = chain = Chain(message_id=line.message_id, model=line.model)
             self._take_answer(chain, line)
 
-    def _take_answer(self, chain: Chain, line: Answer) -> None:
+    def _take_answer(self, chain: Chain, line: AssistantMessage) -> None:
         chain.prompt = max(chain.prompt, line.prompt_tokens)
         chain.output = max(chain.output, line.output_tokens)
         chain.thinking = chain.thinking or line.thinking

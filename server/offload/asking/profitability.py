@@ -47,7 +47,7 @@ def arguments_of_compression(wanted: Compression) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def refuse_losing_compression(wanted: Compression, ledger: Ledger) -> None:
+def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
     """Return if the text to condense is in files: Claude has read, and now written, all it passes inline.
 
     Raises:
@@ -61,7 +61,7 @@ def refuse_losing_compression(wanted: Compression, ledger: Ledger) -> None:
         )
 
 
-def refuse_short(wanted: Compression, inputs: Sequence[str]) -> None:
+def require_long_enough(wanted: Compression, inputs: Sequence[str]) -> None:
     """Return if what the files spare is well more than a digest may take.
 
     Raises:
@@ -77,7 +77,7 @@ def refuse_short(wanted: Compression, inputs: Sequence[str]) -> None:
         )
 
 
-def refuse_loss(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
+def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
     """Return if the call can spare more than it costs, or costs little.
 
     Raises:

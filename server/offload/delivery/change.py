@@ -9,7 +9,7 @@ from server.offload.asking.plan import Plan
 from server.offload.code.languages import language_of
 from server.offload.code.syntax import definitions
 from server.offload.delivery import atomic
-from server.offload.delivery.rescue_copies import Aside
+from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.files.textfile import apply_edits, decode, encode
 from server.offload.files.workspace import Workspace, digest_of
 from server.offload.values import Delivery, Target, Verdict
@@ -18,7 +18,7 @@ MOST_NAMES = 40
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """A file before and after. ``before`` is None where there is none."""
 
     path: Path
@@ -38,7 +38,7 @@ class Change:
         return digest_of(self.after)
 
 
-def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdict) -> Change:
+def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdict) -> FileChange:
     """Return what is to be written, from the file as it is now; blocks, writes nothing.
 
     Raises:
@@ -51,20 +51,20 @@ def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdi
         after = apply_edits(before, verdict.edits, target.shown)
     else:
         after = encode(verdict.text, target.encoding, target.bom, target.newline, target.shown)
-    return Change(target.path, target.shown, before, after)
+    return FileChange(target.path, target.shown, before, after)
 
 
-def apply(change: Change) -> Change:
+def apply(change: FileChange) -> FileChange:
     """Write the change; blocks. Returns it with the folders that were created for it.
 
     Raises:
         WorkspaceError: as ``atomic.write``; then nothing was changed.
     """
     created = atomic.write(change.path, change.after, change.before_digest)
-    return Change(change.path, change.shown, change.before, change.after, created)
+    return FileChange(change.path, change.shown, change.before, change.after, created)
 
 
-def revert(change: Change, aside: Aside) -> Path | None:
+def revert(change: FileChange, rescue_copies: RescueCopies) -> Path | None:
     """Put the old bytes back, whatever became of the file meanwhile; blocks.
 
     What was there is kept first where nobody else has it: its check or the user changed what was written.
@@ -81,13 +81,13 @@ def revert(change: Change, aside: Aside) -> Path | None:
     kept = None
     if found != change.before:
         if found is not None and found != change.after:
-            kept = aside.keep(change.path.name, found)
+            kept = rescue_copies.save(change.path.name, found)
         restore(change.path, change.before, None if found is None else digest_of(found))
     atomic.remove_folders(change.created)
     return kept
 
 
-def content_of(change: Change) -> bytes:
+def content_of(change: FileChange) -> bytes:
     """Return what the changed file holds by now; blocks.
 
     Raises:
@@ -115,7 +115,7 @@ def restore(path: Path, before: bytes | None, expected: str | None) -> None:
         atomic.remove(path, expected)
 
 
-def to_delivery(change: Change) -> Delivery:
+def to_delivery(change: FileChange) -> Delivery:
     """Return the change as people see it: its diff, its size, the names that it adds or changes."""
     before = decode(change.before, change.shown).text if change.before is not None else ""
     after = decode(change.after, change.shown).text
@@ -148,7 +148,7 @@ def unified_diff(before: str, after: str, shown: str, new: bool = False) -> str:
     )
 
 
-def _no_file(change: Change) -> FileChanged:
+def _no_file(change: FileChange) -> FileChanged:
     return FileChanged(
         f"{change.shown} is no ordinary file any more; it was left as it is.", "Look at what is there."
     )

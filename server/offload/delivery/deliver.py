@@ -11,10 +11,10 @@ from server.config.settings import Settings
 from server.offload.asking.plan import Plan
 from server.offload.checks.named import NamedChecks
 from server.offload.checks.user_command import command_of, run_check
-from server.offload.delivery.change import Change, apply, content_of, plan_change, revert, to_delivery
-from server.offload.delivery.rescue_copies import Aside
+from server.offload.delivery.change import FileChange, apply, content_of, plan_change, revert, to_delivery
+from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.files.workspace import Workspace, split_selection
-from server.offload.run.state import Running, check_folder
+from server.offload.run.state import OffloadState, check_folder
 from server.offload.values import Check, Delivery, Task, Verdict
 from server.store.history import History
 from server.store.records import UndoRecord
@@ -23,12 +23,14 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Placer:
+class Deliverer:
     """Writes results. Two offloads never have the same file in place unchecked at once."""
 
-    def __init__(self, history: History, settings: Settings, checks: NamedChecks, aside: Aside) -> None:
+    def __init__(
+        self, history: History, settings: Settings, checks: NamedChecks, rescue_copies: RescueCopies
+    ) -> None:
         self._history = history
-        self._aside = aside
+        self._rescue_copies = rescue_copies
         self.checks = checks
         self._timeout = settings.offload.check_timeout
         self._locks: dict[str, asyncio.Lock] = {}
@@ -48,7 +50,7 @@ class Placer:
             )
 
     async def place(
-        self, run: Running, workspace: Workspace, plan: Plan, verdict: Verdict
+        self, run: OffloadState, workspace: Workspace, plan: Plan, verdict: Verdict
     ) -> tuple[Delivery | None, Check | None]:
         """Write the result; return what was written, and the finding of the user's check if one was named.
 
@@ -80,10 +82,10 @@ class Placer:
                 if run.delivery is None:
                     await self._take_back(run, change)
 
-    async def _put(self, run: Running, change: Change) -> Change:
+    async def _put(self, run: OffloadState, change: FileChange) -> FileChange:
         """Keep the old bytes, then write. Where this fails or is cancelled, neither is left, and a file that
         was not written is not touched."""
-        written: list[Change] = []
+        written: list[FileChange] = []
         try:
             await self._history.keep_undo(run.id, _undo(change))
             await to_end(lambda: written.append(apply(change)))
@@ -97,7 +99,7 @@ class Placer:
             raise
         return written[0]
 
-    async def _check(self, run: Running, change: Change) -> tuple[Change, Check | None]:
+    async def _check(self, run: OffloadState, change: FileChange) -> tuple[FileChange, Check | None]:
         """Run the user's check on the file in place; a check may also change the file (a formatter)."""
         name = run.task.check
         if not name:
@@ -109,14 +111,14 @@ class Placer:
         run.spent("check", time.monotonic() - began)
         after = await to_end(lambda: content_of(change))
         if check.passed and after != change.after:
-            change = Change(change.path, change.shown, change.before, after, change.created)
+            change = FileChange(change.path, change.shown, change.before, after, change.created)
             await self._history.keep_undo(run.id, _undo(change))
         return change, check
 
-    async def _take_back(self, run: Running, change: Change) -> None:
+    async def _take_back(self, run: OffloadState, change: FileChange) -> None:
         """Put the old bytes back and drop what the history has for undo."""
         try:
-            kept = await to_end(lambda: revert(change, self._aside))
+            kept = await to_end(lambda: revert(change, self._rescue_copies))
         except FileChanged:
             logger.warning("%s was changed while it was taken back; it was left alone", change.path)
             return
@@ -144,5 +146,5 @@ async def to_end(function: Callable[[], T]) -> T:
     return work.result()
 
 
-def _undo(change: Change) -> UndoRecord:
+def _undo(change: FileChange) -> UndoRecord:
     return UndoRecord(str(change.path), change.before, change.after_digest)

@@ -18,13 +18,13 @@ LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
-class Aside:
+class RescueCopies:
     """A folder of such texts, each for some ``days``; the user alone can read it."""
 
     folder: Path
     days: int
 
-    def keep(self, name: str, data: bytes) -> Path:
+    def save(self, name: str, data: bytes) -> Path:
         """Write ``data`` to a file named after it and ``name``, and return that; blocks.
 
         Raises:

@@ -11,8 +11,8 @@ import logging
 
 from server.common.errors import StoreError, WorkspaceError
 from server.offload.delivery import undo
-from server.offload.delivery.rescue_copies import Aside
-from server.offload.run.state import Books, Running
+from server.offload.delivery.rescue_copies import RescueCopies
+from server.offload.run.state import OffloadRecorder, OffloadState
 from server.store.history import History
 from server.store.records import UndoRecord
 
@@ -21,22 +21,22 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 
 
-class Owed:
+class FinishRetrier:
     """The ends that are still to be written. For one event loop."""
 
-    def __init__(self, history: History, books: Books, aside: Aside) -> None:
+    def __init__(self, history: History, recorder: OffloadRecorder, rescue_copies: RescueCopies) -> None:
         self._history = history
-        self._aside = aside
-        self._books = books
+        self._rescue_copies = rescue_copies
+        self._recorder = recorder
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, run: Running, error: StoreError) -> None:
+    def schedule(self, run: OffloadState, error: StoreError) -> None:
         """Let the offload end as failed by ``error``, its file as before, once that can be written."""
         task = asyncio.create_task(self._make_good(run, error), name=f"end of offload {run.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def settled(self) -> None:
+    async def drain(self) -> None:
         """Wait until nothing is owed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -48,7 +48,7 @@ class Owed:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make_good(self, run: Running, error: StoreError) -> None:
+    async def _make_good(self, run: OffloadState, error: StoreError) -> None:
         while True:
             await asyncio.sleep(RETRY_SECONDS)
             try:
@@ -58,16 +58,16 @@ class Owed:
                 if detail.undo is not None:
                     await self._put_back(run, detail.undo)
                 run.delivery = None
-                await self._books.close_failed(run, error)
+                await self._recorder.close_failed(run, error)
             except StoreError as again:
                 logger.warning("the end of offload %s is still owed: %s", run.id, again)
             else:
                 return
 
-    async def _put_back(self, run: Running, kept: UndoRecord) -> None:
+    async def _put_back(self, run: OffloadState, kept: UndoRecord) -> None:
         """Put the file back; one that cannot be is not tried again and again, but named in the row."""
         try:
-            await undo.put_back(self._history, run.id, kept, self._aside)
+            await undo.put_back(self._history, run.id, kept, self._rescue_copies)
         except WorkspaceError as error:
             logger.warning("%s could not be put back: %s", kept.path, error)
             run.remarks.append(f"But {kept.path} could not be put back as it was: {error.cause}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from server.common.errors import FileChanged, NotFound, WorkspaceError
 from server.common.events import EventBus, OffloadUndone
 from server.offload.delivery import atomic, change
-from server.offload.delivery.rescue_copies import Aside
+from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.files.workspace import digest_of
 from server.store.history import History
 from server.store.records import UndoRecord
@@ -45,11 +45,11 @@ async def undo(history: History, events: EventBus, offload_id: str) -> str:
     return f"{path} is as it was before." if kept.before is not None else f"{path} was removed again."
 
 
-async def recover(history: History, aside: Aside) -> tuple[str, ...]:
+async def recover(history: History, rescue_copies: RescueCopies) -> tuple[str, ...]:
     """Take back what offloads had in place, unaccepted, when the app died; return the paths.
 
     An offload that did not end as delivered leaves nothing: a file that is still exactly what it wrote gets
-    its old bytes back. A file that was changed since is left alone, and its old bytes are kept ``aside``.
+    its old bytes back. A file that was changed since is left alone, and its old bytes are kept aside.
     Half-written files beside it are removed.
     """
     taken: list[str] = []
@@ -57,18 +57,18 @@ async def recover(history: History, aside: Aside) -> tuple[str, ...]:
         path = Path(kept.path)
         await asyncio.to_thread(atomic.remove_unfinished, path.parent)
         try:
-            if await put_back(history, offload_id, kept, aside):
+            if await put_back(history, offload_id, kept, rescue_copies):
                 taken.append(kept.path)
         except WorkspaceError as error:
             logger.warning("%s could not be put back: %s", path, error)
     return tuple(taken)
 
 
-async def put_back(history: History, offload_id: str, kept: UndoRecord, aside: Aside) -> bool:
+async def put_back(history: History, offload_id: str, kept: UndoRecord, rescue_copies: RescueCopies) -> bool:
     """Take back what the offload had in place without ever having been accepted; return whether it was there.
 
     Where the file was changed since it is left alone. Its check may have done that, so what it held before
-    is kept ``aside``: nobody else may have it.
+    is kept aside: nobody else may have it.
 
     Raises:
         WorkspaceError: the file cannot be written, or its old bytes cannot be kept.
@@ -80,7 +80,7 @@ async def put_back(history: History, offload_id: str, kept: UndoRecord, aside: A
         await asyncio.to_thread(change.restore, path, kept.before, kept.after_digest)
         logger.warning("%s was put back: its offload had not come to its end", path)
     elif kept.before is not None and not await asyncio.to_thread(_is_as_before, kept):
-        old = await asyncio.to_thread(aside.keep, path.name, kept.before)
+        old = await asyncio.to_thread(rescue_copies.save, path.name, kept.before)
         logger.warning("%s was changed since its offload broke off; what it held before is %s", path, old)
     await history.keep_undo(offload_id, None)
     return is_there

@@ -10,7 +10,7 @@ from server.offload.files.workspace import Workspace, expand, split_selection
 from server.policy.values import Item
 
 
-class Places:
+class PathResolver:
     """The places of paths for one caller; each is looked up once. Blocks."""
 
     def __init__(self, workspace: Workspace) -> None:

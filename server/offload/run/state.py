@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from server.common.errors import StoreError, TokenSaverError
 from server.common.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.receipt import Figures, Ledger, Receipt
-from server.ledger.seen_inputs import SparedOnce
+from server.ledger.seen_inputs import SeenInputs
 from server.offload.run import history_rows
 from server.offload.run.progress import Progress
 from server.offload.values import (
@@ -38,7 +38,7 @@ AT_ONCE = 100_000
 
 
 @dataclass
-class Running:
+class OffloadState:
     """The state of one offload. Only its own task changes it.
 
     ``remarks`` are sentences on a file that is not simply as it was before, or as the offload wrote it.
@@ -90,16 +90,16 @@ class Running:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
-class Books:
+class OffloadRecorder:
     """Writes the rows of offloads and their receipts, and publishes their begin and end."""
 
     def __init__(self, history: History, ledger: Ledger, events: EventBus) -> None:
         self._history = history
         self._ledger = ledger
         self._events = events
-        self._once = SparedOnce()
+        self._once = SeenInputs()
 
-    async def open(self, run: Running) -> None:
+    async def open(self, run: OffloadState) -> None:
         """Write the row before anything runs, with the cost that the call has in any case."""
         task, caller = run.task, run.caller
         self._events.publish(
@@ -107,7 +107,7 @@ class Books:
         )
         await _to_end(self._open(run))
 
-    async def _open(self, run: Running) -> None:
+    async def _open(self, run: OffloadState) -> None:
         task, caller = run.task, run.caller
         receipt = await self._booked(run, ((), None), "")
         start = OffloadStart(
@@ -126,7 +126,7 @@ class Books:
         )
         await self._history.start(start)
 
-    async def attempt(self, run: Running, attempt: Attempt, *, last: bool = False) -> None:
+    async def attempt(self, run: OffloadState, attempt: Attempt, *, last: bool = False) -> None:
         """Keep one round; called again when a check of the user's adds to its verdict. One that is expected
         to be the ``last`` is written with the offload's end, in one transaction."""
         if run.attempts and run.attempts[-1].number == attempt.number:
@@ -137,13 +137,13 @@ class Books:
         if not last:
             await self._history.attempt(run.id, history_rows.attempt_record(attempt))
 
-    def receipt(self, run: Running, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
+    def receipt(self, run: OffloadState, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
         """Return the receipt of the offload that ended as ``name`` with ``text`` as its result. What the
         session was spared before is not counted again."""
         return self._book(run, self._figures(run, delivery), text, name)
 
     async def close(
-        self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
+        self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
         """Complete the row, publish the end, and return what the caller gets. If this is cancelled, all of
         that comes first.
@@ -154,7 +154,7 @@ class Books:
         return await _to_end(self._close(run, name, text, code, delivery))
 
     async def _close(
-        self, run: Running, name: OutcomeName, text: str, code: str, delivery: Delivery | None
+        self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None
     ) -> Outcome:
         text = " ".join(dict.fromkeys((text, *run.remarks)))
         receipt = await self._booked(run, self._figures(run, delivery), text, name)
@@ -194,14 +194,14 @@ class Books:
         self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
         return outcome
 
-    def _figures(self, run: Running, delivery: Delivery | None) -> Texts:
+    def _figures(self, run: OffloadState, delivery: Delivery | None) -> Texts:
         """Return the inputs that the session was not spared before, and what was written."""
         fresh = self._once.fresh(run.session, run.inputs)
         written = written_text(delivery) if delivery is not None else None
         return [run.inputs[each].selected for each in fresh], written
 
     async def _booked(
-        self, run: Running, texts: Texts, said: str, name: OutcomeName | None = None
+        self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
         """Return what ``_book`` does; of long texts, which take a tenth of a second a megabyte, from a
         thread."""
@@ -210,7 +210,7 @@ class Books:
             return self._book(run, texts, said, name)
         return await asyncio.to_thread(self._book, run, texts, said, name)
 
-    def _book(self, run: Running, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
+    def _book(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
         inputs, written = texts
         if run.caller.by_user:
             return self._ledger.price(Figures())
@@ -225,7 +225,7 @@ class Books:
             cost=run.item_of.cost if run.item_of else None,
         )
 
-    async def close_failed(self, run: Running, error: Exception) -> Outcome:
+    async def close_failed(self, run: OffloadState, error: Exception) -> Outcome:
         """Complete the row of an offload that met an error, one of the tree or a defect of this app."""
         if not isinstance(error, TokenSaverError):
             logger.error("offload %s met a defect", run.id, exc_info=error)
@@ -246,7 +246,7 @@ async def _to_end(writing: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def _timings(run: Running) -> dict[str, float]:
+def _timings(run: OffloadState) -> dict[str, float]:
     generations = [attempt.generation for attempt in run.attempts]
     return {
         "queue": run.seconds.get("queue", 0.0),

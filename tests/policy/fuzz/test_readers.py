@@ -15,7 +15,7 @@ from server.backends.wire import Garbled, LineReader, StreamError
 from server.common.errors import TokenSaverError
 from server.ledger.transcripts.followup import KnownOffload
 from server.ledger.transcripts.reader import parse_line
-from server.ledger.transcripts.session import Session
+from server.ledger.transcripts.session import TranscriptSession
 from server.ledger.transcripts.session_state import SessionState
 from server.offload.answers.edits import EditFailed, apply, locate, parse_blocks
 from server.offload.files.textfile import decode
@@ -188,7 +188,7 @@ OFFLOAD = KnownOffload("o1", "delivered", "offload_work", "/p/a.py", ("return 1"
     )
 )
 def test_transcripts(lines: list[bytes]) -> None:
-    session = Session(SessionState(), lambda _use_id: (OFFLOAD,))
+    session = TranscriptSession(SessionState(), lambda _use_id: (OFFLOAD,))
     for line in lines:
         try:
             said = parse_line(line)
