@@ -11,13 +11,13 @@ import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Coroutine
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 from server.batch.cost import CallCosts
 from server.batch.items import judged
 from server.batch.service import BatchService
 from server.bridge.keys import Keys
+from server.common.distribution import installed_version
 from server.common.errors import HubUnreachable, Paused, StoreError
 from server.common.events import (
     AuditEnded,
@@ -59,7 +59,7 @@ from server.store.records import Totals
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-VERSION = version("claude-token-saver")
+VERSION = installed_version()
 AUDIT_SECONDS = 300.0
 AT_ONCE = ("appearance", "roots", "checks")  # the settings that hold as soon as they are changed
 

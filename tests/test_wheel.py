@@ -100,7 +100,7 @@ def test_the_doctor_finds_a_whole_app(installed: Path, tmp_path: Path) -> None:
 
 
 def test_the_bridge_starts_the_hub_and_lists_the_tools(installed: Path, tmp_path: Path) -> None:
-    bridge = [str(installed / "claude-token-saver")]
+    bridge = [str(installed / PROJECT["name"])]
     with RawClient(environ(tmp_path), tmp_path, bridge) as client:
         answer = client.initialize()
         assert answer["result"]["serverInfo"]["version"] == PROJECT["version"]

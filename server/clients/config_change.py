@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from server.clients.config_files import Place
+from server.clients.config_files import SERVER_NAME, Place
+from server.clients.former_name import former_entries
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments
 from server.config.folders import Folders
@@ -47,7 +48,7 @@ class ConfigChange:
 
 
 def plan_connect(place: Place) -> ConfigChange:
-    """Return the change that puts the entry in.
+    """Return the change that puts the entry in, in place of those under the app's former name.
 
     Raises:
         BadArguments: the file is broken, or not one to be edited safely.
@@ -58,13 +59,13 @@ def plan_connect(place: Place) -> ConfigChange:
         found = _present(text, place)
         if isinstance(found, dict):
             place = replace(place, entry=_merged(found, place.entry))
-            if place.entry == found:
-                return ConfigChange(place, before, before)
-        setter = set_table if place.format == "toml" else set_member
-        after = setter(text, place.keys, place.entry)
+        after = _without_former(text, place)
+        if place.entry != found:
+            setter = set_table if place.format == "toml" else set_member
+            after = setter(after, place.keys, place.entry)
     except (JsonError, TomlError) as error:
         raise _broken(place, error) from None
-    return ConfigChange(place, before, after.encode())
+    return ConfigChange(place, before, before if after == text else after.encode())
 
 
 def plan_disconnect(place: Place, folders: Folders) -> ConfigChange:
@@ -73,8 +74,7 @@ def plan_disconnect(place: Place, folders: Folders) -> ConfigChange:
     Raises:
         BadArguments: the file is broken, or not one to be edited safely.
     """
-    remove = remove_table if place.format == "toml" else remove_member
-    return plan_undo(place, folders, lambda text: remove(text, place.keys))
+    return plan_undo(place, folders, lambda text: _remove(_without_former(text, place), place, SERVER_NAME))
 
 
 def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> ConfigChange:
@@ -187,6 +187,14 @@ def connected(place: Place) -> dict[str, Any] | None:
         return None
 
 
+def servers(place: Place) -> dict[str, Any]:
+    """Return the client's table of servers, empty where there is none or the file cannot be read."""
+    try:
+        return entry_in(_read(place.path), _table(place)) or {}
+    except OSError:
+        return {}
+
+
 def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
     """Return the entry in a file with these bytes, None where there is none or they are broken."""
     try:
@@ -202,6 +210,23 @@ def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     if isinstance(found.get("env"), dict) and "env" in entry:
         merged["env"] = {**found["env"], **entry["env"]}
     return merged
+
+
+def _without_former(text: str, place: Place) -> str:
+    """Return the text without other entries that start the app under its former name."""
+    for name in former_entries(_present(text, _table(place))):
+        if name != place.keys[-1]:
+            text = _remove(text, place, name)
+    return text
+
+
+def _remove(text: str, place: Place, name: str) -> str:
+    remove = remove_table if place.format == "toml" else remove_member
+    return remove(text, (*place.keys[:-1], name))
+
+
+def _table(place: Place) -> Place:
+    return replace(place, keys=place.keys[:-1])
 
 
 def _edited(

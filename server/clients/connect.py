@@ -29,7 +29,8 @@ def turn_off(change: ConfigChange, folders: Folders) -> None:
     """
     claude = _own_command(change)
     as_left = config_change.as_left(change.place, folders)
-    if claude is not None and change.needed and change.place.scope == "user" and not as_left:
+    entered = config_change.connected(change.place) is not None
+    if claude is not None and entered and change.place.scope == "user" and not as_left:
         # The user's file is one that Claude Code itself writes, as it has since: let it take out the entry.
         claude_code.remove(claude, change.place)
         config_change.forget(change.place, folders)

@@ -18,6 +18,7 @@ from server.commands.models_app import models_app
 from server.commands.output import Json, echo
 from server.commands.policy_app import audit_app, policy_app
 from server.commands.token_app import token_app
+from server.common.distribution import installed_version
 from server.common.errors import TokenSaverError
 from server.config.folders import HOME_VARIABLE, Folders, find_folders
 from server.config.settings import Settings, load_settings
@@ -323,6 +324,4 @@ def _settings() -> Settings:
 
 
 def _version() -> str:
-    from importlib.metadata import version  # noqa: PLC0415 - milliseconds that only this needs
-
-    return version("claude-token-saver")
+    return installed_version()

@@ -1,12 +1,14 @@
 """``token-saver connect`` and ``disconnect``: into an MCP client's list of servers, and out of it."""
 
 import dataclasses
+from pathlib import Path
 from typing import get_args
 
 from server.clients import advice, config_change, connect
 from server.clients.advice import KINDS, Kind
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
+from server.clients.former_name import in_former_environment
 from server.clients.smoke_test import Proof, prove
 from server.commands.hub_client import hub_for_call
 from server.commands.output import echo, print_json
@@ -36,7 +38,7 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     """
     place = _place(wish, command)
     change = config_change.plan_connect(place)
-    extras = [advice.plan_on(kind, place.scope) for kind in wish.advice]
+    extras = [advice.plan_on(kind, place.scope) for kind in (*wish.advice, *_outdated_advice(wish, place))]
     backup = None
     if not wish.dry_run:
         backup = connect.turn_on(change, folders) if change.needed else None
@@ -54,6 +56,14 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
             echo(f"It works: {proof.text} answers. Start {wish.client} again to see it.")
     if proof is not None and not proof.works:
         raise ClientFailed(proof.text, "Run `token-saver doctor` to see what is wrong.")
+
+
+def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
+    """Return the hook if it starts an installation under the app's former name and was not asked for anew."""
+    if place.client != "claude-code" or "hook" in wish.advice:
+        return ()
+    program = advice.hook_command(place.scope)
+    return ("hook",) if program is not None and in_former_environment(Path(program)) else ()
 
 
 def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:

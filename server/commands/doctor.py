@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import filecmp
 import os
 import platform
+import shutil
 import stat
 import sys
 import tempfile
@@ -16,9 +18,11 @@ from typing import Any, Literal
 from server.bridge import discovery
 from server.clients import advice, config_change
 from server.clients.bridge_command import bridge_command
-from server.clients.config_files import CLIENTS, Place, Scope, find_place
+from server.clients.config_files import CLIENTS, SERVER_NAME, Place, Scope, find_place
+from server.clients.former_name import former_entries, in_former_environment, is_former
 from server.commands.hub_client import HubClient, hub_for_call
 from server.commands.output import echo, in_line, print_json
+from server.common.distribution import FORMER_NAME, NAME, installed_version
 from server.common.errors import TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
@@ -30,6 +34,7 @@ EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
 """By the worst finding; 2 is wrong usage and 3 a hand-back everywhere else, so a warning is 4."""
 ENGINE_SECONDS = 10.0
 """How long an engine may take to be found (seconds)."""
+COMMAND = "token-saver"
 SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
 MODELS_SECONDS = 10.0
 """How long an engine that was found may take to list its models (seconds)."""
@@ -66,7 +71,8 @@ def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool,
 def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: bool) -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} at {sys.executable}")
     versions = ", ".join(f"{name} {version(name)}" for name in SHOWN_VERSIONS)
-    yield Finding("versions", "ok", f"token-saver {version('claude-token-saver')}, {versions}")
+    yield Finding("versions", "ok", f"token-saver {installed_version()}, {versions}")
+    yield _path()
     yield _tray(missing_tray())
     yield _hardware()
     room = _folders(folders)
@@ -103,6 +109,28 @@ def _settings(folders: Folders) -> Finding:
                     "token-saver quit, then token-saver",
                 )
     return Finding("settings", "ok", str(path))
+
+
+def _path() -> Finding:
+    """Say which ``token-saver`` a shell would start."""
+    first = shutil.which(COMMAND)
+    ours = Path(sys.executable).with_name(f"{COMMAND}.exe" if sys.platform == "win32" else COMMAND)
+    if first is None:
+        return Finding("path", "ok", f"no {COMMAND} is on PATH; this one is {ours}")
+    if not ours.exists() or _same_program(Path(first), ours):
+        return Finding("path", "ok", first)
+    another = "the app under its former name" if in_former_environment(Path(first)) else "another program"
+    return Finding(
+        "path",
+        "warning",
+        f"{first} comes first on PATH and is {another}; this one is {ours}",
+        f"Put {ours.parent} before {Path(first).parent} on PATH, or remove the other one",
+    )
+
+
+def _same_program(first: Path, ours: Path) -> bool:
+    # On Windows an installer copies programs instead of linking to them.
+    return first.resolve() == ours.resolve() or filecmp.cmp(first, ours, shallow=False)
 
 
 def _tray(missing: str) -> Finding:
@@ -161,9 +189,13 @@ def _clients() -> Iterator[Finding]:
         for scope in ("user", "project"):
             with contextlib.suppress(TokenSaverError, OSError):
                 place = find_place(client, _scope(scope), bridge_command())
-                if (entry := config_change.connected(place)) is not None:
+                servers = config_change.servers(place)
+                if isinstance(entry := servers.get(SERVER_NAME), dict):
                     none = False
                     yield _client(place, entry)
+                for name in set(former_entries(servers)) - {SERVER_NAME}:
+                    none = False
+                    yield _former(place, name)
             yield from _hook(_scope(scope)) if client == "claude-code" else ()
     if none:
         yield Finding("clients", "warning", "none is connected", "token-saver connect claude-code")
@@ -177,8 +209,12 @@ def _client(place: Place, entry: dict[str, Any]) -> Finding:
     name = f"{place.client} ({place.scope})"
     connect = f"token-saver connect {place.client} --scope {place.scope}"
     command = entry.get("command")
+    if is_former(entry):
+        return _former(place, SERVER_NAME)
     if not isinstance(command, str):
         return Finding(name, "ok", f"connected by {entry.get('url', 'an entry of its own')}")
+    if Path(command).stem == "uvx" and NAME in entry.get("args", []):
+        return Finding(name, "ok", f"connected by uvx {NAME}")
     if not (Path(command).is_absolute() and os.access(command, os.X_OK)):
         return Finding(name, "error", f"its command is gone: {command}", connect)
     if [command, *entry.get("args", [])] != bridge_command():
@@ -186,12 +222,24 @@ def _client(place: Place, entry: dict[str, Any]) -> Finding:
     return Finding(name, "ok", f"connected in {place.path}")
 
 
+def _former(place: Place, name: str) -> Finding:
+    other = "" if name == SERVER_NAME else f", {name}"
+    return Finding(
+        f"{place.client} ({place.scope}){other}",
+        "warning",
+        f"{name} in {place.path} starts the app under its former name, {FORMER_NAME}",
+        f"token-saver connect {place.client} --scope {place.scope}",
+    )
+
+
 def _hook(scope: Scope) -> Iterator[Finding]:
     program = advice.hook_command(scope)
     if program is None:
         return
     name, mend = f"claude-code hook ({scope})", f"token-saver connect claude-code --hook --scope {scope}"
-    if os.access(program, os.X_OK):
+    if in_former_environment(Path(program)):
+        yield Finding(name, "warning", f"it starts the app under its former name: {program}", mend)
+    elif os.access(program, os.X_OK):
         yield Finding(name, "ok", "reminds before large reads and writes")
     else:
         yield Finding(name, "error", f"its program is gone: {program}", mend)

@@ -99,3 +99,63 @@ def test_clients_are_looked_at(tmp_path: Path, entry: dict[str, Any], level: str
     _, findings = doctor(tmp_path / "home", "http://127.0.0.1:9", "--no-offload")
     assert findings["cursor (user)"]["level"] == level
     assert part in findings["cursor (user)"]["text"]
+
+
+FORMER = {"command": "uvx", "args": ["claude-token-saver"]}
+
+
+@pytest.mark.parametrize(
+    ("servers", "name"),
+    [
+        ({"token-saver": FORMER}, "cursor (user)"),
+        ({"local-model": FORMER}, "cursor (user), local-model"),
+    ],
+    ids=["own-entry", "entry-of-another-name"],
+)
+def test_an_entry_under_the_former_name_is_a_warning(
+    tmp_path: Path, servers: dict[str, Any], name: str
+) -> None:
+    cursor = tmp_path / "home" / ".cursor"
+    cursor.mkdir(parents=True)
+    (cursor / "mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    _, findings = doctor(tmp_path / "home", "http://127.0.0.1:9", "--no-offload")
+    assert findings[name]["level"] == "warning"
+    assert "former name, claude-token-saver" in findings[name]["text"]
+    assert findings[name]["mend"] == "token-saver connect cursor --scope user"
+    assert "clients" not in findings
+
+
+def test_an_entry_that_runs_the_present_package_is_fine(tmp_path: Path) -> None:
+    cursor = tmp_path / "home" / ".cursor"
+    cursor.mkdir(parents=True)
+    entry = {"command": "uvx", "args": ["claude-token-saver-app"]}
+    (cursor / "mcp.json").write_text(json.dumps({"mcpServers": {"token-saver": entry}}))
+    _, findings = doctor(tmp_path / "home", "http://127.0.0.1:9", "--no-offload")
+    assert findings["cursor (user)"]["level"] == "ok"
+
+
+def test_a_hook_under_the_former_name_is_a_warning(tmp_path: Path) -> None:
+    python = tmp_path / "tools" / "claude-token-saver" / "bin" / "python"
+    hook = {"type": "command", "command": str(python), "args": ["-P", "-m", "server.reminder"]}
+    settings = tmp_path / "home" / ".claude" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"hooks": {"PreToolUse": [{"matcher": "Read", "hooks": [hook]}]}}))
+    _, findings = doctor(tmp_path / "home", "http://127.0.0.1:9", "--no-offload")
+    assert findings["claude-code hook (user)"]["level"] == "warning"
+    assert "former name" in findings["claude-code hook (user)"]["text"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="programs without a suffix run on POSIX alone")
+def test_another_token_saver_first_on_the_path_is_a_warning(tmp_path: Path) -> None:
+    other = tmp_path / "other" / "token-saver"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    ours = Path(sys.executable).with_name("token-saver")
+    home, dead = tmp_path / "home", "http://127.0.0.1:9"
+    _, findings = doctor(home, dead, "--no-offload", PATH=f"{other.parent}{os.pathsep}{ours.parent}")
+    assert findings["path"]["level"] == "warning"
+    assert str(other) in findings["path"]["text"]
+    assert str(ours.parent) in findings["path"]["mend"]
+    _, findings = doctor(home, dead, "--no-offload", PATH=f"{ours.parent}{os.pathsep}{other.parent}")
+    assert (findings["path"]["level"], findings["path"]["text"]) == ("ok", str(ours))

@@ -1,0 +1,75 @@
+"""Client entries and programs of an installation under the distribution's former name.
+
+Such an entry starts an outdated app, or nothing: on PyPI the former name is another product's, which has
+neither ``token-saver-mcp`` nor a command named as the package (its version 1.14.0, November 2026).
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from server.common.distribution import FORMER_NAME, NAME
+
+BRIDGE_PROGRAMS = frozenset({"token-saver-mcp", FORMER_NAME})
+BRIDGE_MODULE = "server.bridge"
+RUNNERS = frozenset({"uv", "uvx", "pipx"})
+OTHER_PRODUCTS_PROGRAMS = frozenset({"token-saver", "token-saver-pack"})
+_REQUIREMENT = re.compile(r"(--[a-z]+=)?claude[-_.]token[-_.]saver(\[.*\])?\s*([=<>~!@].*)?", re.IGNORECASE)
+_DIST_INFO = re.compile(r"(.+)-[^-]+\.dist-info", re.IGNORECASE)
+
+
+def former_entries(servers: object) -> tuple[str, ...]:
+    """Return the names of those entries in a client's table of servers that start the former distribution."""
+    if not isinstance(servers, Mapping):
+        return ()
+    return tuple(name for name, entry in servers.items() if is_former(entry))
+
+
+def is_former(entry: object) -> bool:
+    """Whether an entry starts the bridge of an installation under the former name."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("command"), str):
+        return False
+    program, arguments = Path(entry["command"]), _strings(entry.get("args"))
+    if program.stem.lower() in RUNNERS:
+        named = any(_REQUIREMENT.fullmatch(argument) for argument in arguments)
+        return named and OTHER_PRODUCTS_PROGRAMS.isdisjoint(arguments)
+    if program.stem in BRIDGE_PROGRAMS or any(each.startswith(BRIDGE_MODULE) for each in arguments):
+        return in_former_environment(program)
+    return False
+
+
+def in_former_environment(program: Path) -> bool:
+    """Whether a program lies in an environment with the former distribution and without the present one."""
+    found = program if program.is_absolute() else Path(shutil.which(str(program)) or program).absolute()
+    return any(_is_former_environment(folder) for folder in _environments(found))
+
+
+def _environments(program: Path) -> Iterator[Path]:
+    """Yield the environment that holds the program, and the one that a link to the program leads to."""
+    places = [program]
+    if not program.name.startswith("python"):  # an environment's Python links to the system's
+        places.append(program.resolve())
+    for place in places:
+        if place.parent.name in ("bin", "Scripts"):
+            yield place.parent.parent
+
+
+def _is_former_environment(folder: Path) -> bool:
+    # uv and pipx give a tool's environment the name of its distribution.
+    if folder.name == FORMER_NAME:
+        return True
+    installed = set(_distributions(folder))
+    return FORMER_NAME in installed and NAME not in installed
+
+
+def _distributions(folder: Path) -> Iterator[str]:
+    for pattern in ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info"):
+        for path in folder.glob(pattern):
+            if found := _DIST_INFO.fullmatch(path.name):
+                yield found[1].lower().replace("_", "-")
+
+
+def _strings(values: Any) -> list[str]:
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
