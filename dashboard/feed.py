@@ -5,7 +5,6 @@ fast a model writes, and tells the pages. Nothing here asks the engine anything.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ from weakref import WeakSet
 
 from nicegui import Client, Event
 
+from server.common.aio import cancel_and_wait
 from server.common.events import (
     ApprovalAnswered,
     ApprovalRequested,
@@ -113,10 +113,7 @@ class Feed:
         for timer in (self._beat, self._clock):
             if timer is not None:
                 timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await cancel_and_wait(self._task)
 
     def _sort(self, event: HubEvent) -> None:
         """Remember which kinds of events came since the last look; called in any thread."""

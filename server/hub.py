@@ -17,6 +17,7 @@ from server.batch.cost import CallCosts
 from server.batch.items import judged
 from server.batch.service import BatchService
 from server.bridge.keys import Keys
+from server.common.aio import cancel_and_wait
 from server.common.distribution import installed_version
 from server.common.errors import HubUnreachable, Paused, StoreError
 from server.common.events import (
@@ -164,11 +165,7 @@ class Hub:
         start is closed as far as it came."""
         if self._sums is not None:
             await self._sums.close()
-        for task in (self._auditor, self._yielder):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        await cancel_and_wait(self._auditor, self._yielder)
         self._pause.stop()
         await self.end_work()
         await self.engine.close()

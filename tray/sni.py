@@ -17,6 +17,7 @@ from dbus_fast import DBusError, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusFastError
 
+from server.common.aio import BackgroundTasks, cancel_and_wait
 from tray.dbusmenu import DBusMenu
 from tray.sni_item import ITEM_PATH, MENU_PATH, StatusNotifierItem, pixmaps
 from tray.toolkit import BaseIcon, TrayUnavailable
@@ -90,7 +91,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bus: MessageBus | None = None
         self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self._bus_name = f"org.kde.StatusNotifierItem-{os.getpid()}-{next(_ICONS)}"
         self._notice_id = 0
 
@@ -152,9 +153,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             if not self._stopping.is_set():
                 raise TrayUnavailable("the session bus went away")
         finally:
-            stopping.cancel()
-            lost.cancel()
-            await asyncio.gather(stopping, lost, return_exceptions=True)
+            await cancel_and_wait(stopping, lost)
 
     async def _register(self) -> None:
         """Hand the icon to the panel, if one runs."""
@@ -287,9 +286,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         return list(reply.body)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work)
 
     def _soon(self, call: Callable[[], Any]) -> None:
         """Call on the loop's thread: at once when there, else as soon as it is free."""

@@ -17,6 +17,7 @@ from server.backends.base import (
     ReportPull,
 )
 from server.backends.keep_alive import parse_keep_alive
+from server.common.aio import cancel_and_wait
 from server.common.errors import BackendError
 
 
@@ -113,10 +114,7 @@ class UnloadsWhenIdle:
 
     async def close(self) -> None:
         """End the watch and the engine's connections. Models stay as they are."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+        await cancel_and_wait(self._watch)
         await self.backend.close()
 
     async def _stay(self, model: str, keep_alive: str | None) -> _Stay | None:

@@ -21,7 +21,7 @@ from server.batch.notify import JobNotifier
 from server.batch.permissions import held_by_user, refuse_agent
 from server.batch.plan import Planned
 from server.batch.recovery import settle_interrupted
-from server.batch.whole import Changes
+from server.common.aio import BackgroundTasks, cancel_and_wait
 from server.common.errors import NotFound, StoreError
 from server.common.events import EventBus
 from server.config.settings import BatchSettings
@@ -83,7 +83,7 @@ class BatchService:
             limits.stop_failing,
         )
         self._at_work: dict[str, _AtWork] = {}
-        self._changes = Changes()
+        self._changes = BackgroundTasks()
         self.closed = False
         # Held while a job is stopped or started: two at once would start it twice.
         self._switching = asyncio.Lock()
@@ -104,10 +104,7 @@ class BatchService:
         self.closed = True
         self._notifier.wake_all()
         await self._changes.close()
-        tasks = [each.task for each in self._at_work.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*(each.task for each in self._at_work.values()))
         await self._notifier.close()
 
     async def expand(self, each: Sequence[str], caller: Caller) -> tuple[str, ...]:
@@ -149,12 +146,12 @@ class BatchService:
             **vars(bill),
         )
         items = tuple(ItemRecord(position, arguments) for position, arguments in enumerate(planned.items))
-        begun = self._changes.begin(self._begin(job, items))
+        begun = self._changes.start(self._begin(job, items))
         try:
             await asyncio.shield(begun)
         except asyncio.CancelledError:
             # Nobody was told its id, so nobody else could cancel it.
-            await self._changes.whole(self._unwanted(begun, job.id))
+            await self._changes.finish(self._unwanted(begun, job.id))
             raise
         return job.id
 
@@ -229,7 +226,7 @@ class BatchService:
     async def pause(self, job_id: str, *, by_user: bool = True) -> None:
         """Start no further items, and put those in flight back. What the user pauses, only the user resumes:
         not an agent, whose calls are not ``by_user``."""
-        await self._changes.whole(self._pause(job_id, by_user=by_user))
+        await self._changes.finish(self._pause(job_id, by_user=by_user))
 
     async def _pause(self, job_id: str, *, by_user: bool) -> None:
         async with self._switching:
@@ -246,7 +243,7 @@ class BatchService:
         Raises:
             Denied: that is nothing, or the user paused the job.
         """
-        await self._changes.whole(self._resume(job_id, by_user=by_user))
+        await self._changes.finish(self._resume(job_id, by_user=by_user))
 
     async def _resume(self, job_id: str, *, by_user: bool) -> None:
         async with self._switching:
@@ -263,7 +260,7 @@ class BatchService:
         Raises:
             NotFound: there is no such job or item.
         """
-        await self._changes.whole(self._cancel(job_id, position, by_user=by_user))
+        await self._changes.finish(self._cancel(job_id, position, by_user=by_user))
 
     async def _cancel(self, job_id: str, position: int | None, *, by_user: bool) -> None:
         async with self._switching:
@@ -285,7 +282,7 @@ class BatchService:
             NotFound: there is no such job or item, or its tasks were not kept.
             Denied: nothing is left, or the user paused or cancelled the job or the item.
         """
-        return await self._changes.whole(self._retry(job_id, position, by_user=by_user))
+        return await self._changes.finish(self._retry(job_id, position, by_user=by_user))
 
     async def _retry(self, job_id: str, position: int | None, *, by_user: bool) -> int:
         if position is not None:
@@ -353,8 +350,7 @@ class BatchService:
     async def _stop(self, job_id: str) -> None:
         at_work = self._at_work.get(job_id)
         if at_work is not None:
-            at_work.task.cancel()
-            await asyncio.gather(at_work.task, return_exceptions=True)
+            await cancel_and_wait(at_work.task)
         await self._offloader.settled()
         await settle_interrupted(job_id, self._jobs, self._history)
 

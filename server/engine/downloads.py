@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from server.backends.base import PullProgress, ReportPull
+from server.common.aio import cancel_and_wait
 from server.common.errors import DownloadError, NotFound
 from server.common.events import EventBus, ModelProgress
 
@@ -79,7 +80,7 @@ class Downloads:
         finally:
             download.followers -= 1
             if not download.followers and not download.kept:
-                await _stop(download.task)
+                await cancel_and_wait(download.task)
 
     async def cancel(self, model: str) -> None:
         """End a download; what has arrived is kept by the engine.
@@ -92,12 +93,12 @@ class Downloads:
             raise NotFound(
                 f"No download of {model!r} is under way.", "See the running ones on the dashboard."
             )
-        await _stop(download.task)
+        await cancel_and_wait(download.task)
 
     async def close(self) -> None:
         """End every download."""
         for download in tuple(self._running.values()):
-            await _stop(download.task)
+            await cancel_and_wait(download.task)
 
     async def _report_until_done(self, download: _Download, report: ReportPull) -> None:
         told, told_at = None, 0.0
@@ -148,8 +149,3 @@ class Downloads:
                 0.0 if done else progress.rate,
             )
         )
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})

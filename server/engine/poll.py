@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from server.common.aio import BackgroundTasks
+
 logger = logging.getLogger(__name__)
 
 WATCHED_SECONDS = 3.0
@@ -25,7 +27,7 @@ class EnginePoll:
         self._look = look
         self._interval = interval
         self._stirred = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -37,15 +39,11 @@ class EnginePoll:
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do ``work`` beside the rest; ``close`` ends it."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        self._tasks.start(work)
 
     async def close(self) -> None:
         """End it, and all that goes on in the background."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     async def _watch(self) -> None:
         while True:
@@ -58,8 +56,3 @@ class EnginePoll:
                     await self._stirred.wait()
             await asyncio.sleep(_QUIET_SECONDS)
             self._stirred.clear()
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("the engine's watch failed", exc_info=error)

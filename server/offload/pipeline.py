@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from server.backends.base import PullProgress
+from server.common.aio import cancel_and_wait
 from server.common.errors import NotFound, StillDownloading, StoreError, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
@@ -96,10 +97,7 @@ class Offloader:
     async def close(self) -> None:
         """Cancel what runs, and wait until all of it is taken back and recorded."""
         self._closing = True
-        tasks = tuple(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(*self._running.values())
         await self._finish_retrier.close()
 
     async def settled(self) -> None:

@@ -7,13 +7,13 @@ transaction; a call that needs the user's approval waits; one that fails gives i
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
+from server.common.aio import BackgroundTasks, cancel_and_wait
 from server.common.errors import Denied, Limited, StoreError
 from server.policy.approvals import (
     Approval,
@@ -77,7 +77,7 @@ class Gate:
         self._database = database
         self._clock = clock
         self._seen: set[tuple[str, str]] = set()
-        self._giving_back: set[asyncio.Task[None]] = set()
+        self._giving_back = BackgroundTasks()
         self._left: dict[str, _Asking] = {}
 
     def hidden(self, tool: str) -> bool:
@@ -135,7 +135,7 @@ class Gate:
         try:
             decision, record = await asyncio.shield(deciding)
         except asyncio.CancelledError:
-            self._in_background(self._undecide(deciding))
+            self._giving_back.start(self._undecide(deciding))
             raise
         self.trail.wrote(record)
         self._raise_refusal(loaded, decision)
@@ -152,14 +152,12 @@ class Gate:
         finally:
             if passage.failed and decision.reservations:
                 # Not awaited: a cancelled call may not wait for anything any more.
-                self._in_background(self._give_back(decision.reservations))
+                self._giving_back.start(self._give_back(decision.reservations))
 
     async def close(self) -> None:
         """End what still asks, and wait for reservations that are being given back."""
-        for asking in self._left.values():
-            asking.answer.cancel()
-        await asyncio.gather(*(each.answer for each in self._left.values()), return_exceptions=True)
-        await asyncio.gather(*self._giving_back)
+        await cancel_and_wait(*(asking.answer for asking in self._left.values()))
+        await self._giving_back.drain()
 
     def _decide(self, connection: Connection, loaded: Loaded, call: Call) -> tuple[Decision, Record]:
         now = self._clock()
@@ -262,11 +260,6 @@ class Gate:
             decision, record = await deciding
             self.trail.wrote(record)
             await self._give_back(decision.reservations)
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._giving_back.add(task)
-        task.add_done_callback(self._giving_back.discard)
 
 
 def _entry(call: Call, kind: str, text: str, verdict: str, **details: object) -> TrailEntry:

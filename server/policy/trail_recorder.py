@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from server.common.aio import BackgroundTasks
 from server.common.errors import StoreError
 from server.common.events import (
     AuditSwitched,
@@ -37,7 +38,7 @@ class TrailRecorder:
     def __init__(self, trail: Trail, events: EventBus) -> None:
         self._trail = trail
         self._events = events
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self._stop: Callable[[], None] | None = None
 
     async def start(self, *files: Path) -> None:
@@ -61,7 +62,7 @@ class TrailRecorder:
         if self._stop is not None:
             self._stop()
         await asyncio.sleep(0)  # lets what another thread just handed over begin
-        await asyncio.gather(*self._tasks)
+        await self._tasks.drain()
 
     def _take(self, event: Event, loop: asyncio.AbstractEventLoop) -> None:
         entry = entry_of(event)
@@ -69,9 +70,7 @@ class TrailRecorder:
             loop.call_soon_threadsafe(self._begin, entry)
 
     def _begin(self, entry: TrailEntry) -> None:
-        task = asyncio.create_task(self._write(entry))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._write(entry))
 
     async def _write(self, entry: TrailEntry) -> None:
         try:

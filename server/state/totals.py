@@ -1,10 +1,10 @@
 """What was saved, summed up again whenever that may have changed; what is too old to be kept is removed."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 
+from server.common.aio import cancel_and_wait
 from server.common.days import days_ago, midnight, seconds_to_midnight
 from server.common.errors import StoreError
 from server.common.events import Event, JobChanged, OffloadEnded, OffloadUndone
@@ -52,10 +52,7 @@ class TotalsUpdater:
 
     async def close(self) -> None:
         """Make no more sums."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+        await cancel_and_wait(self._watcher)
 
     def note(self, event: Event) -> None:
         """Take in what happened."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 
 from server.calls.caller import ToolContext
+from server.common.aio import running
 from server.offload.values import Report
 
 HEARTBEAT_SECONDS = 8.0
@@ -46,10 +47,5 @@ async def progress_to(ctx: ToolContext, heartbeat: float = HEARTBEAT_SECONDS) ->
     """Give the function that reports progress to the client; between reports the last line is repeated
     every ``heartbeat`` seconds."""
     relay = _Relay(ctx, heartbeat)
-    beating = asyncio.create_task(relay.beat())
-    try:
+    async with running(relay.beat()):
         yield relay.report
-    finally:
-        beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beating

@@ -5,7 +5,6 @@ This hub keeps no events to resume from, so nobody could ever get the answer: th
 as if the client had sent ``notifications/cancelled``. From 2026-07-28 on, the package itself does it.
 """
 
-import asyncio
 import json
 from typing import Any
 
@@ -13,13 +12,15 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.common.aio import BackgroundTasks
+
 
 class CancelOnDisconnect:
     """ASGI middleware around the MCP endpoint."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._notices: set[asyncio.Task[None]] = set()
+        self._notices = BackgroundTasks()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _is_legacy_call(scope):
@@ -51,9 +52,7 @@ class CancelOnDisconnect:
         request_id = _request_id(body)
         if request_id is None:
             return
-        notice = asyncio.create_task(self._notify(scope, request_id))
-        self._notices.add(notice)
-        notice.add_done_callback(self._notices.discard)
+        self._notices.start(self._notify(scope, request_id))
 
     async def _notify(self, scope: Scope, request_id: str | int) -> None:
         """Post the notification to the same session, as its client would have."""

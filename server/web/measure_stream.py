@@ -15,12 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from server.common.aio import BackgroundTasks
 from server.common.errors import TokenSaverError
 from server.common.events import MeasureProgress
 from server.hub import Hub
 
 HEARTBEAT_SECONDS = 5.0
-_WORKING: set[asyncio.Task[None]] = set()
+_WORKING = BackgroundTasks()
 """Keeps each alive to its end."""
 
 
@@ -56,9 +57,7 @@ async def _lines(hub: Hub, model: str | None) -> AsyncIterator[bytes]:
                 raise
             news.put_nowait({"error": "cancelled", "message": "cancelled: The measuring was stopped."})
 
-    working = asyncio.create_task(work())
-    _WORKING.add(working)
-    working.add_done_callback(_WORKING.discard)
+    working = _WORKING.start(work())
     try:
         async for line in _until_ended(news, working):
             yield line

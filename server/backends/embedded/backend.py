@@ -33,6 +33,7 @@ from server.backends.embedded.weights.fetch import fetch_weights, weights_path
 from server.backends.keep_alive import parse_keep_alive
 from server.backends.model_names import not_found
 from server.backends.openai.llama_server import LlamaServer
+from server.common.aio import cancel_and_wait
 from server.common.errors import BackendError, BackendFailed, BackendUnreachable, BackendUnsupported
 from server.common.events import EventBus, ModelProgress
 from server.config.folders import Folders
@@ -200,13 +201,7 @@ class EmbeddedBackend:
     async def close(self) -> None:
         """End the process, also one that still loads; it is not started again."""
         self._closed = True
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait({self._starting})
-        if self._expiry is not None:
-            self._expiry.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._expiry
+        await cancel_and_wait(self._starting, self._expiry)
         await self._stop()
 
     @asynccontextmanager

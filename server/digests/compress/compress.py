@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from server.backends.base import Message
+from server.common.aio import cancel_and_wait
 from server.common.errors import FileTooLarge
 from server.digests.compress.cache import DigestCache
 from server.digests.compress.sources import (
@@ -179,9 +180,7 @@ class _Worker:
         try:
             return list(await asyncio.gather(*tasks))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(*tasks)
 
     async def _ask(self, kind: str, material: str, source: str) -> list[str]:
         focus = f"Focus on: {self._wanted.focus.strip()}\n\n" if self._wanted.focus.strip() else ""

@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import TypeVar
 
+from server.common.aio import run_thread_uncancellable
 from server.common.errors import FileChanged, StoreError, WorkspaceError
 from server.config.settings import Settings
 from server.offload.asking.plan import Plan
@@ -20,7 +19,6 @@ from server.store.history import History
 from server.store.records import UndoRecord
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class Deliverer:
@@ -70,13 +68,13 @@ class Deliverer:
         lock = self._locks.setdefault(str(target.path), asyncio.Lock())
         async with lock:
             began = time.monotonic()
-            change = await to_end(lambda: plan_change(workspace, plan, target, verdict))
+            change = await run_thread_uncancellable(plan_change, workspace, plan, target, verdict)
             change = await self._put(run, change)
             try:
                 run.spent("write", time.monotonic() - began)
                 change, check = await self._check(run, change)
                 if check is None or check.passed:
-                    run.delivery = await to_end(lambda: to_delivery(change))
+                    run.delivery = await run_thread_uncancellable(to_delivery, change)
                 return run.delivery, check
             finally:
                 if run.delivery is None:
@@ -88,7 +86,7 @@ class Deliverer:
         written: list[FileChange] = []
         try:
             await self._history.keep_undo(run.id, _undo(change))
-            await to_end(lambda: written.append(apply(change)))
+            await run_thread_uncancellable(lambda: written.append(apply(change)))
         except StoreError:  # so nothing was kept, and nothing written
             raise
         except BaseException:
@@ -109,7 +107,7 @@ class Deliverer:
         command = command_of(name, self.checks.known, change.path)
         check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
         run.spent("check", time.monotonic() - began)
-        after = await to_end(lambda: content_of(change))
+        after = await run_thread_uncancellable(content_of, change)
         if check.passed and after != change.after:
             change = FileChange(change.path, change.shown, change.before, after, change.created)
             await self._history.keep_undo(run.id, _undo(change))
@@ -118,7 +116,7 @@ class Deliverer:
     async def _take_back(self, run: OffloadState, change: FileChange) -> None:
         """Put the old bytes back and drop what the history has for undo."""
         try:
-            kept = await to_end(lambda: revert(change, self._rescue_copies))
+            kept = await run_thread_uncancellable(revert, change, self._rescue_copies)
         except FileChanged:
             logger.warning("%s was changed while it was taken back; it was left alone", change.path)
             return
@@ -130,20 +128,6 @@ class Deliverer:
             logger.warning("%s had been changed since it was written; that is kept as %s", change.path, kept)
             run.remarks.append(f"{change.shown} was changed while it was checked; that is kept as {kept}.")
         await self._history.keep_undo(run.id, None)
-
-
-async def to_end(function: Callable[[], T]) -> T:
-    """Run a blocking function in a thread; if cancelled meanwhile, also twice, wait for its end first."""
-    work = asyncio.ensure_future(asyncio.to_thread(function))
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled from work.exception()
-    return work.result()
 
 
 def _undo(change: FileChange) -> UndoRecord:

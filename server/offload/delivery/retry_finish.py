@@ -9,6 +9,7 @@ are kept. Should the app end before, its next start puts the file back (``undo.r
 import asyncio
 import logging
 
+from server.common.aio import BackgroundTasks
 from server.common.errors import StoreError, WorkspaceError
 from server.offload.delivery import undo
 from server.offload.delivery.rescue_copies import RescueCopies
@@ -28,25 +29,19 @@ class FinishRetrier:
         self._history = history
         self._rescue_copies = rescue_copies
         self._recorder = recorder
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def schedule(self, run: OffloadState, error: StoreError) -> None:
         """Let the offload end as failed by ``error``, its file as before, once that can be written."""
-        task = asyncio.create_task(self._make_good(run, error), name=f"end of offload {run.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._make_good(run, error), name=f"end of offload {run.id}")
 
     async def drain(self) -> None:
         """Wait until nothing is owed."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.drain()
 
     async def close(self) -> None:
         """Leave what is still owed to the next start."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
 
     async def _make_good(self, run: OffloadState, error: StoreError) -> None:
         while True:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
+from server.common.aio import running
 from server.common.events import EventBus, OffloadStage, OffloadText
 from server.offload.values import Report
 
@@ -57,14 +58,11 @@ class Progress:
     @contextlib.asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
         """Report to the caller for the time of the context."""
-        task = asyncio.create_task(self._beat())
-        try:
-            yield
-        finally:
-            self._forget_timer()
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        async with running(self._beat()):
+            try:
+                yield
+            finally:
+                self._forget_timer()
 
     def _tell_text(self) -> None:
         self._forget_timer()

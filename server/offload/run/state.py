@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from server.common.aio import run_uncancellable
 from server.common.errors import StoreError, TokenSaverError
 from server.common.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.receipt import Figures, Ledger, Receipt
@@ -29,7 +30,6 @@ from server.store.history import History
 from server.store.records import OffloadEnd, OffloadStart
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 Texts = tuple[Sequence[str], str | None]
 """Inputs that are spared, and what was written, if anything was."""
@@ -105,7 +105,7 @@ class OffloadRecorder:
         self._events.publish(
             OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
         )
-        await _to_end(self._open(run))
+        await run_uncancellable(self._open(run), error_first=True)
 
     async def _open(self, run: OffloadState) -> None:
         task, caller = run.task, run.caller
@@ -151,7 +151,7 @@ class OffloadRecorder:
         Raises:
             StoreError: the row cannot be written; then the offload has not ended.
         """
-        return await _to_end(self._close(run, name, text, code, delivery))
+        return await run_uncancellable(self._close(run, name, text, code, delivery), error_first=True)
 
     async def _close(
         self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None
@@ -233,17 +233,6 @@ class OffloadRecorder:
             return await self.close(run, "failed", text, "internal_error")
         denied = error.code in ("denied", "limited", "paused")
         return await self.close(run, "denied" if denied else "failed", str(error), error.code)
-
-
-async def _to_end(writing: Coroutine[Any, Any, T]) -> T:
-    """Await a write; if cancelled meanwhile, wait for its end first: a row must not be left half told."""
-    task = asyncio.ensure_future(writing)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.result()  # a write that failed is the worse news
-        raise
 
 
 def _timings(run: OffloadState) -> dict[str, float]:

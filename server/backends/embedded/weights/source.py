@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from server.backends.base import PullProgress, ReportPull
+from server.common.aio import cancel_and_wait
 
 LOOK_SECONDS = 1.0
 
@@ -34,5 +35,4 @@ async def watched(work: Coroutine[Any, Any, T], look: Callable[[], PullProgress]
         return task.result()
     finally:
         if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+            await cancel_and_wait(task)

@@ -1,0 +1,117 @@
+"""Asyncio building blocks: work that outlives a cancellation, and background tasks with an orderly end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def run_uncancellable(work: Awaitable[T], *, error_first: bool = False) -> T:
+    """Await ``work`` to its end. A caller that is cancelled meanwhile, even repeatedly, still waits for it.
+
+    Use it where ``work`` is short and ends by itself: a cancelled caller blocks until then.
+
+    Raises:
+        CancelledError: the caller was cancelled, raised after the end of ``work``; an error of ``work`` is
+            its cause.
+        Exception: the error of ``work``; with ``error_first`` also if the caller was cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None or task.cancelled():
+        return task.result()
+    failure = task.exception()
+    if failure is not None and error_first:
+        raise failure
+    raise cancelled from failure
+
+
+async def run_thread_uncancellable(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a blocking function in a thread, as ``run_uncancellable`` does: a thread cannot be cancelled."""
+    return await run_uncancellable(asyncio.to_thread(function, *args, **kwargs))
+
+
+async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel the tasks and wait for their end; None stands for a task that was never started. The error of a
+    task is logged."""
+    started = [task for task in tasks if task is not None]
+    for task in started:
+        task.cancel()
+    if started:
+        await asyncio.wait(started)
+    for task in started:
+        _log_error(task)
+
+
+@contextlib.asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run ``work`` beside the ``async with`` block; cancel it when the block ends.
+
+    Raises:
+        Exception: the error of ``work``, raised at the end of the block.
+    """
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+
+class BackgroundTasks:
+    """Tasks that run beside their starter. For one event loop."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+        """Start ``work`` and return its task. Its error is logged."""
+        task = self._add(work, name)
+        task.add_done_callback(_log_error)
+        return task
+
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await ``work``. A caller that is cancelled meanwhile gets ``CancelledError`` at once, and ``work``
+        goes on in the background; then its error is logged."""
+        task = self._add(work, None)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_error)
+            raise
+
+    async def drain(self) -> None:
+        """Wait until no task is left."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        """Cancel all tasks and wait for their end."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _add(self, work: Coroutine[Any, Any, T], name: str | None) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _log_error(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("background task %s failed", task.get_name(), exc_info=error)
