@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,19 @@ def test_other_clients_have_neither(home: Path) -> None:
         done = run(home, "connect", "cursor", flag)
         assert (done.returncode, "claude-code alone" in done.stderr) == (1, True)
     assert not any((home / ".cursor").iterdir())
+
+
+def test_connecting_corrects_a_hook_of_the_former_name(home: Path) -> None:
+    former = home / "tools" / "claude-token-saver" / "bin" / "python"
+    hook = {"type": "command", "command": str(former), "args": ["-P", "-m", "server.reminder"], "timeout": 10}
+    settings = home / "config" / "settings.json"
+    settings.write_text(json.dumps({"hooks": {"PreToolUse": [{"matcher": "Read|Write", "hooks": [hook]}]}}))
+    shown = facts(run(home, "connect", "claude-code", "--dry-run", "--json", **environ(home)))
+    [corrected] = shown["advice"]
+    assert corrected["changed"] is False, "a dry run writes nothing"
+    assert str(Path(sys.executable).absolute()) in corrected["diff"]
+    assert "tools/claude-token-saver/bin" in settings.read_text()
+    with start_hub(home / "token-saver"):
+        facts(run(home, "connect", "claude-code", "--json", **environ(home)))
+    assert "tools/claude-token-saver/bin" not in settings.read_text()
+    assert "server.reminder" in settings.read_text()
