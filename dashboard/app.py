@@ -28,12 +28,13 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from nicegui import app as pages
 from nicegui import ui
 
-from dashboard.address import SPANS, HistoryAddress
-from dashboard.components.appearance import DARK
-from dashboard.feed import Feed
+from dashboard.components.frame.appearance import DARK
 from dashboard.formats import Unit
+from dashboard.history_address import SPANS, HistoryAddress
+from dashboard.hub_updates import HubUpdates
 from dashboard.pages import (
     batches,
+    error_page,
     history,
     models,
     now,
@@ -41,7 +42,6 @@ from dashboard.pages import (
     policy,
     savings,
     settings,
-    trouble,
     welcome,
 )
 from server.common.errors import StoreError, TokenSaverError
@@ -60,9 +60,9 @@ would make an error of that."""
 def build_dashboard(hub: Hub) -> Dashboard:
     """Return the pages. Once in a process: NiceGUI knows one app."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    feed = Feed(hub)
+    updates = HubUpdates(hub)
     Unit.prefer(hub.settings.ledger)
-    _add_pages(hub, feed)
+    _add_pages(hub, updates)
     _add_assets()
     # Nothing is kept there so far, but the place must never be the working directory.
     pages.storage.path = hub.folders.state / "dashboard"
@@ -80,22 +80,22 @@ def build_dashboard(hub: Hub) -> Dashboard:
         reconnect_timeout=RECONNECT_SECONDS,
         show_welcome_message=False,
     )
-    pages.on_startup(feed.start)
-    pages.on_shutdown(feed.stop)
+    pages.on_startup(updates.start)
+    pages.on_shutdown(updates.stop)
     # Not the lifespan that `run_with` made for `app`: that looks through all objects there are, for a server
     # that nothing here needs, and CPython 3.11 may fail to build a tuple in another thread meanwhile
     # (`SystemError`). Within it is this one.
     return Dashboard(app, lambda: pages.router.lifespan_context(pages))
 
 
-def _add_pages(hub: Hub, feed: Feed) -> None:
+def _add_pages(hub: Hub, updates: HubUpdates) -> None:
     page = partial(ui.page, response_timeout=PAGE_SECONDS)
 
-    async def or_trouble(section: str, filled: Awaitable[None]) -> None:
+    async def or_error_page(section: str, filled: Awaitable[None]) -> None:
         try:
             await filled
         except TokenSaverError as error:
-            trouble.show(hub, feed, section, error)
+            error_page.show(hub, updates, section, error)
 
     async def wants_welcome() -> bool:
         with contextlib.suppress(StoreError):  # the page itself says what is wrong with the history
@@ -106,33 +106,33 @@ def _add_pages(hub: Hub, feed: Feed) -> None:
     async def show_now() -> Response | None:
         if await wants_welcome():
             return RedirectResponse("/welcome")
-        await or_trouble("/", now.show(hub, feed))
+        await or_error_page("/", now.show(hub, updates))
         return None
 
     @page("/history")
     async def show_history(request: Request) -> None:
         address = HistoryAddress.read(request.query_params)
-        await or_trouble("/history", history.show(hub, feed, address))
+        await or_error_page("/history", history.show(hub, updates, address))
 
     @page("/offload/{offload_id}")
     async def show_offload(offload_id: str) -> None:
-        await or_trouble("/history", offload.show(hub, feed, offload_id))
+        await or_error_page("/history", offload.show(hub, updates, offload_id))
 
     @page("/batches")
     async def show_batches() -> None:
-        await or_trouble("/batches", batches.show(hub, feed))
+        await or_error_page("/batches", batches.show(hub, updates))
 
     @page("/batch/{job_id}")
     async def show_batch(job_id: str) -> None:
-        await or_trouble("/batches", batches.show_one(hub, feed, job_id))
+        await or_error_page("/batches", batches.show_one(hub, updates, job_id))
 
     @page("/models")
     async def show_models() -> None:
-        await or_trouble("/models", models.show(hub, feed))
+        await or_error_page("/models", models.show(hub, updates))
 
     @page("/savings")
     async def show_savings(time: str = "") -> None:
-        await or_trouble("/savings", savings.show(hub, feed, time if time in SPANS else ""))
+        await or_error_page("/savings", savings.show(hub, updates, time if time in SPANS else ""))
 
     @pages.get("/savings.csv")
     async def save_savings() -> PlainTextResponse:
@@ -140,15 +140,15 @@ def _add_pages(hub: Hub, feed: Feed) -> None:
 
     @page("/policy")
     async def show_policy() -> None:
-        await or_trouble("/policy", policy.show(hub, feed))
+        await or_error_page("/policy", policy.show(hub, updates))
 
     @page("/settings")
     async def show_settings() -> None:
-        await or_trouble("/settings", settings.show(hub, feed))
+        await or_error_page("/settings", settings.show(hub, updates))
 
     @page("/welcome")
     async def show_welcome() -> None:
-        await or_trouble("/welcome", welcome.show(hub, feed))
+        await or_error_page("/welcome", welcome.show(hub, updates))
 
 
 def _add_assets() -> None:

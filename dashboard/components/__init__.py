@@ -1,1 +1,1 @@
-"""What the pages are made of, one component a file."""
+"""Building blocks of the pages. One room per purpose, one component per module."""

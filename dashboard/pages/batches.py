@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from nicegui import Event
 
 from dashboard import formats
-from dashboard.components.button import button
-from dashboard.components.card import card, empty
-from dashboard.components.job import JobCard, JobView, read_job
-from dashboard.components.keyed import Keyed
-from dashboard.components.notices import attempt
-from dashboard.components.outcome import OutcomeBadge
-from dashboard.components.shell import shell
-from dashboard.components.text import box, link, set_prop, text
-from dashboard.feed import Feed
+from dashboard.components.batches.batch_card import BatchCard, BatchView, read_batch
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.elements import box, link, set_prop, text
+from dashboard.components.controls.keyed_list import KeyedList
+from dashboard.components.controls.notices import run_action
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.offloads.outcome_badge import OutcomeBadge
+from dashboard.hub_updates import HubUpdates
 from server.hub import Hub
 from server.store.job_records import DONE_WELL, ENDED, ItemRecord
 from server.store.jobs import Jobs
@@ -22,47 +22,47 @@ MOST_JOBS = 30
 ITEMS_AT_ONCE = 50
 
 
-async def show(hub: Hub, feed: Feed) -> None:
+async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page with the last jobs."""
     jobs = Jobs(hub.history.database)
     asked = Event[[]]()
-    with shell(hub, feed, "Batches", "/batches") as page:
-        cards = Keyed[JobView](
-            box("stack"), lambda view: view.job.id, lambda view: JobCard(hub, page.clock, view.job, asked)
+    with page_frame(hub, updates, "Batches", "/batches") as page:
+        cards = KeyedList[BatchView](
+            box("stack"), lambda view: view.job.id, lambda view: BatchCard(hub, page.clock, view.job, asked)
         )
         with box() as nothing, card("No batches yet"):
             empty("Claude makes one with the tool batch_offload; from a shell:", command=_example())
 
     async def load() -> None:
-        views = [await read_job(hub, job) for job in await jobs.page(MOST_JOBS)]
+        views = [await read_batch(hub, job) for job in await jobs.page(MOST_JOBS)]
         cards.update(views)
         nothing.set_visibility(not views)
 
-    await page.follow(load, feed.jobs_changed, feed.booked, asked=asked)
+    await page.follow(load, updates.jobs_changed, updates.history_changed, asked=asked)
 
 
-async def show_one(hub: Hub, feed: Feed, job_id: str) -> None:
+async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
     """Fill the page of one job."""
     jobs = Jobs(hub.history.database)
     job = await jobs.get(job_id)
     if job is None:
-        with shell(hub, feed, "No such batch", "/batches"), card("Not found"):
+        with page_frame(hub, updates, "No such batch", "/batches"), card("Not found"):
             empty(f"There is no batch {job_id}.")
             link("/batches", "more", "All batches")
         return
     asked = Event[[]]()
-    with shell(hub, feed, f"Batch {job.id}", "/batches") as page, box("stack"):
-        head = JobCard(hub, page.clock, job, asked, linked=False)
+    with page_frame(hub, updates, f"Batch {job.id}", "/batches") as page, box("stack"):
+        head = BatchCard(hub, page.clock, job, asked, linked=False)
         with card("Items"):
             items = Items(hub, job_id, asked)
 
     async def load() -> None:
         if (now := await jobs.get(job_id)) is not None:
-            view = await read_job(hub, now)
+            view = await read_batch(hub, now)
             head.update(view)
             items.update(await jobs.items(job_id, items.most), view.counts.total)
 
-    await page.follow(load, feed.jobs_changed, feed.booked, asked=asked)
+    await page.follow(load, updates.jobs_changed, updates.history_changed, asked=asked)
 
 
 class Items:
@@ -71,7 +71,7 @@ class Items:
     def __init__(self, hub: Hub, job_id: str, asked: Event[[]]) -> None:
         self.most = ITEMS_AT_ONCE
         self._asked = asked
-        self._items = Keyed[ItemRecord](
+        self._items = KeyedList[ItemRecord](
             box("rows", "ul"), lambda item: item.position, lambda item: _Item(hub, job_id, item, asked)
         )
         self._more = button("Show more", self._show_more, look="quiet")
@@ -95,7 +95,7 @@ class _Item:
 
         async def cancel_or_retry() -> None:
             act = hub.batches.retry if self._ended else hub.batches.cancel
-            await attempt(act(job_id, item.position))
+            await run_action(act(job_id, item.position))
             asked.emit()
 
         self._words = name = _name(item)

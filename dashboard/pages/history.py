@@ -5,29 +5,29 @@ from dataclasses import replace
 
 from nicegui import Event, ui
 
-from dashboard.address import HistoryAddress
-from dashboard.components.card import empty
-from dashboard.components.filters import Filters
-from dashboard.components.keyed import Part
-from dashboard.components.offload_list import OffloadList
-from dashboard.components.shell import Page, shell
-from dashboard.components.text import box, link, set_prop
-from dashboard.feed import Feed
+from dashboard.components.controls.card import empty
+from dashboard.components.controls.elements import box, link, set_prop
+from dashboard.components.controls.keyed_list import RebuiltSection
+from dashboard.components.frame.page_frame import Page, page_frame
+from dashboard.components.offloads.history_filters import HistoryFilters
+from dashboard.components.offloads.offload_list import OffloadList
+from dashboard.history_address import HistoryAddress
+from dashboard.hub_updates import HubUpdates
 from server.commands.welcome import connect_line
 from server.hub import Hub
 
 ROWS = 50
 
 
-async def show(hub: Hub, feed: Feed, address: HistoryAddress) -> None:
+async def show(hub: Hub, updates: HubUpdates, address: HistoryAddress) -> None:
     """Fill the page for what the address says."""
     facets = await hub.history.facets()
-    with shell(hub, feed, "History", "/history") as page:
+    with page_frame(hub, updates, "History", "/history") as page:
         listing = Listing(page, address)
         with box("card"):
-            Filters(address, facets, listing.change)
+            HistoryFilters(address, facets, listing.change)
             listing.place()
-    await page.follow(listing.load, feed.booked, asked=listing.asked)
+    await page.follow(listing.load, updates.history_changed, asked=listing.asked)
 
 
 class Listing:
@@ -44,7 +44,7 @@ class Listing:
         """Put the list here."""
         with box("listing"):
             self._rows = OffloadList(self._page.clock, head=True)
-            self._empty = Part(box())
+            self._empty = RebuiltSection(box())
             with box("pager", "nav", "Pages of the history"):
                 self._newest = link("", "btn-link", "Newest")
                 self._older = link("", "btn-link", "Older")

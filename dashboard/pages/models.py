@@ -2,35 +2,35 @@
 
 from nicegui import ui
 
-from dashboard.components.activities import Activities
-from dashboard.components.button import button
-from dashboard.components.card import card
-from dashboard.components.memory_bar import Memory
-from dashboard.components.model_list import ModelList
-from dashboard.components.notices import attempt
-from dashboard.components.recommended import Recommended, say_nothing
-from dashboard.components.shell import shell
-from dashboard.components.text import box, set_prop, text
-from dashboard.feed import Feed
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card
+from dashboard.components.controls.elements import box, set_prop, text
+from dashboard.components.controls.notices import run_action
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.models.memory_bars import MemoryBars
+from dashboard.components.models.model_activities import ModelActivities
+from dashboard.components.models.model_list import ModelList
+from dashboard.components.models.recommended_models import RecommendedModels, say_nothing
+from dashboard.hub_updates import HubUpdates
 from server.backends.embedded.catalogue import pinned_models
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
 from server.state.snapshot import Snapshot
 
 
-async def show(hub: Hub, feed: Feed) -> None:
+async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
-    if feed.machine is None:
-        await feed.look_at_machine()
-    with shell(hub, feed, "Models", "/models") as page, box("two-columns"):
+    if updates.machine is None:
+        await updates.refresh_machine()
+    with page_frame(hub, updates, "Models", "/models") as page, box("two-columns"):
         with box("stack"):
             with card("Installed"):
                 listing = ModelList(page)
             with card("Recommended for this machine", aside="coding, best first"):
-                recommended = Recommended(hub)
+                recommended = RecommendedModels(hub)
         with box("stack"):
             with card("Memory"):
-                memory = Memory()
+                memory = MemoryBars()
             with card("Fetch a model"):
                 fetch = Fetch(hub)
 
@@ -44,12 +44,12 @@ async def show(hub: Hub, feed: Feed) -> None:
 
         def update(snapshot: Snapshot) -> None:
             listing.update(snapshot, known)
-            memory.update(feed.machine, snapshot.engine.loaded)
+            memory.update(updates.machine, snapshot.engine.loaded)
             fetch.update(snapshot)
 
         page.follow_changes(update)
-    await page.follow(learn, feed.booked, feed.measured)
-    await page.follow(recommended.load, feed.models_changed, feed.measured, later=True)
+    await page.follow(learn, updates.history_changed, updates.measured)
+    await page.follow(recommended.load, updates.models_changed, updates.measured, later=True)
 
 
 def fetchable(kind: str) -> str:
@@ -67,7 +67,7 @@ class Fetch:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._activities = Activities(hub)
+        self._activities = ModelActivities(hub)
         with box("load") as self._form:
             self._name = ui.input("Model name").props("outlined dense")
             self._name.classes("grow").on("keydown.enter", self._pull)
@@ -92,4 +92,4 @@ class Fetch:
 
     async def _pull(self) -> None:
         if name := (self._name.value or "").strip():
-            await attempt(self._hub.engine.pull(name, say_nothing), f"{name} is installed.")
+            await run_action(self._hub.engine.pull(name, say_nothing), f"{name} is installed.")

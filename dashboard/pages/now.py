@@ -1,15 +1,15 @@
 """*Now*: is it working, what is it doing, what has it saved, what went wrong."""
 
-from dashboard.components.approvals import ApprovalList
-from dashboard.components.card import card, empty
-from dashboard.components.engine import EngineCard
-from dashboard.components.offload_list import OffloadList
-from dashboard.components.running import Running, Waiting
-from dashboard.components.saved import CHART_DAYS, Saved
-from dashboard.components.shell import shell
-from dashboard.components.text import box, link
-from dashboard.feed import Feed
-from dashboard.state import split
+from dashboard.app_status import split
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.elements import box, link
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.models.engine_card import EngineCard
+from dashboard.components.offloads.approval_list import ApprovalList
+from dashboard.components.offloads.offload_list import OffloadList
+from dashboard.components.offloads.running_offloads import RunningList, WaitingList
+from dashboard.components.savings.saved_figures import CHART_DAYS, SavedFigures
+from dashboard.hub_updates import HubUpdates
 from server.commands.welcome import connect_line
 from server.hub import Hub
 from server.state.snapshot import Snapshot
@@ -18,21 +18,21 @@ from server.store.records import OffloadFilter
 LAST_OFFLOADS = 10
 
 
-async def show(hub: Hub, feed: Feed) -> None:
+async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
-    if feed.machine is None:
-        await feed.look_at_machine()
-    with shell(hub, feed, "Now", "/") as page, box("now"):
+    if updates.machine is None:
+        await updates.refresh_machine()
+    with page_frame(hub, updates, "Now", "/") as page, box("now"):
         with box("now-runs stack"):
             asking = box()
             with asking, card("Waiting for you"):
                 approvals = ApprovalList(hub, page.clock)
             with card("Running now"):
-                running = Running(hub, page.clock)
-                waiting = Waiting(hub)
+                running = RunningList(hub, page.clock)
+                waiting = WaitingList(hub)
         with box("now-side"):
             with card("Tokens saved", aside="net, estimated"):
-                saved = Saved()
+                saved = SavedFigures()
             with card("Model and memory"):
                 engine = EngineCard(hub, page.clock)
         with box("now-last"), card("Last offloads"):
@@ -47,7 +47,7 @@ async def show(hub: Hub, feed: Feed) -> None:
             runs, waits = split(snapshot.running)
             running.update(runs)
             waiting.update(waits)
-            engine.update(snapshot.engine, snapshot.activities, feed.machine)
+            engine.update(snapshot.engine, snapshot.activities, updates.machine)
 
         async def update_booked() -> None:
             saved.update(await hub.history.by_day(CHART_DAYS), await hub.history.totals())
@@ -61,7 +61,7 @@ async def show(hub: Hub, feed: Feed) -> None:
             asking.set_visibility(approvals.update() > 0)
 
         page.follow_changes(update)
-        page.follow_changes(lambda snapshot: running.update(split(snapshot.running)[0]), feed.wrote)
+        page.follow_changes(lambda snapshot: running.update(split(snapshot.running)[0]), updates.text_written)
         update_approvals()
-        feed.policy_changed.subscribe(update_approvals)
-        await page.follow(update_booked, feed.booked)
+        updates.policy_changed.subscribe(update_approvals)
+        await page.follow(update_booked, updates.history_changed)

@@ -5,46 +5,48 @@ import json
 from nicegui import ui
 
 from dashboard import formats
-from dashboard.components.attempt import attempt_view, fold
-from dashboard.components.button import button
-from dashboard.components.card import card, empty
-from dashboard.components.copy import copy_button
-from dashboard.components.diff import diff_view
-from dashboard.components.files import file_list
-from dashboard.components.keyed import Part
-from dashboard.components.net import ASKED_ABOUT, NOT_BY_CLAUDE
-from dashboard.components.notices import attempt, tell_error
-from dashboard.components.outcome import outcome_badge
-from dashboard.components.receipt import receipt_view
-from dashboard.components.running import Running
-from dashboard.components.shell import Page, shell
-from dashboard.components.text import box, link, text
-from dashboard.components.timing import timing_bar
-from dashboard.feed import Feed
-from dashboard.rerun import can_run_again, run_again
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.copy_button import copy_button
+from dashboard.components.controls.diff_view import diff_view
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.keyed_list import RebuiltSection
+from dashboard.components.controls.net_tokens import ASKED_ABOUT, NOT_BY_CLAUDE
+from dashboard.components.controls.notices import run_action, show_error
+from dashboard.components.frame.page_frame import Page, page_frame
+from dashboard.components.offloads.attempt_view import attempt_view, fold
+from dashboard.components.offloads.file_list import file_list
+from dashboard.components.offloads.outcome_badge import outcome_badge
+from dashboard.components.offloads.receipt_view import receipt_view
+from dashboard.components.offloads.running_offloads import RunningList
+from dashboard.components.offloads.timing_bar import timing_bar
+from dashboard.hub_updates import HubUpdates
+from dashboard.run_again import can_run_again, run_again
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.state.snapshot import Snapshot
 from server.store.records import OffloadDetail, ReceiptRecord
 
 
-async def show(hub: Hub, feed: Feed, offload_id: str) -> None:
+async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
     """Fill the page; while the offload runs, it is followed."""
     detail = await hub.history.get(offload_id)
     if detail is None:
-        with shell(hub, feed, "No such offload", "/history"), card("Not found"):
+        with page_frame(hub, updates, "No such offload", "/history"), card("Not found"):
             empty(f"There is no offload {offload_id}: it was removed after the days that the history keeps.")
             link("/history", "more", "All offloads")
         return
-    with shell(hub, feed, formats.one_line(detail.row.task, 110) or detail.row.tool, "/history") as page:
+    with page_frame(
+        hub, updates, formats.one_line(detail.row.task, 110) or detail.row.tool, "/history"
+    ) as page:
         shown = Shown(page, detail)
 
         async def load() -> None:
             if (now := await hub.history.get(offload_id)) is not None:
                 shown.show(now)
 
-        page.follow_changes(shown.update, feed.changed, feed.wrote)
-        await page.follow(load, feed.booked)
+        page.follow_changes(shown.update, updates.changed, updates.text_written)
+        await page.follow(load, updates.history_changed)
 
 
 class Shown:
@@ -53,14 +55,22 @@ class Shown:
     def __init__(self, page: Page, detail: OffloadDetail) -> None:
         self._page = page
         self._id = detail.row.id
-        self._running: Running | None = None
+        self._running: RunningList | None = None
         with box("details-page"):
             with box("stack"):
                 with card("Result"):
-                    self._result = Part(box())
-                self._change, self._rounds, self._call = Part(box()), Part(box()), Part(box())
+                    self._result = RebuiltSection(box())
+                self._change, self._rounds, self._call = (
+                    RebuiltSection(box()),
+                    RebuiltSection(box()),
+                    RebuiltSection(box()),
+                )
             with box("stack"):
-                self._receipt, self._time, self._files = Part(box()), Part(box()), Part(box())
+                self._receipt, self._time, self._files = (
+                    RebuiltSection(box()),
+                    RebuiltSection(box()),
+                    RebuiltSection(box()),
+                )
         self.show(detail)
 
     def show(self, detail: OffloadDetail) -> None:
@@ -88,7 +98,7 @@ class Shown:
                 text(row.code, "code")
             self._page.clock.ago(row.started_at, "sub")
         if row.outcome == "running":
-            self._running = Running(self._page.hub, self._page.clock)
+            self._running = RunningList(self._page.hub, self._page.clock)
             self.update(self._page.hub.snapshot())
         if row.summary:
             text(row.summary, "summary", "p")
@@ -123,12 +133,14 @@ class Shown:
                     try:
                         ui.navigate.to(f"/offload/{await run_again(hub, detail, choice.value or '')}")
                     except TokenSaverError as error:
-                        tell_error(error)
+                        show_error(error)
 
                 button("Run again", rerun, icon="replay", label="Run again with the chosen model")
 
     async def _undo(self, detail: OffloadDetail) -> None:
-        await attempt(self._page.hub.offloader.undo(detail.row.id), "Undone: the file is as it was before.")
+        await run_action(
+            self._page.hub.offloader.undo(detail.row.id), "Undone: the file is as it was before."
+        )
 
 
 def _change(detail: OffloadDetail) -> None:

@@ -6,14 +6,14 @@ from nicegui import Event, ui
 from nicegui.events import ValueChangeEventArguments
 
 from dashboard import formats
-from dashboard.components.approvals import ApprovalList
-from dashboard.components.button import button
-from dashboard.components.card import card, empty
-from dashboard.components.clock import Clock
-from dashboard.components.keyed import Keyed, Part
-from dashboard.components.shell import Page, shell
-from dashboard.components.text import box, set_prop, text
-from dashboard.feed import Feed
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.elements import box, set_prop, text
+from dashboard.components.controls.keyed_list import KeyedList, RebuiltSection
+from dashboard.components.frame.page_frame import Page, page_frame
+from dashboard.components.live.clock import Clock
+from dashboard.components.offloads.approval_list import ApprovalList
+from dashboard.hub_updates import HubUpdates
 from server.config.settings import PathsSettings
 from server.hub import Hub
 from server.policy.rules.describe import FORMATS, path_rules, said
@@ -25,9 +25,9 @@ ROWS = 50
 """Rows of the trail that are shown at first, and more at each click."""
 
 
-async def show(hub: Hub, feed: Feed) -> None:
+async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
-    with shell(hub, feed, "Policy", "/policy") as page, box("two-columns"):
+    with page_frame(hub, updates, "Policy", "/policy") as page, box("two-columns"):
         with box("stack"):
             with card("Waiting for you"):
                 nothing = text(
@@ -39,15 +39,15 @@ async def show(hub: Hub, feed: Feed) -> None:
             with card("Audit trail"):
                 trail = TrailList(page)
         with box("stack"), card("Rules in force"):
-            rules = Part(box())
+            rules = RebuiltSection(box())
 
     async def update() -> None:
         nothing.set_visibility(waiting.update() == 0)
         loaded = hub.gate.file.current()
         rules.show(loaded, lambda: _rules(loaded, hub.settings.paths))
 
-    await page.follow(update, feed.policy_changed)
-    await page.follow(trail.load, feed.policy_changed, feed.booked, asked=trail.asked)
+    await page.follow(update, updates.policy_changed)
+    await page.follow(trail.load, updates.policy_changed, updates.history_changed, asked=trail.asked)
 
 
 class TrailList:
@@ -74,7 +74,7 @@ class TrailList:
         every.on_value_change(self._take_in)
         self._verdict = text("", "sub", "p")
         with box("trail"):
-            self._rows = Keyed[Record](
+            self._rows = KeyedList[Record](
                 box("rows", "ul"), lambda row: row.seq, lambda row: _Row(row, page.clock)
             )
             with box() as self._nothing:

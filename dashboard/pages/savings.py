@@ -4,17 +4,17 @@ import csv
 import io
 
 from dashboard import formats
-from dashboard.address import SPANS
-from dashboard.components.audit import AuditCard
-from dashboard.components.card import card, empty
-from dashboard.components.day_chart import DayChart
-from dashboard.components.filters import TIMES
-from dashboard.components.groups import group_table
-from dashboard.components.net import tone
-from dashboard.components.offload_list import offload_list
-from dashboard.components.shell import shell
-from dashboard.components.text import box, link, text
-from dashboard.feed import Feed
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.net_tokens import tone
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.offloads.history_filters import TIMES
+from dashboard.components.offloads.offload_list import offload_list
+from dashboard.components.savings.day_chart import DayChart
+from dashboard.components.savings.group_table import group_table
+from dashboard.components.savings.transcript_check import TranscriptCheckCard
+from dashboard.history_address import SPANS
+from dashboard.hub_updates import HubUpdates
 from server.common.days import midnight
 from server.hub import Hub
 from server.store.records import Totals
@@ -37,7 +37,7 @@ COLUMNS = (
 )
 
 
-async def show(hub: Hub, feed: Feed, time: str) -> None:
+async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
     """Fill the page for a span of ``SPANS``, empty for all time."""
     since = _since(time)
     history = hub.history
@@ -45,7 +45,7 @@ async def show(hub: Hub, feed: Feed, time: str) -> None:
     groups = {name: await history.by(name, since) for name in ("tool", "model", "project")}
     losses = await history.losses(LOSSES, since)
     days = await history.by_day(CHART_DAYS[time])
-    with shell(hub, feed, "Savings", "/savings") as page:
+    with page_frame(hub, updates, "Savings", "/savings") as page:
         _spans(time)
         if not totals.offloads:
             with card("Nothing yet"):
@@ -62,13 +62,13 @@ async def show(hub: Hub, feed: Feed, time: str) -> None:
                 with card("The sum"):
                     _sum(totals)
                 with card("Against Claude Code's transcripts"):
-                    audit = AuditCard(hub)
+                    audit = TranscriptCheckCard(hub)
                 with card("Largest losses"):
                     if losses:
                         offload_list(losses, page.clock)
                     else:
                         empty("No call lost tokens in this time.")
-        await page.follow(audit.update, feed.audited)
+        await page.follow(audit.update, updates.transcript_check_changed)
 
 
 async def as_csv(hub: Hub) -> str:

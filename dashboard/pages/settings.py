@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from dashboard import formats
-from dashboard.components.autostart import AutostartLine
-from dashboard.components.button import button
-from dashboard.components.card import card
-from dashboard.components.connect import Connect, connect_by_hand
-from dashboard.components.notices import attempt
-from dashboard.components.setting import SettingLine
-from dashboard.components.setting_list import CheckList, SettingList
-from dashboard.components.shell import shell
-from dashboard.components.text import box, link, text
-from dashboard.feed import Feed
-from dashboard.sources import Setting, list_settings
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.notices import run_action
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.settings.autostart_row import AutostartRow
+from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
+from dashboard.components.settings.list_settings import CheckList, ListSetting
+from dashboard.components.settings.setting_row import SettingRow
+from dashboard.hub_updates import HubUpdates
+from dashboard.setting_sources import Setting, list_settings
 from server.common.errors import BackendFailed
 from server.config.settings import Settings
 from server.hub import Hub
@@ -23,15 +23,15 @@ from server.ledger.prices import Prices
 from server.state.snapshot import Snapshot
 
 
-async def show(hub: Hub, feed: Feed) -> None:
+async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     settings = await asyncio.to_thread(list_settings, hub.settings, hub.folders)
-    with shell(hub, feed, "Settings", "/settings") as page, box("settings-page"):
+    with page_frame(hub, updates, "Settings", "/settings") as page, box("settings-page"):
         _index(settings)
-        connect, engine, audit = _columns(hub, feed, settings)
+        connect, engine, audit = _columns(hub, updates, settings)
         page.follow_changes(engine.update)
     await connect.look()
-    await page.follow(audit.update, feed.audited)
+    await page.follow(audit.update, updates.transcript_check_changed)
 
 
 def _index(settings: Sequence[Setting]) -> None:
@@ -50,15 +50,15 @@ def _anchor(section: str) -> str:
 
 
 def _columns(
-    hub: Hub, feed: Feed, settings: Sequence[Setting]
-) -> tuple[Connect, "EngineTest", "AuditSwitch"]:
+    hub: Hub, updates: HubUpdates, settings: Sequence[Setting]
+) -> tuple[ClientConnections, "EngineTest", "AuditSwitch"]:
     with box("two-columns"):
         with box("stack"):
             for section, rows in groupby(settings, key=lambda each: each.section):
                 aside = f"[{section}]" if section else ""
                 with card(_heading(section), aside=aside, anchor=_anchor(section)), box("settings", "dl"):
                     if not section:
-                        AutostartLine(hub, feed)
+                        AutostartRow(hub, updates)
                     for row in rows:
                         _line(hub, row)
                 if not section:
@@ -70,7 +70,7 @@ def _columns(
             with card("Engine"):
                 engine = EngineTest(hub)
             with card("Connect clients", anchor="settings-clients"):
-                connect = Connect(hub.folders)
+                connect = ClientConnections(hub.folders)
                 connect_by_hand()
             with card("Check against Claude Code's transcripts"):
                 audit = AuditSwitch(hub)
@@ -105,7 +105,7 @@ class EngineTest:
             if said := self._hub.engine.view().error:
                 raise BackendFailed(said, "Then test it again.")
 
-        await attempt(ask(), "The engine answers.")
+        await run_action(ask(), "The engine answers.")
         self.update(self._hub.snapshot())
 
 
@@ -131,14 +131,14 @@ class AuditSwitch:
         self._button.set_text("Allow it no more" if on else "Allow it")
 
     async def _switch(self) -> None:
-        await attempt(self._hub.switch_audit(on=not self._hub.settings.savings.audit))
+        await run_action(self._hub.switch_audit(on=not self._hub.settings.savings.audit))
 
 
 def _line(hub: Hub, setting: Setting) -> None:
     if setting.kind == "list":
-        SettingList(hub, setting)
+        ListSetting(hub, setting)
     elif setting.kind != "checks":
-        SettingLine(hub, setting)
+        SettingRow(hub, setting)
 
 
 def _heading(section: str) -> str:

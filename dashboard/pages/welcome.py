@@ -3,19 +3,19 @@
 from nicegui import ui
 
 from dashboard import formats
-from dashboard.components.activities import Activities
-from dashboard.components.button import button
-from dashboard.components.card import card
-from dashboard.components.connect import Connect, connect_by_hand
-from dashboard.components.memory_bar import Memory
-from dashboard.components.notices import tell, tell_error
-from dashboard.components.recommended import Recommended
-from dashboard.components.running import Running
-from dashboard.components.shell import shell
-from dashboard.components.text import box, link, text
-from dashboard.feed import Feed
-from dashboard.rerun import run_task
-from dashboard.state import to_fetch
+from dashboard.app_status import to_fetch
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.notices import show_error, show_notice
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.models.memory_bars import MemoryBars
+from dashboard.components.models.model_activities import ModelActivities
+from dashboard.components.models.recommended_models import RecommendedModels
+from dashboard.components.offloads.running_offloads import RunningList
+from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
+from dashboard.hub_updates import HubUpdates
+from dashboard.run_again import run_task
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.models.hardware import Machine
@@ -33,27 +33,27 @@ async def is_wanted(hub: Hub) -> bool:
     return not done and not await hub.history.page(OffloadFilter(), 1)
 
 
-async def show(hub: Hub, feed: Feed) -> None:
+async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
-    if feed.machine is None:
-        await feed.look_at_machine()
-    with shell(hub, feed, "Welcome", "/") as page, box("welcome stack"):
+    if updates.machine is None:
+        await updates.refresh_machine()
+    with page_frame(hub, updates, "Welcome", "/") as page, box("welcome stack"):
         with card("1. This machine"):
-            text(_machine(feed.machine), "", "p")
-            memory = Memory()
+            text(_machine(updates.machine), "", "p")
+            memory = MemoryBars()
         with card("2. The engine"):
             engine = text("", "", "p")
         with card("3. A model"):
             model = text("", "", "p")
-            activities = Activities(hub)
-            recommended = Recommended(hub, most=1)
+            activities = ModelActivities(hub)
+            recommended = RecommendedModels(hub, most=1)
         with card("4. Connect Claude Code"):
-            connect = Connect(hub.folders, ("claude-code",))
+            connect = ClientConnections(hub.folders, ("claude-code",))
             connect_by_hand()
         with card("5. A first offload"):
             first = FirstOffload(hub)
             with box() as working:
-                running = Running(hub, page.clock)
+                running = RunningList(hub, page.clock)
             first.place_result()
         with box("actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
@@ -62,7 +62,7 @@ async def show(hub: Hub, feed: Feed) -> None:
 
         def update(snapshot: Snapshot) -> None:
             view = snapshot.engine
-            memory.update(feed.machine, view.loaded)
+            memory.update(updates.machine, view.loaded)
             engine.set_text(view.error or f"{view.label} was found.")
             names = [each.name for each in view.installed if each.generates]
             if names:
@@ -79,8 +79,8 @@ async def show(hub: Hub, feed: Feed) -> None:
 
         page.follow_changes(update)
     await connect.look()
-    await page.follow(first.load, feed.booked)
-    await page.follow(recommended.load, feed.models_changed, later=True)
+    await page.follow(first.load, updates.history_changed)
+    await page.follow(recommended.load, updates.models_changed, later=True)
 
 
 class FirstOffload:
@@ -126,14 +126,14 @@ class FirstOffload:
         try:
             self.offload_id = await run_task(self._hub, Task(task))
         except TokenSaverError as error:
-            tell_error(error)
+            show_error(error)
 
 
 def _finish(hub: Hub) -> None:
     try:
         (hub.folders.state / DONE_FILE).touch()
     except OSError as error:
-        tell(f"The first steps will be shown again: {error.strerror}.")
+        show_notice(f"The first steps will be shown again: {error.strerror}.")
     ui.navigate.to("/")
 
 

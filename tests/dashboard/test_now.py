@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.components.shell import PAGES
+from dashboard.components.frame.page_frame import PAGES
 from tests.dashboard.stage import DashboardHarness, ask, settle, visit
 from tests.standins.answers import Answer, without_end
 from tests.standins.ollama import CODER

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.address import HistoryAddress
-from dashboard.components.job import state_of
-from dashboard.memory import pools
+from dashboard.app_status import headline, to_fetch
+from dashboard.components.batches.batch_card import state_of
+from dashboard.history_address import HistoryAddress
+from dashboard.memory_use import pools
 from dashboard.pages.models import fetchable
-from dashboard.rerun import can_run_again, task_of
-from dashboard.sources import list_settings
-from dashboard.state import headline, to_fetch
+from dashboard.run_again import can_run_again, task_of
+from dashboard.setting_sources import list_settings
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.config.folders import find_folders
 from server.config.settings import load_settings

@@ -1,0 +1,1 @@
+"""Batches: one card for each."""

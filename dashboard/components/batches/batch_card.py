@@ -1,0 +1,182 @@
+"""One batch: how far it is, how fast, what went wrong and why; pause, resume, cancel, retry."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from nicegui import Event
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.elements import box, icon, link, set_classes, set_prop, text
+from dashboard.components.controls.keyed_list import KeyedList
+from dashboard.components.controls.net_tokens import NetTokens
+from dashboard.components.controls.notices import run_action
+from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
+from dashboard.components.live.clock import Clock
+from server.hub import Hub
+from server.store.job_records import FailureGroup, JobCounts, JobRecord
+
+STATES = {
+    "running": ("Running", "play_circle"),
+    "paused": ("Paused", "pause_circle"),
+    "done": ("Done", "check_circle"),
+    "cancelled": ("Cancelled", "cancel"),
+    "stopped": ("Stopped", "error"),
+}
+PARTS = (
+    ("done well", "model-0", ("delivered", "returned")),
+    ("handed back", "model-2", ("handed_back",)),
+    ("failed", "part-failed", ("failed", "denied")),
+    ("cancelled", "part-other", ("cancelled",)),
+    ("running", "model-1", ("running",)),
+    ("waiting", "part-free", ("waiting",)),
+)
+"""The segments of the bar: in words, a colour, the states of items in it."""
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """A batch with everything that its card shows. ``seconds_left`` is None where nobody knows."""
+
+    job: JobRecord
+    counts: JobCounts
+    failures: tuple[FailureGroup, ...]
+    seconds_left: float | None
+
+
+async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
+    """Read what the card shows."""
+    batches = hub.batches
+    counts = await batches.counts(job.id)
+    left = await batches.time_left(job.id, counts) if job.state == "running" else None
+    return BatchView(job, counts, await batches.failures(job.id), left)
+
+
+class BatchCard:
+    """A batch, changed in place; ``asked`` is told of its buttons, ``linked`` makes its task the way to its
+    items."""
+
+    def __init__(
+        self, hub: Hub, clock: Clock, job: JobRecord, asked: Event[[]], *, linked: bool = True
+    ) -> None:
+        with box("card job", "section", f"Batch {job.id}") as self.element:
+            with box("job-head"):
+                with box("outcome", "span") as self._state:
+                    self._picture = icon("")
+                    self._word = text("")
+                task = job.task or "A batch (its text was not kept)"
+                if linked:
+                    link(f"/batch/{job.id}", "task job-task", formats.one_line(task, 160))
+                else:
+                    text(task, "task job-task")
+                self._net = NetTokens("job-net")
+            self._bar = StackedBar()
+            with box("sub job-line", "p"):
+                self._facts = [text("") for _ in range(4)]
+                text(job.client)
+                clock.ago(job.created_at)
+            self._reason = text("", "job-reason", "p")
+            self._failures = KeyedList[FailureGroup](
+                box("failures", "ul"), lambda group: group.code, _Failure
+            )
+            self._actions = _Actions(hub, job, asked)
+
+    def update(self, view: BatchView) -> None:
+        """Show how far it is."""
+        job = view.job
+        word, picture, look = state_of(job.state, view.counts.went_wrong)
+        set_classes(self._state, f"outcome job-{look}")
+        self._picture.set_text(picture)
+        self._word.set_text(word)
+        self._net.update(view.counts.net_tokens, 0, by_user=view.job.by_user)
+        segments = _segments(view.counts)
+        words = ", ".join(f"{each.words} {each.name}" for each in segments) or "no items"
+        self._bar.update(segments, words)
+        for element, fact in zip(self._facts, _facts(view), strict=True):
+            element.set_text(fact)
+            element.set_visibility(bool(fact))
+        self._reason.set_text(job.reason)
+        self._reason.set_visibility(bool(job.reason))
+        self._failures.update(view.failures)
+        self._actions.update(view)
+
+
+def state_of(state: str, went_wrong: int) -> tuple[str, str, str]:
+    """The state of a batch in words, its icon and its look: not green where items failed."""
+    word, picture = STATES.get(state, (state, "help"))
+    if state == "done" and went_wrong:
+        return f"{word}, {formats.number(went_wrong)} failed", "error", "wrong"
+    return word, picture, state
+
+
+class _Actions:
+    """The buttons of a batch. They are made once and only hidden: a click is never lost to news."""
+
+    def __init__(self, hub: Hub, job: JobRecord, asked: Event[[]]) -> None:
+        batches = hub.batches
+        self._paused = False
+
+        async def pause_or_resume() -> None:
+            await press(batches.resume(job.id) if self._paused else batches.pause(job.id))
+
+        async def cancel() -> None:
+            await press(batches.cancel(job.id))
+
+        async def retry() -> None:
+            await press(batches.retry(job.id))
+
+        async def press(action: Awaitable[object]) -> None:
+            await run_action(action)
+            asked.emit()
+
+        with box("actions") as self._row:
+            self._pause = button("Pause", pause_or_resume, icon="pause")
+            self._cancel = button("Cancel", cancel, look="danger", label=f"Cancel batch {job.id}")
+            self._retry = button("Retry failed", retry, icon="replay")
+
+    def update(self, view: BatchView) -> None:
+        job = view.job
+        self._paused = job.state != "running"
+        word, picture = ("Resume", "play_arrow") if self._paused else ("Pause", "pause")
+        self._pause.set_text(word)
+        self._pause.set_icon(picture)
+        set_prop(self._pause, "aria-label", f"{word} batch {job.id}")
+        wrong = view.counts.went_wrong if job.state != "cancelled" else 0
+        self._retry.set_text(f"Retry {formats.number(wrong)} failed")
+        goes_on = job.state in ("running", "paused", "stopped")
+        self._pause.set_visibility(goes_on)
+        self._cancel.set_visibility(goes_on)
+        self._retry.set_visibility(wrong > 0)
+        self._row.set_visibility(goes_on or wrong > 0)
+
+
+class _Failure:
+    """The items that went wrong for one reason."""
+
+    def __init__(self, _group: FailureGroup) -> None:
+        with box("", "li") as self.element:
+            self._count = text("", "code")
+            self._example = text("", "sub")
+
+    def update(self, group: FailureGroup) -> None:
+        self._count.set_text(f"{group.count} × {group.code}")
+        self._example.set_text(formats.one_line(group.example))
+
+
+def _segments(counts: JobCounts) -> list[BarSegment]:
+    found = []
+    for words, colour, states in PARTS:
+        count = sum(counts.by_state.get(each, 0) for each in states)
+        if count:
+            found.append(BarSegment(words, words, formats.number(count), colour, count / counts.total))
+    return found
+
+
+def _facts(view: BatchView) -> tuple[str, str, str, str]:
+    counts, left = view.counts, view.seconds_left
+    return (
+        f"{formats.number(counts.ended)} of {formats.count(counts.total, 'item')}",
+        f"{60 * (counts.total - counts.ended) / left:.0f} items a minute" if left else "",
+        f"about {formats.duration(left)} left" if left else "",
+        f"{formats.short(counts.tokens)} tokens by the local model" if counts.tokens else "",
+    )

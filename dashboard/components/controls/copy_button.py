@@ -1,0 +1,16 @@
+"""A button that puts a text on the clipboard."""
+
+from nicegui import ui
+
+from dashboard.components.controls.button import button
+from dashboard.components.controls.notices import show_notice
+
+
+def copy_button(words: str, label: str) -> None:
+    """Show the button; ``label`` says what is copied."""
+
+    def copy() -> None:
+        ui.clipboard.write(words)
+        show_notice("Copied.")
+
+    button("Copy", copy, icon="content_copy", label=label, look="quiet")

@@ -1,0 +1,61 @@
+"""A bar of segments with a legend, changed in place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.components.controls.elements import box, set_classes, set_prop, set_title, text
+from dashboard.components.controls.keyed_list import KeyedList
+
+
+@dataclass(frozen=True)
+class BarSegment:
+    """One part of a bar. ``share`` is of the whole, 0 to 1; ``colour`` a class of the stylesheet."""
+
+    key: str
+    name: str
+    words: str
+    colour: str
+    share: float
+
+
+class StackedBar:
+    """The segments in a row, said in words to a screen reader; what each is stands in the legend."""
+
+    def __init__(self) -> None:
+        with box("bar") as self._bar:
+            self._bar.props["role"] = "img"
+        self._segments = KeyedList[BarSegment](self._bar, _key, _Segment)
+        self._legend = KeyedList[BarSegment](box("legend", "ul"), _key, _LegendEntry)
+
+    def update(self, segments: Sequence[BarSegment], label: str) -> None:
+        """Show these; ``label`` is the bar in words."""
+        set_prop(self._bar, "aria-label", label)
+        self._segments.update(segments)
+        self._legend.update(segments)
+
+
+def _key(segment: BarSegment) -> str:
+    return segment.key
+
+
+class _Segment:
+    def __init__(self, _segment: BarSegment) -> None:
+        self.element = box("bar-part")
+
+    def update(self, segment: BarSegment) -> None:
+        set_classes(self.element, f"bar-part {segment.colour}")
+        self.element.style(f"flex-grow: {segment.share:.4f}")
+        set_title(self.element, f"{segment.name} {segment.words}")
+
+
+class _LegendEntry:
+    def __init__(self, _segment: BarSegment) -> None:
+        with box("", "li") as self.element:
+            self._swatch = box("swatch", "span")
+            self._name = text("", "legend-name")
+            self._words = text("", "num sub")
+
+    def update(self, segment: BarSegment) -> None:
+        set_classes(self._swatch, f"swatch {segment.colour}")
+        self._name.set_text(segment.name)
+        self._words.set_text(segment.words)

@@ -1,0 +1,1 @@
+"""The frame of every page: navigation, header, banner, and the rules for refreshing its content."""

@@ -1,0 +1,29 @@
+"""Pausing: Claude is told to do its work itself for a while."""
+
+import time
+
+from nicegui import ui
+
+from dashboard.components.controls.button import button
+from dashboard.formats import HOUR, MINUTE
+from server.hub import Hub
+
+CHOICES = (("For 15 minutes", 15 * MINUTE), ("For 1 hour", HOUR), ("Until I resume", 0))
+
+
+class PauseButton:
+    """A button with a menu, hidden while paused (the banner resumes)."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._button = button("Pause", icon="pause", look="quiet", label="Pause offloading")
+        with self._button, ui.menu():
+            for words, seconds in CHOICES:
+                ui.menu_item(words, on_click=lambda _, seconds=seconds: self._pause(seconds))
+
+    def update(self, *, paused: bool) -> None:
+        """Show the button unless offloading is paused."""
+        self._button.set_visibility(not paused)
+
+    def _pause(self, seconds: int) -> None:
+        self._hub.pause(time.time() + seconds if seconds else 0.0, "by the user")

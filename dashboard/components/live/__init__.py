@@ -1,0 +1,1 @@
+"""Elements that change in place while a page is open."""

@@ -1,0 +1,1 @@
+"""Models: installed, loaded, downloading and recommended models, and the memory they use."""

@@ -1,0 +1,111 @@
+"""The engine and what is loaded: for how long, in how much memory; load and unload."""
+
+import time
+from collections.abc import Sequence
+
+from nicegui import ui
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.keyed_list import KeyedList
+from dashboard.components.controls.notices import run_action
+from dashboard.components.live.clock import Clock
+from dashboard.components.models.memory_bars import MemoryBars
+from dashboard.components.models.model_activities import ModelActivities
+from server.backends.base import LoadedModel
+from server.engine.view import EngineView
+from server.hub import Hub
+from server.models.hardware import Machine
+from server.state.snapshot import ModelActivity
+
+FOREVER_SECONDS = 10 * 365 * formats.DAY
+"""Ollama gives a model that stays for ever an end in three centuries."""
+
+
+class EngineCard:
+    """Changed only where the engine changed, so that an open list is not closed."""
+
+    def __init__(self, hub: Hub, clock: Clock) -> None:
+        self._hub = hub
+        self._view: EngineView | None = None
+        with box("engine"):
+            self._label = text("", "sub", "p")
+            self._memory = MemoryBars()
+            self._loaded = KeyedList[LoadedModel](
+                box("loaded"), lambda model: model.name, lambda model: _Loaded(hub, clock, model)
+            )
+            with box("empty") as self._empty:
+                self._next = text("", tag="p")
+            self._activities = ModelActivities(hub)
+            with box("load") as self._load:
+                self._choice = ui.select([], label="Model").props("outlined dense options-dense")
+                self._choice.classes("grow")
+                button("Load", self._load_chosen, icon="download", label="Load the chosen model into memory")
+
+    def update(self, view: EngineView, activities: Sequence[ModelActivity], machine: Machine | None) -> None:
+        """Show the engine as last seen."""
+        self._memory.update(machine, view.loaded)
+        self._activities.update(activities)
+        if view != self._view:
+            self._show_models(view)
+            self._view = view
+
+    def _show_models(self, view: EngineView) -> None:
+        self._label.set_text(view.label or "No engine was found so far.")
+        self._loaded.update(view.loaded)
+        self._empty.set_visibility(not view.loaded and bool(view.label) and not view.error)
+        what = view.default_model or "one"
+        self._next.set_text(f"No model is loaded. The next offload loads {what}, which takes a moment.")
+        names = [model.name for model in view.installed if model.generates]
+        if names != self._choice.options:
+            chosen = self._choice.value if self._choice.value in names else view.default_model
+            self._choice.set_options(names, value=chosen if chosen in names else next(iter(names), None))
+        self._load.set_visibility(view.capabilities.load and bool(names))
+
+    async def _load_chosen(self) -> None:
+        if name := self._choice.value:
+            await run_action(self._hub.engine.load(name), f"{name} is loaded.")
+
+
+class _Loaded:
+    """A model in memory."""
+
+    def __init__(self, hub: Hub, clock: Clock, model: LoadedModel) -> None:
+        self._model = model
+        with box("model") as self.element:
+            with box("model-words"):
+                text(model.name, "model-name")
+                with box("sub", "p"):
+                    self._about = text("")
+                    self._stays = clock.show(lambda now: stays(self._model, now))
+            button(
+                "Unload",
+                lambda: run_action(hub.engine.unload(model.name), f"{model.name} was unloaded."),
+                label=f"Unload {model.name}",
+            ).set_visibility(hub.snapshot().engine.capabilities.unload)
+
+    def update(self, model: LoadedModel) -> None:
+        self._model = model
+        self._about.set_text(about(model))
+        self._stays.say(time.time())
+
+
+def about(model: LoadedModel) -> str:
+    """What a loaded model takes, in words."""
+    parts = [formats.size(model.size)] if model.size else []
+    if model.size and model.estimated:
+        parts.append(f"{formats.size(model.estimated)} was expected")
+    if model.size and 0 < model.size_vram < model.size:
+        parts.append(f"{model.size_vram / model.size:.0%} on GPU")
+    if model.num_ctx:
+        parts.append(f"context {formats.number(model.num_ctx)}")
+    parts.append(formats.count(model.slots, "slot"))
+    return " · ".join(parts)
+
+
+def stays(model: LoadedModel, now: float) -> str:
+    """How long a loaded model stays, to be put behind ``about``."""
+    if model.expires_at is None or model.expires_at - now > FOREVER_SECONDS:
+        return " · stays loaded"
+    return f" · unloads in {formats.countdown(model.expires_at - now)}"

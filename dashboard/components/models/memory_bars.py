@@ -1,0 +1,64 @@
+"""The memory that models use, each as one bar: models, other programs, free room."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from dashboard import formats
+from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.keyed_list import KeyedList
+from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
+from dashboard.memory_use import Part, Pool, pools
+from server.backends.base import LoadedModel
+from server.models.hardware import Machine
+
+COLOURS = 6
+"""How many colours the stylesheet has for models (``--model-0`` and on)."""
+
+
+class MemoryBars:
+    """The bars of this machine; each model has the same colour in all of them."""
+
+    def __init__(self) -> None:
+        self._pools = KeyedList[Pool](box("memory"), lambda pool: pool.name, self._bar)
+        self._colours: Mapping[str, int] = {}
+
+    def update(self, machine: Machine | None, loaded: Sequence[LoadedModel]) -> None:
+        """Show what fills the memory; nothing while the machine was not looked at."""
+        if machine is not None:
+            self._colours = {
+                name: at % COLOURS for at, name in enumerate(sorted(model.name for model in loaded))
+            }
+            self._pools.update(pools(machine, loaded))
+
+    def _bar(self, pool: Pool) -> "MemoryBar":
+        return MemoryBar(pool, self._colour)
+
+    def _colour(self, part: Part) -> str:
+        return f"model-{self._colours.get(part.name, 0)}" if part.kind == "model" else f"part-{part.kind}"
+
+
+class MemoryBar:
+    """One memory."""
+
+    def __init__(self, pool: Pool, colour: Callable[[Part], str]) -> None:
+        self._colour = colour
+        with box("pool") as self.element:
+            with box("pool-head"):
+                text(pool.name, "pool-name")
+                self._used = text("", "num sub")
+            self._bar = StackedBar()
+
+    def update(self, pool: Pool) -> None:
+        """Show what fills it."""
+        self._used.set_text(f"{formats.size(pool.used)} of {formats.size(pool.total)}")
+        segments = [
+            BarSegment(
+                key=f"{part.kind} {part.name}",
+                name=part.name,
+                words=formats.size(part.size),
+                colour=self._colour(part),
+                share=part.size / pool.total if pool.total else 0,
+            )
+            for part in pool.parts
+        ]
+        words = ", ".join(f"{each.name} {each.words}" for each in segments)
+        self._bar.update(segments, f"{pool.name}: {words}")

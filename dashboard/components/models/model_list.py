@@ -1,0 +1,188 @@
+"""The installed models: what each needs and does here; load, unload, measure, delete."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.elements import box, set_prop, text
+from dashboard.components.controls.keyed_list import KeyedList
+from dashboard.components.controls.notices import run_action, show_notice
+from dashboard.components.frame.page_frame import Page
+from dashboard.components.models.engine_card import about, stays
+from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.engine.view import EngineView
+from server.models.deletion import KINDS, delete_model
+from server.models.evidence import NOTHING, Evidence
+from server.state.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model with what its line shows besides. ``free`` is bytes, None where nobody looked."""
+
+    model: InstalledModel
+    loaded: LoadedModel | None
+    default: bool
+    measuring: bool
+    capabilities: Capabilities
+    deletes: bool
+    evidence: Evidence
+    free: int | None
+    on_gpu: bool
+
+
+class ModelList:
+    """The installed models by their names, which is an order that loading does not change."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._models = KeyedList[ModelEntry](
+            box("models"), lambda entry: entry.model.name, lambda entry: _Line(page, entry)
+        )
+        with box("empty") as self._empty:
+            self._nothing = text("", tag="p")
+
+    def update(self, snapshot: Snapshot, known: Mapping[str, Evidence]) -> None:
+        """Show what the engine has, and what is ``known`` of it."""
+        view, machine = snapshot.engine, self._page.updates.machine
+        loaded = {model.name: model for model in view.loaded}
+        entries = [
+            ModelEntry(
+                model=model,
+                loaded=loaded.get(model.name),
+                default=model.name == view.default_model,
+                measuring=self._page.hub.measuring.running == model.name,
+                capabilities=view.capabilities,
+                deletes=view.kind in KINDS,
+                evidence=known.get(model.name.removesuffix(":latest"), NOTHING),
+                free=machine.model_memory if machine else None,
+                on_gpu=bool(machine and machine.gpus),
+            )
+            for model in sorted(view.installed, key=lambda each: each.name)
+        ]
+        self._models.update(entries)
+        self._empty.set_visibility(not entries)
+        self._nothing.set_text(_nothing(view))
+
+
+class _Line:
+    """One model; its buttons are made once and only hidden."""
+
+    def __init__(self, page: Page, entry: ModelEntry) -> None:
+        self._entry = entry
+        self._hub = page.hub
+        self._name = entry.model.name
+        with box("model") as self.element:
+            with box("model-words"):
+                with box("model-title"):
+                    text(self._name, "model-name")
+                    self._default = text("default", "tag", title="Used unless a call names another")
+                    self._tag = text("loaded", "tag tag-on")
+                with box("sub", "p"):
+                    self._about = text("")
+                    self._stays = page.clock.show(self._time_left)
+                self._fit = text("", "sub", "p")
+                self._known = text("", "sub", "p")
+            with box("model-actions"):
+                self._load = button("Load", self._load_or_unload)
+                self._measure = button("Measure", self._measure_or_stop)
+                self._delete = button(
+                    "Delete…", self._ask_to_delete, look="danger", label=f"Delete… {self._name}"
+                )
+
+    def update(self, entry: ModelEntry) -> None:
+        self._entry = entry
+        loaded, can = entry.loaded, entry.capabilities
+        self._default.set_visibility(entry.default)
+        self._tag.set_visibility(loaded is not None)
+        self._about.set_text(about(loaded) if loaded else _about(entry.model))
+        self._stays.say(time.time())
+        self._fit.set_text(_fit(entry) if loaded is None else "")
+        self._known.set_text(_known(entry.evidence))
+        word = "Unload" if loaded else "Load"
+        self._load.set_text(word)
+        set_prop(self._load, "aria-label", f"{word} {self._name}")
+        self._load.set_visibility(can.unload if loaded else can.load and entry.model.generates)
+        word = "Stop measuring" if entry.measuring else "Measure"
+        self._measure.set_text(word)
+        set_prop(self._measure, "aria-label", f"{word} {self._name}")
+        self._measure.set_visibility(entry.model.generates)
+        self._delete.set_visibility(entry.deletes)
+
+    def _time_left(self, now: float) -> str:
+        return stays(self._entry.loaded, now) if self._entry.loaded else ""
+
+    async def _load_or_unload(self) -> None:
+        engine, name = self._hub.engine, self._name
+        if self._entry.loaded:
+            await run_action(engine.unload(name), f"{name} was unloaded.")
+        else:
+            await run_action(engine.load(name), f"{name} is loaded.")
+
+    async def _measure_or_stop(self) -> None:
+        if self._entry.measuring:
+            self._hub.measuring.cancel()
+            return
+        page = ui.context.client
+        # In a task of its own, so that stopping it ends that alone.
+        work = asyncio.ensure_future(self._hub.measure(self._name))
+        await asyncio.wait([work])
+        if work.cancelled():
+            with page:
+                show_notice("Measuring was stopped; nothing of it is kept.")
+        else:
+            await run_action(work, f"{self._name} was measured.")
+
+    async def _ask_to_delete(self) -> None:
+        size = formats.size(self._entry.model.size) if self._entry.model.size else "its room"
+        with ui.dialog() as dialog, box("card dialog"):
+            dialog.props["aria-label"] = f"Delete {self._name}?"
+            text(f"Delete {self._name}?", tag="h2")
+            text(f"This frees {size} on the disk. It can be downloaded again.", "", "p")
+            with box("actions"):
+                button("Delete", lambda: dialog.submit(True), look="danger", icon="delete")
+                button("Keep it", lambda: dialog.submit(False))
+        if await dialog:
+            await run_action(delete_model(self._hub.engine, self._name), f"{self._name} was deleted.")
+        dialog.delete()
+
+
+def _about(model: InstalledModel) -> str:
+    parts: Sequence[str] = (
+        model.parameters,
+        model.quantization,
+        formats.size(model.size) if model.size else "",
+        f"context up to {formats.number(model.context_length)}" if model.context_length else "",
+        "" if model.generates else "does not generate text",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def _fit(entry: ModelEntry) -> str:
+    if entry.free is None or not entry.model.size:
+        return ""
+    need = f"needs {formats.size(entry.model.size)} and room for its context"
+    room = f"{formats.size(entry.free)} of {'GPU memory' if entry.on_gpu else 'RAM'} free"
+    return f"{need}; {room}" if entry.model.size <= entry.free else f"does not fit now: {need}; {room}"
+
+
+def _known(evidence: Evidence) -> str:
+    parts = [evidence.words] if evidence.words else []
+    if evidence.prompt_rate:
+        parts.append(f"reads {formats.speed(evidence.prompt_rate)}")
+    if evidence.load_seconds:
+        parts.append(f"loads in {formats.duration(evidence.load_seconds)}")
+    return ", ".join(parts)
+
+
+def _nothing(view: EngineView) -> str:
+    if view.error and view.label:
+        return f"{view.label} does not say now which models it has."
+    if not view.label:
+        return "No engine was found. Install Ollama, or start the server you have; it is found by itself."
+    return f"{view.label} has no model yet. Download one of those that are recommended below."

@@ -1,0 +1,1 @@
+"""Offloads: lists, running offloads, approvals, and the details of one offload."""

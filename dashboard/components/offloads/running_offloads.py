@@ -1,0 +1,144 @@
+"""What runs now, with the text as the model writes it, and what waits."""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import empty
+from dashboard.components.controls.elements import box, icon, link, set_classes, set_title, text
+from dashboard.components.controls.keyed_list import KeyedList
+from dashboard.components.controls.notices import run_action
+from dashboard.components.live.clock import Clock
+from dashboard.components.live.streamed_text import StreamedText
+from server.hub import Hub
+from server.state.snapshot import RunningOffload
+
+PHASES = (
+    ("Read", ("read", "fit")),
+    ("Engine", ("queue", "download", "load")),
+    ("Prompt", ("prompt",)),
+    ("Write", ("generate",)),
+    ("Check", ("check", "repair")),
+    ("Deliver", ("deliver",)),
+)
+"""The steps of one offload as the track shows them, and the stages of each."""
+MOST_LINES = 20
+"""Of a longer queue, only so many are shown."""
+
+
+class RunningList:
+    """The offloads under way: a pane for each, changed in place."""
+
+    def __init__(self, hub: Hub, clock: Clock) -> None:
+        body = box("runs")
+        with box() as self._empty:
+            empty(
+                "Nothing runs. Claude hands work over by itself; from a shell you can try:",
+                command='token-saver offload "Write slugify(text) in Python" --output slug.py',
+            )
+        self._panes = KeyedList[RunningOffload](
+            body, lambda offload: offload.id, lambda offload: RunningPane(hub, clock, offload)
+        )
+
+    def update(self, offloads: Sequence[RunningOffload]) -> None:
+        """Show these offloads, the oldest first."""
+        self._panes.update(offloads)
+        self._empty.set_visibility(not offloads)
+
+
+class RunningPane:
+    """One offload under way."""
+
+    def __init__(self, hub: Hub, clock: Clock, offload: RunningOffload) -> None:
+        self._hub = hub
+        self._offload = offload
+        with box("run", "article", formats.one_line(offload.task, 80)) as self.element:
+            with box("run-head"):
+                with link(f"/offload/{offload.id}", "run-task"):
+                    text(formats.one_line(offload.task, 240), "task")
+                button("Cancel", self._cancel, label="Cancel this offload", look="danger")
+            self._about = text("", "sub")
+            with box("track", "ol") as track:
+                track.props["aria-hidden"] = "true"
+                self._steps = [text(name, "step", "li") for name, _ in PHASES]
+            with box("run-line"):
+                self._stage = text("", "run-stage")
+                self._detail = text("", "sub")
+                # Once a second is as fast as figures are read; the text is as fast as it comes.
+                clock.show(lambda _: _tokens(self._offload), "num")
+                clock.show(lambda _: _speed(self._offload), "num")
+                clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "num")
+            with box("stream") as self._stream:
+                self._stream.props.update(
+                    {"tabindex": "0", "role": "region", "aria-label": "The answer so far"}
+                )
+                self._text = StreamedText(offload)
+
+    def update(self, offload: RunningOffload) -> None:
+        """Show how far it is."""
+        self._offload = offload
+        about = (
+            offload.client,
+            f"→ {PurePath(offload.output).name}" if offload.output else "",
+            offload.model,
+        )
+        self._about.set_text(" · ".join(part for part in about if part))
+        set_title(self._about, offload.output)
+        self._stage.set_text(formats.stage(offload.stage))
+        self._detail.set_text(offload.detail)
+        at = next((at for at, (_, stages) in enumerate(PHASES) if offload.stage in stages), 0)
+        for number, step in enumerate(self._steps):
+            set_classes(step, f"step {'step-done' if number < at else 'step-now' if number == at else ''}")
+        self._text.show(offload)
+        self._stream.set_visibility(bool(offload.text))
+
+    async def _cancel(self) -> None:
+        await run_action(self._hub.offloader.cancel(self._offload.id), "Cancelled.")
+
+
+def _tokens(offload: RunningOffload) -> str:
+    return f"~{formats.number(offload.tokens)} tokens" if offload.tokens else ""
+
+
+def _speed(offload: RunningOffload) -> str:
+    return formats.speed(offload.tokens_per_second) if offload.tokens_per_second else ""
+
+
+class WaitingList:
+    """The queue in front of the engine, in one line each."""
+
+    def __init__(self, hub: Hub) -> None:
+        with box("waiting") as self._body:
+            self._head = text("", "waiting-head", "h3")
+            self._lines = KeyedList[RunningOffload](
+                box("rows", "ul"), lambda offload: offload.id, lambda offload: _Line(hub, offload)
+            )
+            self._more = text("", "sub", "p")
+        self._body.set_visibility(False)
+
+    def update(self, offloads: Sequence[RunningOffload]) -> None:
+        """Show what waits, the next one first."""
+        self._body.set_visibility(bool(offloads))
+        self._head.set_text(f"{len(offloads)} waiting for the engine")
+        self._lines.update(offloads[:MOST_LINES])
+        more = len(offloads) - MOST_LINES
+        self._more.set_text(f"and {formats.number(more)} more" if more > 0 else "")
+        self._more.set_visibility(more > 0)
+
+
+class _Line:
+    def __init__(self, hub: Hub, offload: RunningOffload) -> None:
+        with box("wait", "li") as self.element:
+            icon("hourglass_empty")
+            text(formats.one_line(offload.task, 120), "task")
+            text(offload.client, "sub")
+            button(
+                "Cancel",
+                lambda: run_action(hub.offloader.cancel(offload.id), "Cancelled."),
+                label="Cancel this offload",
+                look="danger",
+            )
+
+    def update(self, _offload: RunningOffload) -> None:
+        """Nothing is seen to change while an offload waits."""

@@ -1,0 +1,1 @@
+"""Savings: figures, chart, tables, and the check against Claude Code's transcripts."""

@@ -1,0 +1,36 @@
+"""Sums by tool, model or project as a table with a bar for each."""
+
+from collections.abc import Sequence
+
+from dashboard import formats
+from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.net_tokens import net_tokens
+from server.store.records import GroupTotal
+
+
+def group_table(groups: Sequence[GroupTotal], name: str) -> None:
+    """Show the groups, the largest net first; ``name`` heads the first column."""
+    most = max((abs(group.totals.net_tokens) for group in groups), default=0)
+    with box("groups", "table"):
+        with box("", "thead"), box("", "tr"):
+            for head in (name, "Offloads", "Accepted", "Net tokens", "Money"):
+                text(head, tag="th").props["scope"] = "col"
+        with box("", "tbody"):
+            for group in sorted(groups, key=lambda each: -each.totals.net_tokens):
+                _row(group, most)
+
+
+def _row(group: GroupTotal, most: int) -> None:
+    totals = group.totals
+    accepted = totals.delivered + totals.returned
+    with box("", "tr"):
+        with box("", "th") as head:
+            head.props["scope"] = "row"
+            text(group.name or "none", "group-name", title=group.name)
+            share = abs(totals.net_tokens) / most if most else 0
+            box(f"group-bar {'' if totals.net_tokens >= 0 else 'group-loss'}").style(f"width: {share:.1%}")
+        text(formats.number(totals.offloads), "num", "td")
+        text(f"{accepted / totals.offloads:.0%}" if totals.offloads else "–", "num", "td")
+        with box("", "td"):
+            net_tokens(totals.net_tokens, totals.net_microusd)
+        text(formats.signed_worth(totals.net_microusd), "num", "td")

@@ -1,0 +1,52 @@
+"""What was saved: today, in a week, in all; net, with its sign; and by day."""
+
+from collections.abc import Sequence
+
+from dashboard import formats
+from dashboard.components.controls.elements import box, set_classes, set_title, text
+from dashboard.components.controls.net_tokens import tone
+from dashboard.components.savings.day_chart import DayChart
+from server.store.records import DayTotal, Totals
+
+CHART_DAYS = 30
+WEEK = 7
+
+
+class SavedFigures:
+    """Three figures and a chart."""
+
+    def __init__(self) -> None:
+        with box("figures"):
+            self._today = Figure("Today")
+            self._week = Figure("7 days")
+            self._all = Figure("In all")
+        self._chart = DayChart()
+
+    def update(self, days: Sequence[DayTotal], everything: Totals) -> None:
+        """Show these sums; ``days`` ends with today."""
+        self._today.update([days[-1].totals] if days else [])
+        self._week.update([day.totals for day in days[-WEEK:]])
+        self._all.update([everything])
+        self._chart.update(days)
+
+
+class Figure:
+    """One signed net with the money and the number of offloads under it."""
+
+    def __init__(self, name: str) -> None:
+        with box("figure"):
+            text(name, "figure-name")
+            self._tokens = text("", "figure-value")
+            self._money = text("", "sub num")
+            self._offloads = text("", "sub num")
+
+    def update(self, sums: Sequence[Totals]) -> None:
+        """Show the sum of these sums."""
+        tokens = sum(each.net_tokens for each in sums)
+        microusd = sum(each.net_microusd for each in sums)
+        self._tokens.set_text(formats.signed(tokens))
+        set_classes(self._tokens, f"figure-value {tone(tokens)}")
+        set_title(self._tokens, f"{formats.signed_exact(tokens)} tokens, spared less spent")
+        self._money.set_text(formats.signed_worth(microusd))
+        set_title(self._money, "At list prices: what Claude was spared less what the calls cost it")
+        self._offloads.set_text(formats.count(sum(each.offloads for each in sums), "offload"))

@@ -1,0 +1,1 @@
+"""Settings: editors for each kind of setting, and connections to MCP clients."""

@@ -1,0 +1,141 @@
+"""Settings of which there are several: the entries of a list, and the user's own checks."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from nicegui import ui
+
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import empty
+from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.notices import show_error
+from dashboard.components.settings.setting_row import name_of, save_setting, show_source, source_tag
+from dashboard.setting_sources import Setting, list_checks
+from server.common.errors import SettingsError, TokenSaverError
+from server.hub import Hub
+from server.offload.checks.user_command import command_of
+
+EXAMPLE = 'test = "uv run pytest -q {file}"'
+
+
+class ListSetting:
+    """A setting that is a list: each entry can be taken out, and one can be added."""
+
+    def __init__(self, hub: Hub, setting: Setting) -> None:
+        self._hub = hub
+        self._setting = setting
+        self._values = tuple(map(str, setting.raw))
+        with box("setting"):
+            name_of(setting)
+            with box("", "dd"):
+                self._none = text("none", "setting-value")
+                self._tag = source_tag(setting)
+            with box("setting-editor", "dd"):
+                self._rows = box("rows setting-rows", "ul")
+                if setting.editable:
+                    self._adder()
+        self._show()
+
+    def _adder(self) -> None:
+        kind = "folder" if self._setting.name == "roots" else "pattern"
+        self._entry = ui.input(f"Another {kind} in {self._setting.name}").props("outlined dense")
+        self._entry.classes("grow").on("keydown.enter", self._add)
+        button("Add", self._add, label=f"Add to {self._setting.name}")
+
+    def _show(self) -> None:
+        self._none.set_visibility(not self._values)
+        self._rows.set_visibility(bool(self._values))
+        self._rows.clear()
+        with self._rows:
+            for value in self._values:
+                _row(value, "", self._remove(value) if self._setting.editable else None)
+
+    async def _add(self) -> None:
+        said = str(self._entry.value or "").strip()
+        if not said:
+            return
+        try:
+            value = _folder(said) if self._setting.name == "roots" else said
+        except TokenSaverError as error:
+            show_error(error)
+            return
+        if value not in self._values:
+            await self._put((*self._values, value))
+        self._entry.set_value("")
+
+    def _remove(self, value: str) -> Callable[[], Awaitable[None]]:
+        return lambda: self._put(tuple(each for each in self._values if each != value))
+
+    async def _put(self, values: tuple[str, ...]) -> None:
+        if await save_setting(self._hub, self._setting.section, self._setting.name, values):
+            self._values = values
+            show_source(self._tag, "file")
+            self._show()
+
+
+class CheckList:
+    """The user's checks: a name and a command each."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._rows = box("rows setting-rows", "ul")
+        with box() as self._nothing:
+            empty("No checks yet. One is a name, and a command in which {file} is the file:", command=EXAMPLE)
+        with box("setting-editor"):
+            self._name = ui.input("Name of the check").props("outlined dense")
+            self._command = ui.input("Its command").props("outlined dense").classes("grow")
+            self._command.on("keydown.enter", self._add)
+            button("Add check", self._add)
+        self._show()
+
+    def _show(self) -> None:
+        self._checks = list_checks(self._hub.settings, self._hub.folders)
+        self._nothing.set_visibility(not self._checks)
+        self._rows.set_visibility(bool(self._checks))
+        self._rows.clear()
+        with self._rows:
+            for check in self._checks:
+                row = _row(check.name, check.value, self._remove(check.name) if check.editable else None)
+                with row:
+                    source_tag(check).move(target_index=1)
+
+    async def _add(self) -> None:
+        name, command = (str(entry.value or "").strip() for entry in (self._name, self._command))
+        try:
+            if not name:
+                raise SettingsError("The check has no name.", "Give it one; Claude calls it by that.")
+            if any(each.name == name and not each.editable for each in self._checks):
+                raise SettingsError(f"The environment sets the check {name}.", "Take another name.")
+            command_of(name, {name: command}, Path("file"))
+        except TokenSaverError as error:
+            show_error(error)
+            return
+        if await save_setting(self._hub, "checks", name, command):
+            self._name.set_value("")
+            self._command.set_value("")
+            self._show()
+
+    def _remove(self, name: str) -> Callable[[], Awaitable[None]]:
+        async def remove() -> None:
+            if await save_setting(self._hub, "checks", name, None):
+                self._show()
+
+        return remove
+
+
+def _row(name: str, words: str, remove: Callable[[], Awaitable[None]] | None) -> ui.element:
+    with box("setting-row", "li") as row:
+        with box("grow"):
+            text(name, "mono")
+            if words:
+                text(words, "mono sub")
+        if remove is not None:
+            button("Remove", remove, look="quiet", label=f"Remove {name}")
+    return row
+
+
+def _folder(said: str) -> str:
+    folder = Path(said).expanduser()
+    if not folder.is_absolute() or not folder.is_dir():
+        raise SettingsError(f"There is no folder {said}.", "Give the whole path of one that exists.")
+    return str(folder)
