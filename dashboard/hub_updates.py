@@ -16,8 +16,6 @@ from server.common.aio import cancel_and_wait
 from server.common.events import (
     ApprovalAnswered,
     ApprovalRequested,
-    AuditEnded,
-    AuditSwitched,
     JobChanged,
     MeasureProgress,
     OffloadEnded,
@@ -26,6 +24,8 @@ from server.common.events import (
     OffloadUndone,
     PolicyReloaded,
     SettingsChanged,
+    TranscriptCheckEnded,
+    TranscriptChecksSwitched,
 )
 from server.common.events import Event as HubEvent
 from server.hub import Hub
@@ -52,7 +52,7 @@ WRITTEN = {OffloadText}
 HISTORY = {OffloadQueued, OffloadEnded, OffloadUndone}
 JOBS = {JobChanged}
 MEASURED = {MeasureProgress}
-AUDIT = {AuditSwitched, AuditEnded}
+AUDIT = {TranscriptChecksSwitched, TranscriptCheckEnded}
 SETTINGS = {SettingsChanged}
 POLICY = {ApprovalRequested, ApprovalAnswered, PolicyReloaded}
 

@@ -21,11 +21,11 @@ from server.common.aio import cancel_and_wait
 from server.common.distribution import installed_version
 from server.common.errors import HubUnreachable, Paused, StoreError
 from server.common.events import (
-    AuditEnded,
-    AuditSwitched,
     Event,
     EventBus,
     SettingsChanged,
+    TranscriptCheckEnded,
+    TranscriptChecksSwitched,
 )
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
@@ -49,6 +49,7 @@ from server.policy.rules.policy_file import PolicyFile
 from server.policy.trail import Trail, TrailEntry
 from server.policy.trail_recorder import TrailRecorder
 from server.state.activity import ActivityTracker
+from server.state.pruning import Pruner
 from server.state.snapshot import PendingApproval, Snapshot
 from server.state.totals import TotalsUpdater
 from server.store.history import History
@@ -93,7 +94,8 @@ class Hub:
         self.keys: Keys | None = None
         self._live = ActivityTracker(self.version, self.engine.view)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._sums: TotalsUpdater | None = None
+        self._totals: TotalsUpdater | None = None
+        self._pruner: Pruner | None = None
         self._auditor: asyncio.Task[None] | None = None
         self._yielder: asyncio.Task[None] | None = None
         self._audit_wanted = asyncio.Event()
@@ -146,8 +148,10 @@ class Hub:
         await trail.prune(self.settings.policy.trail_days)
         self.events.subscribe(self._record)
         self._pause.start()
-        self._sums = TotalsUpdater(self.history, jobs, self.settings.history.days, self._show_sums)
-        await self._sums.start()
+        self._totals = TotalsUpdater(self.history, self._show_totals)
+        await self._totals.start()
+        self._pruner = Pruner(self.history, jobs, self.settings.history.days)
+        self._pruner.start()
         self._auditor = asyncio.create_task(self._audit_again_and_again())
         yielding = Yielding(self.settings.manners, self.engine, self.give_way, self.go_on)
         self._yielder = asyncio.create_task(yielding.watch())
@@ -163,8 +167,9 @@ class Hub:
     async def close(self) -> None:
         """End what runs, the engine's child processes and the history, in this order. A hub that failed to
         start is closed as far as it came."""
-        if self._sums is not None:
-            await self._sums.close()
+        for part in (self._totals, self._pruner):
+            if part is not None:
+                await part.close()
         await cancel_and_wait(self._auditor, self._yielder)
         self._pause.stop()
         await self.end_work()
@@ -187,13 +192,13 @@ class Hub:
         return dataclasses.replace(self._live.snapshot(), approvals=self._approvals())
 
     async def current_snapshot(self) -> Snapshot:
-        """Return the picture with sums that hold whatever ended up to now: who asks once gets no second look.
+        """Return an up-to-date snapshot; use this for one-off requests.
 
         Raises:
             StoreError: the history cannot be read.
         """
-        if self._sums is not None:
-            await self._sums.catch_up()
+        if self._totals is not None:
+            await self._totals.ensure_current()
         return self.snapshot()
 
     def answer_approval(self, approval_id: str, answer: ApprovalAnswer) -> bool:
@@ -289,7 +294,7 @@ class Hub:
         self.settings = self.settings.model_copy(update={"savings": savings})
         self.audit.settings = savings
         self._audit_wanted.set()
-        self.events.publish(AuditSwitched(on))
+        self.events.publish(TranscriptChecksSwitched(on))
 
     def login_link(self) -> str:
         """Return an address that logs one browser in to the dashboard, once."""
@@ -340,11 +345,11 @@ class Hub:
 
     def _record(self, event: Event) -> None:
         self._live.record(event)
-        if self._sums is not None:
-            self._sums.note(event)
+        if self._totals is not None:
+            self._totals.observe(event)
         self._tell_listeners()
 
-    def _show_sums(self, today: Totals, everything: Totals) -> None:
+    def _show_totals(self, today: Totals, everything: Totals) -> None:
         self._live.set_totals(today, everything)
         self._tell_listeners()
 
@@ -360,9 +365,9 @@ class Hub:
         while True:
             self._audit_wanted.clear()
             try:
-                if (files := await self.audit.run()) and self._sums is not None:
-                    self._sums.again()
-                    self.events.publish(AuditEnded(files))
+                if (files := await self.audit.run()) and self._totals is not None:
+                    self._totals.refresh_soon()
+                    self.events.publish(TranscriptCheckEnded(files))
             except StoreError:
                 logger.exception("the audit could not go on")
             with contextlib.suppress(TimeoutError):

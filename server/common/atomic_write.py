@@ -1,6 +1,6 @@
-"""The one way in which files of the user's and of the app's own are written: whole, or not at all.
+"""Atomic replacement of configuration and state files.
 
-Files of a project are another matter (``server.offload.delivery.atomic``): there no link may be followed.
+Project files are written by ``server.offload.delivery.atomic``, which refuses symbolic links.
 """
 
 import contextlib
@@ -10,23 +10,26 @@ import stat
 from pathlib import Path
 
 PRIVATE = 0o600
-"""The mode of a file that the user alone may read."""
+"""Mode of a file that only its owner can read."""
 
 
 def replace_file(path: Path, data: bytes, *, mode: int | None = None, new_mode: int = PRIVATE) -> None:
-    """Put ``data`` in the file's place in one step; a link stays a link, and its target is replaced.
+    """Replace the contents of ``path`` in one step. A symbolic link stays; its target is replaced.
 
-    ``mode`` is what the file gets; with None it keeps its own, and a new one gets ``new_mode`` less the
-    umask. Nobody can read it under a wider mode than that, not even for a moment.
+    Args:
+        mode: the file's new mode; None keeps the mode of an existing file.
+        new_mode: the mode of a file that did not exist and has no ``mode``, reduced by the umask.
+
+    The draft is never readable under a wider mode than the final one.
 
     Raises:
-        OSError: it cannot be written; the file is then as it was.
+        OSError: the file cannot be written; its old contents are untouched.
     """
-    target = Path(os.path.realpath(path))  # of links in a loop `resolve` raises what is no OSError
+    target = Path(os.path.realpath(path))  # `Path.resolve` raises RuntimeError, no OSError, on a link loop
     before = _stat(target)
     if mode is None and before is not None:
         mode = stat.S_IMODE(before.st_mode)
-    # To others a draft is closed until it has the owner and the mode that it shall have.
+    # The draft is private until it has its final owner and mode.
     first = new_mode if mode is None else PRIVATE
     draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -51,7 +54,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _keep_owner(draft: Path, before: os.stat_result) -> None:
-    """Let a file that root changes stay the user's; for others the system decides."""
+    """Keep the user as owner when root changes the file; otherwise the system decides."""
     if hasattr(os, "chown"):
         with contextlib.suppress(PermissionError):
             os.chown(draft, before.st_uid, before.st_gid)

@@ -1,6 +1,6 @@
-"""Where a day begins and ends, in the machine's own time zone, also on days when its clocks change.
+"""Local calendar days: their start, and the time until the next one, also across clock changes.
 
-What is kept for so many days is kept for so many times 24 hours, whatever the clocks do.
+Retention periods are multiples of 24 hours; clock changes do not affect them.
 """
 
 import datetime
@@ -15,16 +15,16 @@ def day_begin(day: datetime.date) -> datetime.datetime:
 
 
 def midnight(days_ago: int = 0) -> datetime.datetime:
-    """Return the start of today, or of the day so long ago."""
+    """Return the start of today, or of the day ``days_ago`` days earlier."""
     today = datetime.datetime.now().astimezone().date()
     return day_begin(today - datetime.timedelta(days=days_ago))
 
 
 def seconds_to_midnight() -> float:
-    """Return the seconds until tomorrow has begun."""
+    """Return the seconds until shortly after the next midnight."""
     return (midnight(-1) - datetime.datetime.now().astimezone()).total_seconds() + 1
 
 
 def days_ago(days: int) -> float:
-    """Return the instant so many times 24 hours ago (seconds since the epoch): what is older is too old."""
+    """Return the time ``days`` × 24 hours ago, in seconds since the epoch."""
     return time.time() - days * SECONDS_A_DAY

@@ -1,7 +1,7 @@
-"""What happened, published in process. The dashboard, the tray and progress reports listen.
+"""In-process events, for the dashboard, the tray and progress reports.
 
-Events are small frozen values. ``publish`` may be called from any thread; a listener is called
-in the thread that publishes, at once, and must not block or raise.
+Events are small frozen values. ``publish`` may be called from any thread. A listener runs in the
+publishing thread and must neither block nor raise.
 """
 
 import logging
@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened."""
+    """Base class of all events."""
 
 
 @dataclass(frozen=True)
 class OffloadQueued(Event):
-    """A task was accepted and waits for the engine. ``output`` and ``model`` are empty where the call
-    names none."""
+    """A task was accepted and waits for the engine. ``output`` and ``model`` are empty if the call did not
+    name them."""
 
     offload_id: str
     tool: str
@@ -33,7 +33,7 @@ class OffloadQueued(Event):
 @dataclass(frozen=True)
 class OffloadStage(Event):
     """An offload entered a stage: ``read``, ``fit``, ``download``, ``queue``, ``load``, ``prompt``,
-    ``generate``, ``check``, ``repair``, ``deliver``."""
+    ``generate``, ``check``, ``repair`` or ``deliver``."""
 
     offload_id: str
     stage: str
@@ -42,7 +42,7 @@ class OffloadStage(Event):
 
 @dataclass(frozen=True)
 class OffloadText(Event):
-    """The model wrote more. ``tokens`` is the count so far (approximate until the end)."""
+    """The model wrote more text. ``tokens`` is the count so far (approximate until the end)."""
 
     offload_id: str
     text: str
@@ -62,22 +62,22 @@ class OffloadEnded(Event):
 
 @dataclass(frozen=True)
 class OffloadUndone(Event):
-    """The bytes from before an offload were put back."""
+    """The files of an offload were restored to their contents before it."""
 
     offload_id: str
 
 
 @dataclass(frozen=True)
 class JobChanged(Event):
-    """A batch, or one of its items, is in another state."""
+    """The state of a batch or of one of its items changed."""
 
     job_id: str
 
 
 @dataclass(frozen=True)
 class SettingsChanged(Event):
-    """A setting was changed from within the app: ``name`` is its table and key, ``where`` the file that has
-    it. Its value may be secret."""
+    """A setting was changed from within the app. ``name`` is its table and key, ``where`` the file that
+    holds it. The value is left out because it may be secret."""
 
     name: str
     where: str = "config.toml"
@@ -85,13 +85,13 @@ class SettingsChanged(Event):
 
 @dataclass(frozen=True)
 class EngineChanged(Event):
-    """The backend was found, lost or replaced, or its loaded or installed models changed."""
+    """The engine was found, lost or replaced, or its loaded or installed models changed."""
 
 
 @dataclass(frozen=True)
 class ModelProgress(Event):
-    """A model is being downloaded or loaded. Bytes and bytes a second, 0 where unknown; ``done`` on the last
-    one."""
+    """Progress of a model's download or load. Sizes in bytes, ``rate`` in bytes per second, 0 if unknown.
+    ``done`` marks the last event."""
 
     model: str
     phase: str
@@ -104,8 +104,8 @@ class ModelProgress(Event):
 
 @dataclass(frozen=True)
 class MeasureProgress(Event):
-    """A model is being measured: ``done`` of ``total`` steps, and the ``step`` that began. The last one has
-    ``ended``, with the ``error`` where it came to nothing."""
+    """Progress of a measurement: ``done`` of ``total`` steps are complete and ``step`` has begun. The last
+    event has ``ended`` set, and ``error`` if the measurement failed."""
 
     model: str
     step: str
@@ -117,8 +117,8 @@ class MeasureProgress(Event):
 
 @dataclass(frozen=True)
 class PauseChanged(Event):
-    """Offloading was paused or resumed. ``until`` is seconds since the epoch, 0 for "until I resume".
-    ``giving_way`` marks a pause that the app took by itself, for the ``reason``, and ends by itself."""
+    """Offloading was paused or resumed. ``until`` is in seconds since the epoch; 0 means "until I resume".
+    ``giving_way`` marks a pause that the app started for ``reason`` and will end on its own."""
 
     paused: bool
     until: float = 0.0
@@ -128,8 +128,8 @@ class PauseChanged(Event):
 
 @dataclass(frozen=True)
 class ApprovalRequested(Event):
-    """A call waits for the user. ``paths`` are some of the ``files`` it would touch; at ``deadline``
-    (seconds since the epoch) it is denied."""
+    """A call waits for the user's approval. ``files`` counts the files it would touch, ``paths`` lists some
+    of them. The call is denied at ``deadline`` (seconds since the epoch)."""
 
     approval_id: str
     tool: str
@@ -142,7 +142,7 @@ class ApprovalRequested(Event):
 
 @dataclass(frozen=True)
 class ApprovalAnswered(Event):
-    """A call that waited was answered. ``extent`` is ``once``, ``session`` or ``project``; ``by`` is
+    """A waiting call was approved or denied. ``extent`` is ``once``, ``session`` or ``project``; ``by`` is
     ``tray``, ``dashboard``, ``client``, ``timeout`` or ``cancelled``."""
 
     approval_id: str
@@ -154,8 +154,8 @@ class ApprovalAnswered(Event):
 
 @dataclass(frozen=True)
 class PolicyReloaded(Event):
-    """The policy file changed. ``error`` says where it is broken or gone; what holds then is in
-    ``Loaded.until_then``."""
+    """The policy file changed. ``error`` says why it cannot be read; ``Loaded.until_then`` names the rules
+    that apply meanwhile."""
 
     path: str
     error: str = ""
@@ -163,8 +163,9 @@ class PolicyReloaded(Event):
 
 @dataclass(frozen=True)
 class RequestsRefused(Event):
-    """Requests that were no business of their senders. ``source`` is their ``Origin``, else the ``Host`` that
-    they asked for; ``path`` that of the first, empty where these are ``count`` more of a kind told before."""
+    """The web server refused requests. ``source`` is their ``Origin``, or else the requested ``Host``.
+    ``path`` is the first request's path; it is empty in an event that adds ``count`` more requests of a
+    kind already reported."""
 
     reason: str
     source: str
@@ -174,31 +175,31 @@ class RequestsRefused(Event):
 
 @dataclass(frozen=True)
 class BrowserLoggedIn(Event):
-    """A login link was used: a browser can open the dashboard from now on."""
+    """A login link was used: a browser can now open the dashboard."""
 
 
 @dataclass(frozen=True)
 class TokenReplaced(Event):
-    """There is a new bearer token; what the old one opened is closed."""
+    """The bearer token was replaced; sessions opened with the old one were closed."""
 
 
 @dataclass(frozen=True)
 class ModelChoiceChanged(Event):
-    """Which models may be chosen was changed. ``text`` says how."""
+    """The list of models that may be chosen changed. ``text`` describes the change."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class AuditSwitched(Event):
-    """The user let the app read the client's transcripts, or not any more."""
+class TranscriptChecksSwitched(Event):
+    """The user switched the check of the client's transcripts on or off."""
 
     on: bool
 
 
 @dataclass(frozen=True)
-class AuditEnded(Event):
-    """The audit has read what was new in the transcripts: ``files`` had news."""
+class TranscriptCheckEnded(Event):
+    """A transcript check ended. ``files`` counts the transcripts with new entries."""
 
     files: int
 
@@ -207,14 +208,14 @@ Listener = Callable[[Event], None]
 
 
 class EventBus:
-    """Calls every listener with every event."""
+    """Delivers every event to every listener."""
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
         self._lock = threading.Lock()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with every event from now on; the function returned ends that."""
+        """Call ``listener`` with every event from now on; the returned function unsubscribes it."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
@@ -225,7 +226,7 @@ class EventBus:
         return unsubscribe
 
     def publish(self, event: Event) -> None:
-        """Tell every listener. One that raises is logged and does not stop the others."""
+        """Call every listener. If one raises, the error is logged and the others are still called."""
         for listener in self._listeners:
             try:
                 listener(event)

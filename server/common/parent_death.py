@@ -1,7 +1,6 @@
-"""Ties a child process of the app to its parent: it ends when the parent does, however that went.
+"""Watch on the parent process: a child of the app ends when its parent does, for whatever reason.
 
-``python -P -m server.common.parent_death MODULE ARGUMENT…`` runs
-a module that knows nothing of this, such as pip.
+``python -P -m server.common.parent_death MODULE ARGUMENT…`` runs any module under this watch, such as pip.
 """
 
 import ctypes
@@ -17,30 +16,30 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """End this process when its parent is gone. Standard input must be a pipe that the parent holds open,
-    with nothing left in it.
+    """End this process as soon as its parent has ended.
 
-    A thread waits for the end of standard input. On Linux the kernel watches as well, since that thread
-    gets no turn while a library holds the interpreter for seconds, as llama.cpp does to load a model; the
-    kernel's watch is over the thread that started this process, which has to be one that stays.
+    Standard input must be a pipe that the parent holds open, with no data left in it. A thread waits for
+    its end. On Linux the kernel watches as well (``PR_SET_PDEATHSIG``), because a library that holds the
+    interpreter lock for seconds, as llama.cpp does while loading a model, blocks that thread. The kernel
+    watches the thread that started this process, so that thread must live as long as the parent.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         stdin = select.poll()
         stdin.register(0, select.POLLHUP)
-        if stdin.poll(0):  # the parent went before the kernel was told
+        if stdin.poll(0):  # the parent ended before prctl was called
             os._exit(0)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
 
 
 def _end_with_stdin() -> None:
-    while os.read(0, 1):  # not sys.stdin: a thread that waits in there breaks the interpreter's shutdown
+    while os.read(0, 1):  # not sys.stdin: a thread blocked in it breaks the interpreter's shutdown
         pass
     os._exit(0)
 
 
 def main() -> None:
-    """Run the module that the command line names."""
+    """Run the module named on the command line."""
     end_with_parent()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""Child processes of this same Python."""
+"""Child processes that run a Python module with this interpreter."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 TAIL = 2_000
-"""Characters of a child's error output that are kept."""
+"""Characters kept of a child's error output."""
 
 if sys.platform == "win32":
     NO_WINDOW = subprocess.CREATE_NO_WINDOW
@@ -19,8 +19,8 @@ else:
 async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
     """Run ``python -m module`` and return its exit status and the end of its error output.
 
-    It ends with this process (see ``tied``), and cancelling kills it. ``-P`` keeps a folder of the user's
-    from being imported as one of its modules.
+    The child ends with this process (see ``parent_death``), and cancelling kills it. ``-P`` prevents imports
+    from the working directory.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -37,7 +37,7 @@ async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str
     )
     assert process.stderr is not None
     try:
-        # Not communicate(): it closes the standard input, which stands for this process being alive.
+        # Not communicate(): it closes standard input, whose end tells the child that this process is gone.
         errors = await process.stderr.read()
         status = await process.wait()
     finally:
@@ -49,6 +49,6 @@ async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str
 
 
 def last_line(errors: str, status: int) -> str:
-    """Return a child's last words as a part of a sentence."""
+    """Return the last line of a child's error output, worded as part of a sentence."""
     lines = errors.splitlines()
     return lines[-1].removeprefix("ERROR: ").rstrip(".") if lines else f"it ended with status {status}"

@@ -10,7 +10,6 @@ from pathlib import Path
 from server.common.aio import BackgroundTasks
 from server.common.errors import StoreError
 from server.common.events import (
-    AuditSwitched,
     BrowserLoggedIn,
     Event,
     EventBus,
@@ -22,6 +21,7 @@ from server.common.events import (
     RequestsRefused,
     SettingsChanged,
     TokenReplaced,
+    TranscriptChecksSwitched,
 )
 from server.policy.trail import Trail, TrailEntry
 
@@ -103,7 +103,7 @@ def entry_of(event: Event) -> TrailEntry | None:
         case PauseChanged():
             text = event.reason or ("Offloading was paused." if event.paused else "Offloading goes on.")
             entry = TrailEntry("pause", text, verdict="paused" if event.paused else "resumed")
-        case AuditSwitched():
+        case TranscriptChecksSwitched():
             switched = "on" if event.on else "off"
             entry = TrailEntry("settings", f"The audit of the client's transcripts was switched {switched}.")
         case PolicyReloaded():

@@ -1,1 +1,1 @@
-"""The hub's state for display: snapshot, current activity, totals."""
+"""State for display: snapshot, current activity and totals, and the daily pruning of old records."""

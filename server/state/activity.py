@@ -1,6 +1,6 @@
-"""What goes on right now, kept from the events: the moving part of the ``Snapshot``.
+"""Current activity, built from events: the changing part of the ``Snapshot``.
 
-Everything here is in memory and cheap; ``record`` may be called from any thread.
+All of it is in memory. ``record`` may be called from any thread.
 """
 
 import threading
@@ -23,11 +23,11 @@ from server.state.snapshot import ModelActivity, RunningOffload, Snapshot, State
 from server.store.records import Totals
 
 TEXT_TAIL = 4096
-"""Characters of streamed text that are kept of each running offload: about a page's pane full."""
+"""Characters of streamed text kept for each running offload: about one page of the dashboard's pane."""
 
 
 class ActivityTracker:
-    """The running offloads, model activities, pause and totals, as one picture."""
+    """Tracks running offloads, model activity, pause and totals, and combines them into a snapshot."""
 
     def __init__(self, version: str, view: Callable[[], EngineView]) -> None:
         self._version = version
@@ -42,7 +42,7 @@ class ActivityTracker:
         self.url = ""
 
     def record(self, event: Event) -> None:
-        """Take in what an event says; one that is not shown changes nothing."""
+        """Apply an event. Events that the snapshot does not show are ignored."""
         with self._lock:
             match event:
                 case OffloadQueued():
@@ -68,18 +68,18 @@ class ActivityTracker:
                     return
 
     def set_totals(self, today: Totals, everything: Totals) -> None:
-        """Take in the sums as the history gives them."""
+        """Set the totals read from the history: today's and those of all time."""
         with self._lock:
             self._today, self._all = today, everything
 
     @property
     def paused_until(self) -> float | None:
-        """Seconds since the epoch, 0 for "until I resume", None where not paused (any more)."""
+        """End of the pause in seconds since the epoch, 0 for "until I resume", None if not paused."""
         until = self._paused_until
         return None if until and until <= time.time() else until
 
     def snapshot(self) -> Snapshot:
-        """Return the picture of this moment."""
+        """Return the current snapshot."""
         engine = self._view()
         paused = self.paused_until
         with self._lock:
@@ -100,7 +100,7 @@ class ActivityTracker:
 
     def _change(self, offload_id: str, *, stage: str, detail: str) -> None:
         if (offload := self._running.get(offload_id)) is not None:
-            # A repair is a new answer: what was wrong with the last one is in the history.
+            # A repair starts a new answer; the history keeps the errors of the previous one.
             if stage == "repair":
                 offload = replace(offload, text="", characters=0, round=offload.round + 1)
             self._running[offload_id] = replace(offload, stage=stage, detail=detail)

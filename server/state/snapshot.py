@@ -1,4 +1,4 @@
-"""One picture of the whole app at one moment; it feeds the tray, the page and ``status --json``."""
+"""The state of the whole app at one moment, for the tray, the dashboard and ``status --json``."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -11,8 +11,9 @@ State = Literal["idle", "loaded", "working", "paused", "error"]
 
 @dataclass(frozen=True)
 class ModelActivity:
-    """A model that is being downloaded (``download``), loaded (``load``) or measured (``measure``). Bytes,
-    for the last steps; 0 where unknown. ``rate`` is bytes a second."""
+    """A model that is being downloaded (``download``), loaded (``load``) or measured (``measure``).
+    ``completed`` and ``total`` are bytes, or steps of a measurement; 0 if unknown. ``rate`` is bytes per
+    second."""
 
     model: str
     phase: str
@@ -23,8 +24,8 @@ class ModelActivity:
 
 @dataclass(frozen=True)
 class RunningOffload:
-    """An offload that waits or runs. ``text`` is the end of what the model has written so far, of its first
-    answer or of a later one (``round``, from 1); that answer has ``characters``."""
+    """A waiting or running offload. ``round`` counts the model's answers from 1; ``text`` is the end of the
+    current answer and ``characters`` its full length so far."""
 
     id: str
     tool: str
@@ -44,8 +45,8 @@ class RunningOffload:
 
 @dataclass(frozen=True)
 class PendingApproval:
-    """A call that waits for the user. ``paths`` are some of the ``files`` it would touch; at ``deadline``
-    (seconds since the epoch) it is denied."""
+    """A call that waits for the user's approval. ``files`` counts the files it would touch, ``paths`` lists
+    some of them. The call is denied at ``deadline`` (seconds since the epoch)."""
 
     id: str
     tool: str
@@ -59,7 +60,7 @@ class PendingApproval:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of the app. ``state`` is what the icon shows; ``saved_*`` are signed nets."""
+    """The state of the app. ``state`` decides the tray icon; ``saved_*`` are signed net savings."""
 
     version: str
     url: str
@@ -72,9 +73,9 @@ class Snapshot:
     saved_all: Totals = field(default_factory=Totals)
     paused_until: float | None = None
     giving_way: str = ""
-    """Why the app paused by itself, a sentence; it goes on by itself. Empty for the user's own pause."""
+    """Why the app paused on its own, as a sentence; it resumes on its own. Empty for the user's pause."""
     approvals: tuple[PendingApproval, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the snapshot as plain JSON values."""
+        """Return the snapshot as JSON-compatible values."""
         return asdict(self)

@@ -1,48 +1,45 @@
-"""What was saved, summed up again whenever that may have changed; what is too old to be kept is removed."""
+"""Totals of tokens saved, recalculated after every change and at midnight."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 
 from server.common.aio import cancel_and_wait
-from server.common.days import days_ago, midnight, seconds_to_midnight
+from server.common.days import midnight, seconds_to_midnight
 from server.common.errors import StoreError
 from server.common.events import Event, JobChanged, OffloadEnded, OffloadUndone
 from server.store.history import History
-from server.store.jobs import Jobs
 from server.store.records import Totals
 
 logger = logging.getLogger(__name__)
 
-TOGETHER_SECONDS = 0.2
-"""After an offload ended, before the sums are made again."""
-BOOKED = OffloadEnded | OffloadUndone | JobChanged
-"""What may change the sums: calls about a batch cost something, too."""
+COALESCE_SECONDS = 0.2
+"""Delay between a change and the recalculation, so that items of a batch that end together share one."""
+CHANGES_TOTALS = OffloadEnded | OffloadUndone | JobChanged
+"""Events that may change the totals. Calls about a batch cost tokens too."""
 
-OnSums = Callable[[Totals, Totals], None]
-"""Called with the sums of today and of all time."""
+OnTotals = Callable[[Totals, Totals], None]
+"""Called with the totals of today and of all time."""
 
 
 class TotalsUpdater:
-    """The sums of a hub's history. For one event loop, but ``note`` may be called from any thread.
+    """Keeps the totals of a history up to date. Belongs to one event loop; ``observe`` may be called from any
+    thread.
 
     Args:
-        days: how long offloads and batches are kept.
-        on_sums: called whenever the sums were made.
+        on_totals: called after every calculation.
     """
 
-    def __init__(self, history: History, jobs: Jobs, days: int, on_sums: OnSums) -> None:
+    def __init__(self, history: History, on_totals: OnTotals) -> None:
         self._history = history
-        self._jobs = jobs
-        self._days = days
-        self._on_sums = on_sums
+        self._on_totals = on_totals
         self._loop = asyncio.get_running_loop()
         self._wanted = asyncio.Event()
-        self._booked = self._summed = 0
+        self._changes = self._included = 0
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Make the sums, and again from now on.
+        """Calculate the totals now, and again after every change.
 
         Raises:
             StoreError: the history cannot be read.
@@ -51,51 +48,43 @@ class TotalsUpdater:
         self._watcher = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
-        """Make no more sums."""
+        """Stop the updates."""
         await cancel_and_wait(self._watcher)
 
-    def note(self, event: Event) -> None:
-        """Take in what happened."""
-        if isinstance(event, BOOKED):
-            self._booked += 1
+    def observe(self, event: Event) -> None:
+        """Schedule a calculation if the event may change the totals."""
+        if isinstance(event, CHANGES_TOTALS):
+            self._changes += 1
             self._loop.call_soon_threadsafe(self._wanted.set)
 
-    def again(self) -> None:
-        """Make the sums again soon."""
+    def refresh_soon(self) -> None:
+        """Schedule a calculation."""
         self._wanted.set()
 
-    async def catch_up(self) -> None:
-        """Return when the sums hold whatever was noted up to now.
+    async def ensure_current(self) -> None:
+        """Wait until the totals include every event observed so far.
 
         Raises:
             StoreError: the history cannot be read.
         """
-        if self._summed != self._booked:
+        if self._included != self._changes:
             await self._refresh()
 
     async def _watch(self) -> None:
-        """Sum up again whenever it is wanted, and at midnight, when "today" begins anew."""
-        new_day = True
+        """Recalculate on request, and at midnight, when "today" starts over."""
         while True:
-            try:
-                if new_day:
-                    await self._history.prune(self._days)
-                    await self._jobs.prune(days_ago(self._days))
-                await self._refresh()
-            except StoreError:
-                logger.exception("the totals could not be summed up")
-            new_day = False
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds_to_midnight()):
                     await self._wanted.wait()
-            except TimeoutError:
-                new_day = True
-            # Of a batch several end in one moment.
-            await asyncio.sleep(TOGETHER_SECONDS)
+            await asyncio.sleep(COALESCE_SECONDS)
             self._wanted.clear()
+            try:
+                await self._refresh()
+            except StoreError:
+                logger.exception("the totals could not be calculated")
 
     async def _refresh(self) -> None:
-        booked = self._booked
+        changes = self._changes
         today = await self._history.totals(midnight().timestamp())
-        self._on_sums(today, await self._history.totals())
-        self._summed = booked
+        self._on_totals(today, await self._history.totals())
+        self._included = changes

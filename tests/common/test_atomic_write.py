@@ -1,4 +1,4 @@
-"""Files of the user's are replaced whole, through links, and never readable by others meanwhile."""
+"""Atomic replacement of the user's files: through links, and never readable by others meanwhile."""
 
 import stat
 import subprocess
@@ -12,10 +12,10 @@ from server.common.errors import SettingsError
 from server.config.folders import find_folders
 from server.config.settings_file import set_setting
 
-modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
 
-# Says what others may do with a draft before it gets its last mode; a hook cannot be taken off again,
-# hence a process of its own.
+# Reports the draft's mode before and after it is made final. An audit hook cannot be removed, so this runs
+# in its own process.
 WATCH = """
 import os, sys
 from pathlib import Path
@@ -36,8 +36,8 @@ def mode_of(path: Path) -> int:
 
 
 @modes
-@pytest.mark.parametrize("mode", [0o600, 0o640])
-def test_a_draft_is_closed_to_others_until_it_has_the_files_mode(tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o640], ids=["private", "group-readable"])
+def test_draft_is_private_until_it_has_the_files_mode(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "clients.json"
     path.write_text("{}")
     path.chmod(mode)
@@ -50,7 +50,7 @@ def test_a_draft_is_closed_to_others_until_it_has_the_files_mode(tmp_path: Path,
 
 
 @modes
-def test_a_new_file_is_the_users_alone_unless_it_is_to_be_shared(tmp_path: Path) -> None:
+def test_new_file_is_private_unless_a_mode_allows_sharing(tmp_path: Path) -> None:
     replace_file(tmp_path / "private", b"1")
     assert mode_of(tmp_path / "private") == 0o600
     (tmp_path / "usual").touch()
@@ -61,9 +61,9 @@ def test_a_new_file_is_the_users_alone_unless_it_is_to_be_shared(tmp_path: Path)
     assert mode_of(tmp_path / "shared") == 0o600
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
-@pytest.mark.parametrize("there", [True, False])
-def test_a_link_stays_a_link(tmp_path: Path, there: bool) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
+@pytest.mark.parametrize("there", [True, False], ids=["existing-target", "missing-target"])
+def test_symbolic_link_stays_a_link(tmp_path: Path, there: bool) -> None:
     real, link = tmp_path / "dotfiles" / "config", tmp_path / "config"
     real.parent.mkdir()
     if there:
@@ -75,8 +75,8 @@ def test_a_link_stays_a_link(tmp_path: Path, there: bool) -> None:
     assert list(real.parent.iterdir()) == [real]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
-def test_links_in_a_loop_are_an_error_that_says_so(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
+def test_link_loop_raises_an_error_that_names_links(tmp_path: Path) -> None:
     folders = find_folders()
     folders.create()
     folders.config_file.symlink_to(folders.config_file)
@@ -85,7 +85,7 @@ def test_links_in_a_loop_are_an_error_that_says_so(tmp_path: Path) -> None:
     assert [path.name for path in folders.config.glob("*.toml*")] == ["config.toml"]
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_draft(tmp_path: Path) -> None:
     (tmp_path / "folder" / "inner").mkdir(parents=True)
     with pytest.raises(OSError):  # noqa: PT011 - which one differs between systems
         replace_file(tmp_path / "folder", b"1")
@@ -93,7 +93,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 
 
 @modes
-def test_settings_stay_where_the_user_keeps_them_and_new_ones_are_private(tmp_path: Path) -> None:
+def test_settings_file_keeps_link_and_mode_and_is_created_private(tmp_path: Path) -> None:
     folders = find_folders()
     set_setting(folders, "backend", "api_key", "secret")
     assert mode_of(folders.config_file) == 0o600

@@ -1,4 +1,4 @@
-"""Where a day begins, also when the clocks change on it."""
+"""Start of a local day, also on days when the clocks change."""
 
 import datetime
 import sys
@@ -10,12 +10,12 @@ from server.common.days import day_begin, midnight, seconds_to_midnight
 from tests.standins.serving import wait_until
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the time zone of a process cannot be changed there")
-def test_a_day_begins_by_the_clock_that_held_then(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot change a process's time zone")
+def test_day_starts_at_the_utc_offset_of_that_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:
-        spring = day_begin(datetime.date(2026, 3, 29))  # at two o'clock it becomes three
+        spring = day_begin(datetime.date(2026, 3, 29))  # clocks go forward at 02:00
         assert spring.utcoffset() == datetime.timedelta(hours=1)
         assert day_begin(datetime.date(2026, 3, 30)) - spring == datetime.timedelta(hours=23)
     finally:
@@ -24,7 +24,7 @@ def test_a_day_begins_by_the_clock_that_held_then(monkeypatch: pytest.MonkeyPatc
 
 
 def test_days_ago() -> None:
-    wait_until(lambda: seconds_to_midnight() > 10)  # or tomorrow may begin between the two
+    wait_until(lambda: seconds_to_midnight() > 10)  # both readings must fall on the same day
     today = midnight()
     assert midnight(3).date() == today.date() - datetime.timedelta(days=3)
     assert (today.hour, today.minute, today.second) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Events reach every listener until it unsubscribes; one that fails does not stop the others."""
+"""Delivery of events: to every subscribed listener, even if another one fails."""
 
 import logging
 
@@ -17,7 +17,7 @@ def test_every_listener_gets_every_event_until_it_unsubscribes() -> None:
     assert (len(first), len(second)) == (1, 2)
 
 
-def test_a_listener_that_fails_is_logged_and_the_others_still_hear(
+def test_failing_listener_is_logged_and_the_others_are_called(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bus, heard = EventBus(), []

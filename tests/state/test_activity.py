@@ -1,4 +1,4 @@
-"""The snapshot follows the events."""
+"""The snapshot reflects the recorded events."""
 
 import threading
 import time
@@ -21,12 +21,12 @@ BROKEN = EngineView("ollama", "Ollama", "", Capabilities(), error="backend_unrea
 QUEUED = OffloadQueued("a", "offload_work", "Write slugify", "claude-code", "slug.py", "qwen")
 
 
-def live(view: EngineView = IDLE) -> ActivityTracker:
+def tracker(view: EngineView = IDLE) -> ActivityTracker:
     return ActivityTracker("1.0", lambda: view)
 
 
 def test_an_offload_from_queue_to_end() -> None:
-    state = live()
+    state = tracker()
     state.record(QUEUED)
     state.record(OffloadStage("a", "generate", "qwen"))
     state.record(OffloadText("a", "def slug", 3, 12.5))
@@ -40,7 +40,7 @@ def test_an_offload_from_queue_to_end() -> None:
 
 
 def test_only_the_end_of_a_long_text_is_kept() -> None:
-    state = live()
+    state = tracker()
     state.record(QUEUED)
     for _ in range(3 * TEXT_TAIL):
         state.record(OffloadText("a", "x", 1, 1.0))
@@ -51,8 +51,8 @@ def test_only_the_end_of_a_long_text_is_kept() -> None:
     assert offload.characters == 3 * TEXT_TAIL + len("the end")
 
 
-def test_a_repair_begins_a_new_text() -> None:
-    state = live()
+def test_a_repair_starts_a_new_text() -> None:
+    state = tracker()
     state.record(QUEUED)
     state.record(OffloadText("a", "wrong", 1, 1.0))
     state.record(OffloadStage("a", "repair", "line 1"))
@@ -62,7 +62,7 @@ def test_a_repair_begins_a_new_text() -> None:
 
 
 def test_events_of_an_unknown_offload_change_nothing() -> None:
-    state = live()
+    state = tracker()
     for event in (
         OffloadStage("z", "read"),
         OffloadText("z", "x", 1, 1.0),
@@ -73,10 +73,10 @@ def test_events_of_an_unknown_offload_change_nothing() -> None:
 
 
 def test_the_state_that_the_icon_shows() -> None:
-    assert live().snapshot().state == "idle"
-    assert live(LOADED).snapshot().state == "loaded"
-    assert live(BROKEN).snapshot().state == "error"
-    working = live(LOADED)
+    assert tracker().snapshot().state == "idle"
+    assert tracker(LOADED).snapshot().state == "loaded"
+    assert tracker(BROKEN).snapshot().state == "error"
+    working = tracker(LOADED)
     working.record(QUEUED)
     assert working.snapshot().state == "working"
     working.record(PauseChanged(paused=True))
@@ -85,8 +85,8 @@ def test_the_state_that_the_icon_shows() -> None:
     assert working.snapshot().state == "working"
 
 
-def test_a_pause_ends_by_itself() -> None:
-    state = live()
+def test_a_timed_pause_ends_on_its_own() -> None:
+    state = tracker()
     state.record(PauseChanged(paused=True, until=time.time() + 3600))
     assert state.paused_until
     state.record(PauseChanged(paused=True, until=time.time() - 1))
@@ -95,7 +95,7 @@ def test_a_pause_ends_by_itself() -> None:
 
 
 def test_a_download_is_shown_until_it_is_done() -> None:
-    state = live()
+    state = tracker()
     state.record(ModelProgress("qwen", "download", 10, 100))
     [activity] = state.snapshot().activities
     assert (activity.model, activity.phase, activity.completed, activity.total) == (
@@ -109,7 +109,7 @@ def test_a_download_is_shown_until_it_is_done() -> None:
 
 
 def test_events_from_many_threads() -> None:
-    state = live()
+    state = tracker()
 
     def run(name: str) -> None:
         for number in range(200):
@@ -128,7 +128,7 @@ def test_events_from_many_threads() -> None:
 
 
 def test_the_snapshot_is_json() -> None:
-    state = live(LOADED)
+    state = tracker(LOADED)
     state.record(QUEUED)
     value = state.snapshot().as_json()
     assert value["running"][0]["task"] == "Write slugify"

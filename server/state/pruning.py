@@ -1,0 +1,43 @@
+"""Daily removal of offloads and batches that are older than the retention period."""
+
+import asyncio
+import logging
+
+from server.common.aio import cancel_and_wait
+from server.common.days import days_ago, seconds_to_midnight
+from server.common.errors import StoreError
+from server.store.history import History
+from server.store.jobs import Jobs
+
+logger = logging.getLogger(__name__)
+
+
+class Pruner:
+    """Prunes the history when it starts and after every midnight.
+
+    Args:
+        days: how long offloads and batches are kept, in days of 24 hours.
+    """
+
+    def __init__(self, history: History, jobs: Jobs, days: int) -> None:
+        self._history = history
+        self._jobs = jobs
+        self._days = days
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start pruning in the background."""
+        self._task = asyncio.create_task(self._prune_daily())
+
+    async def close(self) -> None:
+        """Stop pruning."""
+        await cancel_and_wait(self._task)
+
+    async def _prune_daily(self) -> None:
+        while True:
+            try:
+                await self._history.prune(self._days)
+                await self._jobs.prune(days_ago(self._days))
+            except StoreError:
+                logger.exception("old offloads and batches could not be removed")
+            await asyncio.sleep(seconds_to_midnight())
