@@ -41,7 +41,7 @@ from server.ledger.transcripts.check import TranscriptCheck
 from server.models.measure import Measuring, ReportMeasure
 from server.models.memory_gate import MemoryGate
 from server.models.selector import Selector
-from server.models.yielding import Yielding
+from server.models.yielding import YieldMonitor
 from server.offload.pipeline import Offloader
 from server.policy.approvals import ApprovalAnswer, Approvals
 from server.policy.gate import Gate
@@ -153,8 +153,8 @@ class Hub:
         self._pruner = Pruner(self.history, jobs, self.settings.history.days)
         self._pruner.start()
         self._auditor = asyncio.create_task(self._audit_again_and_again())
-        yielding = Yielding(self.settings.manners, self.engine, self.give_way, self.go_on)
-        self._yielder = asyncio.create_task(yielding.watch())
+        monitor = YieldMonitor(self.settings.yielding, self.engine, self.give_way, self.go_on)
+        self._yielder = asyncio.create_task(monitor.watch())
         for path in await self.offloader.start():
             logger.warning("took back what a crash left in %s", path)
             await trail.record(

@@ -166,7 +166,7 @@ def test_the_settings_are_read(home: Path) -> None:
     assert (settings.ledger.unit, settings.ledger.quota_dollars) == ("quota", 40.0)
     assert settings.savings.audit
     assert settings.paths.protect == (".env*", "*.pem", "deploy/*")
-    assert (settings.manners.yield_share, settings.manners.yield_unload) == (0.4, False)
+    assert (settings.yielding.yield_share, settings.yielding.yield_unload) == (0.4, False)
     assert not settings.tray.notify_pause
     assert set(settings.checks) == {"compiles", "lint all"}
 

@@ -23,7 +23,9 @@ class Capabilities:
     set_num_ctx: bool = False
     count_tokens: bool = False
     tells_slots: bool = True
-    """Whether ``slots`` is what the engine says; else it is where to begin finding out."""
+    """Whether the engine reports ``slots``; otherwise its value is a starting point for measuring."""
+    reports_vram: bool = False
+    """Whether the engine reports ``LoadedModel.size_vram``, so that 0 means no GPU memory."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments
 from server.config.folders import Folders
 from server.config.textedit.jsonc import JsonError, get_member, remove_member, set_member
-from server.config.textedit.toml_text import TomlError, get_table, remove_table, set_table
+from server.config.textedit.toml import TomlError, get_table, remove_table, set_table
 
 BOM = "\ufeff"
 

@@ -1,1 +1,1 @@
-"""Settings, folders and the start-at-login entry; `textedit` changes one value in a file of the user."""
+"""Settings, folders and start at login; ``textedit`` changes single values in files that the user wrote."""

@@ -1,7 +1,7 @@
-"""Start at login: an XDG autostart file, a launchd agent, or a value of Windows' Run key.
+"""Start at login: an XDG autostart file, a launchd agent, or a value of the Windows Run key.
 
-The file's (or value's) existence is the setting; nothing else remembers it. On Linux it is not a systemd
-unit, since not every desktop starts those.
+The existence of that file or value is the setting; it is stored nowhere else. Linux gets no systemd user
+unit because some desktops do not start those.
 """
 
 import os
@@ -24,14 +24,14 @@ RUN_VALUE = "ClaudeTokenSaver"
 
 
 class Autostart(Protocol):
-    """How this system starts programs at login."""
+    """This system's way to start a program at login."""
 
     @property
     def where(self) -> str:
-        """The file, or the value of the registry, whose existence is the setting."""
+        """The file or registry value whose existence is the setting."""
 
     def enabled(self) -> bool:
-        """Whether the app is started at login."""
+        """Whether the app starts at login."""
 
     def enable(self) -> None:
         """Start the app at login from now on.
@@ -41,7 +41,7 @@ class Autostart(Protocol):
         """
 
     def disable(self) -> None:
-        """No longer start the app at login; that it never was is fine.
+        """Stop starting the app at login. No error if it was not enabled.
 
         Raises:
             OSError: the entry cannot be removed.
@@ -51,7 +51,7 @@ class Autostart(Protocol):
 def find_autostart(
     platform: str = sys.platform, environ: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> Autostart:
-    """Return this system's way."""
+    """Return the start-at-login entry for this system."""
     user = home or Path.home()
     command = start_command(platform, environ)
     if platform == "win32":
@@ -67,8 +67,8 @@ def find_autostart(
 def start_command(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the command that starts the app in the background, with absolute paths.
 
-    ``-P`` keeps a folder named ``tray`` or ``server`` where it happens to start from being imported.
-    A login does not know this shell's variables, hence ``--home``.
+    ``-P`` prevents imports from the working directory. ``--home`` passes on ``TOKEN_SAVER_HOME``, which a
+    login session does not have.
     """
     python = Path(sys.executable)
     if platform == "win32" and (windowless := python.with_name("pythonw.exe")).exists():
@@ -100,7 +100,7 @@ class DesktopEntry(_EntryFile):
     """Linux: a file in ``autostart`` (XDG desktop application autostart specification 0.5)."""
 
     def enabled(self) -> bool:
-        """Whether the file is there; desktops' own settings switch it off with ``Hidden``."""
+        """Whether the file exists and is not marked ``Hidden``, which is how desktops disable an entry."""
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
@@ -127,14 +127,16 @@ class DesktopEntry(_EntryFile):
 class LaunchAgent(_EntryFile):
     """macOS: a property list in ``~/Library/LaunchAgents``; launchd reads it at the next login."""
 
+    """macOS: a property list in ``~/Library/LaunchAgents``, which launchd reads at the next login."""
+
     def enabled(self) -> bool:
-        """Whether the file is there."""
+        """Whether the file exists."""
         return self.path.is_file()
 
     def enable(self) -> None:
         """Write the file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Interactive: else macOS slows the process down as a background job.
+        # Interactive, because macOS throttles background jobs.
         agent = {
             "Label": AGENT,
             "ProgramArguments": list(self.command),
@@ -146,17 +148,17 @@ class LaunchAgent(_EntryFile):
 
 @dataclass(frozen=True)
 class RunKey:
-    """Windows: a value of the user's Run key."""
+    """Windows: a value of the user's Run key in the registry."""
 
     command: tuple[str, ...]
 
     @property
     def where(self) -> str:
-        """The value, with its key."""
+        """The key and the value's name."""
         return rf"HKEY_CURRENT_USER\{RUN_KEY}\{RUN_VALUE}"
 
     def enabled(self) -> bool:
-        """Whether the value is there."""
+        """Whether the value exists."""
         registry = _winreg()
         try:
             with registry.OpenKey(registry.HKEY_CURRENT_USER, RUN_KEY) as key:
@@ -182,20 +184,20 @@ class RunKey:
 
 
 def windows_command_line(command: tuple[str, ...]) -> str:
-    """Return the command as one line; Windows forbids quotes in paths, so quoting the blanks will do."""
+    """Return the command as one line. Paths on Windows cannot contain quotes, so only spaces need quoting."""
     return " ".join(f'"{part}"' if " " in part else part for part in command)
 
 
 def icon_file() -> Path:
-    """Return the app's icon as a file."""
+    """Return the path of the app's icon."""
     return Path(__file__).parents[2] / "assets" / "icon.png"
 
 
 def _quoted(part: str) -> str:
-    """Return one argument of ``Exec``, quoted as the desktop entry specification has it."""
+    """Return one argument of ``Exec``, quoted as the desktop entry specification requires."""
     if shlex.quote(part) == part and "%" not in part:
         return part
-    # Backslashes are halved once when the file's value is read, and once more inside of quotes.
+    # Backslashes are unescaped twice: once in the file's value and once inside quotes.
     quoted = part.replace("\\", "\\\\\\\\")
     for special in '"`$':
         quoted = quoted.replace(special, "\\\\" + special)
@@ -203,6 +205,6 @@ def _quoted(part: str) -> str:
 
 
 def _winreg() -> Any:
-    import winreg  # noqa: PLC0415 - exists on Windows alone
+    import winreg  # noqa: PLC0415 - exists on Windows only
 
     return winreg

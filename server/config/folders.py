@@ -1,7 +1,4 @@
-"""Where the app keeps its files.
-
-``platformdirs`` folders, or all of them directly in ``TOKEN_SAVER_HOME`` where that is set.
-"""
+"""Folders of the app: those of ``platformdirs``, or all in ``TOKEN_SAVER_HOME`` if that is set."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +13,7 @@ HOME_VARIABLE = "TOKEN_SAVER_HOME"
 
 @dataclass(frozen=True)
 class Folders:
-    """The app's folders (absolute paths; created by ``create``)."""
+    """The app's folders, as absolute paths. ``create`` creates them."""
 
     config: Path
     data: Path
@@ -35,7 +32,7 @@ class Folders:
 
     @property
     def prices_file(self) -> Path:
-        """``prices.toml``, the user's price table; the shipped one is used where it is missing."""
+        """``prices.toml``, the user's price table; the app's own table is used if it is missing."""
         return self.config / "prices.toml"
 
     @property
@@ -49,9 +46,8 @@ class Folders:
         return self.data / "models"
 
     @property
-    def kept(self) -> Path:
-        """What was found in files whose old bytes were put back, or what these were where that could not be:
-        never thrown away at once."""
+    def rescue_copies(self) -> Path:
+        """Copies of file contents that a rollback would have overwritten; see ``offload.delivery``."""
         return self.data / "kept"
 
     @property
@@ -61,16 +57,16 @@ class Folders:
 
     @property
     def token_file(self) -> Path:
-        """``token``: the bearer token for ``/mcp``, mode 0600."""
+        """``token``: the bearer token of ``/mcp``, mode 0600."""
         return self.state / "token"
 
     @property
     def log_file(self) -> Path:
-        """``token-saver.log``, rotated."""
+        """``token-saver.log``; rotated."""
         return self.state / "token-saver.log"
 
     def create(self) -> None:
-        """Create the folders, readable by the user alone.
+        """Create the folders with mode 0700.
 
         Raises:
             OSError: a folder cannot be created.
@@ -94,9 +90,9 @@ def find_folders(environ: Mapping[str, str] | None = None) -> Folders:
 
 
 def chosen_home(environ: Mapping[str, str]) -> Path | None:
-    """Return what ``TOKEN_SAVER_HOME`` says (absolute), None where it is not set.
+    """Return ``TOKEN_SAVER_HOME`` as an absolute path, or None if it is not set.
 
-    What others shall start later, from a desktop or at login, must be told it: they have no such variable.
+    Pass it on to programs that start later, from a desktop or at login: they lack the variable.
     """
     home = environ.get(HOME_VARIABLE)
     return Path(home).expanduser().absolute() if home else None

@@ -1,11 +1,13 @@
 """The settings: defaults, then ``config.toml``, then ``TOKEN_SAVER_*`` variables.
 
-``TOKEN_SAVER_PORT`` sets ``port``; two underscores reach into a section:
-``TOKEN_SAVER_BACKEND__URL`` sets ``[backend] url``. An unknown key or a bad value is a
-``SettingsError`` that names the file and line, or the variable.
+``TOKEN_SAVER_PORT`` sets ``port``; two underscores separate a table from its key:
+``TOKEN_SAVER_BACKEND__URL`` sets ``[backend] url``. An unknown key or an invalid value raises a
+``SettingsError`` that names the file and line, or the variable. Names of earlier versions still work, with
+a remark in the log (see ``old_keys``).
 """
 
 import json
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -13,115 +15,147 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic_settings
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from server.common.errors import SettingsError
 from server.config.folders import Folders
+from server.config.old_keys import current_variable, update_keys
+
+logger = logging.getLogger(__name__)
 
 ENV_PREFIX = "TOKEN_SAVER_"
-# Variables with the prefix that are not settings: where the folders are, switches of the test suite.
+# Variables with the prefix that are not settings: the app's folder, and switches of the test suite.
 NOT_SETTINGS = frozenset({"HOME", "TOKEN"})
 
 
 class Section(BaseModel):
-    """A table of ``config.toml``: unknown keys are errors, values never change after reading."""
+    """A table of ``config.toml``. Unknown keys are errors; values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BackendSettings(Section):
-    """``[backend]``: which engine works, and how it is reached."""
+    """``[backend]``: the engine that runs the model, and how to reach it."""
 
     kind: Literal["auto", "ollama", "openai", "embedded"] = Field(
-        "auto", description="The engine; `auto` takes the first that answers, else the embedded one."
+        "auto",
+        description="The engine. `auto` uses the first running one it finds, or else the built-in one.",
     )
-    url: str = Field("", description="The engine's address; empty for its usual one.")
-    api_key: str = Field("", description="Sent as a bearer token to the engine at `url`, and to no other.")
-    model: str = Field("", description="The model to use when a call names none; empty chooses one.")
-    num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 chooses from a short ladder.")
-    keep_alive: str = Field("10m", description="How long a model stays loaded after use; `-1` for ever.")
-    slots: int = Field(0, ge=0, le=64, description="Tasks that the engine works on at once; 0 asks it.")
-    connect_timeout: float = Field(3.0, gt=0, description="Seconds to wait for a connection.")
+    url: str = Field("", description="The engine's address; empty means its usual one.")
+    api_key: str = Field("", description="Bearer token for the engine at `url`; sent to no other address.")
+    model: str = Field("", description="The model for calls that name none; empty lets the app choose.")
+    num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 lets the app choose.")
+    keep_alive: str = Field(
+        "10m", description="How long a model stays loaded after use, such as `10m`; `-1` means forever."
+    )
+    slots: int = Field(
+        0, ge=0, le=64, description="Number of tasks that the engine runs in parallel; 0 asks the engine."
+    )
+    connect_timeout: float = Field(
+        3.0, gt=0, description="How long to wait for a connection to the engine, in seconds."
+    )
     silence_timeout: float = Field(
-        300.0, gt=0, description="Seconds without a sign of life before the engine counts as dead."
+        300.0,
+        gt=0,
+        description="How long an engine may send nothing before it is considered dead, in seconds.",
     )
     allow_spill: bool = Field(
         False,
-        description="Load models that do not fit in the GPU's memory (or in RAM, without a GPU): slow, and "
-        "the machine may swap.",
+        description="Load models that do not fit in GPU memory (or in RAM, without a GPU). They are slow, "
+        "and the machine may swap.",
     )
     allow_remote: bool = Field(
-        False, description="Allow an engine on another machine: your code is sent to it."
+        False, description="Allow an engine on another machine. Your code is sent to it."
     )
 
 
 class EmbeddedSettings(Section):
-    """``[embedded]``: the engine that the app brings along."""
+    """``[embedded]``: the built-in engine."""
 
-    model: str = Field("auto", description="A catalogue name, the path of a GGUF file, or `auto`.")
-    slots: int = Field(1, ge=1, le=16, description="How many tasks it works on at once.")
-    threads: int = Field(0, ge=0, description="Threads; 0 for all cores up to four, beyond that one less.")
-    gpu_layers: int = Field(-1, ge=-1, description="Layers on the GPU; -1 for as many as fit.")
-    cache_mib: int = Field(512, ge=0, description="RAM for finished prompts that may come again, in MiB.")
+    model: str = Field("auto", description="A name from the catalogue, the path of a GGUF file, or `auto`.")
+    slots: int = Field(1, ge=1, le=16, description="Number of tasks that it runs in parallel.")
+    threads: int = Field(
+        0, ge=0, description="CPU threads; 0 uses every core up to four, and one less than all above that."
+    )
+    gpu_layers: int = Field(-1, ge=-1, description="Model layers on the GPU; -1 means as many as fit.")
+    cache_mib: int = Field(
+        512, ge=0, description="RAM for reusing the work on earlier prompts, in MiB; 0 switches it off."
+    )
 
 
 class OffloadSettings(Section):
-    """``[offload]``: how one task is done."""
+    """``[offload]``: how a single task is done."""
 
-    max_file_bytes: int = Field(1_000_000, ge=1, description="Largest file that is read into a prompt.")
-    max_output_tokens: int = Field(4096, ge=16, description="Room for an answer, in tokens.")
-    repair_rounds: int = Field(2, ge=0, le=5, description="Further tries with the error after a failure.")
-    temperature: float = Field(
-        0.2, ge=0, le=2, description="Sampling temperature; each repair adds 0.3, up to 1."
+    max_file_bytes: int = Field(
+        1_000_000, ge=1, description="Size limit for a file that a prompt includes, in bytes."
     )
-    check_timeout: float = Field(120.0, gt=0, description="Seconds a check of `[checks]` may take.")
-    allow_losing: bool = Field(False, description="Run calls that cost more than they can spare.")
+    max_output_tokens: int = Field(4096, ge=16, description="Length limit for an answer, in tokens.")
+    repair_rounds: int = Field(
+        2, ge=0, le=5, description="How often the model may try again after a failed check."
+    )
+    temperature: float = Field(
+        0.2, ge=0, le=2, description="Sampling temperature. Each repair adds 0.3, up to 1."
+    )
+    check_timeout: float = Field(
+        120.0, gt=0, description="How long a check from `[checks]` may run, in seconds."
+    )
+    allow_losing: bool = Field(False, description="Run calls that would cost more tokens than they save.")
     client_patience: float = Field(
         45.0,
         gt=0,
-        description="Seconds that a call waits for a batch, or for the download of its model, before it is "
-        "answered that this goes on; Claude Code waits ten minutes for a batch. A single task is never cut "
-        "short.",
+        description='How long a call waits for a batch or a model download before Claude is told "still '
+        'running" and gets a job id, in seconds. Claude Code waits ten minutes for a batch. A single task '
+        "is never cut short.",
     )
-    queue_limit: int = Field(512, ge=1, description="Tasks that may wait for the engine.")
+    queue_limit: int = Field(512, ge=1, description="Number of tasks that may wait for the engine.")
 
 
 class BatchSettings(Section):
-    """``[batch]``: the bounds of one batch."""
+    """``[batch]``: limits of a batch."""
 
-    max_items: int = Field(500, ge=1, le=100_000, description="Most items of one batch.")
-    max_tokens: int = Field(0, ge=0, description="Tokens a batch may take in all; 0 for no bound.")
-    max_hours: float = Field(12.0, gt=0, description="Hours after which a batch is stopped.")
+    max_items: int = Field(500, ge=1, le=100_000, description="Number of items that a batch may have.")
+    max_tokens: int = Field(
+        0, ge=0, description="Number of tokens that a batch may use in total; 0 means no limit."
+    )
+    max_hours: float = Field(12.0, gt=0, description="How long a batch may run, in hours.")
     stop_failing: bool = Field(True, description="Stop a batch when most of its items fail.")
 
 
 class HistorySettings(Section):
-    """``[history]``: what is kept."""
+    """``[history]``: what the history keeps."""
 
     contents: bool = Field(
         True,
-        description="Keep tasks, prompts, answers and diffs, not only figures. If off, those of a batch go "
-        "when it ends, and it cannot be tried again.",
+        description="Keep tasks, prompts, answers and diffs, not only figures. If off, the contents of a "
+        "batch are removed when it ends, and it cannot be retried.",
     )
-    days: int = Field(90, ge=1, description="Days after which rows are removed.")
+    days: int = Field(90, ge=1, description="How long offloads and batches are kept, in days.")
 
 
 class LedgerSettings(Section):
     """``[ledger]``: how savings are counted."""
 
-    model: str = Field("claude-opus-5.5", description="The Claude model that prices are taken from.")
+    model: str = Field("claude-opus-5.5", description="The Claude model whose prices are used.")
     cache_reads: float = Field(
-        10.0, ge=0, description="How often a text in Claude's context is read again from the cache."
+        10.0,
+        ge=0,
+        description="How often, on average, Claude reads a text in its context again from the prompt cache.",
     )
     calls_per_session: float = Field(
-        5.0, gt=0, description="Calls that usually share the cost of the tool definitions in one session."
+        5.0, gt=0, description="Average number of calls per session. They share the tool definitions' cost."
     )
     unit: Literal["dollars", "quota"] = Field(
-        "dollars", description="Show money as dollars, or as a share of a subscription's quota."
+        "dollars", description="Show money in dollars, or as a share of your subscription's quota."
     )
     quota_dollars: float = Field(
-        0.0, ge=0, description="What a week of your subscription is worth at list prices; 0 if unknown."
+        0.0, ge=0, description="A week of your subscription in dollars at list prices; 0 if unknown."
     )
 
 
@@ -129,15 +163,16 @@ class SavingsSettings(Section):
     """``[savings]``: how savings are checked."""
 
     audit: bool = Field(
-        False, description="Read Claude Code's transcripts to check every estimate; nothing is written there."
+        False,
+        description="Check every estimate against Claude Code's transcripts. They are read, never changed.",
     )
     transcripts: str = Field(
-        "", description="Claude Code's folder; empty for `CLAUDE_CONFIG_DIR`, else `~/.claude`."
+        "", description="Claude Code's folder; empty means `CLAUDE_CONFIG_DIR` or else `~/.claude`."
     )
 
 
 class PathsSettings(Section):
-    """``[paths]``: files that need care."""
+    """``[paths]``: files with special rules."""
 
     protect: tuple[str, ...] = Field(
         (
@@ -151,64 +186,65 @@ class PathsSettings(Section):
             "azure-pipelines.yml",
             ".ci/*",
         ),
-        description="Files that are written only with your approval.",
+        description="Files that are written only after you approve.",
     )
     read: tuple[str, ...] = Field(
-        (), description="Credential files, also `.env`, that may be read all the same."
+        (), description="Credential files, including `.env`, that may be read nevertheless."
     )
 
 
 class PolicySettings(Section):
     """``[policy]``: the audit trail."""
 
-    trail_days: int = Field(365, ge=1, description="Days after which rows of the audit trail are removed.")
+    trail_days: int = Field(365, ge=1, description="How long entries of the audit trail are kept, in days.")
 
 
-class MannersSettings(Section):
-    """``[manners]``: when to give way to other programs. Work waits meanwhile and goes on by itself."""
+class YieldingSettings(Section):
+    """``[yielding]``: when to pause for other programs. Work waits and continues on its own."""
 
     yield_share: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="Pause while other programs hold this share of the GPU's memory; 0 for never.",
+        description="Pause while other programs use this share of GPU memory (0 to 1); 0 means never.",
     )
-    yield_to_games: bool = Field(True, description="Pause while a game runs full-screen.")
-    yield_unload: bool = Field(True, description="Unload models while paused for such a reason.")
+    yield_unload: bool = Field(True, description="Unload the models during such a pause.")
 
 
 class TraySettings(Section):
-    """``[tray]``: which notices appear on the screen."""
+    """``[tray]``: which notifications appear on the screen."""
 
-    notify_batch: bool = Field(True, description="Say when a batch finished or failed.")
-    notify_approval: bool = Field(True, description="Say when a call waits for approval.")
-    notify_engine: bool = Field(True, description="Say when the engine went away.")
-    notify_pause: bool = Field(True, description="Say when work pauses by itself to give way.")
-    notify_model: bool = Field(True, description="Say when a model was downloaded.")
+    notify_batch: bool = Field(True, description="Notify when a batch has finished or failed.")
+    notify_approval: bool = Field(True, description="Notify when a call waits for approval.")
+    notify_engine: bool = Field(True, description="Notify when the engine is no longer reachable.")
+    notify_pause: bool = Field(True, description="Notify when work pauses for another program.")
+    notify_model: bool = Field(True, description="Notify when a model has been downloaded.")
 
 
-def _folders_of(value: object) -> object:
+def _split_folders(value: object) -> object:
     if not isinstance(value, str):
         return value
     return json.loads(value) if value.startswith("[") else [each for each in value.split(os.pathsep) if each]
 
 
 class Settings(BaseSettings):
-    """Everything the user can set. Frozen: a change makes a new object."""
+    """All settings. Frozen: a change creates a new object."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    port: int = Field(7283, ge=0, le=65535, description="The hub's port on 127.0.0.1; 0 for any free one.")
-    roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders_of)] = Field(
-        (), description="Folders that every client may work in; in the variable as in `PATH`, or a JSON list."
+    port: int = Field(7283, ge=0, le=65535, description="The app's port on 127.0.0.1; 0 means any free port.")
+    roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_folders)] = Field(
+        (),
+        description="Folders that every client may work in. In the variable, separate them as in `PATH` or "
+        "write a JSON list.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="How much is written into the log."
+        "info", description="The least severe messages that the log contains."
     )
     appearance: Literal["system", "light", "dark"] = Field(
-        "system", description="The dashboard's colours; `system` follows the desktop."
+        "system", description="The dashboard's colours; `system` follows the desktop's."
     )
     backend: BackendSettings = BackendSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
@@ -219,34 +255,54 @@ class Settings(BaseSettings):
     savings: SavingsSettings = SavingsSettings()
     paths: PathsSettings = PathsSettings()
     policy: PolicySettings = PolicySettings()
-    manners: MannersSettings = MannersSettings()
+    yielding: YieldingSettings = YieldingSettings()
     tray: TraySettings = TraySettings()
     checks: dict[str, str] = Field(
-        default_factory=dict, description='Named commands that check a written file; "{file}" is its path.'
+        default_factory=dict,
+        description="Named commands that check a written file; `{file}` stands for its path.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _update_keys(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return update_keys(values)[0]
 
     @classmethod
     def settings_customise_sources(  # the library's signature, hence the unused arguments
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before ``config.toml`` (which arrives as init values); no dotenv, no secrets."""
-        return (env_settings, init_settings)
+        """Variables override ``config.toml``, which arrives as init values; no dotenv, no secrets."""
+        return (_Variables(settings_cls), init_settings)
+
+
+class _Variables(EnvSettingsSource):
+    """Environment variables, with old table names read as the current ones."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        old = super()._load_env_vars()
+        prefix = ENV_PREFIX.lower()
+        return {
+            prefix + current_variable(name[len(prefix) :]) if name.startswith(prefix) else name: value
+            for name, value in old.items()
+        }
 
 
 def load_settings(folders: Folders) -> Settings:
-    """Read the settings.
+    """Read the settings. Names of earlier versions are logged with a warning.
 
     Raises:
-        SettingsError: the file is not TOML, a key is unknown, or a value is bad.
+        SettingsError: the file is not TOML, a key is unknown, or a value is invalid.
     """
     path = folders.config_file
     text, table = _read_table(path)
     _refuse_unknown_variables(os.environ)
+    for remark in update_keys(table)[1]:
+        logger.warning("%s: %s", path, remark)
     try:
         return Settings(**table)
     except ValidationError as error:
@@ -261,18 +317,18 @@ def load_settings(folders: Folders) -> Settings:
 
 def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        # Editors on Windows put a byte order mark before the text.
+        # Editors on Windows write a byte order mark at the start.
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return "", {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{path} cannot be read: {error}.", "Mend or remove the file, then start again."
+            f"{path} cannot be read: {error}.", "Fix or remove the file, then start again."
         ) from None
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.", "Mend that line.") from None
+        raise SettingsError(f"{path} is not valid TOML: {error}.", "Fix that line.") from None
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
@@ -280,20 +336,21 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     for variable in environ:
         if not variable.upper().startswith(ENV_PREFIX):
             continue
-        name = variable[len(ENV_PREFIX) :].upper()
+        name = current_variable(variable[len(ENV_PREFIX) :]).upper()
         if name.partition("__")[0] not in known and not name.startswith("TEST_"):
             raise SettingsError(
-                f"The environment variable {variable} names no setting.",
-                "Unset it, or see the settings in docs/settings.md.",
+                f"The environment variable {variable} does not name a setting.",
+                "Unset it, or look up the setting's name in docs/settings.md.",
             )
 
 
-def _not_json(said: str, environ: Mapping[str, str]) -> str:
-    """Return which variable the library means when it says that a field cannot be parsed."""
+def _not_json(message: str, environ: Mapping[str, str]) -> str:
+    """Return the variable behind the library's message that a field cannot be parsed."""
     for variable, value in environ.items():
-        section, _, key = variable.upper().removeprefix(ENV_PREFIX).lower().partition("__")
-        table = Settings.model_fields[section].default if f'"{section}"' in said else None
-        # Of a table's keys the lists alone are JSON; the table itself may be given whole.
+        name = current_variable(variable.upper().removeprefix(ENV_PREFIX).lower())
+        section, _, key = name.partition("__")
+        table = Settings.model_fields[section].default if f'"{section}"' in message else None
+        # Only lists within a table are JSON, and a variable may hold a whole table.
         if (table is not None and not key) or isinstance(getattr(table, key, None), tuple):
             try:
                 json.loads(value)
@@ -316,7 +373,7 @@ def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:
 
 
 def _line_of(text: str, keys: list[str]) -> int:
-    """Return the line (from 1) on which ``keys`` is set, or that of its table."""
+    """Return the line (from 1) that sets ``keys``, or the line of its table's header."""
     section: list[str] = []
     table_line = 1
     for number, line in enumerate(text.splitlines(), start=1):

@@ -1,4 +1,4 @@
-"""Change one setting in ``config.toml``; everything else in it stays as it was, to the byte."""
+"""Change of one setting in ``config.toml``; every other byte of the file stays."""
 
 import tomllib
 from typing import Any
@@ -8,39 +8,40 @@ from pydantic import BaseModel, ValidationError
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
 from server.config.folders import Folders
+from server.config.old_keys import table_in_file
 from server.config.settings import Settings
-from server.config.textedit.toml_key import set_key
-from server.config.textedit.toml_text import TomlError
+from server.config.textedit.toml import TomlError, set_key
 
 
 def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
-    """Set ``key`` of ``[section]`` (empty: the top of the file) to ``value``; None takes it out of the file.
+    """Set ``key`` of ``[section]`` (empty: the top of the file) to ``value``; None removes the key.
 
-    Programs that run read it when they start again.
+    Running programs read it when they start again.
 
     Raises:
-        SettingsError: the file is not TOML or cannot be written, or the value is bad; nothing changed.
+        SettingsError: the file is not TOML or cannot be written, or the value is invalid; nothing changed.
     """
     path = folders.config_file
     try:
         text = path.read_bytes().decode() if path.exists() else ""
-        changed = set_key(text, (section,) if section else (), key, value)
+        table = table_in_file(tomllib.loads(text.removeprefix("\ufeff")), section)
+        changed = set_key(text, (table,) if table else (), key, value)
         _refuse_bad_value(section, key, tomllib.loads(changed.removeprefix("\ufeff")))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(path, changed.encode())
-    except (TomlError, ValidationError, OSError, UnicodeDecodeError) as error:
+    except (TomlError, tomllib.TOMLDecodeError, ValidationError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{path} could not be changed: {_words(error)}.",
-            f"Set {key} in its [{section}] table yourself." if section else f"Set {key} at its top yourself.",
+            f"{path} could not be changed: {_first_line(error)}.",
+            f"Set {key} in the table [{section}] yourself." if section else f"Set {key} yourself.",
         ) from None
 
 
 def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
-    """Return if the settings would be right.
+    """Check that the changed file holds valid settings.
 
     Raises:
-        SettingsError: the value of this key is bad.
-        ValidationError: another one is, which was so before.
+        SettingsError: the value of this key is invalid.
+        ValidationError: another value is invalid, as it was before the change.
     """
     try:
         Settings(**table)
@@ -49,12 +50,12 @@ def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
         bad = next((each for each in error.errors() if each["loc"][: len(where)] == where), None)
         if bad is None:
             raise
-        said = f"{'.'.join(where)} cannot be {bad['input']!r}: {_lower(bad['msg'])}."
-        raise SettingsError(said, f"{_wanted(section, key)} Nothing was changed.") from None
+        problem = f"{'.'.join(where)} cannot be {bad['input']!r}: {_lower(bad['msg'])}."
+        raise SettingsError(problem, f"{_accepted(section, key)} Nothing was changed.") from None
 
 
-def _wanted(section: str, key: str) -> str:
-    """Return what the setting takes, as a request."""
+def _accepted(section: str, key: str) -> str:
+    """Return what the setting accepts, as a request."""
     of_section = Settings.model_fields[section].default if section else None
     kind = type(of_section) if isinstance(of_section, BaseModel) else Settings
     schema = kind.model_json_schema()["properties"].get(key, {})
@@ -73,11 +74,11 @@ def _wanted(section: str, key: str) -> str:
     return f"Give {number} of at least {least}." if least is not None else f"Give {number}."
 
 
-def _lower(words: str) -> str:
-    return words[:1].lower() + words[1:]
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
-def _words(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

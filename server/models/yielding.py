@@ -1,4 +1,4 @@
-"""Giving way: pause while another program has the GPU's memory or a game runs full-screen; then go on."""
+"""Pauses while other programs hold much of the GPU's memory."""
 
 import asyncio
 import logging
@@ -10,27 +10,30 @@ from urllib.parse import urlsplit
 import psutil
 
 from server.common.errors import TokenSaverError
-from server.config.settings import MannersSettings
+from server.config.settings import YieldingSettings
 from server.engine.engine import Engine
 from server.engine.view import EngineView
-from server.models.games import running_game
 from server.models.hardware import Gpu, read_gpus
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 5.0
-LOOKS = 2
-"""How often in a row a thing must be seen before it counts: some take memory for a moment only."""
-RELIEF = 0.1
-"""The share of memory that others must give back beyond the limit before it goes on: no back and forth."""
-HOLDER = 2**29
-"""Bytes of GPU memory from which a full-screen window's program is a game or the like."""
+POLL_SECONDS = 5.0
+CONFIRMATIONS = 2
+"""Polls in a row that must agree before a pause starts or ends, as some programs use memory briefly."""
+HYSTERESIS = 0.1
+"""How far below the limit the share of other programs must fall before a pause ends."""
 GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Others:
-    """What other programs hold of the GPUs' memory, in bytes, and which holds the most (may be empty)."""
+class OtherUsage:
+    """GPU memory of other programs.
+
+    Attributes:
+        held: bytes that they hold, over all GPUs.
+        total: bytes that the GPUs have.
+        largest: name of the program that holds the most; empty if unknown.
+    """
 
     held: int
     total: int
@@ -42,15 +45,16 @@ class Others:
         return self.held / self.total if self.total else 0.0
 
 
-class Yielding:
-    """Looks every few seconds; ``give_way`` and ``go_on`` are called when the answer changes.
+class YieldMonitor:
+    """Polls the GPUs and calls ``give_way`` and ``go_on`` when the answer changes.
 
-    A user who resumes is not asked again: nothing is said until the reason has gone and come back.
+    A user who resumes is not overruled: ``give_way`` is called again only after the reason has gone and come
+    back.
     """
 
     def __init__(
         self,
-        settings: MannersSettings,
+        settings: YieldingSettings,
         engine: Engine,
         give_way: Callable[[str], None],
         go_on: Callable[[], None],
@@ -60,29 +64,31 @@ class Yielding:
         self._give_way = give_way
         self._go_on = go_on
         self._reason = ""
-        self._seen = 0
+        self._confirmations = 0
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled. Returns at once where the settings want nothing seen."""
-        if not (self._settings.yield_share or self._settings.yield_to_games):
+        """Poll until cancelled. Returns at once if the settings switch yielding off."""
+        if not self._settings.yield_share:
             return
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             view, giving_way = self._engine.view(), bool(self._reason)
-            await self.note(await asyncio.to_thread(look, self._settings, view, giving_way))
+            await self.observe(
+                await asyncio.to_thread(reason_to_yield, self._settings.yield_share, view, giving_way)
+            )
 
-    async def note(self, found: str) -> None:
-        """Take in one look: why to give way, empty for no reason."""
-        self._seen = self._seen + 1 if bool(found) != bool(self._reason) else 0
-        if self._seen < LOOKS:
+    async def observe(self, reason: str) -> None:
+        """Take in the result of one poll: the reason to pause, or an empty text."""
+        self._confirmations = self._confirmations + 1 if bool(reason) != bool(self._reason) else 0
+        if self._confirmations < CONFIRMATIONS:
             return
-        self._seen, self._reason = 0, found
-        if not found:
-            logger.info("goes on")
+        self._confirmations, self._reason = 0, reason
+        if not reason:
+            logger.info("resuming: the GPU's memory is free again")
             self._go_on()
             return
-        logger.info("gives way: %s", found)
-        self._give_way(found)
+        logger.info("pausing: %s", reason)
+        self._give_way(reason)
         if self._settings.yield_unload:
             await self._unload()
 
@@ -91,66 +97,69 @@ class Yielding:
         if not view.capabilities.unload:
             return
         for model in view.loaded:
-            with suppress(TokenSaverError):  # then it keeps its memory; giving way holds all the same
+            with suppress(TokenSaverError):  # the model then keeps its memory; the pause holds all the same
                 await self._engine.unload(model.name)
 
 
-def look(settings: MannersSettings, view: EngineView, giving_way: bool) -> str:
-    """Return why to give way now, a sentence without its full stop; empty for no reason. Never raises."""
-    gpus = [gpu for gpu in read_gpus() if not gpu.unified]
-    engine = listener(view.url) if gpus else None
-    own = own_processes(engine) if gpus else frozenset()
-    if settings.yield_share:
-        held = sum(model.size_vram for model in view.loaded)
-        others = others_on(gpus, own, held, told=_tells(view), known=engine is not None or not view.url)
-        if others is not None and (why := why_yield(others, settings.yield_share, giving_way=giving_way)):
-            return why
-    if settings.yield_to_games:
-        strangers = (process for gpu in gpus for process in gpu.processes if process.pid not in own)
-        holders = {process.pid for process in strangers if (process.used or 0) >= HOLDER}
-        if game := running_game(holders):
-            return f"{game} runs full-screen"
-    return ""
-
-
-def why_yield(others: Others, limit: float, *, giving_way: bool) -> str:
-    """Return why to give way to what others hold, empty where they hold less than ``limit`` (0 to 1)."""
-    if others.share < (limit - RELIEF if giving_way else limit):
-        return ""
-    who = others.largest or "another program"
-    return f"{who} has {others.held / GIB:.1f} of the GPU's {others.total / GIB:.1f} GiB"
-
-
-def others_on(
-    gpus: Collection[Gpu], own: Collection[int], held: int, *, told: bool, known: bool = True
-) -> Others | None:
-    """Return what other programs hold, None where it cannot be known.
+def reason_to_yield(limit: float, view: EngineView, giving_way: bool) -> str:
+    """Return the reason to pause now, as a sentence without its full stop; empty for none. Never raises.
 
     Args:
-        gpus: those of the machine; unified memory is the system's own to share out and is left out.
+        limit: share of GPU memory (0 to 1) that other programs may hold.
+        giving_way: whether a pause is under way; it ends only well below the limit.
+    """
+    gpus = [gpu for gpu in read_gpus() if not gpu.unified]
+    if not gpus:
+        return ""
+    engine = find_listener(view.url)
+    usage = other_usage(
+        gpus,
+        own_processes(engine),
+        sum(model.size_vram for model in view.loaded),
+        reported=view.capabilities.reports_vram or all(model.size_vram for model in view.loaded),
+        known=engine is not None or not view.url,
+    )
+    return "" if usage is None else explain_yielding(usage, limit, giving_way=giving_way)
+
+
+def explain_yielding(usage: OtherUsage, limit: float, *, giving_way: bool) -> str:
+    """Return the reason to pause for ``usage``; empty if it is below ``limit`` (0 to 1)."""
+    if usage.share < (limit - HYSTERESIS if giving_way else limit):
+        return ""
+    program = usage.largest or "another program"
+    return f"{program} has {usage.held / GIB:.1f} of the GPU's {usage.total / GIB:.1f} GiB"
+
+
+def other_usage(
+    gpus: Collection[Gpu], own: Collection[int], held: int, *, reported: bool, known: bool = True
+) -> OtherUsage | None:
+    """Return the GPU memory of other programs, or None if it cannot be determined.
+
+    Args:
+        gpus: the machine's GPUs; those with unified memory are left out, because the system shares it out.
         own: processes of this app and its engine.
         held: bytes that the engine's models have on GPUs.
-        told: whether ``held`` is the engine's word, and not 0 because it does not say.
-        known: whether the engine's processes are in ``own``. Those of another user are not to be found;
-            Ollama as a system service is such a one, and no stranger to give way to.
+        reported: whether the engine reports ``held``, so that 0 means that its models hold nothing.
+        known: whether ``own`` includes the engine's processes. Those of another user cannot be found, such as
+            Ollama's as a system service.
     """
     cards = [gpu for gpu in gpus if not gpu.unified and gpu.used is not None]
     if not cards:
         return None
     total = sum(gpu.total for gpu in cards)
     processes = [process for gpu in cards for process in gpu.processes]
-    strangers = [process for process in processes if process.pid not in own] if known else []
-    largest = max(strangers, key=lambda each: each.used or 0, default=None)
+    others = [process for process in processes if process.pid not in own] if known else []
+    largest = max(others, key=lambda each: each.used or 0, default=None)
     name = largest.name if largest and largest.used else ""
     if known and processes and all(process.used is not None for process in processes):
-        return Others(sum(process.used or 0 for process in strangers), total, name)
-    if not told:
+        return OtherUsage(sum(process.used or 0 for process in others), total, name)
+    if not reported:
         return None
-    return Others(max(0, sum(gpu.used or 0 for gpu in cards) - held), total, name)
+    return OtherUsage(max(0, sum(gpu.used or 0 for gpu in cards) - held), total, name)
 
 
 def own_processes(engine: int | None) -> frozenset[int]:
-    """Return this process and the engine's, with all that they started."""
+    """Return this process, the engine's (by its id), and all their descendants."""
     found: set[int] = set()
     for root in (psutil.Process().pid, engine):
         if root is None:
@@ -160,19 +169,14 @@ def own_processes(engine: int | None) -> frozenset[int]:
     return frozenset(found)
 
 
-def listener(url: str) -> int | None:
-    """Return the process that listens at an address of this machine, None where that cannot be known."""
+def find_listener(url: str) -> int | None:
+    """Return the process that listens at a local address, or None if it cannot be determined."""
     port = urlsplit(url).port if url else None
     if port is None:
         return None
     try:
-        listening = psutil.net_connections("tcp")
+        connections = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
-        return None  # macOS tells it to the administrator alone
-    servers = (each for each in listening if each.status == psutil.CONN_LISTEN)
-    return next((each.pid for each in servers if getattr(each.laddr, "port", None) == port), None)
-
-
-def _tells(view: EngineView) -> bool:
-    """Whether the engine says what its models have on GPUs, so that 0 means nothing."""
-    return view.kind == "ollama" or all(model.size_vram for model in view.loaded)
+        return None  # macOS tells only the administrator
+    listening = (each for each in connections if each.status == psutil.CONN_LISTEN)
+    return next((each.pid for each in listening if getattr(each.laddr, "port", None) == port), None)

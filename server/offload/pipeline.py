@@ -76,7 +76,7 @@ class Offloader:
         self._ledger = ledger
         self._events = events
         self.recorder = OffloadRecorder(history, ledger, events)
-        self._rescue_copies = RescueCopies(folders.kept, settings.history.days)
+        self._rescue_copies = RescueCopies(folders.rescue_copies, settings.history.days)
         self._deliverer = Deliverer(
             history, settings, NamedChecks(settings.checks, folders), self._rescue_copies
         )

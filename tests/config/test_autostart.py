@@ -1,4 +1,4 @@
-"""Start at login is an entry that the system reads, made and removed cleanly."""
+"""Start at login: the entry that the system reads, and its clean removal."""
 
 import os
 import plistlib
@@ -23,7 +23,7 @@ COMMAND = ("/opt/python", "-P", "-m", "tray.main", "--background")
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_on_and_off_leave_nothing_behind(platform: str, tmp_path: Path) -> None:
+def test_switching_on_and_off_leaves_no_file(platform: str, tmp_path: Path) -> None:
     autostart = find_autostart(platform, {}, tmp_path)
     assert not autostart.enabled()
     autostart.disable()
@@ -44,7 +44,7 @@ def test_linux_uses_the_users_config_folder(tmp_path: Path) -> None:
     assert relative.path == tmp_path / ".config" / "autostart" / "token-saver.desktop"
 
 
-def test_the_desktop_entry_says_what_to_start(tmp_path: Path) -> None:
+def test_desktop_entry_contains_the_command_and_the_icon(tmp_path: Path) -> None:
     entry = DesktopEntry(tmp_path / "token-saver.desktop", COMMAND)
     entry.enable()
     lines = entry.path.read_text(encoding="utf-8").splitlines()
@@ -63,6 +63,7 @@ def test_the_desktop_entry_says_what_to_start(tmp_path: Path) -> None:
         ('/opt/a"b', '"/opt/a\\\\"b"'),
         ("/opt/a\\b", '"/opt/a\\\\\\\\b"'),
     ],
+    ids=["space", "percent", "dollar", "quote", "backslash"],
 )
 def test_special_characters_in_the_path_are_quoted(tmp_path: Path, part: str, written: str) -> None:
     entry = DesktopEntry(tmp_path / "token-saver.desktop", (part, "--background"))
@@ -70,7 +71,7 @@ def test_special_characters_in_the_path_are_quoted(tmp_path: Path, part: str, wr
     assert f"Exec={written} --background\n" in entry.path.read_text(encoding="utf-8")
 
 
-def test_a_desktop_that_switched_the_entry_off_is_believed(tmp_path: Path) -> None:
+def test_entry_hidden_by_the_desktop_counts_as_off(tmp_path: Path) -> None:
     entry = DesktopEntry(tmp_path / "token-saver.desktop", COMMAND)
     entry.enable()
     entry.path.write_text(entry.path.read_text(encoding="utf-8") + "Hidden=true\n", encoding="utf-8")
@@ -88,13 +89,13 @@ def test_launchd_gets_the_command_as_a_list(tmp_path: Path) -> None:
     assert properties["Label"] == agent.path.stem
 
 
-def test_windows_quotes_blanks() -> None:
+def test_windows_command_line_quotes_spaces() -> None:
     line = windows_command_line((r"C:\Program Files\Python\pythonw.exe", "-m", "tray.main"))
     assert line == r'"C:\Program Files\Python\pythonw.exe" -m tray.main'
     assert isinstance(find_autostart("win32"), RunKey)
 
 
-@pytest.mark.skipif(sys.platform != "win32", reason="the registry exists on Windows alone")
+@pytest.mark.skipif(sys.platform != "win32", reason="the registry exists on Windows only")
 def test_the_run_key_on_windows() -> None:
     autostart = RunKey(COMMAND)
     assert not autostart.enabled()
@@ -114,7 +115,7 @@ def test_the_command_starts_this_app() -> None:
     assert done.stdout.startswith("token-saver ")
 
 
-def test_the_apps_files_are_where_they_were_when_it_was_switched_on(
+def test_entry_keeps_the_home_folder_of_the_session_that_enabled_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""One entry of a commented JSON file is set and removed; every other byte stays."""
+"""Edits of one entry of a commented JSON file: every other byte stays."""
 
 import json
 import string
@@ -41,7 +41,7 @@ def test_set_adds_the_entry_and_nothing_else(text: str) -> None:
     if "mcpServers" not in before:
         assert after.pop("mcpServers") == {}
     assert after == before
-    # What was there is still there, in order: only text was added.
+    # The old text is a subsequence of the new one: text was only added.
     rest = iter(changed)
     assert all(character in rest for character in text)
     assert ("\r\n" in text) == ("\r\n" in changed)
@@ -55,9 +55,11 @@ def test_set_twice_is_set_once(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [text for text in FILES.values() if '"other"' in text or '"{"' in text or "größe" in text]
+    "text",
+    [text for text in FILES.values() if '"other"' in text or '"{"' in text or "größe" in text],
+    ids=[name for name, text in FILES.items() if '"other"' in text or '"{"' in text or "größe" in text],
 )
-def test_remove_undoes_set_to_the_byte_where_the_list_was_there(text: str) -> None:
+def test_remove_restores_the_text_before_set(text: str) -> None:
     assert remove_member(set_member(text, PATH, ENTRY), PATH) == text
 
 
@@ -82,12 +84,28 @@ def test_remove_undoes_set_to_the_byte_where_the_list_was_there(text: str) -> No
         ("", ""),
         ('{"mcpServers": 7}', '{"mcpServers": 7}'),
     ],
+    ids=[
+        "first",
+        "last",
+        "middle",
+        "only",
+        "last-after-a-comment",
+        "last-with-trailing-comma",
+        "only-with-comment-and-comma",
+        "comment-before-the-comma",
+        "comment-without-line-end",
+        "comment-and-trailing-comma",
+        "missing-entry",
+        "missing-list",
+        "empty-text",
+        "not-an-object",
+    ],
 )
-def test_remove_takes_the_entry_alone(text: str, left: str) -> None:
+def test_remove_deletes_only_the_entry(text: str, left: str) -> None:
     assert remove_member(text, PATH) == left
 
 
-def test_a_changed_entry_is_replaced_where_it_stands() -> None:
+def test_existing_entry_is_replaced_in_place() -> None:
     text = '{\n  "mcpServers": {\n    "token-saver": {"command": "/old"}, // mine\n    "b": {}\n  }\n}\n'
     changed = set_member(text, PATH, ENTRY)
     assert get_member(changed, PATH) == ENTRY
@@ -95,7 +113,7 @@ def test_a_changed_entry_is_replaced_where_it_stands() -> None:
     assert changed.index("token-saver") < changed.index('"b"')
 
 
-def test_an_empty_file_becomes_one() -> None:
+def test_set_fills_an_empty_file() -> None:
     assert json.loads(set_member("", PATH, ENTRY)) == {"mcpServers": {"token-saver": ENTRY}}
     assert json.loads(set_member(" \n", PATH, ENTRY)) == {"mcpServers": {"token-saver": ENTRY}}
 
@@ -114,6 +132,18 @@ def test_an_empty_file_becomes_one() -> None:
         ("[1", 1),
         ('{"a": 1.2.3}', 1),
     ],
+    ids=[
+        "unclosed-object",
+        "missing-value",
+        "missing-comma",
+        "cut-literal",
+        "text-after-the-end",
+        "mixed-brackets",
+        "single-quotes",
+        "missing-colon",
+        "unclosed-list",
+        "two-points",
+    ],
 )
 def test_a_broken_file_is_refused_with_its_line(text: str, line: int) -> None:
     with pytest.raises(JsonError) as caught:
@@ -121,8 +151,8 @@ def test_a_broken_file_is_refused_with_its_line(text: str, line: int) -> None:
     assert caught.value.line == line
 
 
-@pytest.mark.parametrize("text", ["[]", '{"mcpServers": []}', "7"])
-def test_a_file_of_another_form_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", ["[]", '{"mcpServers": []}', "7"], ids=["list", "list-of-servers", "number"])
+def test_file_without_the_expected_objects_is_refused(text: str) -> None:
     with pytest.raises(JsonError, match="is not an object"):
         set_member(text, PATH, ENTRY)
 
@@ -132,7 +162,7 @@ BLANKS = st.sampled_from(["", " ", "\n  ", "\r\n", "\t", " /* c, } */ ", " // x,
 
 @st.composite
 def commented(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
-    """A list of servers with comments wherever they may stand, and what it says."""
+    """A list of servers with comments in every possible place, and its parsed value."""
     servers = draw(st.lists(st.sampled_from(["a", "b", "c", "token-saver"]), max_size=4, unique=True))
     text = "{" + draw(BLANKS) + '"mcpServers"' + draw(BLANKS) + ":" + draw(BLANKS) + "{" + draw(BLANKS)
     for index, name in enumerate(servers):
@@ -145,7 +175,7 @@ def commented(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
 
 
 @given(commented())
-def test_comments_anywhere_break_nothing(case: tuple[str, dict[str, object]]) -> None:
+def test_comments_in_any_place_are_kept_out_of_the_values(case: tuple[str, dict[str, object]]) -> None:
     text, document = case
     servers = document["mcpServers"]
     assert isinstance(servers, dict)
@@ -155,14 +185,14 @@ def test_comments_anywhere_break_nothing(case: tuple[str, dict[str, object]]) ->
     assert removed == {"mcpServers": {name: each for name, each in servers.items() if name != "token-saver"}}
 
 
-def test_brackets_without_end_are_refused() -> None:
+def test_deeply_nested_brackets_are_refused() -> None:
     text = '{"a": ' + "[" * 50_000 + "]" * 50_000 + "}"
     for use in (parse, lambda given: get_member(given, PATH), lambda given: set_member(given, PATH, ENTRY)):
         with pytest.raises(JsonError, match="nested too deeply"):
             use(text)
 
 
-def test_an_entry_that_stands_there_twice_is_refused() -> None:
+def test_duplicate_entry_is_refused() -> None:
     text = '{"mcpServers": {"token-saver": 1, "token-saver": 2}}'
     with pytest.raises(JsonError, match="cannot be edited"):
         remove_member(text, PATH)
@@ -180,7 +210,7 @@ VALUES = st.recursive(
     servers=st.dictionaries(st.text(max_size=6), VALUES, max_size=3),
     indent=st.sampled_from([None, 2, 4, "\t"]),
 )
-def test_any_document_comes_back_as_it_was(
+def test_set_and_remove_restore_any_document(
     document: dict[str, object], servers: dict[str, object], indent: int | str | None
 ) -> None:
     document["mcpServers"] = servers

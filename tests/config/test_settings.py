@@ -1,4 +1,4 @@
-"""Settings come from defaults, then ``config.toml``, then variables; mistakes name their place."""
+"""Settings: precedence of their sources, errors that name the place, and names of earlier versions."""
 
 import json
 import os
@@ -46,6 +46,7 @@ def test_the_file_wins_over_defaults_and_a_variable_over_the_file(
         ("[backend]\nurl = \n", "not valid TOML"),
         ("[chekcs]\nx = '1'\n", "line 1: chekcs is not a setting"),
     ],
+    ids=["unknown-key", "bad-choice", "out-of-range", "not-toml", "unknown-table"],
 )
 def test_a_mistake_in_the_file_names_its_line(folders: Folders, text: str, place: str) -> None:
     folders.config_file.write_text(text)
@@ -71,8 +72,9 @@ def test_a_bad_variable_is_named(folders: Folders, monkeypatch: pytest.MonkeyPat
         ("token_saver_paths__protect", "[unclosed"),
         ("TOKEN_SAVER_ROOTS", "[unclosed"),
     ],
+    ids=["list", "whole-table", "table-of-commands", "lower-case-name", "folders"],
 )
-def test_a_list_or_table_that_is_none_is_named(
+def test_invalid_list_or_table_in_a_variable_is_named(
     folders: Folders, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv("TOKEN_SAVER_CHECKS__LINT", "ruff check {file}")
@@ -83,7 +85,7 @@ def test_a_list_or_table_that_is_none_is_named(
     assert caught.value.next_step
 
 
-def test_folders_in_a_variable_are_written_as_in_path_or_as_json(
+def test_folders_in_a_variable_are_separated_as_in_path_or_json(
     folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     roots = (tmp_path / "a b", tmp_path / "c")
@@ -97,7 +99,7 @@ def test_folders_in_a_variable_are_written_as_in_path_or_as_json(
     assert load_settings(folders).roots == roots
 
 
-def test_a_byte_order_mark_is_no_mistake(folders: Folders) -> None:
+def test_byte_order_mark_is_ignored(folders: Folders) -> None:
     folders.config_file.write_bytes(b"\xef\xbb\xbfport = 7300\r\nprot = 1\r\n")
     with pytest.raises(SettingsError, match="line 2: prot is not a setting"):
         load_settings(folders)
@@ -105,11 +107,39 @@ def test_a_byte_order_mark_is_no_mistake(folders: Folders) -> None:
     assert load_settings(folders).port == 7300
 
 
-def test_a_variable_that_names_no_setting_is_refused(
+def test_old_table_name_is_read_with_a_remark(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folders.config_file.write_text("[manners]\nyield_share = 0.4\nyield_to_games = false\n")
+    assert load_settings(folders).yielding.yield_share == 0.4
+    assert "[manners] is now called [yielding]" in caplog.text
+    assert "[yielding] yield_to_games has no effect any more" in caplog.text
+    monkeypatch.setenv("TOKEN_SAVER_MANNERS__YIELD_SHARE", "0.3")
+    assert load_settings(folders).yielding.yield_share == 0.3
+
+
+def test_current_table_name_wins_over_the_old_one(folders: Folders) -> None:
+    folders.config_file.write_text(
+        "[manners]\nyield_share = 0.4\nyield_unload = false\n[yielding]\nyield_share = 0.2\n"
+    )
+    yielding = load_settings(folders).yielding
+    assert (yielding.yield_share, yielding.yield_unload) == (0.2, False)
+
+
+def test_change_is_written_to_the_old_table_if_the_file_has_it(folders: Folders) -> None:
+    folders.config_file.write_text("[manners]\nyield_share = 0.4  # laptop\n")
+    set_setting(folders, "yielding", "yield_share", 0.6)
+    assert folders.config_file.read_text().startswith("[manners]\nyield_share = 0.6")
+    assert load_settings(folders).yielding.yield_share == 0.6
+    set_setting(folders, "yielding", "yield_share", None)
+    assert load_settings(folders).yielding.yield_share == 0.5
+
+
+def test_variable_that_does_not_name_a_setting_is_refused(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN_SAVER_PROT", "7000")
-    with pytest.raises(SettingsError, match="TOKEN_SAVER_PROT names no setting"):
+    with pytest.raises(SettingsError, match="TOKEN_SAVER_PROT does not name a setting"):
         load_settings(folders)
 
 
@@ -138,8 +168,18 @@ def test_one_folder_holds_everything_when_the_home_is_set(tmp_path: Path) -> Non
         ("savings", "audit", "perhaps", "Give true or false."),
         ("checks", "test", 5, "Give another value; docs/settings.md lists what each setting takes."),
     ],
+    ids=[
+        "range",
+        "range-of-fractions",
+        "large-range",
+        "above-zero",
+        "at-least-one",
+        "choice",
+        "yes-or-no",
+        "text",
+    ],
 )
-def test_a_bad_value_is_told_with_what_the_setting_takes(
+def test_error_for_a_bad_value_says_what_the_setting_accepts(
     folders: Folders, section: str, key: str, value: object, wanted: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -149,7 +189,7 @@ def test_a_bad_value_is_told_with_what_the_setting_takes(
     assert not folders.config_file.exists()
 
 
-def test_a_mistake_that_was_there_before_is_told_as_one_of_the_file(folders: Folders) -> None:
+def test_existing_mistake_is_reported_as_one_of_the_file(folders: Folders) -> None:
     folders.config_file.write_text("[offload]\nrepair_rounds = 9\n")
     with pytest.raises(SettingsError, match=r"config\.toml could not be changed: offload\.repair_rounds"):
         set_setting(folders, "", "port", 7300)

@@ -348,7 +348,7 @@ async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
         ".token-saver-of-the-user": b"mine",
     }
     # A check that rewrites the file may have been running just then: nobody else has what was there before.
-    [kept] = find_folders().kept.iterdir()
+    [kept] = find_folders().rescue_copies.iterdir()
     assert kept.name.endswith("-b.py")
     assert kept.read_bytes() == b"old"
     assert await again.offloader.start() == ()

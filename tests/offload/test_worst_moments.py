@@ -110,13 +110,13 @@ async def test_what_the_user_saved_while_a_check_ran_is_kept_and_named(
 ) -> None:
     outcome = await saved_during_the_check(checked, project)
     assert snapshot(project) == {"a.py": OLD}
-    [kept] = find_folders().kept.iterdir()
+    [kept] = find_folders().rescue_copies.iterdir()
     assert kept.read_bytes() == THEIRS
     assert str(kept.resolve()) in outcome.text
 
 
 async def test_what_cannot_be_kept_stays_where_it_is(checked: PipelineHarness, project: Path) -> None:
-    find_folders().kept.write_bytes(b"no folder")
+    find_folders().rescue_copies.write_bytes(b"no folder")
     outcome = await saved_during_the_check(checked, project)
     assert snapshot(project) == {"a.py": THEIRS}
     assert "a.py could not be put back" in outcome.text

@@ -62,7 +62,13 @@ class OllamaBackend:
 
     kind = "ollama"
     capabilities = Capabilities(
-        load=True, unload=True, list_loaded=True, pull=True, keep_alive=True, set_num_ctx=True
+        load=True,
+        unload=True,
+        list_loaded=True,
+        pull=True,
+        keep_alive=True,
+        set_num_ctx=True,
+        reports_vram=True,
     )
 
     def __init__(self, url: str, settings: Settings, api_key: str = "") -> None:

@@ -1,7 +1,6 @@
-"""JSON as editors write it (comments, trailing commas): read with positions, changed in place.
+"""Edits of JSON with comments and trailing commas, as editors write it.
 
-Only the entry in question is touched: comments, order, indentation, line endings and unknown keys stay
-as they are.
+Only the addressed entry changes: comments, order, indentation, line endings and unknown keys stay.
 """
 
 import json
@@ -16,7 +15,7 @@ _SCALAR = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
 
 
 class JsonError(ValueError):
-    """The text is not JSON, even with comments. ``line`` counts from 1."""
+    """The text is not JSON, even if comments are allowed. ``line`` counts from 1."""
 
     def __init__(self, what: str, text: str, position: int) -> None:
         self.line = text.count("\n", 0, position) + 1
@@ -25,8 +24,8 @@ class JsonError(ValueError):
 
 @dataclass(frozen=True)
 class Node:
-    """A value and where it is. ``members`` are an object's, as (key, where the key begins, value), or a
-    list's, with their index as the key."""
+    """A value and its position. ``members`` holds the entries of an object as (key, position of the key,
+    value), or those of a list with their index as the key."""
 
     value: Any
     start: int
@@ -34,7 +33,7 @@ class Node:
     members: tuple[tuple[str, int, "Node"], ...] = field(default=())
 
     def member(self, key: str) -> "tuple[int, Node] | None":
-        """Return where the key begins and its value; the last one counts, as in JSON."""
+        """Return the key's position and its value. Of duplicate keys the last one counts, as in JSON."""
         for name, start, node in reversed(self.members):
             if name == key:
                 return start, node
@@ -42,10 +41,10 @@ class Node:
 
 
 def parse(text: str) -> Node:
-    """Read the whole text.
+    """Parse the whole text.
 
     Raises:
-        JsonError: it is not JSON.
+        JsonError: the text is not JSON.
     """
     start = _skip(text, 0)
     try:
@@ -59,13 +58,13 @@ def parse(text: str) -> Node:
 
 
 def get_member(text: str, path: tuple[str, ...]) -> Any:
-    """Return the value at ``path``, None where there is none.
+    """Return the value at ``path``, or None if there is none.
 
     Raises:
         JsonError: the text is not JSON.
     """
     try:
-        # Fast, and most files are plain JSON: Claude Code's can be megabytes.
+        # The standard library first: most files are plain JSON, and Claude Code's can be megabytes.
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = parse(text).value if _BLANK.sub("", text) else None
@@ -75,10 +74,10 @@ def get_member(text: str, path: tuple[str, ...]) -> Any:
 
 
 def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with the member at ``path`` set; objects on the way are made.
+    """Return the text with the member at ``path`` set; missing objects on the path are created.
 
     Raises:
-        JsonError: the text is not JSON, or something on the way is not an object.
+        JsonError: the text is not JSON, or a value on the path is not an object.
     """
     if not _BLANK.sub("", text):
         newline = "\r\n" if "\r\n" in text else "\n"
@@ -100,10 +99,10 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with ``value`` added to the list at ``path``, which is made where there is none.
+    """Return the text with ``value`` appended to the list at ``path``, which is created if missing.
 
     Raises:
-        JsonError: the text is not JSON, or what is there is not a list.
+        JsonError: the text is not JSON, or the value at ``path`` is not a list.
     """
     found = get_member(text, path)
     if found is None:
@@ -115,7 +114,7 @@ def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the member at ``path``, or the item of a list; that there is none is fine.
+    """Return the text without the member (or list item) at ``path``; unchanged if there is none.
 
     Raises:
         JsonError: the text is not JSON.
@@ -128,10 +127,10 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
 
 
 def _checked(changed: str, text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return ``changed`` if nothing but what is at ``path`` differs from ``text``; None is what is gone.
+    """Return ``changed`` if it differs from ``text`` in the value at ``path`` alone (None: removed).
 
     Raises:
-        JsonError: more differs.
+        JsonError: more than that value differs.
     """
     wanted = parse(text).value
     place = wanted
@@ -158,24 +157,24 @@ def _at(text: str, path: tuple[str, ...]) -> Node | None:
 
 
 def _cut(text: str, parent: Node, start: int, value: Node) -> str:
-    """Cut a member with the comma and the line break that belong to it; comments stay."""
+    """Remove a member together with its comma and line break; comments stay."""
     comma = _skip(text, value.end)
     followed = text[comma] == ","
     rest = text[value.end : comma] + text[comma + 1 :] if followed else text[value.end :]
     before = next((n.end for _, _, n in reversed(parent.members) if n.end <= start), None)
     if before is None:
-        # Alone in its object: what is left is "{}" if only blanks surround it.
+        # The only member: the object becomes "{}" if nothing but blanks surrounds the member.
         inside = rest[: len(rest) - (len(text) - parent.end + 1)]
         if len(parent.members) == 1 and not (text[parent.start + 1 : start] + inside).strip():
             return text[: parent.start + 1] + text[parent.end - 1 :]
     if before is None or (followed and not _is_last(parent, value)):
         return text[:start] + rest.lstrip(" \t\r\n")
-    # The last one: the comma before it goes, and stays where a trailing comma followed.
+    # The last member: remove the comma before it, unless a trailing comma follows it.
     between = text[before:start]
     if not followed:
         at = _skip(between, 0)
         between = between[:at] + between[at + 1 :]
-    # A comment to the end of the line would swallow what follows on the same one.
+    # A line comment would swallow text that is joined to its line.
     ends_line = "//" not in between or rest.lstrip(" \t").startswith(("\n", "\r"))
     return text[:before] + (between.rstrip() if ends_line else between) + rest
 
@@ -192,7 +191,7 @@ class _Style:
 
 
 def _style(text: str, position: int) -> _Style:
-    """Return the indentation of the line at ``position``, and the file's unit and line ending."""
+    """Return the indentation of the line at ``position``, and the file's indentation unit and line ending."""
     line = text[text.rfind("\n", 0, position) + 1 : position]
     indent = line[: len(line) - len(line.lstrip(" \t"))]
     first = re.search(r"\n([ \t]+)\S", text)
@@ -200,7 +199,7 @@ def _style(text: str, position: int) -> _Style:
 
 
 def _insert(text: str, parent: Node, key: str | None, value: Any) -> str:
-    """Add a member at the end of an object, or with no ``key`` an item at the end of a list."""
+    """Append a member to an object, or an item to a list if ``key`` is None."""
     style = _style(text, parent.start)
     name = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
     if not parent.members:
@@ -287,7 +286,7 @@ def _object(text: str, start: int) -> Node:
 
 
 def _next(text: str, position: int, closing: str) -> int:
-    """Return where the next element begins, or the closing bracket."""
+    """Return the position of the next element or of the closing bracket."""
     position = _skip(text, position)
     if text[position : position + 1] == closing:
         return position

@@ -1,0 +1,40 @@
+"""Setting names of earlier versions: still read, each with a remark that names the current one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+RENAMED_TABLES = {"manners": "yielding"}
+"""Old and current names of tables of ``config.toml``."""
+REMOVED_KEYS = {
+    ("yielding", "yield_to_games"): "the share of GPU memory that other programs hold decides alone now"
+}
+"""Keys without effect, and why."""
+
+
+def update_keys(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings under their current names, and one remark for each old name.
+
+    A key that is set under both names keeps the value of the current name.
+    """
+    current, remarks = dict(table), []
+    for old, new in RENAMED_TABLES.items():
+        if isinstance(values := current.pop(old, None), dict):
+            current[new] = {**values, **current.get(new, {})}
+            remarks.append(f"[{old}] is now called [{new}]; please rename it")
+    for (section, key), why in REMOVED_KEYS.items():
+        if isinstance(values := current.get(section), dict) and key in values:
+            current[section] = {name: value for name, value in values.items() if name != key}
+            remarks.append(f"[{section}] {key} has no effect any more: {why}")
+    return current, tuple(remarks)
+
+
+def table_in_file(document: Mapping[str, Any], name: str) -> str:
+    """Return the name under which ``config.toml`` has a table: the old name if it has only that one."""
+    old = next((old for old, new in RENAMED_TABLES.items() if new == name and old in document), name)
+    return name if name in document else old
+
+
+def current_variable(name: str) -> str:
+    """Return a variable's name, without its prefix, with the current name of its table. Case is ignored."""
+    table, separator, key = name.partition("__")
+    return RENAMED_TABLES.get(table.lower(), table) + separator + key
