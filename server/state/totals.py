@@ -1,6 +1,7 @@
 """Totals of tokens saved, recalculated after every change and at midnight."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
