@@ -74,7 +74,7 @@ class HubUpdates:
         self.policy_changed = Event[[]]()
         """A call waits for the user or no longer does, or the rules are others."""
         self.transcript_check_changed = Event[[]]()
-        """The audit was switched, or has read something new."""
+        """The transcript check was switched, or has found something new."""
         self.measured = Event[[]]()
         """The measuring of a model ended."""
         self.models_changed = Event[[]]()

@@ -70,7 +70,7 @@ class Hub:
     """One per user: the queue, the engine, the history and the policy, for every client."""
 
     history: History
-    audit: TranscriptCheck
+    transcript_check: TranscriptCheck
     _recorder: TrailRecorder
     gate: Gate
     measuring: Measuring
@@ -96,9 +96,9 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._totals: TotalsUpdater | None = None
         self._pruner: Pruner | None = None
-        self._auditor: asyncio.Task[None] | None = None
+        self._transcript_checker: asyncio.Task[None] | None = None
         self._yielder: asyncio.Task[None] | None = None
-        self._audit_wanted = asyncio.Event()
+        self._transcript_check_wanted = asyncio.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._quit = threading.Event()
         self._on_quit: tuple[Callable[[], None], ...] = ()
@@ -117,7 +117,7 @@ class Hub:
             logger.warning("%s", self.history.notice)
         self.history.on_finish(self.metrics.observe)
         self.measuring = Measuring(self.engine, Measurements(self.history.database), self.events)
-        self.audit = TranscriptCheck(self.settings.savings, self.history.database, self.ledger)
+        self.transcript_check = TranscriptCheck(self.settings.savings, self.history.database, self.ledger)
         self.offloader = Offloader(
             self.settings, self.engine, self.history, self.ledger, self.events, self.folders
         )
@@ -152,7 +152,7 @@ class Hub:
         await self._totals.start()
         self._pruner = Pruner(self.history, jobs, self.settings.history.days)
         self._pruner.start()
-        self._auditor = asyncio.create_task(self._audit_again_and_again())
+        self._transcript_checker = asyncio.create_task(self._check_transcripts_repeatedly())
         monitor = YieldMonitor(self.settings.yielding, self.engine, self.give_way, self.go_on)
         self._yielder = asyncio.create_task(monitor.watch())
         for path in await self.offloader.start():
@@ -170,7 +170,7 @@ class Hub:
         for part in (self._totals, self._pruner):
             if part is not None:
                 await part.close()
-        await cancel_and_wait(self._auditor, self._yielder)
+        await cancel_and_wait(self._transcript_checker, self._yielder)
         self._pause.stop()
         await self.end_work()
         await self.engine.close()
@@ -283,8 +283,8 @@ class Hub:
             self.offloader.use_checks(self.settings.checks)
         self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))
 
-    async def switch_audit(self, *, on: bool) -> None:
-        """Let the audit read the client's transcripts from now on, or not any more; the setting is kept.
+    async def switch_transcript_check(self, *, on: bool) -> None:
+        """Switch the transcript check on or off and keep the setting.
 
         Raises:
             SettingsError: ``config.toml`` cannot be changed; then nothing has.
@@ -292,8 +292,8 @@ class Hub:
         await asyncio.to_thread(set_setting, self.folders, "savings", "audit", on)
         savings = self.settings.savings.model_copy(update={"audit": on})
         self.settings = self.settings.model_copy(update={"savings": savings})
-        self.audit.settings = savings
-        self._audit_wanted.set()
+        self.transcript_check.settings = savings
+        self._transcript_check_wanted.set()
         self.events.publish(TranscriptChecksSwitched(on))
 
     def login_link(self) -> str:
@@ -360,16 +360,16 @@ class Hub:
             except Exception:
                 logger.exception("a listener of the hub failed")
 
-    async def _audit_again_and_again(self) -> None:
+    async def _check_transcripts_repeatedly(self) -> None:
         """Read what is new in the transcripts every few minutes, and at once when the user agrees."""
         while True:
-            self._audit_wanted.clear()
+            self._transcript_check_wanted.clear()
             try:
-                if (files := await self.audit.run()) and self._totals is not None:
+                if (files := await self.transcript_check.run()) and self._totals is not None:
                     self._totals.refresh_soon()
                     self.events.publish(TranscriptCheckEnded(files))
             except StoreError:
-                logger.exception("the audit could not go on")
+                logger.exception("the transcript check failed")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AUDIT_SECONDS):
-                    await self._audit_wanted.wait()
+                    await self._transcript_check_wanted.wait()

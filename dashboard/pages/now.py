@@ -49,7 +49,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             waiting.update(waits)
             engine.update(snapshot.engine, snapshot.activities, updates.machine)
 
-        async def update_booked() -> None:
+        async def update_recorded() -> None:
             saved.update(await hub.history.by_day(CHART_DAYS), await hub.history.totals())
             rows = await hub.history.page(OffloadFilter(), LAST_OFFLOADS + len(hub.snapshot().running))
             ended = [row for row in rows if row.outcome != "running"][:LAST_OFFLOADS]
@@ -64,4 +64,4 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         page.follow_changes(lambda snapshot: running.update(split(snapshot.running)[0]), updates.text_written)
         update_approvals()
         updates.policy_changed.subscribe(update_approvals)
-        await page.follow(update_booked, updates.history_changed)
+        await page.follow(update_recorded, updates.history_changed)

@@ -121,7 +121,7 @@ class AuditSwitch:
     async def update(self) -> None:
         """Show whether it is given."""
         on = self._hub.settings.savings.audit
-        where = self._hub.audit.folder
+        where = self._hub.transcript_check.folder
         self._words.set_text(
             f"Token Saver reads {where} to find what each offload truly saved."
             if on
@@ -131,7 +131,7 @@ class AuditSwitch:
         self._button.set_text("Allow it no more" if on else "Allow it")
 
     async def _switch(self) -> None:
-        await run_action(self._hub.switch_audit(on=not self._hub.settings.savings.audit))
+        await run_action(self._hub.switch_transcript_check(on=not self._hub.settings.savings.audit))
 
 
 def _line(hub: Hub, setting: Setting) -> None:

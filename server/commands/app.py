@@ -288,10 +288,10 @@ def savings(
     as_json: Json = False,
 ) -> None:
     """Show what was saved, net; losses too."""
-    from server.commands.savings import show_savings, switch_audit  # noqa: PLC0415
+    from server.commands.savings import show_savings, switch_transcript_check  # noqa: PLC0415
 
     if audit:
-        switch_audit(_settings(), find_folders(), on=audit == "on")
+        switch_transcript_check(_settings(), find_folders(), on=audit == "on")
         return
     show_savings(_settings(), find_folders(), since=since, by=by, as_json=as_json, as_csv=as_csv)
 

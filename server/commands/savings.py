@@ -15,7 +15,7 @@ from server.config.settings_file import set_setting
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
-from server.ledger.transcripts.check import AuditReport, TranscriptCheck
+from server.ledger.transcripts.check import TranscriptCheck, TranscriptReport
 from server.ledger.transcripts.reader import transcripts_folder
 from server.store.records import GroupTotal
 
@@ -39,7 +39,7 @@ def show_savings(
         echo(_found(settings, report))
 
 
-def switch_audit(settings: Settings, folders: Folders, *, on: bool) -> None:
+def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -> None:
     """Let the app read the client's transcripts, or not any more; a hub that runs does so at once.
 
     Raises:
@@ -58,7 +58,7 @@ def switch_audit(settings: Settings, folders: Folders, *, on: bool) -> None:
 
 async def _read(
     settings: Settings, folders: Folders, since: float | None, by: str
-) -> tuple[tuple[GroupTotal, ...], AuditReport]:
+) -> tuple[tuple[GroupTotal, ...], TranscriptReport]:
     async with opened_history(folders, contents=settings.history.contents) as history:
         ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         audit = TranscriptCheck(settings.savings, history.database, ledger)
@@ -80,7 +80,7 @@ def _instant(since: str) -> float | None:
         ) from None
 
 
-def _found(settings: Settings, report: AuditReport) -> str:
+def _found(settings: Settings, report: TranscriptReport) -> str:
     if not settings.savings.audit and not report.transcripts:
         return (
             "\nAll figures are estimates. `token-saver savings --audit on` checks them against Claude Code's "
@@ -99,10 +99,10 @@ def _found(settings: Settings, report: AuditReport) -> str:
             )
     lines += [
         f"Missed: {chance.count:,} {chance.kind}, about {chance.tokens:,} tokens."
-        for chance in report.chances.missed
+        for chance in report.missed.kinds
     ]
-    if report.chances.rate is not None:
-        lines.append(f"Claude called us {report.chances.rate:.0%} of the times it could have.")
-    if report.chances.advice:
-        lines += ["For your CLAUDE.md:", report.chances.advice]
+    if report.missed.rate is not None:
+        lines.append(f"Claude called us {report.missed.rate:.0%} of the times it could have.")
+    if report.missed.advice:
+        lines += ["For your CLAUDE.md:", report.missed.advice]
     return "\n".join(lines)

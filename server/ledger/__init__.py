@@ -1,1 +1,1 @@
-"""What was truly saved: tokens and money, spared and spent, with the sign."""
+"""Savings: tokens and money that Claude saved, less what the calls cost."""

@@ -1,21 +1,21 @@
-"""How far the estimates are off on this user's own records: a histogram that can be added up."""
+"""Histogram of the estimation error on the user's own records."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-# Errors are kept in steps of half a per cent, up to this many steps either way (400 %).
+# Errors are counted in steps of 0.5 %, up to 800 steps in either direction (400 %).
 _STEP = 0.005
 _MOST = 800
 SMALLEST = 100
-"""Smaller items are mostly framing and rounding; they count in the sums, not in the median."""
+"""Smaller items consist mostly of framing and rounding: they count in the sums, not in the median."""
 
 
 @dataclass
 class Accuracy:
-    """Estimates held against true counts, for one tokenizer family; plain JSON values.
+    """Estimates compared with true counts for one tokenizer family; plain JSON values.
 
-    ``steps`` counts items of 100 tokens and more by relative error, in half per cents.
+    ``steps`` counts items of at least 100 tokens by relative error, in steps of 0.5 %.
     """
 
     steps: dict[str, int] = field(default_factory=dict)
@@ -32,12 +32,12 @@ class Accuracy:
 
     @property
     def items(self) -> int:
-        """Items of 100 tokens and more."""
+        """The number of items with at least 100 tokens."""
         return sum(self.steps.values())
 
     @property
     def median(self) -> float | None:
-        """The median error without its sign, as a share; None without items."""
+        """The median absolute error, as a fraction; None without items."""
         sizes: Counter[int] = Counter()
         for step, count in self.steps.items():
             sizes[abs(int(step))] += count
@@ -50,12 +50,12 @@ class Accuracy:
 
     @property
     def aggregate(self) -> float | None:
-        """The error of the sum with its sign, as a share; None without items."""
+        """The signed error of the sum, as a fraction; None without items."""
         return self.estimated / self.true - 1 if self.true else None
 
 
 def add_up(parts: Iterable[Accuracy]) -> Accuracy:
-    """Return all parts as one."""
+    """Return the sum of all parts."""
     whole = Accuracy()
     for part in parts:
         whole.estimated += part.estimated

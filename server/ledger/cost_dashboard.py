@@ -1,10 +1,10 @@
-"""The text of the tool ``cost_dashboard``: what was saved, net, losses too, in under 1,200 characters."""
+"""Text of the tool ``cost_dashboard``: net savings, losses included, in under 1,200 characters."""
 
 from datetime import datetime
 
 from server.config.settings import LedgerSettings
 from server.ledger.savings import Savings, money, tokens
-from server.ledger.transcripts.check import AuditReport
+from server.ledger.transcripts.check import TranscriptReport
 from server.store.records import GroupTotal, OffloadRow, Totals
 
 LIMIT = 1200
@@ -15,12 +15,12 @@ _NAME = 28
 def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
     """Return the report, at most ``LIMIT`` - 1 characters.
 
-    ``net`` is estimated; behind it stands the net with every estimate replaced by its audit.
+    ``net`` is an estimate; the corrected net follows it, with checked calls at their true cost.
     """
     if not savings.all.offloads:
-        return "Nothing was offloaded yet, so nothing is saved. Call offload_work with `files` and `output`."
+        return "Nothing has been offloaded yet. Call offload_work with `files` and `output`."
     lines = [
-        f"Net saved, estimated with {settings.model} prices:",
+        f"Net saved (estimate, {settings.model} prices):",
         *(
             f"{name:<7}{_sums(totals, settings)}"
             for name, totals in (("today", savings.today), ("7 days", savings.week), ("all", savings.all))
@@ -29,11 +29,11 @@ def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
     ]
     if savings.worst is not None:
         lines.append(_worst(savings.worst, settings))
-    if savings.audit is not None and savings.audit.chances.missed:
-        chances = savings.audit.chances
+    if savings.audit is not None and savings.audit.missed.kinds:
+        missed = savings.audit.missed
         lines.append(
-            f"Missed: {chances.missed[0].kind} and the like, ~{chances.tokens:,} tokens; "
-            f"Claude called us {chances.rate or 0:.0%} of the times it could have."
+            f"Missed: mostly {missed.kinds[0].kind}, ~{missed.tokens:,} tokens in all; "
+            f"Claude used this server for {missed.rate or 0:.0%} of the calls it could have offloaded."
         )
     lines += ["By tool:", *_groups(savings.by_tool, settings)]
     lines += ["By model:", *_groups(savings.by_model, settings)]
@@ -43,24 +43,28 @@ def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
 def _sums(totals: Totals, settings: LedgerSettings) -> str:
     lost = f", {totals.losing:,} lost" if totals.losing else ""
     lost += f", {totals.by_user:,} not by Claude" if totals.by_user else ""
-    corrected = f"; after audit {tokens(totals.corrected_tokens)}" if totals.audited else ""
+    corrected = f"; corrected {tokens(totals.corrected_tokens)}" if totals.audited else ""
     return (
         f"{tokens(totals.net_tokens)} tokens, {money(totals.net_microusd, settings)} "
         f"({totals.offloads:,} calls{lost}){corrected}"
     )
 
 
-def _audited(totals: Totals, audit: AuditReport | None) -> list[str]:
+def _audited(totals: Totals, audit: TranscriptReport | None) -> list[str]:
     if not totals.audited:
-        return ["Not audited yet." if audit is None else "The audit has not seen these calls yet."]
+        return [
+            "Not checked against transcripts yet."
+            if audit is None
+            else "The transcript check has not reached these calls yet."
+        ]
     line = (
-        f"Audited {totals.audited:,} calls: estimated {tokens(totals.audited_estimate_tokens)}, "
-        f"found {tokens(totals.audited_net_tokens)}."
+        f"Checked {totals.audited:,} calls against transcripts: estimated "
+        f"{tokens(totals.audited_estimate_tokens)}, found {tokens(totals.audited_net_tokens)}."
     )
     measured = [each for each in (audit.accuracy.values() if audit else ()) if each.median is not None]
     if measured:
         best = max(measured, key=lambda each: each.items)
-        line += f" Sizes are estimated within {best.median or 0:.1%} at the median."
+        line += f" The median error of the size estimates is {best.median or 0:.1%}."
     return [line]
 
 
@@ -70,7 +74,7 @@ def _groups(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> list[st
         f"{money(group.totals.net_microusd, settings)} ({group.totals.offloads:,})"
         for group in groups[:_GROUPS]
     ]
-    # What lost the most comes last: it must not be what is left out.
+    # The largest loss comes last and is always shown.
     if len(groups) > _GROUPS and groups[-1].totals.net_tokens < 0:
         last = groups[-1]
         shown[-1] = (
@@ -89,7 +93,7 @@ def _worst(row: OffloadRow, settings: LedgerSettings) -> str:
 
 
 def _within_limit(lines: list[str]) -> str:
-    """Drop lines from the end, the least important first, until the text fits."""
+    """Drop lines from the end, where the least important ones are, until the text fits."""
     while len(text := "\n".join(lines)) >= LIMIT:
         lines = lines[:-1]
     return text

@@ -1,7 +1,7 @@
-"""Counters for ``get_metrics`` and ``/metrics``: what this hub did since it started, and what is so now.
+"""Metrics for ``get_metrics`` and ``/metrics``: counters since the hub's start, and current values.
 
-Counters and histograms come from offloads as they end (``History.on_finish``); gauges are read from the
-snapshot and the sums at the moment of asking. Net savings are gauges: they can fall.
+Counters and histograms are updated as offloads end (``History.on_finish``); gauges are read from the snapshot
+and the totals at each request. Net savings are gauges because they can fall.
 """
 
 import json
@@ -13,24 +13,24 @@ from server.store.records import OffloadEnd, Totals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STAGES = ("queue", "load", "prompt", "generate", "check", "write", "total")
-# Seconds: from a cached answer to a large file on a slow machine.
+# Seconds, from a cached answer up to a large file on a slow machine.
 BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 
 
 class Metrics:
-    """One hub's metrics, in a registry of their own."""
+    """The metrics of one hub, in their own registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "token_saver_requests",
-            "Calls that ended, by tool and outcome.",
+            "Finished calls, by tool and outcome.",
             ("tool", "outcome"),
             registry=self._registry,
         )
         self._errors = Counter(
             "token_saver_errors",
-            "Calls that failed or were handed back, by code.",
+            "Calls that failed or were handed back to Claude, by code.",
             ("code",),
             registry=self._registry,
         )
@@ -42,7 +42,7 @@ class Metrics:
         )
         self._claude = Counter(
             "token_saver_claude_tokens",
-            "Tokens of Claude's, estimated: spared and spent.",
+            "Claude's tokens, estimated: saved (spared) and cost (spent).",
             ("kind",),
             registry=self._registry,
         )
@@ -53,18 +53,18 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
-        self._waiting = self._gauge("token_saver_queue_waiting", "Calls that wait for the engine.")
-        self._running = self._gauge("token_saver_running", "Calls that are being worked on.")
+        self._waiting = self._gauge("token_saver_queue_waiting", "Calls waiting for the engine.")
+        self._running = self._gauge("token_saver_running", "Calls in progress.")
         self._up = self._gauge("token_saver_engine_up", "1 while the engine answers, else 0.")
         self._memory = Gauge(
             "token_saver_model_bytes",
-            "Memory of each loaded model, in all and on GPUs.",
+            "Memory of each loaded model: total, and on GPUs.",
             ("model", "kind"),
             registry=self._registry,
         )
         self._net_tokens = Gauge(
             "token_saver_net_tokens",
-            "Claude's tokens saved in all, net: estimated, and corrected by the audit.",
+            "Claude's tokens saved, net: estimated, and corrected by the transcript check.",
             ("basis",),
             registry=self._registry,
         )
@@ -76,7 +76,7 @@ class Metrics:
         )
 
     def observe(self, tool: str, end: OffloadEnd) -> None:
-        """Count a call that ended."""
+        """Count a finished call."""
         self._requests.labels(tool, end.outcome).inc()
         if end.code:
             self._errors.labels(end.code).inc()
@@ -90,14 +90,14 @@ class Metrics:
                 self._seconds.labels(stage).observe(end.timings[stage])
 
     def prometheus(self, snapshot: Snapshot, totals: Totals) -> str:
-        """Return everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         self._set(snapshot, totals)
         return generate_latest(self._registry).decode()
 
     def as_json(self, snapshot: Snapshot, totals: Totals) -> str:
-        """Return all but the histograms' buckets as JSON: ``{metric: [{"labels": {…}, "value": …}]}``.
+        """Return everything except histogram buckets as JSON: ``{metric: [{"labels": {…}, "value": …}]}``.
 
-        Claude reads this: the buckets would be nine tenths of it.
+        Claude reads this text, and the buckets would be nine tenths of it.
         """
         self._set(snapshot, totals)
         found: dict[str, list[dict[str, object]]] = {}

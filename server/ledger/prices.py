@@ -1,7 +1,7 @@
-"""What Claude's tokens cost: a dated table that the user can edit.
+"""Dated table of Claude's token prices, which the user can edit.
 
-A dollar per million tokens is a micro-dollar per token, so prices are kept as micro-dollars per token,
-exactly as they are written (``Decimal``), and money is rounded once, at the end.
+A dollar per million tokens equals a micro-dollar per token. Prices are stored as micro-dollars per token,
+exactly as written (``Decimal``); amounts are rounded once, at the end.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ _REQUIRED = ("input", "cache_read", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """One model's prices, micro-dollars per token. ``model`` is its name in the table."""
+    """One model's prices in micro-dollars per token. ``model`` is its name in the table."""
 
     model: str
     input: Decimal
@@ -31,14 +31,14 @@ class Price:
     output: Decimal
 
     def context(self, cache_reads: float) -> Decimal:
-        """Return what a token costs that enters Claude's context: written to the cache once, read from
-        it ``cache_reads`` times."""
+        """Return the price of a token that enters Claude's context: one cache write, ``cache_reads`` cache
+        reads."""
         return self.cache_write + self.cache_read * Decimal(str(cache_reads))
 
 
 @dataclass(frozen=True)
 class Prices:
-    """The price table. ``dated`` is the day it was true, ``source`` the file it came from."""
+    """The price table. ``dated`` is the day on which the prices were valid, ``source`` the file."""
 
     dated: date
     source: str
@@ -46,14 +46,14 @@ class Prices:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names in the table, in its order."""
+        """The names in the table, in table order."""
         return tuple(self._models)
 
     def find(self, model: str, prompt_tokens: int = 0) -> Price:
-        """Return the prices of a Claude model for a prompt of that many tokens.
+        """Return the prices of a Claude model for a prompt of ``prompt_tokens`` tokens.
 
-        A version that the table lacks is priced as the nearest of its line (opus, sonnet, …): the newest
-        that is not newer, else the oldest. Of a name without a line, the table's first model is assumed.
+        A version that is missing from the table gets the prices of the nearest version of its line (opus,
+        sonnet, …): the newest older one, else the oldest. A name without a line gets the first model's.
         """
         name = self._nearest(model)
         row = self._models[name]
@@ -77,7 +77,7 @@ class Prices:
 
 
 def load_prices(edited: Path | None = None) -> Prices:
-    """Return the user's table where there is one, else the shipped one.
+    """Return the user's table if it exists, else the shipped one.
 
     Raises:
         SettingsError: the file is not TOML, or a price is missing, negative or not a number.
@@ -91,12 +91,12 @@ def load_prices(edited: Path | None = None) -> Prices:
 
 
 def shipped_prices() -> str:
-    """Return the text of the shipped table, for the user to copy and edit."""
+    """Return the text of the shipped table, for users to copy and edit."""
     return (files("server.ledger") / "prices.toml").read_text(encoding="utf-8")
 
 
 def microusd(amount: Decimal) -> int:
-    """Round an amount of micro-dollars to a whole one, half away from zero."""
+    """Round micro-dollars to an integer, half away from zero."""
     return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
 
 
@@ -114,13 +114,13 @@ def _parse(text: str, source: str) -> Prices:
             _check(source, f"{name}.above", row["above"], ("prompt",))
     dated = table.get("dated")
     if not isinstance(dated, date):
-        raise _bad(source, "lacks the day it was true (dated = YYYY-MM-DD)")
+        raise _bad(source, "has no date (dated = YYYY-MM-DD)")
     return Prices(dated, source, models)
 
 
 def _check(source: str, name: str, row: Any, required: tuple[str, ...]) -> None:
     if not isinstance(row, dict):
-        raise _bad(source, f"has no table for {name}")
+        raise _bad(source, f'has no table models."{name}"')
     for key in (*required, *(key for key in row if key != "above")):
         value: Any = row.get(key)
         number = isinstance(value, int | Decimal) and not isinstance(value, bool)
@@ -130,7 +130,7 @@ def _check(source: str, name: str, row: Any, required: tuple[str, ...]) -> None:
 
 def _bad(source: str, what: str) -> SettingsError:
     return SettingsError(
-        f"The price table {source} {what}.", "Mend the file, or remove it to use the shipped prices."
+        f"The price table {source} {what}.", "Fix the file, or delete it to use the shipped prices."
     )
 
 

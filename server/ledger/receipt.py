@@ -1,23 +1,23 @@
-"""The receipt of one call: what Claude was spared, what the call cost it, the difference.
+"""Receipts: what a call saved Claude, what the call cost, and the difference.
 
 With ``context = cache_write + cache_reads x cache_read``, the price of a token that enters Claude's
-context and is read again from the cache at every later request::
+context and is read from the cache at every later request::
 
-    spared = spared_input x context     inputs, each once in a session, that Claude need not read
-           + spared_output x output     text on disk that Claude need not write
-    spent  = spent_output x output      the call: framing, parameter names, values
-           + spent_input x context      the result: framing, text
-           + spent_share x (cache_write + 2 x cache_reads x cache_read)
-                                        definitions and instructions, this call's share of a session
+    saved = saved_input x context     inputs that Claude need not read, each counted once a session
+          + saved_output x output     text on disk that Claude need not write
+    cost  = cost_output x output      the call: framing, parameter names, values
+          + cost_input x context      the result: framing, text
+          + cost_share x (cache_write + 2 x cache_reads x cache_read)
+                                      definitions and instructions, this call's share of a session
 
-A text enters the context somewhere in a session, on average in the middle; the definitions are there
-from its start, hence twice the reads. Left out is that Claude would have called a tool to read each input,
-with line numbers; and that call and file would stay in its context once written, which errs against us
-wherever a call makes more text than it takes.
+A text enters the context at some point of a session, on average in the middle. The definitions are there
+from the start, hence twice the reads. The formula leaves out the tool calls with which Claude would read each
+input (with line numbers). It also leaves out that such a call, and the file that Claude writes, would stay in
+its context; for calls that write more than they read, this understates the savings.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -27,53 +27,63 @@ from server.ledger.tokens import Family, estimate_call, estimate_result, estimat
 from server.store.records import ReceiptRecord
 
 DIGEST_TOKENS = 60
-"""What a digest of a delivered file usually takes, tokens (at most 400 characters)."""
+"""Usual size of the summary of a delivered file, tokens (at most 400 characters)."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """Tokens and micro-dollars, integers. ``spared_input``: inputs that Claude need not read.
-    ``spared_output``: text on disk that Claude need not write. ``spent_output``: the call's arguments.
-    ``spent_input``: the digest. ``spent_share``: this server's definitions, as the call's share."""
+    """Tokens and micro-dollars, integers. ``saved_input``: inputs that Claude need not read.
+    ``saved_output``: text on disk that Claude need not write. ``cost_output``: the call's arguments.
+    ``cost_input``: the result. ``cost_share``: the call's share of this server's tool definitions."""
 
     family: str
     price_model: str
-    spared_input: int
-    spared_output: int
-    spent_output: int
-    spent_input: int
-    spent_share: int
-    spared_microusd: int
-    spent_microusd: int
+    saved_input: int
+    saved_output: int
+    cost_output: int
+    cost_input: int
+    cost_share: int
+    saved_microusd: int
+    cost_microusd: int
 
     @property
     def net_tokens(self) -> int:
-        """What was spared less what was spent, with its sign."""
-        return (
-            self.spared_input + self.spared_output - self.spent_output - self.spent_input - self.spent_share
-        )
+        """Saved tokens less cost; negative for a loss."""
+        return self.saved_input + self.saved_output - self.cost_output - self.cost_input - self.cost_share
 
     @property
     def net_microusd(self) -> int:
         """As ``net_tokens``, in micro-dollars."""
-        return self.spared_microusd - self.spent_microusd
+        return self.saved_microusd - self.cost_microusd
 
     def as_record(self) -> ReceiptRecord:
-        """Return the receipt as the history keeps it."""
-        return ReceiptRecord(**asdict(self), net_tokens=self.net_tokens, net_microusd=self.net_microusd)
+        """Return the receipt under the column names of the history."""
+        return ReceiptRecord(
+            family=self.family,
+            price_model=self.price_model,
+            spared_input=self.saved_input,
+            spared_output=self.saved_output,
+            spent_output=self.cost_output,
+            spent_input=self.cost_input,
+            spent_share=self.cost_share,
+            net_tokens=self.net_tokens,
+            spared_microusd=self.saved_microusd,
+            spent_microusd=self.cost_microusd,
+            net_microusd=self.net_microusd,
+        )
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a call costs Claude, in tokens: ``output`` its arguments, ``input`` its result, ``share`` this
-    server's definitions as its share of a session."""
+    """Cost of a call to Claude, in tokens: ``output`` for its arguments, ``input`` for its result, ``share``
+    for its share of this server's tool definitions."""
 
     output: int = 0
     input: int = 0
     share: int = 0
 
     def part(self, number: int, count: int) -> "Cost":
-        """Return one part, ``number`` from 0, of ``count`` that add up to the whole exactly."""
+        """Return part ``number`` (from 0) of ``count`` parts that add up exactly to the whole."""
         return Cost(
             part_of(self.output, number, count),
             part_of(self.input, number, count),
@@ -83,23 +93,23 @@ class Cost:
 
 @dataclass(frozen=True)
 class Figures:
-    """The five token counts of a receipt, before they are priced."""
+    """The five token counts of a receipt, without prices."""
 
-    spared_input: int = 0
-    spared_output: int = 0
-    spent_output: int = 0
-    spent_input: int = 0
-    spent_share: int = 0
+    saved_input: int = 0
+    saved_output: int = 0
+    cost_output: int = 0
+    cost_input: int = 0
+    cost_share: int = 0
 
 
 class Ledger:
-    """Books calls for one Claude model (settings ``[ledger] model``).
+    """Computes the receipts of calls for one Claude model (settings ``[ledger] model``).
 
     Args:
-        settings: the model, the usual number of cache reads, the usual calls of a session.
+        settings: the model, the usual number of cache reads, the usual number of calls a session.
         prices: the price table.
-        definitions_tokens: what this server's tool definitions and instructions take in Claude's
-            context, tokens (``tokens.estimate_definition`` of each).
+        definitions_tokens: size of this server's tool definitions and instructions in Claude's context,
+            tokens (``tokens.estimate_definition`` of each).
     """
 
     def __init__(self, settings: LedgerSettings, prices: Prices, definitions_tokens: int) -> None:
@@ -108,9 +118,9 @@ class Ledger:
         self.definitions_tokens = definitions_tokens
         self.family: Family = family_of(settings.model)
 
-    def book(
+    def receipt(
         self,
-        tool: str,  # noqa: ARG002  every tool costs alike, but a receipt says which one it is for
+        tool: str,  # noqa: ARG002  all tools cost the same; receipts name theirs
         arguments: Mapping[str, Any],
         inputs: Sequence[str],
         written: str | None,
@@ -120,36 +130,36 @@ class Ledger:
         error: bool = False,
         cost: Cost | None = None,
     ) -> Receipt:
-        """Return the receipt of a call that ended.
+        """Return the receipt of a finished call.
 
         Args:
             tool: the tool's name.
             arguments: as Claude wrote them.
-            inputs: the selected texts of the files, each once. Texts that Claude passed inline are no
-                input: it has them already.
-            written: what was written to disk and passed the checks, else None: then nothing was spared,
-                unless ``returned``.
-            result: the text Claude got: the digest, the text itself, or the reason of a hand-back.
-            returned: the accepted answer is ``result`` itself: the inputs are spared, but no output, as
-                Claude may write it again (the audit finds out).
+            inputs: the selected texts of the files, each once. Texts that Claude passed inline do not count:
+                Claude has them already.
+            written: the text that was written to disk and passed the checks, else None. With None nothing
+                was saved, unless ``returned``.
+            result: the text that Claude got: the summary, the text itself, or the reason of a hand-back.
+            returned: ``result`` is the accepted answer itself. It saves the inputs but no output, because
+                Claude may write the text again (the transcript check finds out).
             error: the result was an error.
-            cost: what this task bears of a call that did many, each with a receipt of its own; None where
-                the call is this task's alone.
+            cost: this task's part of the cost of a call with several tasks, each with its own receipt; None
+                for a call with a single task.
         """
         accepted = written is not None or returned
-        spent = self.cost(arguments, result, error=error) if cost is None else cost
+        cost = self.cost(arguments, result, error=error) if cost is None else cost
         return self.price(
             Figures(
-                spared_input=self._round(sum(map(self._tokens, inputs))) if accepted else 0,
-                spared_output=self._round(self._tokens(written)) if written is not None else 0,
-                spent_output=spent.output,
-                spent_input=spent.input,
-                spent_share=spent.share,
+                saved_input=self._round(sum(map(self._tokens, inputs))) if accepted else 0,
+                saved_output=self._round(self._tokens(written)) if written is not None else 0,
+                cost_output=cost.output,
+                cost_input=cost.input,
+                cost_share=cost.share,
             )
         )
 
     def cost(self, arguments: Mapping[str, Any], result: str, *, error: bool = False) -> Cost:
-        """Return what a call costs with these arguments and this result, which may be an error."""
+        """Return the cost of a call with these arguments and this result, which may be an error."""
         return Cost(self.cost_of_call(arguments), self.cost_of_result(result, error=error), self.share)
 
     def cost_of_call(self, arguments: Mapping[str, Any]) -> int:
@@ -157,58 +167,58 @@ class Ledger:
         return self._round(estimate_call(arguments, self.family, self.settings.model))
 
     def cost_of_result(self, result: str, *, error: bool = False) -> int:
-        """Return the input tokens of a result, which may be an error."""
+        """Return the input tokens of a result; ``error``: the result is an error."""
         return self._round(estimate_result(result, self.family, error))
 
     def estimate(
         self,
-        tool: str,  # noqa: ARG002  every tool costs alike, but a receipt says which one it is for
+        tool: str,  # noqa: ARG002  all tools cost the same; receipts name theirs
         arguments: Mapping[str, Any],
         inputs: Sequence[str],
         *,
         written_tokens: int = 0,
         result_tokens: int = DIGEST_TOKENS,
     ) -> Receipt:
-        """Return the receipt that a call can be expected to get, before it runs.
+        """Return the expected receipt of a call that has not run yet.
 
         Args:
-            tool: as in ``book``.
-            arguments: as in ``book``.
-            inputs: as in ``book``.
-            written_tokens: what would be written to disk, tokens; pass the most that is possible to ask
-                whether the call can win at all.
-            result_tokens: what Claude would get back, tokens.
+            tool: as in ``receipt``.
+            arguments: as in ``receipt``.
+            inputs: as in ``receipt``.
+            written_tokens: size of the text to be written to disk, tokens; pass the largest possible size to
+                ask whether the call can save anything at all.
+            result_tokens: size of the text that Claude gets back, tokens.
         """
         return self.price(
             Figures(
-                spared_input=self._round(sum(map(self._tokens, inputs))),
-                spared_output=written_tokens,
-                spent_output=self.cost_of_call(arguments),
-                spent_input=self.cost_of_result("") + result_tokens,
-                spent_share=self.share,
+                saved_input=self._round(sum(map(self._tokens, inputs))),
+                saved_output=written_tokens,
+                cost_output=self.cost_of_call(arguments),
+                cost_input=self.cost_of_result("") + result_tokens,
+                cost_share=self.share,
             )
         )
 
     @property
     def share(self) -> int:
-        """The definitions' tokens that one call bears: a session's, divided by its usual calls."""
+        """One call's share of the definitions: their tokens divided by the usual calls of a session."""
         return self._round(self.definitions_tokens / self.settings.calls_per_session)
 
     def price(self, figures: Figures, model: str = "", prompt_tokens: int = 0) -> Receipt:
-        """Return the receipt for token counts, at the prices of ``model`` (empty: of the settings)."""
+        """Return the receipt for token counts at the prices of ``model`` (empty: that of the settings)."""
         used = model or self.settings.model
         price = self.prices.find(used, prompt_tokens)
-        spared, spent = amounts(figures, price, self.settings.cache_reads)
+        saved, cost = amounts(figures, price, self.settings.cache_reads)
         return Receipt(
             family=family_of(used),
             price_model=price.model,
-            spared_input=figures.spared_input,
-            spared_output=figures.spared_output,
-            spent_output=figures.spent_output,
-            spent_input=figures.spent_input,
-            spent_share=figures.spent_share,
-            spared_microusd=microusd(spared),
-            spent_microusd=microusd(spent),
+            saved_input=figures.saved_input,
+            saved_output=figures.saved_output,
+            cost_output=figures.cost_output,
+            cost_input=figures.cost_input,
+            cost_share=figures.cost_share,
+            saved_microusd=microusd(saved),
+            cost_microusd=microusd(cost),
         )
 
     def _tokens(self, text: str) -> float:
@@ -220,17 +230,17 @@ class Ledger:
 
 
 def amounts(figures: Figures, price: Price, cache_reads: float) -> tuple[Decimal, Decimal]:
-    """Return what was spared and what was spent, in micro-dollars, by the formula above."""
+    """Return what was saved and what it cost, in micro-dollars, by the formula above."""
     context = price.context(cache_reads)
-    spared = figures.spared_input * context + figures.spared_output * price.output
-    spent = (
-        figures.spent_output * price.output
-        + figures.spent_input * context
-        + figures.spent_share * price.context(2 * cache_reads)
+    saved = figures.saved_input * context + figures.saved_output * price.output
+    cost = (
+        figures.cost_output * price.output
+        + figures.cost_input * context
+        + figures.cost_share * price.context(2 * cache_reads)
     )
-    return spared, spent
+    return saved, cost
 
 
 def part_of(whole: int, number: int, count: int) -> int:
-    """Return one part, ``number`` from 0, of a whole number in ``count`` parts that add up to it."""
+    """Return part ``number`` (from 0) of ``whole`` divided into ``count`` integers that add up to it."""
     return whole * (number + 1) // count - whole * number // count

@@ -1,4 +1,4 @@
-"""What was saved, gathered from the history: the one source of every report of savings."""
+"""Savings summed up from the history; the single source of every savings report."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from server.common.days import midnight
 from server.config.settings import LedgerSettings
-from server.ledger.transcripts.check import AuditReport
+from server.ledger.transcripts.check import TranscriptReport
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
 
@@ -34,8 +34,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Savings:
-    """The sums of today, of the last 7 local days and of all time; by tool and model over all time; the
-    call that lost the most, and what the audit found (None where it was not asked)."""
+    """Sums of today, of the last 7 local days and of all time; by tool and by model over all time; the call
+    with the largest loss; and the report of the transcript check (None if not requested)."""
 
     today: Totals
     week: Totals
@@ -43,11 +43,11 @@ class Savings:
     by_tool: tuple[GroupTotal, ...] = ()
     by_model: tuple[GroupTotal, ...] = ()
     worst: OffloadRow | None = None
-    audit: AuditReport | None = field(default=None)
+    audit: TranscriptReport | None = field(default=None)
 
 
-async def gather_savings(history: History, audit: AuditReport | None = None) -> Savings:
-    """Read the sums.
+async def gather_savings(history: History, audit: TranscriptReport | None = None) -> Savings:
+    """Read the sums from the history.
 
     Raises:
         StoreError: the history cannot be read.
@@ -65,7 +65,7 @@ async def gather_savings(history: History, audit: AuditReport | None = None) -> 
 
 
 def money(microusd: int, settings: LedgerSettings) -> str:
-    """Return an amount with its sign: dollars, or the share of a week's quota where the user prefers."""
+    """Return a signed amount: dollars, or a share of the weekly quota if the user chose that unit."""
     if settings.unit == "quota" and settings.quota_dollars:
         return share_of_quota(microusd, settings.quota_dollars)
     sign = "-" if microusd < 0 else "+"
@@ -73,22 +73,22 @@ def money(microusd: int, settings: LedgerSettings) -> str:
 
 
 def share_of_quota(microusd: int, quota_dollars: float) -> str:
-    """Return an amount with its sign as a share of a week's quota, fine enough to tell it from none."""
+    """Return a signed share of the weekly quota, with enough digits to differ from zero."""
     share = microusd / 1e6 / quota_dollars
     digits = 2 if abs(share) >= 0.001 or not microusd else 4
     return f"{share:+.{digits}%} of a week"
 
 
 def tokens(count: int) -> str:
-    """Return a count of tokens with its sign."""
+    """Return a signed number of tokens."""
     return f"{count:+,}"
 
 
 def savings_text(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> str:
-    """Return groups as a table for a terminal; a loss shows its minus, calls of the user's own count as 0."""
+    """Return groups as a table for a terminal; losses are negative, the user's own calls count as 0."""
     if not groups:
-        return "Nothing was offloaded yet."
-    head = ("", "calls", "yours", "lost", "net tokens", "net money", "audited", "corrected")
+        return "Nothing has been offloaded yet."
+    head = ("", "calls", "yours", "lost", "net tokens", "net money", "checked", "corrected")
     whole = GroupTotal("all", _sum(groups))
     rows = [head, *(_text_row(group, settings) for group in (*groups, whole))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -103,7 +103,7 @@ def savings_text(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> st
 
 
 def savings_csv(groups: tuple[GroupTotal, ...], by: str) -> str:
-    """Return groups as CSV with a head line, whole tokens and micro-dollars."""
+    """Return groups as CSV with a header, in whole tokens and micro-dollars."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((by, *COLUMNS))
@@ -113,7 +113,7 @@ def savings_csv(groups: tuple[GroupTotal, ...], by: str) -> str:
 
 
 def savings_json(groups: tuple[GroupTotal, ...], by: str) -> str:
-    """Return groups as JSON: a list of objects, whole tokens and micro-dollars."""
+    """Return groups as a JSON list of objects, in whole tokens and micro-dollars."""
     values = [
         {by: group.name} | {column: getattr(group.totals, column) for column in COLUMNS} for group in groups
     ]

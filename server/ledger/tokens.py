@@ -1,11 +1,11 @@
-"""Estimate how many tokens Claude counts for a text, offline.
+"""Offline estimates of Claude's token counts.
 
 There is no public tokenizer for current Claude models. A linear model over counted features of the text
-comes close: ``tokens = sum(count x coefficient)``, with one vector of coefficients for each of the two
-tokenizer families, fitted on 15,134 token counts that the API reported (``tests/data/calibration.csv.gz``;
-``python -m server.ledger.refit`` fits anew). Family A is Claude up to 4.6; family B, from 4.7 on, counts
-about a third more. For English text and code, 9 in 10 items over 1,000 tokens are within 10 %. Scripts
-other than Latin rest on priors and are not validated.
+comes close: ``tokens = sum(count x coefficient)``. Each of the two tokenizer families has its own
+coefficients, fitted on 15,134 token counts that the API reported (``tests/data/calibration.csv.gz``;
+``python -m tests.ledger.refit`` fits them again). Family A is Claude up to 4.6. Family B, from 4.7 on,
+counts about a third more. For English text and code, 9 in 10 items over 1,000 tokens are within 10 %. The
+coefficients of other scripts than Latin are assumptions and were not validated.
 """
 
 import json
@@ -18,14 +18,14 @@ from typing import Any, Literal
 
 Family = Literal["A", "B"]
 NEWEST: Family = "B"
-# The last version whose tokenizer is family A.
+# The last version with the tokenizer of family A.
 _LAST_OF_A = (4, 6)
-# Claude 4.7 alone spends about 15.6 tokens more on each tool call.
+# Only Claude 4.7 uses about 15.6 more tokens for each tool call.
 _COSTLY_CALLS = (4, 7)
-# A tool's definition costs about 1.2 x the estimate of its compact JSON (+- 20 %), measured.
+# A tool's definition takes about 1.2 x the estimate of its compact JSON (± 20 %), measured.
 DEFINITION_FACTOR = 1.2
-# What family B counts for a text that family A counts 1 for, by both estimates of all texts of the
-# calibration table; for 9 in 10 items it is between 1.19 and 1.48.
+# Tokens in family B for one token in family A, from both estimates of all texts of the calibration table;
+# for 9 in 10 items it is between 1.19 and 1.48.
 _B_FOR_A = 1.33
 
 _VERSION = re.compile(r"(?<![0-9a-z])(\d{1,2})(?:[.-](\d{1,2}))?(?![0-9])")
@@ -36,7 +36,7 @@ _DIGITS = b"0123456789"
 _PUNCTUATION = bytes(each for each in range(0x21, 0x7F) if not chr(each).isalnum())
 _BLANK = b" \t"
 _ASCII = bytes(range(128))
-# Word boundaries: a (letter), s (whitespace but the space itself), a space, x (anything else).
+# Word boundaries: a (letter), s (whitespace except the space), a space, x (anything else).
 _AROUND_SPACE = bytes(
     ord("a")
     if chr(byte).isalpha() and byte < 128
@@ -48,14 +48,14 @@ _AROUND_SPACE = bytes(
     for byte in range(256)
 )
 _CAMEL = re.compile(rb"[a-z][A-Z]|[A-Z]{2}[a-z]")
-# Four spelt out and any more: a literal beginning is found at many times the speed of "{4,}".
+# Four marks spelt out plus any more: patterns that begin with a literal are many times faster than "{4,}".
 _FOURFOLD = tuple(
     (mark * 4, re.compile(re.escape(mark) * 4 + re.escape(mark) + b"*"))
     for mark in (bytes([byte]) for byte in _PUNCTUATION)
 )
 _WIDE_SPACE = re.compile(r"[^\x00-\x7f] [A-Za-z]")
 
-# Scripts of characters beyond ASCII, by ranges in order: the first that holds the character counts.
+# Ranges of scripts beyond ASCII, in order: the first range that contains the character counts.
 _SCRIPTS = (
     (0x3400, 0x9FFF, "han"),
     (0xF900, 0xFAFF, "han"),
@@ -85,25 +85,25 @@ SCRIPT_FEATURES = (
 
 
 REMEMBERED = 20_000
-"""Characters of the longest text whose estimate is kept; the kept ones take 5 MB at most."""
+"""Length of the longest text whose estimate is cached, characters; the cache takes 5 MB at most."""
 
 
 def estimate_tokens(text: str, family: Family) -> float:
-    """Return the estimated tokens of a text alone, without any framing."""
+    """Return the estimated tokens of a text on its own, without framing."""
     return _remembered(text, family) if len(text) <= REMEMBERED else _weigh(count_features(text), family)
 
 
 @lru_cache(maxsize=256)
 def _remembered(text: str, family: Family) -> float:
-    """The same; one offload is booked and weighed several times over the same texts."""
+    """As ``estimate_tokens``, cached: one offload is priced several times over the same texts."""
     return _weigh(count_features(text), family)
 
 
 def estimate_call(arguments: Mapping[str, Any], family: Family, model: str = "") -> float:
     """Return the estimated output tokens of a tool call: its framing, parameter names and values.
 
-    Values are counted as raw strings, what is not a string as compact JSON. The tool's name is part of
-    the framing. ``model`` matters for Claude 4.7 alone.
+    Strings count as raw text, other values as compact JSON. The tool's name is part of the framing.
+    ``model`` matters for Claude 4.7 only.
     """
     framing = {
         "c_use": 1,
@@ -131,26 +131,26 @@ def estimate_definition(definition: Mapping[str, Any], family: Family) -> float:
 
 
 def estimate_definitions(definitions: Iterable[Mapping[str, Any]], instructions: str, family: Family) -> int:
-    """Return what a server's definitions and instructions take in Claude's context, tokens."""
+    """Return the size of a server's definitions and instructions in Claude's context, tokens."""
     tools = sum(estimate_definition(definition, family) for definition in definitions)
     return int(tools + estimate_tokens(instructions, family) + 0.5)
 
 
 def family_of(model: str) -> Family:
-    """Return the tokenizer family of a Claude model by its name; an unknown name counts as the newest."""
+    """Return the tokenizer family of a Claude model by its name; unknown names count as the newest."""
     version = model_version(model)
     return "A" if version is not None and version <= _LAST_OF_A else NEWEST
 
 
 def rescale(tokens: float, counted_as: Family, wanted: Family) -> float:
-    """Return what a text that one family counts as so many tokens takes in another, about: see the factor."""
+    """Convert a token count of one family to another, approximately (see the factor above)."""
     if counted_as == wanted:
         return tokens
     return tokens * _B_FOR_A if wanted == "B" else tokens / _B_FOR_A
 
 
 def model_version(model: str) -> tuple[int, int] | None:
-    """Return the version in a model's name, None if it has none.
+    """Return the version in a model's name, None without one.
 
     Dates do not count: ``claude-sonnet-4-20250514`` is 4.0, ``claude-3-5-haiku@20241022`` is 3.5.
     """
@@ -159,16 +159,16 @@ def model_version(model: str) -> tuple[int, int] | None:
 
 
 def count_features(text: str) -> dict[str, int]:
-    """Return the count of every text feature, as the calibration table counts them.
+    """Return the count of every text feature, as in the calibration table.
 
-    ``words`` runs of ASCII letters · ``wsp`` words behind a single space · ``wlen`` letters · ``wlong``
-    letters beyond the eighth of a word · ``camel`` humps · ``caps`` capitals in runs · ``dig`` and
-    ``digruns`` digits and their runs · ``punct`` and ``pruns`` punctuation and its runs · ``rep_n`` and
-    ``rep_c`` one mark repeated four times or more, runs and characters (not in ``punct``) · ``nl`` runs of
-    newlines and ``nlx`` what they have beyond one · ``sprun`` and ``spchars`` runs of two blanks or more
-    and their characters · then characters by script; ``box_r`` repeat the box character before them.
+    ``words`` runs of ASCII letters · ``wsp`` words after a single space · ``wlen`` letters · ``wlong``
+    letters after the eighth of a word · ``camel`` humps · ``caps`` capitals in runs · ``dig`` and
+    ``digruns`` digits and runs of digits · ``punct`` and ``pruns`` punctuation and runs of it · ``rep_n`` and
+    ``rep_c`` runs of one mark four times or more, and their characters (not in ``punct``) · ``nl`` runs of
+    newlines and ``nlx`` their newlines after the first · ``sprun`` and ``spchars`` runs of two or more blanks
+    and their characters · then characters by script; ``box_r`` repeats of the preceding box character.
 
-    Works on the UTF-8 bytes with whole-text operations of ``bytes``, which run at C speed; bytes beyond
+    Works on the UTF-8 bytes with whole-text operations of ``bytes``, which run at C speed. Bytes beyond
     ASCII end every run, as their characters would.
     """
     data = text.encode("utf-8", "surrogatepass")
@@ -205,13 +205,13 @@ def count_features(text: str) -> dict[str, int]:
 
 @cache
 def _membership(members: bytes) -> bytes:
-    """Return a table that turns a byte into whether it is one of ``members``."""
+    """Return a translation table that maps a byte to 1 if it is in ``members``, else to 0."""
     return bytes(byte in members for byte in range(256))
 
 
 class _Runs:
-    """The runs of certain ASCII characters in a text, as one large integer: a byte of it is 1 where the
-    text has a member, else 0. Shifting it by a byte asks every character for its neighbour at once."""
+    """The runs of certain ASCII characters in a text, as one large integer: a byte is 1 where the text has a
+    member, else 0. Shifting it by one byte compares every character with its neighbour at once."""
 
     def __init__(self, data: bytes, members: bytes) -> None:
         self._bits = int.from_bytes(data.translate(_membership(members)), "little")
@@ -221,12 +221,12 @@ class _Runs:
 
     @property
     def single_runs(self) -> int:
-        """Runs of one character."""
+        """Return the number of runs of one character."""
         return self.runs - (self._starts & (self._bits >> 8)).bit_count()
 
     @property
     def beyond_eighth(self) -> int:
-        """Members with at least eight members of their run before them."""
+        """Return the number of members with at least eight members of their run before them."""
         two = self._bits & (self._bits >> 8)
         four = two & (two >> 16)
         eight = four & (four >> 32)
@@ -234,17 +234,17 @@ class _Runs:
 
 
 def _count_spaced_words(text: str, data: bytes) -> int:
-    """Count letters behind a space behind anything but whitespace."""
+    """Count letters after a space that follows a character other than whitespace."""
     classes = data.translate(_AROUND_SPACE)
     behind_space = classes.count(b" a")
     behind_whitespace = classes.count(b"s a") + classes.count(b"  a") + classes.startswith(b" a")
-    if len(data) > len(text):  # no-break spaces and their like are whitespace too
+    if len(data) > len(text):  # no-break spaces and similar characters are whitespace, too
         behind_whitespace += sum(match[0].isspace() for match in _WIDE_SPACE.findall(text))
     return behind_space - behind_whitespace
 
 
 def _count_repeats(data: bytes) -> tuple[int, int]:
-    """Return runs of four and more of the same punctuation mark, and their characters."""
+    """Return the number of runs of four or more equal punctuation marks, and their characters."""
     lengths = [len(run) for four, runs in _FOURFOLD if four in data for run in runs.findall(data)]
     return len(lengths), sum(lengths)
 

@@ -25,7 +25,6 @@ from sqlalchemy.sql import Select
 from server.store import tables
 from server.store.records import (
     AttemptRecord,
-    AuditRecord,
     CheckRecord,
     DayTotal,
     Facets,
@@ -35,6 +34,7 @@ from server.store.records import (
     OffloadFilter,
     OffloadRow,
     Totals,
+    TranscriptCheckRecord,
     UndoRecord,
 )
 from server.store.search import like_patterns, match_expression
@@ -228,9 +228,9 @@ def _attempt(row: Row[Any]) -> AttemptRecord:
     )
 
 
-def _audit(row: Row[Any]) -> AuditRecord:
+def _audit(row: Row[Any]) -> TranscriptCheckRecord:
     receipt = receipt_of(row, row.family)
-    return AuditRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt)
+    return TranscriptCheckRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt)
 
 
 def _both_sums() -> Any:

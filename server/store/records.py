@@ -151,7 +151,7 @@ class OffloadRow:
 
 
 @dataclass(frozen=True)
-class AuditRecord:
+class TranscriptCheckRecord:
     """What the client's own transcript says of one offload.
 
     ``ending`` is what Claude did with the result: ``read_again``, ``edited``, ``rewritten`` or
@@ -181,7 +181,7 @@ class OffloadDetail:
     attempts: tuple[AttemptRecord, ...]
     receipt: ReceiptRecord | None
     undo: UndoRecord | None
-    audit: AuditRecord | None = None
+    audit: TranscriptCheckRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ class TranscriptRecord:
 
 
 @dataclass(frozen=True)
-class BookedOffload:
+class RecordedOffload:
     """An offload as the audit needs it. Paths are as recorded: absolute, or from ``project``."""
 
     id: str

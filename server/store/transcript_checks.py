@@ -9,7 +9,13 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from server.common.errors import StoreError
 from server.store import tables
-from server.store.records import AuditRecord, BookedOffload, FileRecord, ReceiptRecord, TranscriptRecord
+from server.store.records import (
+    FileRecord,
+    ReceiptRecord,
+    RecordedOffload,
+    TranscriptCheckRecord,
+    TranscriptRecord,
+)
 from server.store.tables import RECEIPT_FIGURES, offload, transcript
 
 
@@ -30,7 +36,7 @@ def read_summaries(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.execute(select(transcript.c.summary)).scalars())
 
 
-def read_booked(connection: Connection, tool_use_id: str) -> tuple[BookedOffload, ...]:
+def read_recorded(connection: Connection, tool_use_id: str) -> tuple[RecordedOffload, ...]:
     """Return the offloads that came from one call of the client, in order; running ones are left out."""
     rows = connection.execute(
         select(offload, tables.offload_text.c.diff)
@@ -42,17 +48,17 @@ def read_booked(connection: Connection, tool_use_id: str) -> tuple[BookedOffload
 
 
 def write_pass(
-    connection: Connection, record: TranscriptRecord, findings: Iterable[tuple[str, AuditRecord]]
+    connection: Connection, record: TranscriptRecord, findings: Iterable[tuple[str, TranscriptCheckRecord]]
 ) -> None:
     """Write how far a transcript was read together with what was found in it."""
     values = asdict(record)
     row = upsert(transcript).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["path"], set_=values))
     for offload_id, audit in findings:
-        write_audit(connection, offload_id, audit)
+        write_transcript_check(connection, offload_id, audit)
 
 
-def write_audit(connection: Connection, offload_id: str, audit: AuditRecord) -> None:
+def write_transcript_check(connection: Connection, offload_id: str, audit: TranscriptCheckRecord) -> None:
     """Write or replace what the audit of one offload found."""
     seq = seq_of(connection, offload_id)
     found = receipt_values(audit.receipt)
@@ -131,13 +137,13 @@ def receipt_of(row: Row[Any], family: str) -> ReceiptRecord:
     return ReceiptRecord(family=family, price_model=row.price_model, **figures)
 
 
-def _booked(connection: Connection, row: Row[Any]) -> BookedOffload:
+def _booked(connection: Connection, row: Row[Any]) -> RecordedOffload:
     inputs = connection.execute(
         select(tables.file)
         .where(tables.file.c.seq == row.seq, tables.file.c.role == "input")
         .order_by(tables.file.c.position)
     )
-    return BookedOffload(
+    return RecordedOffload(
         id=row.id,
         tool=row.tool,
         outcome=row.outcome,

@@ -21,7 +21,7 @@ def savings_tools(hub: Hub) -> list[Tool]:
 def _cost_dashboard(hub: Hub) -> Tool:
     async def cost_dashboard() -> str:
         return cost_dashboard_text(
-            await gather_savings(hub.history, await hub.audit.report()), hub.settings.ledger
+            await gather_savings(hub.history, await hub.transcript_check.report()), hub.settings.ledger
         )
 
     return make_tool(cost_dashboard, "Claude's tokens and money saved, net, by tool and model.", READS)

@@ -109,7 +109,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         switch = await _argument(request, "switch")
         if switch not in ("on", "off"):
             raise BadArguments(f"The audit cannot be switched to {switch!r}.", "Switch it on or off.")
-        await hub.switch_audit(on=switch == "on")
+        await hub.switch_transcript_check(on=switch == "on")
         return JSONResponse({"audit": switch})
 
     async def metrics(_request: Request) -> Response:

@@ -206,14 +206,14 @@ def _outcome(chance: random.Random, chore: Chore) -> str:
     return "delivered" if chore.output else "returned"
 
 
-def _receipt(ledger: Ledger, chance: random.Random, spared: int, chore: Chore) -> ReceiptRecord:
-    output = int(spared * chance.uniform(0.3, 0.6)) if chore.output else 0
+def _receipt(ledger: Ledger, chance: random.Random, saved: int, chore: Chore) -> ReceiptRecord:
+    output = int(saved * chance.uniform(0.3, 0.6)) if chore.output else 0
     figures = Figures(
-        spared_input=spared - output,
-        spared_output=output,
-        spent_output=chance.randint(90, 170),
-        spent_input=chance.randint(70, 120) if chore.output else chance.randint(240, 420),
-        spent_share=ledger.share,
+        saved_input=saved - output,
+        saved_output=output,
+        cost_output=chance.randint(90, 170),
+        cost_input=chance.randint(70, 120) if chore.output else chance.randint(240, 420),
+        cost_share=ledger.share,
     )
     return ledger.price(figures).as_record()
 

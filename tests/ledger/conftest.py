@@ -1,4 +1,4 @@
-"""A history, a ledger and an audit of one test."""
+"""Fixtures: a history, a ledger and a transcript check for one test."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,5 +30,5 @@ def ledger() -> Ledger:
 
 
 @pytest.fixture
-def audit(history: History, ledger: Ledger, tmp_path: Path) -> TranscriptCheck:
+def check(history: History, ledger: Ledger, tmp_path: Path) -> TranscriptCheck:
     return TranscriptCheck(SavingsSettings(audit=True, transcripts=str(tmp_path)), history.database, ledger)

@@ -1,7 +1,7 @@
-"""Transcripts written by hand, as Claude Code writes them: one JSON object a line, usage as the API counts.
+"""Hand-written transcripts in Claude Code's format: one JSON object a line, usage as the API counts it.
 
-Token counts are chosen by the test and kept consistent: each prompt holds the one before, its answer and the
-results since.
+The test chooses the token counts and keeps them consistent: each prompt contains the previous prompt, its
+answer and the results since.
 """
 
 import json
@@ -35,13 +35,13 @@ class Conversation:
         use_id: str = "",
         **options: Any,
     ) -> None:
-        """One answer with one call, and its result."""
+        """Add an answer with one call, and its result."""
         use_id = use_id or f"toolu_{self.session}_{self._messages}"
         self.answer([{"type": "tool_use", "id": use_id, "name": name, "input": arguments}], call_tokens)
         self.results([(use_id, result)], result_tokens, **options)
 
     def answer(self, blocks: list[dict[str, Any]], output: int, message_id: str = "") -> None:
-        """One answer, a line for each of its blocks: the usage grows until the last one."""
+        """Add an answer, one line for each block; the usage grows until the last one."""
         self._messages += 1
         message_id = message_id or f"msg_{self.session}_{self._messages}"
         for number, block in enumerate(blocks, start=1):
@@ -63,7 +63,7 @@ class Conversation:
         self.prompt += output
 
     def results(self, results: list[tuple[str, str]], tokens: int, *, error: bool = False) -> None:
-        """The results of the last answer's calls, each in a line, and what they take together."""
+        """Add the results of the last answer's calls, one line each, and their total size in tokens."""
         for use_id, text in results:
             block = {
                 "type": "tool_result",
@@ -79,7 +79,7 @@ class Conversation:
         self.use("Read", {"file_path": path}, text, call_tokens=90, result_tokens=tokens)
 
     def end(self) -> None:
-        """A last answer, by which the result before it can be measured."""
+        """Add a last answer, which makes the size of the previous result measurable."""
         self.answer([{"type": "text", "text": "Done."}], 5)
 
     def write(self, line: dict[str, Any]) -> None:

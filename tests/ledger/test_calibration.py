@@ -1,4 +1,4 @@
-"""The estimate against what the API truly counted, and the command that fits it anew."""
+"""Tests of the token estimate against the API's counts, and of the command that fits it."""
 
 import re
 from collections import defaultdict
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server.ledger import refit
-from server.ledger.refit import (
+from server.ledger.tokens import coefficients
+from tests.ledger import refit
+from tests.ledger.refit import (
     Item,
     Quality,
     estimate,
@@ -19,7 +20,6 @@ from server.ledger.refit import (
     read_rows,
     read_table,
 )
-from server.ledger.tokens import coefficients
 
 DATA = Path(__file__).parents[1] / "data"
 TABLE = DATA / "calibration.csv.gz"
@@ -29,7 +29,7 @@ MEDIAN = {"A": 0.03, "B": 0.05}
 
 @dataclass(frozen=True)
 class Calibration:
-    """The table, the rows whose family is wrong, and the estimates of what a fit has not seen, by row."""
+    """The table, the rows with a wrong family, and the estimates of unseen items by row."""
 
     items: list[Item]
     wrong: frozenset[int]
@@ -58,8 +58,8 @@ def assert_within_the_bars(family: str, quality: Quality) -> None:
 
 
 @pytest.mark.parametrize("family", ["A", "B"])
-def test_a_fit_holds_on_repositories_that_it_has_not_seen(table: Calibration, family: str) -> None:
-    """Fitted on the table as it came; in whichever order sums of 50 are taken."""
+def test_a_fit_holds_on_unseen_repositories(table: Calibration, family: str) -> None:
+    """The fit uses the unchanged table and holds for any order of the sums of 50."""
     items = table.of(family)
     assert_within_the_bars(family, judge(in_sessions(items), table.unseen))
     as_listed = sorted(items, key=lambda item: (item.repo, item.row))
@@ -75,8 +75,8 @@ def test_family_b_needs_no_row_left_out(table: Calibration) -> None:
     assert table.of("B") == table.of("B", wrong_too=True)
 
 
-def test_the_wrong_rows_are_known_by_their_twins(table: Calibration) -> None:
-    """No fit is asked: only items with the very same features are held against each other."""
+def test_twins_identify_the_wrong_rows(table: Calibration) -> None:
+    """Compares only items with identical features, without a fit."""
     calls = ratios_of_twins(table, "out_tool")
     assert max(abs(ratio - 1) for ratio in calls["A", "A"]) < 0.02
     assert 0.75 <= min(calls["A", "4.7"]) <= max(calls["A", "4.7"]) <= 0.83
@@ -88,7 +88,7 @@ def test_the_wrong_rows_are_known_by_their_twins(table: Calibration) -> None:
     assert 0.1 < len(table.wrong) / len(table.of("A", wrong_too=True)) < 0.12
 
 
-def test_each_stretch_of_wrong_calls_has_twins_of_claude_4_7(table: Calibration) -> None:
+def test_each_range_of_wrong_calls_has_twins_of_claude_4_7(table: Calibration) -> None:
     known = {frozenset(item.features) for item in table.items if version(table, item) == "4.7"}
     for first, last in stretches(table):
         items = table.items[first : last + 1]
@@ -97,7 +97,7 @@ def test_each_stretch_of_wrong_calls_has_twins_of_claude_4_7(table: Calibration)
 
 
 def ratios_of_twins(table: Calibration, kind: str) -> dict[tuple[str, str], list[float]]:
-    """Return the true tokens of items by those of their twins, by the versions of both."""
+    """Return the ratio of the true tokens of twins, by the versions of both."""
     twins: dict[object, list[tuple[str, Item]]] = defaultdict(list)
     for item in table.items:
         if item.kind == kind:
@@ -107,7 +107,7 @@ def ratios_of_twins(table: Calibration, kind: str) -> dict[tuple[str, str], list
     for same in twins.values():
         for name, item in same:
             for other_name, other in same:
-                # Repeats within one repository say little: most are one call in a row.
+                # Repeats within one repository are not independent: most are consecutive calls.
                 if (name, other_name) != ("A", "A") or item.repo < other.repo:
                     ratios[name, other_name].append(item.tokens / other.tokens)
     return ratios
@@ -125,7 +125,7 @@ def version(table: Calibration, item: Item) -> str:
     return "4.7" if "c_use47" in dict(item.features) else item.family
 
 
-def test_the_estimate_says_claude_4_7_of_the_wrong_rows_too(table: Calibration) -> None:
+def test_the_estimate_confirms_claude_4_7_for_the_wrong_rows(table: Calibration) -> None:
     rows = [table.items[row] for row in sorted(table.wrong)]
     as_4_7 = [replace(item, features=(*item.features, *_surcharge(item))) for item in rows]
     assert {(item.repo, item.family) for item in rows} == {("31bb9e", "A")}
@@ -137,7 +137,7 @@ def _surcharge(item: Item) -> list[tuple[str, int]]:
     return [("c_use47", count) for name, count in item.features if name == "c_use"]
 
 
-def test_the_documented_figures_are_those_measured(table: Calibration) -> None:
+def test_the_documented_figures_match_the_measurement(table: Calibration) -> None:
     others = [item for item in table.items if "c_use47" not in dict(item.features)]
     everything = table.of("A", wrong_too=True)
     without = in_sessions(item for item in others if item.family == "B")
@@ -158,7 +158,7 @@ def test_the_documented_figures_are_those_measured(table: Calibration) -> None:
     ]
 
 
-def test_a_fit_finds_the_coefficients_that_made_the_table() -> None:
+def test_a_fit_recovers_the_coefficients_of_a_table() -> None:
     made = [
         Item(n, "B", "r", "result", (("words", n), ("nl", n % 7), ("c_res", 1)), 3 * n + 2 * (n % 7) + 11)
         for n in range(1, 200)
@@ -170,7 +170,7 @@ def test_a_fit_finds_the_coefficients_that_made_the_table() -> None:
     assert found["han"] == 1.3
 
 
-def test_the_command_prints_what_it_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "table.csv"
     lines = ["family,kind,repo,tool,chars,words,c_use,true_tokens"]
     lines += [f"A,result,r{n % 3},Read,{n},{n},0,{2 * n}" for n in range(60, 400)]

@@ -1,4 +1,4 @@
-"""Metrics as a Prometheus server would read them, and as JSON."""
+"""Tests of the metrics in Prometheus' format and as JSON."""
 
 import json
 from dataclasses import replace
@@ -40,7 +40,7 @@ def metrics() -> Metrics:
 
 
 def read(text: str) -> dict[tuple[str, *tuple[str, ...]], float]:
-    """Return each sample by its name and the sorted values of its labels."""
+    """Return each sample by its name and sorted label values."""
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
@@ -79,7 +79,7 @@ def test_gauges_follow_the_snapshot(metrics: Metrics) -> None:
     assert ("token_saver_model_bytes", "all", "small") not in found
 
 
-def test_json_says_the_same(metrics: Metrics) -> None:
+def test_json_has_the_same_values(metrics: Metrics) -> None:
     found = json.loads(metrics.as_json(SNAPSHOT, TOTALS))
     assert {"labels": {"tool": "offload_work", "outcome": "delivered"}, "value": 2} in found[
         "token_saver_requests_total"

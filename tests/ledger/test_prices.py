@@ -1,4 +1,4 @@
-"""The price table: the shipped one, an edited one, models it lacks, and mistakes in it."""
+"""Tests of the price table: shipped, edited, missing models, mistakes."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reports of savings: signs everywhere, sizes within bounds."""
+"""Tests of the savings reports: signs and size limits."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ from server.ledger.savings import (
     savings_json,
     savings_text,
 )
-from server.ledger.transcripts.check import AuditReport
+from server.ledger.transcripts.check import TranscriptReport
 from server.ledger.transcripts.missed import merge
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
@@ -36,8 +36,8 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.anyio
-async def test_everything_is_gathered_from_the_history(tmp_path: Path) -> None:
-    await eventually(lambda: seconds_to_midnight() > 10)  # or what is booked today is of yesterday
+async def test_the_report_sums_up_the_history(tmp_path: Path) -> None:
+    await eventually(lambda: seconds_to_midnight() > 10)  # else today's records may fall on two days
     history = await History.open(tmp_path / "history.db")
     for offload_id, when, spared in (
         ("a", midnight().timestamp() + 1, 500),
@@ -47,15 +47,15 @@ async def test_everything_is_gathered_from_the_history(tmp_path: Path) -> None:
         await history.start(start(offload_id, when, task="Task " + offload_id))
         await history.finish(offload_id, end(spared=spared))
     await keep_audit(history, "a", audit(spared=300, spent=200))
-    savings = await gather_savings(history, AuditReport())
+    savings = await gather_savings(history, TranscriptReport())
     await history.close()
 
     text = cost_dashboard_text(savings, SETTINGS)
 
     # 500 - 207 = 293; 0 - 207 = -207; 900 - 207 = 693
     assert (savings.today.net_tokens, savings.week.net_tokens, savings.all.net_tokens) == (293, 86, 779)
-    assert "today  +293 tokens, +$0.01 (1 calls); after audit +93" in text
-    assert "7 days +86 tokens, +$0.01 (2 calls, 1 lost); after audit -114" in text
+    assert "today  +293 tokens, +$0.01 (1 calls); corrected +93" in text
+    assert "7 days +86 tokens, +$0.01 (2 calls, 1 lost); corrected -114" in text
     assert "all    +779 tokens" in text
     assert "estimated +293, found +93" in text
     assert "offload_work: +779" in text
@@ -80,7 +80,7 @@ def test_a_loss_is_negative_in_every_report() -> None:
     assert json.loads(savings_json(groups, "tool"))[0]["corrected_tokens"] == -1243
 
 
-def test_calls_of_the_users_own_are_told_apart_in_every_report() -> None:
+def test_every_report_separates_the_users_own_calls() -> None:
     totals = Totals(offloads=5, by_user=3, net_tokens=10)
     groups = (GroupTotal("offload_work", totals),)
     assert "(5 calls, 3 not by Claude)" in cost_dashboard_text(Savings(totals, totals, totals), SETTINGS)
@@ -89,17 +89,17 @@ def test_calls_of_the_users_own_are_told_apart_in_every_report() -> None:
     assert next(csv.DictReader(savings_csv(groups, "tool").splitlines()))["by_user"] == "3"
 
 
-def test_what_lost_the_most_is_shown_however_many_there_are() -> None:
+def test_the_largest_loss_is_always_shown() -> None:
     groups = tuple(GroupTotal(f"model-{n}", Totals(offloads=1, net_tokens=100 - 40 * n)) for n in range(9))
     whole = Totals(offloads=9, net_tokens=1)
     text = cost_dashboard_text(Savings(whole, whole, whole, (), groups), SETTINGS)
     assert "model-8: -220" in text
 
 
-def test_nothing_yet_says_what_to_do() -> None:
+def test_an_empty_history_explains_what_to_do() -> None:
     nothing = Totals()
     assert "offload_work" in cost_dashboard_text(Savings(nothing, nothing, nothing), SETTINGS)
-    assert savings_text((), SETTINGS) == "Nothing was offloaded yet."
+    assert savings_text((), SETTINGS) == "Nothing has been offloaded yet."
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_the_report_stays_under_its_limit(
         -(10**15),
         False,
     )
-    found = AuditReport(
-        accuracy={"B": Accuracy({"7": 3}, 10, 9)}, chances=merge([{"command output": [3, 10**12]}], 1)
+    found = TranscriptReport(
+        accuracy={"B": Accuracy({"7": 3}, 10, 9)}, missed=merge([{"command output": [3, 10**12]}], 1)
     )
     text = cost_dashboard_text(Savings(one, other, one, tools, models, worst, found), SETTINGS)
     assert len(text) < LIMIT

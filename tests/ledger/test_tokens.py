@@ -1,4 +1,4 @@
-"""Counts that are exactly the reference's, and model names."""
+"""Tests of the feature counts against the reference, and of model names."""
 
 import gzip
 import json
@@ -23,8 +23,8 @@ from server.ledger.tokens import (
 DATA = Path(__file__).parents[1] / "data"
 
 
-def test_counts_equal_those_of_the_calibration_tables_definition() -> None:
-    """814 texts of every script and odd run, with the counts of the definition that the table was made by."""
+def test_counts_equal_the_reference() -> None:
+    """Compares 814 texts of all scripts and unusual runs with the counts of the calibration table's code."""
     expected = json.loads(gzip.decompress((DATA / "features.json.gz").read_bytes()))
     for text, counts in expected["rows"]:
         assert count_features(text) == dict(zip(expected["names"], counts, strict=True)), repr(text)
@@ -34,7 +34,7 @@ TRICKY = st.text(alphabet="aBz0 \t\n-=é漢│😀\u00a0\x85", max_size=60)
 
 
 @given(text=st.one_of(TRICKY, st.text(max_size=60)))
-def test_counts_equal_those_of_plain_patterns(text: str) -> None:
+def test_counts_equal_plain_patterns(text: str) -> None:
     features = count_features(text)
     words = re.findall("[A-Za-z]+", text)
     marks = re.findall(r"[!-/:-@\[-`{-~]+", text)
@@ -58,7 +58,7 @@ def test_counts_equal_those_of_plain_patterns(text: str) -> None:
     assert beyond_ascii == sum(ord(char) > 127 for char in text)
 
 
-def test_half_a_surrogate_pair_is_counted_and_not_an_error() -> None:
+def test_half_a_surrogate_pair_is_counted() -> None:
     assert count_features("a\ud800b")["oth"] == 1
 
 
@@ -106,7 +106,7 @@ def test_a_definition_costs_a_fifth_more_than_its_json() -> None:
     assert estimate_definition(definition, "B") == pytest.approx(1.2 * estimate_tokens(text, "B"))
 
 
-def test_both_families_weigh_every_feature() -> None:
+def test_both_families_have_all_coefficients() -> None:
     features = set(count_features(""))
     for family, vector in coefficients().items():
         assert features < set(vector), family

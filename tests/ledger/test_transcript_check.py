@@ -1,4 +1,4 @@
-"""An audit over transcripts written by hand: every call, true sizes, each ending, and odd files."""
+"""Tests of the transcript check on hand-written transcripts: calls, true sizes, endings, unusual files."""
 
 from pathlib import Path
 
@@ -8,20 +8,20 @@ from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
 from tests.ledger.conversation import PROJECT, Conversation
-from tests.ledger.transcript_checking import LINES, OFFLOAD, audited, book, call
+from tests.ledger.transcript_checking import LINES, OFFLOAD, call, checked, record
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_left_alone_costs_what_the_api_counted(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     conversation.end()
 
-    found = await audited(history, audit)
+    found = await checked(history, check)
     detail = await history.get("a")
 
     assert detail is not None
@@ -30,22 +30,22 @@ async def test_left_alone_costs_what_the_api_counted(
     assert (found.receipt.spent_output, found.receipt.spent_input) == (120, 40)
     assert found.receipt.spared_input == detail.receipt.spared_input
     assert found.receipt.spared_output == detail.receipt.spared_output
-    # 20 for a token written, 7 for one in the context, 9 for the definitions' share of 200
+    # 20 an output token, 7 a context token, 9 a token of the definitions' share of 200
     assert found.receipt.spent_microusd == 120 * 20 + 40 * 7 + 200 * 9
-    assert detail.receipt.spent_output != 120  # the estimate is kept beside it
+    assert detail.receipt.spent_output != 120  # the estimate is kept as well
     assert detail.row.audited_net_tokens == found.receipt.net_tokens
 
 
 async def test_read_again_costs_the_reading(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     conversation.read(f"{PROJECT}/out.py", "\n".join(LINES), 150)
     conversation.end()
 
-    found = await audited(history, audit)
+    found = await checked(history, check)
 
     assert found.ending == "read_again"
     assert found.receipt.spent_input > 40 + 100
@@ -53,22 +53,22 @@ async def test_read_again_costs_the_reading(
 
 
 async def test_printing_the_file_in_a_shell_is_reading_it(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     conversation.use(
         "Bash", {"command": "cat out.py | wc -l"}, "\n".join(LINES), call_tokens=60, result_tokens=90
     )
     conversation.end()
-    assert (await audited(history, audit)).ending == "read_again"
+    assert (await checked(history, check)).ending == "read_again"
 
 
-async def test_edited_tells_how_much_survived(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+async def test_an_edit_reduces_the_savings_to_the_surviving_lines(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     edit = {
@@ -79,7 +79,7 @@ async def test_edited_tells_how_much_survived(
     conversation.use("Edit", edit, "ok", call_tokens=200, result_tokens=20)
     conversation.end()
 
-    found = await audited(history, audit)
+    found = await checked(history, check)
     detail = await history.get("a")
 
     assert detail is not None
@@ -91,47 +91,47 @@ async def test_edited_tells_how_much_survived(
 
 
 async def test_an_edit_within_a_line_changes_that_line(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     edit = {"file_path": f"{PROJECT}/out.py", "old_string": "function_3(", "new_string": "third("}
     conversation.use("Edit", edit, "ok", call_tokens=90, result_tokens=20)
     conversation.end()
-    found = await audited(history, audit)
+    found = await checked(history, check)
     assert (found.ending, found.survived) == ("edited", pytest.approx(0.9))
 
 
-async def test_an_edit_elsewhere_in_the_file_is_no_correction(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+async def test_an_edit_of_other_lines_is_not_a_correction(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     edit = {"file_path": f"{PROJECT}/out.py", "old_string": "import os", "new_string": "import sys"}
     conversation.use("Edit", edit, "ok", call_tokens=90, result_tokens=20)
     conversation.end()
-    found = await audited(history, audit)
+    found = await checked(history, check)
     assert (found.ending, found.survived) == ("left_alone", 1.0)
 
 
 async def test_an_edit_that_failed_changed_nothing(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     edit = {"file_path": f"{PROJECT}/out.py", "old_string": "\n".join(LINES), "new_string": ""}
     conversation.use("Edit", edit, "String not found", call_tokens=150, result_tokens=20, error=True)
     conversation.end()
-    assert (await audited(history, audit)).ending == "left_alone"
+    assert (await checked(history, check)).ending == "left_alone"
 
 
-async def test_rewritten_spared_nothing(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+async def test_a_rewritten_file_saved_nothing(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     content = "\n".join([*LINES[:5], "def mine(): ..."])
@@ -144,25 +144,25 @@ async def test_rewritten_spared_nothing(
     )
     conversation.end()
 
-    found = await audited(history, audit)
+    found = await checked(history, check)
 
     assert found.ending == "rewritten"
     assert found.survived == pytest.approx(0.5)
     assert found.receipt.spared_output == 0
 
 
-async def test_without_contents_an_edit_is_weighed_by_its_tokens(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+async def test_without_contents_an_edit_counts_by_its_tokens(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
     history.contents = False
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     call(conversation)
     edit = {"file_path": f"{PROJECT}/out.py", "old_string": "\n".join(LINES[:5]), "new_string": "x"}
     conversation.use("Edit", edit, "ok", call_tokens=200, result_tokens=20)
     conversation.end()
 
-    found = await audited(history, audit)
+    found = await checked(history, check)
     detail = await history.get("a")
 
     assert detail is not None
@@ -172,10 +172,10 @@ async def test_without_contents_an_edit_is_weighed_by_its_tokens(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_an_input_that_claude_read_itself_was_not_spared(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path, when: str
+async def test_an_input_that_claude_read_was_not_saved(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path, when: str
 ) -> None:
-    await book(history, ledger, "toolu_1")
+    await record(history, ledger, "toolu_1")
     conversation = Conversation(tmp_path)
     if when == "before":
         conversation.read(f"{PROJECT}/in.py", "x = 1\n" * 500, 1500)
@@ -183,16 +183,16 @@ async def test_an_input_that_claude_read_itself_was_not_spared(
     if when == "after":
         conversation.read(f"{PROJECT}/in.py", "x = 1\n" * 500, 1500)
     conversation.end()
-    found = await audited(history, audit)
+    found = await checked(history, check)
     assert (found.ending, found.receipt.spared_input) == ("left_alone", 0)
 
 
-async def test_returned_text_spared_what_was_not_written_again(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+async def test_returned_text_saved_only_lines_not_written_again(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
     text = "\n".join(LINES)
     for number in (1, 2):
-        await book(
+        await record(
             history, ledger, f"toolu_{number}", "returned", offload_id=f"a{number}", result=text, output=None
         )
     for number in (1, 2):
@@ -205,20 +205,20 @@ async def test_returned_text_spared_what_was_not_written_again(
             conversation.use("Write", content, "ok", call_tokens=180, result_tokens=20)
         conversation.end()
 
-    used = await audited(history, audit, "a1")
-    copied = await audited(history, audit, "a2")
+    used = await checked(history, check, "a1")
+    copied = await checked(history, check, "a2")
 
     assert (used.ending, used.receipt.spared_output) == ("left_alone", 140)
     assert (copied.ending, copied.receipt.spared_output) == ("rewritten", 0)
 
 
 async def test_a_failed_call_costs_in_full(
-    history: History, ledger: Ledger, audit: TranscriptCheck, tmp_path: Path
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
-    await book(history, ledger, "toolu_1", "handed_back")
+    await record(history, ledger, "toolu_1", "handed_back")
     conversation = Conversation(tmp_path)
     call(conversation)
     conversation.end()
-    found = await audited(history, audit)
+    found = await checked(history, check)
     assert found.ending == "nothing_delivered"
     assert found.receipt.net_tokens == -(120 + 40 + 200)

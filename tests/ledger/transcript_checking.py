@@ -1,9 +1,9 @@
-"""What the tests of the audit share: an offload that is booked, its call in a conversation, its audit."""
+"""Helpers for the transcript check's tests: a recorded offload, its call in a transcript, the check."""
 
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
-from server.store.records import AuditRecord, FileRecord, OffloadEnd, OffloadStart
+from server.store.records import FileRecord, OffloadEnd, OffloadStart, TranscriptCheckRecord
 from tests.ledger.conversation import PROJECT, Conversation
 
 OFFLOAD = "mcp__token-saver__offload_work"
@@ -12,7 +12,7 @@ CALL = {"task": "Write ten functions", "files": ["in.py"], "output": "out.py"}
 DIGEST = "Wrote out.py: +10 lines, parses. Checked by: parse."
 
 
-async def book(
+async def record(
     history: History,
     ledger: Ledger,
     use_id: str,
@@ -24,9 +24,9 @@ async def book(
     part: tuple[int, int] = (0, 1),
     job_id: str | None = None,
 ) -> None:
-    """What the pipeline records of the call."""
+    """Record the offload of the call as the pipeline does."""
     text = "\n".join(LINES)
-    receipt = ledger.book(
+    receipt = ledger.receipt(
         "offload_work",
         CALL,
         ["x = 1\n" * 500] if outcome in ("delivered", "returned") else [],
@@ -74,8 +74,8 @@ def call(conversation: Conversation, use_id: str = "toolu_1", result: str = DIGE
     conversation.use(OFFLOAD, dict(CALL), result, call_tokens=120, result_tokens=40, use_id=use_id)
 
 
-async def audited(history: History, audit: TranscriptCheck, offload_id: str = "a") -> AuditRecord:
-    await audit.run()
+async def checked(history: History, check: TranscriptCheck, offload_id: str = "a") -> TranscriptCheckRecord:
+    await check.run()
     detail = await history.get(offload_id)
     assert detail is not None
     assert detail.audit is not None

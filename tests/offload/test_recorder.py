@@ -24,9 +24,9 @@ class Weighing(Ledger):
 
     threads: set[int]
 
-    def book(self, *args: Any, **settings: Any) -> Receipt:
+    def receipt(self, *args: Any, **settings: Any) -> Receipt:
         self.threads.add(threading.get_ident())
-        return super().book(*args, **settings)
+        return super().receipt(*args, **settings)
 
 
 @pytest.mark.parametrize("length", [100, AT_ONCE])

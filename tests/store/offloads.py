@@ -6,15 +6,15 @@ from typing import Any
 from server.store.history import History
 from server.store.records import (
     AttemptRecord,
-    AuditRecord,
     CheckRecord,
     FileRecord,
     OffloadEnd,
     OffloadStart,
     ReceiptRecord,
+    TranscriptCheckRecord,
     UndoRecord,
 )
-from server.store.transcript_checks import write_audit
+from server.store.transcript_checks import write_transcript_check
 
 
 def start(offload_id: str, started_at: float | None = None, **changes: Any) -> OffloadStart:
@@ -85,13 +85,13 @@ def attempt(number: int = 1, answer: str = "def f(): ...") -> AttemptRecord:
     )
 
 
-def audit(spared: int = 100, spent: int = 150, ending: str = "edited") -> AuditRecord:
-    return AuditRecord(time.time(), ending, 0.5, True, receipt(spared, spent))
+def audit(spared: int = 100, spent: int = 150, ending: str = "edited") -> TranscriptCheckRecord:
+    return TranscriptCheckRecord(time.time(), ending, 0.5, True, receipt(spared, spent))
 
 
-async def keep_audit(history: History, offload_id: str, found: AuditRecord) -> None:
+async def keep_audit(history: History, offload_id: str, found: TranscriptCheckRecord) -> None:
     """Write what an audit found, as a pass over a transcript does."""
-    await history.database.write(lambda connection: write_audit(connection, offload_id, found))
+    await history.database.write(lambda connection: write_transcript_check(connection, offload_id, found))
 
 
 def undo(before: bytes | None = b"old\r\n") -> UndoRecord:

@@ -7,7 +7,7 @@ from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.net_tokens import tone
 from server.ledger.prices import Price, microusd
 from server.ledger.receipt import Figures, Ledger, amounts
-from server.store.records import AuditRecord, ReceiptRecord
+from server.store.records import ReceiptRecord, TranscriptCheckRecord
 
 ENDINGS = {
     "read_again": "Claude read the file again",
@@ -17,7 +17,7 @@ ENDINGS = {
 }
 
 
-def receipt_view(receipt: ReceiptRecord, ledger: Ledger, audit: AuditRecord | None = None) -> None:
+def receipt_view(receipt: ReceiptRecord, ledger: Ledger, audit: TranscriptCheckRecord | None = None) -> None:
     """Show the lines, the sums and the net; prices only while they are still those it was booked at."""
     price = ledger.prices.find(receipt.price_model)
     reads = ledger.settings.cache_reads
@@ -72,7 +72,7 @@ def _note(receipt: ReceiptRecord, price: Price, reads: float, *, priced: bool) -
     )
 
 
-def _audit(audit: AuditRecord) -> None:
+def _audit(audit: TranscriptCheckRecord) -> None:
     found = audit.receipt
     with box("audit"):
         text("Found in Claude's transcript", "", "h3")
@@ -84,11 +84,11 @@ def _audit(audit: AuditRecord) -> None:
 
 def _sums(receipt: ReceiptRecord, price: Price, reads: float) -> tuple[int, int]:
     figures = Figures(
-        spared_input=receipt.spared_input,
-        spared_output=receipt.spared_output,
-        spent_output=receipt.spent_output,
-        spent_input=receipt.spent_input,
-        spent_share=receipt.spent_share,
+        saved_input=receipt.spared_input,
+        saved_output=receipt.spared_output,
+        cost_output=receipt.spent_output,
+        cost_input=receipt.spent_input,
+        cost_share=receipt.spent_share,
     )
     spared, spent = amounts(figures, price, reads)
     return microusd(spared), microusd(spent)

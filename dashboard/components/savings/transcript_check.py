@@ -6,7 +6,7 @@ from dashboard.components.controls.copy_button import copy_button
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action
 from server.hub import Hub
-from server.ledger.transcripts.check import AuditReport
+from server.ledger.transcripts.check import TranscriptReport
 from server.store.records import Totals
 
 ENDINGS = {
@@ -27,7 +27,7 @@ class TranscriptCheckCard:
 
     async def update(self) -> None:
         """Show the state of now."""
-        report = await self._hub.audit.report()
+        report = await self._hub.transcript_check.report()
         totals = await self._hub.history.totals()
         self._box.clear()
         with self._box:
@@ -40,26 +40,26 @@ class TranscriptCheckCard:
 
     def _ask(self) -> None:
         text(
-            "All figures are estimates. Claude Code's transcripts hold the true sizes, and what Claude did "
-            f"with each result. The audit reads {self._hub.audit.folder}; it writes nothing there, and "
-            "nothing leaves this machine.",
+            "All figures are estimates. Claude Code's transcripts contain the true sizes, and what Claude "
+            "did with each result. The transcript check reads the folder "
+            f"{self._hub.transcript_check.folder}. It writes nothing there, and nothing leaves this machine.",
             "sub",
             "p",
         )
         with box("actions"):
             button("Check against the transcripts", lambda: self._switch(on=True), look="main", icon="rule")
 
-    def _agreed(self, report: AuditReport) -> None:
+    def _agreed(self, report: TranscriptReport) -> None:
         if not report.transcripts:
-            text(f"No transcript was found yet in {self._hub.audit.folder}.", "sub", "p")
+            text(f"No transcript was found yet in {self._hub.transcript_check.folder}.", "sub", "p")
         with box("actions"):
             button("Read no more transcripts", lambda: self._switch(on=False), look="quiet")
 
     async def _switch(self, *, on: bool) -> None:
-        await run_action(self._hub.switch_audit(on=on))
+        await run_action(self._hub.switch_transcript_check(on=on))
 
 
-def _found(totals: Totals, report: AuditReport) -> None:
+def _found(totals: Totals, report: TranscriptReport) -> None:
     with box("figures"):
         _figure("Estimated", totals.audited_estimate_tokens)
         _figure("Found", totals.audited_net_tokens)
@@ -77,21 +77,21 @@ def _found(totals: Totals, report: AuditReport) -> None:
     _missed(report)
 
 
-def _missed(report: AuditReport) -> None:
-    chances = report.chances
-    if not chances.missed:
+def _missed(report: TranscriptReport) -> None:
+    missed = report.missed
+    if not missed.kinds:
         return
     text("Missed", tag="h3")
-    called = f"Claude called of the times it could have: {chances.rate or 0:.0%}"
+    called = f"Claude called of the times it could have: {missed.rate or 0:.0%}"
     _facts(
         [
             (f"{formats.number(each.count)} {each.kind}", f"~{formats.short(each.tokens)} tokens")
-            for each in chances.missed
+            for each in missed.kinds
         ]
     )
     text(f"{called}. These lines in your CLAUDE.md would help:", "sub", "p")
-    text(chances.advice, "command pre", "pre")
-    copy_button(chances.advice, "Copy the lines for CLAUDE.md")
+    text(missed.advice, "command pre", "pre")
+    copy_button(missed.advice, "Copy the lines for CLAUDE.md")
 
 
 def _figure(name: str, tokens: int) -> None:

@@ -1,1 +1,1 @@
-"""Claude Code's transcripts: reading, sessions, follow-ups, missed chances, the transcript check."""
+"""Claude Code's transcripts: reader, sessions, follow-ups, missed savings, transcript check."""

@@ -1,17 +1,17 @@
-"""The audit: hold every receipt against Claude Code's own transcripts, and correct it.
+"""Transcript check: compares receipts with Claude Code's own transcripts and corrects them.
 
-What is corrected, with the figures of ``receipt.py``:
+Corrections, in terms of the figures of ``receipt.py``:
 
-* the call and its result cost what the API counted, at the prices of the model that made the call; so does
-  every question about a batch;
-* a result that Claude **read again** cost that reading, too;
-* of a file that Claude **edited**, only the lines that survived were spared, and the edits that took out
-  delivered lines are part of the cost;
-* a file that Claude **rewrote** spared nothing;
-* an input that Claude read itself, before or after, was not spared;
-* a text returned inline spared what Claude did not write again.
+* the call and its result cost what the API counted, at the prices of the model that made the call; the same
+  holds for every question about a batch;
+* a result that Claude **read again** costs that reading, too;
+* of a file that Claude **edited**, only the surviving lines count as saved, and edits that removed delivered
+  lines add to the cost;
+* a file that Claude **rewrote** saved nothing;
+* an input that Claude read itself, before or after, was not saved;
+* a text returned inline saved what Claude did not write again.
 
-Only ``[savings] audit = true`` makes it read anything; transcripts are never written.
+Transcripts are read only with ``[savings] audit = true``, and never written.
 """
 
 import logging
@@ -26,7 +26,7 @@ from server.config.settings import SavingsSettings
 from server.ledger.accuracy import Accuracy, add_up
 from server.ledger.receipt import Cost, Figures, Ledger
 from server.ledger.tokens import Family, family_of, rescale
-from server.ledger.transcripts.followup import Aftermath, KnownOffload
+from server.ledger.transcripts.followup import Followup, KnownOffload
 from server.ledger.transcripts.missed import MissedSavings, merge
 from server.ledger.transcripts.reader import (
     TranscriptFile,
@@ -38,11 +38,11 @@ from server.ledger.transcripts.reader import (
 from server.ledger.transcripts.session import TranscriptSession
 from server.ledger.transcripts.session_state import FollowedCall, SessionState, Summary
 from server.store.database import Database
-from server.store.records import AuditRecord, BookedOffload, ReceiptRecord, TranscriptRecord
+from server.store.records import ReceiptRecord, RecordedOffload, TranscriptCheckRecord, TranscriptRecord
 from server.store.transcript_checks import (
-    read_booked,
     read_endings,
     read_known,
+    read_recorded,
     read_summaries,
     read_transcript,
     write_pass,
@@ -50,13 +50,13 @@ from server.store.transcript_checks import (
 
 logger = logging.getLogger(__name__)
 
-Finding = tuple[str, AuditRecord]
+Finding = tuple[str, TranscriptCheckRecord]
 
 
 @dataclass(frozen=True)
-class AuditReport:
-    """What all passes so far found. ``accuracy`` holds the estimator's error by family; ``unmatched``
-    counts calls in transcripts that this history does not have; ``endings`` the offloads by ending."""
+class TranscriptReport:
+    """Findings of all passes so far. ``accuracy``: the estimation error by family. ``unmatched``: calls in
+    transcripts that are missing from this history. ``endings``: the number of offloads by ending."""
 
     transcripts: int = 0
     answers: int = 0
@@ -65,11 +65,11 @@ class AuditReport:
     broken_lines: int = 0
     endings: dict[str, int] = field(default_factory=dict)
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
-    chances: MissedSavings = field(default_factory=lambda: MissedSavings((), 0))
+    missed: MissedSavings = field(default_factory=lambda: MissedSavings((), 0))
 
 
 class TranscriptCheck:
-    """Audits one history against one folder of transcripts."""
+    """Checks one history against one folder of transcripts."""
 
     def __init__(
         self, settings: SavingsSettings, database: Database, ledger: Ledger, folder: Path | None = None
@@ -80,9 +80,9 @@ class TranscriptCheck:
         self._ledger = ledger
 
     async def run(self) -> int:
-        """Read what is new in the transcripts and correct receipts; return how many files had news.
+        """Read new transcript lines and correct receipts; return the number of files with new lines.
 
-        Does nothing where the audit is switched off. A file that cannot be read is left for another time.
+        Does nothing if the check is switched off. A file that cannot be read is tried again at the next run.
 
         Raises:
             StoreError: the history cannot be read or written.
@@ -94,8 +94,8 @@ class TranscriptCheck:
             await self._pass(file)
         return len(changed)
 
-    async def report(self) -> AuditReport:
-        """Return what all passes so far found."""
+    async def report(self) -> TranscriptReport:
+        """Return the findings of all passes so far."""
         return await self._database.read(read_report)
 
     def _changed(self, connection: Connection) -> list[TranscriptFile]:
@@ -117,7 +117,9 @@ class TranscriptCheck:
     def _read(self, connection: Connection, file: TranscriptFile) -> tuple[TranscriptRecord, list[Finding]]:
         state, start = _resume(connection, file)
         reached = start
-        session = TranscriptSession(state, lambda use_id: tuple(map(_known, read_booked(connection, use_id))))
+        session = TranscriptSession(
+            state, lambda use_id: tuple(map(_known, read_recorded(connection, use_id)))
+        )
         session.look_again()
         for end, line in new_lines(file.path, start):
             reached = end
@@ -141,27 +143,27 @@ class TranscriptCheck:
         return record, findings
 
     def _findings(self, connection: Connection, state: SessionState) -> list[Finding]:
-        """Return the corrections of the calls on which this pass had news."""
+        """Return corrections for the calls that this pass changed."""
         findings = []
         changed_jobs = {call.job for call in state.calls.values() if call.changed and call.job}
         for use_id, call in state.calls.items():
             if not call.answered or not (call.changed or call.job in changed_jobs):
                 continue
             cost = self._cost(call, state)
-            booked = {each.id: each for each in read_booked(connection, use_id)}
+            recorded = {each.id: each for each in read_recorded(connection, use_id)}
             count = len(call.offloads)
             for number, offload in enumerate(call.offloads):
-                if offload.id in booked:
+                if offload.id in recorded:
                     part = cost.part(number, count)
                     findings.append(
-                        (offload.id, correct(call, offload, part, booked[offload.id], self._ledger))
+                        (offload.id, correct(call, offload, part, recorded[offload.id], self._ledger))
                     )
         for call in state.calls.values():
             call.changed = call.changed and not call.answered
         return findings
 
     def _cost(self, call: FollowedCall, state: SessionState) -> Cost:
-        """Return what the call cost, of a batch with every question about it."""
+        """Return the cost of the call; for a batch, including every question about it."""
         asked = (each for each in state.calls.values() if each.job == call.job and each.tool == "check_job")
         calls = [call, *(asked if call.job else ())]
         share = rescale(self._ledger.share, self._ledger.family, family_of(call.model))
@@ -173,34 +175,34 @@ class TranscriptCheck:
 
 
 def correct(
-    call: FollowedCall, offload: Aftermath, cost: Cost, booked: BookedOffload, ledger: Ledger
-) -> AuditRecord:
-    """Return what the offload truly spared and cost; ``cost`` is its part of the call, share and all.
+    call: FollowedCall, offload: Followup, cost: Cost, recorded: RecordedOffload, ledger: Ledger
+) -> TranscriptCheckRecord:
+    """Return what the offload really saved and cost; ``cost`` is its part of the call, share included.
 
-    What was estimated for one tokenizer family is rescaled to that of the model that made the call.
+    Estimates for one tokenizer family are rescaled to the family of the model that made the call.
     """
-    estimate = booked.receipt
+    estimate = recorded.receipt
     family = family_of(call.model)
-    spared_output = rescale(estimate.spared_output, _family(estimate), family)
-    spared_input = rescale(estimate.spared_input, _family(estimate), family)
+    saved_output = rescale(estimate.spared_output, _family(estimate), family)
+    saved_input = rescale(estimate.spared_input, _family(estimate), family)
     if offload.returned:
-        spared_output = call.result_tokens * offload.kept_text
+        saved_output = call.result_tokens * offload.kept_text
     elif offload.rewritten:
-        spared_output = 0.0
+        saved_output = 0.0
     elif offload.edited and offload.survived is not None:
-        spared_output *= offload.survived
+        saved_output *= offload.survived
     elif offload.edited:
-        spared_output -= min(spared_output, offload.edited_tokens)
+        saved_output -= min(saved_output, offload.edited_tokens)
     figures = Figures(
-        spared_input=round(spared_input * offload.unread_inputs),
-        spared_output=round(spared_output),
-        spent_output=cost.output + offload.edit_tokens,
-        spent_input=cost.input + offload.read_tokens,
-        # A program that knows no definitions (a command without a hub) leaves what was booked.
-        spent_share=cost.share if ledger.definitions_tokens else estimate.spent_share,
+        saved_input=round(saved_input * offload.unread_inputs),
+        saved_output=round(saved_output),
+        cost_output=cost.output + offload.edit_tokens,
+        cost_input=cost.input + offload.read_tokens,
+        # A program that does not know the definitions (a command without a hub) keeps the recorded share.
+        cost_share=cost.share if ledger.definitions_tokens else estimate.spent_share,
     )
     receipt = ledger.price(figures, call.model, call.prompt_tokens)
-    return AuditRecord(
+    return TranscriptCheckRecord(
         audited_at=time.time(),
         ending=offload.ending,
         survived=offload.survived,
@@ -209,12 +211,12 @@ def correct(
     )
 
 
-def read_report(connection: Connection) -> AuditReport:
-    """Add up what was learnt from all transcripts."""
+def read_report(connection: Connection) -> TranscriptReport:
+    """Add up the summaries of all transcripts."""
     parts = [Summary.from_json(text) for text in read_summaries(connection)]
     families = sorted({family for part in parts for family in part.accuracy})
     our_calls = sum(part.our_calls for part in parts)
-    return AuditReport(
+    return TranscriptReport(
         transcripts=len(parts),
         answers=sum(part.answers for part in parts),
         our_calls=our_calls,
@@ -225,12 +227,12 @@ def read_report(connection: Connection) -> AuditReport:
             family: add_up(part.accuracy[family] for part in parts if family in part.accuracy)
             for family in families
         },
-        chances=merge([part.chances for part in parts], our_calls),
+        missed=merge([part.chances for part in parts], our_calls),
     )
 
 
 def _resume(connection: Connection, file: TranscriptFile) -> tuple[SessionState, int]:
-    """Return what an earlier pass left; a file that shrank was replaced and is read anew."""
+    """Return the state after the last pass; a file that shrank was replaced and is read from the start."""
     record = read_transcript(connection, str(file.path))
     if record is None or record.position > file.size:
         return SessionState(), 0
@@ -242,17 +244,17 @@ def _family(receipt: ReceiptRecord) -> Family:
     return "A" if receipt.family == "A" else "B"
 
 
-def _known(booked: BookedOffload) -> KnownOffload:
-    project = Path(booked.project)
-    added = [line[1:] for line in booked.diff.splitlines() if line[:1] == "+" and line[:3] != "+++"]
+def _known(recorded: RecordedOffload) -> KnownOffload:
+    project = Path(recorded.project)
+    added = [line[1:] for line in recorded.diff.splitlines() if line[:1] == "+" and line[:3] != "+++"]
     return KnownOffload(
-        id=booked.id,
-        outcome=booked.outcome,
-        tool=booked.tool,
-        path=_absolute(project, booked.output),
+        id=recorded.id,
+        outcome=recorded.outcome,
+        tool=recorded.tool,
+        path=_absolute(project, recorded.output),
         lines=tuple(added),
-        inputs={_absolute(project, file.path): file.size for file in booked.inputs},
-        job=booked.job_id,
+        inputs={_absolute(project, file.path): file.size for file in recorded.inputs},
+        job=recorded.job_id,
     )
 
 

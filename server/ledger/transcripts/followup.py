@@ -1,6 +1,6 @@
-"""What became of an offload: what Claude did with its file, its text and its inputs afterwards.
+"""Follow-up of an offload: what Claude did later with its file, its text and its inputs.
 
-Lines are compared as checksums of what is left of them without the space around; blank ones do not count.
+Lines are compared by checksums of their text without surrounding whitespace; blank lines do not count.
 """
 
 import zlib
@@ -15,8 +15,8 @@ ENDINGS: tuple[Ending, ...] = ("left_alone", "read_again", "edited", "rewritten"
 
 @dataclass(frozen=True)
 class KnownOffload:
-    """What the history knows of an offload: paths are absolute, ``lines`` what it delivered (empty where
-    contents are not kept), ``inputs`` the size of each input in bytes, ``job`` the batch of an item."""
+    """An offload in the history. Paths are absolute. ``lines``: the delivered lines (empty if contents are
+    not kept). ``inputs``: size of each input in bytes. ``job``: the batch that an item belongs to."""
 
     id: str
     outcome: str
@@ -28,7 +28,7 @@ class KnownOffload:
 
 
 @dataclass
-class Aftermath:
+class Followup:
     """One offload as later lines of the transcript show it; plain JSON values, kept between passes."""
 
     id: str
@@ -48,8 +48,8 @@ class Aftermath:
     written_again: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, known: KnownOffload, already_read: Container[str]) -> "Aftermath":
-        """Begin to follow an offload; ``already_read`` are paths that Claude has read before."""
+    def of(cls, known: KnownOffload, already_read: Container[str]) -> "Followup":
+        """Start to follow an offload; ``already_read`` holds the paths that Claude read before."""
         read = [path for path in known.inputs if path in already_read]
         return cls(
             known.id,
@@ -63,7 +63,7 @@ class Aftermath:
 
     @property
     def ending(self) -> Ending:
-        """What Claude did, the costliest of all it did."""
+        """The costliest of the things that Claude did with the result."""
         if self.outcome not in ("delivered", "returned"):
             return "nothing_delivered"
         if self.rewritten or (self.returned and self.kept_text < 0.5):
@@ -74,34 +74,34 @@ class Aftermath:
 
     @property
     def survived(self) -> float | None:
-        """The share of delivered lines that no later edit took away; None where they are not known."""
+        """The fraction of delivered lines that no later edit removed; None if they are unknown."""
         if self.outcome != "delivered" or not self.delivered:
             return None
         return 1 - len(self.lost) / len(self.delivered)
 
     @property
     def kept_text(self) -> float:
-        """The share of a returned text's lines that Claude did not write again."""
+        """The fraction of a returned text's lines that Claude did not write again."""
         if not self.returned:
             return 1.0
         return 1 - len(self.written_again) / len(self.returned)
 
     @property
     def unread_inputs(self) -> float:
-        """The share of the inputs, by size, that Claude never read itself."""
+        """The fraction of the inputs, by size, that Claude never read itself."""
         size = sum(self.inputs.values())
         read = sum(self.inputs[path] for path in self.inputs_read if path in self.inputs)
         return 1 - read / size if size else 1.0
 
     def read_input(self, path: str) -> None:
-        """Note that Claude read an input itself. (A file that is edited in place is its own input: to read
-        it afterwards counts as reading the result.)"""
+        """Note that Claude read an input itself. (A file that is edited in place is its own input; reading it
+        afterwards counts as reading the result.)"""
         if path not in self.inputs_read:
             self.inputs_read.append(path)
 
     def edit_file(self, gone: list[int], call_tokens: int, old_tokens: int) -> None:
-        """Note an edit of the delivered file: checksums of the delivered lines that it took out, what the
-        call cost, and what its old text would cost to write. An edit elsewhere is no correction."""
+        """Note an edit of the delivered file: checksums of the delivered lines that it removed, the cost of
+        the call, and the cost of writing its old text. An edit of other lines is not a correction."""
         hit = Counter(gone) & (Counter(self.delivered) - Counter(self.lost))
         if self.delivered and not hit:
             return
@@ -117,20 +117,20 @@ class Aftermath:
         self.lost = list((Counter(self.delivered) - kept).elements())
 
     def get_text(self, text: str) -> None:
-        """Note the text that was returned; writing it again would undo what it spared."""
+        """Note the returned text; if Claude writes it again, nothing was saved."""
         if self.outcome == "returned" and self.tool == "offload_work":
             self.returned = checksums(text.splitlines())
 
     def write_text(self, lines: list[int]) -> None:
-        """Note lines that Claude wrote, anywhere."""
+        """Note lines that Claude wrote to any file."""
         again = (Counter(self.returned) - Counter(self.written_again)) & Counter(lines)
         self.written_again += list(again.elements())
 
 
 def taken_out(old: str, new: str, delivered: Iterable[str]) -> list[int]:
-    """Return checksums of the delivered lines that replacing ``old`` by ``new`` takes out or changes.
+    """Return checksums of the delivered lines that replacing ``old`` by ``new`` removes or changes.
 
-    An edit may begin and end in the middle of a line: such a part counts as the line that holds it.
+    An edit may begin and end in the middle of a line; such a part counts as the whole line.
     """
     gone = Counter(_stripped(old.splitlines())) - Counter(_stripped(new.splitlines()))
     lines = _stripped(delivered)

@@ -1,18 +1,18 @@
-"""Missed chances: large results that Claude read and large files that it wrote, without us.
+"""Missed savings: large results that Claude read and large files that it wrote without this server.
 
-What Claude read only to edit the same file is no chance: it needed the text. Sizes of results that the API
-did not single out are taken from their characters.
+A file that Claude read only to edit it does not count, because Claude needed its text. Results without a
+size of their own in the transcript are estimated from their length in characters.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 LARGE_RESULT = 2_000
-"""Tokens from which a result counts: reading it whole costs well more than asking for a digest."""
+"""Smallest result that counts, tokens: reading it costs well more than asking for a summary."""
 LARGE_FILE = 500
-"""Tokens from which a written file counts: well more than a call and its digest."""
+"""Smallest written file that counts, tokens: well more than a call and its summary."""
 CHARACTERS_A_TOKEN = 2.1
-"""Characters that make one token in the calibration table's family B; family A has 2.5."""
+"""Characters per token in family B, from the calibration table; family A has 2.5."""
 
 READ_FILE = "large files read"
 WROTE_FILE = "files written"
@@ -39,8 +39,8 @@ _ADVICE = {
 
 
 @dataclass(frozen=True)
-class Chance:
-    """What could have been offloaded, of one kind: how often, and the tokens at stake."""
+class MissedChance:
+    """One kind of work that could have been offloaded: how often it occurred, and its tokens."""
 
     kind: str
     count: int
@@ -50,40 +50,40 @@ class Chance:
 
 @dataclass(frozen=True)
 class MissedSavings:
-    """All missed chances, the most tokens first, and how often Claude called us instead."""
+    """All kinds of missed savings, the most tokens first, and the number of calls to this server."""
 
-    missed: tuple[Chance, ...]
+    kinds: tuple[MissedChance, ...]
     calls: int
 
     @property
     def rate(self) -> float | None:
-        """How often Claude called us of the times it could have, as a share; None without any."""
-        times = self.calls + sum(chance.count for chance in self.missed)
+        """The fraction of possible offloads for which Claude called this server; None without any."""
+        times = self.calls + sum(chance.count for chance in self.kinds)
         return self.calls / times if times else None
 
     @property
     def tokens(self) -> int:
-        """All tokens at stake."""
-        return sum(chance.tokens for chance in self.missed)
+        """The tokens of all kinds."""
+        return sum(chance.tokens for chance in self.kinds)
 
     @property
     def advice(self) -> str:
-        """Lines for the user's ``CLAUDE.md`` on what was missed most, empty where nothing was."""
-        return "\n".join(f"- {chance.advice}" for chance in self.missed[:3])
+        """Lines for the user's ``CLAUDE.md`` about the most frequent kinds; empty without any."""
+        return "\n".join(f"- {chance.advice}" for chance in self.kinds[:3])
 
 
 def kind_of(tool: str) -> str:
-    """Return the kind of chance that a tool's result or file is."""
+    """Return the kind of missed saving that a tool's result or file belongs to."""
     return _KINDS.get(tool, "other results")
 
 
 def rough_tokens(characters: int) -> int:
-    """Return about how many tokens so many characters take."""
+    """Return roughly the number of tokens of a text with this many characters."""
     return int(characters / CHARACTERS_A_TOKEN)
 
 
 def merge(counts: Iterable[Mapping[str, Iterable[int]]], calls: int) -> MissedSavings:
-    """Return all sessions' chances as one; each maps a kind to its count and tokens."""
+    """Add up the missed savings of all sessions; each maps a kind to its count and tokens."""
     sums: dict[str, list[int]] = {}
     for each in counts:
         for kind, (count, tokens) in each.items():
@@ -91,6 +91,8 @@ def merge(counts: Iterable[Mapping[str, Iterable[int]]], calls: int) -> MissedSa
             whole[0] += count
             whole[1] += tokens
     missed = [
-        Chance(kind, count, tokens, _ADVICE.get(kind, "")) for kind, (count, tokens) in sums.items() if count
+        MissedChance(kind, count, tokens, _ADVICE.get(kind, ""))
+        for kind, (count, tokens) in sums.items()
+        if count
     ]
     return MissedSavings(tuple(sorted(missed, key=lambda chance: -chance.tokens)), calls)

@@ -1,9 +1,9 @@
-"""Read Claude Code's transcripts: where they lie, what is new in them, what a line says.
+"""Reader of Claude Code's transcripts: their location, their new lines, the meaning of a line.
 
-One JSON object a line, ``<folder>/projects/<project>/<session>.jsonl``, written while a session runs.
-Several lines share one ``message.id``, each with a part of the message and the usage so far: the last one
-counts. Files are only ever opened for reading. Lines that are cut, unknown or of a newer format say nothing
-(None); nothing in a transcript raises.
+A transcript has one JSON object a line, ``<folder>/projects/<project>/<session>.jsonl``, and grows while a
+session runs. Several lines share one ``message.id``, each with a part of the message and the usage so far;
+the last one counts. Files are only opened for reading. Lines that are cut off, unknown or of a newer format
+are ignored (None); no content of a transcript raises.
 """
 
 import json
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Other kinds of lines (progress, snapshots of files, summaries) are skipped without being parsed.
+# Other kinds of lines (progress, snapshots of files, summaries) are skipped without parsing.
 _TELLING = re.compile(rb'"type"\s*:\s*"(?:user|assistant)"')
 _READ_AT_ONCE = 8 * 2**20
 
 
 @dataclass(frozen=True)
 class ToolUse:
-    """A call that Claude made. ``cwd`` is the folder that relative paths in it start from."""
+    """A tool call that Claude made. ``cwd`` is the folder that its relative paths start from."""
 
     id: str
     name: str
@@ -31,7 +31,7 @@ class ToolUse:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """What Claude got for a call."""
+    """The result of a tool call."""
 
     id: str
     text: str
@@ -40,8 +40,8 @@ class ToolResult:
 
 @dataclass(frozen=True)
 class AssistantMessage:
-    """One line of an assistant's message. ``prompt_tokens`` is all that the request took in, cached or
-    not, ``output_tokens`` the message's whole output so far. ``chain`` tells subagents apart."""
+    """One line of an assistant's message. ``prompt_tokens`` counts everything that the request sent, cached
+    or not; ``output_tokens`` the whole message so far. ``chain`` distinguishes subagents."""
 
     chain: str
     message_id: str
@@ -55,7 +55,7 @@ class AssistantMessage:
 
 @dataclass(frozen=True)
 class Turn:
-    """A user's line: results of calls, and whether it holds anything else that Claude reads."""
+    """A user's line: tool results, and whether it contains anything else that Claude reads."""
 
     chain: str
     results: tuple[ToolResult, ...]
@@ -64,7 +64,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class TranscriptFile:
-    """A transcript as it lies on disk now, sizes in bytes."""
+    """A transcript file on disk, size in bytes."""
 
     path: Path
     size: int
@@ -72,14 +72,14 @@ class TranscriptFile:
 
 
 def transcripts_folder(setting: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder that holds the transcripts: as set, else ``CLAUDE_CONFIG_DIR``, else
+    """Return the folder with the transcripts: the setting, else ``CLAUDE_CONFIG_DIR``, else
     ``~/.claude``."""
     chosen = setting or environ.get("CLAUDE_CONFIG_DIR") or "~/.claude"
     return Path(chosen).expanduser() / "projects"
 
 
 def find_transcripts(folder: Path) -> list[TranscriptFile]:
-    """Return every transcript under the folder, subagents' too; none where it cannot be read."""
+    """Return every transcript in the folder, subagents' included; none if the folder cannot be read."""
     found = []
     pending = [str(folder)]
     while pending:
@@ -91,15 +91,15 @@ def find_transcripts(folder: Path) -> list[TranscriptFile]:
                     elif entry.name.endswith(".jsonl") and entry.is_file():
                         status = entry.stat()
                         found.append(TranscriptFile(Path(entry.path), status.st_size, status.st_mtime_ns))
-        except OSError:  # gone meanwhile, or not ours to read: there is nothing to learn from it
+        except OSError:  # deleted meanwhile, or without permission to read
             continue
     return sorted(found, key=lambda each: each.path)
 
 
 def new_lines(path: Path, position: int) -> Iterator[tuple[int, bytes]]:
-    """Yield each complete line from byte ``position`` on, with the position behind it.
+    """Yield each complete line from byte ``position`` on, with the position after it.
 
-    A last line without its end is still being written and is left for the next time.
+    An incomplete last line is still being written; it is left for the next pass.
 
     Raises:
         OSError: the file cannot be read.
@@ -114,10 +114,10 @@ def new_lines(path: Path, position: int) -> Iterator[tuple[int, bytes]]:
 
 
 def parse_line(line: bytes) -> AssistantMessage | Turn | None:
-    """Return what a line says, None for a line of another kind.
+    """Return the content of a line, None for a line of another kind.
 
     Raises:
-        ValueError: the line is cut or not JSON.
+        ValueError: the line is cut off or not JSON.
     """
     if not _TELLING.search(line):
         return None
@@ -170,7 +170,7 @@ def _turn(message: dict[str, Any], chain: str) -> Turn:
         content = block.get("content")
         parts = content if isinstance(content, list) else []
         texts = [_string(part.get("text")) for part in parts if isinstance(part, dict)]
-        # An image's tokens are not in its text: such a result cannot be held against its size.
+        # The text does not contain an image's tokens, so this result's size cannot be compared.
         other = other or any(not isinstance(part, dict) or part.get("type") != "text" for part in parts)
         text = content if isinstance(content, str) else "\n".join(texts)
         results.append(ToolResult(_string(block.get("tool_use_id")), text, bool(block.get("is_error"))))

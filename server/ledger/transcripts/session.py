@@ -1,8 +1,9 @@
-"""Follow one transcript line by line: our calls, their true sizes, what became of their results.
+"""Line-by-line reader of one transcript: our calls, their true sizes, what happened to their results.
 
-A request's prompt holds everything before it. So the next prompt's total, less this one's and less this
-answer's output, is the true size of the results between them; and the output of an answer without thinking
-is the true size of its calls and text. Where several share it, it is divided in proportion to the estimates.
+A request's prompt contains everything before it. The true size of the results between two requests is
+therefore the next prompt's total less this prompt's and less this answer's output. The output of an answer
+without thinking is the true size of its calls and text. A size that several items share is divided in
+proportion to their estimates.
 """
 
 import os
@@ -19,35 +20,35 @@ from server.ledger.tokens import (
     estimate_tokens,
     family_of,
 )
-from server.ledger.transcripts.followup import Aftermath, KnownOffload, checksums, taken_out
+from server.ledger.transcripts.followup import Followup, KnownOffload, checksums, taken_out
 from server.ledger.transcripts.missed import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
 from server.ledger.transcripts.reader import AssistantMessage, ToolResult, ToolUse, Turn
 from server.ledger.transcripts.session_state import OFFLOADING, Chain, FollowedCall, SessionState
 
 Lookup = Callable[[str], tuple[KnownOffload, ...]]
-"""The offloads that the history has for a tool use id; none for a call that is not ours."""
+"""Returns the offloads in the history for a tool use id; empty for calls to other servers."""
 
 OUR_TOOLS = OFFLOADING | {"check_job"}
 _READS = frozenset({"Read", "NotebookRead"})
 _EDITS = frozenset({"Edit", "MultiEdit", "NotebookEdit"})
 _PRINTS = frozenset({"cat", "head", "tail", "less", "more", "bat", "nl", "sed"})
-# Estimating every result would take most of a pass: of those that are none of ours, one in eight is.
+# Estimating every result would take most of a pass, so only one in eight results of other tools is.
 _SAMPLE = 8
-# Resumed sessions repeat lines; so many of the last message ids are remembered.
+# Resumed sessions repeat lines; this many of the last message ids are remembered.
 _REMEMBERED = 512
-# Beyond this factor something else is in the count than what the transcript shows.
+# Beyond this factor the count contains something that the transcript does not show.
 _PLAUSIBLE = 3.0
 
 
 class TranscriptSession:
-    """One transcript as it is read. ``state`` is what the next pass goes on from."""
+    """One transcript being read. The next pass continues from ``state``."""
 
     def __init__(self, state: SessionState, lookup: Lookup) -> None:
         self.state = state
         self._lookup = lookup
 
     def follow(self, line: AssistantMessage | Turn) -> None:
-        """Take in the next line."""
+        """Process the next line."""
         chain = self.state.chains.setdefault(line.chain, Chain())
         if isinstance(line, Turn):
             self._take_turn(chain, line)
@@ -97,7 +98,7 @@ class TranscriptSession:
         self._look_again(use.id, call)
 
     def look_again(self) -> None:
-        """Take in the offloads that have ended since their call was read: its line is there before."""
+        """Add offloads that ended after their call was read: the transcript's line comes first."""
         for use_id, call in self.state.calls.items():
             if call.tool == "batch_offload" or (call.tool in OFFLOADING and not call.offloads):
                 self._look_again(use_id, call)
@@ -106,12 +107,12 @@ class TranscriptSession:
         followed = {each.id for each in call.offloads}
         for known in self._lookup(use_id):
             if known.id not in followed:
-                call.offloads.append(Aftermath.of(known, self.state.reads))
+                call.offloads.append(Followup.of(known, self.state.reads))
                 call.job = known.job
                 call.changed = True
 
     def _expect(self, chain: Chain, use: ToolUse, estimate: float) -> None:
-        """Remember what a call would do to a file, until its result says that it did."""
+        """Remember what a call would do to a file until its result confirms it."""
         path = _path(use)
         family = family_of(chain.model)
         arguments = use.arguments
@@ -163,14 +164,14 @@ class TranscriptSession:
             self._note_chance(kind_of(chain.tools.get(result.id, "")), rough_tokens(len(result.text)))
 
     def _happen(self, expected: dict[str, Any], tokens: int, characters: int) -> None:
-        """Note what a call did to a file, now that it did."""
+        """Note what a confirmed call did to a file."""
         path = expected["path"]
         kind = expected["kind"]
         if kind == "read":
             large = rough_tokens(characters)
             self.state.reads[path] = large if large >= LARGE_RESULT else 0
         elif kind == "edit":
-            self.state.reads[path] = 0  # it was read in order to be edited
+            self.state.reads[path] = 0  # Claude read it in order to edit it
         elif kind == "write" and expected["size"] >= LARGE_FILE:
             self._note_chance(kind_of("Write"), expected["size"])
         if kind in ("read", "print"):
@@ -191,7 +192,7 @@ class TranscriptSession:
         call.changed = True
 
     def _measure(self, chain: Chain, next_prompt: int) -> None:
-        """Take the true sizes of an answer that is over, and of its results, from the next prompt."""
+        """Take the true sizes of a finished answer and of its results from the next prompt."""
         accuracy = self.state.accuracy.setdefault(family_of(chain.model), Accuracy())
         if not chain.thinking and _plausible(chain.estimate, chain.output):
             accuracy.add(chain.estimate, chain.output)
@@ -210,8 +211,8 @@ class TranscriptSession:
                 call.result_tokens = estimate * grown / total
                 call.result_measured = call.changed = True
 
-    def _followed(self, path: str) -> tuple[FollowedCall, Aftermath] | None:
-        """Return the last offload that delivered this file: an earlier one's work is no longer there."""
+    def _followed(self, path: str) -> tuple[FollowedCall, Followup] | None:
+        """Return the last offload that delivered this file; the text of earlier ones is gone."""
         for call in reversed(self.state.calls.values()):
             for offload in reversed(call.offloads):
                 if offload.path == path:
@@ -219,7 +220,7 @@ class TranscriptSession:
         return None
 
     def _lines_of(self, offload_id: str) -> tuple[str, ...]:
-        """Return what an offload delivered: from the history, as no text is kept with the transcripts."""
+        """Return the lines that an offload delivered, from the history: the state holds no text."""
         for use_id, call in self.state.calls.items():
             if any(offload.id == offload_id for offload in call.offloads):
                 return next((each.lines for each in self._lookup(use_id) if each.id == offload_id), ())
@@ -243,14 +244,14 @@ class TranscriptSession:
             chance[1] += tokens
 
     def _printed(self, use: ToolUse) -> str:
-        """Return the followed file that a shell command prints, empty for none."""
+        """Return the followed file that a shell command prints, empty without one."""
         words = _text(use.arguments.get("command")).replace("'", " ").replace('"', " ").split()
         if not _PRINTS.intersection(words):
             return ""
         named = {os.path.normpath(Path(use.cwd, word)) for word in words}
         return next((each.path for _, each in self._offloads() if each.path in named), "")
 
-    def _offloads(self) -> Iterator[tuple[FollowedCall, Aftermath]]:
+    def _offloads(self) -> Iterator[tuple[FollowedCall, Followup]]:
         for call in self.state.calls.values():
             for offload in call.offloads:
                 yield call, offload
@@ -273,7 +274,7 @@ def _path(use: ToolUse) -> str:
 
 
 def _edited(arguments: Any) -> tuple[str, str]:
-    """Return all text that an edit takes out, and all that it puts in."""
+    """Return all text that an edit removes, and all text that it inserts."""
     parts = arguments.get("edits")
     edits = (
         [arguments, *(part for part in parts if isinstance(part, dict))]

@@ -1,24 +1,24 @@
-"""What is known of one transcript between two passes: plain values, kept as JSON."""
+"""State of one transcript between two passes: plain values, stored as JSON."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
-from server.ledger.transcripts.followup import Aftermath
+from server.ledger.transcripts.followup import Followup
 from server.ledger.transcripts.missed import READ_FILE
 
 OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
 """The tools whose calls are offloads; ``check_job`` only asks about one."""
 
-# Another layout of what is kept: transcripts are then read anew.
+# Layout of the stored state. Transcripts with an older version are read again from the start.
 VERSION = 2
 
 
 @dataclass
 class FollowedCall:
-    """One of our calls. ``*_tokens`` are true sizes where ``*_measured``, else estimates;
-    ``prompt_tokens`` is the size of the request that made it; ``job`` the batch that it began or asked about.
+    """One of our calls. ``*_tokens`` are true sizes if ``*_measured``, else estimates; ``prompt_tokens`` is
+    the size of the request that made the call; ``job`` the batch that it started or asked about.
     """
 
     tool: str
@@ -31,13 +31,13 @@ class FollowedCall:
     answered: bool = False
     changed: bool = True
     job: str = ""
-    offloads: list[Aftermath] = field(default_factory=list)
+    offloads: list[Followup] = field(default_factory=list)
 
 
 @dataclass
 class Chain:
-    """The answer that is being read, of the main conversation or of one subagent, and its results:
-    estimates by tool use id (0 for a result that was not sampled), ``tools`` the names."""
+    """The answer being read, of the main conversation or of one subagent, and its results: estimates by tool
+    use id (0 for a result that was not sampled), ``tools`` the tool names."""
 
     message_id: str = ""
     model: str = ""
@@ -54,8 +54,8 @@ class Chain:
 
 @dataclass
 class SessionState:
-    """Everything learnt from one transcript. ``reads`` are the files that Claude read, with the tokens at
-    stake where the file was large and not edited afterwards; ``broken`` counts lines that were cut."""
+    """Everything known of one transcript. ``reads``: files that Claude read, with their tokens if the file
+    was large and not edited later. ``broken``: the number of incomplete lines."""
 
     chains: dict[str, Chain] = field(default_factory=dict)
     calls: dict[str, FollowedCall] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class SessionState:
     broken: int = 0
 
     def summary(self) -> "Summary":
-        """Return what the reports add up."""
+        """Return the figures that reports add up."""
         large = [tokens for tokens in self.reads.values() if tokens]
         chances = dict(self.chances)
         if large:
@@ -83,22 +83,22 @@ class SessionState:
 
     @classmethod
     def from_json(cls, text: str) -> "SessionState | None":
-        """Return the state, None if it is of another layout."""
+        """Return the state, None if it has another layout."""
         values = json.loads(text)
         if values.pop("version", None) != VERSION:
             return None
         values["chains"] = {key: Chain(**chain) for key, chain in values["chains"].items()}
         values["accuracy"] = {key: Accuracy(**each) for key, each in values["accuracy"].items()}
         for key, call in values["calls"].items():
-            offloads = [Aftermath(**each) for each in call.pop("offloads")]
+            offloads = [Followup(**each) for each in call.pop("offloads")]
             values["calls"][key] = FollowedCall(**call, offloads=offloads)
         return cls(**values)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One transcript's part in the reports: our calls and those that the history lacks, Claude's answers,
-    cut lines, chances by kind (count, tokens), estimates against true counts by family."""
+    """One transcript's part in the reports: our calls, those missing from the history, Claude's answers,
+    incomplete lines, missed savings by kind (count, tokens), estimates and true counts by family."""
 
     our_calls: int
     unmatched: int

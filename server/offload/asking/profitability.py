@@ -54,9 +54,9 @@ def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
         WouldLose: it is passed inline and long.
     """
     receipt = ledger.estimate(wanted.tool, arguments_of_compression(wanted), ())
-    if wanted.content and receipt.spent_output > CHEAP_CALL:
+    if wanted.content and receipt.cost_output > CHEAP_CALL:
         raise WouldLose(
-            f"Passing the text itself costs about {receipt.spent_output:,} output tokens and spares none.",
+            f"Passing the text itself costs about {receipt.cost_output:,} output tokens and spares none.",
             "Save it to a file (or name the file that it is from) and pass the path in `files`.",
         )
 
@@ -94,7 +94,7 @@ def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
     if receipt.net_microusd >= 0:
         return
     raise WouldLose(
-        f"The call's own text costs about {receipt.spent_output:,} output tokens, more than it can spare.",
+        f"The call's own text costs about {receipt.cost_output:,} output tokens, more than it can spare.",
         "Put the material into a file and pass its path in `files`"
         + ("." if task.output else ", and name an `output` for the result."),
     )

@@ -214,7 +214,7 @@ class OffloadRecorder:
         inputs, written = texts
         if run.caller.by_user:
             return self._ledger.price(Figures())
-        return self._ledger.book(
+        return self._ledger.receipt(
             run.task.tool,
             run.as_called,
             inputs,

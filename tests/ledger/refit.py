@@ -1,15 +1,15 @@
-"""Fit the coefficients of the token estimate anew::
+"""Command that fits the coefficients of the token estimate::
 
-    python -m server.ledger.refit TABLE [--mislabelled ROWS] [--write]
+    python -m tests.ledger.refit TABLE [--mislabelled ROWS] [--write]
 
 ``TABLE`` is a CSV (``.gz`` or not) of measured items: ``family``, ``kind``, ``repo``, ``tool``, ``chars``, a
-column for each feature, ``true_tokens``. Prints the coefficients, and how well a fit does on repositories
+column for each feature, ``true_tokens``. Prints the coefficients and the errors of a fit on repositories
 that it has not seen; ``--write`` replaces ``coefficients.json``. ``ROWS`` names rows whose family is wrong in
-the table: they are fitted as they are, being too few to matter, but no fit is judged by them.
+the table. They are too few to affect the fit, so they are fitted, but no fit is judged by them.
 
 The fit: non-negative least squares on the relative error (weights 1/(tokens + 20)), reweighted towards the
-absolute error so that single odd items count less, with a weak prior on the rare scripts. It solves the
-normal equations by coordinate descent, in plain Python: 33 features need no numerical library.
+absolute error so that single outliers count less, with a weak prior on the rare scripts. It solves the
+normal equations by coordinate descent in plain Python, which is fast enough for 33 features.
 """
 
 import argparse
@@ -32,23 +32,24 @@ PRIORS = {
     "cyr": 0.5,
     "oth": 1.3,
     "astral": 3.0,
-    # Only some repositories used Claude 4.7: without them a fit could not know what its calls cost.
+    # Only some repositories used Claude 4.7; without this prior, a fit without them lacks its call cost.
     "c_use47": 15.6,
 }
-# A prior weighs as much as this many occurrences in one item of 100 tokens.
+# The weight of a prior, as occurrences in one item of 100 tokens.
 PRIOR_WEIGHT = 2.0
-# Added to the tokens in the weight, so that tiny items, all framing and rounding, do not rule the fit.
+# Added to the tokens in the weight, so that tiny items (framing and rounding) do not dominate the fit.
 SMALL = 20.0
 ROUNDS = 8
-# Relative errors below this count as equally good.
+COEFFICIENTS = Path(__file__).parents[2] / "server/ledger/coefficients.json"
+# Relative errors below this value count as equal.
 CLOSE = 0.01
 NOT_FEATURES = frozenset({"family", "kind", "repo", "tool", "chars", "true_tokens"})
 
 
 @dataclass(frozen=True)
 class Item:
-    """One measured item: its row in the table (from 0), its non-zero features, and the tokens that the API
-    counted."""
+    """One measured item: its row in the table (from 0), its non-zero features, and the API's token
+    count."""
 
     row: int
     family: str
@@ -60,8 +61,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Quality:
-    """How well coefficients do. Shares, not per cent: ``median`` error of items of 100 tokens and more,
-    signed error of the ``aggregate``, and the error that 9 in 10 sums of 50 items stay within."""
+    """Errors of a set of coefficients, as fractions: ``median`` error of items of at least 100 tokens, signed
+    error of the ``aggregate``, and ``session``, the limit that 9 in 10 sums of 50 items stay within."""
 
     items: int
     median: float
@@ -71,7 +72,7 @@ class Quality:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m server.ledger.refit")
+    parser = argparse.ArgumentParser(prog="python -m tests.ledger.refit")
     parser.add_argument("table", type=Path)
     parser.add_argument("--mislabelled", type=Path, help="rows whose family is wrong in the table")
     parser.add_argument("--write", action="store_true", help="replace coefficients.json")
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fitted = {family: fit([item for item in items if item.family == family]) for family in families}
     text = json.dumps(fitted, indent=1) + "\n"
     if chosen.write:
-        Path(__file__).with_name("coefficients.json").write_text(text, encoding="utf-8")
+        COEFFICIENTS.write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)
     return 0
@@ -104,14 +105,14 @@ def read_table(path: Path) -> list[Item]:
 
 
 def read_rows(path: Path) -> frozenset[int]:
-    """Read numbers of rows: a CSV with the columns ``first_row`` and ``last_row``."""
+    """Read row numbers from a CSV with the columns ``first_row`` and ``last_row``."""
     with path.open(encoding="utf-8", newline="") as file:
         ranges = [(int(row["first_row"]), int(row["last_row"])) for row in csv.DictReader(file)]
     return frozenset(number for first, last in ranges for number in range(first, last + 1))
 
 
 def estimate_unseen(items: Iterable[Item], family: str) -> dict[int, float]:
-    """Return by row the estimate of each of the family's items, by a fit on all other repositories."""
+    """Return the estimate of each item of the family, by row, from a fit on all other repositories."""
     mine = [item for item in items if item.family == family]
     found: dict[int, float] = {}
     for repo in sorted({item.repo for item in mine}):
@@ -126,8 +127,7 @@ def estimate(items: Iterable[Item], coefficients: dict[str, float]) -> dict[int,
 
 
 def in_sessions(items: Iterable[Item]) -> list[Item]:
-    """Return the items as sessions would have them: one repository after the other, calls and results
-    mixed."""
+    """Return the items in the order of sessions: one repository after the other, calls and results mixed."""
     repos: dict[str, list[Item]] = {}
     for item in items:
         repos.setdefault(item.repo, []).append(item)
@@ -135,7 +135,7 @@ def in_sessions(items: Iterable[Item]) -> list[Item]:
 
 
 def in_session_order(items: Iterable[Item]) -> list[Item]:
-    """Mix one repository's calls and results as sessions do: the table lists all calls, then all results,
+    """Mix one repository's calls and results as sessions do. The table lists all calls, then all results,
     each in the order of the sessions."""
     parts: dict[bool, list[Item]] = {True: [], False: []}
     for item in items:
@@ -145,7 +145,7 @@ def in_session_order(items: Iterable[Item]) -> list[Item]:
 
 
 def judge(items: Sequence[Item], estimated: Mapping[int, float], sum_of: int = 50) -> Quality:
-    """Return how well estimates do. Sums are of items that follow one another in ``items``."""
+    """Return the errors of the estimates. Sums are taken over consecutive ``items``."""
     pairs = [(estimated[item.row], item.tokens) for item in items]
     large = [abs(guess / true - 1) for guess, true in pairs if true >= 100]
     sums = [
@@ -162,7 +162,7 @@ def judge(items: Sequence[Item], estimated: Mapping[int, float], sum_of: int = 5
 
 
 def fit(items: Sequence[Item]) -> dict[str, float]:
-    """Return the coefficient of each feature that occurs, rounded to 4 places; priors for the rest."""
+    """Return the coefficient of each occurring feature, rounded to 4 places, and priors for the rest."""
     names = sorted({name for item in items for name, _ in item.features} | set(PRIORS))
     place = {name: number for number, name in enumerate(names)}
     rows = [([(place[name], count) for name, count in item.features], item.tokens) for item in items]
