@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
@@ -13,8 +14,9 @@ from server.digests.layout import lay_out
 from server.digests.registry import RECOGNISERS
 from server.digests.scan import Triggers, scan
 from server.digests.tail_guard import holds, plain
-from server.digests.values import Digest, Fact, Line
+from server.digests.values import Digest, Fact
 
+_MOST_PASSES = 3
 _FOCUS_WORD = re.compile(r"[\w./-]{4,}")
 
 
@@ -32,15 +34,20 @@ def make_digest(
     ``focus`` go before others. Time grows linearly with the text; memory does not grow with a file.
     """
     if isinstance(source, str):
-        return _digest(source.removesuffix("\n").split("\n"), max_chars, command, exit_status, focus)
+        lines = source.removesuffix("\n").split("\n")
+        return _digest(lambda: lines, max_chars, command, exit_status, focus)
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     encoding = encoding_of(file)
-    lines = decoded_lines(file, encoding)
-    return _digest(lines, max_chars, command, exit_status, focus, literal=encoding.certain)
+
+    def read() -> Iterator[str]:
+        file.seek(0)
+        return decoded_lines(file, encoding)
+
+    return _digest(read, max_chars, command, exit_status, focus, literal=encoding.certain)
 
 
 def _digest(
-    lines: Iterable[str],
+    read: Callable[[], Iterable[str]],
     max_chars: int,
     command: str,
     exit_status: int | None,
@@ -48,25 +55,45 @@ def _digest(
     *,
     literal: bool = True,
 ) -> Digest:
-    recognisers = [kind() for kind in RECOGNISERS]
-    general = General(_focus_words(focus))
-    total = scan(clean_lines(lines), recognisers, _triggers(), general)
-    found: list[Fact] = []
-    names: list[str] = []
-    for recogniser in recognisers:
-        if facts := recogniser.facts():
-            found += facts
-            names.append(recogniser.name)
-    found += general.facts(recognised=bool(names))
+    scanned = _scanned(read, _focus_words(focus))
+    general, total, names = scanned.general, scanned.total, scanned.names
+    found = scanned.facts + general.facts(recognised=bool(names))
     header = _header(names or [command[:60]], exit_status, total, literal=literal)
     text, shown = lay_out(found, max_chars, header)
-    tail = [line for line, claimed in general.tail if not claimed]
-    errors = list(general.errors())
     if not names:
-        instead, facts_instead = lay_out(plain(tail, errors, max_chars - len(header)), max_chars, header)
+        tail = [line for line, claimed in general.tail if not claimed]
+        errors = list(general.errors())
+        lines_instead = plain(tail, errors, max_chars - len(header))
+        instead, facts_instead = lay_out([*lines_instead, *found], max_chars, header)
         if holds(instead, tail, errors) > holds(text, tail, errors):
             return Digest(instead, facts_instead, (), total, literal, fallback=True)
     return Digest(text, shown, tuple(names), total, literal)
+
+
+@dataclass(slots=True)
+class _Scanned:
+    """What one pass over a text found."""
+
+    facts: list[Fact]
+    names: list[str]
+    general: General
+    total: int
+
+
+def _scanned(read: Callable[[], Iterable[str]], focus: frozenset[str]) -> _Scanned:
+    """Scan a text, again without the recognisers that claimed lines of it and then found nothing."""
+    asked = set(range(len(RECOGNISERS)))
+    for _ in range(_MOST_PASSES):
+        recognisers = {index: RECOGNISERS[index]() for index in sorted(asked)}
+        general = General(focus)
+        total, claimers = scan(clean_lines(read()), recognisers, _triggers(), general)
+        facts = {index: recogniser.facts() for index, recogniser in recognisers.items()}
+        mistaken = {index for index in claimers if not facts[index]}
+        if not mistaken:
+            break
+        asked -= mistaken
+    names = [RECOGNISERS[index].name for index, some in facts.items() if some]
+    return _Scanned([fact for some in facts.values() for fact in some], names, general, total)
 
 
 def _header(names: list[str], exit_status: int | None, total: int, *, literal: bool) -> str:
@@ -82,6 +109,3 @@ def _focus_words(focus: str) -> frozenset[str]:
 @cache
 def _triggers() -> Triggers:
     return Triggers(RECOGNISERS)
-
-
-__all__ = ["Line", "make_digest"]

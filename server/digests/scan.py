@@ -1,6 +1,6 @@
 """One pass over the lines: each line goes to the recognisers that want it, the rest to the general way."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import re2
 
@@ -40,22 +40,27 @@ class Triggers:
 
 
 def scan(
-    lines: Iterable[Line], recognisers: Sequence[Recogniser], triggers: Triggers, general: General
-) -> int:
-    """Feed every line to whoever wants it; return how many lines there are."""
+    lines: Iterable[Line], recognisers: Mapping[int, Recogniser], triggers: Triggers, general: General
+) -> tuple[int, set[int]]:
+    """Feed every line to whoever wants it; return how many lines there are, and who claimed any.
+
+    ``recognisers`` are keyed by their index among those of ``triggers``, in the order of asking.
+    """
     number = 0
+    claimers: set[int] = set()
     for line in lines:
         number = line.number
         bare = without_prefix(line.text)
         read = line if len(bare) == len(line.text) else Line(number, bare)
         wanted, severe, warned = triggers.of(bare) if bare else (_NONE, False, False)
         claimed = False
-        for index, recogniser in enumerate(recognisers):
+        for index, recogniser in recognisers.items():
             if (recogniser.open or index in wanted) and recogniser.feed(read):
                 claimed = True
+                claimers.add(index)
                 break
         general.feed(read, claimed=claimed, severe=severe, warned=warned)
-    return number
+    return number, claimers
 
 
 _NONE: set[int] = set()

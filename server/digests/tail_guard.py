@@ -18,7 +18,7 @@ def plain(tail: Sequence[Line], errors: Sequence[Line], room: int) -> tuple[Fact
     used = sum(_length(line) for line in chosen)
     chosen += _fitting([line for line in errors if line.number not in numbers], room - used)
     ordered = sorted(chosen, key=lambda line: line.number)
-    return tuple(Fact(Section.TAIL, (Part(line.text, line.number),)) for line in ordered)
+    return tuple(Fact(Section.TAIL, (Part(line.text, line.number, 100),)) for line in ordered)
 
 
 def holds(text: str, tail: Sequence[Line], errors: Sequence[Line]) -> int:

@@ -1,5 +1,7 @@
 """Messages of compilers and linters: errors before warnings, grouped by rule or kind, each with a place."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +11,7 @@ from server.digests.values import Fact, Part, Section
 
 _ERROR = 84
 _WARNING = 60
+_QUOTED = re.compile(r"['`\"‘]([^'`\"’]+)['`\"’]")
 _FEW = 12
 """Different errors that are all shown as equals; of more, each rule shows its first before others follow."""
 
@@ -77,13 +80,16 @@ class Diagnostics:
 
 
 def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[Fact]:
+    """Yield the messages of a group: one of each cluster first, the rarest cluster first in small groups."""
     several = len(group.messages) > 1
-    rare_first = sorted(group.messages.values(), key=lambda message: message.count)
-    ordered = rare_first if section is Section.ERROR and group.total < 3 else list(group.messages.values())
-    for place, message in enumerate(ordered):
-        own = worth - (step + min(place, 15) if place else 0)
-        if place and message.count == 1 and group.total > 20 and section is Section.ERROR:
-            own += 4
+    clusters = _clusters(list(group.messages.values()))
+    for place, (rank, message) in enumerate(
+        sorted(
+            ((rank, cluster[rank]) for cluster in clusters for rank in range(len(cluster))),
+            key=lambda item: item[0],
+        )
+    ):
+        own = worth - (step // 2 + min(place, 15) if place else 0) - (step // 2 + 4 if rank else 0)
         lower = 12 if section is Section.WARNING and group.rule and not place else 0
         parts = [replace(message.message, worth=own - lower)]
         if message.rule and not place:
@@ -91,14 +97,22 @@ def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[F
         if message.place:
             parts.append(replace(message.place, worth=own - 2 if section is Section.ERROR else own - 8))
         if several and not place:
-            label = (
-                f"{group.rule or 'this kind'} ×{group.total}"
-                if group.rule
-                else f"×{group.total} of this kind"
-            )
+            label = f"{group.rule} ×{group.total}" if group.rule else f"×{group.total} of this kind"
             parts.append(computed(label, own + 1))
         parts += [replace(part, worth=own - 24 - 3 * index) for index, part in enumerate(message.details[:5])]
         yield Fact(section, tuple(parts), message.count, message.last if message.count > 1 else 0)
+
+
+def _clusters(messages: list[_Message]) -> list[list[_Message]]:
+    """Messages that share their commonest quoted name; the smallest cluster first where there are many."""
+    names = Counter(name for message in messages for name in set(_QUOTED.findall(message.message.text)))
+    clusters: dict[tuple[str, str], list[_Message]] = {}
+    for message in messages:
+        text = message.message.text
+        common = max(_QUOTED.findall(text), key=lambda name: names[name], default="")
+        shared = common if names[common] > 1 else ""
+        clusters.setdefault((key_of(_bare(text)), shared), []).append(message)
+    return sorted(clusters.values(), key=lambda cluster: sum(message.count for message in cluster))
 
 
 def _bare(text: str) -> str:

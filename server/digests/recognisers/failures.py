@@ -8,7 +8,11 @@ from server.digests.values import Fact, Part, Section
 
 MOST_NAMES = 12
 """Names that are listed for failures of one cause."""
+MOST_DETAILS = 24
+"""Lines after the cause that are kept of one failure; at most six are shown."""
 _WORTH = 88
+_DIFFERS = ("-", "+", "Expected", "Received", "expected", "actual", "left", "right")
+_ANNOUNCED = ("+ actual - expected", "+ expected - actual", "- Expected", "+ Received")
 
 
 @dataclass(slots=True)
@@ -59,10 +63,21 @@ def _fact(section: Section, group: Sequence[Failure], worth: int) -> Fact:
     if first.cause:
         parts.append(replace(first.cause, worth=worth - 1))
     parts += [replace(part, worth=worth - 2 - 16 * place) for place, part in enumerate(first.places[:3])]
-    parts += [replace(part, worth=worth - 48 - 4 * place) for place, part in enumerate(first.details[:6])]
+    parts += _details(first, worth)
     parts += _names(group[1:], worth - 12)
     last = max(item.last or item.name.line for item in group)
     return Fact(section, tuple(parts), len(group), last if len(group) > 1 else 0)
+
+
+def _details(failure: Failure, worth: int) -> list[Part]:
+    """What differs comes first, and close to a cause that only announces it."""
+    cause = failure.cause.text if failure.cause else ""
+    announces = cause.endswith((":", "equality")) or cause.startswith("assertion `")
+    told = [part for part in failure.details if part.text.strip("+- ") and part.text not in _ANNOUNCED]
+    differing = [part for part in told if part.text.startswith(_DIFFERS)]
+    ordered = differing or told if announces else told
+    step = 3 if announces else 48
+    return [replace(part, worth=worth - step - 6 * place) for place, part in enumerate(ordered[:6])]
 
 
 def _names(group: Iterable[Failure], worth: int) -> list[Part]:

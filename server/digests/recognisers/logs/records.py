@@ -1,0 +1,153 @@
+"""Logs of one record a line: records by level and message, with places, rare records, ranges of numbers."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from server.digests.fold import Kind, key_of
+from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed
+from server.digests.values import Fact, Line, Part, Section
+
+LEVELS = {
+    "10": 0, "20": 0, "30": 0, "40": 1, "50": 2, "60": 3,
+    "trace": 0, "debug": 0, "info": 0, "notice": 0, "verbose": 0,
+    "warn": 1, "warning": 1, "wrn": 1, "w": 1,
+    "error": 2, "err": 2, "severe": 2, "e": 2,
+    "fatal": 3, "critical": 3, "crit": 3, "panic": 3, "alert": 3, "emerg": 3, "emergency": 3, "f": 3,
+}  # fmt: skip
+"""Levels by their names and by Pino's numbers: 1 is a warning, 2 an error, 3 ends the program."""
+_PLACE = re.compile(
+    r'File \\?"[^"\\]+\\?", line \d+|[\w./-]+\.(?:py|js|ts|go|rb|java|rs|cs|php|kt):\d+(?::\d+)?'
+)
+_MOST_RANGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: its pieces are spelled as on its line. ``status`` is an HTTP status, where there is one."""
+
+    level: int
+    text: str
+    time: str = ""
+    status: str = ""
+    fields: tuple[tuple[str, str, str], ...] = ()
+    """Key, value, and both as the line spells them."""
+
+
+@dataclass(slots=True)
+class _Group:
+    level: int
+    texts: Kind
+    first: Line
+    last: int
+    count: int = 0
+    samples: list[tuple[Line, Record]] = field(default_factory=list)
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+class RecordLog(Recogniser):
+    """Base of recognisers of such logs."""
+
+    least = 3
+    """Records below which the text is no such log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._groups: dict[tuple[int, str], _Group] = {}
+        self._records = 0
+        self._times: list[Part] = []
+        self._after: list[Part] | None = None
+
+    @abstractmethod
+    def parse(self, text: str) -> Record | None:
+        """Return the record on a line, None where there is none."""
+
+    def feed(self, line: Line) -> bool:
+        record = self.parse(line.text)
+        if record is None:
+            return False
+        self._records += 1
+        if record.time:
+            time = Part(record.time, line.number, 70)
+            self._times = [self._times[0] if self._times else time, time]
+        level, text, key = record.level, record.text, key_of(record.text[:200])
+        if record.status >= "400" and len(record.status) == 3:
+            level = max(level, 2 if record.status >= "500" else 1)
+            key = f"{key} {record.status}"
+        group = self._groups.get((level, key))
+        if group is None:
+            if len(self._groups) >= MOST_KEPT:
+                return True
+            group = self._groups[level, key] = _Group(level, Kind(line.number, text), line, line.number)
+        else:
+            group.texts.add(line.number, text, 4)
+        group.count += 1
+        group.last = line.number
+        if len(group.samples) < 4:
+            group.samples.append((line, record))
+        _widen(group.ranges, record)
+        return True
+
+    def facts(self) -> list[Fact]:
+        if self._records < self.least:
+            return []
+        counts = {
+            name: sum(group.count for group in self._groups.values() if group.level == level)
+            for level, name in ((3, "fatal"), (2, "errors"), (1, "warnings"))
+        }
+        said = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+        label = computed(f"{self._records:,} records; {said or 'none above information by level'}", 96)
+        found = [Fact(Section.RESULT, (label, *self._times))]
+        ordered = sorted(self._groups.values(), key=lambda group: (-group.level, group.count))
+        for place, group in enumerate(ordered):
+            found += _facts(group, place)
+        return found
+
+
+def _facts(group: _Group, place: int) -> Iterator[Fact]:
+    section = {3: Section.FAILURE, 2: Section.ERROR, 1: Section.WARNING}.get(group.level, Section.NOTE)
+    base = {3: 92, 2: 86, 1: 76}.get(group.level, 54 if group.count <= 3 else 40)
+    worth = base - min(place // 3, 12)
+    line, record = group.samples[0]
+    template = group.texts.varies
+    parts = [Part(group.texts.template, 0 if template else line.number, worth)]
+    if record.status:
+        parts.append(Part(record.status, line.number, worth))
+    if group.count > 1:
+        numbers = [f"{key} {low:g}–{high:g}" for key, (low, high) in group.ranges.items() if low < high]
+        parts += [computed(text, worth - 30) for text in numbers[:3]]
+        parts.append(computed("first", worth - 3))
+    parts += _sample(line, record, worth, {part.text for part in parts})
+    last = group.last if group.count > 1 else 0
+    yield Fact(section, tuple(parts), group.count, last, template=template, first=line.number)
+    if 1 < group.count <= 3 or (template and group.level):
+        for again, (more, told) in enumerate(group.samples[1:]):
+            known = {value for _, value, _ in record.fields}
+            yield Fact(section, tuple(_sample(more, told, worth - 10 - 8 * again, known)))
+
+
+def _sample(line: Line, record: Record, worth: int, said: set[str]) -> list[Part]:
+    """A record: its time, the last place that it names, its text and its short fields."""
+    parts = [Part(record.time, line.number, worth - 3)] if record.time else []
+    if found := _PLACE.findall(line.text):
+        parts.append(Part(found[-1], line.number, worth - 2))
+    if record.text and record.text not in said:
+        parts.append(Part(record.text, line.number, worth - 4))
+    for _, value, spelled in record.fields:
+        if value and value not in said and len(value) <= 160 and len(parts) < 10:
+            parts.append(Part(spelled, line.number, worth - 4 - 2 * len(parts)))
+    return parts
+
+
+def _widen(ranges: dict[str, tuple[float, float]], record: Record) -> None:
+    for key, value, _ in record.fields:
+        if value[:1] not in "-0123456789" or not value:
+            continue
+        try:
+            number = float(value)
+        except ValueError:
+            continue
+        low, high = ranges.get(key, (number, number))
+        if key in ranges or len(ranges) < _MOST_RANGES:
+            ranges[key] = (min(low, number), max(high, number))

@@ -1,0 +1,72 @@
+"""uv: why resolution failed, what was installed or changed, warnings."""
+
+import re
+
+from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.values import Fact, Line, Part, Section
+
+_RESULT = re.compile(
+    r"^(?:Resolved|Installed|Uninstalled|Prepared|Audited|Built|Updated) \d+ packages? |^Would (?:install|"
+    r"download)"
+)
+_CHANGE = re.compile(r"^ (?P<sign>[+~-]) (?P<name>\S+==\S+)")
+_ERROR = re.compile(r"^(?:error: |  × |  ╰─▶ |  ├─▶ |hint: | +hint: )")
+_WARNING = re.compile(r"^warning: ")
+
+
+class Uv(Recogniser):
+    """uv pip, sync, add, lock and run."""
+
+    name = "uv"
+    triggers = (
+        r"^(?:Resolved|Installed|Uninstalled|Prepared|Audited) \d+ packages? in ",
+        r"^  × ",
+        r"^Using (?:CPython|Python) ",
+        r"^ [+~-] \S+==\S+",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._results: list[Part] = []
+        self._changes: dict[str, list[Part]] = {}
+        self._errors: list[Part] = []
+        self._warnings: list[Part] = []
+
+    def feed(self, line: Line) -> bool:
+        text = line.text
+        if _RESULT.match(text):
+            self._results.append(literal(line))
+        elif found := _CHANGE.match(text):
+            self._changes.setdefault(found["sign"], []).append(literal(line))
+        elif _ERROR.match(text):
+            self._errors.append(literal(line))
+            self.open = True
+        elif _WARNING.match(text):
+            self._warnings.append(literal(line))
+        elif self.open and text.startswith(("   ", "  │")) and text.strip():
+            self._errors.append(literal(line))
+        else:
+            return text.startswith(
+                ("Using ", "Creating virtual", "Activate with", "   Building", "Downloading ", " Downloaded")
+            )
+        return True
+
+    def facts(self) -> list[Fact]:
+        if not self._results and not self._errors:
+            return []
+        found = [
+            Fact(Section.RESULT, (Part(p.text, p.line, 96 - min(i, 30)),))
+            for i, p in enumerate(self._results)
+        ]
+        found += [
+            Fact(Section.ERROR, (Part(p.text, p.line, 94 - min(i, 60)),))
+            for i, p in enumerate(self._errors[:300])
+        ]
+        for sign, parts in self._changes.items():
+            label = {"+": "installed", "-": "removed"}.get(sign, "changed")
+            shown = tuple(Part(p.text, p.line, 56 - min(i // 4, 40)) for i, p in enumerate(parts[:300]))
+            found.append(Fact(Section.NOTE, (computed(f"{len(parts)} {label}", 58), *shown)))
+        return found + [
+            Fact(Section.WARNING, (Part(p.text, p.line, 66 - min(i, 30)),))
+            for i, p in enumerate(self._warnings)
+        ]
