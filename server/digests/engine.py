@@ -16,7 +16,7 @@ from server.digests.scan import Triggers, scan
 from server.digests.tail_guard import holds, plain
 from server.digests.values import Digest, Fact
 
-_MOST_PASSES = 3
+_MOST_PASSES = 6
 _FOCUS_WORD = re.compile(r"[\w./-]{4,}")
 
 

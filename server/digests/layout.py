@@ -59,6 +59,7 @@ class _Shown:
         self._longest = max(140, min(400, room // 12))
         self._chosen: dict[int, dict[int, Part]] = {}
         self._said: set[str] = set()
+        self._quoted: dict[int, int] = {}
 
     def offer(self, index: int, position: int) -> None:
         """Take a part if it fits, cut where it is long."""
@@ -68,7 +69,7 @@ class _Shown:
             return
         if len(text) > self._longest:
             text = text[: self._longest - 1] + "…"
-        if not text or self._repeats(index, part, text):
+        if not text or self.room < min(len(text), LEAST_CUT) or self._repeats(index, part, text):
             return
         before = self._length(index)
         chosen = self._chosen.get(index, {})
@@ -83,6 +84,7 @@ class _Shown:
         self.room -= self._length(index) - before
         if part.line:
             self._said.add(text)
+            self._quoted[part.line] = self._quoted.get(part.line, 0) + len(part.text)
 
     def facts(self) -> list[Fact]:
         """The facts with the parts that are shown."""
@@ -99,7 +101,9 @@ class _Shown:
         within = self._chosen.get(index, {}).values()
         if any(text in shown.text for shown in within):
             return True
-        return bool(part.line) and len(self._whole[index].parts) == 1 and text in self._said
+        if not part.line or len(self._whole[index].parts) > 1:
+            return False
+        return text in self._said or self._quoted.get(part.line, 0) > 0.6 * len(text)
 
     def _length(self, index: int) -> int:
         return self._length_of(index, self._chosen[index]) if index in self._chosen else 0

@@ -7,15 +7,23 @@ from server.digests.frames import frame_of, short_place
 from server.digests.recognisers.base import MOST_KEPT, Recogniser, literal
 from server.digests.values import Fact, Line, Part, Section
 
-_HEAD = re.compile(
-    r"^(?:.{0,120}?\s)?(?P<text>(?:Exception in thread \"[^\"]*\" |Uncaught |Unhandled exception\. |"
-    r"Caused by: |Error: Uncaught )?"
-    r"(?:[\w$]+[.:\\]+)*[A-Z][\w$]*(?:Error|Exception|Failure|Fault|Throwable|Warning|Interrupt|"
-    r"Exit)\b(?:\s?\[\w+\])?(?::.*|$| .*))$"
-    r"|^(?P<other>(?:panic: |fatal error: |thread '.*' panicked at |terminate called|PHP Fatal error|"
-    r"Fatal error: |==\d+==ERROR: ).*)$"
-    r"|^(?P<ruby>\S+\.rb:\d+:in .+: .+ \(.+\))$|^(?P<perl>.+ at \S+\.p[lm] line \d+\.)$"
+_ERROR = (
+    r"(?:[\w$]+[.:\\]+)*[A-Z][\w$]*(?:Error|Exception|Failure|Fault|Throwable|Interrupt|Exit)\b"
+    r"(?:\s?\[\w+\])?(?::.*|$| .*)"
 )
+_HEAD = re.compile(
+    r"^(?P<text>(?:Exception in thread \"[^\"]*\" |Uncaught |Unhandled exception\. |Caused by: )?"
+    rf"{_ERROR})$"
+    r"|^(?P<other>(?:panic: |fatal error: |thread '.*' .*panicked at |terminate called|"
+    r"(?:PHP )?Fatal error: |==\d+==ERROR: ).*)$"
+    r"|^(?P<ruby>\S+\.rb:\d+:in .+: .+ \(.+\))$|^(?P<perl>.+ at \S+\.p[lm] line \d+\.)$"
+    rf"|^.{{0,120}}?\s(?P<within>{_ERROR})$"
+)
+_NUMBERED = re.compile(r"^\s+\d+: ")
+_QUIET = (
+    "\t...", "    ...", "goroutine ", "created by", "[signal", "note: run",
+    "Stack trace:", "stack backtrace:", "Backtrace:", "=====",
+)  # fmt: skip
 _PYTHON_END = re.compile(r"^(?P<text>(?:[A-Za-z_][\w]*\.)*[A-Z]\w*(?:: .*)?)$")
 
 
@@ -38,7 +46,8 @@ class Traces(Recogniser):
     triggers = (
         r"^\s*Traceback \(most recent call last\):",
         r"[A-Z]\w*(?:Error|Exception|Failure|Fault|Throwable)\b",
-        r"^(?:panic: |fatal error: |thread '.*' panicked at |terminate called|PHP Fatal error|Fatal error: |"
+        r"^(?:panic: |fatal error: |thread '.*' .*panicked at |terminate called|PHP Fatal error|"
+        r"Fatal error: |"
         r"==\d+==ERROR: )",
         r"^\s+at \S",
         r"^\S+\.rb:\d+:in .+\)$",
@@ -120,7 +129,9 @@ class Traces(Recogniser):
             if self._quiet > 3:
                 self._close()
             return bool(text.strip())
-        if text[0] in " \t" and current.frames == 0 and len(current.chain) < 3:
+        if _NUMBERED.match(text):
+            return True
+        if current.frames == 0 and len(current.chain) < 3:
             current.chain.append(literal(line))
             return False
         if re.match(r"^[\w./*()$<>{}?, -]+\(.*\)$", text):

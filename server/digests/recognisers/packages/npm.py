@@ -2,11 +2,13 @@
 
 import re
 
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import MOST_KEPT, Recogniser, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.values import Fact, Line, Part, Section
 
-_LINE = re.compile(r"^npm (?P<level>error|ERR!|warn|WARN|notice|info|verb\w*|http|sill)(?: (?P<text>.*))?$")
+_LINE = re.compile(
+    r"^(?:npm|gyp) (?P<level>error|ERR!|warn|WARN|notice|info|verb\w*|http|sill)(?: (?P<text>.*))?$"
+)
 _RESULT = re.compile(
     r"^(?:added|removed|changed|up to date|audited)\b.*(?:package|in \d)|^\d+ (?:low|moderate|high|critical|"
     r"vulnerabilit)|"
@@ -15,7 +17,7 @@ _RESULT = re.compile(
 _AUDIT = re.compile(
     r"^(?P<name>[@\w./-]+) {2}(?P<range>[<>=*].*)$|^Severity: \w+|^fix available|^No fix available"
 )
-_QUIET = re.compile(r"^(?:A complete log|Log files|$)")
+_QUIET = re.compile(r"^(?:A complete log|Log files|stack *$|stack +at |[{}]?$)")
 
 
 class Npm(Recogniser):
@@ -23,7 +25,7 @@ class Npm(Recogniser):
 
     name = "npm"
     triggers = (
-        r"^npm (?:error|ERR!|warn|WARN|notice|verbose|http|info|sill)\b",
+        r"^(?:npm|gyp) (?:error|ERR!|warn|WARN|notice|verbose|http|info|sill)(?:\s|$)",
         r"^(?:added|removed|changed|up to date|audited) .*(?:package|in \d)",
         r"^\d+ (?:low|moderate|high|critical|vulnerabilit)|^found \d+ vulnerabilit",
         r"^Severity: (?:low|moderate|high|critical)",
@@ -72,7 +74,7 @@ class Npm(Recogniser):
 
     def _message(self, line: Line, level: str, text: str) -> None:
         if level in ("error", "err!"):
-            if not _QUIET.match(text):
+            if not _QUIET.match(text) and len(self._errors) < MOST_KEPT:
                 self._errors.append(literal(line, text))
         elif level == "warn":
             words = text.split(" ", 1)

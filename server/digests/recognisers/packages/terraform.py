@@ -68,14 +68,25 @@ class Terraform(Recogniser):
             section = Section.ERROR if kind == "Error" else Section.WARNING
             more = (Part(p.text, p.line, worth - 4 - 4 * i) for i, p in enumerate(details[:6]))
             found.append(Fact(section, (Part(part.text, part.line, worth), *more)))
-        for place, (part, details) in enumerate(self._resources):
-            risky = re.search(r"destroyed|replaced|tainted", part.text) is not None
-            worth = (86 if risky else 72) - min(place // 3, 25)
-            more = (
-                Part(p.text, p.line, worth - (3 if "forces" in p.text else 26) - i)
-                for i, p in enumerate(details)
-            )
-            found.append(Fact(Section.NOTE, (Part(part.text, part.line, worth), *more)))
+        return found + self._resource_facts()
+
+    def _resource_facts(self) -> list[Fact]:
+        """One fact for each action: its resources by name, those that destroy first, with their reasons."""
+        groups: dict[str, list[tuple[Part, list[Part]]]] = {}
+        for part, details in self._resources:
+            groups.setdefault(part.text.partition(" ")[2], []).append((part, details))
+        found = []
+        for what, members in groups.items():
+            risky = re.search(r"destroyed|replaced|tainted", what) is not None
+            worth = 86 if risky else 76
+            first, details = members[0]
+            parts = [Part(first.text, first.line, worth)]
+            parts += [Part(p.text, p.line, worth - (4 if "forces" in p.text else 26)) for p in details]
+            parts += [
+                Part(part.text.partition(" ")[0], part.line, worth - 6 - min(place // 2, 30))
+                for place, (part, _) in enumerate(members[1:])
+            ]
+            found.append(Fact(Section.NOTE, tuple(parts), len(members), members[-1][0].line))
         return found
 
     def _detail(self, line: Line) -> bool:
@@ -87,7 +98,7 @@ class Terraform(Recogniser):
             return True
         if self._resources and (found := _FORCED.match(text) or _CHANGED.match(text)):
             details = self._resources[-1][1]
-            if len(details) < 6:
+            if len(details) < 6 and "(known after apply)" not in text:
                 details.append(literal(line, found["what"]))
             return True
         return text.startswith((" ", "│")) or not text.strip()

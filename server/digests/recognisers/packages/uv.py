@@ -2,7 +2,7 @@
 
 import re
 
-from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _RESULT = re.compile(
@@ -10,7 +10,7 @@ _RESULT = re.compile(
     r"download)"
 )
 _CHANGE = re.compile(r"^ (?P<sign>[+~-]) (?P<name>\S+==\S+)")
-_ERROR = re.compile(r"^(?:error: |  × |  ╰─▶ |  ├─▶ |hint: | +hint: )")
+_ERROR = re.compile(r"^(?:error: |  × | +cause: |  ╰─▶ |  ├─▶ |hint: | +hint: )")
 _WARNING = re.compile(r"^warning: ")
 
 
@@ -20,7 +20,9 @@ class Uv(Recogniser):
     name = "uv"
     triggers = (
         r"^(?:Resolved|Installed|Uninstalled|Prepared|Audited) \d+ packages? in ",
-        r"^  × ",
+        r"^  × |^  cause: ",
+        r"^DEBUG (?:uv \d|Solving|Selecting|Adding|Searching|Recording)",
+        r"^error: (?:No solution found|Failed to |No `)",
         r"^Using (?:CPython|Python) ",
         r"^ [+~-] \S+==\S+",
     )
@@ -31,6 +33,7 @@ class Uv(Recogniser):
         self._changes: dict[str, list[Part]] = {}
         self._errors: list[Part] = []
         self._warnings: list[Part] = []
+        self._conflicts: list[Part] = []
 
     def feed(self, line: Line) -> bool:
         text = line.text
@@ -41,6 +44,9 @@ class Uv(Recogniser):
         elif _ERROR.match(text):
             self._errors.append(literal(line))
             self.open = True
+        elif text.startswith("DEBUG "):
+            if "conflict" in text and len(self._conflicts) < MOST_KEPT:
+                self._conflicts.append(literal(line))
         elif _WARNING.match(text):
             self._warnings.append(literal(line))
         elif self.open and text.startswith(("   ", "  │")) and text.strip():
@@ -66,6 +72,10 @@ class Uv(Recogniser):
             label = {"+": "installed", "-": "removed"}.get(sign, "changed")
             shown = tuple(Part(p.text, p.line, 56 - min(i // 4, 40)) for i, p in enumerate(parts[:300]))
             found.append(Fact(Section.NOTE, (computed(f"{len(parts)} {label}", 58), *shown)))
+        found += [
+            Fact(Section.NOTE, (Part(p.text, p.line, 50 - min(i, 30)),))
+            for i, p in enumerate(self._conflicts[:60])
+        ]
         return found + [
             Fact(Section.WARNING, (Part(p.text, p.line, 66 - min(i, 30)),))
             for i, p in enumerate(self._warnings)

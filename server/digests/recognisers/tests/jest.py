@@ -7,7 +7,7 @@ from server.digests.recognisers.base import Recogniser, literal
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
-_TOTAL = re.compile(r"^(?P<what>Test Suites|Tests|Snapshots|Time): +\S")
+_TOTAL = re.compile(r"^(?P<what>Test Suites|Tests|Snapshots|Time): +(?:.*\d total$|[\d.]+ m?s)")
 _SUITE = re.compile(r"^ ?(?P<kind>PASS|FAIL) +(?P<file>\S+\.\w+)(?: \(.*\))?(?: .*)?$")
 _BLOCK = re.compile(r"^ {2}● (?P<name>\S.*)$")
 _SKIPPED = re.compile(r"^ +(?:○|✎) (?:skipped |todo )?(?P<name>.+)$")
@@ -24,7 +24,7 @@ class Jest(Recogniser):
     name = "jest"
     triggers = (
         r"^ ?(?:PASS|FAIL) +\S+\.[cm]?[jt]sx?(?: |$)",
-        r"^(?:Test Suites|Tests|Snapshots|Time): +\S",
+        r"^(?:Test Suites|Tests|Snapshots): +.*\d total$",
         r"^ {2}● ",
         r"^Ran all test suites",
         r"^ {2}console\.(?:warn|error)$",

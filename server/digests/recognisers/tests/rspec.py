@@ -10,6 +10,7 @@ _RESULT = re.compile(r"^\d+ (?:examples?|runs|tests), \d+ (?:failures?|assertion
 _HEAD = re.compile(r"^ +\d+\) (?P<name>\S.*)$")
 _PLACE = re.compile(r"^ +# (?P<place>\S+\.rb:\d+)(?::in .*)?$")
 _RERUN = re.compile(r"^rspec (?P<place>\S+) # (?P<name>.+)$")
+_INLINE = re.compile(r" \((?:FAILED - \d+|PENDING: .*)\)$")
 _SECTIONS = {"Failures:": "failure", "Pending:": "pending", "Failed examples:": "rerun"}
 _MINITEST_PLACE = re.compile(r"^(?P<name>\S+#\S+) \[(?P<place>\S+\.rb:\d+)\]:$")
 
@@ -23,6 +24,7 @@ class Rspec(Recogniser):
         r"^\d+ (?:examples?|runs|tests), \d+ (?:failures?|assertions)",
         r"^rspec \S+ # ",
         r"^ +\d+\) (?:Failure|Error):$",
+        r" \((?:FAILED - \d+|PENDING: .*)\)$",
     )
 
     def __init__(self) -> None:
@@ -45,7 +47,7 @@ class Rspec(Recogniser):
             self._close()
             self._kind, self.open = section, section != "rerun"
             return True
-        if _RERUN.match(text):
+        if _RERUN.match(text) or _INLINE.search(text):
             return True
         if (found := _HEAD.match(text)) and (self._kind or found["name"] in ("Failure:", "Error:")):
             self._close()

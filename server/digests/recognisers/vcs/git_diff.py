@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from server.digests.fold import Kind, key_of
+from server.digests.general import of_kind
 from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
@@ -40,6 +42,7 @@ class GitDiff(Recogniser):
         self._added = self._removed = self._count = 0
         self._in_hunk = False
         self._conflicts: list[Part] = []
+        self._kinds: dict[str, Kind] = {}
 
     def feed(self, line: Line) -> bool:
         text = line.text
@@ -78,6 +81,8 @@ class GitDiff(Recogniser):
             parts += [Part(p.text, p.line, worth - 2) for p in file.states if "similarity" not in p.text]
             parts += [Part(p.text, p.line, worth - 30 - 3 * i) for i, p in enumerate(file.places)]
             found.append(Fact(Section.NOTE, tuple(parts)))
+        for place, kind in enumerate(sorted(self._kinds.values(), key=lambda kind: -kind.count)[:20]):
+            found += of_kind(Section.REST, kind, 66 - 2 * place)
         return found
 
     def _changed(self, file: _File, line: Line) -> bool:
@@ -93,6 +98,12 @@ class GitDiff(Recogniser):
         elif text and not text.startswith((" ", "\\")):
             self.open = self._in_hunk = False
             return False
+        if text.startswith(("+", "-")) and len(text) > 4:
+            key = key_of(text[:200])
+            if key in self._kinds:
+                self._kinds[key].add(line.number, text, 1)
+            elif len(self._kinds) < MOST_KEPT:
+                self._kinds[key] = Kind(line.number, text)
         if len(file.places) < 12 and _DEFINITION.match(text):
             file.places.append(literal(line))
         return True

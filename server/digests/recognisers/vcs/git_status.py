@@ -67,7 +67,7 @@ class GitStatus(Recogniser):
         for (section, kind), parts in self._entries.items():
             worth = _WORTHS.get(section, 80)
             label = f"{section if section != 'short' else ''} {kind}".strip()
-            shown = tuple(Part(p.text, p.line, worth - 12 - min(i, 30)) for i, p in enumerate(parts))
+            shown = tuple(Part(p.text, p.line, worth - 12 - min(i, 30)) for i, p in enumerate(parts[:200]))
             found.append(
                 Fact(Section.NOTE, (computed(f"{label} ×{self._counts[section, kind]}", worth), *shown))
             )
