@@ -4,7 +4,7 @@ import re
 
 from server.digests.recognisers.base import Recogniser, computed, literal
 from server.digests.recognisers.diagnostics import Diagnostics
-from server.digests.recognisers.failures import Failure, Failures
+from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
 _MESSAGE = re.compile(r"^(?P<severity>error|warning)(?:\[(?P<code>[\w:]+)\])?: (?P<text>.+)$")
@@ -54,6 +54,7 @@ class Cargo(Recogniser):
         self._current: Failure | None = None
         self._ignored: list[Part] = []
         self._placed = 0
+        self._backtrace = False
         self._finished: Part | None = None
 
     def feed(self, line: Line) -> bool:
@@ -116,7 +117,7 @@ class Cargo(Recogniser):
 
     def _place(self, line: Line, place: str) -> bool:
         if self._pending is None:
-            return True
+            return False
         severity, message, code = self._pending
         self._placed += 1
         kept = self._diagnostics.add(severity, message, literal(line, place), code, self._pending_details)
@@ -162,6 +163,7 @@ class Cargo(Recogniser):
             return True
         if found := _OUTPUT.match(text):
             self._close_test()
+            self._backtrace = False
             self._current = Failure(literal(line, found["name"]), "FAILED", last=line.number)
             self.open = True
             return True
@@ -181,17 +183,20 @@ class Cargo(Recogniser):
         if text in ("failures:", "successes:"):
             self._close_test()
             return True
-        if not text.strip() or text.startswith("note: "):
+        if text.startswith("note: test did not panic"):
+            current.cause = literal(line)
+        if not text.strip() or text.startswith("note: ") or self._backtrace:
             return True
         current.last = line.number
+        if text.strip() == "stack backtrace:":
+            self._backtrace = True
+            return True
         if not current.places and len(current.details) < 3:
             current.details.append(literal(line))
         elif current.cause is None:
             current.cause = literal(line)
-        elif len(current.details) < 5:
-            current.details.insert(
-                0 if text.startswith(("  left", " right", "  right")) else 9, literal(line)
-            )
+        elif len(current.details) < MOST_DETAILS:
+            current.details.append(literal(line))
         return True
 
     def _close_test(self) -> None:

@@ -57,7 +57,7 @@ class Gcc(LineMessages):
         if "warning: " in text and not _SYMBOL.search(text):
             self.diagnostics.add("warning", literal(line, text))
         else:
-            place = found["place"] or found["object"]
+            place = (found["place"] or found["object"] or "").removesuffix("error")
             symbol = text[match.start() :] if (match := _SYMBOL.search(text)) else text
             self.diagnostics.add(
                 "error", literal(line, symbol), literal(line, place.rstrip(":")) if place else None
