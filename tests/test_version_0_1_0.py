@@ -111,7 +111,9 @@ async def test_batches_and_measurements_are_there(home: Path) -> None:
         "jc9fd49ff": "paused",
     }
     assert jobs["jb0c1f0e1"].sequential
-    assert [job.id for job in jobs.values() if job.held] == ["jc9fd49ff"], "only the user goes on with it"
+    assert [job.id for job in jobs.values() if job.user_locked] == ["jc9fd49ff"], (
+        "only the user can resume it"
+    )
     assert [item.state for item in items["j8bcdfa4e"]] == [
         "delivered",
         "delivered",

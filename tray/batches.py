@@ -92,4 +92,4 @@ class BatchWatch:
 
 
 def _batch(job: JobRecord, counts: JobCounts) -> Batch:
-    return Batch(job.id, job.task, job.state, counts.total, counts.ended, counts.went_wrong, job.reason)
+    return Batch(job.id, job.task, job.state, counts.total, counts.ended, counts.unsuccessful, job.reason)

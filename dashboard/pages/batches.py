@@ -15,7 +15,7 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.offloads.outcome_badge import OutcomeBadge
 from dashboard.hub_updates import HubUpdates
 from server.hub import Hub
-from server.store.job_records import DONE_WELL, ENDED, ItemRecord
+from server.store.job_records import ENDED, SUCCESSFUL, ItemRecord
 from server.store.jobs import Jobs
 
 MOST_JOBS = 30
@@ -119,7 +119,7 @@ class _Item:
         word = "Retry" if self._ended else "Cancel"
         self._button.set_text(word)
         set_prop(self._button, "aria-label", f"{word} {self._words}")
-        self._button.set_visibility(item.state not in DONE_WELL)
+        self._button.set_visibility(item.state not in SUCCESSFUL)
 
 
 def _name(item: ItemRecord) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from server.store.job_records import DONE_WELL, FailureGroup, ItemRecord
+from server.store.job_records import SUCCESSFUL, FailureGroup, ItemRecord
 
 # A batch is judged after this many items, and again after each further one.
 FEWEST = 5
@@ -32,7 +32,7 @@ class Tally:
 
     def with_item(self, item: ItemRecord) -> "Tally":
         """Return the tally with one more item."""
-        if item.state in DONE_WELL:
+        if item.state in SUCCESSFUL:
             return replace(self, good=self.good + 1)
         if item.state == "cancelled":
             return replace(self, cancelled=self.cancelled + 1)

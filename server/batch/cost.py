@@ -16,7 +16,13 @@ from sqlalchemy import Connection, select
 
 from server.ledger.receipt import Cost, Figures, Ledger
 from server.offload.values import Caller, ItemOf
-from server.store.cost import BillRecord, add_to_bill, book_call, book_question, spread_bill
+from server.store.cost import (
+    BatchCostRecord,
+    add_cost,
+    distribute_cost,
+    record_status_call,
+    record_unused_call,
+)
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.job_tables import job as jobs
@@ -32,23 +38,23 @@ class CallCosts:
         self._contents = history.contents
         self._ledger = ledger
 
-    def of_call(self, arguments: Mapping[str, Any] | None) -> BillRecord:
+    def of_call(self, arguments: Mapping[str, Any] | None) -> BatchCostRecord:
         """Return what the call costs that begins a batch, but for its result; nothing if there was none."""
         if arguments is None:
-            return BillRecord()
-        return BillRecord(self._ledger.cost_of_call(arguments), 0, self._ledger.share)
+            return BatchCostRecord()
+        return BatchCostRecord(self._ledger.cost_of_call(arguments), 0, self._ledger.share)
 
     def of_item(self, job: JobRecord, item: ItemRecord, items: int) -> ItemOf:
         """Return what an item bears while the batch runs; a further try bears nothing."""
         whole = Cost(job.spent_output, job.spent_input, job.spent_share)
         return ItemOf(job.id, whole.part(item.position, items) if item.tries <= 1 else Cost())
 
-    def of_answer(self, arguments: Mapping[str, Any] | None, text: str) -> BillRecord:
+    def of_answer(self, arguments: Mapping[str, Any] | None, text: str) -> BatchCostRecord:
         """Return what the answer ``text`` costs, and with ``arguments`` the call that asked for it."""
         asked = self._ledger.cost_of_call(arguments) if arguments is not None else 0
-        return BillRecord(asked, self._ledger.cost_of_result(text))
+        return BatchCostRecord(asked, self._ledger.cost_of_result(text))
 
-    async def charge(self, job: JobRecord, cost: BillRecord, caller: Caller | None = None) -> None:
+    async def charge(self, job: JobRecord, cost: BatchCostRecord, caller: Caller | None = None) -> None:
         """Add what a call cost, and divide the bill anew unless the batch runs; that of an agent which asks
         about a batch of the user's own has a row of its own."""
         if job.by_user and caller is not None:
@@ -57,16 +63,16 @@ class CallCosts:
         job_id = job.id
 
         def write(connection: Connection) -> None:
-            add_to_bill(connection, job_id, cost)
+            add_cost(connection, job_id, cost)
             state = connection.scalar(select(jobs.c.state).where(jobs.c.id == job_id))
             if state not in OPEN:
                 self.dividing(job_id)(connection)
             elif state != "running":
-                spread_bill(connection, job_id, self._rebook)
+                distribute_cost(connection, job_id, self._rebook)
 
         await self._database.write(write)
 
-    async def _book_question(self, job_id: str, caller: Caller, cost: BillRecord) -> None:
+    async def _book_question(self, job_id: str, caller: Caller, cost: BatchCostRecord) -> None:
         start = OffloadStart(
             id=secrets.token_hex(4),
             started_at=time.time(),
@@ -81,7 +87,7 @@ class CallCosts:
         )
         summary = f"The agent asked about the batch {job_id}, which you began yourself."
         receipt = self._price(cost)
-        await self._database.write(lambda connection: book_question(connection, start, summary, receipt))
+        await self._database.write(lambda connection: record_status_call(connection, start, summary, receipt))
 
     async def divide(self, job_id: str) -> None:
         """Divide the bill anew: the batch has ended, or is about to."""
@@ -91,15 +97,17 @@ class CallCosts:
         """Return what divides the bill anew within somebody else's transaction."""
 
         def divide(connection: Connection) -> None:
-            if not spread_bill(connection, job_id, self._rebook):
-                book_call(connection, job_id, self._price, contents=self._contents)
+            if not distribute_cost(connection, job_id, self._rebook):
+                record_unused_call(connection, job_id, self._price, contents=self._contents)
 
         return divide
 
-    def _price(self, bill: BillRecord) -> ReceiptRecord:
+    def _price(self, bill: BatchCostRecord) -> ReceiptRecord:
         return self._ledger.price(Figures(0, 0, *astuple(bill))).as_record()
 
-    def _rebook(self, receipt: ReceiptRecord, bill: BillRecord, number: int, count: int) -> ReceiptRecord:
+    def _rebook(
+        self, receipt: ReceiptRecord, bill: BatchCostRecord, number: int, count: int
+    ) -> ReceiptRecord:
         mine = Cost(*astuple(bill)).part(number, count)
         figures = Figures(receipt.spared_input, receipt.spared_output, mine.output, mine.input, mine.share)
         return self._ledger.price(figures).as_record()

@@ -11,7 +11,7 @@ from server.offload.pipeline import Offloader
 from server.offload.values import OUTPUT_FORMATS, Caller, Outcome, OutputFormat, Task
 from server.policy.values import Call, Item
 from server.store.history import History
-from server.store.job_records import DONE_WELL, ItemRecord, JobRecord
+from server.store.job_records import SUCCESSFUL, ItemRecord, JobRecord
 from server.store.jobs import Jobs
 
 
@@ -28,7 +28,7 @@ async def task_of(
     before = await _before(job, item, jobs)
     if before is None:
         return task
-    if before.state not in DONE_WELL:
+    if before.state not in SUCCESSFUL:
         return _blocked(item, f"({before.position}) gave no result: {before.code or before.state}.")
     output = before.arguments.get("output")
     if before.state == "delivered" and output:

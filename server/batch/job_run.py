@@ -116,7 +116,7 @@ class Run:
                 await asyncio.sleep(ENGINE_LOOK)
                 continue
             offload_id = secrets.token_hex(4)
-            item = await self._parts.jobs.take(self.job.id, offload_id)
+            item = await self._parts.jobs.start_next_item(self.job.id, offload_id)
             if item is None:
                 return
             if await self._do(item, offload_id):
@@ -142,9 +142,9 @@ class Run:
         jobs = self._parts.jobs
         ended = await self._run(item, offload_id)
         if isinstance(ended, Waits):
-            await jobs.release(self.job.id, item.position, tried=ended.tried)
+            await jobs.requeue(self.job.id, item.position, tried=ended.tried)
         else:
-            await jobs.settle(self.job.id, ended)
+            await jobs.finish_item(self.job.id, ended)
             self._tally = self._tally.with_item(ended)
             self._tokens += ended.tokens
         self._parts.changed(self.job.id)
@@ -182,7 +182,7 @@ class Run:
     async def _must_stop(self) -> bool:
         """Return whether a bound of the job is reached; the first worker to find out says which."""
         job = self.job
-        if not self._stop and (bound := job.bound_reached(self._tokens, time.time())):
+        if not self._stop and (bound := job.limit_reached(self._tokens, time.time())):
             self._stop = f"Stopped at its {bound}."
         if not self._stop and self._parts.stop_failing and self._tally.suspicious:
             self._stop = why_stop(self._tally, await self._parts.jobs.failures(job.id))

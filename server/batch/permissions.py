@@ -12,9 +12,9 @@ def refuse_agent(job: JobRecord, tokens: int) -> None:
     Raises:
         Denied: it may not.
     """
-    if job.held:
+    if job.user_locked:
         raise held_by_user(f"job {job.id}", "paused" if job.state == "paused" else "cancelled")
-    if bound := job.bound_reached(tokens, time.time()):
+    if bound := job.limit_reached(tokens, time.time()):
         raise Denied(
             f"Job {job.id} has reached its {bound}; only the user may let it go on.",
             "Hand in what is left as a new batch, or ask the user to go on with it on the dashboard.",

@@ -19,13 +19,13 @@ async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
     (``undo.recover``, ``Offloader.settled``). One whose file could not be put back has failed: to do it again
     would edit the file twice.
     """
-    for item in await jobs.in_flight(job_id):
+    for item in await jobs.running_items(job_id):
         detail = await history.get(item.offload_id) if item.offload_id else None
         settled = _settled(item, detail) if detail else None
         if settled is None:
-            await jobs.release(job_id, item.position)
+            await jobs.requeue(job_id, item.position)
         else:
-            await jobs.settle(job_id, settled)
+            await jobs.finish_item(job_id, settled)
 
 
 def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:

@@ -19,7 +19,7 @@ def describe(
 ) -> str:
     """Return the digest. ``left`` is the estimated time left in seconds, None where unknown; ``for_user``
     names what the user can do next, not what Claude can."""
-    lines = [f"Job {job.id} {_state(job)}: {counts.done_well} of {counts.total} done{_rest(counts)}."]
+    lines = [f"Job {job.id} {_state(job)}: {counts.successful} of {counts.total} done{_rest(counts)}."]
     if job.reason:
         lines.append(job.reason)
     if counts.ended < counts.total and left is not None and job.state == "running":
@@ -66,8 +66,8 @@ def _state(job: JobRecord) -> str:
 
 def _rest(counts: JobCounts) -> str:
     parts = []
-    if counts.went_wrong:
-        parts.append(f"{counts.went_wrong} not (those files are as they were)")
+    if counts.unsuccessful:
+        parts.append(f"{counts.unsuccessful} not (those files are as they were)")
     if waiting := counts.total - counts.ended:
         parts.append(f"{waiting} to go")
     return ", " + ", ".join(parts) if parts else ""
@@ -76,13 +76,13 @@ def _rest(counts: JobCounts) -> str:
 def _next_step(job: JobRecord, counts: JobCounts) -> str:
     if job.state == "running":
         return f'check_job(job="{job.id}", wait=300) waits for it.'
-    if job.held:
+    if job.user_locked:
         return f"The user {job.state} it; it goes on when the user says so."
-    if job.bound_reached(counts.tokens, time.time()) and (counts.went_wrong or counts.ended < counts.total):
+    if job.limit_reached(counts.tokens, time.time()) and (counts.unsuccessful or counts.ended < counts.total):
         return "The user can let it go on; or hand in what is left as a new batch."
     if job.state == "paused":
         return f'check_job(job="{job.id}", action="resume") goes on with it.'
-    if counts.went_wrong:
+    if counts.unsuccessful:
         return f'check_job(job="{job.id}", action="retry") tries the failed ones again.'
     return "Diffs and undo are on the dashboard."
 
@@ -92,7 +92,7 @@ def _users_step(job: JobRecord, counts: JobCounts) -> str:
         return f"`token-saver jobs wait {job.id}` waits for it."
     if job.state in {"paused", "stopped"}:
         return f"`token-saver jobs resume {job.id}` goes on with it."
-    if counts.went_wrong or counts.ended < counts.total:
+    if counts.unsuccessful or counts.ended < counts.total:
         return f"`token-saver jobs retry {job.id}` does again what has no result."
     return "`token-saver history` lists what was written; `token-saver undo ID` takes one back."
 

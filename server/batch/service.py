@@ -90,7 +90,7 @@ class BatchService:
 
     async def start(self) -> None:
         """Settle what a crash left in flight, and go on with every job that was running."""
-        for job_id in await self._jobs.with_work_in_flight():
+        for job_id in await self._jobs.ids_with_running_items():
             await settle_interrupted(job_id, self._jobs, self._history)
             if (await self.get(job_id)).state not in OPEN:
                 await self._bills.divide(job_id)
@@ -184,9 +184,9 @@ class BatchService:
         """Return what went wrong, grouped by reason."""
         return await self._jobs.failures(job_id)
 
-    async def wrong_items(self, job_id: str) -> tuple[ItemRecord, ...]:
+    async def unsuccessful_items(self, job_id: str) -> tuple[ItemRecord, ...]:
         """Return the items that ended without a result."""
-        return await self._jobs.wrong_items(job_id)
+        return await self._jobs.unsuccessful_items(job_id)
 
     async def time_left(self, job_id: str, counts: JobCounts | None = None) -> float | None:
         """Return the seconds left at the speed since this start, None until an item has ended; ``counts``
@@ -232,7 +232,7 @@ class BatchService:
         async with self._switching:
             before = (await self.get(job_id)).state
             if before == "running" or (before == "paused" and by_user):
-                await self._jobs.pause(job_id, held=by_user)
+                await self._jobs.pause(job_id, user_locked=by_user)
                 self._notifier.notify(job_id)
                 await self._at_last(lambda: self._stop(job_id))
 
@@ -249,7 +249,7 @@ class BatchService:
         async with self._switching:
             job = await self.get(job_id)
             if job.state in {"paused", "stopped"}:
-                await self._jobs.run_again(job_id, *await self._bounds(job, by_user=by_user))
+                await self._jobs.restart(job_id, *await self._bounds(job, by_user=by_user))
                 await self._start_again(job_id)
                 self._notifier.notify(job_id)
 
@@ -268,7 +268,7 @@ class BatchService:
             if position is not None:
                 await self._cancel_item(job, position, by_user=by_user)
             elif job.state in {"running", "paused", "stopped"} or (job.state == "cancelled" and by_user):
-                await self._jobs.cancel(job_id, held=by_user)
+                await self._jobs.cancel(job_id, user_locked=by_user)
                 self._notifier.notify(job_id)
                 await self._at_last(lambda: self._wind_up(job_id))
         self._notifier.notify(job_id)
@@ -287,7 +287,7 @@ class BatchService:
     async def _retry(self, job_id: str, position: int | None, *, by_user: bool) -> int:
         if position is not None:
             item = await self._item((await self.get(job_id)).id, position)
-            if item.held and not by_user:
+            if item.user_locked and not by_user:
                 raise held_by_user(f"item {position} of job {job_id}", "cancelled")
         async with self._switching:
             job = await self.get(job_id)
@@ -298,7 +298,7 @@ class BatchService:
                 )
             deadline, budget = await self._bounds(job, by_user=by_user)
             count, starts = await self._jobs.retry_failed(
-                job_id, position, deadline=deadline, token_budget=budget, held_too=by_user
+                job_id, position, deadline=deadline, token_budget=budget, include_locked=by_user
             )
             if starts:  # a job that runs sees by itself that items wait again
                 await self._start_again(job_id)
@@ -392,7 +392,7 @@ class BatchService:
 
     async def _cancel_item(self, job: JobRecord, position: int, *, by_user: bool) -> None:
         await self._item(job.id, position)
-        offload_id = await self._jobs.cancel_item(job.id, position, held=by_user)
+        offload_id = await self._jobs.cancel_item(job.id, position, user_locked=by_user)
         at_work = self._at_work.get(job.id)
         if offload_id and at_work:
             await at_work.run.cancel_item(offload_id)

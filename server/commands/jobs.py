@@ -122,7 +122,7 @@ def _list(folders: Folders, *, as_json: bool) -> None:
             job.id,
             f"{datetime.datetime.fromtimestamp(job.created_at).astimezone():%Y-%m-%d %H:%M}",
             state_of(job, counts, hub_runs=hub_runs),
-            f"{counts.done_well}/{counts.total}",
+            f"{counts.successful}/{counts.total}",
             "not by Claude" if job.by_user and not counts.net_tokens else f"{counts.net_tokens:+,}",
             " ".join(job.task.split())[:LONGEST_TASK],
         )
@@ -136,8 +136,8 @@ def _list(folders: Folders, *, as_json: bool) -> None:
 
 def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
     """Return a batch's state for the list: what failed is told, and that nobody works where no hub runs."""
-    if job.state == "done" and counts.went_wrong:
-        return f"done, {counts.went_wrong} failed"
+    if job.state == "done" and counts.unsuccessful:
+        return f"done, {counts.unsuccessful} failed"
     return "waits for the hub" if job.state == "running" and not hub_runs else job.state
 
 

@@ -1,1 +1,1 @@
-"""Tables, migrations and queries. Knows nothing but its tables."""
+"""The database: tables, migrations and queries."""

@@ -1,4 +1,4 @@
-"""What the calls of a batch cost Claude: added up on the job's row, spread over the rows of its offloads."""
+"""What the calls of a batch cost Claude: added up in the job's row, divided among its offloads' rows."""
 
 import time
 from collections.abc import Callable
@@ -14,56 +14,59 @@ from server.store.tables import offload, offload_text
 from server.store.totals import RUNNING
 from server.store.transcript_checks import receipt_of, receipt_values
 
-FOR_NOTHING = "The batch ended before any of its items began."
+UNUSED = "The batch ended before any of its items began."
 
 
 @dataclass(frozen=True)
-class BillRecord:
-    """Tokens that the calls of one batch have cost so far, as in ``ReceiptRecord``."""
+class BatchCostRecord:
+    """Tokens that the calls of a batch have cost so far, as in ``ReceiptRecord``."""
 
     spent_output: int = 0
     spent_input: int = 0
     spent_share: int = 0
 
 
-Rebook = Callable[[ReceiptRecord, BillRecord, int, int], ReceiptRecord]
-"""From an offload's receipt, the batch's bill, the offload's number (from 0) and their count to the receipt
-with its part of the bill."""
+ShareCost = Callable[[ReceiptRecord, BatchCostRecord, int, int], ReceiptRecord]
+"""Takes an offload's receipt, the batch's cost, the offload's index (from 0) and the number of offloads.
+Returns the receipt with the offload's share of the cost."""
 
 
-def add_to_bill(connection: Connection, job_id: str, cost: BillRecord) -> None:
-    """Add what a call of the batch cost to its bill."""
+def add_cost(connection: Connection, job_id: str, cost: BatchCostRecord) -> None:
+    """Add the cost of one call to the batch's row."""
     columns = {name: job.c[name] + value for name, value in asdict(cost).items()}
     connection.execute(update(job).where(job.c.id == job_id).values(**columns))
 
 
-def spread_bill(connection: Connection, job_id: str, rebook: Rebook) -> bool:
-    """Divide the bill anew among all of the batch's offloads that ended, tries that failed too; False where
-    there are none."""
-    found = connection.execute(select(*_BILL).where(job.c.id == job_id)).first()
+def distribute_cost(connection: Connection, job_id: str, share_cost: ShareCost) -> bool:
+    """Divide the batch's cost among all of its offloads that ended, failed tries included.
+
+    Returns:
+        False if no offload has ended.
+    """
+    found = connection.execute(select(*_COST).where(job.c.id == job_id)).first()
     if found is None:
         return False
-    bill = BillRecord(*found)
-    mine = select(offload).where(offload.c.job_id == job_id, offload.c.outcome != RUNNING)
-    rows = connection.execute(mine.order_by(offload.c.seq)).all()
-    for number, row in enumerate(rows):
-        booked = receipt_of(row, row.family)
-        receipt = rebook(booked, bill, number, len(rows))
-        if receipt != booked:  # of many items most bear what they bore
+    cost = BatchCostRecord(*found)
+    ended = select(offload).where(offload.c.job_id == job_id, offload.c.outcome != RUNNING)
+    rows = connection.execute(ended.order_by(offload.c.seq)).all()
+    for index, row in enumerate(rows):
+        before = receipt_of(row, row.family)
+        receipt = share_cost(before, cost, index, len(rows))
+        if receipt != before:  # in a large batch most shares stay the same
             connection.execute(update(offload).where(offload.c.seq == row.seq).values(**asdict(receipt)))
     return bool(rows)
 
 
-def book_call(
-    connection: Connection, job_id: str, price: Callable[[BillRecord], ReceiptRecord], *, contents: bool
+def record_unused_call(
+    connection: Connection, job_id: str, price: Callable[[BatchCostRecord], ReceiptRecord], *, contents: bool
 ) -> None:
-    """Write the row of a batch that ended before any of its items began: what its calls cost, for nothing."""
+    """Write the cost of a batch that ended before any item began, as a row of its own."""
     found = connection.execute(select(job).where(job.c.id == job_id)).first()
     if found is None:
         return
-    bill = BillRecord(found.spent_output, found.spent_input, found.spent_share)
-    if not any(asdict(bill).values()):
-        return  # the user began it, from a shell
+    cost = BatchCostRecord(found.spent_output, found.spent_input, found.spent_share)
+    if not any(asdict(cost).values()):
+        return  # the user started it from a shell
     outcome = "denied" if found.state == "done" else "cancelled"
     values = {
         "id": f"{job_id}-call",
@@ -79,15 +82,17 @@ def book_call(
         "project": found.project,
         "outcome": outcome,
         "code": outcome,
-        "summary": FOR_NOTHING,
+        "summary": UNUSED,
         "job_id": job_id,
-        **receipt_values(price(bill)),
+        **receipt_values(price(cost)),
     }
     _insert(connection, values)
 
 
-def book_question(connection: Connection, start: OffloadStart, summary: str, receipt: ReceiptRecord) -> None:
-    """Write the row of a call that asked about a batch of the user's own: its cost is its own."""
+def record_status_call(
+    connection: Connection, start: OffloadStart, summary: str, receipt: ReceiptRecord
+) -> None:
+    """Write the cost of a call that asked about the user's own batch, as a row of its own."""
     values = {
         "id": start.id,
         "started_at": start.started_at,
@@ -107,9 +112,9 @@ def book_question(connection: Connection, start: OffloadStart, summary: str, rec
 
 
 def _insert(connection: Connection, values: dict[str, Any]) -> None:
-    """Write the row of a call that ran no model."""
+    """Write the row of a call that did not run a model."""
     key = connection.execute(insert(offload).values(**values)).inserted_primary_key
     connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))
 
 
-_BILL = tuple(job.c[name] for name in ("spent_output", "spent_input", "spent_share"))
+_COST = tuple(job.c[name] for name in ("spent_output", "spent_input", "spent_share"))

@@ -1,8 +1,7 @@
-"""One SQLite file, opened with care: one thread writes, others read, the event loop never waits.
+"""One SQLite file with a single writer thread and several reader threads.
 
-``open_database`` creates or migrates the file. A damaged file is kept aside and a new one begun, loudly;
-one from a newer version of the app is refused unharmed. Every failure is a ``StoreError`` with its next
-step.
+``open_database`` creates or migrates the file. A damaged file is moved aside and a new one started, with a
+notice; a file of a newer version is refused unchanged. Every failure is a ``StoreError`` with a next step.
 """
 
 import asyncio
@@ -30,19 +29,22 @@ logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
 READERS = 3
-# Files up to this size are checked whole at every start (some 0.2 s); larger ones when marked as damaged.
+# Files up to this size are checked at every start (about 0.2 s); larger ones only when marked as damaged.
 CHECKED_BYTES = 64 * 2**20
-_NO_ROOM = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")} - {None}
+_NO_SPACE = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")} - {None}
 
 T = TypeVar("T")
 
 
 class Database:
-    """An open database. ``notice`` is a sentence for the user where something happened on opening;
-    ``trouble`` is why the last write failed, None where it went well.
+    """An open database.
 
-    ``read`` and ``write`` run a function of a connection in a thread, in one transaction. A write that
-    was begun completes even if the task that awaits it is cancelled.
+    ``read`` and ``write`` run a function of a connection in a thread, in one transaction. A write that has
+    begun completes even if the task that awaits it is cancelled.
+
+    Attributes:
+        notice: a sentence for the user about the opening of the file; usually empty.
+        trouble: the error of the last write; None if it succeeded.
     """
 
     def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -56,7 +58,7 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-read")
 
     async def read(self, function: Callable[[Connection], T]) -> T:
-        """Return ``function(connection)``, run in a reading thread on one consistent state.
+        """Return ``function(connection)``, run in a reader thread on one consistent state.
 
         Raises:
             StoreError: the database cannot be read.
@@ -66,10 +68,11 @@ class Database:
         )
 
     async def write(self, function: Callable[[Connection], T], *, durable: bool = False) -> T:
-        """Return ``function(connection)``, run in the writing thread: all of it happens, or nothing.
+        """Return ``function(connection)``, run in the writer thread as one transaction.
 
-        ``durable``: when it returns, the disk has it and all before it, so that a power cut takes nothing of
-        that away. Any other write it may take away, up to the last durable one, never a part of one.
+        Args:
+            durable: return only after the transaction and all earlier ones are on disk, so that a power cut
+                cannot lose them. A power cut may lose later transactions, but never a part of one.
 
         Raises:
             StoreError: the database cannot be written.
@@ -78,24 +81,23 @@ class Database:
             self._writer, self._run_write, function, durable
         )
 
-    async def written(self) -> None:
-        """Return when all writes asked for up to now have ended: one that has begun goes on in its thread
-        even if the task that asked for it was cancelled."""
+    async def flush(self) -> None:
+        """Wait until every write requested so far has ended, including writes whose task was cancelled."""
         await asyncio.get_running_loop().run_in_executor(self._writer, lambda: None)
 
     async def close(self) -> None:
-        """Finish what is queued and close the file."""
+        """Complete the queued work and close the file."""
         await asyncio.to_thread(self.close_now)
 
     def close_now(self) -> None:
-        """As ``close``, for a caller without an event loop."""
+        """Do the same as ``close`` without an event loop."""
         self._readers.shutdown()
         self._writer.shutdown()
         self._reading.dispose()
         self._writing.dispose()
 
     def prepare(self) -> None:
-        """Bring tables, triggers and the search index to this version's."""
+        """Update tables, triggers and the search index to this version."""
         with explained(self.path), self._writing.begin() as connection:
             migrate(connection)
             ensure_totals(connection)
@@ -116,7 +118,7 @@ class Database:
 
     def _run_durable(self, function: Callable[[Connection], T]) -> T:
         with explained(self.path), self._writing.connect() as connection:
-            driver = connection.connection.cursor()  # within a transaction the level cannot be changed
+            driver = connection.connection.cursor()  # the level cannot be changed within a transaction
             driver.execute("PRAGMA synchronous = FULL")
             try:
                 with connection.begin():
@@ -126,19 +128,20 @@ class Database:
 
 
 def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool = True) -> Database:
-    """Open the database, create or migrate it; blocks.
+    """Open the database, creating or migrating it. Blocks.
 
-    Only its ``owner`` moves a damaged file aside: anybody else would take it from under the owner's hands.
+    Args:
+        owner: whether this process may move a damaged file aside. Only the hub may.
 
     Raises:
-        StoreError: it is locked, damaged, cannot be read or written, or is of a newer version.
+        StoreError: the file is locked or damaged, cannot be read or written, or is of a newer version.
     """
     notice = ""
     if _is_damaged(path):
         if not owner:
             raise _damaged(path)
-        notice = _keep_aside(path)
-    _keep_private(path)
+        notice = _move_aside(path)
+    _make_private(path)
     database = Database(path, busy_seconds)
     try:
         database.prepare()
@@ -151,14 +154,16 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ``StoreError``, and mark a file that proves damaged. Text that SQLite cannot
-    hold, half of a surrogate pair, is one, too."""
+    """Convert SQLite's errors to ``StoreError``, and mark a damaged file as such.
+
+    Text that is not valid UTF-8 (a lone surrogate) raises a ``StoreError`` as well.
+    """
     try:
         yield
     except UnicodeEncodeError as error:
         raise StoreError(
-            f"The history {path} cannot hold a text that is not UTF-8 ({error.object[error.start]!a}).",
-            "Most often it is the name of a folder: rename that.",
+            f"The history {path} cannot store a text that is not UTF-8 ({error.object[error.start]!a}).",
+            "It is probably in the name of a folder: rename that folder.",
         ) from error
     except DBAPIError as error:
         raise _explain(error.orig, path) from error
@@ -172,10 +177,10 @@ def _engine(path: Path, begin: str, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
         # The driver would begin transactions only before some statements; "begin" below does it for all.
-        connection.isolation_level = None
+        # The driver would begin a transaction before some statements only; "begin" below covers all.
         connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode this survives a crash of the app; a power cut may lose the last rows, never break. Those
-        # that it must not lose are written by ``write`` with ``durable``.
+        # In WAL mode this survives a crash of the app. A power cut may lose the last transactions but does
+        # not damage the file; ``write`` with ``durable`` protects those that must not be lost.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -4000")
@@ -190,10 +195,10 @@ def _engine(path: Path, begin: str, busy_seconds: float) -> Engine:
 
 def _explain(error: BaseException | None, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    words = str(error).rstrip(".")
+    message = str(error).rstrip(".")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         _mark_damaged(path)
-        return _damaged(path, f" ({words})")
+        return _damaged(path, f" ({message})")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreError(
             f"The history {path} is locked by another program.",
@@ -201,34 +206,38 @@ def _explain(error: BaseException | None, path: Path) -> StoreError:
         )
     if code == sqlite3.SQLITE_FULL:
         return StoreError(f"The disk that holds {path} is full.", "Free some space, then try again.")
-    if code == sqlite3.SQLITE_IOERR and (why := _why_no_room(path)):
-        return StoreError(f"There is no room to write {path} ({why}).", "Free some space, then try again.")
+    if code == sqlite3.SQLITE_IOERR and (reason := _no_space_reason(path)):
+        return StoreError(
+            f"There is no space to write {path} ({reason}).", "Free some space, then try again."
+        )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StoreError(
-            f"The history {path} cannot be written ({words}).",
+            f"The history {path} cannot be written ({message}).",
             "Make the file and its folder writable, or set TOKEN_SAVER_HOME to another folder.",
         )
-    return StoreError(f"The history {path} failed ({words}).", "Try again; if it lasts, restart the app.")
-
-
-def _damaged(path: Path, how: str = "") -> StoreError:
     return StoreError(
-        f"The history {path} is damaged{how}.",
-        "Restart Token Saver: it keeps the damaged file aside and begins a new one.",
+        f"The history {path} failed ({message}).", "Try again; restart the app if it happens again."
     )
 
 
-def _why_no_room(path: Path) -> str:
-    """Say why no file beside this one can grow to its size; empty where one can.
+def _damaged(path: Path, detail: str = "") -> StoreError:
+    return StoreError(
+        f"The history {path} is damaged{detail}.",
+        "Restart Token Saver: it moves the damaged file aside and starts a new one.",
+    )
 
-    SQLite knows a full disk, but not a used up quota nor a limit on the size of files.
+
+def _no_space_reason(path: Path) -> str:
+    """Return why a file beside this one cannot grow to the same size; empty if it can.
+
+    SQLite recognises a full disk, but not an exhausted quota or a limit on file sizes.
     """
     try:
         with tempfile.TemporaryFile(dir=path.parent) as probe:
             probe.seek(path.stat().st_size)
             probe.write(bytes(4096))
     except OSError as error:
-        return str(error.strerror) if error.errno in _NO_ROOM else ""
+        return str(error.strerror) if error.errno in _NO_SPACE else ""
     return ""
 
 
@@ -249,9 +258,11 @@ def _is_damaged(path: Path) -> bool:
         engine.dispose()
 
 
-def _keep_private(path: Path) -> None:
-    """Let the user alone read it, for it holds prompts and old bytes of files; SQLite gives the files that it
-    makes beside it the same mode. What keeps it from being made is said by what opens it next."""
+def _make_private(path: Path) -> None:
+    """Create the file with mode 0600, for it holds prompts and old contents of files.
+
+    SQLite gives its ``-wal`` and ``-shm`` files the same mode. An error here shows when the file is opened.
+    """
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         beside = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
@@ -259,7 +270,7 @@ def _keep_private(path: Path) -> None:
             file.chmod(0o600)
 
 
-def _keep_aside(path: Path) -> str:
+def _move_aside(path: Path) -> str:
     kept = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     try:
         path.rename(kept)
@@ -272,7 +283,7 @@ def _keep_aside(path: Path) -> str:
         raise StoreError(
             f"The history {path} is damaged and cannot be moved aside: {error}.", "Remove it yourself."
         ) from None
-    notice = f"The history was damaged. It is kept as {kept}, and a new one was begun."
+    notice = f"The history was damaged. It was kept as {kept}, and a new one was started."
     logger.error(notice)
     return notice
 
@@ -281,7 +292,7 @@ def _mark_damaged(path: Path) -> None:
     try:
         _marker(path).touch()
     except OSError as error:
-        logger.warning("cannot mark %s as damaged: %s", path, error)
+        logger.warning("could not mark %s as damaged: %s", path, error)
 
 
 def _marker(path: Path) -> Path:

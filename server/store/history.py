@@ -1,4 +1,4 @@
-"""The history of offloads: one row each from start to end, with its attempts, files and receipt."""
+"""The history of offloads: one row per offload from start to end, with its attempts, files and receipt."""
 
 import asyncio
 import json
@@ -26,24 +26,30 @@ from server.store.records import (
     UndoRecord,
 )
 from server.store.tables import offload
-from server.store.totals import RUNNING, keep_sums
-from server.store.transcript_checks import receipt_values, seq_of, spare_nothing, unknown
+from server.store.totals import RUNNING, add_to_removed
+from server.store.transcript_checks import receipt_values, seq_of, set_savings_to_zero, unknown
 
 INTERRUPTED = "interrupted"
 SHORTEST_ID = 4
-"""Characters of an id that are enough to name an offload by."""
-PRUNED_AT_ONCE = 1_000
+"""Shortest prefix of an id that may name an offload, in characters."""
+PRUNE_BATCH = 1_000
+"""Offloads removed per transaction."""
 
 OnFinish = Callable[[str, OffloadEnd], None]
+"""Called with the tool's name and the end of the offload."""
 
 
 class History:
-    """Reads and writes the history. Safe to use from one event loop; database work runs in threads.
+    """Reads and writes the history. Belongs to one event loop; database work runs in threads.
 
-    Every method may raise ``StoreError``. A write that was begun completes even if its caller is
-    cancelled. ``contents`` False keeps figures, names and digests, but no text of tasks, arguments,
-    prompts, answers and diffs; the bytes for undo are kept all the same. ``notice`` is a sentence for the
-    user where something happened on opening, empty otherwise.
+    Every method may raise ``StoreError``. A write that has begun completes even if its caller is cancelled.
+
+    Args:
+        contents: False keeps figures, names and hashes, but no text of tasks, arguments, prompts, answers
+            and diffs. The old contents that undo needs are kept in any case.
+
+    Attributes:
+        notice: a sentence for the user about the opening of the file; usually empty.
     """
 
     def __init__(self, database: Database, contents: bool = True) -> None:
@@ -54,14 +60,14 @@ class History:
 
     @classmethod
     async def open(cls, database: Path, contents: bool = True, owner: bool = True) -> "History":
-        """Open (create, migrate) the database; rows left ``running`` become ``interrupted``.
+        """Open the database, creating or migrating it. Rows left ``running`` become ``interrupted``.
 
-        ``owner`` is False for a program that only looks at the history of a hub that may be running.
+        Args:
+            owner: False for a program that reads the history while the hub may be running.
 
         Raises:
             StoreError: the file is locked, cannot be read or written, or is of a newer version. A damaged
-                file is an error only to who is not its owner: the owner keeps it aside and begins a new
-                one, see ``notice``.
+                file is an error only if not ``owner``; the owner moves it aside and starts a new one.
         """
         opened = await asyncio.to_thread(open_database, database, owner=owner)
         history = cls(opened, contents)
@@ -70,40 +76,39 @@ class History:
         return history
 
     async def close(self) -> None:
-        """Finish what is being written and close the file."""
+        """Complete the pending writes and close the file."""
         await self.database.close()
 
     def on_finish(self, listener: OnFinish) -> None:
-        """Call ``listener(tool, end)`` in the event loop whenever the end of an offload was written."""
+        """Call ``listener(tool, end)`` in the event loop after the end of an offload has been written."""
         self._listeners = (*self._listeners, listener)
 
     async def start(self, start: OffloadStart) -> None:
-        """Write the row of an offload that begins."""
+        """Write the row of an offload that starts."""
         await self.database.write(lambda connection: _start(connection, start, self.contents))
 
     async def attempt(self, offload_id: str, attempt: AttemptRecord) -> None:
-        """Add one round with the model, or replace the round of the same number."""
-        kept = attempt if self.contents else _figures_only(attempt)
+        """Write one round with the model, replacing an earlier one with the same number."""
+        stored = attempt if self.contents else _figures_only(attempt)
         await self.database.write(
-            lambda connection: _attempt(connection, seq_of(connection, offload_id), kept)
+            lambda connection: _attempt(connection, seq_of(connection, offload_id), stored)
         )
 
-    async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
-        """Keep what undo needs before the file is written, so that a crash or a power cut leaves a way back;
-        None drops it."""
+    async def save_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
+        """Store a file's old contents durably before it is written; None deletes them."""
         await self.database.write(
-            lambda connection: _keep_undo(connection, seq_of(connection, offload_id), undo),
+            lambda connection: _save_undo(connection, seq_of(connection, offload_id), undo),
             durable=undo is not None,
         )
 
-    async def left_over(self) -> tuple[tuple[str, UndoRecord], ...]:
-        """Return what interrupted offloads had written or were about to write, by offload."""
-        return await self.database.read(queries.read_left_over)
+    async def interrupted_writes(self) -> tuple[tuple[str, UndoRecord], ...]:
+        """Return the undo records of interrupted offloads, with their offload ids."""
+        return await self.database.read(queries.read_interrupted_writes)
 
     async def finish(self, offload_id: str, end: OffloadEnd) -> None:
-        """Complete the row, and with it all sums, in one transaction.
+        """Complete the row and update all totals in one transaction.
 
-        A power cut does not take the end of a delivery away: its file would be put back at the next start.
+        The end of a delivery is written durably: without it, the next start would restore the old file.
         """
         tool = await self.database.write(
             lambda connection: _finish(connection, offload_id, end, self.contents),
@@ -113,13 +118,13 @@ class History:
             listener(tool, end)
 
     async def mark_undone(self, offload_id: str) -> None:
-        """Note that the bytes from before were put back: the call spared nothing, its cost remains."""
+        """Record that the old contents were restored: the offload saved nothing, its cost remains."""
         await self.database.write(lambda connection: _mark_undone(connection, offload_id))
 
     async def prune(self, days: int) -> int:
-        """Remove offloads that began more than ``days`` days ago; return how many.
+        """Remove offloads that began more than ``days`` days ago, and return their number.
 
-        Their sums are kept, so that what was saved in all does not shrink.
+        Their totals are kept, so that the overall savings do not shrink.
         """
         before = days_ago(days)
         pruned = 0
@@ -128,20 +133,20 @@ class History:
         return pruned
 
     async def get(self, offload_id: str) -> OffloadDetail | None:
-        """Return everything about one offload, None if there is none."""
+        """Return everything about one offload, or None if it does not exist."""
         return await self.database.read(lambda connection: queries.read_detail(connection, offload_id))
 
     async def find(self, given: str) -> OffloadDetail:
-        """Return the offload of that id, or the only one whose id begins with it (4 characters at least).
+        """Return the offload with this id, or the only one whose id starts with it (at least 4 characters).
 
         Raises:
-            NotFound: there is none, or there are several.
+            NotFound: no offload matches, or several do.
         """
         detail = await self.get(given)
         if detail is None and len(given) >= SHORTEST_ID:
             found = await self.database.read(lambda connection: queries.read_ids(connection, given, 2))
             if len(found) > 1:
-                raise NotFound(f"Several offloads begin with {given!r}.", "Give more of the id.")
+                raise NotFound(f"Several offloads start with {given!r}.", "Give more characters of the id.")
             detail = await self.get(found[0]) if found else None
         if detail is None:
             raise NotFound(f"There is no offload {given!r}.", "`token-saver history` lists them.")
@@ -150,38 +155,37 @@ class History:
     async def page(
         self, where: OffloadFilter, limit: int = 50, before: str | None = None
     ) -> tuple[OffloadRow, ...]:
-        """Return rows in order of arrival, newest first; the next page is ``before`` the last row's id."""
+        """Return rows, newest first; for the next page set ``before`` to the id of the last row."""
         can_search = self.database.can_search
         return await self.database.read(
             lambda connection: queries.read_page(connection, where, limit, before, can_search)
         )
 
     async def totals(self, since: float | None = None) -> Totals:
-        """Return the sums of offloads that began at ``since`` (seconds since the epoch) or later."""
+        """Return the totals of offloads that began at ``since`` (seconds since the epoch) or later."""
         return await self.database.read(lambda connection: queries.read_totals(connection, since))
 
     async def by_day(self, days: int) -> tuple[DayTotal, ...]:
-        """Return the sums of the last ``days`` local days, today last, empty ones too."""
+        """Return the totals of each of the last ``days`` local days, ending with today."""
         return await self.database.read(lambda connection: queries.read_days(connection, days))
 
     async def by(self, dimension: str, since: float | None = None) -> tuple[GroupTotal, ...]:
-        """Return the sums by ``tool``, ``model``, ``project`` or ``day``, from the local day of
-        ``since``."""
+        """Return totals by ``tool``, ``model``, ``project`` or ``day`` from the local day of ``since``."""
         day = "" if since is None else queries.local_day(since)
         return await self.database.read(lambda connection: queries.read_groups(connection, dimension, day))
 
     async def losses(self, limit: int = 10, since: float | None = None) -> tuple[OffloadRow, ...]:
-        """Return the calls that lost the most tokens, the worst first."""
+        """Return the offloads that lost the most tokens, the worst first."""
         return await self.database.read(lambda connection: queries.read_losses(connection, limit, since))
 
     async def facets(self) -> Facets:
-        """Return what the list can be filtered by."""
+        """Return the values that the list can be filtered by."""
         return await self.database.read(queries.read_facets)
 
 
 def _interrupt(connection: Connection) -> None:
-    left = update(offload).where(offload.c.outcome == RUNNING)
-    connection.execute(left.values(outcome=INTERRUPTED, code=INTERRUPTED))
+    running = update(offload).where(offload.c.outcome == RUNNING)
+    connection.execute(running.values(outcome=INTERRUPTED, code=INTERRUPTED))
 
 
 def _start(connection: Connection, start: OffloadStart, contents: bool) -> None:
@@ -216,7 +220,7 @@ def _attempt(connection: Connection, seq: int, attempt: AttemptRecord) -> None:
     connection.execute(_SET_ATTEMPT, values)
 
 
-def _keep_undo(connection: Connection, seq: int, undo: UndoRecord | None) -> None:
+def _save_undo(connection: Connection, seq: int, undo: UndoRecord | None) -> None:
     if undo is None:
         connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
     else:
@@ -233,7 +237,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "ended_at": end.ended_at,
         "outcome": end.outcome,
         "code": end.code,
-        # The text of a result that was returned is content; the digest of a delivery is figures.
+        # The text of a returned result is content; the reply of a delivery consists of figures.
         "summary": end.summary if contents or end.outcome == "delivered" else "",
         "model": end.model,
         "backend": end.backend,
@@ -253,26 +257,26 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
     if files:
         connection.execute(_ADD_FILES, files)
     if end.undo is not None:
-        _keep_undo(connection, row.seq, end.undo)
+        _save_undo(connection, row.seq, end.undo)
     return str(row.tool)
 
 
 def _mark_undone(connection: Connection, offload_id: str) -> None:
     seq = seq_of(connection, offload_id)
     connection.execute(update(offload).where(offload.c.seq == seq).values(undone=True))
-    spare_nothing(connection, seq)
+    set_savings_to_zero(connection, seq)
     connection.execute(delete(tables.undo).where(tables.undo.c.seq == seq))
 
 
 def _prune(connection: Connection, before: float) -> int:
     oldest = (
         f"SELECT seq FROM offload WHERE started_at < :before AND outcome <> '{RUNNING}' "  # noqa: S608 (constants)
-        f"ORDER BY started_at, seq LIMIT {PRUNED_AT_ONCE}"
+        f"ORDER BY started_at, seq LIMIT {PRUNE_BATCH}"
     )
     seqs = [row[0] for row in connection.exec_driver_sql(oldest, {"before": before})]
     if not seqs:
         return 0
-    keep_sums(connection, f"o.seq IN ({oldest})", {"before": before})
+    add_to_removed(connection, f"o.seq IN ({oldest})", {"before": before})
     connection.execute(delete(offload).where(offload.c.seq.in_(seqs)))
     return len(seqs)
 
@@ -282,7 +286,7 @@ def _figures_only(attempt: AttemptRecord) -> AttemptRecord:
     return replace(attempt, prompt=(), answer="", thinking="", checks=checks)
 
 
-# Built once: to build a statement takes as long as to run it, and every offload runs these.
+# Built once: building a statement takes as long as running it, and every offload runs these.
 _ADD = insert(offload)
 _ADD_TEXT = insert(tables.offload_text)
 _FIND = select(offload.c.seq, offload.c.tool, offload.c.output, offload.c.started_at).where(

@@ -1,4 +1,4 @@
-"""The rows of batches as values. Instants are seconds since the epoch, times seconds."""
+"""Batches as values. Instants are seconds since the epoch, durations seconds."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,13 +7,13 @@ from server.store.records import OWN_CLIENTS
 
 ITEM_STATES = ("waiting", "running", "delivered", "returned", "handed_back", "failed", "cancelled", "denied")
 ENDED = frozenset(ITEM_STATES[2:])
-DONE_WELL = frozenset({"delivered", "returned"})
+SUCCESSFUL = frozenset({"delivered", "returned"})
 
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """One task of a job. ``arguments`` are those of ``offload_work``; ``tries`` counts its starts;
-    ``held`` is one that the user cancelled."""
+    """One task of a batch. ``arguments`` are those of ``offload_work``; ``tries`` counts its starts.
+    ``user_locked`` marks an item that the user cancelled: agents may not retry it."""
 
     position: int
     arguments: dict[str, Any]
@@ -25,16 +25,23 @@ class ItemRecord:
     tokens: int = 0
     net_tokens: int = 0
     seconds: float = 0.0
-    held: bool = False
+    user_locked: bool = False
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A batch as it was asked for, and where it stands: ``running``, ``paused``, ``done``, ``cancelled``, or
-    ``stopped`` by the circuit breaker, a budget or a deadline, as ``reason`` says. ``roots`` and
-    ``project`` are the caller's folders, kept so that the job can go on after a restart; ``deadline`` is None
-    for none. ``spent_*`` are the tokens that its calls have cost Claude so far; ``held`` is one that the user
-    paused or cancelled: only they go on with it."""
+    """A batch: what was requested, and its state.
+
+    Attributes:
+        state: ``running``, ``paused``, ``done``, ``cancelled``, or ``stopped`` by the circuit breaker, a
+            budget or a deadline, as ``reason`` says.
+        roots: the caller's folders, kept with ``project`` so that the job can continue after a restart.
+        deadline: None for no deadline.
+        token_budget: 0 for no limit.
+        spent_output: tokens that its calls have cost Claude so far, as are ``spent_input`` and
+            ``spent_share``.
+        user_locked: whether the user paused or cancelled it; only the user can resume it then.
+    """
 
     id: str
     created_at: float
@@ -53,11 +60,11 @@ class JobRecord:
     spent_output: int = 0
     spent_input: int = 0
     spent_share: int = 0
-    held: bool = False
+    user_locked: bool = False
 
-    def bound_reached(self, tokens: int, now: float) -> str:
-        """Return the bound that the job has reached, with so many ``tokens`` taken at ``now`` (seconds since
-        the epoch); empty if none."""
+    def limit_reached(self, tokens: int, now: float) -> str:
+        """Return the limit that the job has reached after ``tokens`` tokens at ``now`` (seconds since the
+        epoch); empty if none."""
         if self.deadline is not None and now > self.deadline:
             return "deadline"
         over_budget = self.token_budget and tokens >= self.token_budget
@@ -65,13 +72,13 @@ class JobRecord:
 
     @property
     def by_user(self) -> bool:
-        """Whether the user asked for it: from a shell."""
+        """Whether the user started it, from a shell."""
         return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)
 class JobCounts:
-    """How many items are in each state, and what they took in all."""
+    """Number of items by state, and their total tokens and seconds."""
 
     by_state: dict[str, int] = field(default_factory=dict)
     tokens: int = 0
@@ -80,23 +87,23 @@ class JobCounts:
 
     @property
     def total(self) -> int:
-        """All items."""
+        """Number of all items."""
         return sum(self.by_state.values())
 
     @property
     def ended(self) -> int:
-        """Items that need no more work."""
+        """Number of items that need no more work."""
         return sum(count for state, count in self.by_state.items() if state in ENDED)
 
     @property
-    def done_well(self) -> int:
-        """Items whose result was written or returned."""
-        return sum(count for state, count in self.by_state.items() if state in DONE_WELL)
+    def successful(self) -> int:
+        """Number of items whose result was written or returned."""
+        return sum(count for state, count in self.by_state.items() if state in SUCCESSFUL)
 
     @property
-    def went_wrong(self) -> int:
-        """Items that ended without a result."""
-        return self.ended - self.done_well
+    def unsuccessful(self) -> int:
+        """Number of items that ended without a result."""
+        return self.ended - self.successful
 
 
 @dataclass(frozen=True)

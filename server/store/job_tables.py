@@ -1,4 +1,4 @@
-"""The tables of batches: a row for each job, a row for each of its items."""
+"""The tables of batches: one row per job, one row per item."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text
 
@@ -21,16 +21,16 @@ job = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("deadline", Float),
     Column("token_budget", Integer, nullable=False, server_default="0"),
-    # What the calls of the batch cost Claude so far, tokens.
+    # Tokens that the calls of the batch have cost Claude so far.
     Column("spent_output", Integer, nullable=False, server_default="0"),
     Column("spent_input", Integer, nullable=False, server_default="0"),
     Column("spent_share", Integer, nullable=False, server_default="0"),
-    Column("held", Boolean, nullable=False, server_default="0"),
+    Column("held", Boolean, key="user_locked", nullable=False, server_default="0"),
     Index("ix_job_state", "state"),
     Index("ix_job_created_at", "created_at"),
 )
 
-# ``output`` repeats the arguments' output: two items that write the same file never run at once.
+# ``output`` repeats the output in the arguments: two items that write the same file never run in parallel.
 item = Table(
     "job_item",
     metadata,
@@ -46,6 +46,6 @@ item = Table(
     Column("tokens", Integer, nullable=False, server_default="0"),
     Column("net_tokens", Integer, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
-    Column("held", Boolean, nullable=False, server_default="0"),
+    Column("held", Boolean, key="user_locked", nullable=False, server_default="0"),
     Index("ix_job_item_state", "job_id", "state", "position"),
 )

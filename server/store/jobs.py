@@ -1,14 +1,14 @@
-"""Batches in the store: written before the first token, changed one item at a time."""
+"""Batches in the database: stored before their first token, updated item by item."""
 
 import json
 import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, case, delete, func, insert, select, update
 
 from server.store.database import Database
-from server.store.job_records import DONE_WELL, ENDED, FailureGroup, ItemRecord, JobCounts, JobRecord
+from server.store.job_records import ENDED, SUCCESSFUL, FailureGroup, ItemRecord, JobCounts, JobRecord
 from server.store.job_tables import item as items
 from server.store.job_tables import job as jobs
 from server.store.tables import offload
@@ -22,8 +22,9 @@ CANCELLED = "cancelled"
 class Jobs:
     """Reads and writes jobs and their items. Every method may raise ``StoreError``.
 
-    Without ``contents`` the texts of a job (its tasks, and what was said of their results) go when it is done
-    or cancelled; until then the work needs them.
+    Args:
+        contents: False removes a job's texts (its tasks, and messages about their results) when it is done
+            or cancelled; the work needs them until then.
     """
 
     def __init__(self, database: Database, contents: bool = True) -> None:
@@ -31,7 +32,7 @@ class Jobs:
         self._contents = contents
 
     async def create(self, job: JobRecord, work: tuple[ItemRecord, ...]) -> None:
-        """Write a job and its items, all or nothing."""
+        """Write a job and its items in one transaction."""
 
         def write(connection: Connection) -> None:
             connection.execute(insert(jobs).values(**_job_values(job)))
@@ -40,7 +41,7 @@ class Jobs:
         await self._database.write(write)
 
     async def get(self, job_id: str) -> JobRecord | None:
-        """Return the job, None if there is none."""
+        """Return the job, or None if it does not exist."""
 
         def read(connection: Connection) -> JobRecord | None:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
@@ -49,7 +50,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def open_jobs(self) -> tuple[JobRecord, ...]:
-        """Return the jobs that run or are paused, oldest first."""
+        """Return the running and paused jobs, oldest first."""
 
         def read(connection: Connection) -> tuple[JobRecord, ...]:
             found = connection.execute(select(jobs).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.created_at))
@@ -57,14 +58,14 @@ class Jobs:
 
         return await self._database.read(read)
 
-    async def with_work_in_flight(self) -> tuple[str, ...]:
-        """Return the ids of jobs with items marked as running, whatever the state of the job."""
-        await self._database.written()
+    async def ids_with_running_items(self) -> tuple[str, ...]:
+        """Return the ids of jobs that have items marked as running, whatever the job's state."""
+        await self._database.flush()
         query = select(items.c.job_id).where(items.c.state == "running").distinct()
         return tuple(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
 
     async def page(self, limit: int = 50, before: float | None = None) -> tuple[JobRecord, ...]:
-        """Return jobs, newest first, those created before ``before``."""
+        """Return jobs created before ``before`` (seconds since the epoch), newest first."""
 
         def read(connection: Connection) -> tuple[JobRecord, ...]:
             query = select(jobs).order_by(jobs.c.created_at.desc()).limit(limit)
@@ -75,7 +76,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def set_state(self, job_id: str, state: str, reason: str) -> None:
-        """Change the job's state; one that needs no more work gets its end."""
+        """Change the job's state. A state without further work also sets the job's end."""
         ended = None if state in OPEN else time.time()
 
         def write(connection: Connection) -> None:
@@ -85,27 +86,30 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def pause(self, job_id: str, *, held: bool) -> None:
-        """Pause a job; ``held`` if the user does."""
-        values = {"state": "paused", "reason": "", "ended_at": None, **_held(held)}
+    async def pause(self, job_id: str, *, user_locked: bool) -> None:
+        """Pause a job; ``user_locked`` if the user does."""
+        values = {"state": "paused", "reason": "", "ended_at": None, **_lock(user_locked)}
 
         def write(connection: Connection) -> None:
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
 
         await self._database.write(write)
 
-    async def run_again(self, job_id: str, deadline: float | None, token_budget: int) -> None:
-        """Let a job that paused or ended go on, within these bounds."""
+    async def restart(self, job_id: str, deadline: float | None, token_budget: int) -> None:
+        """Set a paused or ended job running again, within these limits."""
 
         def write(connection: Connection) -> None:
-            bounds = {"deadline": deadline, "token_budget": token_budget}
-            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**_RUNNING_AGAIN, **bounds))
+            limits = {"deadline": deadline, "token_budget": token_budget}
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**_RESTARTED, **limits))
 
         await self._database.write(write)
 
     async def finish(self, job_id: str, also: Callable[[Connection], None]) -> bool:
-        """Mark a running job as done, and do ``also`` with it; False if items wait (again), and it has to go
-        on."""
+        """Mark a running job as done and call ``also`` in the same transaction.
+
+        Returns:
+            False if items are waiting, so that the job has to continue.
+        """
 
         def write(connection: Connection) -> bool:
             running = (jobs.c.id == job_id, jobs.c.state == "running")
@@ -119,31 +123,31 @@ class Jobs:
 
         return await self._database.write(write)
 
-    async def take(self, job_id: str, offload_id: str) -> ItemRecord | None:
+    async def start_next_item(self, job_id: str, offload_id: str) -> ItemRecord | None:
         """Mark the first waiting item as running and return it; None if none can start.
 
-        An item whose output file is being written by another one waits for that.
+        An item waits while another one writes the same output file.
         """
 
         def write(connection: Connection) -> ItemRecord | None:
-            mine = items.c.job_id == job_id
-            busy = select(items.c.output).where(mine, items.c.state == "running", items.c.output != "")
+            of_job = items.c.job_id == job_id
+            busy = select(items.c.output).where(of_job, items.c.state == "running", items.c.output != "")
             found = connection.execute(
                 select(items)
-                .where(mine, items.c.state == "waiting", items.c.output.not_in(busy))
+                .where(of_job, items.c.state == "waiting", items.c.output.not_in(busy))
                 .order_by(items.c.position)
                 .limit(1)
             ).first()
             if found is None:
                 return None
-            taken = {"state": "running", "offload_id": offload_id, "tries": found.tries + 1}
-            connection.execute(_at(job_id, found.position).values(**taken))
-            return _item(found, **taken)
+            started = {"state": "running", "offload_id": offload_id, "tries": found.tries + 1}
+            connection.execute(_at(job_id, found.position).values(**started))
+            return _item(found, **started)
 
         return await self._database.write(write)
 
-    async def settle(self, job_id: str, ended: ItemRecord) -> None:
-        """Write how an item ended."""
+    async def finish_item(self, job_id: str, ended: ItemRecord) -> None:
+        """Write an item's result."""
         values = _item_values(job_id, ended)
         changed = {key: values[key] for key in _OUTCOME}
 
@@ -152,9 +156,12 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def release(self, job_id: str, position: int, *, tried: bool = False) -> None:
-        """Put an item that was running back among the waiting; one that was cancelled meanwhile ends so.
-        Unless it was ``tried``, the try is not counted."""
+    async def requeue(self, job_id: str, position: int, *, tried: bool = False) -> None:
+        """Return a running item to the waiting ones; an item that was cancelled meanwhile ends as cancelled.
+
+        Args:
+            tried: whether the start counts as a try.
+        """
 
         def write(connection: Connection) -> None:
             state = case((items.c.code == CANCELLED, CANCELLED), else_="waiting")
@@ -163,25 +170,32 @@ class Jobs:
 
         await self._database.write(write)
 
-    async def cancel(self, job_id: str, *, held: bool = False) -> None:
-        """Cancel a job with all items that wait; those that run end so when they are released. ``held`` if
-        the user does: then also what was cancelled before is."""
+    async def cancel(self, job_id: str, *, user_locked: bool = False) -> None:
+        """Cancel a job and its waiting items; its running items end as cancelled when they are requeued.
+
+        Args:
+            user_locked: whether the user does this. It then locks the items cancelled earlier, too.
+        """
 
         def write(connection: Connection) -> None:
-            values = {"state": CANCELLED, "reason": "", "ended_at": time.time(), **_held(held)}
+            values = {"state": CANCELLED, "reason": "", "ended_at": time.time(), **_lock(user_locked)}
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
-            _cancel_items(connection, items.c.job_id == job_id, held=held)
+            _cancel_items(connection, items.c.job_id == job_id, user_locked=user_locked)
             self._forget_texts(connection, job_id)
 
         await self._database.write(write)
 
-    async def cancel_item(self, job_id: str, position: int, *, held: bool = False) -> str | None:
-        """Cancel one item; return the id of its offload if it runs: it ends so when that was cancelled, also
-        should the app end before."""
+    async def cancel_item(self, job_id: str, position: int, *, user_locked: bool = False) -> str | None:
+        """Cancel one item. A running item ends as cancelled when its offload has been cancelled, even if the
+        app ends before that.
+
+        Returns:
+            The id of the item's offload if the item is running.
+        """
 
         def write(connection: Connection) -> str | None:
             this = and_(items.c.job_id == job_id, items.c.position == position)
-            _cancel_items(connection, this, held=held)
+            _cancel_items(connection, this, user_locked=user_locked)
             running = select(items.c.offload_id).where(this, items.c.state == "running")
             return connection.scalar(running)
 
@@ -194,50 +208,57 @@ class Jobs:
         *,
         deadline: float | None = None,
         token_budget: int = 0,
-        held_too: bool = True,
+        include_locked: bool = True,
     ) -> tuple[int, bool]:
-        """Put one item, or every one, that ended without a result back among the waiting; those that the user
-        cancelled only if ``held_too``. Return how many, and whether the job, which had ended, goes on for
-        that, within these bounds."""
+        """Return one item, or all items, that ended without a result to the waiting ones.
+
+        Args:
+            position: the item; None for all.
+            deadline: the job's new deadline if it had ended, as is ``token_budget`` its new limit.
+            include_locked: whether to retry items that the user cancelled.
+
+        Returns:
+            The number of items, and whether the job had ended and is running again.
+        """
 
         def write(connection: Connection) -> tuple[int, bool]:
-            again = update(items).where(items.c.job_id == job_id, items.c.state.in_(ENDED - DONE_WELL))
+            again = update(items).where(items.c.job_id == job_id, items.c.state.in_(ENDED - SUCCESSFUL))
             if position is not None:
                 again = again.where(items.c.position == position)
-            if not held_too:
-                again = again.where(items.c.held.is_(False))
-            values = {"state": "waiting", "offload_id": None, "code": "", "summary": "", "held": False}
+            if not include_locked:
+                again = again.where(items.c.user_locked.is_(False))
+            values = {"state": "waiting", "offload_id": None, "code": "", "summary": "", "user_locked": False}
             done = connection.execute(again.values(**values))
             if not done.rowcount:
                 return 0, False
             ended = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(OPEN))
             started = connection.execute(
-                ended.values(**_RUNNING_AGAIN, deadline=deadline, token_budget=token_budget)
+                ended.values(**_RESTARTED, deadline=deadline, token_budget=token_budget)
             )
             return int(done.rowcount), bool(started.rowcount)
 
         return await self._database.write(write)
 
     async def item(self, job_id: str, position: int) -> ItemRecord | None:
-        """Return one item, None if there is none."""
+        """Return one item, or None if it does not exist."""
         found = await self._items(job_id, items.c.position == position)
         return found[0] if found else None
 
-    async def in_flight(self, job_id: str) -> tuple[ItemRecord, ...]:
-        """Return the items marked as running, also those whose taking was broken off a moment ago."""
-        await self._database.written()
+    async def running_items(self, job_id: str) -> tuple[ItemRecord, ...]:
+        """Return the items marked as running, including one whose start was cancelled a moment ago."""
+        await self._database.flush()
         return await self._items(job_id, items.c.state == "running")
 
-    async def wrong_items(self, job_id: str) -> tuple[ItemRecord, ...]:
-        """Return the items that ended without a result, at most a thousand."""
-        return await self._items(job_id, items.c.state.in_(ENDED - DONE_WELL))
+    async def unsuccessful_items(self, job_id: str) -> tuple[ItemRecord, ...]:
+        """Return the items that ended without a result, 1,000 at most."""
+        return await self._items(job_id, items.c.state.in_(ENDED - SUCCESSFUL))
 
     async def items(self, job_id: str, limit: int = 100, after: int = -1) -> tuple[ItemRecord, ...]:
-        """Return items in order, those behind position ``after``."""
+        """Return items after position ``after``, in order."""
         return await self._items(job_id, items.c.position > after, limit)
 
     async def counts(self, job_id: str) -> JobCounts:
-        """Return how many items are in each state, and what they took."""
+        """Return the number of items by state, and their total tokens and seconds."""
 
         def read(connection: Connection) -> JobCounts:
             rows = connection.execute(
@@ -251,7 +272,7 @@ class Jobs:
                 .where(items.c.job_id == job_id)
                 .group_by(items.c.state)
             ).all()
-            # The offloads' receipts are what counts: what the batch's calls cost is spread over them.
+            # The offloads' receipts count: they include their shares of the batch's cost.
             net = connection.scalar(
                 select(func.sum(offload.c.net_tokens)).where(
                     offload.c.job_id == job_id, offload.c.outcome != RUNNING
@@ -267,7 +288,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def failures(self, job_id: str) -> tuple[FailureGroup, ...]:
-        """Return what went wrong, grouped by code, the most frequent first."""
+        """Return the unsuccessful items grouped by code, the most frequent first."""
 
         def read(connection: Connection) -> tuple[FailureGroup, ...]:
             found = connection.execute(
@@ -282,7 +303,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def prune(self, before: float) -> None:
-        """Remove jobs that ended before an instant."""
+        """Remove jobs that ended before ``before`` (seconds since the epoch)."""
 
         def write(connection: Connection) -> None:
             connection.execute(delete(jobs).where(jobs.c.ended_at < before))
@@ -308,7 +329,7 @@ class Jobs:
         return await self._database.read(read)
 
 
-_RUNNING_AGAIN = {"state": "running", "reason": "", "ended_at": None, "held": False}
+_RESTARTED = {"state": "running", "reason": "", "ended_at": None, "user_locked": False}
 _OUTCOME = ("state", "offload_id", "code", "summary", "tokens", "net_tokens", "seconds")
 
 
@@ -316,18 +337,18 @@ def _at(job_id: str, position: int) -> Any:
     return update(items).where(items.c.job_id == job_id, items.c.position == position)
 
 
-def _held(held: bool) -> dict[str, bool]:
-    # Whoever pauses or cancels what the user holds does not let go of it.
-    return {"held": True} if held else {}
+def _lock(user_locked: bool) -> dict[str, bool]:
+    # Pausing or cancelling by an agent does not remove the user's lock.
+    return {"user_locked": True} if user_locked else {}
 
 
-def _cancel_items(connection: Connection, which: ColumnElement[bool], *, held: bool) -> None:
-    """Cancel those that wait, and note of those that run that they are not wanted any more."""
-    waits = case((items.c.state == "waiting", CANCELLED), else_=items.c.state)
-    some = update(items).where(which, items.c.state.in_(("waiting", "running")))
-    connection.execute(some.values(state=waits, code=CANCELLED))
-    if held:
-        connection.execute(update(items).where(which, items.c.code == CANCELLED).values(held=True))
+def _cancel_items(connection: Connection, which: ColumnElement[bool], *, user_locked: bool) -> None:
+    """Cancel the waiting items, and mark the running ones as cancelled once they end."""
+    state = case((items.c.state == "waiting", CANCELLED), else_=items.c.state)
+    unfinished = update(items).where(which, items.c.state.in_(("waiting", "running")))
+    connection.execute(unfinished.values(state=state, code=CANCELLED))
+    if user_locked:
+        connection.execute(update(items).where(which, items.c.code == CANCELLED).values(user_locked=True))
 
 
 def _group(connection: Connection, job_id: str, row: Row[Any]) -> FailureGroup:
@@ -342,7 +363,7 @@ def _job_values(job: JobRecord) -> dict[str, Any]:
 
 
 def _job(row: Row[Any]) -> JobRecord:
-    return JobRecord(**{**row._mapping, "roots": tuple(json.loads(row.roots))})  # noqa: SLF001 - public by its docs
+    return JobRecord(**{**_values(row, jobs), "roots": tuple(json.loads(row.roots))})
 
 
 def _item_values(job_id: str, item: ItemRecord) -> dict[str, Any]:
@@ -355,6 +376,11 @@ def _item_values(job_id: str, item: ItemRecord) -> dict[str, Any]:
 
 
 def _item(row: Row[Any], **changed: Any) -> ItemRecord:
-    values = {**row._mapping, **changed, "arguments": json.loads(row.arguments)}  # noqa: SLF001 - see _job
+    values = {**_values(row, items), **changed, "arguments": json.loads(row.arguments)}
     del values["job_id"], values["output"]
     return ItemRecord(**values)
+
+
+def _values(row: Row[Any], table: Table) -> dict[str, Any]:
+    """Return a row's values by the keys of its table's columns."""
+    return {column.key: getattr(row, column.key) for column in table.columns}

@@ -1,4 +1,4 @@
-"""The tables of measurements: a row for each time a model was measured, a row for each of its chores."""
+"""The tables of measurements: one row per measurement of a model, one row per chore of a measurement."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text
 

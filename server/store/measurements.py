@@ -1,4 +1,4 @@
-"""What was measured of models on this machine, and what real offloads say of them."""
+"""Measurements of models on this machine, and the success of real offloads by model."""
 
 from dataclasses import asdict, dataclass
 
@@ -11,7 +11,7 @@ from server.store.measurement_tables import measurement as measurements
 
 @dataclass(frozen=True)
 class ChoreRecord:
-    """One chore: whether its answer was right, the seconds it took, and what was wrong with it."""
+    """One chore: whether the answer was right, the seconds it took, and the reason if it was wrong."""
 
     name: str
     category: str
@@ -22,10 +22,10 @@ class ChoreRecord:
 
 @dataclass(frozen=True)
 class MeasurementRecord:
-    """What one measuring of a model found.
+    """The result of measuring a model.
 
-    ``load_seconds`` is None where the engine cannot load on request. Rates are tokens a second, of one
-    request alone; ``speedup`` is how many times as much ``slots`` requests at once get done (1 for one slot).
+    ``load_seconds`` is None if the engine cannot load on request. Rates are tokens per second of a single
+    request; ``speedup`` is the throughput of ``slots`` parallel requests relative to one (1 for one slot).
     ``engine`` is the backend's kind, ``measured_at`` seconds since the epoch.
     """
 
@@ -43,10 +43,14 @@ class MeasurementRecord:
 
 @dataclass(frozen=True)
 class PracticeRecord:
-    """Real offloads of one model, day and kind: how many were accepted of those that the model itself made
-    right or wrong, and the tokens that it wrote in how many seconds. ``latest`` is seconds since the epoch.
+    """Real offloads of one model, by day and kind of call.
 
-    ``category`` and ``output_format`` are the call's arguments, empty where it named none.
+    Attributes:
+        category: the call's argument; empty if it had none. Likewise ``output_format``.
+        latest: start of the last one, in seconds since the epoch.
+        accepted: how many of the ``judged`` ones were accepted.
+        judged: offloads whose result depended on the model; other failures are left out.
+        tokens: tokens that the model wrote in ``seconds`` seconds.
     """
 
     model: str
@@ -61,13 +65,13 @@ class PracticeRecord:
 
 
 class Measurements:
-    """Reads and writes them. Every method may raise ``StoreError``."""
+    """Reads and writes measurements. Every method may raise ``StoreError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, record: MeasurementRecord) -> None:
-        """Write one measurement with its chores, all or nothing."""
+        """Write one measurement and its chores in one transaction."""
 
         def write(connection: Connection) -> None:
             values = asdict(record)
@@ -79,7 +83,8 @@ class Measurements:
         await self._database.write(write)
 
     async def since(self, instant: float, model: str = "") -> tuple[MeasurementRecord, ...]:
-        """Return what was measured since then, newest first; of one model, where one is named."""
+        """Return measurements since ``instant`` (seconds since the epoch), newest first, optionally of one
+        model."""
 
         def read(connection: Connection) -> tuple[MeasurementRecord, ...]:
             query = select(measurements).where(measurements.c.measured_at >= instant)
@@ -91,10 +96,10 @@ class Measurements:
         return await self._database.read(read)
 
     async def practice(self, instant: float) -> tuple[PracticeRecord, ...]:
-        """Return what the offloads since then say of each model.
+        """Return the offloads since ``instant`` (seconds since the epoch) by model, day and kind of call.
 
-        An offload that was handed back or undone counts as wrong; one that failed for another reason, such
-        as an engine that was away, is not counted.
+        A result that was handed back or undone counts as wrong. Failures that the model did not cause, such
+        as an unreachable engine, are left out.
         """
 
         def read(connection: Connection) -> tuple[PracticeRecord, ...]:
@@ -127,4 +132,4 @@ def _record(connection: Connection, row: dict[str, object]) -> MeasurementRecord
         ChoreRecord(each.name, each.category, each.passed, each.seconds, each.reason)
         for each in connection.execute(query)
     )
-    return MeasurementRecord(**row, chores=done)  # type: ignore[arg-type] # the columns are the fields
+    return MeasurementRecord(**row, chores=done)  # type: ignore[arg-type] # columns equal fields

@@ -1,7 +1,7 @@
-"""Bring a database's tables to this version of the app, with the migrations in ``migrations/``.
+"""Migration of a database to this version's tables, by the Alembic scripts in ``migrations/``.
 
-The newest version's name is here as a constant, so that an up-to-date database opens, and a new one is
-made, without loading Alembic; tests hold the constant, and what a new one is made of, to the migrations.
+The newest revision is a constant here, so that neither an up-to-date nor a new database loads Alembic. Tests
+compare the constant and the tables of a new database with the migrations.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from server.common.errors import StoreError
-from server.store import job_tables, measurement_tables, policy_tables  # noqa: F401 - fill the metadata
+from server.store import job_tables, measurement_tables, policy_tables  # noqa: F401 - they fill the metadata
 from server.store.tables import metadata
 
 HEAD = "0007"
@@ -17,10 +17,10 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def migrate(connection: Connection) -> None:
-    """Make the tables, or run the migrations that are missing, inside the connection's transaction.
+    """Create the tables or run the missing migrations, in the connection's transaction.
 
     Raises:
-        StoreError: the database was made by a newer version; it was not touched.
+        StoreError: the database was written by a newer version; it is unchanged.
     """
     version = _version(connection)
     if version == HEAD:
@@ -39,15 +39,15 @@ def migrate(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise StoreError(
-            f"The history was written by a newer version of Token Saver (its schema is {version}).",
-            "Update Token Saver, or set TOKEN_SAVER_HOME to another folder; the file was not touched.",
+            f"The history was written by a newer version of Token Saver (schema {version}).",
+            "Update Token Saver, or set TOKEN_SAVER_HOME to another folder. The file is unchanged.",
         )
     command.upgrade(config, "head")
 
 
 def _make_tables(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
-    # As Alembic makes it.
+    # The same statement as Alembic's.
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version ("
         "version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"

@@ -1,7 +1,7 @@
 """The tables of the policy: counters of rate limits, remembered approvals, the audit trail.
 
-A row of ``trail`` is never changed; ``trail_end`` holds where its chain begins (``start``) and ends
-(``head``): how many rows went before, and the hash of the last of them.
+Rows of ``trail`` are never changed. ``trail_end`` stores the start (``start``) and the end (``head``) of its
+hash chain: the number of rows before it, and the hash of the last of them.
 """
 
 from sqlalchemy import Column, Float, Index, Integer, Table, Text

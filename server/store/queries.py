@@ -1,4 +1,4 @@
-"""What the pages ask of the history. Every function reads through a connection and returns values."""
+"""Queries of the history for the dashboard, the reports and the command line."""
 
 import json
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ from server.store.records import (
 )
 from server.store.search import like_patterns, match_expression
 from server.store.tables import DIMENSIONS, MEASURES, offload
-from server.store.totals import RUNNING, sums_of_rows
+from server.store.totals import RUNNING, totals_query
 from server.store.transcript_checks import receipt_of
 
 _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
@@ -50,23 +50,23 @@ _HITS = table("offload_search", column("rowid"))
 def read_page(
     connection: Connection, where: OffloadFilter, limit: int, before: str | None, can_search: bool
 ) -> tuple[OffloadRow, ...]:
-    """Return up to ``limit`` rows, newest first, those older than the row ``before``.
+    """Return up to ``limit`` rows that are older than the row ``before``, newest first.
 
-    A page costs the same wherever it lies: it starts at a key, nothing is skipped over.
+    Every page takes the same time: it starts at a key and skips no rows.
     """
     match = match_expression(where.search) if can_search else ""
     newest = _HITS.c.rowid if match else offload.c.seq
     query = _filtered(where, match).order_by(newest.desc()).limit(limit)
     if before is not None:
         seq = connection.scalar(select(offload.c.seq).where(offload.c.id == before))
-        if seq is None:  # retention took it, and with it everything older
+        if seq is None:  # retention removed it together with everything older
             return ()
         query = query.where(newest < seq)
     return tuple(_offload_row(row) for row in connection.execute(query))
 
 
 def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None:
-    """Return everything about one offload, None if there is none."""
+    """Return everything about one offload, or None if it does not exist."""
     row = connection.execute(select(offload).where(offload.c.id == offload_id)).first()
     if row is None:
         return None
@@ -94,13 +94,13 @@ def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None
 
 
 def read_ids(connection: Connection, prefix: str, limit: int) -> tuple[str, ...]:
-    """Return up to ``limit`` ids that begin with ``prefix``."""
+    """Return up to ``limit`` ids that start with ``prefix``."""
     like = offload.c.id.startswith(prefix, autoescape=True)
     return tuple(connection.scalars(select(offload.c.id).where(like).limit(limit)))
 
 
-def read_left_over(connection: Connection) -> tuple[tuple[str, UndoRecord], ...]:
-    """Return what interrupted offloads had written or were about to write, by offload."""
+def read_interrupted_writes(connection: Connection) -> tuple[tuple[str, UndoRecord], ...]:
+    """Return the undo records of interrupted offloads, with their offload ids."""
     query = (
         select(offload.c.id, tables.undo.c.path, tables.undo.c.before, tables.undo.c.after_digest)
         .join(tables.undo, tables.undo.c.seq == offload.c.seq)
@@ -112,20 +112,20 @@ def read_left_over(connection: Connection) -> tuple[tuple[str, UndoRecord], ...]
 
 
 def read_totals(connection: Connection, since: float | None) -> Totals:
-    """Return the sums of offloads begun at ``since`` or later, of all if None."""
+    """Return the totals of offloads that began at ``since`` or later; of all if None."""
     if since is None:
         return _sum(connection, "1", {}, removed=True)
     day = local_day(since)
     if since == _midnight(day):
         return _sum(connection, "day >= :day", {"day": day}, removed=True)
     later = _sum(connection, "day > :day", {"day": day}, removed=True)
-    query = sums_of_rows("o.day = :day AND o.started_at >= :since")
+    query = totals_query("o.day = :day AND o.started_at >= :since")
     rows = connection.execute(text(query), {"day": day, "since": since})
     return _added([later, *(_totals(row[len(DIMENSIONS) :]) for row in rows)])
 
 
 def read_days(connection: Connection, days: int) -> tuple[DayTotal, ...]:
-    """Return the last ``days`` local days, oldest first, empty ones too."""
+    """Return the totals of the last ``days`` local days, oldest first."""
     today = datetime.now().astimezone().date()
     names = [(today - timedelta(days=back)).isoformat() for back in reversed(range(days))]
     found = {group.name: group.totals for group in read_groups(connection, "day", names[0])}
@@ -133,8 +133,8 @@ def read_days(connection: Connection, days: int) -> tuple[DayTotal, ...]:
 
 
 def read_groups(connection: Connection, by: str, since_day: str) -> tuple[GroupTotal, ...]:
-    """Return the sums by ``day``, ``tool``, ``model`` or ``project``, the greatest net first (days in
-    order), counting from local day ``since_day`` (empty for all)."""
+    """Return totals by ``day``, ``tool``, ``model`` or ``project`` from local day ``since_day`` (empty for
+    all), largest net first, or days in order."""
     sums = _both_sums()
     key = sums.c[by]
     query = select(key, *(func.sum(sums.c[measure]) for measure in MEASURES)).group_by(key)
@@ -144,7 +144,7 @@ def read_groups(connection: Connection, by: str, since_day: str) -> tuple[GroupT
 
 
 def read_losses(connection: Connection, limit: int, since: float | None) -> tuple[OffloadRow, ...]:
-    """Return the offloads that cost the most, the worst first, by the corrected figure's estimate."""
+    """Return the offloads with the largest estimated losses, the worst first."""
     query = select(*_ROW).where(offload.c.net_tokens < 0, offload.c.outcome != RUNNING)
     if since is not None:
         query = query.where(offload.c.started_at >= since)
@@ -156,7 +156,7 @@ def read_facets(connection: Connection) -> Facets:
     """Return every tool, model, project, client and outcome that occurs."""
 
     def distinct(name: str) -> tuple[str, ...]:
-        # SQLite has no skip scan for DISTINCT: hop from value to value along the index instead.
+        # SQLite has no skip scan for DISTINCT: jump from value to value along the index instead.
         hops = text(
             f"WITH RECURSIVE hop(value) AS (SELECT min({name}) FROM offload "  # noqa: S608 (constants)
             f"UNION ALL SELECT (SELECT min({name}) FROM offload WHERE {name} > value) FROM hop "
@@ -177,7 +177,7 @@ def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
     conditions = _in_window(where, _HITS.c.rowid if match else offload.c.seq)
     conditions += [offload.c[name] == getattr(where, name) for name in _EXACT if getattr(where, name)]
     if match:
-        # The sum keeps SQLite from driving the join by offload: it walks the hits from the newest and
+        # Adding 0 keeps SQLite from driving the join by offload: it walks the hits from the newest and
         # stops when the page is full.
         conditions += [
             offload.c.seq == _HITS.c.rowid + 0,
@@ -193,8 +193,8 @@ def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
 def _in_window(where: OffloadFilter, seq: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """Return the conditions of the time window.
 
-    Rows arrive nearly in order of time, so the window bounds ``seq`` too: that spares walking down from
-    the newest row to a window long ago. Adding 0 keeps SQLite from choosing the other index each time.
+    Rows arrive nearly in order of time, so the window bounds ``seq`` too, which avoids a walk from the newest
+    row to an old window. Adding 0 keeps SQLite from choosing the index of ``started_at``.
     """
     conditions: list[ColumnElement[bool]] = []
     if where.since is not None:

@@ -1,4 +1,8 @@
-"""The rows of the history as values. Instants are seconds since the epoch, money micro-dollars."""
+"""The history's rows as values. Instants are seconds since the epoch, money is in micro-dollars.
+
+``spared_*`` (saved for Claude) and ``spent_*`` (cost) are the names of database columns and JSON fields since
+version 0.1.0; other programs read them.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file of an offload. ``role`` is ``input`` or ``output``; ``digest`` is SHA-256 in hex."""
+    """A file of an offload. ``role`` is ``input`` or ``output``; ``digest`` is its SHA-256 in hex."""
 
     path: str
     role: str
@@ -17,7 +21,14 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class ReceiptRecord:
-    """The ledger's figures for one offload: tokens and micro-dollars, never negative but the nets."""
+    """The ledger's figures for one offload: tokens and micro-dollars. Only the nets can be negative.
+
+    Attributes:
+        spared_input: input tokens saved for Claude, as are ``spared_output`` its output tokens.
+        spent_output: output tokens that the call cost Claude, as are ``spent_input`` its input tokens.
+        spent_share: the call's share of the cost of the tool definitions and of its batch.
+        net_tokens: saved minus cost.
+    """
 
     family: str
     price_model: str
@@ -34,10 +45,9 @@ class ReceiptRecord:
 
 @dataclass(frozen=True)
 class OffloadStart:
-    """An offload as it begins; written before anything runs, so that a crash leaves a row.
+    """The start of an offload, written before anything runs, so that a crash leaves a row.
 
-    ``receipt`` is what the call costs if nothing comes of it, for the case that the app dies meanwhile;
-    ``job_id`` the batch that it is an item of.
+    ``receipt`` holds the call's cost in case it comes to nothing; ``job_id`` is the batch that contains it.
     """
 
     id: str
@@ -56,7 +66,7 @@ class OffloadStart:
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """One check of one attempt."""
+    """The result of one check of one attempt."""
 
     name: str
     passed: bool
@@ -65,7 +75,7 @@ class CheckRecord:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One round with the model. ``prompt`` is the messages, each ``{"role", "content"}``."""
+    """One round with the model. ``prompt`` is the list of messages, each ``{"role", "content"}``."""
 
     number: int
     kind: str
@@ -80,7 +90,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True)
 class UndoRecord:
-    """What undo needs: the bytes before (None: there was no file) and the digest after."""
+    """The data for an undo: the old contents (None: there was no file) and the SHA-256 of the new ones."""
 
     path: str
     before: bytes | None
@@ -89,9 +99,8 @@ class UndoRecord:
 
 @dataclass(frozen=True)
 class OffloadEnd:
-    """How an offload ended. ``outcome`` is one of ``offload.values.OUTCOMES``; ``timings`` are seconds
-    by stage: queue, load, prompt, generate, check, write, total. ``attempts`` are those that were not
-    written before."""
+    """The end of an offload. ``outcome`` is one of ``offload.values.OUTCOMES``. ``timings`` are seconds by
+    stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds those not written before."""
 
     ended_at: float
     outcome: str
@@ -112,16 +121,15 @@ class OffloadEnd:
 DASHBOARD = "dashboard"
 SHELL = "token-saver"
 OWN_CLIENTS = (DASHBOARD, SHELL)
-"""Clients that are this app itself: the user asked, no agent wrote the call or reads the answer. So it
-spares nothing and costs nothing."""
+"""Clients that belong to this app: the user made the call, so it neither saves nor costs Claude tokens."""
 SHELL_SESSION = "shell-"
-"""What a shell's session begins with."""
+"""Prefix of the session id of a shell."""
 
 
 @dataclass(frozen=True)
 class OffloadRow:
-    """One line of the history's list. ``outcome`` is ``running`` until the offload ends, and
-    ``interrupted`` where the hub went away before it did. ``audited_*`` are None until an audit."""
+    """One line of the history's list. ``outcome`` is ``running`` until the offload ends, and ``interrupted``
+    if the hub ended first. ``audited_*`` are None until a transcript check."""
 
     id: str
     started_at: float
@@ -146,17 +154,18 @@ class OffloadRow:
 
     @property
     def by_user(self) -> bool:
-        """Whether the user asked for it: from the dashboard or a shell."""
+        """Whether the user started it, from the dashboard or a shell."""
         return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)
 class TranscriptCheckRecord:
-    """What the client's own transcript says of one offload.
+    """What the client's own transcript says about one offload.
 
-    ``ending`` is what Claude did with the result: ``read_again``, ``edited``, ``rewritten`` or
-    ``left_alone``. ``survived`` is the share (0 to 1) of the delivered lines that were kept, None where
-    nothing was written. ``measured`` tells whether the call's cost is the API's own count.
+    Attributes:
+        ending: what Claude did with the result: ``read_again``, ``edited``, ``rewritten`` or ``left_alone``.
+        survived: share (0 to 1) of the delivered lines that were kept; None if nothing was written.
+        measured: whether the call's cost is the API's own count.
     """
 
     audited_at: float
@@ -186,7 +195,7 @@ class OffloadDetail:
 
 @dataclass(frozen=True)
 class OffloadFilter:
-    """What the list shows. Empty means all; ``search`` looks into task and file names."""
+    """Filter of the list. Empty means all; ``search`` applies to task and file names."""
 
     search: str = ""
     tool: str = ""
@@ -200,11 +209,11 @@ class OffloadFilter:
 
 @dataclass(frozen=True)
 class Totals:
-    """Exact sums over offloads that ended.
+    """Exact totals over offloads that ended.
 
-    ``losing`` counts those with a negative net, ``by_user`` those that the user asked for. ``audited``
-    counts those that were audited; for these alone, ``audited_estimate_*`` are the sums of the estimates
-    and ``audited_net_*`` of what was found.
+    ``losing`` counts those with a negative net, ``by_user`` those that the user started, ``audited`` those
+    that a transcript check covers. ``audited_estimate_*`` and ``audited_net_*`` are, for the latter only, the
+    totals of the estimates and of the checked nets.
     """
 
     offloads: int = 0
@@ -233,18 +242,18 @@ class Totals:
 
     @property
     def corrected_tokens(self) -> int:
-        """The net with every estimate replaced by its audit where there is one."""
+        """The net, with checked figures in place of estimates where they exist."""
         return self.net_tokens - self.audited_estimate_tokens + self.audited_net_tokens
 
     @property
     def corrected_microusd(self) -> int:
-        """As ``corrected_tokens``, in micro-dollars."""
+        """The same as ``corrected_tokens``, in micro-dollars."""
         return self.net_microusd - self.audited_estimate_microusd + self.audited_net_microusd
 
 
 @dataclass(frozen=True)
 class DayTotal:
-    """The sums of one local day, ``YYYY-MM-DD``."""
+    """The totals of one local day, ``YYYY-MM-DD``."""
 
     day: str
     totals: Totals = field(default_factory=Totals)
@@ -252,7 +261,7 @@ class DayTotal:
 
 @dataclass(frozen=True)
 class GroupTotal:
-    """The sums of one tool, model, project or day, by its ``name``."""
+    """The totals of the tool, model, project or day called ``name``."""
 
     name: str
     totals: Totals
@@ -260,7 +269,7 @@ class GroupTotal:
 
 @dataclass(frozen=True)
 class Facets:
-    """What the filters of the list can be set to, each sorted."""
+    """The values that the list can be filtered by, each sorted."""
 
     tools: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -271,8 +280,8 @@ class Facets:
 
 @dataclass(frozen=True)
 class TranscriptRecord:
-    """How far one transcript was read, in bytes; ``state`` is what the next pass goes on from and
-    ``summary`` what the reports add up, both JSON text."""
+    """Progress in one transcript, in bytes. ``state`` is the input of the next pass and ``summary`` that of
+    the reports, both as JSON."""
 
     path: str
     size: int
@@ -284,7 +293,7 @@ class TranscriptRecord:
 
 @dataclass(frozen=True)
 class RecordedOffload:
-    """An offload as the audit needs it. Paths are as recorded: absolute, or from ``project``."""
+    """An offload as the transcript check needs it. Paths are absolute or relative to ``project``."""
 
     id: str
     tool: str

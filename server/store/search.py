@@ -1,7 +1,7 @@
-"""Full-text search in task and file names, by SQLite's FTS5 where this build of SQLite has it.
+"""Full-text search in tasks and file names, with SQLite's FTS5 if this build of SQLite has it.
 
-The index holds no text of its own: it points into ``offload`` and is kept by triggers. Words match from
-their start (``slug`` finds ``slugify.py``); several words must all be there, in any order.
+The index refers to the text in ``offload`` and is maintained by triggers. A word matches from its start
+(``slug`` finds ``slugify.py``); of several words all must match, in any order.
 """
 
 import re
@@ -31,10 +31,10 @@ CREATE VIRTUAL TABLE offload_search USING fts5(
 
 
 def ensure_search(connection: Connection) -> bool:
-    """Install the index and its triggers; return whether this SQLite can use it.
+    """Install the index and its triggers; return whether this SQLite supports it.
 
-    A database made by a SQLite with FTS5 stays usable by one without: the triggers go, and the index is
-    built anew when they come back.
+    A SQLite without FTS5 can use a database made by one with it: the triggers are dropped, and the index is
+    rebuilt when they are installed again.
     """
     rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE name LIKE '%search%'"))
     found = {row.name: row.sql for row in rows}
@@ -56,17 +56,17 @@ def ensure_search(connection: Connection) -> bool:
 
 
 def match_expression(search: str) -> str:
-    """Return what the user typed as an FTS5 query, empty where it holds no word."""
+    """Return the user's text as an FTS5 query; empty if it contains no word."""
     return " AND ".join(f'"{word}"*' for word in _words(search))
 
 
 def like_patterns(search: str) -> tuple[str, ...]:
-    """Return patterns for ``LIKE`` that must all match, for a SQLite without FTS5."""
+    """Return ``LIKE`` patterns that must all match, for a SQLite without FTS5."""
     return tuple(f"%{word}%" for word in _words(search))
 
 
 def _words(search: str) -> list[str]:
-    # The tokenizer splits at underscores, which the pattern counts as part of a word.
+    # The tokenizer splits at underscores, which \w would accept as part of a word.
     return _WORD.findall(search.replace("_", " "))
 
 

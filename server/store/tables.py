@@ -1,9 +1,9 @@
-"""The tables. Instants are seconds since the epoch, money is micro-dollars, counts are integers.
+"""The tables of the history. Instants are seconds since the epoch, money is in micro-dollars.
 
-``offload`` holds what lists, filters and sums need, in narrow rows; the long texts of an offload lie in
-tables of their own, joined by ``seq``. ``seq`` grows in order of arrival and is the order of every list.
-``total`` holds the sums of the rows, kept by triggers (see ``totals.py``); ``removed`` the sums of rows
-that retention took away, so that what was saved in all does not shrink.
+``offload`` holds the columns for lists, filters and totals in narrow rows; long texts are in tables of their
+own, joined by ``seq``. ``seq`` grows in order of arrival and orders every list. Triggers maintain the totals
+of the rows in ``total`` (see ``totals.py``); ``removed`` holds the totals of rows removed by retention, so
+that the overall savings do not shrink.
 """
 
 from sqlalchemy import (
@@ -102,9 +102,9 @@ offload = Table(
     *(_count(figure) for figure in RECEIPT_FIGURES),
     Column("audited_net_tokens", Integer),
     Column("audited_net_microusd", Integer),
-    # The batch that it is an item of.
+    # The batch that contains it.
     Column("job_id", Text),
-    # A filter is one range of its index, already in the list's order: SQLite adds seq to each.
+    # Each filter is one range of its index, which is in the list's order because SQLite appends seq.
     *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
     Index("ix_offload_started_at", "started_at"),
     Index("ix_offload_net_tokens", "net_tokens"),
@@ -149,7 +149,7 @@ file = Table(
     _text("selection"),
 )
 
-# ``before`` is NULL where there was no file.
+# ``before`` is NULL if there was no file.
 undo = Table(
     "undo",
     metadata,
@@ -159,7 +159,7 @@ undo = Table(
     _text("after_digest"),
 )
 
-# What the audit of a call found: the figures in columns, see ``server.ledger.transcripts.check``.
+# Results of the transcript check, see ``server.ledger.transcripts.check``.
 audit = Table(
     "audit",
     metadata,
@@ -173,8 +173,8 @@ audit = Table(
     *(_count(figure) for figure in RECEIPT_FIGURES),
 )
 
-# How far each of the client's transcripts was read, what the next pass goes on from, and what the reports
-# add up; both as JSON.
+# Progress in each of the client's transcripts, the state for the next pass, and the summary for the reports;
+# the last two as JSON.
 transcript = Table(
     "transcript",
     metadata,

@@ -1,8 +1,8 @@
-"""Running totals that cannot disagree with the rows.
+"""Running totals that always equal the sums of the rows.
 
-Triggers keep ``total`` inside the very transaction that changes a row of ``offload``: whatever the order
-of arrival, and wherever a crash falls, it is the exact sum. Sums are by local day, tool, model and
-project, so that every page of savings reads some thousand rows however long the history is.
+Triggers update ``total`` in the transaction that changes a row of ``offload``, so it is exact whatever the
+order of changes and wherever a crash falls. Totals are kept by local day, tool, model and project: a page
+of savings reads a few thousand rows however long the history is.
 """
 
 from sqlalchemy import Connection, text
@@ -12,8 +12,8 @@ from server.store.tables import DIMENSIONS, MEASURES
 
 RUNNING = "running"
 
-# What one row adds to each measure; ``{r}`` is the row. What is not listed is a column of that name.
-_SHARE = {
+# What one row adds to each measure; ``{r}`` is the row. Other measures are columns of the same name.
+_AMOUNT = {
     "offloads": "1",
     **{
         outcome: f"({{r}}.outcome = '{outcome}')"
@@ -42,7 +42,7 @@ _COLUMNS = f"{_KEY}, {', '.join(MEASURES)}"
 
 
 def ensure_totals(connection: Connection) -> None:
-    """Install the triggers; where they are missing or of another version, sum everything anew."""
+    """Install the triggers. If they are missing or of another version, recalculate all totals."""
     rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
     found = {row.name: row.sql for row in rows if row.name.startswith("total_")}
     if found == _TRIGGERS:
@@ -55,29 +55,29 @@ def ensure_totals(connection: Connection) -> None:
 
 
 def rebuild(connection: Connection) -> None:
-    """Set ``total`` to the sums of the rows."""
+    """Recalculate ``total`` from the rows."""
     connection.execute(text("DELETE FROM total"))
-    connection.execute(text(f"INSERT INTO total ({_COLUMNS}) {sums_of_rows()}"))
+    connection.execute(text(f"INSERT INTO total ({_COLUMNS}) {totals_query()}"))
 
 
-def sums_of_rows(where: str = "1") -> str:
-    """Return the query for the sums of the ended rows that satisfy ``where`` (of row ``o``)."""
-    shares = ", ".join(f"sum({_share(measure, 'o')})" for measure in MEASURES)
+def totals_query(where: str = "1") -> str:
+    """Return the query for the totals of the ended rows that satisfy ``where`` (for row ``o``)."""
+    amounts = ", ".join(f"sum({_amount(measure, 'o')})" for measure in MEASURES)
     return (  # every part is a constant of this package
-        f"SELECT {_KEY}, {shares} FROM offload AS o "  # noqa: S608
+        f"SELECT {_KEY}, {amounts} FROM offload AS o "  # noqa: S608
         f"WHERE o.outcome <> '{RUNNING}' AND {where} GROUP BY {_KEY}"
     )
 
 
-def keep_sums(connection: Connection, where: str, values: dict[str, object]) -> None:
-    """Add the sums of rows that are about to be deleted to ``removed``."""
+def add_to_removed(connection: Connection, where: str, values: dict[str, object]) -> None:
+    """Add the totals of rows that are about to be deleted to ``removed``."""
     connection.execute(
-        text(f"INSERT INTO removed ({_COLUMNS}) {sums_of_rows(where)} {_conflict('+')}"), values
+        text(f"INSERT INTO removed ({_COLUMNS}) {totals_query(where)} {_conflict('+')}"), values
     )
 
 
-def _share(measure: str, row: str) -> str:
-    return _SHARE.get(measure, f"{{r}}.{measure}").format(r=row)
+def _amount(measure: str, row: str) -> str:
+    return _AMOUNT.get(measure, f"{{r}}.{measure}").format(r=row)
 
 
 def _conflict(sign: str) -> str:
@@ -87,9 +87,9 @@ def _conflict(sign: str) -> str:
 
 def _add(row: str, sign: str) -> str:
     key = ", ".join(f"{row}.{dimension}" for dimension in DIMENSIONS)
-    shares = ", ".join(f"{sign}({_share(measure, row)})" for measure in MEASURES)
+    amounts = ", ".join(f"{sign}({_amount(measure, row)})" for measure in MEASURES)
     return (
-        f"INSERT INTO total ({_COLUMNS}) SELECT {key}, {shares} "
+        f"INSERT INTO total ({_COLUMNS}) SELECT {key}, {amounts} "
         f"WHERE {row}.outcome <> '{RUNNING}' {_conflict('+')};"
     )
 

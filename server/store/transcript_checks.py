@@ -1,4 +1,4 @@
-"""What the audit reads and writes: transcripts' progress, booked offloads, findings."""
+"""Reads and writes of the transcript check: progress, recorded offloads, results."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -20,37 +20,37 @@ from server.store.tables import RECEIPT_FIGURES, offload, transcript
 
 
 def read_known(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Return size and time of change (nanoseconds) of every transcript as it was last read."""
+    """Return the size and the modification time (nanoseconds) of every transcript when it was last read."""
     rows = connection.execute(select(transcript.c.path, transcript.c.size, transcript.c.mtime_ns))
     return {row.path: (row.size, row.mtime_ns) for row in rows}
 
 
 def read_transcript(connection: Connection, path: str) -> TranscriptRecord | None:
-    """Return how far a transcript was read, None if it never was."""
+    """Return the progress in a transcript, or None if it was never read."""
     row = connection.execute(select(transcript).where(transcript.c.path == path)).first()
     return None if row is None else TranscriptRecord(*row)
 
 
 def read_summaries(connection: Connection) -> tuple[str, ...]:
-    """Return the summaries of all transcripts, those that are gone by now too."""
+    """Return the summaries of all transcripts, including deleted ones."""
     return tuple(connection.execute(select(transcript.c.summary)).scalars())
 
 
 def read_recorded(connection: Connection, tool_use_id: str) -> tuple[RecordedOffload, ...]:
-    """Return the offloads that came from one call of the client, in order; running ones are left out."""
+    """Return the ended offloads of one call of the client, in order."""
     rows = connection.execute(
         select(offload, tables.offload_text.c.diff)
         .outerjoin(tables.offload_text, tables.offload_text.c.seq == offload.c.seq)
         .where(offload.c.tool_use_id == tool_use_id, offload.c.outcome != "running")
         .order_by(offload.c.seq)
     )
-    return tuple(_booked(connection, row) for row in rows)
+    return tuple(_recorded(connection, row) for row in rows)
 
 
 def write_pass(
     connection: Connection, record: TranscriptRecord, findings: Iterable[tuple[str, TranscriptCheckRecord]]
 ) -> None:
-    """Write how far a transcript was read together with what was found in it."""
+    """Write the progress in a transcript together with the results found in it."""
     values = asdict(record)
     row = upsert(transcript).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["path"], set_=values))
@@ -59,7 +59,7 @@ def write_pass(
 
 
 def write_transcript_check(connection: Connection, offload_id: str, audit: TranscriptCheckRecord) -> None:
-    """Write or replace what the audit of one offload found."""
+    """Write or replace the result of one offload's transcript check."""
     seq = seq_of(connection, offload_id)
     found = receipt_values(audit.receipt)
     nets = {"audited_net_tokens": found["net_tokens"], "audited_net_microusd": found["net_microusd"]}
@@ -74,12 +74,12 @@ def write_transcript_check(connection: Connection, offload_id: str, audit: Trans
     }
     row = upsert(tables.audit).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["seq"], set_=values))
-    if connection.scalar(select(offload.c.undone).where(offload.c.seq == seq)):  # while the pass was reading
-        spare_nothing(connection, seq)
+    if connection.scalar(select(offload.c.undone).where(offload.c.seq == seq)):  # undone during the pass
+        set_savings_to_zero(connection, seq)
 
 
-def spare_nothing(connection: Connection, seq: int) -> None:
-    """Leave of what was booked for an offload, and of what its audit found, the cost alone."""
+def set_savings_to_zero(connection: Connection, seq: int) -> None:
+    """Set an offload's savings to zero, in its receipt and in its checked one; the cost remains."""
     audit = tables.audit
     connection.execute(update(audit).where(audit.c.seq == seq).values(**_cost_alone(audit)))
     found = connection.execute(
@@ -90,7 +90,7 @@ def spare_nothing(connection: Connection, seq: int) -> None:
 
 
 def _cost_alone(receipt: Table) -> dict[str, Any]:
-    """Return the columns of a receipt in ``offload`` or ``audit`` as those of one that spared nothing."""
+    """Return the columns of a receipt in ``offload`` or ``audit`` without any savings."""
     cost = receipt.c.spent_output + receipt.c.spent_input + receipt.c.spent_share
     return {
         "spared_input": 0,
@@ -102,16 +102,16 @@ def _cost_alone(receipt: Table) -> dict[str, Any]:
 
 
 def read_endings(connection: Connection) -> dict[str, int]:
-    """Return how many audited offloads had each ending."""
+    """Return the number of checked offloads by ending."""
     rows = connection.exec_driver_sql("SELECT ending, count(*) FROM audit GROUP BY ending")
     return {row[0]: row[1] for row in rows}
 
 
 def seq_of(connection: Connection, offload_id: str) -> int:
-    """Return an offload's number.
+    """Return an offload's sequence number.
 
     Raises:
-        StoreError: there is none of that id.
+        StoreError: no offload has this id.
     """
     seq = connection.scalar(_SEQ_OF, {"of": offload_id})
     if seq is None:
@@ -120,12 +120,12 @@ def seq_of(connection: Connection, offload_id: str) -> int:
 
 
 def unknown(offload_id: str) -> StoreError:
-    """Return the error for an id that the history lacks."""
-    return StoreError(f"The history has no offload {offload_id}.", "Look at the list for those it has.")
+    """Return the error for an unknown offload id."""
+    return StoreError(f"The history has no offload {offload_id}.", "Look up its id in the list.")
 
 
 def receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
-    """Return a receipt as values of columns; none at all counts as zeros."""
+    """Return a receipt as column values; None counts as zeros."""
     if receipt is None:
         return {"family": "", "price_model": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
     return dict(vars(receipt))
@@ -137,7 +137,7 @@ def receipt_of(row: Row[Any], family: str) -> ReceiptRecord:
     return ReceiptRecord(family=family, price_model=row.price_model, **figures)
 
 
-def _booked(connection: Connection, row: Row[Any]) -> RecordedOffload:
+def _recorded(connection: Connection, row: Row[Any]) -> RecordedOffload:
     inputs = connection.execute(
         select(tables.file)
         .where(tables.file.c.seq == row.seq, tables.file.c.role == "input")
@@ -156,5 +156,5 @@ def _booked(connection: Connection, row: Row[Any]) -> RecordedOffload:
     )
 
 
-# Built once: to build a statement takes as long as to run it.
+# Built once: building a statement takes as long as running it.
 _SEQ_OF = select(offload.c.seq).where(offload.c.id == bindparam("of"))

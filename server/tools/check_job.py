@@ -42,7 +42,7 @@ def check_job_tool(hub: Hub) -> Tool:
         position = None if item == EVERY_ITEM else item
         caller = await build_caller(ctx, hub.settings.roots)
         if action == "items":
-            text = _list(await hub.batches.wrong_items(job))
+            text = _list(await hub.batches.unsuccessful_items(job))
             if not caller.by_user:
                 await hub.batches.charge(job, caller.arguments, text, caller)
             return text

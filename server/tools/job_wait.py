@@ -40,7 +40,7 @@ async def wait_for_job(
                 counts = await hub.batches.counts(job_id)
                 rate = await hub.batches.time_left(job_id)
                 speed = f", about {in_words(rate)} left" if rate is not None else ""
-                wrong = f", {counts.went_wrong} failed" if counts.went_wrong else ""
+                wrong = f", {counts.unsuccessful} failed" if counts.unsuccessful else ""
                 await report(counts.ended, counts.total, f"{counts.ended}/{counts.total} tasks{wrong}{speed}")
             else:
                 if handoff is not None:

@@ -56,7 +56,7 @@ async def test_a_check_that_hangs_fails_just_its_item(open_desk: OpenDesk) -> No
     job_id = await harness.hub.batches.submit(planned, harness.caller)
     assert await harness.hub.batches.wait(job_id, LONG)
     assert (await harness.hub.batches.counts(job_id)).by_state == {"delivered": 2, "handed_back": 1}
-    (wrong,) = await harness.hub.batches.wrong_items(job_id)
+    (wrong,) = await harness.hub.batches.unsuccessful_items(job_id)
     assert wrong.position == 1
     assert not (harness.project / "mod_001.md").exists()
 
@@ -72,7 +72,7 @@ async def test_a_batch_stops_at_its_budget_of_tokens_and_goes_on_with_as_many_mo
     assert 500 <= counts.tokens < 1500
     await harness.hub.batches.resume(job_id)
     assert await harness.hub.batches.wait(job_id, LONG)
-    assert (await harness.hub.batches.counts(job_id)).done_well > counts.done_well
+    assert (await harness.hub.batches.counts(job_id)).successful > counts.successful
 
 
 async def test_a_batch_that_mostly_fails_goes_on_where_the_user_wants_that(open_desk: OpenDesk) -> None:

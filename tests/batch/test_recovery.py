@@ -27,10 +27,10 @@ async def test_a_result_that_was_not_accepted_is_never_delivered(
     jobs = Jobs(history.database)
     job = JobRecord("j", 1.0, "batch", "c", "s", str(tmp_path), (str(tmp_path),), False)
     await jobs.create(job, (ItemRecord(0, {"task": "t", "output": "a.py"}),))
-    await jobs.take("j", "o")
+    await jobs.start_next_item("j", "o")
     start = OffloadStart("o", 1.0, "batch_offload", "t", {}, "c", "s", None, str(tmp_path), "a.py")
     await history.start(start)
-    await history.keep_undo("o", UndoRecord(str(path), b"old", digest_of(b"unchecked")))
+    await history.save_undo("o", UndoRecord(str(path), b"old", digest_of(b"unchecked")))
     await history.close()
     path.chmod(mode)
 

@@ -71,7 +71,7 @@ async def test_without_a_history_of_texts_a_sequence_passes_them_on_or_says_that
             await asyncio.sleep(0.01)
     async with running_hub(settings) as again:
         assert await again.batches.wait(job_id, LONG)
-        (wrong,) = await again.batches.wrong_items(job_id)
+        (wrong,) = await again.batches.unsuccessful_items(job_id)
         assert (wrong.position, wrong.code) == (1, "previous_failed")
         assert "the history did not keep" in wrong.summary
 

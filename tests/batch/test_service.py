@@ -45,7 +45,7 @@ async def test_a_failing_item_fails_alone_and_can_be_tried_again(harness: HubHar
     job_id = await harness.notes_on(names)
     assert await end(harness, job_id) == {"delivered": 3, "handed_back": 1}
     assert not (harness.project / "mod_002.md").exists()
-    (wrong,) = await harness.hub.batches.wrong_items(job_id)
+    (wrong,) = await harness.hub.batches.unsuccessful_items(job_id)
     assert wrong.position == 2
     assert "1 not (those files are as they were)" in await describe_job(harness.hub, job_id)
     harness.ollama.answers.when("value_2", Answer(NOTES))
@@ -149,7 +149,7 @@ async def test_a_sequence_ends_where_a_result_is_missing(harness: HubHarness) ->
     )
     job_id = await harness.hub.batches.submit(planned, harness.caller)
     assert await end(harness, job_id) == {"handed_back": 1, "failed": 1}
-    (_, second) = await harness.hub.batches.wrong_items(job_id)
+    (_, second) = await harness.hub.batches.unsuccessful_items(job_id)
     assert second.code == "previous_failed"
 
 
@@ -276,7 +276,7 @@ async def test_pausing_and_going_on_again_and_again_does_no_item_twice(
 async def test_a_retry_while_the_last_items_end_is_not_lost(harness: HubHarness) -> None:
     harness.ollama.answers.when("value_0", Answer(""))
     job_id = await harness.notes_on(harness.write_files(2))
-    while not (await harness.hub.batches.counts(job_id)).went_wrong:
+    while not (await harness.hub.batches.counts(job_id)).unsuccessful:
         await asyncio.sleep(0.001)
     harness.ollama.answers.when("value_0", Answer(NOTES))
     await harness.hub.batches.retry(job_id)

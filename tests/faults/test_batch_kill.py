@@ -22,7 +22,7 @@ import pytest
 import rich
 
 import server
-from server.store.job_records import DONE_WELL
+from server.store.job_records import SUCCESSFUL
 from tests.engine_models import SMOLLM2
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import http_client, text_of
@@ -160,10 +160,10 @@ def _each_once(home: Path, project: Path, job_id: str) -> None:
         home, "SELECT output, state, tries FROM job_item WHERE job_id = ?", job_id
     ):
         path = project / output
-        assert delivered[output] == (state in DONE_WELL), (output, state, tries)
-        if state in DONE_WELL or path.exists():
+        assert delivered[output] == (state in SUCCESSFUL), (output, state, tries)
+        if state in SUCCESSFUL or path.exists():
             expected.add(path)
-        if path.exists() and state not in DONE_WELL:
+        if path.exists() and state not in SUCCESSFUL:
             assert path.read_text() == OLD
     assert {path for path in project.rglob("*") if path.is_file()} == expected
 

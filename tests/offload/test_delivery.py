@@ -327,14 +327,14 @@ async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
         start = OffloadStart(name, 1.0, "offload_work", "t", {}, "c", "s", None, str(project), name)
         await pipeline.history.start(start)
         undo = UndoRecord(str(project / name), b"old", digest_of(b"unchecked"))
-        await pipeline.history.keep_undo(name, undo)
+        await pipeline.history.save_undo(name, undo)
     (project / "new.py").write_bytes(b"unchecked")
     (project / ".token-saver-0123456789ab").write_bytes(b"unch")
     (project / ".token-saver-of-the-user").write_bytes(b"mine")
     await pipeline.history.start(
         OffloadStart("new", 1.0, "offload_work", "t", {}, "c", "s", None, str(project), "new.py")
     )
-    await pipeline.history.keep_undo(
+    await pipeline.history.save_undo(
         "new", UndoRecord(str(project / "new.py"), None, digest_of(b"unchecked"))
     )
     await pipeline.history.close()

@@ -32,8 +32,8 @@ FAILS_ONCE_SAVED = (
 class SavedBeforeTheWrite(History):
     """The user saves when the old bytes were read and the new ones are not yet written."""
 
-    async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
-        await super().keep_undo(offload_id, undo)
+    async def save_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
+        await super().save_undo(offload_id, undo)
         if undo is not None:
             Path(undo.path).write_bytes(THEIRS)
 
@@ -41,8 +41,8 @@ class SavedBeforeTheWrite(History):
 class CancelledBeforeTheWrite(History):
     """The call is cancelled at that moment."""
 
-    async def keep_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
-        await super().keep_undo(offload_id, undo)
+    async def save_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
+        await super().save_undo(offload_id, undo)
         task = asyncio.current_task()
         if undo is not None and task is not None:
             task.cancel()

@@ -110,7 +110,7 @@ async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_stan
     counts = (await again.batches.counts(job)).by_state
     assert counts["denied"] >= 1
     assert counts["denied"] + counts["delivered"] == 6
-    wrong = await again.batches.wrong_items(job)
+    wrong = await again.batches.unsuccessful_items(job)
     assert {(each.code, each.summary) for each in wrong} == {("denied", "Only documents.")}
     rows = [row for row in await again.gate.trail.search(kind="decision") if row.verdict == "deny"]
     assert len(rows) == counts["denied"]

@@ -1,4 +1,4 @@
-"""Histories on real SQLite files, and offloads to put into them."""
+"""Fixtures: histories in real SQLite files."""
 
 import shutil
 import time
@@ -19,7 +19,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with this version's tables and nothing in them, to be copied."""
+    """An empty database of this version, to be copied."""
     path = tmp_path_factory.mktemp("store") / "history.db"
     open_database(path).close_now()
     return path
@@ -41,7 +41,7 @@ async def history(database: Path) -> AsyncIterator[History]:
 
 @pytest.fixture
 async def filled(history: History) -> History:
-    """Five offloads of two tools, in two projects, by three models, one of them failed."""
+    """A history of five offloads by two tools, in two projects, with three models; one offload failed."""
     now = time.time()
     await history.start(start("a", now - 400, task="Write slugify(text)", output="src/slug.py"))
     await history.finish("a", end(model="small"))

@@ -1,4 +1,4 @@
-"""Offloads as the pipeline records them."""
+"""Offload records as the pipeline writes them."""
 
 import time
 from typing import Any
@@ -90,7 +90,7 @@ def audit(spared: int = 100, spent: int = 150, ending: str = "edited") -> Transc
 
 
 async def keep_audit(history: History, offload_id: str, found: TranscriptCheckRecord) -> None:
-    """Write what an audit found, as a pass over a transcript does."""
+    """Write the result of a transcript check as one pass does."""
     await history.database.write(lambda connection: write_transcript_check(connection, offload_id, found))
 
 

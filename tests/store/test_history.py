@@ -1,4 +1,4 @@
-"""What is written comes back; what is not to be kept is not in the file."""
+"""The history: what it stores and returns, and what it must not store."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.store.offloads import attempt, audit, end, keep_audit, receipt, start
 pytestmark = pytest.mark.anyio
 
 
-async def test_an_offload_comes_back_whole(history: History) -> None:
+async def test_offload_is_read_back_completely(history: History) -> None:
     await history.start(start("a"))
     await history.attempt("a", attempt(1))
     await history.finish(
@@ -35,7 +35,7 @@ async def test_an_offload_comes_back_whole(history: History) -> None:
     assert detail.audit is None
 
 
-async def test_an_offload_that_is_not_there_is_none(history: History) -> None:
+async def test_missing_offload_is_none(history: History) -> None:
     assert await history.get("nothing") is None
 
 
@@ -44,7 +44,7 @@ async def test_the_end_of_an_unknown_offload_is_an_error(history: History) -> No
         await history.finish("ghost", end())
 
 
-async def test_what_ran_when_the_app_died_is_interrupted_and_its_cost_counts(database: Path) -> None:
+async def test_offload_running_at_a_crash_is_interrupted_and_its_cost_counts(database: Path) -> None:
     first = await History.open(database)
     await first.start(start("a", receipt=receipt(spared=0, spent=100)))
     await first.close()
@@ -60,7 +60,7 @@ async def test_what_ran_when_the_app_died_is_interrupted_and_its_cost_counts(dat
     assert totals.net_tokens == -107
 
 
-async def test_a_program_that_only_looks_interrupts_nothing(history: History, database: Path) -> None:
+async def test_reader_that_is_not_the_owner_interrupts_no_offload(history: History, database: Path) -> None:
     await history.start(start("a"))
     onlooker = await History.open(database, owner=False)
     rows = await onlooker.page(OffloadFilter())
@@ -89,7 +89,7 @@ async def test_without_contents_no_text_is_in_the_file(database: Path) -> None:
             assert text not in stored, path.name
 
 
-async def test_what_was_undone_spared_nothing_and_still_cost(history: History) -> None:
+async def test_undone_offload_saved_nothing_and_still_cost(history: History) -> None:
     await history.start(start("a"))
     await history.finish("a", end(undo=undo(None)))
     await history.mark_undone("a")
@@ -105,8 +105,8 @@ async def test_what_was_undone_spared_nothing_and_still_cost(history: History) -
     assert totals.losing == 1
 
 
-@pytest.mark.parametrize("audited_first", [True, False])  # a pass over a transcript takes its time
-async def test_what_was_undone_spared_nothing_by_its_audit_either(
+@pytest.mark.parametrize("audited_first", [True, False], ids=["checked-first", "undone-first"])
+async def test_undone_offload_saved_nothing_by_its_transcript_check(
     history: History, audited_first: bool
 ) -> None:
     await history.start(start("a"))
@@ -126,7 +126,7 @@ async def test_what_was_undone_spared_nothing_by_its_audit_either(
     assert (totals.net_tokens, totals.corrected_tokens, totals.corrected_microusd) == (-207, -307, -3000)
 
 
-async def test_an_audit_stands_beside_the_estimate(history: History) -> None:
+async def test_transcript_check_is_stored_beside_the_estimate(history: History) -> None:
     await history.start(start("a"))
     await history.finish("a", end())
     await keep_audit(history, "a", audit(ending="left_alone"))
@@ -144,7 +144,7 @@ async def test_an_audit_stands_beside_the_estimate(history: History) -> None:
     assert totals.corrected_tokens == -57
 
 
-async def test_retention_removes_rows_and_keeps_their_sums(history: History) -> None:
+async def test_retention_removes_rows_and_keeps_their_totals(history: History) -> None:
     await history.start(start("old", time.time() - 91 * 86_400))
     await history.attempt("old", attempt())
     await history.finish("old", end(undo=undo()))
@@ -160,7 +160,7 @@ async def test_retention_removes_rows_and_keeps_their_sums(history: History) -> 
     assert (await history.by("day"))[0].totals.offloads == 1
 
 
-async def test_listeners_hear_of_every_end(history: History) -> None:
+async def test_listeners_are_called_at_every_end(history: History) -> None:
     heard: list[tuple[str, str]] = []
 
     def listen(tool: str, ended: OffloadEnd) -> None:

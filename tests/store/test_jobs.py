@@ -1,4 +1,4 @@
-"""Jobs in the store: items are taken once, in order, and never two for the same file."""
+"""Jobs in the database: items start once, in order, and never two for the same file."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ async def _create(jobs: Jobs, outputs: list[str]) -> None:
     await jobs.create(job, items)
 
 
-async def test_a_job_comes_back_as_it_was_written(jobs: Jobs) -> None:
+async def test_job_is_read_back_completely(jobs: Jobs) -> None:
     await _create(jobs, ["a", "b"])
     job = await jobs.get("j1")
     assert job is not None
@@ -50,24 +50,26 @@ async def test_a_job_comes_back_as_it_was_written(jobs: Jobs) -> None:
     assert await jobs.get("j2") is None
 
 
-async def test_items_of_one_file_wait_for_each_other(jobs: Jobs) -> None:
+async def test_items_with_the_same_output_wait_for_each_other(jobs: Jobs) -> None:
     await _create(jobs, ["a", "a", "b"])
-    first, second, third = [await jobs.take("j1", name) for name in ("o1", "o2", "o3")]
+    first, second, third = [await jobs.start_next_item("j1", name) for name in ("o1", "o2", "o3")]
     assert first is not None
     assert second is not None
     assert (first.position, second.position, third) == (0, 2, None)
-    await jobs.settle("j1", ItemRecord(0, first.arguments, "delivered", "o1", code="delivered", tokens=7))
-    again = await jobs.take("j1", "o4")
+    await jobs.finish_item(
+        "j1", ItemRecord(0, first.arguments, "delivered", "o1", code="delivered", tokens=7)
+    )
+    again = await jobs.start_next_item("j1", "o4")
     assert again is not None
     assert again.position == 1
 
 
-async def test_many_takers_never_get_the_same_item(jobs: Jobs) -> None:
+async def test_concurrent_workers_never_start_the_same_item(jobs: Jobs) -> None:
     await _create(jobs, [f"f{i}" for i in range(60)])
     taken: list[int] = []
 
     async def take_all(name: str) -> None:
-        while (item := await jobs.take("j1", name)) is not None:
+        while (item := await jobs.start_next_item("j1", name)) is not None:
             taken.append(item.position)
 
     async with anyio.create_task_group() as group:
@@ -77,7 +79,7 @@ async def test_many_takers_never_get_the_same_item(jobs: Jobs) -> None:
 
 
 class NotedBegin(Database):
-    """Notes that its thread has begun to write."""
+    """Records that its thread has started to write."""
 
     begun: threading.Event
 
@@ -86,20 +88,18 @@ class NotedBegin(Database):
         return super()._run_write(function, durable)
 
 
-async def test_a_taking_that_was_broken_off_counts_as_in_flight_once_written(
-    jobs: Jobs, tmp_path: Path
-) -> None:
+async def test_cancelled_start_counts_as_running_once_written(jobs: Jobs, tmp_path: Path) -> None:
     await _create(jobs, ["a"])
     database = NotedBegin(tmp_path / "history.db", busy_seconds=120)
     database.begun = threading.Event()
     jobs = Jobs(database)
     with contextlib.closing(sqlite3.connect(tmp_path / "history.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # the taking waits in its thread for this to end
-        taking = asyncio.create_task(jobs.take("j1", "o1"))
+        other.execute("BEGIN IMMEDIATE")  # the start waits in its thread for this to end
+        taking = asyncio.create_task(jobs.start_next_item("j1", "o1"))
         await eventually(database.begun.is_set)
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)
-        in_flight = asyncio.create_task(jobs.in_flight("j1"))
+        in_flight = asyncio.create_task(jobs.running_items("j1"))
         await asyncio.sleep(0.1)
         other.execute("ROLLBACK")
     found = await in_flight
@@ -108,60 +108,60 @@ async def test_a_taking_that_was_broken_off_counts_as_in_flight_once_written(
     await database.close()
 
 
-async def test_released_items_are_taken_again_and_tries_are_counted(jobs: Jobs) -> None:
+async def test_requeued_items_start_again_and_tries_are_counted(jobs: Jobs) -> None:
     await _create(jobs, ["a"])
-    await jobs.take("j1", "o1")
-    await jobs.release("j1", 0)
-    again = await jobs.take("j1", "o2")
+    await jobs.start_next_item("j1", "o1")
+    await jobs.requeue("j1", 0)
+    again = await jobs.start_next_item("j1", "o2")
     assert again is not None
     assert again.tries == 1, "it was not tried"
-    await jobs.release("j1", again.position, tried=True)
-    once_more = await jobs.take("j1", "o3")
+    await jobs.requeue("j1", again.position, tried=True)
+    once_more = await jobs.start_next_item("j1", "o3")
     assert once_more is not None
     assert once_more.tries == 2
-    assert [item.offload_id for item in await jobs.in_flight("j1")] == ["o3"]
+    assert [item.offload_id for item in await jobs.running_items("j1")] == ["o3"]
 
 
-async def test_counts_and_failures_and_retry(jobs: Jobs) -> None:
+async def test_counts_failures_and_retry(jobs: Jobs) -> None:
     await _create(jobs, ["a", "b", "c", "d"])
     for position, (state, code) in enumerate(
         [("delivered", "delivered"), ("handed_back", "parses"), ("handed_back", "parses")]
     ):
-        item = await jobs.take("j1", "o")
+        item = await jobs.start_next_item("j1", "o")
         assert item is not None
         ended = ItemRecord(
             position, item.arguments, state, "o", code=code, summary=f"s{position}", net_tokens=-5
         )
-        await jobs.settle("j1", ended)
+        await jobs.finish_item("j1", ended)
     counts = await jobs.counts("j1")
     assert counts.by_state == {"delivered": 1, "handed_back": 2, "waiting": 1}
-    assert (counts.total, counts.ended, counts.went_wrong, counts.net_tokens) == (4, 3, 2, -15)
+    assert (counts.total, counts.ended, counts.unsuccessful, counts.net_tokens) == (4, 3, 2, -15)
     (group,) = await jobs.failures("j1")
     assert (group.code, group.count, group.example, group.position) == ("parses", 2, "s1", 1)
     assert await jobs.retry_failed("j1") == (2, False)
     assert (await jobs.counts("j1")).by_state == {"delivered": 1, "waiting": 3}
 
 
-async def test_what_runs_is_cancelled_when_it_is_released(jobs: Jobs) -> None:
+async def test_running_item_is_cancelled_when_it_is_requeued(jobs: Jobs) -> None:
     await _create(jobs, ["a", "b", "c"])
-    await jobs.take("j1", "o")
+    await jobs.start_next_item("j1", "o")
     assert await jobs.cancel_item("j1", 1) is None
     assert await jobs.cancel_item("j1", 0) == "o"
     assert (await jobs.counts("j1")).by_state == {"running": 1, "cancelled": 1, "waiting": 1}
     await jobs.cancel("j1")
     assert (await jobs.counts("j1")).by_state == {"running": 1, "cancelled": 2}
-    await jobs.release("j1", 0)
+    await jobs.requeue("j1", 0)
     assert (await jobs.counts("j1")).by_state == {"cancelled": 3}
     job = await jobs.get("j1")
     assert job is not None
     assert job.state == "cancelled"
 
 
-async def test_a_job_that_ended_goes_on_with_what_is_tried_again_in_one_step(jobs: Jobs) -> None:
+async def test_retry_restarts_an_ended_job_in_one_transaction(jobs: Jobs) -> None:
     await _create(jobs, ["a"])
-    await jobs.take("j1", "o")
+    await jobs.start_next_item("j1", "o")
     await jobs.cancel("j1")
-    await jobs.release("j1", 0)
+    await jobs.requeue("j1", 0)
     assert await jobs.retry_failed("j1", 1) == (0, False)
     assert await jobs.retry_failed("j1", deadline=7.0, token_budget=9) == (1, True)
     job = await jobs.get("j1")

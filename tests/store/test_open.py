@@ -1,4 +1,4 @@
-"""Opening: migrations, a newer version, and every way in which a file or a disk can fail."""
+"""Opening a database: migrations, a newer version, and failures of the file or the disk."""
 
 import os
 import re
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def migrated(tmp_path: Path) -> Path:
-    """A database to which every migration happened, from the first."""
+    """A database upgraded by every migration, from the first."""
     path = tmp_path / "migrated.db"
     engine = create_engine(f"sqlite:///{path}")
     config = Config()
@@ -44,7 +44,7 @@ def migrated(tmp_path: Path) -> Path:
 
 
 def schema(path: Path) -> dict[str, object]:
-    """Return what makes up each table, in no order of columns: the code always names them."""
+    """Return the parts of each table, whatever the order of columns: the code always names them."""
     connection = sqlite3.connect(path)
     tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     parts = ("table_info", "foreign_key_list", "index_list")
@@ -52,13 +52,15 @@ def schema(path: Path) -> dict[str, object]:
     for table in tables:
         for part in parts:
             rows = connection.execute(f"PRAGMA {part}({table})")
-            found[f"{table}: {part}"] = sorted(repr(row[1:]) for row in rows)  # the first is where it stands
+            found[f"{table}: {part}"] = sorted(
+                repr(row[1:]) for row in rows
+            )  # the first value is the position
     found |= dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type <> 'table'"))
     connection.close()
     return found
 
 
-def test_a_new_database_is_as_a_migrated_one(database: Path, migrated: Path) -> None:
+def test_new_database_equals_a_migrated_one(database: Path, migrated: Path) -> None:
     open_database(migrated).close_now()
     assert schema(database) == schema(migrated)
     for path in (database, migrated):
@@ -67,18 +69,18 @@ def test_a_new_database_is_as_a_migrated_one(database: Path, migrated: Path) -> 
         connection.close()
 
 
-def test_the_migrations_make_the_tables_of_the_code(migrated: Path) -> None:
+def test_migrations_create_the_tables_of_the_code(migrated: Path) -> None:
     engine = create_engine(f"sqlite:///{migrated}")
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
 
 
-def test_the_newest_migration_is_the_one_the_code_names() -> None:
+def test_head_constant_names_the_newest_migration() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
 
 
-async def test_a_database_of_a_newer_version_is_refused_unharmed(database: Path) -> None:
+async def test_database_of_a_newer_version_is_refused_unchanged(database: Path) -> None:
     connection = sqlite3.connect(database)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
@@ -93,9 +95,11 @@ async def test_a_database_of_a_newer_version_is_refused_unharmed(database: Path)
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"this was never a database, only text" * 100, b"SQLite format 3\0" * 400]
+    "garbage",
+    [b"this was never a database, only text" * 100, b"SQLite format 3\0" * 400],
+    ids=["text", "header-only"],
 )
-async def test_a_damaged_file_is_kept_aside_and_a_new_one_begun(database: Path, garbage: bytes) -> None:
+async def test_damaged_file_is_moved_aside_and_a_new_one_started(database: Path, garbage: bytes) -> None:
     database.write_bytes(garbage)
 
     history = await History.open(database)
@@ -109,13 +113,13 @@ async def test_a_damaged_file_is_kept_aside_and_a_new_one_begun(database: Path, 
     assert len(rows) == 1
 
 
-async def test_damage_found_later_is_put_right_by_a_restart(database: Path) -> None:
+async def test_restart_replaces_a_file_found_damaged_while_in_use(database: Path) -> None:
     history = await History.open(database)
     for number in range(200):
         await history.start(start(str(number), task="x" * 500))
     await history.close()
     data = bytearray(database.read_bytes())
-    # Everything behind the first pages: opening finds nothing wrong until the pages are read.
+    # Overwrite all but the first pages: the damage shows only when those pages are read.
     data[len(data) // 4 :] = b"\xff" * (len(data) - len(data) // 4)
     database.write_bytes(data)
 
@@ -125,7 +129,7 @@ async def test_damage_found_later_is_put_right_by_a_restart(database: Path) -> N
     assert "damaged" in history.notice
 
 
-async def test_only_its_owner_moves_a_damaged_file_aside(database: Path) -> None:
+async def test_only_the_owner_moves_a_damaged_file_aside(database: Path) -> None:
     garbage = b"this was never a database, only text" * 100
     database.write_bytes(garbage)
 
@@ -138,7 +142,7 @@ async def test_only_its_owner_moves_a_damaged_file_aside(database: Path) -> None
 
 
 class NotedLevels(Database):
-    """Notes how hard each write is pressed onto the disk: 1 is NORMAL, 2 is FULL."""
+    """Records SQLite's ``synchronous`` level at each write: 1 is NORMAL, 2 is FULL."""
 
     levels: list[object]
 
@@ -150,15 +154,15 @@ class NotedLevels(Database):
         return await super().write(noted, durable=durable)
 
 
-async def test_a_power_cut_takes_no_way_back_away_and_no_delivery(database: Path) -> None:
-    """What a file's fate hangs on is on the disk before the file is."""
+async def test_undo_data_and_deliveries_are_written_durably(database: Path) -> None:
+    """A power cut must not lose what decides whether a file is restored."""
     noted = NotedLevels(database)
     noted.levels = []
     history = History(noted)
     await history.start(start("a"))
-    await history.keep_undo("a", UndoRecord("/p/out.py", b"old", "ab" * 32))
+    await history.save_undo("a", UndoRecord("/p/out.py", b"old", "ab" * 32))
     await history.attempt("a", attempt())
-    await history.keep_undo("a", None)
+    await history.save_undo("a", None)
     await history.finish("a", end())
     await history.start(start("b"))
     await history.finish("b", end("handed_back"))
@@ -166,14 +170,14 @@ async def test_a_power_cut_takes_no_way_back_away_and_no_delivery(database: Path
     assert noted.levels == [1, 2, 1, 1, 2, 1, 1]
 
 
-async def test_text_that_is_not_utf_8_is_refused_and_said_so(history: History) -> None:
+async def test_text_that_is_not_utf_8_is_refused_with_a_reason(history: History) -> None:
     with pytest.raises(StoreError, match="not UTF-8") as caught:
         await history.start(start("a", project="/p/caf\udce9"))
     assert str(caught.value).isascii()
     assert await history.get("a") is None
 
 
-async def test_a_locked_database_says_so(database: Path) -> None:
+async def test_error_names_a_lock(database: Path) -> None:
     other = sqlite3.connect(database)
     other.execute("BEGIN EXCLUSIVE")
     try:
@@ -184,7 +188,7 @@ async def test_a_locked_database_says_so(database: Path) -> None:
         other.close()
 
 
-async def test_a_lock_that_is_soon_released_is_waited_for(history: History, database: Path) -> None:
+async def test_short_lock_is_waited_for(history: History, database: Path) -> None:
     other = sqlite3.connect(database, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     waiting = history.start(start("a"))
@@ -194,7 +198,7 @@ async def test_a_lock_that_is_soon_released_is_waited_for(history: History, data
     assert await history.get("a") is not None
 
 
-async def test_a_full_disk_leaves_the_row_as_it_was(history: History) -> None:
+async def test_full_disk_leaves_the_row_unchanged(history: History) -> None:
     await history.start(start("a"))
 
     def fill(connection: object) -> None:
@@ -213,7 +217,7 @@ async def test_a_full_disk_leaves_the_row_as_it_was(history: History) -> None:
 
 @pytest.fixture
 def as_ordinary_user() -> Iterator[Path]:
-    """A folder anyone can enter, seen by a user who is not root (root may write everywhere)."""
+    """A folder open to everyone, used without root's rights (root may write everywhere)."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
@@ -222,7 +226,7 @@ def as_ordinary_user() -> Iterator[Path]:
             os.seteuid(os.getuid())
 
 
-async def test_a_file_that_cannot_be_written_says_so(as_ordinary_user: Path, empty_database: Path) -> None:
+async def test_error_names_an_unwritable_file(as_ordinary_user: Path, empty_database: Path) -> None:
     database = as_ordinary_user / "history.db"
     database.write_bytes(empty_database.read_bytes())
     database.chmod(stat.S_IREAD)
@@ -234,13 +238,13 @@ async def test_a_file_that_cannot_be_written_says_so(as_ordinary_user: Path, emp
     assert "writable" in caught.value.next_step
 
 
-async def test_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
+async def test_error_names_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         await History.open(tmp_path / "nowhere" / "history.db")
 
 
-async def test_an_old_search_index_is_built_anew(database: Path) -> None:
-    """As after use by a SQLite without full-text search, which drops the triggers."""
+async def test_outdated_search_index_is_rebuilt(database: Path) -> None:
+    """A SQLite without full-text search drops the triggers, which leaves the index outdated."""
     history = await History.open(database)
     await history.start(start("a", task="first"))
     await history.close()
@@ -257,7 +261,7 @@ async def test_an_old_search_index_is_built_anew(database: Path) -> None:
     assert found == [0, 1]
 
 
-async def test_sums_of_an_older_kind_are_made_anew(database: Path) -> None:
+async def test_totals_of_an_older_version_are_recalculated(database: Path) -> None:
     history = await History.open(database)
     await history.start(start("a"))
     await history.finish("a", end())

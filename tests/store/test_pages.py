@@ -1,4 +1,4 @@
-"""Lists, filters, search and sums, as the pages ask for them."""
+"""Queries of the dashboard's pages: lists, filters, search and totals."""
 
 import time
 from dataclasses import replace
@@ -23,13 +23,13 @@ async def test_the_newest_is_first(filled: History) -> None:
     assert await _ids(filled) == "edcba"
 
 
-async def test_pages_follow_one_another_without_gap_or_repeat(filled: History) -> None:
+async def test_pages_have_no_gaps_and_no_repeats(filled: History) -> None:
     seen: list[str] = []
     before = None
     while page := await filled.page(OffloadFilter(), limit=2, before=before):
         seen += [row.id for row in page]
         before = page[-1].id
-        await filled.start(start(f"new{len(seen)}"))  # arrivals do not shift later pages
+        await filled.start(start(f"new{len(seen)}"))  # new rows do not shift later pages
     assert seen == list("edcba")
 
 
@@ -45,6 +45,7 @@ async def test_pages_follow_one_another_without_gap_or_repeat(filled: History) -
         ({"model": "large", "outcome": "returned"}, "b"),
         ({"model": "none"}, ""),
     ],
+    ids=["tool", "failed", "running", "model", "project", "client", "two-filters", "no-match"],
 )
 async def test_filters(filled: History, where: dict[str, str], found: str) -> None:
     assert await _ids(filled, **where) == found
@@ -60,24 +61,25 @@ async def test_a_window_of_time(filled: History) -> None:
 
 
 SEARCHES = [
-    ("slugify", "a"),
-    ("SLUG", "da"),
-    ("slug tests", "d"),
-    ("src/slug.py", "a"),
-    ("build_2026", "b"),
-    ("nothing", ""),
-    ("", "edcba"),
-    ("   ", "edcba"),
+    pytest.param("slugify", "a", id="word"),
+    pytest.param("SLUG", "da", id="prefix-in-capitals"),
+    pytest.param("slug tests", "d", id="two-words"),
+    pytest.param("src/slug.py", "a", id="path"),
+    pytest.param("build_2026", "b", id="underscore"),
+    pytest.param("nothing", "", id="no-match"),
+    pytest.param("", "edcba", id="empty"),
+    pytest.param("   ", "edcba", id="blanks"),
+    pytest.param("-()\"*'", "", id="punctuation"),
 ]
 
 
-@pytest.mark.parametrize(("search", "found"), [*SEARCHES, ("cafe", "c"), ("-()\"*'", "")])
+@pytest.mark.parametrize(("search", "found"), [*SEARCHES, pytest.param("cafe", "c", id="without-accent")])
 async def test_search_in_task_and_file_names(filled: History, search: str, found: str) -> None:
     assert filled.database.can_search
     assert await _ids(filled, search=search) == found
 
 
-@pytest.mark.parametrize(("search", "found"), [*SEARCHES, ("-()\"*'", "")])
+@pytest.mark.parametrize(("search", "found"), SEARCHES)
 async def test_search_without_fts5(filled: History, search: str, found: str) -> None:
     def read(connection: Connection) -> str:
         rows = read_page(connection, OffloadFilter(search=search), 50, None, can_search=False)
@@ -93,8 +95,8 @@ async def test_search_pages_and_filters(filled: History) -> None:
     assert await _ids(filled, search="slug", model="small") == "a"
 
 
-async def test_a_search_reads_its_index_and_not_the_table(filled: History) -> None:
-    """A page of hits must not cost more the longer the history is."""
+async def test_search_reads_its_index_and_not_the_table(filled: History) -> None:
+    """The cost of a page of hits must not grow with the history."""
 
     def plan(connection: Connection) -> list[str]:
         rows = connection.execute(
@@ -112,7 +114,7 @@ async def test_a_search_reads_its_index_and_not_the_table(filled: History) -> No
     assert not any("TEMP B-TREE" in step for step in steps)
 
 
-async def test_sums_in_all_and_since(filled: History) -> None:
+async def test_totals_of_all_and_since_a_time(filled: History) -> None:
     totals = await filled.totals()
     assert (totals.offloads, totals.delivered, totals.returned, totals.failed) == (4, 2, 1, 1)
     assert totals.net_tokens == 3 * 293 - 207
@@ -122,14 +124,14 @@ async def test_sums_in_all_and_since(filled: History) -> None:
     assert await filled.totals(time.time() + 10) == Totals()
 
 
-async def test_since_midnight_is_the_day(filled: History) -> None:
+async def test_totals_since_midnight_are_those_of_the_day(filled: History) -> None:
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     days = await filled.by_day(2)
     assert await filled.totals(midnight) == days[-1].totals
     assert len(days) == 2
 
 
-async def test_sums_by_dimension(filled: History) -> None:
+async def test_totals_by_dimension(filled: History) -> None:
     by_model = {group.name: group.totals.net_tokens for group in await filled.by("model")}
     assert by_model == {"small": 293, "third": 293, "large": 293 - 207}
     assert [group.name for group in await filled.by("project")] == ["/home/me/project", "/other"]
@@ -142,7 +144,7 @@ async def test_the_worst_losses(filled: History) -> None:
     assert [row.net_tokens for row in await filled.losses(limit=1)] == [-907]
 
 
-async def test_what_can_be_filtered_by(filled: History) -> None:
+async def test_filter_values(filled: History) -> None:
     facets = await filled.facets()
     assert facets.tools == ("compress_context", "offload_work")
     assert facets.models == ("large", "small", "third")

@@ -1,4 +1,4 @@
-"""The running totals are the exact sums of the rows, whatever happens and in whatever order."""
+"""Running totals equal the sums of the rows after any sequence of changes, and after a crash."""
 
 import asyncio
 import shutil
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from server.ledger.receipt import part_of
-from server.store.cost import BillRecord, add_to_bill, spread_bill
+from server.store.cost import BatchCostRecord, add_cost, distribute_cost
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -84,39 +84,39 @@ async def _play(path: Path, steps: list[tuple[Any, ...]]) -> None:
 
 
 def _charge(output: int, answer: int) -> Callable[[Connection], None]:
-    """What a call about a batch cost, added to its bill; the rows of the batch then add up to the bill."""
+    """Add the cost of a call to its batch, and check that the rows of the batch add up to its cost."""
 
     def write(connection: Connection) -> None:
-        add_to_bill(connection, "j1", BillRecord(output, answer))
-        spread_bill(connection, "j1", _rebook)
-        owed = connection.execute(text("SELECT spent_output, spent_input, spent_share FROM job")).one()
-        booked = connection.execute(
+        add_cost(connection, "j1", BatchCostRecord(output, answer))
+        distribute_cost(connection, "j1", _share_cost)
+        total = connection.execute(text("SELECT spent_output, spent_input, spent_share FROM job")).one()
+        recorded = connection.execute(
             text(
                 "SELECT sum(spent_output), sum(spent_input), sum(spent_share) FROM offload "
                 "WHERE job_id = 'j1' AND outcome <> 'running'"
             )
         ).one()
-        assert tuple(booked) in {tuple(owed), (None, None, None)}
+        assert tuple(recorded) in {tuple(total), (None, None, None)}
 
     return write
 
 
-def _rebook(old: ReceiptRecord, bill: BillRecord, number: int, count: int) -> ReceiptRecord:
-    output, answer, share = (part_of(each, number, count) for each in astuple(bill))
-    spared = old.spared_input + old.spared_output
+def _share_cost(old: ReceiptRecord, cost: BatchCostRecord, index: int, count: int) -> ReceiptRecord:
+    output, answer, share = (part_of(each, index, count) for each in astuple(cost))
+    saved = old.spared_input + old.spared_output
     return replace(
         old,
         spent_output=output,
         spent_input=answer,
         spent_share=share,
-        net_tokens=spared - output - answer - share,
+        net_tokens=saved - output - answer - share,
         spent_microusd=output * 20,
         net_microusd=old.spared_microusd - output * 20,
     )
 
 
 async def _compare(history: History) -> None:
-    """Sum the rows by hand and hold ``total``, and what the pages show, to that."""
+    """Compare ``total`` and the figures of the pages with sums calculated from the rows."""
 
     def read(connection: Connection) -> tuple[dict[Any, Any], dict[Any, Any], dict[str, int]]:
         expected: dict[Any, dict[str, int]] = defaultdict(lambda: dict.fromkeys(MEASURES, 0))
@@ -188,8 +188,8 @@ asyncio.run(write())
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.013, 0.05])
-def test_a_crash_between_two_writes_cannot_make_them_disagree(database: Path, delay: float) -> None:
+@pytest.mark.parametrize("delay", [0.0, 0.013, 0.05], ids=["at-once", "early", "late"])
+def test_totals_equal_the_rows_after_a_crash_between_two_writes(database: Path, delay: float) -> None:
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(database), "w"],
         stdout=subprocess.PIPE,

@@ -84,7 +84,7 @@ class BatchCard:
     def update(self, view: BatchView) -> None:
         """Show how far it is."""
         job = view.job
-        word, picture, look = state_of(job.state, view.counts.went_wrong)
+        word, picture, look = state_of(job.state, view.counts.unsuccessful)
         set_classes(self._state, f"outcome job-{look}")
         self._picture.set_text(picture)
         self._word.set_text(word)
@@ -101,11 +101,11 @@ class BatchCard:
         self._actions.update(view)
 
 
-def state_of(state: str, went_wrong: int) -> tuple[str, str, str]:
+def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
     """The state of a batch in words, its icon and its look: not green where items failed."""
     word, picture = STATES.get(state, (state, "help"))
-    if state == "done" and went_wrong:
-        return f"{word}, {formats.number(went_wrong)} failed", "error", "wrong"
+    if state == "done" and unsuccessful:
+        return f"{word}, {formats.number(unsuccessful)} failed", "error", "wrong"
     return word, picture, state
 
 
@@ -141,7 +141,7 @@ class _Actions:
         self._pause.set_text(word)
         self._pause.set_icon(picture)
         set_prop(self._pause, "aria-label", f"{word} batch {job.id}")
-        wrong = view.counts.went_wrong if job.state != "cancelled" else 0
+        wrong = view.counts.unsuccessful if job.state != "cancelled" else 0
         self._retry.set_text(f"Retry {formats.number(wrong)} failed")
         goes_on = job.state in ("running", "paused", "stopped")
         self._pause.set_visibility(goes_on)

@@ -85,7 +85,7 @@ class Deliverer:
         was not written is not touched."""
         written: list[FileChange] = []
         try:
-            await self._history.keep_undo(run.id, _undo(change))
+            await self._history.save_undo(run.id, _undo(change))
             await run_thread_uncancellable(lambda: written.append(apply(change)))
         except StoreError:  # so nothing was kept, and nothing written
             raise
@@ -93,7 +93,7 @@ class Deliverer:
             if written:
                 await self._take_back(run, written[0])
             else:
-                await self._history.keep_undo(run.id, None)
+                await self._history.save_undo(run.id, None)
             raise
         return written[0]
 
@@ -110,7 +110,7 @@ class Deliverer:
         after = await run_thread_uncancellable(content_of, change)
         if check.passed and after != change.after:
             change = FileChange(change.path, change.shown, change.before, after, change.created)
-            await self._history.keep_undo(run.id, _undo(change))
+            await self._history.save_undo(run.id, _undo(change))
         return change, check
 
     async def _take_back(self, run: OffloadState, change: FileChange) -> None:
@@ -127,7 +127,7 @@ class Deliverer:
         if kept is not None:
             logger.warning("%s had been changed since it was written; that is kept as %s", change.path, kept)
             run.remarks.append(f"{change.shown} was changed while it was checked; that is kept as {kept}.")
-        await self._history.keep_undo(run.id, None)
+        await self._history.save_undo(run.id, None)
 
 
 def _undo(change: FileChange) -> UndoRecord:

@@ -53,7 +53,7 @@ async def recover(history: History, rescue_copies: RescueCopies) -> tuple[str, .
     Half-written files beside it are removed.
     """
     taken: list[str] = []
-    for offload_id, kept in await history.left_over():
+    for offload_id, kept in await history.interrupted_writes():
         path = Path(kept.path)
         await asyncio.to_thread(atomic.remove_unfinished, path.parent)
         try:
@@ -82,7 +82,7 @@ async def put_back(history: History, offload_id: str, kept: UndoRecord, rescue_c
     elif kept.before is not None and not await asyncio.to_thread(_is_as_before, kept):
         old = await asyncio.to_thread(rescue_copies.save, path.name, kept.before)
         logger.warning("%s was changed since its offload broke off; what it held before is %s", path, old)
-    await history.keep_undo(offload_id, None)
+    await history.save_undo(offload_id, None)
     return is_there
 
 

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that ``server.store.migrate`` passes in."""
+"""Alembic environment: runs the migrations on the connection that ``server.store.migrate`` passes in."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The history: offloads with their texts, attempts, files, undo, sums and audit."""
+"""The history: offloads with their texts, attempts, files, undo data, totals and transcript checks."""
 
 import sqlalchemy as sa
 from alembic import op

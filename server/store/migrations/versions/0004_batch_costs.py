@@ -1,4 +1,4 @@
-"""What the calls of a batch cost, and which offloads it is spread over; the family of audited figures."""
+"""The cost of a batch's calls, the batch of an offload, and the tokenizer family of checked figures."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What was measured of models on this machine."""
+"""Measurements of models on this machine."""
 
 import sqlalchemy as sa
 from alembic import op

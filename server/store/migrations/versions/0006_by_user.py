@@ -1,4 +1,4 @@
-"""How many offloads the user asked for, in the sums; the triggers fill it in (see ``totals.py``)."""
+"""The number of offloads that the user started, in the totals; triggers fill it in (see ``totals.py``)."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whether it was the user who paused or cancelled a batch, or cancelled an item."""
+"""Marks of batches that the user paused or cancelled, and of items that the user cancelled."""
 
 import sqlalchemy as sa
 from alembic import op
