@@ -1,35 +1,21 @@
 """What every test gets: folders of its own, and stand-ins for engines on request."""
 
-import importlib.util
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.heavy_packages import install_on_import
 
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 
+install_on_import()
+
 pytest_plugins = ("tests.engine_models", "tests.pipeline_harness")
-
-HEAVY = ("axe_playwright_python", "claude_agent_sdk", "playwright")
-
-
-def _install_heavy() -> None:
-    """Install the group ``e2e`` where it is missing: half a gigabyte that the app does without."""
-    uv = os.environ.get("UV") or shutil.which("uv")
-    if uv is None or all(importlib.util.find_spec(name) for name in HEAVY):
-        return
-    # Offline this fails and says so; the tests that need it then fail, and no others.
-    project = Path(__file__).parents[1]
-    subprocess.run([uv, "sync", "--quiet", "--inexact", "--group", "e2e"], cwd=project, check=False)
-    importlib.invalidate_caches()
-
 
 # A shell lets what it runs in the background ignore Ctrl-C, and every child would inherit that: a test that
 # interrupts a command would wait for ever.
@@ -40,8 +26,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 
-# Here and not in a hook: `pytest tests/dashboard` imports that folder's conftest before any hook runs.
-_install_heavy()
+FAST = "fast"
+WORKERS_PER_CORE = 1.5
+"""More than one: many tests wait for a process or a clock."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run the whole suite and the fast group in parallel, a few named tests in this process."""
+    whole = config.args == config.getini("testpaths") or config.option.markexpr == FAST
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(2, int(cores * WORKERS_PER_CORE)) if whole else 0
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m fast``, import only the modules that hold a fast test."""
+    if config.option.markexpr != FAST or not collection_path.name.startswith("test_"):
+        return None
+    return f"pytest.mark.{FAST}" not in collection_path.read_text(encoding="utf-8") or None
 
 
 @pytest.fixture(autouse=True)

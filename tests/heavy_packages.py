@@ -1,0 +1,42 @@
+"""The packages of the dependency group ``e2e``, installed by the first test module that imports one.
+
+They take half a gigabyte: a browser's driver and Claude Code itself. Tests that need neither run without them.
+"""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+PACKAGES = frozenset({"axe_playwright_python", "claude_agent_sdk", "playwright"})
+PROJECT = Path(__file__).parents[1]
+
+
+def install_on_import() -> None:
+    """Install the group when an import of one of ``PACKAGES`` finds nothing."""
+    sys.meta_path.append(_Installer())
+
+
+class _Installer(MetaPathFinder):
+    """The last finder: Python asks it for a module that no other finder has."""
+
+    def __init__(self) -> None:
+        self._tried = False
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        uv = os.environ.get("UV") or shutil.which("uv")
+        if fullname not in PACKAGES or self._tried or uv is None:
+            return None
+        self._tried = True
+        # Offline this fails and says so. The import error then names the package.
+        subprocess.run([uv, "sync", "--quiet", "--inexact", "--group", "e2e"], cwd=PROJECT, check=False)
+        importlib.invalidate_caches()
+        return PathFinder.find_spec(fullname, path, target)
