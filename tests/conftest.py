@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.heavy_packages import install_on_import
 
+from tests.heavy_packages import install_on_import
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn

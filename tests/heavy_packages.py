@@ -1,6 +1,7 @@
 """The packages of the dependency group ``e2e``, installed by the first test module that imports one.
 
-They take half a gigabyte: a browser's driver and Claude Code itself. Tests that need neither run without them.
+They take half a gigabyte: a browser's driver and Claude Code itself. Tests that need neither run
+without them.
 """
 
 import importlib

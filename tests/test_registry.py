@@ -14,6 +14,8 @@ import pytest
 
 from server.clients.config_files import SERVER_NAME
 
+pytestmark = pytest.mark.fast
+
 ROOT = Path(__file__).parent.parent
 SERVER: dict[str, Any] = json.loads((ROOT / "packaging" / "server.json").read_text(encoding="utf-8"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from server.backends.address import engine_url, is_loopback, ollama_url, require_allowed
 from server.common.errors import SettingsError
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("value", "url"),

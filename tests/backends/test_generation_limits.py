@@ -5,6 +5,8 @@ import pytest
 from server.backends.base import Message
 from server.backends.generation_limits import fewest_tokens
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("text", "words"),

@@ -7,6 +7,8 @@ from server.backends.embedded.catalogue import pinned_name
 from server.backends.model_names import nearest, resolve
 from server.common.errors import ModelNotFound
 
+pytestmark = pytest.mark.fast
+
 INSTALLED = tuple(
     InstalledModel(name)
     for name in (

@@ -25,7 +25,7 @@ from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered
 from tests.standins.raw import HEAD, RawServer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from server.backends.thinking import MOST_BLANK, TAGS, ThinkingSplitter
 
+pytestmark = pytest.mark.fast
+
 
 def split(pieces: list[str]) -> tuple[str, str]:
     """Return the thoughts and the answer."""

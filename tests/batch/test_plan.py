@@ -12,6 +12,8 @@ from server.common.errors import BadArguments
 from server.offload.files.workspace import Workspace
 from server.offload.values import Caller
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("pattern", "given_path", "output"),

@@ -7,6 +7,8 @@ from server.batch.reply import LONGEST, describe, in_words, why
 from server.offload.run.reply import counted
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
+pytestmark = pytest.mark.fast
+
 JOB = JobRecord("j1", 0.0, "Document it", "claude-code", "s", "/p", ("/p",), sequential=False)
 
 

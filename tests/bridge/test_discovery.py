@@ -21,6 +21,8 @@ from server.bridge.discovery import (
 )
 from server.config.folders import find_folders
 
+pytestmark = pytest.mark.fast
+
 
 def test_it_is_the_folder_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TOKEN_SAVER_HOME", raising=False)

@@ -13,6 +13,8 @@ import pytest
 from server.bridge.http1 import HubConnection, HubResponse, NotHttp
 from server.bridge.session import _quoted
 
+pytestmark = pytest.mark.fast
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 PIECES = [b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r", b"\n2;x=y\r\nd", b"e\r\n0\r\n\r\n"]
 

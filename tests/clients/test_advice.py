@@ -13,6 +13,8 @@ from server.common.errors import BadArguments
 from server.config.folders import Folders, find_folders
 from server.config.textedit.jsonc import parse
 
+pytestmark = pytest.mark.fast
+
 OTHER_HOOK = '{"matcher": "Bash", "hooks": [{"type": "command", "command": "./check.sh"}]}'
 
 FILES: dict[Kind, dict[str, str | None]] = {

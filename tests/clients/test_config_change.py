@@ -16,6 +16,8 @@ from server.config.folders import Folders, find_folders
 from server.config.textedit.jsonc import parse
 from tests.clients.configurations import CASES, broken, configuration
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def folders() -> Folders:

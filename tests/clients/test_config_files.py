@@ -7,6 +7,8 @@ import pytest
 from server.clients.config_files import CLIENTS, ClientName, Surroundings, find_place
 from server.common.errors import BadArguments, NotFound
 
+pytestmark = pytest.mark.fast
+
 COMMAND = ["/opt/app/token-saver-mcp"]
 
 

@@ -11,6 +11,8 @@ from server.config.folders import find_folders
 from server.policy.trail import Trail, TrailEntry
 from server.store.database import open_database
 
+pytestmark = pytest.mark.fast
+
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
 HIDDEN = "\x1b[8mhidden\x9b0m"
 

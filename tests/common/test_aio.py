@@ -14,7 +14,7 @@ from server.common.aio import (
     running,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 
 class Work:

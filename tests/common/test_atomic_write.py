@@ -12,6 +12,8 @@ from server.common.errors import SettingsError
 from server.config.folders import find_folders
 from server.config.settings_file import set_setting
 
+pytestmark = pytest.mark.fast
+
 modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
 
 # Reports the draft's mode before and after it is made final. An audit hook cannot be removed, so this runs

@@ -9,6 +9,8 @@ import pytest
 from server.common.days import day_begin, midnight, seconds_to_midnight
 from tests.standins.serving import wait_until
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot change a process's time zone")
 def test_day_starts_at_the_utc_offset_of_that_day(monkeypatch: pytest.MonkeyPatch) -> None:

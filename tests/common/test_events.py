@@ -6,6 +6,8 @@ import pytest
 
 from server.common.events import EngineChanged, Event, EventBus
 
+pytestmark = pytest.mark.fast
+
 
 def test_every_listener_gets_every_event_until_it_unsubscribes() -> None:
     bus, first, second = EventBus(), [], []

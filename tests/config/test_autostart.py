@@ -19,6 +19,8 @@ from server.config.autostart import (
     windows_command_line,
 )
 
+pytestmark = pytest.mark.fast
+
 COMMAND = ("/opt/python", "-P", "-m", "tray.main", "--background")
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from server.config.textedit.jsonc import JsonError, get_member, parse, remove_member, set_member
 
+pytestmark = pytest.mark.fast
+
 PATH = ("mcpServers", "token-saver")
 ENTRY = {"command": "/opt/token-saver-mcp", "args": []}
 

@@ -12,6 +12,8 @@ from server.config.folders import Folders, find_folders
 from server.config.settings import load_settings
 from server.config.settings_file import set_setting
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:

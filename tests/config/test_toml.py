@@ -6,6 +6,8 @@ import pytest
 
 from server.config.textedit.toml import TomlError, get_table, remove_table, set_key, set_table
 
+pytestmark = pytest.mark.fast
+
 PATH = ("mcp_servers", "token-saver")
 ENTRY = {"command": "/opt/token saver/mcp", "args": ["-x"]}
 

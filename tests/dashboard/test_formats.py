@@ -7,6 +7,8 @@ import pytest
 from dashboard import formats
 from server.config.settings import LedgerSettings
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("value", "words"),

@@ -24,6 +24,8 @@ from server.offload.asking.profitability import arguments_of
 from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
 from server.store.records import OffloadDetail, OffloadRow
 
+pytestmark = pytest.mark.fast
+
 GIB = 2**30
 OLLAMA = EngineView("ollama", "Ollama", "http://127.0.0.1:11434", Capabilities(), (InstalledModel("m"),), ())
 REST = Snapshot("1", "", "idle", 0.0, OLLAMA)

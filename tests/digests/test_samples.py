@@ -8,6 +8,8 @@ from server.digests import make_digest
 from server.digests.clean import clean_lines
 from tests.digests import sheets
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize("name", sheets.names())
 def test_digest_keeps_the_facts(name: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from server.engine.concurrency import MOST, AdaptiveLimit
 
+pytestmark = pytest.mark.fast
+
 
 @dataclass
 class Machine:

@@ -12,7 +12,7 @@ from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.raw import HEAD, RawServer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 
 @pytest.fixture

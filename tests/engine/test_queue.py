@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from server.common.errors import QueueFull
 from server.engine.queue import FairQueue
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 
 @dataclass

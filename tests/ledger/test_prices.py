@@ -8,6 +8,8 @@ import pytest
 from server.common.errors import SettingsError
 from server.ledger.prices import load_prices, microusd, shipped_prices
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("model", "name", "prices"),

@@ -10,6 +10,8 @@ from server.config.settings import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Cost, Ledger, Receipt
 
+pytestmark = pytest.mark.fast
+
 OUTPUT = 20
 CONTEXT = 7
 DEFINITIONS = 9

@@ -20,6 +20,8 @@ from server.ledger.tokens import (
     family_of,
 )
 
+pytestmark = pytest.mark.fast
+
 DATA = Path(__file__).parents[1] / "data"
 
 

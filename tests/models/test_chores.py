@@ -9,7 +9,7 @@ from server.models.categories import CATEGORIES
 from server.models.chore_run import run_python
 from server.models.chores import judge, load_chores
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 RIGHT = {
     "slugify": "```python\nimport re\ndef slugify(text):\n"

@@ -13,6 +13,8 @@ from server.models.recommend import Recommendation, recommend
 from server.models.selector import SelectorSettings
 from server.store.measurements import ChoreRecord, MeasurementRecord, PracticeRecord
 
+pytestmark = pytest.mark.fast
+
 NOW = 1_800_000_000.0
 GIB = 2**30
 MACHINE = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("card", "nvidia", 24 * GIB, 23 * GIB),))

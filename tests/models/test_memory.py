@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from server.backends.base import N_UBATCH
 from server.models.memory import longest_context, model_memory
 
+pytestmark = pytest.mark.fast
+
 MIB = 2**20
 REPORTED = tomllib.loads(Path(__file__).with_name("loads.toml").read_text(encoding="utf-8"))["load"]
 HEADERS = tomllib.loads(Path(__file__).with_name("headers.toml").read_text(encoding="utf-8"))["model"]

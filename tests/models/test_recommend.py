@@ -18,6 +18,8 @@ from server.models.recommend import Recommendation, memory_needed, recommend
 from server.models.selector import Selector, SelectorSettings
 from server.models.speed import bandwidth_of, expected_rate
 
+pytestmark = pytest.mark.fast
+
 GIB = 2**30
 GAME = GpuProcess(1234, "game.exe", 4 * GIB)
 GAMING = Gpu("NVIDIA GeForce RTX 4060", "nvidia", 8 * GIB, 4 * GIB, processes=(GAME,))

@@ -11,7 +11,7 @@ from tests.offload.plans import plan_of, source
 from tests.pipeline_harness import PipelineHarness
 from tests.standins.answers import Answer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 SHOP = source(
     "shop.py",

@@ -7,6 +7,8 @@ import pytest
 from server.offload.answers.edits import EditFailed, apply, locate, parse_blocks, replace_selection
 from server.offload.values import Source
 
+pytestmark = pytest.mark.fast
+
 TEXT = """\
 class A:
     def f(self):

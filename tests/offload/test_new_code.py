@@ -6,6 +6,8 @@ from server.offload.checks.run import check_answer
 from server.offload.values import Generation
 from tests.offload.plans import plan_of, source
 
+pytestmark = pytest.mark.fast
+
 CODE = "def twice(x):\n    return 2 * x\n"
 
 

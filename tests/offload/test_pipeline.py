@@ -12,7 +12,7 @@ from tests.pipeline_harness import OpenPipeline, PipelineHarness
 from tests.standins.answers import Answer
 from tests.standins.serving import eventually
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 SLUGIFY = (
     'import re\n\n\ndef slugify(text):\n    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")\n'

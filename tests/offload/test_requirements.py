@@ -6,6 +6,8 @@ from server.offload.checks.requirements import check_asked
 from server.offload.values import Source
 from tests.offload.plans import plan_of, source
 
+pytestmark = pytest.mark.fast
+
 
 def asked(task: str, after: str, output: str = "out.py", *sources: Source) -> list[str]:
     """Return what is wrong with ``after``."""

@@ -8,6 +8,8 @@ from server.offload.code.parsing import new_syntax_error, syntax_error
 from server.offload.code.syntax import definitions
 from server.offload.files.selection import find, outline
 
+pytestmark = pytest.mark.fast
+
 CASES = [
     ("a.py", "import re\n\n\n@cache\ndef f(x):\n    return x\n", "f", "@cache\ndef f(x):\n    return x"),
     (

@@ -5,6 +5,8 @@ import pytest
 from server.offload.checks.test_quality import check_tests
 from tests.offload.plans import plan_of, source
 
+pytestmark = pytest.mark.fast
+
 STACK = source(
     "stack.py",
     "class Stack:\n    def pop(self):\n        raise IndexError\n\n\ndef make():\n    return Stack()\n",

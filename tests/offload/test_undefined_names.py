@@ -4,6 +4,8 @@ import pytest
 
 from server.offload.checks.undefined_names import missing_imports, undefined_attributes, undefined_names
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("text", "names"),

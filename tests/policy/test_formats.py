@@ -10,6 +10,8 @@ from server.policy.rules.detect_format import parse_policy
 from server.policy.rules.evaluate import evaluate
 from server.policy.values import Call
 
+pytestmark = pytest.mark.fast
+
 Case = tuple[str, str, dict[str, Any], Mapping[str, float], str]
 
 

@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from server.backends.base import Capabilities, LoadedModel
 from server.common.events import (
     ModelProgress,
@@ -14,6 +16,8 @@ from server.common.events import (
 )
 from server.engine.view import EngineView
 from server.state.activity import TEXT_TAIL, ActivityTracker
+
+pytestmark = pytest.mark.fast
 
 IDLE = EngineView("ollama", "Ollama", "http://127.0.0.1:11434", Capabilities())
 LOADED = EngineView("ollama", "Ollama", "", Capabilities(), loaded=(LoadedModel("qwen"),))

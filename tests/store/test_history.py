@@ -10,7 +10,7 @@ from server.store.history import History
 from server.store.records import OffloadEnd, OffloadFilter
 from tests.store.offloads import attempt, audit, end, keep_audit, receipt, start, undo
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 
 async def test_offload_is_read_back_completely(history: History) -> None:

@@ -18,7 +18,7 @@ from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 from tests.standins.serving import eventually
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 T = TypeVar("T")
 
 

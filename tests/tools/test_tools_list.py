@@ -14,6 +14,8 @@ from server.hub import Hub
 from server.tools.mcp_server import INSTRUCTIONS, all_tools
 from server.tools.schema import compact
 
+pytestmark = pytest.mark.fast
+
 CORE = {"offload_work", "compress_context", "batch_offload"}
 CORE_BUDGET = 2400
 BUDGET = 5000

@@ -9,6 +9,8 @@ from PIL import Image, ImageChops
 from tray.icon import ICON_STATES, PROGRESS_STEPS, Face, draw
 from tray.sni_item import SIZES
 
+pytestmark = pytest.mark.fast
+
 LIGHT = (242, 242, 242)
 DARK = (38, 40, 44)
 FACES = [*(Face(state) for state in ICON_STATES), Face("working", 0.25), Face("working", 0.75)]

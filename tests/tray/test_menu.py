@@ -13,6 +13,8 @@ from tray.batches import Batch
 from tray.icon import Face
 from tray.menu import SEPARATOR, Action, Entry, Pending, Surroundings, build_menu, face, tooltip
 
+pytestmark = pytest.mark.fast
+
 NOW = 1_790_000_000.0
 OLLAMA = Capabilities(load=True, unload=True, list_loaded=True, pull=True, keep_alive=True)
 SMALL = InstalledModel("smollm2:135m", size=145_000_000)

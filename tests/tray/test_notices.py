@@ -12,6 +12,8 @@ from server.state.snapshot import Snapshot
 from tray.batches import Batch
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 
+pytestmark = pytest.mark.fast
+
 ALL = TraySettings()
 NONE = TraySettings(
     notify_batch=False, notify_approval=False, notify_engine=False, notify_model=False, notify_pause=False
