@@ -11,6 +11,7 @@ from server.digests.clean import clean_lines
 from server.digests.decode import decoded_lines, encoding_of
 from server.digests.general import General
 from server.digests.layout import lay_out
+from server.digests.recognisers.data.documents import LARGEST, document_of
 from server.digests.registry import RECOGNISERS
 from server.digests.scan import Triggers, scan
 from server.digests.tail_guard import holds, plain
@@ -27,15 +28,18 @@ def make_digest(
     command: str = "",
     exit_status: int | None = None,
     focus: str = "",
+    name: str = "",
 ) -> Digest:
     """Return a digest of at most ``max_chars`` characters of a text, of bytes, or of a seekable file.
 
-    ``command`` and ``exit_status`` tell what made the text, where that is known; lines that hold a word of
-    ``focus`` go before others. Time grows linearly with the text; memory does not grow with a file.
+    ``command`` and ``exit_status`` tell what made the text, ``name`` which file it is, where that is
+    known; lines that hold a word of ``focus`` go before others. Time grows linearly with the text; memory
+    does not grow with a file.
     """
+    asked = _Asked(max_chars, command, exit_status, _focus_words(focus), name)
     if isinstance(source, str):
         lines = source.removesuffix("\n").split("\n")
-        return _digest(lambda: lines, max_chars, command, exit_status, focus)
+        return _digest(lambda: lines, source if len(source) <= LARGEST else "", asked)
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     encoding = encoding_of(file)
 
@@ -43,28 +47,37 @@ def make_digest(
         file.seek(0)
         return decoded_lines(file, encoding)
 
-    return _digest(read, max_chars, command, exit_status, focus, literal=encoding.certain)
+    whole = "\n".join(read()) if file.seek(0, io.SEEK_END) <= LARGEST else ""
+    return _digest(read, whole, asked, literal=encoding.certain)
 
 
-def _digest(
-    read: Callable[[], Iterable[str]],
-    max_chars: int,
-    command: str,
-    exit_status: int | None,
-    focus: str,
-    *,
-    literal: bool = True,
-) -> Digest:
-    scanned = _scanned(read, _focus_words(focus))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a caller wants and knows."""
+
+    room: int
+    command: str
+    exit_status: int | None
+    focus: frozenset[str]
+    name: str
+
+
+def _digest(read: Callable[[], Iterable[str]], whole: str, asked: _Asked, *, literal: bool = True) -> Digest:
+    if not asked.focus and (document := document_of(whole, asked.command, asked.name)):
+        total = sum(1 for _ in read())
+        header = _header([document.kind], asked.exit_status, total, literal=literal)
+        text, shown = lay_out(document.facts, asked.room, header)
+        return Digest(text, shown, (document.kind,), total, literal)
+    scanned = _scanned(read, asked.focus)
     general, total, names = scanned.general, scanned.total, scanned.names
     found = scanned.facts + general.facts(recognised=bool(names))
-    header = _header(names or [command[:60]], exit_status, total, literal=literal)
-    text, shown = lay_out(found, max_chars, header)
+    header = _header(names or [asked.command[:60]], asked.exit_status, total, literal=literal)
+    text, shown = lay_out(found, asked.room, header)
     if not names:
         tail = [line for line, claimed in general.tail if not claimed]
         errors = list(general.errors())
-        lines_instead = plain(tail, errors, max_chars - len(header))
-        instead, facts_instead = lay_out([*lines_instead, *found], max_chars, header)
+        lines_instead = plain(tail, errors, asked.room - len(header))
+        instead, facts_instead = lay_out([*lines_instead, *found], asked.room, header)
         if holds(instead, tail, errors) > holds(text, tail, errors):
             return Digest(instead, facts_instead, (), total, literal, fallback=True)
     return Digest(text, shown, tuple(names), total, literal)
