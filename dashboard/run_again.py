@@ -2,14 +2,14 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 from nicegui import background_tasks
 
 from server.common.errors import NotFound
 from server.hub import Hub
-from server.models.categories import CATEGORIES
-from server.offload.values import OUTPUT_FORMATS, Caller, Task
+from server.offload.values import Caller, Task
 from server.store.records import DASHBOARD, OffloadDetail
 
 TOOL = "offload_work"
@@ -59,19 +59,7 @@ async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
 
 def task_of(detail: OffloadDetail, model: str) -> Task:
     """Return the task as it was called, for ``model`` (empty: the one that is chosen anew)."""
-    said = detail.arguments
-    wanted = said.get("output_format", "code")
-    return Task(
-        task=str(said["task"]),
-        files=tuple(str(file) for file in said.get("files", ())),
-        output=said.get("output") or None,
-        context=str(said.get("context", "")),
-        language=str(said.get("language", "")),
-        output_format=next((each for each in OUTPUT_FORMATS if each == wanted), "code"),
-        model=model or None,
-        category=next((each for each in CATEGORIES if each == said.get("category")), ""),
-        check=said.get("check") or None,
-    )
+    return replace(Task.from_arguments(detail.arguments), model=model or None)
 
 
 async def _say_nothing(_done: float, _total: float | None, _words: str) -> None:

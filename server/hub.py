@@ -14,12 +14,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from server.batch.cost import CallCosts
-from server.batch.items import judged
 from server.batch.service import BatchService
 from server.bridge.keys import Keys
 from server.common.aio import cancel_and_wait
 from server.common.distribution import installed_version
-from server.common.errors import HubUnreachable, Paused, StoreError
+from server.common.errors import HubUnreachable, StoreError
 from server.common.events import (
     Event,
     EventBus,
@@ -34,6 +33,7 @@ from server.digests.compress.cache import DigestCache
 from server.digests.compress.compress import Compressor
 from server.engine.engine import Engine
 from server.engine.pause import Pause
+from server.engine.pause_gate import paused
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
@@ -48,12 +48,12 @@ from server.policy.gate import Gate
 from server.policy.rules.policy_file import PolicyFile
 from server.policy.trail import Trail, TrailEntry
 from server.policy.trail_recorder import TrailRecorder
+from server.policy.values import Call, Item
 from server.state.activity import ActivityTracker
 from server.state.pruning import Pruner
 from server.state.snapshot import PendingApproval, Snapshot
 from server.state.totals import TotalsUpdater
 from server.store.history import History
-from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 from server.store.measurements import MeasurementRecord, Measurements
 from server.store.records import Totals
@@ -267,7 +267,7 @@ class Hub:
             Paused: offloading is paused.
         """
         if (closing := self._pause.closing()) is not None:
-            raise Paused(closing.cause, "Do this task yourself, or ask the user.")
+            raise paused(closing)
 
     async def change_setting(self, section: str, key: str, value: object) -> None:
         """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.
@@ -324,8 +324,8 @@ class Hub:
         while not self._quit.wait(0.5):
             pass
 
-    async def _denies(self, job: JobRecord, item: ItemRecord) -> str:
-        return await self.gate.denies_item(*await judged(job, item, self.offloader))
+    async def _denies(self, call: Call, item: Item) -> str:
+        return await self.gate.denies_item(call, item)
 
     def _approvals(self) -> tuple[PendingApproval, ...]:
         pending = self.gate.approvals.pending() if hasattr(self, "gate") else ()

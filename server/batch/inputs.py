@@ -4,10 +4,17 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from server.batch.plan import Planned
 from server.common.errors import NotAFile, SelectionNotFound
 from server.offload.code.languages import language_of
 from server.offload.code.syntax import Definition, definitions
-from server.offload.files.workspace import Workspace, expand, read_source, split_selection
+from server.offload.files.workspace import (
+    Workspace,
+    confine_target,
+    expand,
+    read_source,
+    split_selection,
+)
 
 EVERY = "::*"
 FUNCTION_KINDS = ("function", "method", "constructor")
@@ -30,6 +37,16 @@ def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
         if not found:
             raise SelectionNotFound(f"{given} selects no function.", "Check the pattern and the language.")
     return tuple(inputs)
+
+
+def confine_outputs(workspace: Workspace, planned: Planned) -> None:
+    """Return if the caller may write every file that the batch would write; blocks.
+
+    Raises:
+        BadArguments, WorkspaceError: one is a pattern, a folder, leads outside, or may not be written.
+    """
+    for output in planned.outputs:
+        confine_target(workspace, output)
 
 
 def _refuse_folder(workspace: Workspace, given: str) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from server.models.categories import CATEGORIES
 from server.offload.files.resolve import PathResolver
-from server.offload.pipeline import Offloader
-from server.offload.values import OUTPUT_FORMATS, Caller, Outcome, OutputFormat, Task
+from server.offload.files.workspace import Workspace
+from server.offload.values import Caller, Outcome, Task
 from server.policy.values import Call, Item
 from server.store.history import History
 from server.store.job_records import SUCCESSFUL, ItemRecord, JobRecord
@@ -24,7 +23,7 @@ async def task_of(
     ``returned``, by position, or else the history. Where it needs a result that is not there, the item is
     returned as failed.
     """
-    task = _from_arguments(item)
+    task = Task.from_arguments(item.arguments, tool="batch_offload")
     before = await _before(job, item, jobs)
     if before is None:
         return task
@@ -71,30 +70,11 @@ async def _before(job: JobRecord, item: ItemRecord, jobs: Jobs) -> ItemRecord | 
     return await jobs.item(job.id, item.position - 1)
 
 
-def _from_arguments(item: ItemRecord) -> Task:
-    given = item.arguments
-    wanted = given.get("output_format") or "code"
-    output_format: OutputFormat = wanted if wanted in OUTPUT_FORMATS else "code"
-    return Task(
-        task=str(given["task"]),
-        files=tuple(str(path) for path in given.get("files") or ()),
-        output=given.get("output") or None,
-        context=str(given.get("context") or ""),
-        language=str(given.get("language") or ""),
-        output_format=output_format,
-        model=given.get("model") or None,
-        category=next((each for each in CATEGORIES if each == given.get("category")), ""),
-        check=given.get("check") or None,
-        tool="batch_offload",
-    )
-
-
-async def judged(job: JobRecord, item: ItemRecord, offloader: Offloader) -> tuple[Call, Item]:
-    """Return the call that a job came from, as far as the rules still ask for it, and its item as they judge
-    it: by where its paths lead now."""
-    places = PathResolver(offloader.workspace(caller_of(job)))
+async def judged_item(job: JobRecord, item: ItemRecord, workspace: Workspace) -> tuple[Call, Item]:
+    """Return the call that a job came from, as far as the policy still asks for it, and its item as the
+    policy judges it: by where its paths lead now."""
     call = Call("batch_offload", client=job.client, session=job.session, project=job.project)
-    return call, await asyncio.to_thread(places.item, item.arguments)
+    return call, await asyncio.to_thread(PathResolver(workspace).item, item.arguments)
 
 
 def caller_of(job: JobRecord) -> Caller:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 
 from server.batch.breaker import Tally, why_stop
 from server.batch.cost import CallCosts
-from server.batch.items import caller_of, outcome_to_item, task_of
+from server.batch.items import caller_of, judged_item, outcome_to_item, task_of
 from server.batch.workers import WorkerPool
 from server.common.errors import BackendError, NotFound
 from server.engine.engine import Engine
+from server.offload.files.workspace import Workspace
 from server.offload.pipeline import Offloader
 from server.offload.values import Outcome, Task
+from server.policy.values import Call, Item
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -31,7 +33,8 @@ ENGINE_CODES = frozenset({"backend_unreachable", "still_downloading", "queue_ful
 BROKEN_TRIES = 3
 
 
-Denies = Callable[[JobRecord, ItemRecord], Awaitable[str]]
+Denies = Callable[[Call, Item], Awaitable[str]]
+"""Returns why the policy does not let an item begin, empty if it does."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +159,10 @@ class Run:
         task = await task_of(self.job, item, self._parts.jobs, history, self._returned)
         if isinstance(task, ItemRecord):
             return task
-        if (denied := await self._denied(item)) is not None:
+        workspace = self._parts.offloader.workspace(self._caller)
+        if (denied := await self._denied(item, workspace)) is not None:
             return denied
-        outcome = await self._offload(task, item, offload_id)
+        outcome = await self._offload(task, item, offload_id, workspace)
         broke_off = outcome.code == "backend_failed" and item.tries < BROKEN_TRIES
         if outcome.code in ENGINE_CODES or broke_off:
             return Waits(tried=broke_off)
@@ -166,17 +170,23 @@ class Run:
             self._returned = {item.position: outcome.attempts[-1].generation.text}
         return outcome_to_item(item, outcome, contents=history.contents)
 
-    async def _denied(self, item: ItemRecord) -> ItemRecord | None:
+    async def _denied(self, item: ItemRecord, workspace: Workspace) -> ItemRecord | None:
         """Return the item as denied where the user's rules, as they are by now, do not let it begin."""
-        reason = await self._parts.denies(self.job, item)
+        reason = await self._parts.denies(*await judged_item(self.job, item, workspace))
         return replace(item, state="denied", code="denied", summary=reason) if reason else None
 
-    async def _offload(self, task: Task, item: ItemRecord, offload_id: str) -> Outcome:
+    async def _offload(self, task: Task, item: ItemRecord, offload_id: str, workspace: Workspace) -> Outcome:
         if offload_id in self._unwanted:
             return Outcome(offload_id, "cancelled", "cancelled: The user cancelled this item.", "cancelled")
         item_of = self._parts.bills.of_item(self.job, item, self._items_in_all)
         return await self._parts.offloader.run(
-            task, self._caller, _silent, offload_id=offload_id, interactive=False, item_of=item_of
+            task,
+            self._caller,
+            _silent,
+            offload_id=offload_id,
+            interactive=False,
+            item_of=item_of,
+            workspace=workspace,
         )
 
     async def _must_stop(self) -> bool:

@@ -17,11 +17,15 @@ def refuse_agent(job: JobRecord, tokens: int) -> None:
     if bound := job.limit_reached(tokens, time.time()):
         raise Denied(
             f"Job {job.id} has reached its {bound}; only the user may let it go on.",
+            "Go on with it on the dashboard.",
             "Hand in what is left as a new batch, or ask the user to go on with it on the dashboard.",
         )
 
 
 def held_by_user(what: str, done: str) -> Denied:
     """Return the error for what the user paused or cancelled."""
-    asks = "Leave it so, or ask the user to go on with it on the dashboard."
-    return Denied(f"The user {done} {what}.", asks)
+    return Denied(
+        f"The user {done} {what}.",
+        "Go on with it on the dashboard.",
+        "Leave it so, or ask the user to go on with it on the dashboard.",
+    )

@@ -59,12 +59,19 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
         )
     for position, item in enumerate(tasks, start=1):
         _refuse_bad_task(f"Task {position}", item)
-    items = tuple(dict(item) for item in tasks)
-    if not sequential:
-        _refuse_shared_outputs([str(item["output"]) for item in tasks if item.get("output")])
-        _refuse_dependent(tasks)
-        items = by_shared_prefix(items)
-    return Planned(str(tasks[0]["task"]), items, sequential)
+    planned = Planned(str(tasks[0]["task"]), tuple(dict(item) for item in tasks), sequential=True)
+    return planned if sequential else run_in_parallel(planned)
+
+
+def run_in_parallel(planned: Planned) -> Planned:
+    """Return a sequential plan as one whose items run at the same time.
+
+    Raises:
+        BadArguments: two of them write the same file, or one reads what another writes.
+    """
+    _refuse_shared_outputs([str(item["output"]) for item in planned.items if item.get("output")])
+    _refuse_dependent(planned.items)
+    return Planned(planned.task, by_shared_prefix(planned.items), sequential=False)
 
 
 def plan_each(task: str, inputs: Sequence[str], output: str, shared: dict[str, Any], cap: int) -> Planned:

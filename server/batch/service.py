@@ -10,12 +10,11 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from server.batch.cost import CallCosts
-from server.batch.inputs import expand_inputs
 from server.batch.job_run import Denies, Parts, Run
 from server.batch.notify import JobNotifier
 from server.batch.permissions import held_by_user, refuse_agent
@@ -26,7 +25,6 @@ from server.common.errors import NotFound, StoreError
 from server.common.events import EventBus
 from server.config.settings import BatchSettings
 from server.engine.engine import Engine
-from server.offload.files.workspace import confine_target
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
 from server.store.history import History
@@ -106,24 +104,6 @@ class BatchService:
         await self._changes.close()
         await cancel_and_wait(*(each.task for each in self._at_work.values()))
         await self._notifier.close()
-
-    async def expand(self, each: Sequence[str], caller: Caller) -> tuple[str, ...]:
-        """Return the inputs that ``each`` names; see ``inputs.expand_inputs``."""
-        return await asyncio.to_thread(expand_inputs, self._offloader.workspace(caller), each)
-
-    async def confine(self, planned: Planned, caller: Caller) -> None:
-        """Return if every file that the batch would write lies where the caller may write.
-
-        Raises:
-            BadArguments, WorkspaceError: one is a pattern, a folder, leads outside, or may not be written.
-        """
-        workspace = self._offloader.workspace(caller)
-
-        def confine_all() -> None:
-            for output in planned.outputs:
-                confine_target(workspace, output)
-
-        await asyncio.to_thread(confine_all)
 
     async def submit(self, planned: Planned, caller: Caller, hours: float = 0.0) -> str:
         """Write the job down, start it, and return its id; it is stopped after ``hours``, or after those of

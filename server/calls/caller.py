@@ -1,8 +1,6 @@
-"""Who asks, from what the request carries: built once for each call."""
+"""The caller of a tool: client, session and project, read from the request once for each call."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -27,27 +25,14 @@ ROOTS_SECONDS = 15.0
 
 ToolContext = Context[Any, Any]
 
-_known: ContextVar[Caller | None] = ContextVar("caller", default=None)
-"""The caller of the call that runs, once the gate has found it: its client is asked for roots once."""
 
-
-@contextmanager
-def caller_known(caller: Caller) -> Iterator[None]:
-    """Let ``build_caller`` return ``caller`` within the ``with`` block."""
-    token = _known.set(caller)
-    try:
-        yield
-    finally:
-        _known.reset(token)
-
-
-async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> Caller:
-    """Return who makes this call and which folders are its project.
+async def build_caller(
+    ctx: ToolContext, configured_roots: tuple[Path, ...], arguments: Mapping[str, Any]
+) -> Caller:
+    """Return the caller of this call, which has these arguments; its client is asked for its roots.
 
     The project is the bridge's header, else the client's first MCP root, else the only configured root.
     """
-    if (known := _known.get()) is not None:
-        return known
     headers = ctx.headers or {}
     named = _project(headers.get(PROJECT_HEADER, ""))
     roots = [*([named] if named else []), *await _client_roots(ctx), *configured_roots]
@@ -60,6 +45,7 @@ async def build_caller(ctx: ToolContext, configured_roots: tuple[Path, ...]) -> 
         project=roots[0] if roots else None,
         roots=tuple(dict.fromkeys(roots)),
         tool_use_id=tool_use_id if isinstance(tool_use_id, str) else None,
+        arguments=arguments,
     )
 
 

@@ -14,7 +14,6 @@ from server.bridge.discovery import HubInfo
 from server.bridge.exchange import SILENCE_SECONDS, Exchange, HubGone
 from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
-from server.commands.shell_words import in_shell_words
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
@@ -207,7 +206,7 @@ def _tool_answer(message: dict[str, Any]) -> ToolAnswer:
     result = message["result"]
     text = "\n".join(block.get("text", "") for block in result.get("content", []))
     failed = bool(result.get("isError"))
-    return ToolAnswer(in_shell_words(text) if failed else text, failed, result.get("_meta") or {})
+    return ToolAnswer(text, failed, result.get("_meta") or {})
 
 
 def _unreachable(cause: str) -> HubUnreachable:

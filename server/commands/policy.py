@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
-from server.calls.judge import judged_call, refused_path
+from server.calls.judge import refused_path
+from server.calls.prepare import prepare
 from server.commands.output import echo, in_line, print_json
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders
@@ -100,15 +101,14 @@ def try_call(
     _require_tool(tool, policy)
     settings = load_settings(folders)
     workspace = _workspace(settings, folders, root, session)
-    asked = asyncio.run(judged_call(settings, workspace, tool, values))
-    if files is not None:
-        asked = replace(asked, files=files)
+    prepared = asyncio.run(prepare(settings, workspace, tool, values))
+    asked = prepared.call if files is None else replace(prepared.call, files=files)
     decision = _decide(policy, asked, folders)
     by, where = decision.rule.where if decision.rule else None, path
     if decision.rule is not None and decision.rule.source:
         where = folders.config_file
     if decision.verdict in ("allow", "approve"):
-        refused = asyncio.run(refused_path(workspace, asked))
+        refused = asyncio.run(refused_path(prepared))
         if refused is not None:
             decision = Decision("deny", f"{refused.cause} {refused.next_step}".strip())
             by, where = REFUSES, folders.config_file

@@ -50,22 +50,30 @@ from typing import ClassVar
 
 
 class TokenSaverError(Exception):
-    """An error that may reach a user or Claude, as one or two English sentences.
+    """An error that may reach a person or an agent (Claude), as one or two English sentences.
 
     Args:
         cause: what went wrong, one sentence, ending in a full stop.
-        next_step: what the reader can do about it, one sentence, ending in a full stop.
+        next_step: what the person can do about it, one sentence, ending in a full stop.
+        agent_step: what an agent can do about it, where that differs.
+
+    ``str(error)`` is the text for a person.
     """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, cause: str, next_step: str) -> None:
+    def __init__(self, cause: str, next_step: str, agent_step: str | None = None) -> None:
         super().__init__(cause)
         self.cause = cause
         self.next_step = next_step
+        self.agent_step = next_step if agent_step is None else agent_step
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.cause} {self.next_step}"
+        return self.text(for_agent=False)
+
+    def text(self, *, for_agent: bool) -> str:
+        """Return the code, the cause and the next step for one audience."""
+        return f"{self.code}: {self.cause} {self.agent_step if for_agent else self.next_step}".rstrip()
 
 
 class SettingsError(TokenSaverError):

@@ -47,7 +47,7 @@ class PauseGate:
         """
         closing = self._closing
         if closing is not None and not 0 < closing.until <= time.time():
-            raise _paused(closing)
+            raise paused(closing)
 
     @asynccontextmanager
     async def passing(self) -> AsyncGenerator[None]:
@@ -67,9 +67,14 @@ class PauseGate:
                     self._inside.discard(work)
         except TimeoutError:
             if work.expired():
-                raise _paused(self._last) from None
+                raise paused(self._last) from None
             raise
 
 
-def _paused(closing: Closing) -> Paused:
-    return Paused(closing.cause, "Do this task yourself, or ask the user.")
+def paused(closing: Closing) -> Paused:
+    """Return the error for work that is refused while the gate is closed."""
+    return Paused(
+        closing.cause,
+        "Resume it in the tray's menu or on the dashboard.",
+        "Do this task yourself, or ask the user.",
+    )

@@ -56,7 +56,8 @@ def refuse_blocked(model: str, refuses: Callable[[str], bool]) -> str:
     if refuses(model):
         raise ModelBlocked(
             f"The user blocks {model}, by name or licence.",
-            "Use another model, or ask the user; configure_model_selector shows.",
+            "Use another model, or ask Claude to unblock this one.",
+            "Use another model, or ask the user; configure_model_selector shows the filters.",
         )
     return model
 

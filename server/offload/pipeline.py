@@ -113,10 +113,12 @@ class Offloader:
         offload_id: str | None = None,
         interactive: bool = True,
         item_of: ItemOf | None = None,
+        workspace: Workspace | None = None,
     ) -> Outcome:
         """Do one task and return how it ended; an error of the tree is an outcome, too.
 
-        ``interactive`` tasks go before those of batches; ``item_of`` is the batch of one that has one.
+        ``interactive`` tasks go before those of batches; ``item_of`` is the batch of one that has one;
+        ``workspace`` is the caller's, where the call was prepared before.
         Cancelling the call cancels the offload, which is recorded before ``CancelledError`` goes on.
 
         Raises:
@@ -125,7 +127,8 @@ class Offloader:
         run = self.new_run(task, caller, report, arguments_of(task), offload_id)
         run.interactive = interactive
         run.item_of = item_of
-        return await self.drive(run, lambda: self._work(run))
+        place = workspace or self.workspace(caller)
+        return await self.drive(run, lambda: self._work(run, place))
 
     async def refused(self, tool: str, caller: Caller, error: TokenSaverError) -> None:
         """Record a call that was refused before it began: Claude wrote it, and reads the reason, all the
@@ -163,7 +166,7 @@ class Offloader:
                 work.cancel()
                 await asyncio.wait([work])
                 raise
-        return _cancelled(run, _ENDS if self._closing else _BY_USER)
+        return _cancelled(run, closing=self._closing)
 
     def workspace(self, caller: Caller) -> Workspace:
         """Return where this caller may read and write."""
@@ -219,10 +222,9 @@ class Offloader:
             return await self.recorder.close(run, "cancelled", text, "cancelled")
         return await self.recorder.close_failed(run, error)
 
-    async def _work(self, run: OffloadState) -> Outcome:
+    async def _work(self, run: OffloadState, workspace: Workspace) -> Outcome:
         task = run.task
         run.progress.stage("read", ", ".join(task.files[:3]))
-        workspace = self.workspace(run.caller)
         plan = await asyncio.to_thread(self._plan, run, workspace)
         if (nothing := nothing_to_document(plan)) is not None:
             return await self.hand_back(run, nothing)
@@ -342,6 +344,7 @@ class Offloader:
         except TimeoutError:
             raise StillDownloading(
                 f"The model {model} is being downloaded: {_how_far(so_far)}.",
+                "The download goes on; try again in some minutes.",
                 "The download goes on; call again in some minutes, or do this task yourself.",
             ) from None
         return model
@@ -351,17 +354,17 @@ def _checked(plan: Plan, generation: Generation) -> Verdict:
     return patches.as_diff(plan, check_answer(plan, generation))
 
 
-_BY_USER = "The user cancelled this offload; nothing was written. Ask how to go on."
-_ENDS = "Token Saver is being closed; nothing was written. Do this task yourself, or call again later."
-
-
-def _cancelled(run: OffloadState, why: str) -> Outcome:
+def _cancelled(run: OffloadState, *, closing: bool) -> Outcome:
     if run.outcome is not None and run.outcome.name != "cancelled":
         return run.outcome
+    why = "Token Saver is closing" if closing else "The user cancelled this offload"
+    step = "Do this task yourself, or call again later." if closing else "Ask how to go on."
+    if run.caller.by_user:
+        step = "Try again later." if closing else ""
     return Outcome(
         offload_id=run.id,
         name="cancelled",
-        text=" ".join((f"cancelled: {why}", *run.remarks)),
+        text=" ".join(filter(None, (f"cancelled: {why}; nothing was written.", step, *run.remarks))),
         code="cancelled",
         attempts=tuple(run.attempts),
     )

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.backends.base import Message
+from server.common.errors import BadArguments
 from server.ledger.receipt import Cost
-from server.models.categories import Category
+from server.models.categories import CATEGORIES, Category
 from server.store.records import OWN_CLIENTS
 
 OutputFormat = Literal["code", "diff", "explanation", "raw"]
@@ -86,6 +87,31 @@ class Task:
     category: TaskCategory = ""
     check: str | None = None
     tool: str = "offload_work"
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any], tool: str = "offload_work") -> "Task":
+        """Return the task that arguments of ``offload_work`` describe: of a call, of a batch's item, or of a
+        row in the history. Unknown values of ``output_format`` and ``category`` count as not given.
+
+        Raises:
+            BadArguments: there is no task text.
+        """
+        text = str(arguments.get("task") or "")
+        if not text.strip():
+            raise BadArguments("task is empty.", "Say what the local model shall do.")
+        wanted, kind = arguments.get("output_format"), arguments.get("category")
+        return cls(
+            task=text,
+            files=tuple(str(path) for path in arguments.get("files") or ()),
+            output=arguments.get("output") or None,
+            context=str(arguments.get("context") or ""),
+            language=str(arguments.get("language") or ""),
+            output_format=next((each for each in OUTPUT_FORMATS if each == wanted), "code"),
+            model=arguments.get("model") or None,
+            category=next((each for each in CATEGORIES if each == kind), ""),
+            check=arguments.get("check") or None,
+            tool=tool,
+        )
 
 
 @dataclass(frozen=True)

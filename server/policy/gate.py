@@ -177,14 +177,21 @@ class Gate:
         if decision.verdict == "limit":
             until = datetime.fromtimestamp(decision.retry_at, UTC)
             when = f"after {until:%H:%M:%S} UTC" if decision.retry_at else "later"
-            raise Limited(decision.reason, f"Try again {when}, or do the task yourself.")
+            raise Limited(
+                decision.reason, f"Try again {when}.", f"Try again {when}, or do the task yourself."
+            )
         if decision.verdict == "deny" and loaded.policy is DENY_ALL:
             raise Denied(
                 f"The policy file is broken, so nothing passes: {loaded.error}",
+                "`token-saver policy check` says where.",
                 "Tell the user; do the task yourself.",
             )
         if decision.verdict == "deny":
-            raise Denied(decision.reason, "Do the task yourself, or ask the user to change the policy.")
+            raise Denied(
+                decision.reason,
+                "`token-saver policy explain` shows it.",
+                "Do the task yourself, or ask the user to change the policy.",
+            )
 
     async def _asking(
         self, call: Call, decision: Decision, elsewhere: AskElsewhere | None, *, leaves: bool, back_from: str
@@ -237,6 +244,7 @@ class Gate:
             said = f"The user did not approve it ({answer.reason})." if answer.reason else ""
             raise Denied(
                 said.replace(".)", ")") or "The user did not approve it.",
+                "Start it again to be asked again.",
                 "Do not retry; do the task yourself or in smaller steps, or ask the user.",
             )
 

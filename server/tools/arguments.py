@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 from mcp.server.mcpserver.tools import Tool
+from pydantic import ValidationError
 
 
 def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -15,10 +16,20 @@ def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     for name, field in tool.fn_metadata.arg_model.model_fields.items():
         if list[str] in (field.annotation, *get_args(field.annotation)) and isinstance(read.get(name), str):
             read[name] = _as_list(read[name])
+    read |= _converted(tool, read)
     tasks = read.get("tasks")
     if isinstance(tasks, list):
         read["tasks"] = [_with_list(each) for each in tasks]
     return read
+
+
+def _converted(tool: Tool, read: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers and truth values that the package reads out of texts, such as ``"true"``."""
+    try:
+        values = tool.fn_metadata.validate_arguments(read)
+    except ValidationError:
+        return {}  # the tool says what is wrong, after the policy
+    return {name: values[name] for name in read if isinstance(values.get(name), bool | int | float)}
 
 
 def _with_list(task: object) -> object:

@@ -1,14 +1,15 @@
 """``batch_offload``: many tasks in one call, as a durable job."""
 
+# ruff: noqa: ARG001 - the signature is the tool's schema; calls/prepare.py reads the arguments
+
 from typing import Annotated, Any
 
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from server.batch.plan import Planned, plan_each, plan_tasks
-from server.calls.caller import build_caller
+from server.batch.plan import Planned
+from server.calls.context import CallContext
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.offload.run.reply import counted
@@ -27,7 +28,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
     """Return the tool for this hub."""
 
     async def batch_offload(
-        ctx: Context,
+        ctx: CallContext,
         *,
         tasks: Annotated[
             list[dict[str, Any]], Field(description="1-10 objects of offload_work's arguments")
@@ -47,28 +48,15 @@ def batch_offload_tool(hub: Hub) -> Tool:
         max_hours: float = 0,
     ) -> str:
         hub.check_paused()
-        caller = await build_caller(ctx, hub.settings.roots)
-        shared = {"files": files, "context": context, "model": model, "check": check}
-        shared = {key: value for key, value in shared.items() if value}
-        if bool(tasks) == bool(each):
-            raise BadArguments(
-                "batch_offload takes either tasks or each.",
-                'Pass tasks=[…], or task with each=["src/**/*.py"] and output="{path}".',
-            )
-        if tasks:
-            planned = plan_tasks(tasks, sequential)
-        else:
-            inputs = await hub.batches.expand(each, caller)
-            planned = plan_each(task, inputs, output, shared, hub.settings.batch.max_items)
-        await hub.batches.confine(planned, caller)
+        planned = ctx.prepared.require_plan()
         if max_hours < 0:
             raise BadArguments("max_hours is negative.", "Leave it out for the limit of the settings.")
         if dry_run:
             return await _preview(hub, planned)
-        job_id = await hub.batches.submit(planned, caller, max_hours)
+        job_id = await hub.batches.submit(planned, ctx.caller, max_hours)
         if wait:
             await wait_for_job(hub, ctx, job_id, cancel_with_call=True)
-        return await answer_for_job(hub, job_id, caller)
+        return await answer_for_job(hub, job_id, ctx.caller)
 
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False

@@ -2,12 +2,11 @@
 
 from typing import Literal
 
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
 from server.batch.reply import why
-from server.calls.caller import build_caller
+from server.calls.context import CallContext
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.store.job_records import ItemRecord
@@ -31,7 +30,7 @@ def check_job_tool(hub: Hub) -> Tool:
     """Return the tool for this hub."""
 
     async def check_job(
-        ctx: Context,
+        ctx: CallContext,
         job: str,
         wait: int = 0,
         action: Action = "look",
@@ -40,7 +39,7 @@ def check_job_tool(hub: Hub) -> Tool:
         _refuse_bad_values(wait, action, item)
         before = await hub.batches.get(job)
         position = None if item == EVERY_ITEM else item
-        caller = await build_caller(ctx, hub.settings.roots)
+        caller = ctx.caller
         if action == "items":
             text = _list(await hub.batches.unsuccessful_items(job))
             if not caller.by_user:

@@ -8,10 +8,10 @@ from typing import Any
 
 from server.batch.reply import describe, in_words
 from server.calls.caller import ToolContext
+from server.calls.progress import progress_to
 from server.hub import Hub
 from server.offload.values import Caller
-from server.tools.progress import progress_to
-from server.tools.task_handoff import wanted_handoff
+from server.tools.task_handoff import handoff_of
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
 """Seconds that a client waits for a call that reports progress, beyond ``[offload] client_patience``.
@@ -27,7 +27,7 @@ async def wait_for_job(
     ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
     given the job's id does not. Where the client knows tasks, the job is then handed over as one.
     """
-    handoff = wanted_handoff() if cancel_with_call else None
+    handoff = handoff_of(ctx) if cancel_with_call else None
     patience = _patience(hub, ctx) if seconds is None else seconds
     if handoff is not None:
         patience = hub.settings.offload.client_patience

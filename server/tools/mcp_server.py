@@ -1,19 +1,28 @@
-"""The MCP server: which tools there are, and how their errors read."""
+"""The MCP server: the list of tools, and the boundary that each call of one passes."""
 
 import logging
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
 from mcp_types import CallToolResult, InputRequiredResult
 from mcp_types import Tool as MCPTool
 from pydantic import ValidationError
 
+from server.calls.approval_question import question_as_result
+from server.calls.caller import build_caller
+from server.calls.context import CallContext
+from server.calls.enter import enter
+from server.calls.prepare import prepare
+from server.calls.prepared import Prepared
+from server.calls.redaction import redact_result, redact_text
 from server.common.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
 from server.ledger.tokens import Family, estimate_definitions
+from server.ledger.transcripts.session_state import OFFLOADING
+from server.policy.gate import Left
 from server.tools.arguments import as_read
 from server.tools.batch_offload import batch_offload_tool
 from server.tools.check_job import check_job_tool
@@ -22,7 +31,6 @@ from server.tools.make_tool import ALWAYS_LOAD_KEY
 from server.tools.model_choice import model_choice_tools
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
-from server.tools.policy_gate import through_gate
 from server.tools.savings_tools import savings_tools
 from server.tools.tasks import Tasks
 
@@ -39,8 +47,10 @@ wrote nothing: then do the task yourself rather than retry the same words."""
 
 
 class TokenSaverServer(MCPServer[dict[str, Any]]):
-    """The package's server, with every call through the user's policy and every error as
-    ``code: cause next step``."""
+    """The package's server: every call is prepared, judged by the user's policy and then run.
+
+    This is the boundary where errors become text: ``code: cause next step``, without secrets.
+    """
 
     def __init__(self, hub: Hub, **options: Any) -> None:
         super().__init__(**options)
@@ -56,49 +66,66 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         """Call a tool.
 
         Raises:
-            ToolError: its text is for Claude to read.
+            ToolError: its text is for the caller to read.
         """
-        arguments = self._as_read(name, arguments)
-        try:
-            return await through_gate(
-                self._hub,
-                name,
-                arguments,
-                context or Context(mcp_server=self),
-                lambda: self._call_tool(name, arguments, context),
-            )
-        except TokenSaverError as error:
-            raise ToolError(str(error)) from error
-
-    async def _call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[dict[str, Any], Any] | None
-    ) -> CallToolResult | InputRequiredResult:
-        try:
-            self._refuse_unknown(name, arguments)
-            return await super().call_tool(name, arguments, context)
-        except TokenSaverError as error:
-            raise ToolError(str(error)) from error
-        except ToolError as error:
-            if isinstance(error.__cause__, TokenSaverError):
-                raise ToolError(str(error.__cause__)) from error
-            if isinstance(error.__cause__, ValidationError):
-                raise ToolError(str(_bad_arguments(error.__cause__))) from error.__cause__
-            if isinstance(error, UnexpectedToolError):
-                logger.exception("%s failed", name)
-                raise ToolError(str(_internal(name))) from error
-            raise
-
-    def _as_read(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        hub, context = self._hub, context or Context(mcp_server=self)
         tool = self._tool_manager.get_tool(name)
-        return arguments if tool is None else as_read(tool, arguments)
+        arguments = arguments if tool is None else as_read(tool, arguments)
+        caller = await build_caller(context, hub.settings.roots, arguments)
+        prepared = await prepare(hub.settings, hub.offloader.workspace(caller), name, arguments)
+        try:
+            async with enter(hub, prepared, context) as passage:
+                result = await _run(tool, prepared, context)
+                if isinstance(result, CallToolResult):
+                    if result.is_error:
+                        passage.fail()
+                    result = await redact_result(hub, prepared.call, result)
+                return result
+        except Left as left:
+            return question_as_result(left.approval)
+        except TokenSaverError as error:
+            if name in OFFLOADING:
+                await hub.offloader.refused(name, caller, error)
+            text = error.text(for_agent=not caller.by_user)
+            raise ToolError(await redact_text(hub, prepared.call, text)) from error
+        except ToolError as error:
+            raise ToolError(await redact_text(hub, prepared.call, str(error))) from error
 
-    def _refuse_unknown(self, name: str, arguments: dict[str, Any]) -> None:
-        """Refuse a misspelt argument, which would else be dropped in silence."""
-        known = (self._tool_input_schema(name) or {"properties": arguments})["properties"]
-        if unknown := sorted(set(arguments) - set(known)):
-            raise BadArguments(
-                f"{name} has no argument {', '.join(unknown)}.", f"It has: {', '.join(known)}."
-            )
+
+async def _run(
+    tool: Tool | None, prepared: Prepared, context: Context[dict[str, Any], Any]
+) -> CallToolResult | InputRequiredResult:
+    """Run a tool on the prepared call.
+
+    Raises:
+        TokenSaverError: what went wrong, whatever the package made of it.
+        ToolError: there is no such tool.
+    """
+    if tool is None:
+        raise ToolError(f"Unknown tool: {prepared.tool}")
+    _refuse_unknown(tool, prepared)
+    try:
+        result: CallToolResult | InputRequiredResult = await tool.run(
+            dict(prepared.arguments), CallContext(context, prepared), convert_result=True
+        )
+    except ToolError as error:
+        cause = error.__cause__
+        if isinstance(cause, TokenSaverError):
+            raise cause from None
+        if isinstance(cause, ValidationError):
+            raise _bad_arguments(cause) from cause
+        logger.exception("%s failed", tool.name)
+        raise _internal(tool.name) from error
+    return result
+
+
+def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
+    """Refuse a misspelt argument, which the package would drop in silence."""
+    known = tool.parameters["properties"]
+    if unknown := sorted(set(prepared.arguments) - set(known)):
+        raise BadArguments(
+            f"{tool.name} has no argument {', '.join(unknown)}.", f"It has: {', '.join(known)}."
+        )
 
 
 def build_mcp(hub: Hub) -> TokenSaverServer:
@@ -148,7 +175,8 @@ def _definitions_tokens(tools: list[Tool], family: Family) -> int:
 
 def _internal(name: str) -> InternalError:
     return InternalError(
-        f"{name} failed in a way that nobody foresaw.",
+        f"{name} failed because of a defect in this app.",
+        "`token-saver logs` has details.",
         "Do the task yourself; `token-saver logs` has details.",
     )
 

@@ -9,6 +9,7 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from server.backends.base import PullProgress, ReportPull
+from server.calls.progress import progress_to
 from server.common.errors import BackendUnsupported, BadArguments, DownloadError, ModelNotFound, ModelTooLarge
 from server.common.events import ModelChoiceChanged
 from server.hub import Hub
@@ -18,7 +19,6 @@ from server.models.recommend import Recommendation
 from server.models.selector import SelectorSettings
 from server.tools.make_tool import make_tool, text_result
 from server.tools.model_tools import CHANGES, READS, pulled
-from server.tools.progress import progress_to
 
 MOST_SHOWN = 5
 RECOMMENDED_META = "token-saver/recommended"

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from server.backends.base import LoadedModel, PullProgress
 from server.backends.model_names import nearest
+from server.calls.progress import progress_to
 from server.common.errors import BadArguments, ModelNotFound
 from server.hub import Hub
 from server.models.catalogue import load_catalogue
 from server.tools.make_tool import make_tool
-from server.tools.progress import progress_to
 
 GIB = 1024**3
 

@@ -1,18 +1,18 @@
 """``offload_work``: one task, paths in, a checked file out, a digest back."""
 
+# ruff: noqa: ARG001 - the signature is the tool's schema; calls/prepare.py reads the arguments
+
 from typing import Annotated
 
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from server.calls.caller import ToolContext, build_caller
-from server.common.errors import BadArguments
+from server.calls.context import CallContext
+from server.calls.progress import progress_to
 from server.hub import Hub
-from server.offload.values import ERRORS, Outcome, OutputFormat, Task, TaskCategory
+from server.offload.values import ERRORS, Outcome, OutputFormat, TaskCategory
 from server.tools.make_tool import ALWAYS_LOAD, make_tool, text_result
-from server.tools.progress import progress_to
 
 DESCRIPTION = (
     "Let a local model do one routine task. It reads `files`, checks and repairs the result, writes `output` "
@@ -26,7 +26,7 @@ def offload_work_tool(hub: Hub) -> Tool:
     """Return the tool for this hub."""
 
     async def offload_work(
-        ctx: Context,
+        ctx: CallContext,
         task: Annotated[str, Field(description="What to do, in full")],
         *,
         files: Annotated[list[str], Field(description="Paths, globs, path::name, path:10-40")] = [],  # noqa: B006 - pydantic copies it
@@ -38,21 +38,11 @@ def offload_work_tool(hub: Hub) -> Tool:
         category: TaskCategory = "",
         check: Annotated[str, Field(description="Name of a check from the user's config")] = "",
     ) -> CallToolResult:
-        if not task.strip():
-            raise BadArguments("task is empty.", "Say what the local model shall do.")
+        asked = ctx.prepared.require_task()
         hub.check_paused()
-        asked = Task(
-            task=task,
-            files=tuple(files),
-            output=output or None,
-            context=context,
-            language=language,
-            output_format=output_format,
-            model=model or None,
-            category=category,
-            check=check or None,
-        )
-        return outcome_result(await _run(hub, ctx, asked))
+        async with progress_to(ctx) as report:
+            outcome = await hub.offloader.run(asked, ctx.caller, report, workspace=ctx.prepared.workspace)
+        return outcome_result(outcome)
 
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False
@@ -70,9 +60,3 @@ def outcome_result(outcome: Outcome) -> CallToolResult:
         "output": outcome.delivery.shown if outcome.delivery else None,
     }
     return text_result(outcome.text, failed=outcome.name in ERRORS, meta={OUTCOME_META: meta})
-
-
-async def _run(hub: Hub, ctx: ToolContext, task: Task) -> Outcome:
-    caller = await build_caller(ctx, hub.settings.roots)
-    async with progress_to(ctx) as report:
-        return await hub.offloader.run(task, caller, report)

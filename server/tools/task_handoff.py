@@ -1,9 +1,11 @@
-"""A call that waits for a batch hands it over when its client's patience ends: the client gets a task."""
+"""The handoff of a batch: a call that waits for one ends, and its client gets a task instead."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+
+from server.calls.caller import ToolContext
 
 
 @dataclass
@@ -13,20 +15,21 @@ class TaskHandoff:
     job_id: str = ""
 
 
-_wanted: ContextVar[TaskHandoff | None] = ContextVar("handoff", default=None)
+@dataclass(kw_only=True)
+class HandoffRequestContext(ServerRequestContext[Any, Any]):
+    """The request of a client that knows tasks: its call may hand over the batch that it waits for."""
+
+    handoff: TaskHandoff
 
 
-@contextmanager
-def handoff_wanted() -> Iterator[TaskHandoff]:
-    """Let calls that begin within the ``with`` block hand over what they wait for."""
-    handoff = TaskHandoff()
-    token = _wanted.set(handoff)
-    try:
-        yield handoff
-    finally:
-        _wanted.reset(token)
+def with_handoff(ctx: ServerRequestContext[Any, Any], handoff: TaskHandoff) -> HandoffRequestContext:
+    """Return the request with a place where its call can leave its batch."""
+    return HandoffRequestContext(
+        **{field.name: getattr(ctx, field.name) for field in fields(ctx)}, handoff=handoff
+    )
 
 
-def wanted_handoff() -> TaskHandoff | None:
-    """Return where the call that runs may leave its batch, None where its client knows no tasks."""
-    return _wanted.get()
+def handoff_of(ctx: ToolContext) -> TaskHandoff | None:
+    """Return where the call may leave its batch, None if its client does not know tasks."""
+    request = ctx.request_context
+    return request.handoff if isinstance(request, HandoffRequestContext) else None

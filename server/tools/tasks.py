@@ -25,14 +25,14 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, Req
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
+from server.calls.redaction import redact_text
 from server.common.days import SECONDS_A_DAY
 from server.common.errors import NotFound
 from server.hub import Hub
 from server.policy.values import Call
 from server.store.job_records import JobRecord
 from server.tools.job_wait import describe_job
-from server.tools.policy_gate import clean_text
-from server.tools.task_handoff import handoff_wanted
+from server.tools.task_handoff import TaskHandoff, with_handoff
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000
@@ -92,8 +92,8 @@ class Tasks(Extension):
         """Let the call run as long as its client is patient, then answer with a task."""
         if not _declares(ctx):
             return await call_next(ctx)
-        with handoff_wanted() as handoff:
-            work = asyncio.ensure_future(call_next(ctx))
+        handoff = TaskHandoff()
+        work = asyncio.ensure_future(call_next(with_handoff(ctx, handoff)))
         try:
             # A call that waits for a batch hands it over a moment before.
             await asyncio.wait({work}, timeout=self._hub.settings.offload.client_patience + HANDOVER_SECONDS)
@@ -164,7 +164,7 @@ class Tasks(Extension):
             counts = await self._hub.batches.counts(job.id)
             said = f"{job.state}: {counts.ended}/{counts.total} tasks"
             return {**task, "status": "working", "statusMessage": said}
-        text = await clean_text(self._hub, _look_at(job), await describe_job(self._hub, job.id))
+        text = await redact_text(self._hub, _look_at(job), await describe_job(self._hub, job.id))
         if job.state == "cancelled":
             return {**task, "status": "cancelled", "statusMessage": text}
         return {**task, "status": "completed", "result": _text_result(text)}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from server.batch.inputs import expand_inputs
 from server.batch.plan import plan_each, plan_tasks
 from server.common.errors import BadArguments, WorkspaceError
 from server.config.folders import find_folders
@@ -132,7 +133,7 @@ async def test_bad_input_is_refused_before_anything_runs(
     before = {path: path.read_bytes() for path in harness.project.glob("*.py")}
 
     async def ask() -> None:
-        inputs = await harness.hub.batches.expand(each, harness.caller)
+        inputs = expand_inputs(harness.hub.offloader.workspace(harness.caller), each)
         plan_each("Write notes.", inputs, output, {}, cap=10)
 
     with pytest.raises((BadArguments, WorkspaceError)) as refused:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, cast
 
 from server.calls.caller import ToolContext
-from server.tools.progress import HEARTBEAT_SECONDS, progress_to
+from server.calls.progress import HEARTBEAT_SECONDS, progress_to
 
 Said = tuple[float, float | None, str]
 

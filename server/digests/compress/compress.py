@@ -66,17 +66,23 @@ class Compressor:
         self._allow_losing = allow_losing
 
     async def compress(
-        self, wanted: Compression, caller: Caller, report: Report, *, offload_id: str | None = None
+        self,
+        wanted: Compression,
+        caller: Caller,
+        report: Report,
+        *,
+        offload_id: str | None = None,
+        workspace: Workspace | None = None,
     ) -> Outcome:
         """Condense files or a text; ``returned`` with the digest. Ends and raises as ``Offloader.run``."""
         task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
         run = self._offloader.new_run(task, caller, report, arguments_of_compression(wanted), offload_id)
-        return await self._offloader.drive(run, lambda: self._work(run, wanted))
+        place = workspace or self._offloader.workspace(caller)
+        return await self._offloader.drive(run, lambda: self._work(run, wanted, place))
 
-    async def _work(self, run: OffloadState, wanted: Compression) -> Outcome:
+    async def _work(self, run: OffloadState, wanted: Compression, workspace: Workspace) -> Outcome:
         if not self._allow_losing:
             require_profitable_compression(wanted, self._ledger)
-        workspace = self._offloader.workspace(run.caller)
         run.model = await self._offloader.model_for(run)
         made = await self._digest(run, workspace, wanted, self._offloader.sampling(run))
         if isinstance(made, Check):

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.common.errors import (
@@ -34,12 +34,17 @@ _LINES = re.compile(r"(?P<path>.+?):(?P<range>\d+(?:-\d+)?)")
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one caller may read and write, and how large a file may be (bytes)."""
+    """Where one caller may read and write, and how large a file may be (bytes).
+
+    Open one for each call: it keeps the files that each glob named, so that what the policy judged is what
+    the tool reads.
+    """
 
     caller: Caller
     max_file_bytes: int
     protected: tuple[Path, ...] = ()
     readable: tuple[str, ...] = ()
+    expanded: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def confine(self, given: str) -> Path:
         """Return the absolute path that ``given`` means; see ``policy.paths.confine``."""
@@ -109,6 +114,12 @@ def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
     """
     if not globs.is_pattern(given) or _exists(workspace, given):
         return (given,)
+    if given not in workspace.expanded:
+        workspace.expanded[given] = _found(workspace, given)
+    return workspace.expanded[given]
+
+
+def _found(workspace: Workspace, given: str) -> tuple[str, ...]:
     folder, pattern = globs.split(given)
     start = workspace.confine(folder or ".")
     found = globs.find(start, pattern, workspace.caller.roots)

@@ -232,7 +232,8 @@ class OffloadRecorder:
             text = f"internal_error: {type(error).__name__} in the app. Nothing was written; see its log."
             return await self.close(run, "failed", text, "internal_error")
         denied = error.code in ("denied", "limited", "paused")
-        return await self.close(run, "denied" if denied else "failed", str(error), error.code)
+        text = error.text(for_agent=not run.caller.by_user)
+        return await self.close(run, "denied" if denied else "failed", text, error.code)
 
 
 def _timings(run: OffloadState) -> dict[str, float]:

@@ -167,6 +167,7 @@ def _is_allowed(real: Path, readable: Iterable[str]) -> bool:
 def _may_hold_credentials(given: str) -> PathProtected:
     return PathProtected(
         f"{given} may hold credentials or keys.",
+        "To let it be read, list it as `read` under [paths] in config.toml.",
         "Leave it alone, or ask the user to list it as `read` under [paths] in config.toml.",
     )
 

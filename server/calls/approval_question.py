@@ -1,0 +1,88 @@
+"""The question whether a call may run, asked in the client itself beside the tray and the dashboard.
+
+A client of an older protocol is sent a request while its call waits. From protocol 2026-07-28 on there are no
+requests from server to client: the call ends with the question as its result, and comes back with the answer.
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+
+from server.calls.caller import ToolContext
+from server.hub import Hub
+from server.policy.approvals import EXTENTS, Approval, ApprovalAnswer
+
+FIRST_WITHOUT_REQUESTS = "2026-07-28"
+_QUESTION = "approval"
+_CHOICES: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "answer": {
+            "type": "string",
+            "title": "Allow this call?",
+            "enum": [*EXTENTS, "no"],
+            "enumNames": ["Once", "For this session", "Always in this project", "No"],
+        }
+    },
+    "required": ["answer"],
+}
+
+
+def asks_between_calls(context: ToolContext) -> bool:
+    """Whether the client takes a question as a call's result, and calls again with the answer."""
+    capabilities = context.client_capabilities
+    asks = capabilities is not None and capabilities.elicitation is not None
+    return asks and (context.protocol_version or "") >= FIRST_WITHOUT_REQUESTS
+
+
+def question_as_result(approval: Approval) -> InputRequiredResult:
+    """Return the result that asks the client."""
+    # The package seals the state and binds it to the call's arguments: a client cannot forge one.
+    params = ElicitRequestFormParams(message=_question(approval), requested_schema=_CHOICES)
+    return InputRequiredResult(
+        input_requests={_QUESTION: ElicitRequest(params=params)}, request_state=approval.id
+    )
+
+
+def take_answer(hub: Hub, context: ToolContext) -> str:
+    """Pass on the answer that a call comes back with; return the id of the approval, empty for none."""
+    back_from = context.request_state or ""
+    said = (context.input_responses or {}).get(_QUESTION)
+    answer = _answer(said) if isinstance(said, ElicitResult) else None
+    if back_from and answer is not None:
+        hub.answer_approval(back_from, answer)  # has no effect if the tray or the dashboard was first
+    return back_from
+
+
+async def elicit(context: ToolContext, approval: Approval) -> ApprovalAnswer | None:
+    """Ask in the client if its protocol allows that; otherwise wait until the others had their time."""
+    capabilities = context.client_capabilities
+    if capabilities is None or capabilities.elicitation is None or not context.session.can_send_request:
+        await asyncio.sleep(approval.deadline - approval.asked_at)
+        return None
+    with contextlib.suppress(MCPError):
+        return _answer(await context.session.elicit_form(_question(approval), _CHOICES, context.request_id))
+    await asyncio.sleep(approval.deadline - approval.asked_at)
+    return None
+
+
+def _answer(result: ElicitResult) -> ApprovalAnswer | None:
+    if result.action == "decline":
+        return ApprovalAnswer(approved=False, by="client")
+    chosen = (result.content or {}).get("answer") if result.action == "accept" else None
+    if chosen == "no":
+        return ApprovalAnswer(approved=False, by="client")
+    extent = next((each for each in EXTENTS if each == chosen), None)
+    # A dialog that was closed does not count as an answer: the tray and the dashboard still ask.
+    return ApprovalAnswer(approved=True, extent=extent, by="client") if extent else None
+
+
+def _question(approval: Approval) -> str:
+    call = approval.call
+    shown = ", ".join(call.paths[:10])
+    more = f" and {call.files - 10} more" if call.files > 10 else ""
+    files = f" Files: {shown}{more}." if shown else ""
+    return f"Token Saver: may {call.client or 'the client'} run {call.tool}? {approval.reason}{files}"

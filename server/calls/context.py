@@ -1,0 +1,25 @@
+"""What a tool gets beside its arguments: the MCP context of the call, and the call as it was prepared."""
+
+from server.calls.caller import ToolContext
+from server.calls.prepared import Prepared
+from server.offload.values import Caller
+
+
+class CallContext(ToolContext):
+    """The MCP context of one call of a tool. A parameter of this type is filled in by the package."""
+
+    _prepared: Prepared
+
+    def __init__(self, context: ToolContext, prepared: Prepared) -> None:
+        super().__init__(request_context=context.request_context, mcp_server=context.mcp_server)
+        self._prepared = prepared
+
+    @property
+    def prepared(self) -> Prepared:
+        """The call as the policy judged it."""
+        return self._prepared
+
+    @property
+    def caller(self) -> Caller:
+        """The caller."""
+        return self._prepared.caller

@@ -1,0 +1,36 @@
+"""The gate, as a prepared call passes it: rules first, then the user where a rule asks for approval."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from server.calls.approval_question import asks_between_calls, elicit, take_answer
+from server.calls.caller import ToolContext
+from server.calls.prepared import Prepared
+from server.calls.progress import progress_to
+from server.hub import Hub
+from server.policy.approvals import Approval, ApprovalAnswer
+from server.policy.gate import Passage
+
+WAITING = "waiting for the user's approval (in the tray, the dashboard or here)"
+
+
+@contextlib.asynccontextmanager
+async def enter(hub: Hub, prepared: Prepared, context: ToolContext) -> AsyncIterator[Passage]:
+    """Hold a call within the ``async with`` block, once the policy and the user let it run.
+
+    Raises:
+        Left: approval is needed, and the call ends so that its client can be asked.
+        Denied: a rule or the user said no.
+        Limited: a rate limit is used up.
+        StoreError: the decision cannot be recorded; then nothing passes.
+    """
+
+    async def in_client(approval: Approval) -> ApprovalAnswer | None:
+        async with progress_to(context) as report:
+            await report(0.0, None, WAITING)
+            return await elicit(context, approval)
+
+    back_from = take_answer(hub, context)
+    leaves = asks_between_calls(context)
+    async with hub.gate.enter(prepared.call, in_client, leaves=leaves, back_from=back_from) as passage:
+        yield passage

@@ -1,0 +1,113 @@
+"""From a tool's arguments to a ``Prepared`` call: parsed, globs expanded, a batch planned, each once."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from server.batch.inputs import confine_outputs, expand_inputs
+from server.batch.plan import Planned, plan_each, plan_tasks, run_in_parallel
+from server.calls.affected_files import AffectedFiles, affected_by, texts
+from server.calls.prepared import Prepared
+from server.common.errors import BadArguments, TokenSaverError
+from server.config.settings import Settings
+from server.offload.files.workspace import Workspace
+from server.offload.values import Caller, Task
+from server.policy.files.protect import patterns_of, protected_outputs
+from server.policy.values import Call
+
+SHARED = ("files", "context", "model", "check")
+"""Arguments of ``batch_offload`` that each of its items has."""
+
+
+async def prepare(
+    settings: Settings, workspace: Workspace, tool: str, arguments: Mapping[str, Any]
+) -> Prepared:
+    """Return the call of ``tool`` by the workspace's caller. It raises nothing: see ``Prepared.refusal``."""
+    return await asyncio.to_thread(_prepare, settings, workspace, tool, arguments)
+
+
+@dataclass
+class _Parsed:
+    """What is known of the arguments, up to the first error in them."""
+
+    inputs: tuple[str, ...] = ()
+    task: Task | None = None
+    plan: Planned | None = None
+
+
+def _prepare(settings: Settings, workspace: Workspace, tool: str, arguments: Mapping[str, Any]) -> Prepared:
+    parsed = _Parsed()
+    refusal: TokenSaverError | None = None
+    try:
+        _parse(parsed, settings, workspace, tool, arguments)
+    except TokenSaverError as error:
+        refusal = error
+    except (TypeError, ValueError) as error:  # a value of another type, which the tool's schema refuses, too
+        refusal = BadArguments(f"{tool}: {error}.", "Correct the argument and call again.")
+    batch = tool == "batch_offload"
+    affected = affected_by(workspace, arguments, parsed.inputs, parsed.plan, batch=batch)
+    return Prepared(
+        tool=tool,
+        arguments=arguments,
+        workspace=workspace,
+        call=_policy_call(settings, workspace.caller, tool, arguments, affected),
+        task=parsed.task,
+        plan=parsed.plan,
+        refusal=refusal,
+    )
+
+
+def _parse(
+    parsed: _Parsed, settings: Settings, workspace: Workspace, tool: str, arguments: Mapping[str, Any]
+) -> None:
+    """Fill in ``parsed``.
+
+    Raises:
+        TokenSaverError, TypeError, ValueError: the arguments are wrong.
+    """
+    if tool == "offload_work":
+        parsed.task = Task.from_arguments(arguments)
+    elif tool == "batch_offload":
+        _plan(parsed, settings, workspace, arguments)
+
+
+def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: Mapping[str, Any]) -> None:
+    """Plan a batch. What is wrong only because its tasks run at the same time is found last, so that the
+    policy still sees what they touch."""
+    tasks, each = arguments.get("tasks"), texts(arguments.get("each"))
+    if tasks:
+        parsed.plan = plan_tasks(tasks, sequential=True)
+    else:
+        parsed.inputs = expand_inputs(workspace, each)
+        shared = {key: value for key in SHARED if (value := arguments.get(key))}
+        task, output = str(arguments.get("task") or ""), str(arguments.get("output") or "")
+        if each:
+            parsed.plan = plan_each(task, parsed.inputs, output, shared, settings.batch.max_items)
+    if parsed.plan is None or (tasks and each):
+        raise BadArguments(
+            "batch_offload takes either tasks or each.",
+            'Pass tasks=[…], or task with each=["src/**/*.py"] and output="{path}".',
+        )
+    if tasks and arguments.get("sequential") is not True:
+        parsed.plan = run_in_parallel(parsed.plan)
+    confine_outputs(workspace, parsed.plan)
+
+
+def _policy_call(
+    settings: Settings, caller: Caller, tool: str, arguments: Mapping[str, Any], affected: AffectedFiles
+) -> Call:
+    protected = protected_outputs(affected.outputs, settings.paths.protect)
+    return Call(
+        tool=tool,
+        arguments=arguments,
+        client=caller.client,
+        session=caller.session,
+        project=str(caller.project or ""),
+        files=affected.files,
+        paths=affected.paths,
+        items=affected.items,
+        read_as=affected.read_as,
+        protected=protected,
+        protected_by=patterns_of(protected, settings.paths.protect),
+    )

@@ -1,0 +1,59 @@
+"""A tool call, parsed and resolved once: the policy judges it, then the tool runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from server.batch.plan import Planned
+from server.common.errors import BadArguments, TokenSaverError
+from server.offload.files.workspace import Workspace
+from server.offload.values import Caller, Task
+from server.policy.values import Call
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One tool call before it runs.
+
+    ``arguments`` are what the tool reads; ``workspace`` is the caller's, and keeps what each glob of the call
+    named. ``call`` is the call as the policy judges it, with the files that it would touch. ``task`` is that
+    of ``offload_work``, ``plan`` that of ``batch_offload``. ``refusal`` is the error of wrong arguments: the
+    tool raises it, after the policy let the call pass.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    workspace: Workspace
+    call: Call
+    task: Task | None = None
+    plan: Planned | None = None
+    refusal: TokenSaverError | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """The caller, with the arguments as they were sent."""
+        return self.workspace.caller
+
+    def require_task(self) -> Task:
+        """Return the task of ``offload_work``.
+
+        Raises:
+            TokenSaverError: the arguments are wrong.
+        """
+        if self.refusal is not None or self.task is None:
+            raise self.refusal or _unparsed(self.tool)
+        return self.task
+
+    def require_plan(self) -> Planned:
+        """Return the plan of ``batch_offload``.
+
+        Raises:
+            TokenSaverError: the arguments are wrong.
+        """
+        if self.refusal is not None or self.plan is None:
+            raise self.refusal or _unparsed(self.tool)
+        return self.plan
+
+
+def _unparsed(tool: str) -> BadArguments:
+    return BadArguments(f"{tool} has no task.", "Say what the local model shall do.")

@@ -1,0 +1,46 @@
+"""Redaction of secrets in whatever goes back to a client; each redaction is recorded on the audit trail."""
+
+import asyncio
+
+from mcp_types import CallToolResult, ContentBlock, TextContent
+
+from server.hub import Hub
+from server.policy.secrets.redact import redact
+from server.policy.trail import TrailEntry
+from server.policy.values import Call
+
+SHORT = 5_000
+"""Characters up to which a text is redacted on the event loop: less than some milliseconds."""
+
+
+async def redact_result(hub: Hub, call: Call, result: CallToolResult) -> CallToolResult:
+    """Return the result of a call without secrets."""
+    content: list[ContentBlock] = []
+    for block in result.content:
+        if isinstance(block, TextContent):
+            text = await redact_text(hub, call, block.text)
+            content.append(block.model_copy(update={"text": text}))
+        else:
+            content.append(block)
+    return result.model_copy(update={"content": content})
+
+
+async def redact_text(hub: Hub, call: Call, text: str) -> str:
+    """Return a text without secrets."""
+    known = hub.keys.tokens if hub.keys is not None else ()
+    redacted = redact(text, known) if len(text) < SHORT else await asyncio.to_thread(redact, text, known)
+    if redacted.count:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in redacted.found.items())
+        await hub.gate.trail.record(
+            TrailEntry(
+                "secrets",
+                f"Kept from the answer: {kinds}.",
+                call.tool,
+                call.client,
+                call.session,
+                call.project,
+                "redacted",
+                dict(redacted.found),
+            )
+        )
+    return redacted.text
