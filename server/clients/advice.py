@@ -104,7 +104,7 @@ def _place(kind: Kind, scope: Scope, around: Surroundings) -> Place:
         # The file that is not shared: the hook names a program of this machine.
         ("hook", "project"): around.project / ".claude" / "settings.local.json",
     }
-    return Place("claude-code", scope, paths[kind, scope], "json", (), {}, None)
+    return Place("claude-code", scope, paths[kind, scope], "json", (), {})
 
 
 def _add_block(text: str) -> str:

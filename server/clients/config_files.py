@@ -68,8 +68,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Place:
-    """A file with servers in it. ``keys`` lead to the entry; ``installed`` is a folder that shows that
-    the client is there at all, None where the file may be made in any case."""
+    """A file with servers in it. ``keys`` lead to the entry."""
 
     client: ClientName
     scope: Scope
@@ -77,7 +76,6 @@ class Place:
     format: Literal["json", "toml"]
     keys: tuple[str, ...]
     entry: dict[str, Any]
-    installed: Path | None
 
 
 def find_place(
@@ -103,7 +101,7 @@ def find_place(
         )
     keys = (_LISTS.get(client, "mcpServers"), SERVER_NAME)
     kind: Literal["json", "toml"] = "toml" if client == "codex" else "json"
-    return Place(client, scope, path, kind, keys, _entry(client, command, around), installed)
+    return Place(client, scope, path, kind, keys, _entry(client, command, around))
 
 
 _LISTS = {"vscode": "servers", "codex": "mcp_servers", "zed": "context_servers"}

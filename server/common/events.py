@@ -57,7 +57,6 @@ class OffloadEnded(Event):
     offload_id: str
     outcome: str
     summary: str
-    net_tokens: int
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,6 @@ class Pause:
         if was:
             self._tell()
 
-    @property
-    def giving_way(self) -> str:
-        """Why it paused by itself; empty where it did not."""
-        return self._giving_way
-
     def closing(self) -> Closing | None:
         """Return why and until when work is kept out, None where it is not."""
         with self._lock:

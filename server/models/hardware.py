@@ -58,7 +58,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """RAM, cores and GPUs at one moment. ``load`` is the share of CPU time in use, 0 to 1.
+    """RAM, cores and GPUs at one moment.
 
     ``engine_ram`` is what of the RAM in use (``ram_total - ram_available``) the programs of engines hold. On
     Linux that leaves out weights that are mapped from their file: these count as available. None where it is
@@ -68,7 +68,6 @@ class Machine:
     ram_total: int
     ram_available: int
     cores: int
-    load: float
     gpus: tuple[Gpu, ...] = ()
     engine_ram: int | None = None
 
@@ -90,7 +89,6 @@ def read_machine() -> Machine:
         ram_total=memory.total,
         ram_available=memory.available,
         cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
-        load=psutil.cpu_percent(interval=None) / 100,
         gpus=read_gpus(),
         engine_ram=read_engine_ram(psutil.process_iter()) if sys.platform == "linux" else None,
     )

@@ -131,17 +131,14 @@ class Source:
     """One input as read from disk: the whole file and the part that was selected.
 
     ``text`` is the file decoded and with ``\\n`` line endings; ``start``/``end`` are character offsets
-    of the selection in it (0 and ``len(text)`` for the whole file). ``encoding``, ``bom`` and ``newline``
-    give the bytes back. ``digest`` is the SHA-256 of the file's bytes, in hex.
+    of the selection in it (0 and ``len(text)`` for the whole file). ``digest`` is the SHA-256 of the file's
+    bytes, in hex.
     """
 
     path: Path
     shown: str
     text: str
     digest: str
-    encoding: str
-    bom: bool
-    newline: str
     start: int
     end: int
     selection: str = ""

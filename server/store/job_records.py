@@ -108,9 +108,8 @@ class JobCounts:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Items that ended for the same reason, with one of them as an example."""
+    """Items that ended for the same reason, with the summary of one of them as an example."""
 
     code: str
     count: int
     example: str
-    position: int

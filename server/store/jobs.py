@@ -355,7 +355,7 @@ def _group(connection: Connection, job_id: str, row: Row[Any]) -> FailureGroup:
     example = connection.execute(
         select(items.c.summary).where(items.c.job_id == job_id, items.c.position == row.first)
     ).scalar_one()
-    return FailureGroup(row.code, row.many, example, row.first)
+    return FailureGroup(row.code, row.many, example)
 
 
 def _job_values(job: JobRecord) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def test_a_running_batch_says_how_far_it_is_and_how_to_wait() -> None:
 
 def test_losses_are_negative_and_failures_grouped() -> None:
     counts = JobCounts({"delivered": 1, "handed_back": 3}, net_tokens=-210, seconds=8)
-    failures = (FailureGroup("parses", 3, "a.py: line 4: unexpected indent", 0),)
+    failures = (FailureGroup("parses", 3, "a.py: line 4: unexpected indent"),)
     text = describe(_ended(), counts, failures, left=None)
     assert "1 of 4 done, 3 not (those files are as they were)." in text
     assert "Net -210 tokens" in text
@@ -38,7 +38,7 @@ def test_losses_are_negative_and_failures_grouped() -> None:
 
 
 def test_it_never_exceeds_its_limit() -> None:
-    failures = tuple(FailureGroup(f"reason_{i}", 10, "word " * 100, i) for i in range(50))
+    failures = tuple(FailureGroup(f"reason_{i}", 10, "word " * 100) for i in range(50))
     counts = JobCounts({"delivered": 100, "failed": 500}, seconds=1)
     text = describe(_ended("stopped", "Stopped because of it. " * 4), counts, failures, None)
     assert len(text) <= LONGEST
@@ -65,7 +65,7 @@ def test_durations_in_words(seconds: float, words: str) -> None:
     ],
 )
 def test_the_circuit_breaker_opens_when_most_items_fail(tally: Tally, stops: bool) -> None:
-    why = why_stop(tally, (FailureGroup("parses", 5, "x", 0),))
+    why = why_stop(tally, (FailureGroup("parses", 5, "x"),))
     assert bool(why) == stops
     if stops:
         assert "parses" in why
@@ -99,5 +99,5 @@ def test_a_reason_says_its_code_once_and_nothing_that_holds_for_all(
 ) -> None:
     assert why(code, summary) == reason
     counts = JobCounts({"handed_back": 1}, seconds=8)
-    text = describe(_ended(), counts, (FailureGroup(code, 1, summary, 0),), left=None)
+    text = describe(_ended(), counts, (FailureGroup(code, 1, summary),), left=None)
     assert f"- 1 x {code}, e.g. {reason}\n" in text

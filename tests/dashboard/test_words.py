@@ -92,16 +92,16 @@ def test_a_batch_that_ended_with_failures_is_not_shown_as_well_done() -> None:
 
 
 def test_a_model_in_ram_is_shown_in_ram() -> None:
-    machine = Machine(ram_total=16 * GIB, ram_available=8 * GIB, cores=4, load=0.0)
+    machine = Machine(ram_total=16 * GIB, ram_available=8 * GIB, cores=4)
     [ram] = pools(machine, [LoadedModel("m", size=5 * GIB)])
     assert [(part.kind, part.size // GIB) for part in ram.parts] == [("model", 5), ("other", 3), ("free", 8)]
     assert ram.used == 8 * GIB
 
 
 def test_a_model_that_is_mapped_from_its_file_takes_nothing_from_other_programs() -> None:
-    [before] = pools(Machine(16 * GIB, 14 * GIB, 4, 0.0), [])
+    [before] = pools(Machine(16 * GIB, 14 * GIB, 4), [])
     # 4 GiB of weights are in the page cache, which counts as available; 1 GiB is the engine's own.
-    machine = Machine(16 * GIB, 13 * GIB, 4, 0.0, engine_ram=1 * GIB)
+    machine = Machine(16 * GIB, 13 * GIB, 4, engine_ram=1 * GIB)
     [after] = pools(machine, [LoadedModel("m", size=5 * GIB)])
     assert [(part.kind, part.size // GIB) for part in before.parts] == [("other", 2), ("free", 14)]
     assert [(part.kind, part.size // GIB) for part in after.parts] == [
@@ -113,7 +113,7 @@ def test_a_model_that_is_mapped_from_its_file_takes_nothing_from_other_programs(
 
 def test_a_model_that_spills_is_shown_in_both_memories() -> None:
     gpu = Gpu("RTX", "nvidia", total=8 * GIB, free=1 * GIB)
-    machine = Machine(16 * GIB, 10 * GIB, 4, 0.0, (gpu,))
+    machine = Machine(16 * GIB, 10 * GIB, 4, (gpu,))
     vram, ram = pools(machine, [LoadedModel("m", size=9 * GIB, size_vram=6 * GIB)])
     assert [(part.kind, part.size // GIB) for part in vram.parts] == [("model", 6), ("other", 1), ("free", 1)]
     assert [(part.kind, part.size // GIB) for part in ram.parts] == [("model", 3), ("other", 3), ("free", 10)]
@@ -130,7 +130,7 @@ def test_each_gpu_has_its_bar_with_the_part_that_the_engine_holds_there() -> Non
             processes=(GpuProcess(1, "ollama", 3 * GIB), GpuProcess(2, "game", 3 * GIB)),
         ),
     )
-    first, second = pools(Machine(16 * GIB, 10 * GIB, 4, 0.0, gpus), [LoadedModel("m", 9 * GIB, 9 * GIB)])
+    first, second = pools(Machine(16 * GIB, 10 * GIB, 4, gpus), [LoadedModel("m", 9 * GIB, 9 * GIB)])
     assert (first.name, second.name) == ("GPU 0: A", "GPU 1: B")
     assert [(part.kind, part.size // GIB) for part in first.parts] == [
         ("model", 6),
@@ -146,7 +146,7 @@ def test_each_gpu_has_its_bar_with_the_part_that_the_engine_holds_there() -> Non
 
 def test_a_silent_driver_counts_as_free() -> None:
     gpus = (Gpu("A", "amd", 8 * GIB, None),)
-    [pool] = pools(Machine(16 * GIB, 10 * GIB, 4, 0.0, gpus), [LoadedModel("m", 6 * GIB, 6 * GIB)])
+    [pool] = pools(Machine(16 * GIB, 10 * GIB, 4, gpus), [LoadedModel("m", 6 * GIB, 6 * GIB)])
     assert [(part.kind, part.size // GIB) for part in pool.parts] == [("model", 6), ("free", 2)]
 
 
@@ -158,7 +158,7 @@ def test_a_silent_driver_counts_as_free() -> None:
 )
 def test_no_stretch_of_a_bar_is_negative(total: int, free: int, sizes: list[int], held: int | None) -> None:
     loaded = [LoadedModel(f"m{at}", size) for at, size in enumerate(sizes)]
-    for pool in pools(Machine(total, free, 1, 0.0, engine_ram=held), loaded):
+    for pool in pools(Machine(total, free, 1, engine_ram=held), loaded):
         assert all(part.size >= 0 for part in pool.parts)
 
 

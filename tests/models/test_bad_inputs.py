@@ -18,7 +18,7 @@ from tests.tools.test_model_choice import text, with_client
 pytestmark = pytest.mark.anyio
 
 GIB = 2**30
-SMALL_CARD = Machine(32 * GIB, 24 * GIB, 8, 0.1, (Gpu("RTX 3050", "nvidia", 4 * GIB, 3 * GIB),))
+SMALL_CARD = Machine(32 * GIB, 24 * GIB, 8, (Gpu("RTX 3050", "nvidia", 4 * GIB, 3 * GIB),))
 WANTED = "granite4.1:3b"
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.fast
 
 NOW = 1_800_000_000.0
 GIB = 2**30
-MACHINE = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("card", "nvidia", 24 * GIB, 23 * GIB),))
+MACHINE = Machine(64 * GIB, 50 * GIB, 16, (Gpu("card", "nvidia", 24 * GIB, 23 * GIB),))
 
 
 def _measured(

@@ -78,8 +78,8 @@ def test_apple_shares_what_metal_may_wire() -> None:
 
 def test_models_go_to_gpus_where_there_are_any() -> None:
     gpus = (Gpu("a", "nvidia", 24 * GIB, 10 * GIB), Gpu("b", "intel", 8 * GIB, None))
-    assert Machine(64 * GIB, 50 * GIB, 8, 0.1, gpus).model_memory == 18 * GIB
-    assert Machine(64 * GIB, 50 * GIB, 8, 0.1).model_memory == 50 * GIB
+    assert Machine(64 * GIB, 50 * GIB, 8, gpus).model_memory == 18 * GIB
+    assert Machine(64 * GIB, 50 * GIB, 8).model_memory == 50 * GIB
 
 
 def test_this_machine_can_be_read() -> None:

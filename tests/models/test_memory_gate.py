@@ -38,7 +38,7 @@ def gpu(total: float, free: float, *processes: GpuProcess) -> Gpu:
 
 
 def machine(*gpus: Gpu, ram: float = 32, available: float = 24) -> Machine:
-    return Machine(round(ram * GIB), round(available * GIB), 8, 0.1, gpus)
+    return Machine(round(ram * GIB), round(available * GIB), 8, gpus)
 
 
 class Watched:

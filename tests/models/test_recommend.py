@@ -23,15 +23,13 @@ pytestmark = pytest.mark.fast
 GIB = 2**30
 GAME = GpuProcess(1234, "game.exe", 4 * GIB)
 GAMING = Gpu("NVIDIA GeForce RTX 4060", "nvidia", 8 * GIB, 4 * GIB, processes=(GAME,))
-NO_GPU = Machine(16 * GIB, 12 * GIB, 8, 0.1)
-HALF_USED = Machine(32 * GIB, 20 * GIB, 8, 0.5, (GAMING,))
+NO_GPU = Machine(16 * GIB, 12 * GIB, 8)
+HALF_USED = Machine(32 * GIB, 20 * GIB, 8, (GAMING,))
 TWO_CARDS = Machine(
-    64 * GIB, 50 * GIB, 16, 0.1, (Gpu("NVIDIA GeForce RTX 3090", "nvidia", 24 * GIB, 23 * GIB),) * 2
+    64 * GIB, 50 * GIB, 16, (Gpu("NVIDIA GeForce RTX 3090", "nvidia", 24 * GIB, 23 * GIB),) * 2
 )
-UNIFIED = Machine(
-    128 * GIB, 110 * GIB, 16, 0.1, (Gpu("Apple M3 Max", "apple", 96 * GIB, 96 * GIB, unified=True),)
-)
-SMALL = Machine(4 * GIB, 2 * GIB, 2, 0.1)
+UNIFIED = Machine(128 * GIB, 110 * GIB, 16, (Gpu("Apple M3 Max", "apple", 96 * GIB, 96 * GIB, unified=True),))
+SMALL = Machine(4 * GIB, 2 * GIB, 2)
 NONE = SelectorSettings()
 
 
@@ -106,7 +104,6 @@ def test_a_card_beside_a_gpu_in_the_processor_counts_alone() -> None:
         64 * GIB,
         50 * GIB,
         16,
-        0.1,
         (
             Gpu("AMD Radeon 780M", "amd", 32 * GIB, 30 * GIB, unified=True),
             Gpu("NVIDIA GeForce RTX 3060", "nvidia", 12 * GIB, 11 * GIB),
@@ -119,25 +116,21 @@ def test_a_card_beside_a_gpu_in_the_processor_counts_alone() -> None:
 
 def test_a_gpu_in_the_processor_leaves_the_whole_ram_but_metal_wires_its_share_alone() -> None:
     apu = Gpu("AMD Radeon 780M", "amd", 8 * GIB, 5 * GIB, unified=True)
-    assert room_of(Machine(16 * GIB, 12 * GIB, 8, 0.1, (apu,))).total == 12 * GIB - GPU_RESERVE
+    assert room_of(Machine(16 * GIB, 12 * GIB, 8, (apu,))).total == 12 * GIB - GPU_RESERVE
     metal = Gpu("Apple M3", "apple", 10 * GIB, 10 * GIB, unified=True)
-    assert room_of(Machine(16 * GIB, 12 * GIB, 8, 0.1, (metal,))).total == 10 * GIB - METAL_RESERVE
-    assert (
-        room_of(Machine(16 * GIB, 12 * GIB, 8, 0.1, (metal,)), held=4 * GIB).total == 10 * GIB - METAL_RESERVE
-    )
+    assert room_of(Machine(16 * GIB, 12 * GIB, 8, (metal,))).total == 10 * GIB - METAL_RESERVE
+    assert room_of(Machine(16 * GIB, 12 * GIB, 8, (metal,)), held=4 * GIB).total == 10 * GIB - METAL_RESERVE
 
 
 def test_speed_follows_bandwidth_and_the_weights_in_use() -> None:
     dense = CatalogueModel(name="dense", size=4_650_000_000, parameters=8, active=8)
     experts = CatalogueModel(name="gemma4:26b", size=16_500_000_000, parameters=25.2, active=3.8)
-    card = Machine(
-        64 * GIB, 50 * GIB, 16, 0.1, (Gpu("NVIDIA GeForce RTX 3090", "nvidia", 24 * GIB, 23 * GIB),)
-    )
+    card = Machine(64 * GIB, 50 * GIB, 16, (Gpu("NVIDIA GeForce RTX 3090", "nvidia", 24 * GIB, 23 * GIB),))
     assert expected_rate(card, dense, on_gpu=True) == pytest.approx(155, rel=0.2)  # llama.cpp's own figure
-    faster = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("NVIDIA GeForce RTX 4090", "nvidia", 24 * GIB, None),))
+    faster = Machine(64 * GIB, 50 * GIB, 16, (Gpu("NVIDIA GeForce RTX 4090", "nvidia", 24 * GIB, None),))
     assert expected_rate(faster, experts, on_gpu=True) == pytest.approx(149, rel=0.1)
     assert expected_rate(card, dense, on_gpu=False) == expected_rate(NO_GPU, dense, on_gpu=True) < 10
-    unknown = Machine(64 * GIB, 50 * GIB, 16, 0.1, (Gpu("Some GPU", "intel", 8 * GIB, None),))
+    unknown = Machine(64 * GIB, 50 * GIB, 16, (Gpu("Some GPU", "intel", 8 * GIB, None),))
     assert expected_rate(unknown, dense, on_gpu=True) == 0
     assert bandwidth_of("NVIDIA GeForce RTX 4070 Ti SUPER") == 672
     assert bandwidth_of("NVIDIA GeForce RTX 4070") == 504
@@ -167,7 +160,7 @@ def test_a_model_that_is_too_large_is_said_to_be(catalogue: tuple[CatalogueModel
 
 
 def test_memory_that_the_engine_itself_holds_counts_as_free(catalogue: tuple[CatalogueModel, ...]) -> None:
-    full = Machine(32 * GIB, 20 * GIB, 8, 0.5, (Gpu("24 GB", "nvidia", 24 * GIB, GIB // 2),))
+    full = Machine(32 * GIB, 20 * GIB, 8, (Gpu("24 GB", "nvidia", 24 * GIB, GIB // 2),))
     assert not recommend(full, (), catalogue, NONE, "general")[0].fits
     assert recommend(full, (), catalogue, NONE, "general", held=20 * GIB)[0].fits
 

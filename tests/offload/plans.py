@@ -9,7 +9,7 @@ from server.offload.values import Source, Target, Task
 
 def source(name: str, text: str) -> Source:
     """Return a file as it would be read."""
-    return Source(Path("/p", name), name, text, digest_of(text.encode()), "utf-8", False, "\n", 0, len(text))
+    return Source(Path("/p", name), name, text, digest_of(text.encode()), 0, len(text))
 
 
 def plan_of(task: str, output: str, *sources: Source) -> Plan:

@@ -104,7 +104,7 @@ def test_blocks_name_their_files() -> None:
 
 def source(text: str, part: str) -> Source:
     start = text.index(part)
-    return Source(Path("/a.py"), "a.py", text, "", "utf-8", False, "\n", start, start + len(part))
+    return Source(Path("/a.py"), "a.py", text, "", start, start + len(part))
 
 
 METHOD = "    def f(self):\n        x = 1\n        return x"

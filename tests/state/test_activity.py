@@ -39,7 +39,7 @@ def test_an_offload_from_queue_to_end() -> None:
     assert (offload.task, offload.output, offload.model) == ("Write slugify", "slug.py", "qwen")
     assert (offload.stage, offload.detail) == ("generate", "qwen")
     assert (offload.text, offload.tokens, offload.tokens_per_second) == ("def slugify", 4, 13.0)
-    state.record(OffloadEnded("a", "delivered", "done", 100))
+    state.record(OffloadEnded("a", "delivered", "done"))
     assert state.snapshot().running == ()
 
 
@@ -70,7 +70,7 @@ def test_events_of_an_unknown_offload_change_nothing() -> None:
     for event in (
         OffloadStage("z", "read"),
         OffloadText("z", "x", 1, 1.0),
-        OffloadEnded("z", "failed", "", 0),
+        OffloadEnded("z", "failed", ""),
     ):
         state.record(event)
     assert state.snapshot().running == ()
@@ -121,7 +121,7 @@ def test_events_from_many_threads() -> None:
             state.record(OffloadQueued(offload_id, "offload_work", "t", "c"))
             state.record(OffloadText(offload_id, "x", 1, 1.0))
             state.snapshot()
-            state.record(OffloadEnded(offload_id, "delivered", "", 0))
+            state.record(OffloadEnded(offload_id, "delivered", ""))
 
     threads = [threading.Thread(target=run, args=(name,)) for name in "abcd"]
     for thread in threads:

@@ -137,7 +137,7 @@ async def test_counts_failures_and_retry(jobs: Jobs) -> None:
     assert counts.by_state == {"delivered": 1, "handed_back": 2, "waiting": 1}
     assert (counts.total, counts.ended, counts.unsuccessful, counts.net_tokens) == (4, 3, 2, -15)
     (group,) = await jobs.failures("j1")
-    assert (group.code, group.count, group.example, group.position) == ("parses", 2, "s1", 1)
+    assert (group.code, group.count, group.example) == ("parses", 2, "s1")
     assert await jobs.retry_failed("j1") == (2, False)
     assert (await jobs.counts("j1")).by_state == {"delivered": 1, "waiting": 3}
 

@@ -161,6 +161,4 @@ def is_sought(text: str, words: frozenset[str]) -> bool:
 def as_source(material: Material) -> Source:
     """Return what the ledger and the history need to know of a source."""
     text = material.head
-    return Source(
-        Path(material.shown), material.shown, text, material.digest, "utf-8", False, "\n", 0, len(text)
-    )
+    return Source(Path(material.shown), material.shown, text, material.digest, 0, len(text))

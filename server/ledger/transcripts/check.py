@@ -59,7 +59,6 @@ class TranscriptReport:
     transcripts that are missing from this history. ``endings``: the number of offloads by ending."""
 
     transcripts: int = 0
-    answers: int = 0
     our_calls: int = 0
     unmatched: int = 0
     broken_lines: int = 0
@@ -218,7 +217,6 @@ def read_report(connection: Connection) -> TranscriptReport:
     our_calls = sum(part.our_calls for part in parts)
     return TranscriptReport(
         transcripts=len(parts),
-        answers=sum(part.answers for part in parts),
         our_calls=our_calls,
         unmatched=sum(part.unmatched for part in parts),
         broken_lines=sum(part.broken for part in parts),

@@ -30,7 +30,6 @@ class Block:
 
     info: str
     text: str
-    closed: bool
 
 
 def without_thinking(text: str) -> tuple[str, str]:
@@ -106,11 +105,11 @@ def _blocks(text: str) -> list[Block]:
         if fence and fence["marks"][0] == marks[0] and len(fence["marks"]) >= len(marks):
             depth += 1 if fence["info"].strip() else -1
             if depth == 0:
-                blocks.append(Block(info, "\n".join(inside), closed=True))
+                blocks.append(Block(info, "\n".join(inside)))
                 continue
         inside.append(line)
     if depth:
-        blocks.append(Block(info, "\n".join(inside), closed=False))
+        blocks.append(Block(info, "\n".join(inside)))
     return blocks
 
 

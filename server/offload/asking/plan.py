@@ -35,11 +35,6 @@ class Plan:
     parts: tuple[tuple[int, int], ...] = ()
 
     @property
-    def edits(self) -> bool:
-        """Whether the answer changes inputs."""
-        return self.kind in ("edit_file", "edit_selection", "edit_definitions", "edit_blocks", "diff")
-
-    @property
     def in_place(self) -> bool:
         """Whether the result is written over the input that it was made from."""
         return bool(self.target and self.edited and self.target.path == self.edited.path)

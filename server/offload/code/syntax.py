@@ -47,10 +47,9 @@ class Definition:
 
 @dataclass(frozen=True)
 class SyntaxProblem:
-    """One syntax error. ``line`` and ``column`` count from 1."""
+    """One syntax error. ``line`` counts from 1."""
 
     line: int
-    column: int
     message: str
 
 
@@ -78,9 +77,7 @@ def problems(text: str, language: Language) -> tuple[SyntaxProblem, ...]:
     for node in _broken(root):
         line = data.split(b"\n")[node.start_point.row].decode(errors="replace").strip()[:80]
         what = f"missing {node.type!r}" if node.is_missing else "syntax error"
-        found.append(
-            SyntaxProblem(node.start_point.row + 1, node.start_point.column + 1, f"{what} at: {line}")
-        )
+        found.append(SyntaxProblem(node.start_point.row + 1, f"{what} at: {line}"))
         if len(found) == MOST_ERRORS:
             break
     return tuple(found)

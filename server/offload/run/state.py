@@ -188,10 +188,10 @@ class OffloadRecorder:
         try:
             await self._history.finish(run.id, end)
         except StoreError as error:  # not recorded, so not so: see ``owed.py``
-            self._events.publish(OffloadEnded(run.id, "failed", str(error)[:400], 0))
+            self._events.publish(OffloadEnded(run.id, "failed", str(error)[:400]))
             raise
         run.outcome = outcome
-        self._events.publish(OffloadEnded(run.id, name, text[:400], receipt.net_tokens))
+        self._events.publish(OffloadEnded(run.id, name, text[:400]))
         return outcome
 
     def _figures(self, run: OffloadState, delivery: Delivery | None) -> Texts:

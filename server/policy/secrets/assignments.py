@@ -8,8 +8,6 @@ there they are names of other things as often. Calls, references and types are c
 import re
 from collections.abc import Iterator
 
-LEAST_LENGTH = 6
-"""Characters of a value; shorter ones are as often numbers and modes."""
 _WORD = (
     r"(?:password|passwd|passphrase|pwd|secret|token"
     r"|(?:api|access|secret|private|auth|encryption|signing|master|app|account)[_-]?key)"
