@@ -86,7 +86,7 @@ class Hub:
         self.engine = Engine(settings, folders, self.events)
         self._pause = Pause(folders.state / "pause.json", self.events, self.engine.gate)
         self.selector = Selector(folders)
-        self.engine.refuses = self.selector.refuses
+        self.engine.is_blocked = self.selector.is_blocked
         self.memory = MemoryGate(settings.backend, folders)
         self.engine.admission = self.memory
         self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
@@ -266,8 +266,8 @@ class Hub:
         Raises:
             Paused: offloading is paused.
         """
-        if (closing := self._pause.closing()) is not None:
-            raise paused(closing)
+        if (reason := self._pause.reason()) is not None:
+            raise paused(reason)
 
     async def change_setting(self, section: str, key: str, value: object) -> None:
         """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.

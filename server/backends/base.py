@@ -13,7 +13,10 @@ FinishReason = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do beyond generating. The tools and pages show it rather than fail."""
+    """What an engine can do beyond generating, so that tools and pages need not try and fail.
+
+    Facts about an engine are flags here; methods that only some engines have are protocols below.
+    """
 
     load: bool = False
     unload: bool = False
@@ -26,6 +29,9 @@ class Capabilities:
     """Whether the engine reports ``slots``; otherwise its value is a starting point for measuring."""
     reports_vram: bool = False
     """Whether the engine reports ``LoadedModel.size_vram``, so that 0 means no GPU memory."""
+    run_by_app: bool = False
+    """Whether the app runs the engine as a child process: it restarts it, publishes its loads, and computes
+    its memory by itself."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which engine is in use: found on need, given up when it is gone, left for a server that was started."""
+"""The backend in use: discovered when needed, dropped when lost, replaced by a server that was started."""
 
 import asyncio
 import logging
@@ -19,12 +19,16 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _UNUSED_SECONDS = 30.0
-"""Without use before the embedded engine is left for a server."""
+"""How long the embedded engine must be unused before a server replaces it."""
 
 
 class CurrentBackend:
-    """The backend in use, if any. ``forget`` is called when it is another one: what was known of the models
-    of the one before no longer holds. ``stir`` is called when there is something new to look at."""
+    """The backend in use, if any.
+
+    Args:
+        forget: called when another backend is in use, because what is known of the old one's models is void.
+        wake: called when the state of the engine should be polled.
+    """
 
     def __init__(
         self,
@@ -34,90 +38,94 @@ class CurrentBackend:
         monitor: EngineMonitor,
         *,
         forget: Callable[[], None],
-        stir: Callable[[], None],
+        wake: Callable[[], None],
     ) -> None:
         self.backend: Backend | None = None
-        """None where none was found yet, and after it was lost."""
+        """None until one has been found, and after it was lost."""
         self._settings = settings
         self._folders = folders
         self._events = events
         self._monitor = monitor
         self._forget = forget
-        self._stir = stir
+        self._wake = wake
         self._lost: TokenSaverError | None = None
         self._used_at = 0.0
         self._discovering = asyncio.Lock()
 
     async def use(self) -> Backend:
-        """Return the backend, looking for one if there is none.
+        """Return the backend, discovering one if there is none.
 
         Raises:
-            BackendUnreachable: none answers.
-            SettingsError: the configured address is wrong, or on another machine without leave.
+            BackendUnreachable: no engine answers.
+            SettingsError: the configured address is invalid, or on another machine without permission.
         """
         async with self._discovering:
             if self.backend is None:
                 try:
-                    self.backend = await self._found()
+                    self.backend = await self._discover()
                 except TokenSaverError as error:
                     self._monitor.show_error(error)
                     raise
                 logger.info("engine: %s", self.backend.label)
                 self._forget()
-                self._stir()
+                self._wake()
             return self.backend
 
-    async def ask(self, question: Callable[[Backend], Awaitable[T]]) -> T:
-        """Ask the backend; where it is gone, look for one and ask that.
+    async def call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
+        """Send a request to the backend; if it is gone, discover another one and repeat the request.
 
         Raises:
-            BackendUnreachable: none answers.
-            TokenSaverError: what else the question raises.
+            BackendUnreachable: no engine answers.
+            TokenSaverError: any other error of the request.
         """
         backend = await self.use()
-        self.note_use()
+        self.mark_used()
         try:
-            return await question(backend)
+            return await request(backend)
         except BackendUnreachable as error:
-            await self.lose(backend, error)
-        return await question(await self.use())
+            await self.drop(backend, error)
+        return await request(await self.use())
 
-    def note_use(self) -> None:
-        """Note that the engine works for somebody now."""
+    def mark_used(self) -> None:
+        """Record that the engine is being used now."""
         self._used_at = time.monotonic()
 
     async def verify(self, backend: Backend) -> None:
-        """Find out after a failure whether the backend is still there."""
+        """Check after a failure whether the backend still answers."""
         try:
             await backend.check()
         except BackendUnreachable as error:
-            await self.lose(backend, error)
+            await self.drop(backend, error)
         except TokenSaverError as error:
             self._monitor.show_error(error)
 
-    async def lose(self, backend: Backend | None, error: TokenSaverError) -> None:
-        """Give up a backend that is gone. The embedded one is kept: it starts its process anew."""
+    async def drop(self, backend: Backend | None, error: TokenSaverError) -> None:
+        """Stop using a backend that is gone. An engine run by the app stays: it restarts its process."""
         if backend is None or backend is not self.backend:
             return
         self._monitor.show_error(error)
-        if isinstance(backend, DownloadsOwnModels):
+        if backend.capabilities.run_by_app:
             return
         self.backend, self._lost = None, error
-        self._stir()
+        self._wake()
         await backend.close()
 
-    async def prefer_server(self, at_work: Callable[[], bool]) -> bool:
-        """Leave the embedded engine for a server that was started since, unless it is in use; say if so."""
+    async def prefer_server(self, is_working: Callable[[], bool]) -> bool:
+        """Replace the embedded engine by a server that was started since, unless it is in use.
+
+        Returns:
+            Whether it was replaced.
+        """
         backend = self.backend
-        if self._settings.backend.kind != "auto" or not isinstance(backend, DownloadsOwnModels):
+        if self._settings.backend.kind != "auto" or backend is None or not backend.capabilities.run_by_app:
             return False
-        if self._busy(at_work) or (self._monitor.view.loaded and not self._lost):
+        if self._in_use(is_working) or (self._monitor.view.loaded and not self._lost):
             return False
         try:
             server = await find_server(self._settings)
         except TokenSaverError:
             return False
-        if self._busy(at_work) or self.backend is not backend:
+        if self._in_use(is_working) or self.backend is not backend:
             await server.close()
             return False
         await backend.close()
@@ -126,20 +134,20 @@ class CurrentBackend:
         return True
 
     async def close(self) -> None:
-        """End the backend's connections and child processes."""
+        """Close the backend's connections and end its child processes."""
         backend, self.backend = self.backend, None
         if backend:
             await backend.close()
 
-    async def _found(self) -> Backend:
+    async def _discover(self) -> Backend:
         backend = await discover(self._settings, self._folders, self._events)
         if not isinstance(backend, DownloadsOwnModels):
             self._lost = None
         elif self._lost and not backend.has_weights(backend.default_model()):
-            # The user's own engine is gone. A download of a gigabyte is no answer to that.
+            # The user's own engine is gone; downloading a gigabyte is no substitute for it.
             await backend.close()
             raise self._lost
         return backend
 
-    def _busy(self, at_work: Callable[[], bool]) -> bool:
-        return time.monotonic() - self._used_at < _UNUSED_SECONDS or at_work()
+    def _in_use(self, is_working: Callable[[], bool]) -> bool:
+        return time.monotonic() - self._used_at < _UNUSED_SECONDS or is_working()

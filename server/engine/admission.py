@@ -1,7 +1,7 @@
-"""Who says whether a model may be loaded: the engine asks before a load and tells what was taken after it.
+"""Admission of loads: the engine asks it before each load and reports to it afterwards.
 
-What a model takes and what the machine has is computed in ``server.models``, which this package does
-not know; without it everything is admitted.
+``server.models``, which this room does not import, implements it with the memory that a model needs and the
+machine has. Without an implementation every load is admitted.
 """
 
 from typing import Protocol
@@ -11,41 +11,41 @@ import psutil
 from server.backends.base import Backend, LoadedModel
 
 SHARE_OF_RAM = 0.6
-"""Of all RAM, how large a model's file may be that is chosen without being named."""
+"""Largest file, as a share of all RAM, of a model that is chosen without being named."""
 
 
 class Admission(Protocol):
-    """Asked by ``Engine`` around every load."""
+    """Consulted by ``Engine`` around every load."""
 
     async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:
-        """Return the context length, in tokens, to load the model with: ``num_ctx``, or less where that
-        does not fit, nobody fixed it and ``need`` tokens still do.
+        """Return the context length, in tokens, to load the model with: ``num_ctx``, or less if that does not
+        fit, the user did not set it, and ``need`` tokens still fit.
 
         Raises:
-            ModelTooLarge: it would not fit; the message names the context that would.
+            ModelTooLarge: the model would not fit; the message names a context that would.
             ModelNotFound: the engine has no such model.
         """
 
-    async def measure(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
-        """Compare what is loaded with what was expected, and return it with the latter filled in."""
+    async def compare(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
+        """Compare the loaded models with their estimates, and return them with the estimates filled in."""
 
     def largest(self, backend: Backend) -> int:
-        """Return how large a model's file may be, in bytes, to be chosen without being named."""
+        """Return the largest file, in bytes, of a model that is chosen without being named."""
 
 
 class AdmitAll:
-    """Lets every load pass."""
+    """Admits every load."""
 
     async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:  # noqa: ARG002
         """Return ``num_ctx``."""
         return num_ctx
 
-    async def measure(
+    async def compare(
         self,
         backend: Backend,  # noqa: ARG002
         loaded: tuple[LoadedModel, ...],
     ) -> tuple[LoadedModel, ...]:
-        """Return ``loaded`` as it is."""
+        """Return ``loaded`` unchanged."""
         return loaded
 
     def largest(self, backend: Backend) -> int:  # noqa: ARG002

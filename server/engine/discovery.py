@@ -1,6 +1,6 @@
-"""Finding the engine: the configured one, Ollama, LM Studio, llama-server, and else the embedded one.
+"""Discovery of the engine: the configured one, Ollama, LM Studio or llama-server, or else the embedded one.
 
-All places are tried at once, and the first in that order that answers wins.
+All addresses are tried at once; the first in this order that answers is used.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from server.config.folders import Folders
 from server.config.settings import Settings
 
 USUAL_URLS = ("http://127.0.0.1:1234", "http://127.0.0.1:8080")
-"""Where LM Studio and llama-server listen unless told otherwise."""
+"""Default addresses of LM Studio and llama-server."""
 
 _Opening = Coroutine[Any, Any, Backend]
 
 
 async def discover(settings: Settings, folders: Folders, events: EventBus) -> Backend:
-    """Return the engine to use, which has answered (the embedded one starts on first need).
+    """Return the engine to use. A server has answered; the embedded engine starts on first use.
 
     A configured ``kind`` is the only one tried; with ``auto``, a configured ``url`` is tried first.
 
     Raises:
-        BackendUnreachable: none answers.
-        BackendFailed: the only one possible answers wrongly.
-        SettingsError: the configured address is wrong, or on another machine without leave.
+        BackendUnreachable: no engine answers.
+        BackendFailed: the only possible engine answers with an error.
+        SettingsError: the configured address is invalid, or on another machine without permission.
     """
     if settings.backend.kind == "embedded":
         return EmbeddedBackend(settings, folders, events)
@@ -47,12 +47,12 @@ async def discover(settings: Settings, folders: Folders, events: EventBus) -> Ba
 
 
 async def find_server(settings: Settings, usual_urls: Sequence[str] | None = None) -> Backend:
-    """Return the first server that answers: Ollama, then ``usual_urls`` (default: ``USUAL_URLS``), in order.
+    """Return the first server that answers: Ollama, then ``usual_urls`` (default: ``USUAL_URLS``) in order.
 
     Raises:
-        BackendUnreachable: none answers.
-        BackendFailed: the only one possible answers wrongly.
-        SettingsError: the configured address is wrong, or on another machine without leave.
+        BackendUnreachable: no engine answers.
+        BackendFailed: the only possible engine answers with an error.
+        SettingsError: the configured address is invalid, or on another machine without permission.
     """
     urls = USUAL_URLS if usual_urls is None else usual_urls
     tasks = [asyncio.create_task(opening) for opening in _openings(settings, urls)]
@@ -66,7 +66,7 @@ async def find_server(settings: Settings, usual_urls: Sequence[str] | None = Non
             except TokenSaverError as error:
                 errors.append(error)
     finally:
-        await _drop(tasks)
+        await _close_others(tasks)
     if len(errors) == 1:
         raise errors[0]
     raise BackendUnreachable(
@@ -76,8 +76,10 @@ async def find_server(settings: Settings, usual_urls: Sequence[str] | None = Non
 
 
 def _openings(settings: Settings, usual_urls: Sequence[str]) -> list[_Opening]:
-    """Return the attempts, in order of preference. The key is for the configured address alone: whoever
-    listens where an engine usually does must not get it."""
+    """Return the attempts in order of preference.
+
+    The API key goes to the configured address only, never to whatever listens at a default address.
+    """
     kind, url, key = settings.backend.kind, settings.backend.url, settings.backend.api_key
     openings: list[_Opening] = []
     if url:
@@ -107,12 +109,12 @@ async def _open_usual_ollama(settings: Settings) -> Backend:
     """Try ``OLLAMA_HOST`` or Ollama's usual address."""
     try:
         return await _open_ollama(ollama_url(os.environ.get("OLLAMA_HOST", "")), settings)
-    except SettingsError as error:  # the variable is no setting of this app, so not a reason to stop
+    except SettingsError as error:  # the variable is not a setting of this app, so others are tried
         raise BackendUnreachable(f"OLLAMA_HOST: {error.cause}", error.next_step) from None
 
 
-async def _drop(tasks: list[asyncio.Task[Backend]]) -> None:
-    """Close what else was found or is still being tried."""
+async def _close_others(tasks: list[asyncio.Task[Backend]]) -> None:
+    """Cancel the remaining attempts and close the backends that they opened."""
     for task in tasks:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):

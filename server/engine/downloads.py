@@ -1,4 +1,4 @@
-"""Downloads of models, each once, however many wait for it."""
+"""Downloads of models: one per model, shared by all callers that wait for it."""
 
 import asyncio
 import logging
@@ -14,33 +14,33 @@ from server.common.events import EventBus, ModelProgress
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.25
-_PACE_SECONDS = 10.0
-"""Over how long the rate is taken: a network's pace jumps from second to second."""
+_REPORT_SECONDS = 0.25
+_RATE_SECONDS = 10.0
+"""Period over which the rate is averaged, because network speed fluctuates from second to second."""
 _HEARTBEAT_SECONDS = 5.0
-"""Progress is repeated this often while nothing changes, so that clients don't give up (limit: 10 s)."""
+"""Interval at which unchanged progress is repeated, so that clients do not time out (after 10 s)."""
 
 Start = Callable[[ReportPull], Awaitable[None]]
 
 
-class _Pace:
-    """Bytes a second over the last seconds."""
+class _Rate:
+    """Bytes per second over the last seconds."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+        self._samples: deque[tuple[float, int]] = deque()
 
-    def note(self, completed: int, now: float) -> float:
-        """Take in how much has arrived and return the rate, 0 until there is one.
+    def add(self, completed: int, now: float) -> float:
+        """Take in the number of bytes so far and return the rate; 0 until it is known.
 
-        What a resumed download had before counts as where it begins: it arrives in one step.
+        Bytes that a resumed download already had are its starting point, because they appear in one step.
         """
-        if self._seen and completed < self._seen[-1][1]:
-            self._seen.clear()  # another source begins anew
-        self._seen.append((now, completed))
-        while len(self._seen) > 2 and now - self._seen[0][0] > _PACE_SECONDS:
-            self._seen.popleft()
-        then, before = self._seen[0]
-        return (completed - before) / (now - then) if now - then >= _LOOK_SECONDS else 0.0
+        if self._samples and completed < self._samples[-1][1]:
+            self._samples.clear()  # another source starts from the beginning
+        self._samples.append((now, completed))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _RATE_SECONDS:
+            self._samples.popleft()
+        then, before = self._samples[0]
+        return (completed - before) / (now - then) if now - then >= _REPORT_SECONDS else 0.0
 
 
 @dataclass
@@ -48,81 +48,81 @@ class _Download:
     progress: PullProgress
     task: asyncio.Task[None]
     followers: int = 0
-    kept: bool = False
+    detached: bool = False
     published_at: float = field(default=0.0)
-    pace: _Pace = field(default_factory=_Pace)
+    rate: _Rate = field(default_factory=_Rate)
 
 
 class Downloads:
-    """Runs downloads and tells all who wait. Publishes ``ModelProgress`` (phase ``download``)."""
+    """Runs downloads and reports to all followers. Publishes ``ModelProgress`` (phase ``download``)."""
 
     def __init__(self, events: EventBus) -> None:
         self._events = events
         self._running: dict[str, _Download] = {}
 
     def running(self) -> tuple[PullProgress, ...]:
-        """Return how far each download is."""
+        """Return the progress of each download."""
         return tuple(download.progress for download in self._running.values())
 
-    async def follow(self, model: str, report: ReportPull, start: Start, *, keep: bool = False) -> None:
-        """Start the download, or join the one under way, and return when it is done.
+    async def follow(self, model: str, report: ReportPull, start: Start, *, detach: bool = False) -> None:
+        """Start the download or join the running one, and return when it is done.
 
-        When the last follower is cancelled the download ends, unless one asked to ``keep`` it going.
+        When its last follower is cancelled the download ends, unless one of them asked to ``detach`` it.
 
         Raises:
-            TokenSaverError: whatever ``start`` raises.
+            TokenSaverError: any error of ``start``.
         """
         download = self._running.get(model) or self._begin(model, start)
         download.followers += 1
-        download.kept = download.kept or keep
+        download.detached = download.detached or detach
         try:
             await self._report_until_done(download, report)
         finally:
             download.followers -= 1
-            if not download.followers and not download.kept:
+            if not download.followers and not download.detached:
                 await cancel_and_wait(download.task)
 
     async def cancel(self, model: str) -> None:
-        """End a download; what has arrived is kept by the engine.
+        """Cancel a download; the engine keeps the bytes that have arrived.
 
         Raises:
-            NotFound: none of that name is under way.
+            NotFound: no such download is running.
         """
         download = self._running.get(model)
         if download is None:
-            raise NotFound(
-                f"No download of {model!r} is under way.", "See the running ones on the dashboard."
-            )
+            raise NotFound(f"No download of {model!r} is running.", "The dashboard lists the running ones.")
         await cancel_and_wait(download.task)
 
     async def close(self) -> None:
-        """End every download."""
+        """Cancel every download."""
         for download in tuple(self._running.values()):
             await cancel_and_wait(download.task)
 
     async def _report_until_done(self, download: _Download, report: ReportPull) -> None:
-        told, told_at = None, 0.0
+        reported, reported_at = None, 0.0
         while True:
-            done, _ = await asyncio.wait({download.task}, timeout=_LOOK_SECONDS)
+            done, _ = await asyncio.wait({download.task}, timeout=_REPORT_SECONDS)
             if done and download.task.cancelled():
-                raise DownloadError("The download was cancelled.", "Start it again; it goes on where it was.")
-            if download.progress != told or time.monotonic() - told_at >= _HEARTBEAT_SECONDS:
-                told, told_at = download.progress, time.monotonic()
-                await report(told)
+                raise DownloadError(
+                    "The download was cancelled.", "Start it again; it continues where it stopped."
+                )
+            if download.progress != reported or time.monotonic() - reported_at >= _HEARTBEAT_SECONDS:
+                reported, reported_at = download.progress, time.monotonic()
+                await report(reported)
             if done:
                 download.task.result()
                 return
 
     def _begin(self, model: str, start: Start) -> _Download:
-        async def note(progress: PullProgress) -> None:
-            rate = download.pace.note(progress.completed, time.monotonic()) if progress.completed else 0.0
+        async def update(progress: PullProgress) -> None:
+            rate = download.rate.add(progress.completed, time.monotonic()) if progress.completed else 0.0
             download.progress = replace(progress, rate=rate)
-            if time.monotonic() - download.published_at >= _LOOK_SECONDS:
+            if time.monotonic() - download.published_at >= _REPORT_SECONDS:
                 download.published_at = time.monotonic()
                 self._publish(download.progress)
 
         async def run() -> None:
-            await start(note)
+            await start(update)
 
         download = _Download(PullProgress(model, "starting"), asyncio.create_task(run()))
         self._running[model] = download
@@ -134,7 +134,7 @@ class Downloads:
         progress = self._running.pop(model).progress
         error = "cancelled" if task.cancelled() else str(task.exception() or "")
         if error:
-            logger.warning("download of %s ended: %s", model, error)
+            logger.warning("the download of %s failed: %s", model, error)
         self._publish(progress, done=True, error=error)
 
     def _publish(self, progress: PullProgress, *, done: bool = False, error: str = "") -> None:

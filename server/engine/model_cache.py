@@ -1,60 +1,61 @@
-"""Which model a request means, remembered for moments: many calls at once ask the engine once."""
+"""Short-lived cache of model choices, so that many calls at once ask the engine only once."""
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
 
-MOMENT = 3.0
-"""How long an answer of the engine's holds for a single call, in seconds; about as long as what is loaded
-is between two looks: the user may switch by hand."""
-A_WHILE = 10.0
-"""The same for the items of a batch. Loading and unloading by this app, and another engine, end it."""
+CALL_SECONDS = 3.0
+"""How long a choice is valid for a single call, in seconds: about the interval of the poll, because
+the user may load another model by hand."""
+BATCH_SECONDS = 10.0
+"""How long a choice is valid for the items of a batch, in seconds. Loading or unloading by this app and a
+change of the engine end it earlier."""
 
 
 class ModelCache:
-    """The models that were chosen lately, by what was asked for (empty: the usual one)."""
+    """Recent model choices, by the requested name (empty: the default model)."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[str, float]] = {}
-        self._asking: dict[str, asyncio.Task[str]] = {}
+        self._choices: dict[str, tuple[str, float]] = {}
+        self._pending: dict[str, asyncio.Task[str]] = {}
 
     async def get(
         self,
         wanted: str,
         seconds: float,
-        allows: Callable[[str], bool],
-        ask: Callable[[], Coroutine[None, None, str]],
+        is_allowed: Callable[[str], bool],
+        choose: Callable[[], Coroutine[None, None, str]],
     ) -> str:
-        """Return the model that was chosen in the last ``seconds`` and that ``allows`` passes, else ``ask``.
+        """Return the model chosen in the last ``seconds`` if it is still allowed, or else ``choose`` one.
 
-        Whoever asks for the same meanwhile shares the answer, or the error.
+        Concurrent requests for the same name share one choice, or its error.
         """
-        model, at = self._kept.get(wanted, ("", 0.0))
-        if model and time.monotonic() - at < seconds and allows(model):
+        model, at = self._choices.get(wanted, ("", 0.0))
+        if model and time.monotonic() - at < seconds and is_allowed(model):
             return model
-        task = self._asking.get(wanted)
+        task = self._pending.get(wanted)
         if task is None:
-            task = self._asking[wanted] = asyncio.create_task(self._ask(wanted, ask))
-            task.add_done_callback(_look_at)
+            task = self._pending[wanted] = asyncio.create_task(self._choose(wanted, choose))
+            task.add_done_callback(_retrieve_error)
         return await asyncio.shield(task)
 
     def forget(self) -> None:
-        """Ask again: models came or went. What is being asked right now is not remembered either."""
-        self._kept.clear()
-        self._asking.clear()
+        """Drop all choices, pending ones included, because the models changed."""
+        self._choices.clear()
+        self._pending.clear()
 
-    async def _ask(self, wanted: str, ask: Callable[[], Coroutine[None, None, str]]) -> str:
+    async def _choose(self, wanted: str, choose: Callable[[], Coroutine[None, None, str]]) -> str:
         try:
-            model = await ask()
-            if self._asking.get(wanted) is asyncio.current_task():
-                self._kept[wanted] = (model, time.monotonic())
+            model = await choose()
+            if self._pending.get(wanted) is asyncio.current_task():
+                self._choices[wanted] = (model, time.monotonic())
             return model
         finally:
-            if self._asking.get(wanted) is asyncio.current_task():
-                del self._asking[wanted]
+            if self._pending.get(wanted) is asyncio.current_task():
+                del self._pending[wanted]
 
 
-def _look_at(task: "asyncio.Task[str]") -> None:
-    """Take note of an error that nobody waits for any more."""
+def _retrieve_error(task: "asyncio.Task[str]") -> None:
+    """Retrieve the error of a task whose callers are gone, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""The gate in front of the engine: closed, it keeps work out and ends at once what is inside."""
+"""The gate in front of the engine: while closed it admits no work, and closing it ends the work inside."""
 
 import asyncio
 import time
@@ -10,8 +10,8 @@ from server.common.errors import Paused
 
 
 @dataclass(frozen=True)
-class Closing:
-    """Why the gate is closed, one sentence, and until when: seconds since the epoch, 0 for "until it is
+class PauseReason:
+    """Why the gate is closed, as a sentence, and until when: seconds since the epoch, 0 for "until it is
     opened"."""
 
     cause: str
@@ -19,39 +19,39 @@ class Closing:
 
 
 class PauseGate:
-    """Lets work pass while it is open. For use in one event loop."""
+    """Admits work while it is open. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._closing: Closing | None = None
-        self._last = Closing("Offloading was paused.")
+        self._reason: PauseReason | None = None
+        self._last = PauseReason("Offloading was paused.")
         self._inside: set[asyncio.Timeout] = set()
 
-    def close(self, closing: Closing) -> None:
-        """Keep work out from now on. What is inside meets ``Paused``, which frees the engine: it drops the
-        connection."""
-        self._closing = self._last = closing
+    def close(self, reason: PauseReason) -> None:
+        """Admit no more work. Work inside ends with ``Paused``, which closes its connection and so frees the
+        engine."""
+        self._reason = self._last = reason
         now = asyncio.get_running_loop().time()
         for work in self._inside:
             work.reschedule(now)
         self._inside.clear()
 
     def open(self) -> None:
-        """Let work pass again."""
-        self._closing = None
+        """Admit work again."""
+        self._reason = None
 
     def check(self) -> None:
-        """Return if the gate is open.
+        """Check that the gate is open.
 
         Raises:
-            Paused: it is not.
+            Paused: the gate is closed.
         """
-        closing = self._closing
-        if closing is not None and not 0 < closing.until <= time.time():
-            raise paused(closing)
+        reason = self._reason
+        if reason is not None and not 0 < reason.until <= time.time():
+            raise paused(reason)
 
     @asynccontextmanager
     async def passing(self) -> AsyncGenerator[None]:
-        """Hold the time of one piece of work, which must lie in one task.
+        """Pass through the gate for the duration of the context, which must stay in one task.
 
         Raises:
             Paused: the gate is closed, or was closed meanwhile.
@@ -71,10 +71,10 @@ class PauseGate:
             raise
 
 
-def paused(closing: Closing) -> Paused:
+def paused(reason: PauseReason) -> Paused:
     """Return the error for work that is refused while the gate is closed."""
     return Paused(
-        closing.cause,
+        reason.cause,
         "Resume it in the tray's menu or on the dashboard.",
         "Do this task yourself, or ask the user.",
     )

@@ -1,4 +1,4 @@
-"""The watch over the engine: how often it is looked at, and what goes on in the background."""
+"""Polling of the engine, and its background tasks."""
 
 import asyncio
 import logging
@@ -11,48 +11,48 @@ from server.common.aio import BackgroundTasks
 logger = logging.getLogger(__name__)
 
 WATCHED_SECONDS = 3.0
-"""Between looks at what is loaded, while work runs or somebody looks on."""
+"""Interval between polls while work runs or a page shows the engine."""
 IDLE_SECONDS = 15.0
-"""The same at other times; also how soon a preferred engine that was started is noticed."""
+"""Interval at other times, and so the delay until a preferred engine that was started is noticed."""
 LOST_SECONDS = 2.0
-"""Between attempts to find an engine while there is none."""
-_QUIET_SECONDS = 0.3
-"""After a change, before looking: several often come together."""
+"""Interval between attempts to discover an engine while there is none."""
+_COALESCE_SECONDS = 0.3
+"""Delay between a change and the poll, because several changes often come together."""
 
 
 class EnginePoll:
-    """Calls ``look`` every ``interval()`` seconds, and soon after ``stir``."""
+    """Calls ``refresh`` every ``interval()`` seconds, and soon after ``wake``."""
 
-    def __init__(self, look: Callable[[], Awaitable[None]], interval: Callable[[], float]) -> None:
-        self._look = look
+    def __init__(self, refresh: Callable[[], Awaitable[None]], interval: Callable[[], float]) -> None:
+        self._refresh = refresh
         self._interval = interval
-        self._stirred = asyncio.Event()
+        self._woken = asyncio.Event()
         self._tasks = BackgroundTasks()
 
     def start(self) -> None:
-        """Begin, in the background."""
-        self.in_background(self._watch())
+        """Start polling in the background."""
+        self.in_background(self._poll())
 
     def wake(self) -> None:
-        """Look soon: something changed."""
-        self._stirred.set()
+        """Poll soon, because something changed."""
+        self._woken.set()
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do ``work`` beside the rest; ``close`` ends it."""
+        """Run ``work`` in the background; ``close`` cancels it."""
         self._tasks.start(work)
 
     async def close(self) -> None:
-        """End it, and all that goes on in the background."""
+        """Cancel the poll and all background work."""
         await self._tasks.close()
 
-    async def _watch(self) -> None:
+    async def _poll(self) -> None:
         while True:
             try:
-                await self._look()
-            except Exception:  # a look that went wrong is no reason never to look again
-                logger.exception("a look at the engine failed")
+                await self._refresh()
+            except Exception:  # one failed poll must not end the polling
+                logger.exception("polling the engine failed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval()):
-                    await self._stirred.wait()
-            await asyncio.sleep(_QUIET_SECONDS)
-            self._stirred.clear()
+                    await self._woken.wait()
+            await asyncio.sleep(_COALESCE_SECONDS)
+            self._woken.clear()

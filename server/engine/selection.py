@@ -1,4 +1,4 @@
-"""Which model works, and with how long a context."""
+"""Choice of the model and of its context length."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,53 +9,53 @@ from server.common.errors import ModelBlocked
 from server.engine.admission import AdmitAll
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
-"""Context lengths in tokens to choose from. Few, as each change reloads the model."""
+"""Context lengths in tokens to choose from. There are few, because each change reloads the model."""
 
 USUAL_NUM_CTX = 8192
-"""Holds a source file of some 20 kB, the task and an answer of 2,000 tokens."""
+"""Room for a source file of about 20 kB, the task, and an answer of 2,000 tokens."""
 
 _CODER = re.compile(r"cod(?:e|er|estral)|devstral|starcoder|granite|gpt-oss|qwen3", re.IGNORECASE)
 _NOT_FOR_TEXT = re.compile(r"embed|rerank|ocr|guard|whisper|-vl\b", re.IGNORECASE)
 
 
-def refuse_nothing(_model: str) -> bool:
+def block_nothing(_model: str) -> bool:
     """Block no model."""
     return False
 
 
 async def choose_model(
-    backend: Backend, wanted: str, refuses: Callable[[str], bool] = refuse_nothing, largest: int = 0
+    backend: Backend, wanted: str, is_blocked: Callable[[str], bool] = block_nothing, largest: int = 0
 ) -> str:
-    """Return the installed model that ``wanted`` means; where it is empty, the best one
-    that is not refused, with a file of at most ``largest`` bytes (0: 60 % of the RAM).
+    """Return the installed model that ``wanted`` refers to. If it is empty, return the best model that is not
+    blocked and has a file of at most ``largest`` bytes (0: 60 % of the RAM).
 
     Raises:
-        ModelNotFound: it means none or several; the message names the nearest.
-        ModelBlocked: ``refuses`` says so.
+        ModelNotFound: no model matches, or several do; the message names the nearest.
+        ModelBlocked: the model is blocked.
     """
     if not wanted and isinstance(backend, DownloadsOwnModels):
-        return refuse_blocked(backend.default_model(), refuses)
+        return refuse_blocked(backend.default_model(), is_blocked)
     installed = await backend.installed()
     if not wanted:
-        allowed = [each for each in installed if not refuses(each.name)]
-        loaded = await _loaded(backend) if len(allowed) > 1 else ()  # of one there is nothing to choose
+        allowed = [each for each in installed if not is_blocked(each.name)]
+        loaded = await _loaded(backend) if len(allowed) > 1 else ()  # a single model leaves no choice
         return default_model(allowed, loaded, largest or AdmitAll().largest(backend))
     if isinstance(backend, DownloadsOwnModels):
         usual = backend.default_model()
         if all(model.name != usual for model in installed):
             installed = (*installed, InstalledModel(usual))
-    return refuse_blocked(resolve(wanted, installed), refuses)
+    return refuse_blocked(resolve(wanted, installed), is_blocked)
 
 
-def refuse_blocked(model: str, refuses: Callable[[str], bool]) -> str:
+def refuse_blocked(model: str, is_blocked: Callable[[str], bool]) -> str:
     """Return the model.
 
     Raises:
-        ModelBlocked: ``refuses`` says so.
+        ModelBlocked: the model is blocked.
     """
-    if refuses(model):
+    if is_blocked(model):
         raise ModelBlocked(
-            f"The user blocks {model}, by name or licence.",
+            f"The user blocks {model}, by name or by licence.",
             "Use another model, or ask Claude to unblock this one.",
             "Use another model, or ask the user; configure_model_selector shows the filters.",
         )
@@ -63,32 +63,33 @@ def refuse_blocked(model: str, refuses: Callable[[str], bool]) -> str:
 
 
 async def choose_num_ctx(backend: Backend, model: str, need: int, configured: int) -> int:
-    """Return the context length for the model, in tokens: the ``configured`` one (0 for none), the
-    server's where it is fixed, that of the model as loaded if ``need`` tokens fit, else a rung of the
-    ladder; never more than the model supports.
+    """Return the context length for the model, in tokens.
+
+    It is the ``configured`` one (0: none), or the server's fixed one, or that of the loaded model if ``need``
+    tokens fit, or else a step of the ladder; never more than the model supports.
 
     Raises:
         ModelNotFound: the engine has no such model.
     """
-    longest = await backend.context_length(model)
+    supported = await backend.context_length(model)
     if configured:
-        return min(configured, longest or configured)
+        return min(configured, supported or configured)
     if not backend.capabilities.set_num_ctx:
-        return longest or USUAL_NUM_CTX
-    warm = next((each.num_ctx for each in await _loaded(backend) if each.name == model), 0)
-    return warm if warm >= max(need, 1) else step_up(need, longest)
+        return supported or USUAL_NUM_CTX
+    current = next((each.num_ctx for each in await _loaded(backend) if each.name == model), 0)
+    return current if current >= max(need, 1) else step_up(need, supported)
 
 
 def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedModel], largest: int) -> str:
-    """Return the model to use: a loaded one, else the best installed one; of several, the largest
-    that suits code and is no larger than ``largest`` bytes.
+    """Return the model to use: a loaded one, or else an installed one; among several, the largest that suits
+    code and has at most ``largest`` bytes.
 
     Raises:
-        ModelNotFound: none is installed that writes text.
+        ModelNotFound: no installed model writes text.
     """
     usable = {each.name: each for each in installed if each.generates and not _NOT_FOR_TEXT.search(each.name)}
-    warm = [usable[each.name] for each in loaded if each.name in usable]
-    candidates = warm or list(usable.values())
+    loaded_usable = [usable[each.name] for each in loaded if each.name in usable]
+    candidates = loaded_usable or list(usable.values())
     if not candidates:
         raise not_found("", ())
     fitting = [each for each in candidates if each.size <= largest]
@@ -97,12 +98,12 @@ def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedMo
     return max(fitting, key=lambda each: (_suits_code(each), each.size, each.name)).name
 
 
-def step_up(need: int, longest: int) -> int:
-    """Return the shortest context of the ladder that holds ``need`` tokens, at least the usual one and
-    at most ``longest`` (0: unknown). Where none holds it, the longest there is."""
-    top = longest or NUM_CTX_LADDER[-1]
-    rung = next((each for each in NUM_CTX_LADDER if each >= max(need, USUAL_NUM_CTX)), NUM_CTX_LADDER[-1])
-    return min(rung, top)
+def step_up(need: int, supported: int) -> int:
+    """Return the shortest context of the ladder that holds ``need`` tokens: at least the usual one, and at
+    most ``supported`` (0: unknown). If none holds them, return the longest."""
+    top = supported or NUM_CTX_LADDER[-1]
+    step = next((each for each in NUM_CTX_LADDER if each >= max(need, USUAL_NUM_CTX)), NUM_CTX_LADDER[-1])
+    return min(step, top)
 
 
 async def _loaded(backend: Backend) -> tuple[LoadedModel, ...]:

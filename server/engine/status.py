@@ -1,4 +1,4 @@
-"""What was last seen of the engine, and news of it only when that changed."""
+"""The last known state of the engine; changes of it are published."""
 
 import logging
 import time
@@ -16,11 +16,11 @@ from server.engine.view import LOOKING, EngineView
 logger = logging.getLogger(__name__)
 
 _INSTALLED_SECONDS = 30.0
-"""How old the list of installed models may be; what is loaded is asked for at every look."""
+"""How long the list of installed models is cached; the loaded ones are requested at every refresh."""
 
 
 class EngineMonitor:
-    """The view of the engine. Publishes ``EngineChanged`` when it is another than before."""
+    """Keeps the view of the engine. Publishes ``EngineChanged`` when it changes."""
 
     def __init__(self, configured_model: str, events: EventBus) -> None:
         self.view = EngineView("", "", "", Capabilities(), error=LOOKING)
@@ -28,30 +28,32 @@ class EngineMonitor:
         self._events = events
         self._installed: tuple[InstalledModel, ...] = ()
         self._installed_at = -_INSTALLED_SECONDS
-        self._begun = self._newest = 0
+        self._started = self._shown = 0
 
     def forget_installed(self) -> None:
-        """Ask for the installed models at the next look."""
+        """Request the installed models at the next refresh."""
         self._installed_at = -_INSTALLED_SECONDS
 
     async def refresh(self, backend: Backend, admission: Admission) -> tuple[LoadedModel, ...]:
-        """Look at the engine, let ``admission`` compare, and return what is loaded. Of looks at the same time
-        the one that began last is shown: one that began before a load may end after it.
+        """Request the engine's state, show it, and return the loaded models with their estimates.
+
+        Of concurrent refreshes the one that started last is shown: an earlier one may have started before a
+        load and end after it.
 
         Raises:
-            BackendUnreachable: it is gone.
-            BackendFailed: it answers with an error.
+            BackendUnreachable: the engine does not answer.
+            BackendFailed: the engine answers with an error.
         """
-        self._begun += 1
-        mine = self._begun
+        self._started += 1
+        number = self._started
         if time.monotonic() - self._installed_at >= _INSTALLED_SECONDS:
             self._installed = await backend.installed()
             self._installed_at = time.monotonic()
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
-        loaded = await admission.measure(backend, loaded)
-        if mine < self._newest:
+        loaded = await admission.compare(backend, loaded)
+        if number < self._shown:
             return loaded
-        self._newest = mine
+        self._shown = number
         self._show(
             EngineView(
                 kind=backend.kind,
@@ -66,9 +68,9 @@ class EngineMonitor:
         return loaded
 
     def show_error(self, error: TokenSaverError) -> None:
-        """Show that there is no engine, or that it fails, and why."""
-        was, text = self.view, f"{error.cause} {error.next_step}"
-        self._show(EngineView(was.kind, was.label, was.url, Capabilities(), error=text))
+        """Show that there is no engine or that it fails, and why."""
+        old, text = self.view, f"{error.cause} {error.next_step}"
+        self._show(EngineView(old.kind, old.label, old.url, Capabilities(), error=text))
 
     def _show(self, view: EngineView) -> None:
         if view != self.view:
@@ -89,9 +91,9 @@ class EngineMonitor:
 
 
 @contextmanager
-def shown_loading(events: EventBus, backend: Backend, model: str) -> Iterator[None]:
-    """Tell that ``model`` is being loaded, for the time of the context, and how that ended."""
-    if isinstance(backend, DownloadsOwnModels):  # which tells itself when it loads
+def publish_loading(events: EventBus, backend: Backend, model: str) -> Iterator[None]:
+    """Publish that ``model`` is being loaded for the duration of the context, and then the result."""
+    if backend.capabilities.run_by_app:  # it publishes its loads itself
         yield
         return
     events.publish(ModelProgress(model, "load"))

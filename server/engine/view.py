@@ -1,16 +1,16 @@
-"""The engine as last seen, for the snapshot."""
+"""The last known state of the engine, as part of the snapshot."""
 
 from dataclasses import dataclass
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 
 LOOKING = "Looking for an engine."
-"""The ``error`` of an engine that nobody has looked for yet: no trouble so far."""
+"""The ``error`` before the first discovery; not a failure."""
 
 
 @dataclass(frozen=True)
 class EngineView:
-    """The engine as last seen. ``error`` is one sentence with the next step, empty when it is well."""
+    """The last known state of the engine. ``error`` is a cause with its next step; empty if all is well."""
 
     kind: str
     label: str

@@ -82,7 +82,7 @@ class MemoryGate:
         }
         return {name: each for name, each in found.items() if each is not None}
 
-    async def measure(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
+    async def compare(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
         """See ``Admission``. What a load took is kept, once for each."""
         return tuple([replace(each, estimated=await self._compare(backend, each)) for each in loaded])
 

@@ -81,7 +81,7 @@ class Selector:
                 f"{self._path} cannot be written: {error.strerror}.", "Check the folder's permissions."
             ) from None
 
-    def refuses(self, model: str) -> bool:
+    def is_blocked(self, model: str) -> bool:
         """Say whether the user blocks a model, by its name or by its licence, where the catalogue knows it.
 
         Raises:

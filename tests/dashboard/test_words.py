@@ -74,8 +74,8 @@ def test_what_can_be_fetched_is_named() -> None:
 
 
 def test_a_pause_to_give_way_says_why() -> None:
-    paused = replace(REST, paused_until=0.0, giving_way="game.exe runs full-screen. It goes on by itself.")
-    assert headline(paused).detail == "game.exe runs full-screen. It goes on by itself."
+    paused = replace(REST, paused_until=0.0, giving_way="game.exe runs full-screen. Work resumes on its own.")
+    assert headline(paused).detail == "game.exe runs full-screen. Work resumes on its own."
 
 
 def test_the_state_counts_what_runs_and_what_waits() -> None:

@@ -1,4 +1,4 @@
-"""Which engine is found, in which order."""
+"""Discovery of the engine, in order of preference."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn]]:
-    """Ollama where ``OLLAMA_HOST`` says, LM Studio and llama-server."""
+    """Ollama at ``OLLAMA_HOST``, LM Studio and llama-server."""
     with ExitStack() as stack:
         ollama = stack.enter_context(OllamaStandIn())
         lmstudio = stack.enter_context(OpenAIStandIn("lmstudio"))
@@ -27,7 +27,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[OllamaStandIn, Op
 
 
 async def found(usual_urls: tuple[str, ...], **backend: str) -> str:
-    """Return the kind of what is found."""
+    """Return the kind of the discovered engine."""
     server = await find_server(settings(**backend), usual_urls)
     await server.close()
     return server.kind
@@ -72,7 +72,7 @@ async def test_a_configured_kind_is_the_only_one(
         await found((lmstudio.url,), kind="ollama", url=lmstudio.url)
 
 
-async def test_a_wrong_address_is_not_passed_over(
+async def test_invalid_address_is_an_error(
     servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn],
 ) -> None:
     with pytest.raises(SettingsError, match="another machine"):
@@ -81,7 +81,7 @@ async def test_a_wrong_address_is_not_passed_over(
         await found((servers[1].url,), url="http://")
 
 
-async def test_ollama_on_another_machine_is_passed_over(
+async def test_ollama_host_on_another_machine_is_skipped(
     servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OLLAMA_HOST", "10.1.2.3")
@@ -90,7 +90,7 @@ async def test_ollama_on_another_machine_is_passed_over(
         await found((), kind="ollama")
 
 
-async def test_another_program_at_the_port_is_no_engine() -> None:
+async def test_another_program_at_the_port_is_not_an_engine() -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>hello</html>"
     with RawServer([page]) as web, RawServer([HEAD], hangs=True) as silent, OpenAIStandIn("vllm") as vllm:
         slow = settings(kind="openai", silence_timeout=3.0)
@@ -100,7 +100,7 @@ async def test_another_program_at_the_port_is_no_engine() -> None:
 
 
 @pytest.mark.parametrize("kind", ["auto", "openai"])
-async def test_the_key_goes_to_the_configured_address_alone(kind: str) -> None:
+async def test_key_is_sent_to_the_configured_address_only(kind: str) -> None:
     with OpenAIStandIn() as stranger, OpenAIStandIn(api_key="secret") as own:
         keyed = {"kind": kind, "api_key": "secret"}
         assert await found((stranger.url,), url=own.url, **keyed) == "llama-server"
@@ -112,7 +112,7 @@ async def test_the_key_goes_to_the_configured_address_alone(kind: str) -> None:
         assert not any("authorization" in each.headers for each in stranger.requests)
 
 
-async def test_ollama_behind_a_key_gets_it_also_when_found_by_the_other_protocol(
+async def test_ollama_found_by_the_openai_protocol_gets_its_key(
     ollama_standin: OllamaStandIn,
 ) -> None:
     for kind in ("openai", "ollama", "auto"):

@@ -1,4 +1,4 @@
-"""Downloads run once, tell all who wait, and end when nobody does."""
+"""Downloads: one per model, reported to all followers, ended with the last one."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 
 class Source:
-    """Something to download, a step whenever it is let."""
+    """A source that delivers a step whenever the test allows one."""
 
     def __init__(self) -> None:
         self.started = 0
@@ -36,11 +36,11 @@ class Source:
 
 
 class Follower:
-    """Somebody who waits for the download."""
+    """A caller that waits for the download."""
 
-    def __init__(self, downloads: Downloads, source: Source, *, keep: bool = False) -> None:
+    def __init__(self, downloads: Downloads, source: Source, *, detach: bool = False) -> None:
         self.seen: list[PullProgress] = []
-        self.task = asyncio.create_task(downloads.follow("m", self._report, source.fetch, keep=keep))
+        self.task = asyncio.create_task(downloads.follow("m", self._report, source.fetch, detach=detach))
 
     async def _report(self, progress: PullProgress) -> None:
         self.seen.append(progress)
@@ -67,7 +67,7 @@ async def test_two_followers_share_one_download() -> None:
     assert downloads.running() == ()
 
 
-async def test_it_ends_with_its_last_follower() -> None:
+async def test_download_ends_with_its_last_follower() -> None:
     downloads, source = Downloads(EventBus()), Source()
     one, two = Follower(downloads, source), Follower(downloads, source)
     await eventually(lambda: one.saw(10) and two.saw(10))
@@ -80,9 +80,9 @@ async def test_it_ends_with_its_last_follower() -> None:
     assert (source.cancelled, downloads.running()) == (1, ())
 
 
-async def test_one_that_is_kept_goes_on_without_followers() -> None:
+async def test_detached_download_continues_without_followers() -> None:
     downloads, source = Downloads(EventBus()), Source()
-    one = Follower(downloads, source, keep=True)
+    one = Follower(downloads, source, detach=True)
     await eventually(lambda: one.saw(10))
     one.task.cancel()
     await eventually(one.task.done)
@@ -94,7 +94,7 @@ async def test_one_that_is_kept_goes_on_without_followers() -> None:
     assert source.started == 1
 
 
-async def test_an_error_reaches_everyone_and_the_next_try_starts_anew() -> None:
+async def test_error_reaches_all_followers_and_the_next_try_restarts() -> None:
     downloads, source = Downloads(EventBus()), Source()
     source.error = NoNetwork("Offline.", "Wait.")
     source.step.set()
@@ -108,7 +108,7 @@ async def test_an_error_reaches_everyone_and_the_next_try_starts_anew() -> None:
     assert source.started == 2
 
 
-async def test_it_can_be_cancelled_by_name() -> None:
+async def test_download_is_cancelled_by_name() -> None:
     downloads, source = Downloads(EventBus()), Source()
     one = Follower(downloads, source)
     await eventually(lambda: one.saw(10))
@@ -121,9 +121,9 @@ async def test_it_can_be_cancelled_by_name() -> None:
         await downloads.cancel("m")
 
 
-async def test_closing_ends_all() -> None:
+async def test_closing_cancels_all_downloads() -> None:
     downloads, source = Downloads(EventBus()), Source()
-    one = Follower(downloads, source, keep=True)
+    one = Follower(downloads, source, detach=True)
     await eventually(lambda: one.saw(10))
     await downloads.close()
     assert source.cancelled == 1
@@ -131,14 +131,16 @@ async def test_closing_ends_all() -> None:
         await one.task
 
 
-async def test_the_rate_and_the_time_left_are_told_as_soon_as_they_are_known() -> None:
+async def test_rate_and_remaining_time_are_reported_once_known() -> None:
     heard: list[ModelProgress] = []
     events = EventBus()
     events.subscribe(lambda event: heard.append(event) if isinstance(event, ModelProgress) else None)
     ended = asyncio.Event()
 
     async def fetch(report: ReportPull) -> None:
-        await report(PullProgress("m", "resumed", 500_000, 1_000_000))  # what was there before is no speed
+        await report(
+            PullProgress("m", "resumed", 500_000, 1_000_000)
+        )  # bytes that were there before do not count
         for step in range(1, 400):
             await asyncio.sleep(0.02)
             await report(PullProgress("m", "pulling", 500_000 + 1000 * step, 1_000_000))
@@ -159,7 +161,7 @@ async def test_the_rate_and_the_time_left_are_told_as_soon_as_they_are_known() -
     assert seen[0].seconds_left is None
 
 
-async def test_a_source_that_begins_anew_has_a_pace_of_its_own() -> None:
+async def test_restarted_source_gets_a_new_rate() -> None:
     async def fetch(report: ReportPull) -> None:
         await report(PullProgress("m", "pulling", 900, 1000))
         await report(PullProgress("m", "pulling", 10, 1000))

@@ -1,4 +1,4 @@
-"""The engine in use: found, watched, lost, found again; and what is asked of it."""
+"""The engine in use: discovery, polling, loss and recovery, and requests to it."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Heard(list[Event]):
-    """The events that were published."""
+    """The published events."""
 
     def count_of(self, kind: type[Event]) -> int:
         return sum(isinstance(event, kind) for event in self)
@@ -47,7 +47,7 @@ async def running(
         await engine.close()
 
 
-async def test_shows_what_it_finds(ollama_standin: OllamaStandIn) -> None:
+async def test_view_shows_the_discovered_engine(ollama_standin: OllamaStandIn) -> None:
     async with running(ollama_standin, start=True) as (engine, _):
         assert engine.view().error
         await eventually(lambda: engine.view().kind == "ollama")
@@ -59,7 +59,7 @@ async def test_shows_what_it_finds(ollama_standin: OllamaStandIn) -> None:
     assert view.capabilities.pull
 
 
-async def test_tells_only_of_changes(ollama_standin: OllamaStandIn) -> None:
+async def test_event_is_published_only_on_change(ollama_standin: OllamaStandIn) -> None:
     async with running(ollama_standin) as (engine, heard):
         for _ in range(5):
             await engine.refresh()
@@ -70,7 +70,7 @@ async def test_tells_only_of_changes(ollama_standin: OllamaStandIn) -> None:
         assert heard.count_of(EngineChanged) == 2
 
 
-async def test_looking_is_cheap(ollama_standin: OllamaStandIn) -> None:
+async def test_polls_do_not_list_the_installed_models_each_time(ollama_standin: OllamaStandIn) -> None:
     async with running(ollama_standin) as (engine, _):
         for _ in range(5):
             await engine.refresh()
@@ -79,7 +79,7 @@ async def test_looking_is_cheap(ollama_standin: OllamaStandIn) -> None:
     assert paths.count("/api/tags") == 1
 
 
-async def test_an_engine_that_goes_and_comes_back(ollama_standin: OllamaStandIn) -> None:
+async def test_engine_that_stops_and_starts_again(ollama_standin: OllamaStandIn) -> None:
     async with running(ollama_standin) as (engine, _):
         assert (await collect(engine.generate(request())))[0] == "Hello!"
 
@@ -98,7 +98,7 @@ async def test_an_engine_that_goes_and_comes_back(ollama_standin: OllamaStandIn)
         assert [model.name for model in engine.view().loaded] == [CODER]
 
 
-async def test_an_engine_that_comes_back_is_noticed_by_itself(ollama_standin: OllamaStandIn) -> None:
+async def test_returning_engine_is_noticed_without_a_call(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.stop()
     async with running(ollama_standin, start=True) as (engine, _):
         await eventually(lambda: "ollama serve" in engine.view().error)
@@ -106,7 +106,7 @@ async def test_an_engine_that_comes_back_is_noticed_by_itself(ollama_standin: Ol
         await eventually(lambda: engine.view().error == "", seconds=60)
 
 
-async def test_an_engine_that_dies_in_the_middle(ollama_standin: OllamaStandIn) -> None:
+async def test_engine_that_stops_during_a_generation(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = Answer("word " * 20, delay=0.05, ends="endless")
     async with running(ollama_standin) as (engine, _):
 
@@ -121,7 +121,7 @@ async def test_an_engine_that_dies_in_the_middle(ollama_standin: OllamaStandIn) 
         await eventually(lambda: "does not answer" in engine.view().error)
 
 
-async def test_an_address_elsewhere_is_refused(ollama_standin: OllamaStandIn) -> None:
+async def test_address_on_another_machine_is_refused(ollama_standin: OllamaStandIn) -> None:
     async with running(ollama_standin, url="http://10.1.2.3:11434") as (engine, _):
         await engine.refresh()
         assert "another machine" in engine.view().error
@@ -157,7 +157,7 @@ async def test_an_unknown_model(ollama_standin: OllamaStandIn) -> None:
             await engine.choose_model(None)
 
 
-async def test_one_context_length_for_a_model(ollama_standin: OllamaStandIn) -> None:
+async def test_context_length_of_a_model_stays_the_same(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.models["short:1b"] = StandInModel(context_length=2048)
     async with running(ollama_standin) as (engine, _):
         assert await engine.num_ctx(CODER) == 8192
@@ -171,7 +171,7 @@ async def test_one_context_length_for_a_model(ollama_standin: OllamaStandIn) -> 
 
 
 class SlowForLittle(AdmitAll):
-    """Takes longer for who needs no certain length."""
+    """Takes longer if no length is needed."""
 
     async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:
         if not need:
@@ -179,7 +179,7 @@ class SlowForLittle(AdmitAll):
         return await super().admit(backend, model, num_ctx, need)
 
 
-async def test_who_needs_less_at_the_same_time_does_not_shorten_it_again(
+async def test_concurrent_smaller_need_does_not_shorten_the_context(
     ollama_standin: OllamaStandIn,
 ) -> None:
     async with running(ollama_standin) as (engine, _):
@@ -206,7 +206,7 @@ async def test_the_configured_context_wins(ollama_standin: OllamaStandIn) -> Non
         assert await engine.num_ctx(CODER) == 32768
 
 
-async def test_the_context_of_a_server_that_has_one(openai_standin: OpenAIStandIn) -> None:
+async def test_fixed_context_of_a_server_is_used(openai_standin: OpenAIStandIn) -> None:
     async with running(openai_standin) as (engine, _):
         assert await engine.num_ctx(MODEL) == await engine.num_ctx(MODEL, need=10**6) == 4096
 
@@ -226,7 +226,7 @@ async def test_loads_and_unloads(ollama_standin: OllamaStandIn) -> None:
         await engine.unload(CODER)
 
 
-async def test_a_look_that_began_before_a_load_and_ends_after_it_does_not_undo_what_is_shown() -> None:
+async def test_refresh_started_before_a_load_does_not_overwrite_its_result() -> None:
     class Delayed(OllamaStandIn):
         looked = threading.Event()
         goes_on = threading.Event()
@@ -251,7 +251,7 @@ async def test_a_look_that_began_before_a_load_and_ends_after_it_does_not_undo_w
             assert [model.name for model in engine.view().loaded] == [CODER]
 
 
-async def test_a_cold_start_is_shown(ollama_standin: OllamaStandIn) -> None:
+async def test_loading_is_published(ollama_standin: OllamaStandIn) -> None:
     async with running(ollama_standin) as (engine, heard):
         await collect(engine.generate(request()))
         await engine.refresh()
@@ -259,14 +259,14 @@ async def test_a_cold_start_is_shown(ollama_standin: OllamaStandIn) -> None:
         assert [event.done for event in heard if isinstance(event, ModelProgress)] == [False, True]
 
 
-async def test_a_model_that_writes_is_shown_as_loaded_whenever_the_next_look_is_due(
+async def test_generating_model_is_shown_as_loaded_before_the_next_poll(
     ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "IDLE_SECONDS", 3600.0)
     held = threading.Event()
     ollama_standin.answers.default = Answer("one two three", held=held)
     async with running(ollama_standin, start=True) as (engine, _):
-        # One look that finds it, and one soon after.
+        # One refresh that discovers the engine, and one soon after.
         await eventually(lambda: [each.path for each in ollama_standin.requests].count("/api/ps") >= 2)
         assert engine.view().loaded == ()
         writing = asyncio.create_task(collect(engine.generate(request())))
@@ -276,7 +276,7 @@ async def test_a_model_that_writes_is_shown_as_loaded_whenever_the_next_look_is_
         await writing
 
 
-async def test_a_load_that_fails_ends_its_progress(ollama_standin: OllamaStandIn) -> None:
+async def test_failed_load_ends_its_progress(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.models["huge:70b"] = StandInModel(needs=48 << 30)
     async with running(ollama_standin) as (engine, heard):
         with pytest.raises(Exception, match="does not fit in memory"):
@@ -286,7 +286,7 @@ async def test_a_load_that_fails_ends_its_progress(ollama_standin: OllamaStandIn
         assert "model_too_large" in last.error
 
 
-async def test_as_many_at_once_as_the_engine_has_slots(
+async def test_parallel_tasks_equal_the_engines_slots(
     ollama_standin: OllamaStandIn, openai_standin: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(ollama_standin) as (engine, _):
@@ -305,7 +305,7 @@ async def test_as_many_at_once_as_the_engine_has_slots(
         assert engine.slots == 4
 
 
-async def test_the_queue_keeps_the_engine_from_being_asked_too_much(ollama_standin: OllamaStandIn) -> None:
+async def test_queue_limits_concurrent_requests_to_the_engine(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = Answer("a b c", delay=0.01)
 
     async def one(engine: Engine, client: str) -> None:

@@ -1,4 +1,4 @@
-"""When the embedded engine stands in for a server, and when it gives way to one."""
+"""The embedded engine as a fallback: when it replaces a server, and when a server replaces it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def ollama(ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch) -> OllamaStandIn:
-    """Ollama where ``OLLAMA_HOST`` says."""
+    """Ollama at ``OLLAMA_HOST``."""
     monkeypatch.setenv("OLLAMA_HOST", ollama_standin.url)
     return ollama_standin
 
 
 @pytest.fixture
 def no_usual_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep whatever listens on this machine's usual ports out of the test."""
+    """Ignore programs that listen at the default addresses on this machine."""
     monkeypatch.setattr("server.engine.discovery.USUAL_URLS", ())
 
 
@@ -46,7 +46,7 @@ async def test_the_embedded_engine_is_a_backend_that_downloads() -> None:
 
 
 @pytest.mark.usefixtures("no_usual_servers")
-async def test_without_a_server_it_is_the_embedded_one(ollama: OllamaStandIn) -> None:
+async def test_embedded_engine_is_used_without_a_server(ollama: OllamaStandIn) -> None:
     ollama.stop()
     async with engine_in_use() as engine:
         await engine.refresh()
@@ -57,14 +57,14 @@ async def test_without_a_server_it_is_the_embedded_one(ollama: OllamaStandIn) ->
         assert view.loaded == view.installed == ()
 
 
-async def test_configured_it_is_the_only_one(ollama: OllamaStandIn) -> None:
+async def test_configured_embedded_engine_is_the_only_one(ollama: OllamaStandIn) -> None:
     async with engine_in_use(kind="embedded") as engine:
         assert (await engine.use()).kind == "embedded"
     assert ollama.requests == []
 
 
 @pytest.mark.usefixtures("no_usual_servers")
-async def test_it_gives_way_to_a_server_that_was_started(ollama: OllamaStandIn) -> None:
+async def test_started_server_replaces_the_embedded_engine(ollama: OllamaStandIn) -> None:
     ollama.stop()
     async with engine_in_use() as engine:
         await engine.refresh()
@@ -76,7 +76,7 @@ async def test_it_gives_way_to_a_server_that_was_started(ollama: OllamaStandIn) 
 
 
 @pytest.mark.usefixtures("no_usual_servers")
-async def test_a_server_that_went_is_not_answered_with_a_download(ollama: OllamaStandIn) -> None:
+async def test_lost_server_does_not_cause_a_download(ollama: OllamaStandIn) -> None:
     async with engine_in_use() as engine:
         assert (await collect(engine.generate(request())))[0] == "Hello!"
         ollama.stop()
@@ -88,7 +88,7 @@ async def test_a_server_that_went_is_not_answered_with_a_download(ollama: Ollama
 
 
 @pytest.mark.usefixtures("no_usual_servers")
-async def test_a_server_that_went_is_replaced_where_the_weights_are_there(ollama: OllamaStandIn) -> None:
+async def test_lost_server_is_replaced_if_the_weights_are_on_disk(ollama: OllamaStandIn) -> None:
     folders = find_folders()
     async with engine_in_use() as engine:
         await engine.use()

@@ -1,4 +1,4 @@
-"""Pausing: at once, also in the middle of a call and of a batch; over a restart; and by itself."""
+"""Pauses: during a call or a batch, across a restart, and by the app itself."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ def _paused_for(hub: Hub, seconds: float) -> bool:
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
-    """Nobody listens."""
+    """Discard progress."""
 
 
 def _write(hub: Hub, project: Path) -> "asyncio.Task[Outcome]":
@@ -56,7 +56,7 @@ def _write(hub: Hub, project: Path) -> "asyncio.Task[Outcome]":
     return asyncio.create_task(hub.offloader.run(task, caller, _silent))
 
 
-async def test_a_pause_ends_what_the_engine_works_on_and_frees_it(
+async def test_pause_ends_running_work_and_frees_the_engine(
     ollama_standin: OllamaStandIn, tmp_path: Path
 ) -> None:
     ollama_standin.answers.default = NEVER
@@ -77,7 +77,7 @@ async def test_a_pause_ends_what_the_engine_works_on_and_frees_it(
         assert (await asyncio.wait_for(_write(hub, tmp_path), SECONDS)).name == "delivered"
 
 
-async def test_in_the_middle_of_a_batch_its_item_waits_and_is_done_after_resuming(
+async def test_pause_during_a_batch_requeues_its_item_until_resumed(
     ollama_standin: OllamaStandIn, tmp_path: Path
 ) -> None:
     ollama_standin.answers.default = NEVER
@@ -98,7 +98,7 @@ async def test_in_the_middle_of_a_batch_its_item_waits_and_is_done_after_resumin
         assert (await hub.batches.counts(job)).by_state == {"delivered": 3}
 
 
-async def test_a_pause_outlasts_a_restart_and_a_resume_too(ollama_standin: OllamaStandIn) -> None:
+async def test_pause_and_resume_survive_a_restart(ollama_standin: OllamaStandIn) -> None:
     async with _hub(ollama_standin) as hub:
         hub.pause(time.time() + 3600)
     async with _hub(ollama_standin) as hub:
@@ -111,10 +111,12 @@ async def test_a_pause_outlasts_a_restart_and_a_resume_too(ollama_standin: Ollam
         hub.check_paused()
 
 
-@pytest.mark.parametrize("kept", [json.dumps({"until": 1.0}), "{", "[]", '{"until": "soon"}'])
-async def test_a_pause_that_is_over_or_unreadable_does_not_hold(
-    ollama_standin: OllamaStandIn, kept: str
-) -> None:
+@pytest.mark.parametrize(
+    "kept",
+    [json.dumps({"until": 1.0}), "{", "[]", '{"until": "soon"}'],
+    ids=["over", "not-json", "not-an-object", "not-a-number"],
+)
+async def test_expired_or_unreadable_pause_is_ignored(ollama_standin: OllamaStandIn, kept: str) -> None:
     folders = find_folders()
     folders.create()
     (folders.state / "pause.json").write_text(kept)
@@ -123,13 +125,13 @@ async def test_a_pause_that_is_over_or_unreadable_does_not_hold(
         assert hub.snapshot().state != "paused"
 
 
-async def test_a_pause_for_a_while_ends_by_itself_and_says_so(
+async def test_timed_pause_ends_on_its_own_with_an_event(
     ollama_standin: OllamaStandIn, tmp_path: Path
 ) -> None:
     async with _hub(ollama_standin) as hub:
         told: list[str] = []
         hub.on_change(lambda: told.append(hub.snapshot().state))
-        # On a busy machine a short one may be over before it is looked at.
+        # On a busy machine a short pause may end before it is checked.
         assert any(_paused_for(hub, seconds) for seconds in (0.3, 3.0, 30.0))
         await _until(lambda: hub.snapshot().state != "paused" and told[-1:] not in ([], ["paused"]))
         hub.check_paused()
@@ -137,9 +139,7 @@ async def test_a_pause_for_a_while_ends_by_itself_and_says_so(
         assert (await asyncio.wait_for(_write(hub, tmp_path), SECONDS)).name == "delivered"
 
 
-async def test_pause_and_resume_from_another_thread_as_the_tray_does(
-    ollama_standin: OllamaStandIn, tmp_path: Path
-) -> None:
+async def test_pause_and_resume_from_another_thread(ollama_standin: OllamaStandIn, tmp_path: Path) -> None:
     ollama_standin.answers.default = NEVER
     async with _hub(ollama_standin) as hub:
         running = _write(hub, tmp_path)

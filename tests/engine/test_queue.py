@@ -1,4 +1,4 @@
-"""The fair queue."""
+"""The fair queue: order, limits, cancellation."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 @dataclass
 class Worker:
-    """Tasks that enter a queue and stay until they are let go."""
+    """Tasks that enter a queue and stay until the test releases them."""
 
     queue: FairQueue
     order: list[str] = field(default_factory=list)
@@ -36,14 +36,14 @@ class Worker:
         self.tasks[name] = asyncio.create_task(work())
         await settle()
 
-    async def let_go(self, name: str) -> None:
+    async def release(self, name: str) -> None:
         self.inside[name].set()
         await settle()
 
     async def finish(self) -> list[str]:
-        """Let one after another go, in the order they came in, and return that order."""
+        """Release all tasks in the order of their admission, and return that order."""
         while self.inside:
-            await self.let_go(next(iter(self.inside)))
+            await self.release(next(iter(self.inside)))
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
         return self.order
 
@@ -53,7 +53,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_client_with_many_tasks_delays_another_by_one() -> None:
+async def test_client_with_many_tasks_delays_another_by_one_task() -> None:
     worker = Worker(FairQueue(limit=100))
     for number in range(5):
         await worker.enter(f"a{number}", "a")
@@ -74,7 +74,7 @@ async def test_interactive_goes_before_batch() -> None:
     assert await worker.finish() == ["batch0", "asked", "asked too", "batch1", "batch2"]
 
 
-async def test_as_many_at_once_as_slots() -> None:
+async def test_tasks_admitted_at_once_equal_the_slots() -> None:
     worker = Worker(FairQueue(limit=100, slots=3))
     for number in range(5):
         await worker.enter(str(number), "a")
@@ -86,16 +86,16 @@ async def test_as_many_at_once_as_slots() -> None:
     assert len(worker.inside) == 4
 
     worker.queue.slots = 1
-    await worker.let_go("0")
+    await worker.release("0")
     assert len(worker.inside) == worker.queue.running == 3
     assert await worker.finish() == ["0", "1", "2", "3", "4"]
 
 
-async def test_a_full_queue_says_so() -> None:
+async def test_full_queue_is_an_error() -> None:
     worker = Worker(FairQueue(limit=2))
     for number in range(3):
         await worker.enter(str(number), "a")
-    with pytest.raises(QueueFull, match="2 tasks already wait") as raised:
+    with pytest.raises(QueueFull, match="2 tasks are waiting") as raised:
         async with worker.queue.slot("b"):
             pass
     assert "queue_limit" in raised.value.next_step
@@ -112,7 +112,7 @@ async def test_cancelled_while_waiting() -> None:
     assert await worker.finish() == ["first", "last"]
 
 
-async def test_cancelled_in_the_instant_of_being_let_in() -> None:
+async def test_cancelled_in_the_instant_of_admission() -> None:
     worker = Worker(FairQueue(limit=10))
     for name in ("first", "gone", "last"):
         await worker.enter(name, "a")
@@ -152,7 +152,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=150, deadline=None)
-def test_whatever_happens_nothing_is_lost(steps: list[tuple[str, object, bool]]) -> None:
+def test_no_slot_is_lost_in_any_sequence(steps: list[tuple[str, object, bool]]) -> None:
     asyncio.run(_play(steps))
 
 

@@ -197,10 +197,10 @@ def test_the_users_catalogue_replaces_the_shipped_one(folders: Folders) -> None:
 
 def test_selections_are_kept_and_damage_is_told(folders: Folders) -> None:
     selector = Selector(folders)
-    assert not selector.refuses("llama3.2:3b")
+    assert not selector.is_blocked("llama3.2:3b")
     selector.write(SelectorSettings(blocked_models=("llama3.2",)))
-    assert Selector(folders).refuses("llama3.2:3b")
-    assert not Selector(folders).refuses("llama3.20:3b")
+    assert Selector(folders).is_blocked("llama3.2:3b")
+    assert not Selector(folders).is_blocked("llama3.20:3b")
     selector.path.write_text("{", encoding="utf-8")
     with pytest.raises(SettingsError):
         selector.read()

@@ -70,6 +70,7 @@ class EmbeddedBackend:
         keep_alive=True,
         set_num_ctx=True,
         count_tokens=True,
+        run_by_app=True,
     )
 
     def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
