@@ -1,7 +1,8 @@
-"""The hub: composes the parts from the settings, starts and stops them, and shows them as one picture.
+"""The hub: every part of the app that works, composed from the settings.
 
-Everything but ``snapshot``, ``on_change``, ``submit``, ``request_quit`` and ``login_link`` belongs to the
-hub's event loop; those may be called from any thread.
+``async with open_hub(settings, folders) as hub`` starts the parts and ends them in order. ``snapshot``,
+``on_change``, ``submit``, ``request_quit`` and ``login_link`` may be called from any thread, everything else
+belongs to the hub's event loop.
 """
 
 import asyncio
@@ -9,187 +10,65 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import logging
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
-from server.batch.cost import CallCosts
-from server.batch.service import BatchService
 from server.bridge.keys import Keys
-from server.common.aio import cancel_and_wait
-from server.common.distribution import installed_version
-from server.common.errors import HubUnreachable, StoreError
-from server.common.events import (
-    Event,
-    EventBus,
-    SettingsChanged,
-    TranscriptCheckEnded,
-    TranscriptChecksSwitched,
-)
+from server.common.errors import HubUnreachable
+from server.common.events import SettingsChanged, TranscriptChecksSwitched
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
-from server.digests.compress.cache import DigestCache
-from server.digests.compress.compress import Compressor
-from server.engine.engine import Engine
-from server.engine.pause import Pause
 from server.engine.pause_gate import paused
-from server.ledger.metrics import Metrics
-from server.ledger.prices import load_prices
-from server.ledger.receipt import Ledger
-from server.ledger.transcripts.check import TranscriptCheck
-from server.models.measure import Measuring, ReportMeasure
-from server.models.memory_gate import MemoryGate
-from server.models.selector import Selector
-from server.models.yielding import YieldMonitor
-from server.offload.pipeline import Offloader
-from server.policy.approvals import ApprovalAnswer, Approvals
-from server.policy.gate import Gate
-from server.policy.rules.policy_file import PolicyFile
-from server.policy.trail import Trail, TrailEntry
-from server.policy.trail_recorder import TrailRecorder
-from server.policy.values import Call, Item
-from server.state.activity import ActivityTracker
-from server.state.pruning import Pruner
+from server.hub_parts import HubParts
+from server.models.measure import ReportMeasure
+from server.policy.approvals import ApprovalAnswer
 from server.state.snapshot import PendingApproval, Snapshot
-from server.state.totals import TotalsUpdater
-from server.store.history import History
-from server.store.jobs import Jobs
-from server.store.measurements import MeasurementRecord, Measurements
-from server.store.records import Totals
+from server.store.measurements import MeasurementRecord
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-VERSION = installed_version()
-AUDIT_SECONDS = 300.0
-AT_ONCE = ("appearance", "roots", "checks")  # the settings that hold as soon as they are changed
+AT_ONCE = ("appearance", "roots", "checks")
+"""The settings that hold as soon as they are changed; the others hold after the next start."""
 
 
-class Hub:
+@contextlib.asynccontextmanager
+async def open_hub(
+    settings: Settings, folders: Folders, url: str = "", keys: Keys | None = None
+) -> AsyncIterator["Hub"]:
+    """Run a hub within the ``async with`` block.
+
+    Args:
+        url: the address that the hub is served at, empty for none.
+        keys: what opens that address.
+
+    Raises:
+        StoreError: the history cannot be opened.
+        OSError: the folders cannot be created.
+    """
+    hub = await Hub.start(settings, folders, url, keys)
+    try:
+        yield hub
+    finally:
+        await hub.close()
+
+
+class Hub(HubParts):
     """One per user: the queue, the engine, the history and the policy, for every client."""
 
-    history: History
-    transcript_check: TranscriptCheck
-    _recorder: TrailRecorder
-    gate: Gate
-    measuring: Measuring
-    offloader: Offloader
-    compressor: Compressor
-    batches: BatchService
-
-    def __init__(self, settings: Settings, folders: Folders) -> None:
-        self.settings = settings
-        self.folders = folders
-        self.version = VERSION
-        self.events = EventBus()
-        self.engine = Engine(settings, folders, self.events)
-        self._pause = Pause(folders.state / "pause.json", self.events, self.engine.gate)
-        self.selector = Selector(folders)
-        self.engine.is_blocked = self.selector.is_blocked
-        self.memory = MemoryGate(settings.backend, folders)
-        self.engine.admission = self.memory
-        self.ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
-        self.metrics = Metrics()
-        self.keys: Keys | None = None
-        self._live = ActivityTracker(self.version, self.engine.view)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._totals: TotalsUpdater | None = None
-        self._pruner: Pruner | None = None
-        self._transcript_checker: asyncio.Task[None] | None = None
-        self._yielder: asyncio.Task[None] | None = None
-        self._transcript_check_wanted = asyncio.Event()
-        self._listeners: tuple[Callable[[], None], ...] = ()
-        self._quit = threading.Event()
-        self._on_quit: tuple[Callable[[], None], ...] = ()
-
-    async def start(self) -> None:
-        """Open the history and look for an engine.
-
-        Raises:
-            StoreError: the history cannot be opened.
-            OSError: the folders cannot be made.
-        """
-        self._loop = asyncio.get_running_loop()
-        self.folders.create()
-        self.history = await History.open(self.folders.database, self.settings.history.contents)
-        if self.history.notice:
-            logger.warning("%s", self.history.notice)
-        self.history.on_finish(self.metrics.observe)
-        self.measuring = Measuring(self.engine, Measurements(self.history.database), self.events)
-        self.transcript_check = TranscriptCheck(self.settings.savings, self.history.database, self.ledger)
-        self.offloader = Offloader(
-            self.settings, self.engine, self.history, self.ledger, self.events, self.folders
-        )
-        # Quotes in a digest are content as well.
-        cache = DigestCache(self.folders.cache / "digests") if self.history.contents else None
-        self.compressor = Compressor(
-            self.offloader, self.engine, self.ledger, cache, allow_losing=self.settings.offload.allow_losing
-        )
-        jobs = Jobs(self.history.database, self.settings.history.contents)
-        self.batches = BatchService(
-            limits=self.settings.batch,
-            engine=self.engine,
-            offloader=self.offloader,
-            jobs=jobs,
-            history=self.history,
-            bills=CallCosts(self.history, self.ledger),
-            events=self.events,
-            denies=self._denies,
-            is_paused=lambda: self._live.paused_until is not None,
-        )
-        trail = Trail(self.history.database, self.folders.state / "trail.head")
-        self.gate = Gate(
-            PolicyFile(self.folders, self.events), Approvals(self.events), trail, self.history.database
-        )
-        await trail.open()
-        self._recorder = TrailRecorder(trail, self.events)
-        await self._recorder.start(self.folders.config_file, self.folders.policy_file, self.selector.path)
-        await trail.prune(self.settings.policy.trail_days)
-        self.events.subscribe(self._record)
-        self._pause.start()
-        self._totals = TotalsUpdater(self.history, self._show_totals)
-        await self._totals.start()
-        self._pruner = Pruner(self.history, jobs, self.settings.history.days)
-        self._pruner.start()
-        self._transcript_checker = asyncio.create_task(self._check_transcripts_repeatedly())
-        monitor = YieldMonitor(self.settings.yielding, self.engine, self.give_way, self.go_on)
-        self._yielder = asyncio.create_task(monitor.watch())
-        for path in await self.offloader.start():
-            logger.warning("took back what a crash left in %s", path)
-            await trail.record(
-                TrailEntry("undo", f"{path} was put back: the app ended before its check did.")
-            )
-        await self.memory.start()
-        await self.engine.start()
-        await self.batches.start()
-
     async def close(self) -> None:
-        """End what runs, the engine's child processes and the history, in this order. A hub that failed to
-        start is closed as far as it came."""
-        for part in (self._totals, self._pruner):
-            if part is not None:
-                await part.close()
-        await cancel_and_wait(self._transcript_checker, self._yielder)
-        self._pause.stop()
-        await self.end_work()
-        await self.engine.close()
-        if hasattr(self, "_recorder"):
-            await self._recorder.close()
-            await self.gate.close()
-            await self.gate.trail.close()
-        if hasattr(self, "history"):
-            await self.history.close()
+        """End what runs, the engine's child processes and the history, in this order."""
+        await self._closing.aclose()
 
     async def end_work(self) -> None:
-        """Cancel what runs and record it so; a batch goes on when the hub runs again."""
-        if hasattr(self, "offloader"):
-            await self.batches.close()
-            await self.offloader.close()
+        """Cancel what runs and record that; a batch goes on when the hub runs again."""
+        await self.batches.close()
+        await self.offloader.close()
 
     def snapshot(self) -> Snapshot:
-        """Return the picture of this moment; no I/O, from any thread."""
-        return dataclasses.replace(self._live.snapshot(), approvals=self._approvals())
+        """Return the current snapshot; no I/O, from any thread."""
+        return dataclasses.replace(self._activity.snapshot(), approvals=self._pending_approvals())
 
     async def current_snapshot(self) -> Snapshot:
         """Return an up-to-date snapshot; use this for one-off requests.
@@ -197,8 +76,7 @@ class Hub:
         Raises:
             StoreError: the history cannot be read.
         """
-        if self._totals is not None:
-            await self._totals.ensure_current()
+        await self._totals.ensure_current()
         return self.snapshot()
 
     def answer_approval(self, approval_id: str, answer: ApprovalAnswer) -> bool:
@@ -211,24 +89,19 @@ class Hub:
         It is called in the thread where the change happened, often many times a second while a model
         writes: it must return at once.
         """
-        self._listeners = (*self._listeners, listener)
-
-        def forget() -> None:
-            self._listeners = tuple(each for each in self._listeners if each is not listener)
-
-        return forget
+        return self._listeners.add(listener)
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
         """Run ``coroutine`` on the hub's loop, from another thread."""
-        if self._loop is None or self._loop.is_closed():
+        if self._loop.is_closed():
             coroutine.close()
             raise HubUnreachable("The hub is not running.", "Start token-saver again.")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def pause(self, until: float = 0.0, reason: str = "") -> None:
         """Take on no more work until then (seconds since the epoch; 0: until ``resume``), and end at once
-        what the engine works on; items of batches wait and are begun anew. It outlasts a restart. From any
-        thread."""
+        what the engine works on; items of batches wait and start again later. It outlasts a restart. From
+        any thread."""
         self._pause.pause(until, reason)
 
     def resume(self) -> None:
@@ -246,14 +119,10 @@ class Hub:
     async def measure(
         self, model: str | None = None, report: ReportMeasure | None = None
     ) -> MeasurementRecord:
-        """Measure a model (None: the one in use) and keep what was found: a minute or some.
+        """Measure a model (None: the one in use) and keep the result; see ``Measuring.measure``.
 
-        For a button: ``await hub.measure(name)`` returns the figures or raises a ``TokenSaverError`` to show;
-        ``hub.measuring.running`` names the model under way (empty for none; a second call waits its turn),
-        ``hub.measuring.cancel()`` ends it, and the call gets ``CancelledError``. How far it is, is published
-        as ``MeasureProgress`` and is in the snapshot's ``activities`` with phase ``measure``, ``completed``
-        of ``total`` steps. What is known of all models is read with
-        ``gather_evidence(hub.measuring.measurements, category)``.
+        ``hub.measuring`` names the model under way and cancels. Progress is published as
+        ``MeasureProgress`` and is part of the snapshot's ``activities``.
 
         Raises:
             TokenSaverError: as ``Measuring.measure``.
@@ -261,7 +130,7 @@ class Hub:
         return await self.measuring.measure(model, report)
 
     def check_paused(self) -> None:
-        """Let a call pass.
+        """Return if offloading is not paused.
 
         Raises:
             Paused: offloading is paused.
@@ -293,42 +162,27 @@ class Hub:
         savings = self.settings.savings.model_copy(update={"audit": on})
         self.settings = self.settings.model_copy(update={"savings": savings})
         self.transcript_check.settings = savings
-        self._transcript_check_wanted.set()
+        self._checks.wake()
         self.events.publish(TranscriptChecksSwitched(on))
 
     def login_link(self) -> str:
         """Return an address that logs one browser in to the dashboard, once."""
-        url = self._live.url
+        url = self._activity.url
         return f"{url}/login?code={self.keys.new_code()}" if self.keys is not None else url
-
-    def serve_at(self, url: str, keys: Keys) -> None:
-        """Take note of where the hub is reached and what opens it."""
-        self._live.url = url
-        self.keys = keys
 
     def request_quit(self) -> None:
         """Ask the process to end."""
-        self._quit.set()
-        for listener in self._on_quit:
-            listener()
+        self._quit.request()
 
     def on_quit(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` when the process is asked to end; a tray stops its loop there."""
-        self._on_quit = (*self._on_quit, listener)
-        if self._quit.is_set():
-            listener()
+        self._quit.on_request(listener)
 
     def wait_for_quit(self) -> None:
         """Block until ``request_quit``."""
-        # A timeout, because on Windows a lock waited for without one holds back Ctrl-C.
-        while not self._quit.wait(0.5):
-            pass
+        self._quit.wait()
 
-    async def _denies(self, call: Call, item: Item) -> str:
-        return await self.gate.denies_item(call, item)
-
-    def _approvals(self) -> tuple[PendingApproval, ...]:
-        pending = self.gate.approvals.pending() if hasattr(self, "gate") else ()
+    def _pending_approvals(self) -> tuple[PendingApproval, ...]:
         return tuple(
             PendingApproval(
                 id=each.id,
@@ -340,36 +194,5 @@ class Hub:
                 paths=each.call.paths,
                 deadline=each.deadline,
             )
-            for each in pending
+            for each in self.gate.approvals.pending()
         )
-
-    def _record(self, event: Event) -> None:
-        self._live.record(event)
-        if self._totals is not None:
-            self._totals.observe(event)
-        self._tell_listeners()
-
-    def _show_totals(self, today: Totals, everything: Totals) -> None:
-        self._live.set_totals(today, everything)
-        self._tell_listeners()
-
-    def _tell_listeners(self) -> None:
-        for listener in self._listeners:
-            try:
-                listener()
-            except Exception:
-                logger.exception("a listener of the hub failed")
-
-    async def _check_transcripts_repeatedly(self) -> None:
-        """Read what is new in the transcripts every few minutes, and at once when the user agrees."""
-        while True:
-            self._transcript_check_wanted.clear()
-            try:
-                if (files := await self.transcript_check.run()) and self._totals is not None:
-                    self._totals.refresh_soon()
-                    self.events.publish(TranscriptCheckEnded(files))
-            except StoreError:
-                logger.exception("the transcript check failed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AUDIT_SECONDS):
-                    await self._transcript_check_wanted.wait()

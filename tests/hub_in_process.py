@@ -5,15 +5,11 @@ from contextlib import asynccontextmanager
 
 from server.config.folders import find_folders
 from server.config.settings import Settings
-from server.hub import Hub
+from server.hub import Hub, open_hub
 
 
 @asynccontextmanager
 async def running_hub(settings: Settings) -> AsyncIterator[Hub]:
     """Run a hub in the test's own folders within the ``async with`` block."""
-    hub = Hub(settings, find_folders())
-    await hub.start()
-    try:
+    async with open_hub(settings, find_folders()) as hub:
         yield hub
-    finally:
-        await hub.close()

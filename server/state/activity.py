@@ -29,7 +29,7 @@ TEXT_TAIL = 4096
 class ActivityTracker:
     """Tracks running offloads, model activity, pause and totals, and combines them into a snapshot."""
 
-    def __init__(self, version: str, view: Callable[[], EngineView]) -> None:
+    def __init__(self, version: str, view: Callable[[], EngineView], url: str = "") -> None:
         self._version = version
         self._view = view
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class ActivityTracker:
         self._giving_way = ""
         self._today = Totals()
         self._all = Totals()
-        self.url = ""
+        self.url = url
 
     def record(self, event: Event) -> None:
         """Apply an event. Events that the snapshot does not show are ignored."""

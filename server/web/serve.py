@@ -13,7 +13,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from io import TextIOWrapper
 from types import FrameType
 from typing import cast
@@ -24,7 +26,7 @@ from server.bridge.keys import Keys
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.hub import Hub
+from server.hub import Hub, open_hub
 from server.web.app import HubApp, build_app
 from server.web.connection_limits import ask_for_open_files
 from server.web.dashboard_mount import Pages
@@ -59,11 +61,9 @@ def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None
     with contextlib.closing(listen(settings.port)) as listener:
         port: int = listener.getsockname()[1]
         url = f"http://{LOOPBACK}:{port}"
-        hub = Hub(settings, folders)
         keys = Keys(ensure_token(folders), port)
-        hub.serve_at(url, keys)
-        thread = _HubThread(hub, build_app(hub, keys, port, pages), pages, listener)
-        thread.start_and_wait()
+        thread = _HubThread(partial(open_hub, settings, folders, url, keys), keys, pages, listener)
+        hub = thread.start_and_wait()
         try:
             with announced(folders, url, hub.version):
                 yield hub
@@ -72,40 +72,31 @@ def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None
 
 
 class _HubThread:
-    def __init__(self, hub: Hub, app: HubApp, pages: Pages | None, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            app.asgi,
-            http=cast(type[asyncio.Protocol], app.strangers),  # all that uvicorn does with it is to call it
-            backlog=BACKLOG,
-            log_config=None,
-            log_level=hub.settings.log_level,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # who connects is who connects: proofs are made of it
-            # A page, or a client that sends half a request, must not hold up the end.
-            timeout_graceful_shutdown=1,
-            ws_ping_interval=20,
-            lifespan="off",  # the app has none; the dashboard's own is entered when that has loaded
-            # Pages are on this machine: what they are sent costs more to compress than to send.
-            ws_per_message_deflate=False,
-        )
-        self._hub = hub
-        self._app = app
+    def __init__(
+        self,
+        open_hub: Callable[[], AbstractAsyncContextManager[Hub]],
+        keys: Keys,
+        pages: Pages | None,
+        listener: socket.socket,
+    ) -> None:
+        self._open_hub = open_hub
+        self._keys = keys
         self._pages = pages
+        self._listener = listener
+        self._hub: Hub | None = None
+        self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
-        self._server = uvicorn.Server(config)
-        self._listener = listener
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
 
-    def start_and_wait(self) -> None:
-        """Return when the hub serves; raise what kept it from that."""
+    def start_and_wait(self) -> Hub:
+        """Return the hub when it serves; raise what kept it from that."""
         self._thread.start()
         while not self._ready.wait(0.02):
-            if self._server.started:
-                return
+            if self._hub is not None and self._server is not None and self._server.started:
+                return self._hub
         if isinstance(self._error, TokenSaverError):
             raise self._error
         raise HubUnreachable(
@@ -123,23 +114,25 @@ class _HubThread:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        try:
-            await self._hub.start()
-            await self._answer()
-        finally:
-            if self._pages is not None:
-                await self._pages.close()
-            await self._hub.close()
+        async with self._open_hub() as hub:
+            self._hub = hub
+            try:
+                await self._answer(hub)
+            finally:
+                if self._pages is not None:
+                    await self._pages.close()
 
-    async def _answer(self) -> None:
-        async with self._app.sessions():
-            serving = asyncio.create_task(self._server.serve([self._listener]))
+    async def _answer(self, hub: Hub) -> None:
+        app = build_app(hub, self._keys, self._listener.getsockname()[1], self._pages)
+        server = self._server = uvicorn.Server(_config(hub, app))
+        async with app.sessions():
+            serving = asyncio.create_task(server.serve([self._listener]))
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             # Before the sessions, so that calls are told why they end.
-            await self._hub.end_work()
-        self._server.should_exit = True
+            await hub.end_work()
+        server.should_exit = True
         await serving
 
     def _run(self) -> None:
@@ -149,6 +142,25 @@ class _HubThread:
             self._error = error
         finally:
             self._ready.set()
+
+
+def _config(hub: Hub, app: HubApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app.asgi,
+        http=cast(type[asyncio.Protocol], app.strangers),  # all that uvicorn does with it is to call it
+        backlog=BACKLOG,
+        log_config=None,
+        log_level=hub.settings.log_level,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the socket's own addresses are part of the proof of identity
+        # A page, or a client that sends half a request, must not hold up the end.
+        timeout_graceful_shutdown=1,
+        ws_ping_interval=20,
+        lifespan="off",  # the app has none; the dashboard's own is entered when that has loaded
+        # Pages are on this machine: what they are sent costs more to compress than to send.
+        ws_per_message_deflate=False,
+    )
 
 
 class Signals:

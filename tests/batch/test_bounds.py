@@ -32,8 +32,7 @@ async def open_desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncItera
         project = tmp_path / "project"
         project.mkdir()
         backend = BackendSettings(kind="ollama", url=ollama_standin.url)
-        hub = Hub(Settings(backend=backend, **settings), find_folders())
-        await hub.start()
+        hub = await Hub.start(Settings(backend=backend, **settings), find_folders())
         hubs.append(hub)
         return HubHarness(hub, ollama_standin, project)
 

@@ -65,8 +65,7 @@ async def test_a_batch_of_the_users_own_costs_and_spares_nothing_before_and_afte
         await asyncio.sleep(0.02)
     await harness.hub.close()
     harness.ollama.answers.when("value_1", Answer(NOTES))
-    again = Hub(harness.hub.settings, find_folders())
-    await again.start()
+    again = await Hub.start(harness.hub.settings, find_folders())
     try:
         assert await again.batches.wait(job_id, LONG)
         sums = await again.history.totals()

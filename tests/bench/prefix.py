@@ -94,7 +94,7 @@ async def _run(gguf: str, cache_mib: int, items: tuple[dict[str, Any], ...]) -> 
             text = "".join(FUNCTION.format(name=name[:-3], n=n) for n in range(FUNCTIONS))
             (project / name).write_text(text)
         (project / "warm.py").write_text("x = 1\n")
-        hub = Hub(
+        hub = await Hub.start(
             Settings(
                 backend=BackendSettings(kind="embedded"),
                 embedded=EmbeddedSettings(model=gguf, slots=1, cache_mib=cache_mib),
@@ -103,7 +103,6 @@ async def _run(gguf: str, cache_mib: int, items: tuple[dict[str, Any], ...]) -> 
             ),
             find_folders(),
         )
-        await hub.start()
         try:
             caller = Caller("bench", "bench", project, (project,))
             await _all(hub, ({"task": "Say hello.", "files": ["warm.py"]},), caller)

@@ -102,8 +102,7 @@ async def _run_all(chores: list[dict[str, Any]], model: str, kept: _Kept) -> Non
             "checks": CHECKS,
         }
     )
-    hub = Hub(settings, folders)
-    await hub.start()
+    hub = await Hub.start(settings, folders)
     try:
         for number, chore in enumerate(chores, start=1):
             result = await _run(hub, chore)

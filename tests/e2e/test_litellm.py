@@ -53,8 +53,8 @@ async def test_a_batch_goes_on_when_one_of_two_machines_is_gone(tmp_path: Path) 
         for engine in (first, second):
             engine.models[MODEL].num_ctx = 8192
             engine.answers.default = Answer(NOTES, first_delay=0.3, delay=0.01)
-        hub = Hub(Settings(backend=BackendSettings(kind="openai", url=url, api_key=KEY)), find_folders())
-        await hub.start()
+        settings = Settings(backend=BackendSettings(kind="openai", url=url, api_key=KEY))
+        hub = await Hub.start(settings, find_folders())
         try:
             caller = Caller("test", "session", project, (project,))
             planned = plan_each("Write notes on this file.", names, "{stem}.md", {}, cap=ITEMS)

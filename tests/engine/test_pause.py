@@ -27,8 +27,7 @@ NEVER = Answer(ends="endless", delay=0.01)
 
 @asynccontextmanager
 async def _hub(ollama: OllamaStandIn) -> AsyncIterator[Hub]:
-    hub = Hub(Settings(backend=BackendSettings(kind="ollama", url=ollama.url)), find_folders())
-    await hub.start()
+    hub = await Hub.start(Settings(backend=BackendSettings(kind="ollama", url=ollama.url)), find_folders())
     try:
         yield hub
     finally:

@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from server.common.errors import Paused
+from server.common.events import EventBus
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings, YieldingSettings
+from server.engine.engine import Engine
 from server.hub import Hub
 from server.models.hardware import Gpu, GpuProcess
 from server.models.yielding import (
@@ -104,9 +106,10 @@ class _Calls:
 
 @pytest.mark.anyio
 async def test_pause_needs_confirmation_and_is_announced_once(ollama_standin: OllamaStandIn) -> None:
-    hub = Hub(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), find_folders())
+    settings = Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))
+    engine = Engine(settings, find_folders(), EventBus())
     calls = _Calls()
-    monitor = YieldMonitor(YieldingSettings(), hub.engine, calls.give_way, calls.go_on)
+    monitor = YieldMonitor(YieldingSettings(), engine, calls.give_way, calls.go_on)
     for found in ("busy", "", *["busy"] * (CONFIRMATIONS - 1), ""):
         await monitor.observe(found)
     assert calls.calls == []
@@ -117,8 +120,8 @@ async def test_pause_needs_confirmation_and_is_announced_once(ollama_standin: Ol
 
 @pytest.mark.anyio
 async def test_hub_pauses_with_the_reason_unloads_and_resumes(ollama_standin: OllamaStandIn) -> None:
-    hub = Hub(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), find_folders())
-    await hub.start()
+    settings = Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))
+    hub = await Hub.start(settings, find_folders())
     try:
         monitor = YieldMonitor(YieldingSettings(), hub.engine, hub.give_way, hub.go_on)
 
@@ -155,13 +158,14 @@ async def test_hub_pauses_with_the_reason_unloads_and_resumes(ollama_standin: Ol
 
 @pytest.mark.anyio
 async def test_models_stay_loaded_if_the_setting_says_so(ollama_standin: OllamaStandIn) -> None:
-    hub = Hub(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), find_folders())
+    settings = Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))
+    engine = Engine(settings, find_folders(), EventBus())
     calls = _Calls()
-    monitor = YieldMonitor(YieldingSettings(yield_unload=False), hub.engine, calls.give_way, calls.go_on)
+    monitor = YieldMonitor(YieldingSettings(yield_unload=False), engine, calls.give_way, calls.go_on)
     try:
-        await hub.engine.load(CODER)
+        await engine.load(CODER)
         for _ in range(CONFIRMATIONS):
             await monitor.observe("busy")
         assert list(ollama_standin.loaded) == [CODER]
     finally:
-        await hub.engine.close()
+        await engine.close()

@@ -71,10 +71,9 @@ async def harness(tmp_path: Path) -> AsyncIterator[GateHarness]:
     folders.create()
     folders.policy_file.write_text(POLICY)
     backend = BackendSettings(kind="ollama", url="http://127.0.0.1:9")
-    hub = Hub(Settings(backend=backend, roots=(tmp_path,)), folders)
+    hub = await Hub.start(Settings(backend=backend, roots=(tmp_path,)), folders)
     harness = GateHarness(hub)
     hub.events.subscribe(harness.listen)
-    await hub.start()
     yield harness
     await hub.close()
 
@@ -94,9 +93,8 @@ async def test_always_is_for_the_project_and_outlives_the_hub(harness: GateHarne
     assert (await harness.preload()).startswith(RAN)
     assert (await harness.preload()).startswith(RAN)
     assert len(harness.asked) == 1
-    again = Hub(harness.hub.settings, harness.hub.folders)
     await harness.hub.close()
-    await again.start()
+    again = await Hub.start(harness.hub.settings, harness.hub.folders)
     harness.hub = again
     assert (await harness.preload()).startswith(RAN)
     assert len(harness.asked) == 1

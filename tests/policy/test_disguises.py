@@ -52,8 +52,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     folders.create()
     folders.policy_file.write_text(POLICY)
     settings = Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"), roots=(project,))
-    hub = Hub(settings, folders)
-    await hub.start()
+    hub = await Hub.start(settings, folders)
     deny_all(hub)
     async with Client(build_mcp(hub), mode="2026-07-28") as client:
         yield client

@@ -39,8 +39,7 @@ async def open_hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterat
         async def start(**batch: int) -> Hub:
             backend = BackendSettings(kind="ollama", url=ollama_standin.url)
             settings = Settings(backend=backend, roots=(project,), batch=BatchSettings.model_validate(batch))
-            hub = Hub(settings, find_folders())
-            await hub.start()
+            hub = await Hub.start(settings, find_folders())
             stack.push_async_callback(hub.close)
             hub.events.subscribe(lambda event: _approve(hub, event))
             return hub

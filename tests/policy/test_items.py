@@ -104,8 +104,7 @@ async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_stan
     await hub.close()
     ollama_standin.answers.default = Answer("# Notes\n")
     rules(hub.folders, ONLY_DOCS)
-    again = Hub(hub.settings, hub.folders)
-    await again.start()
+    again = await Hub.start(hub.settings, hub.folders)
     assert await again.batches.wait(job, 60)
     counts = (await again.batches.counts(job)).by_state
     assert counts["denied"] >= 1

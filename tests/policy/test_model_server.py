@@ -89,8 +89,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[GateHarness]:
     (project.parent / "secret.txt").write_text("secret")
     with EvilOllama() as ollama:
         settings = Settings(backend=BackendSettings(kind="ollama", url=ollama.url), roots=(project,))
-        hub = Hub(settings, find_folders())
-        await hub.start()
+        hub = await Hub.start(settings, find_folders())
         async with Client(build_mcp(hub), mode="2026-07-28") as client:
             yield GateHarness(hub, ollama, client, project)
         assert (await hub.gate.trail.verify()).problem == ""

@@ -59,8 +59,8 @@ def test_settings_are_recorded_when_they_changed(harness: GateHarness, run: Run)
 
 def test_a_setting_that_is_changed_on_the_dashboard_is_recorded_without_its_value() -> None:
     async def story() -> list[str]:
-        hub = Hub(Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9")), find_folders())
-        await hub.start()
+        settings = Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"))
+        hub = await Hub.start(settings, find_folders())
         try:
             await hub.change_setting("backend", "api_key", "a-secret")
             await hub.change_setting("", "port", 7000)

@@ -20,8 +20,7 @@ Work = Callable[[Client, Hub], Awaitable[None]]
 
 
 async def with_client(settings: Settings, work: Work) -> None:
-    hub = Hub(settings, find_folders())
-    await hub.start()
+    hub = await Hub.start(settings, find_folders())
     try:
         async with Client(build_mcp(hub)) as client:
             await work(client, hub)

@@ -113,23 +113,18 @@ async def place(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncIterator[
     project.mkdir()
     for number in range(4):
         (project / f"mod_{number}.py").write_text(f"def value_{number}():\n    return {number}\n")
-    hub = _hub(ollama_standin, project)
-    await hub.start()
+    hub = await _hub(ollama_standin, project)
     yield Place(hub, ollama_standin, project)
     await hub.close()
 
 
-def _hub(ollama: OllamaStandIn, project: Path) -> Hub:
-    hub = Hub(
-        Settings(
-            backend=BackendSettings(kind="ollama", url=ollama.url),
-            offload=OffloadSettings(client_patience=0.3),
-            roots=(project,),
-        ),
-        find_folders(),
+async def _hub(ollama: OllamaStandIn, project: Path) -> Hub:
+    settings = Settings(
+        backend=BackendSettings(kind="ollama", url=ollama.url),
+        offload=OffloadSettings(client_patience=0.3),
+        roots=(project,),
     )
-    hub.serve_at("", Keys("token", 1))
-    return hub
+    return await Hub.start(settings, find_folders(), keys=Keys("token", 1))
 
 
 async def test_a_batch_that_outlives_its_clients_patience_becomes_a_task(place: Place) -> None:
@@ -225,8 +220,7 @@ async def test_a_batchs_task_outlives_a_restart(place: Place) -> None:
     task_id = knows.created[0]["taskId"]
     await place.hub.close()
     place.ollama.answers.default = Answer(NOTES)
-    again = _hub(place.ollama, place.project)
-    await again.start()
+    again = await _hub(place.ollama, place.project)
     try:
         assert await again.batches.wait(task_id.partition(".")[0], 60)
         async with Client(build_mcp(again), mode=LATEST_MODERN_VERSION, extensions=[TasksClient()]) as client:

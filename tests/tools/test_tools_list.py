@@ -1,5 +1,6 @@
 """What each of Claude's sessions pays for: the tools' definitions and the instructions."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from mcp.server.mcpserver.tools import Tool
 from server.commands.policy import TOOLS
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.hub import Hub
+from server.hub import open_hub
 from server.tools.mcp_server import INSTRUCTIONS, all_tools
 from server.tools.schema import compact
 
@@ -32,7 +33,12 @@ READ_ONLY = {
 @pytest.fixture
 def tools(tmp_path: Path) -> list[Tool]:
     folders = Folders(config=tmp_path, data=tmp_path, state=tmp_path, cache=tmp_path / "cache")
-    return all_tools(Hub(Settings(), folders))
+
+    async def listed() -> list[Tool]:
+        async with open_hub(Settings(), folders) as hub:
+            return all_tools(hub)
+
+    return asyncio.run(listed())
 
 
 def definition(tool: Tool) -> str:

@@ -5,6 +5,7 @@ The hub is whole but for an engine: where one would be asked, nobody answers. Se
 
 import asyncio
 import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from mcp.client.client import Client
 
 from server.config.folders import Folders
 from server.config.settings import BackendSettings, OffloadSettings, PolicySettings, Settings
-from server.hub import Hub
+from server.hub import Hub, open_hub
 from server.tools.mcp_server import TokenSaverServer, all_tools, build_mcp
 from tests.mcp_clients import text_of
 from tests.policy.fuzz.amount import tool_fuzz
@@ -33,8 +34,13 @@ ALLOW_ALL = 'version: "1"\ndefault: allow\ntools: {}\n'
 
 def named_tools() -> list[str]:
     """Return every tool's name."""
-    nowhere = Path("nowhere")
-    return [tool.name for tool in all_tools(Hub(SETTINGS, Folders(nowhere, nowhere, nowhere, nowhere)))]
+
+    async def names(home: Path) -> list[str]:
+        async with open_hub(SETTINGS, Folders(home, home, home, home)) as hub:
+            return [tool.name for tool in all_tools(hub)]
+
+    with tempfile.TemporaryDirectory() as home:
+        return asyncio.run(names(Path(home)))
 
 
 class Server:
@@ -97,8 +103,9 @@ class Server:
     async def _live(self) -> None:
         home = self.home
         settings = SETTINGS.model_copy(update={"roots": (self.project,)})
-        self.hub = Hub(settings, Folders(config=home, data=home, state=home, cache=home / "cache"))
-        await self.hub.start()
+        self.hub = await Hub.start(
+            settings, Folders(config=home, data=home, state=home, cache=home / "cache")
+        )
         server: TokenSaverServer = build_mcp(self.hub)
         async with Client(server, mode="2026-07-28") as self._client:
             self._began.set()

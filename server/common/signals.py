@@ -1,0 +1,58 @@
+"""Signals inside the process: listeners of changes, and the request to quit. Usable from any thread."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+Listener = Callable[[], None]
+
+
+class Listeners:
+    """Functions that are called at every change, in the thread where it happened."""
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Listener, ...] = ()
+
+    def add(self, listener: Listener) -> Listener:
+        """Call ``listener`` from now on; the function returned ends that."""
+        self._listeners = (*self._listeners, listener)
+
+        def remove() -> None:
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return remove
+
+    def notify(self) -> None:
+        """Call all listeners. The error of one is logged."""
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:
+                logger.exception("a listener failed")
+
+
+class QuitSignal:
+    """The request to end the process."""
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self._listeners = Listeners()
+
+    def request(self) -> None:
+        """Request the end."""
+        self._requested.set()
+        self._listeners.notify()
+
+    def on_request(self, listener: Listener) -> None:
+        """Call ``listener`` at the request, or now if that was made before."""
+        self._listeners.add(listener)
+        if self._requested.is_set():
+            listener()
+
+    def wait(self) -> None:
+        """Block until the request."""
+        # With a timeout, because on Windows a wait without one holds back Ctrl-C.
+        while not self._requested.wait(0.5):
+            pass
