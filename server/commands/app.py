@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from server.commands.digest_app import digest, run
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
 from server.commands.models_app import models_app
@@ -109,6 +110,8 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
 
     app.command()(offload)
+    app.command()(digest)
+    app.command(context_settings={"ignore_unknown_options": True})(run)
     app.command()(status)
     app.command()(savings)
     app.command()(dashboard)

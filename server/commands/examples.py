@@ -7,6 +7,8 @@ EXAMPLES = {
     "serve": "token-saver serve",
     "doctor": "token-saver doctor --json",
     "offload": 'token-saver offload "Write slugify(text) in Python" --output slug.py',
+    "digest": "token-saver digest build.log --focus linker",
+    "run": "token-saver run -- pytest -v",
     "status": "token-saver status --json",
     "savings": "token-saver savings --since 7d --by model",
     "dashboard": "token-saver dashboard",
@@ -51,7 +53,7 @@ EXIT_STATUS = {
     2: "wrong usage",
     3: "the result did not pass the checks, nothing was written",
     4: "`doctor` has a warning",
-    130: "interrupted",
+    130: "interrupted; `run` ends with the status of its command",
 }
 """What every command ends with."""
 

@@ -1,0 +1,194 @@
+"""Kept texts: whole outputs behind the handles that digests end with.
+
+A handle opens a text only for the user and the project that it was made for. Texts lie in the cache folder
+with mode 0600, for some days and within a limit of bytes; of a pruned text the handle is remembered, so that
+opening it says what happened.
+"""
+
+import contextlib
+import getpass
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from server.common.atomic_write import PRIVATE, replace_file
+from server.common.errors import BadArguments, NotFound
+from server.digests.clean import clean_lines
+from server.digests.decode import decoded_lines, encoding_of
+
+MOST_BYTES = 500_000_000
+"""Bytes of all kept texts together; the oldest go first."""
+MOST_DAYS = 7
+"""Days that a text is kept."""
+REMEMBERED_DAYS = 60
+"""Days that the handle of a pruned text is remembered."""
+PREFIX = "kept:"
+_DAY = 86_400
+_HANDLE_BYTES = 8
+_REFERENCE = re.compile(
+    rf"{PREFIX}(?P<handle>[0-9a-f]{{{2 * _HANDLE_BYTES}}})(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?"
+)
+_AGAIN = "Run the command again, or read its source."
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept text: whose it is, where it comes from, and whether it was pruned since."""
+
+    handle: str
+    project: str
+    user: str
+    created: float
+    command: str = ""
+    size: int = 0
+    lines: int = 0
+    pruned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A handle and the lines of it that are meant; ``last`` 0 means all from ``first`` on."""
+
+    handle: str
+    first: int = 1
+    last: int = 0
+
+
+def reference_of(text: str) -> Reference | None:
+    """Return the reference that a path such as ``kept:0123456789abcdef:10-20`` is, None for other paths.
+
+    Raises:
+        BadArguments: it begins as one and is malformed.
+    """
+    if not text.startswith(PREFIX):
+        return None
+    found = _REFERENCE.fullmatch(text)
+    if found is None:
+        raise BadArguments(f"{text!r} is not a kept text.", "Pass kept:HANDLE or kept:HANDLE:FIRST-LAST.")
+    first = int(found["first"] or 1)
+    last = int(found["last"] or (found["first"] or 0))
+    if first < 1 or (last and last < first):
+        raise BadArguments(f"{text!r} names no lines.", "Count lines from 1, the smaller number first.")
+    return Reference(found["handle"], first, last)
+
+
+class KeptTexts:
+    """The kept texts of one cache folder."""
+
+    def __init__(self, folder: Path, *, most_bytes: int = MOST_BYTES, most_days: float = MOST_DAYS) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._most_days = most_days
+
+    @contextlib.contextmanager
+    def writing(self, project: Path, command: str = "") -> Iterator[tuple[str, BinaryIO]]:
+        """Open a new text for writing and reading; yields its handle and the file. Prunes old texts after it.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = secrets.token_hex(_HANDLE_BYTES)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(self._text(handle), flags, PRIVATE), "w+b") as file:
+            yield handle, file
+            file.flush()
+            size = file.seek(0, os.SEEK_END)
+        self._write(Kept(handle, str(project.resolve()), _user(), time.time(), command, size))
+        self.prune()
+
+    def find(self, handle: str, project: Path) -> Kept:
+        """Return what is known of a handle.
+
+        Raises:
+            NotFound: no such handle for this user and project, or the text was pruned.
+        """
+        kept = self._read(handle)
+        here = project.resolve()
+        if kept is None or kept.user != _user() or not here.is_relative_to(kept.project):
+            raise NotFound(f"There is no kept text {handle} for this project.", _AGAIN)
+        if kept.pruned or not self._text(handle).exists():
+            limits = f"{self._most_days:g} days and {self._most_bytes // 1_000_000} MB"
+            raise NotFound(f"The kept text {handle} was removed: texts stay for {limits}.", _AGAIN)
+        return kept
+
+    def open(self, handle: str, project: Path) -> BinaryIO:
+        """Open a text for reading.
+
+        Raises:
+            NotFound: as ``find``.
+        """
+        self.find(handle, project)
+        return self._text(handle).open("rb")
+
+    def lines(self, reference: Reference, project: Path, most_chars: int) -> list[str]:
+        """Return lines of a text as a terminal shows them, at most ``most_chars`` characters of them.
+
+        Raises:
+            NotFound: as ``find``, or the text has fewer lines.
+        """
+        with self.open(reference.handle, project) as file:
+            found = lines_of(file, reference.first, reference.last, most_chars)
+        if not found:
+            raise NotFound(f"The kept text has no line {reference.first}.", "Name lines that it has.")
+        return found
+
+    def prune(self) -> None:
+        """Remove texts that are too old, the oldest of too many bytes, and handles after a while."""
+        now = time.time()
+        kept = sorted(self._all(), key=lambda each: each.created, reverse=True)
+        room = self._most_bytes
+        for each in kept:
+            room -= 0 if each.pruned else each.size
+            age = (now - each.created) / _DAY
+            if age > REMEMBERED_DAYS:
+                self._info(each.handle).unlink(missing_ok=True)
+            if not each.pruned and (age > self._most_days or room < 0):
+                self._text(each.handle).unlink(missing_ok=True)
+                self._write(Kept(**{**asdict(each), "pruned": True}))
+
+    def _all(self) -> Iterator[Kept]:
+        for path in self._folder.glob("*.json"):
+            if kept := self._read(path.stem):
+                yield kept
+
+    def _read(self, handle: str) -> Kept | None:
+        try:
+            return Kept(**json.loads(self._info(handle).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None  # a damaged note is as good as none: the text is made again by its command
+
+    def _write(self, kept: Kept) -> None:
+        replace_file(self._info(kept.handle), json.dumps(asdict(kept)).encode(), mode=PRIVATE)
+
+    def _text(self, handle: str) -> Path:
+        return self._folder / f"{handle}.txt"
+
+    def _info(self, handle: str) -> Path:
+        return self._folder / f"{handle}.json"
+
+
+def lines_of(file: BinaryIO, first: int, last: int, most_chars: int) -> list[str]:
+    """Return lines of a file as a terminal shows them; ``last`` 0 means to its end."""
+    found: list[str] = []
+    room = most_chars
+    for line in clean_lines(decoded_lines(file, encoding_of(file))):
+        if last and line.number > last:
+            break
+        if line.number < first:
+            continue
+        room -= len(line.text) + 1
+        if room < 0:
+            break
+        found.append(line.text)
+    return found
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
