@@ -124,7 +124,8 @@ def _facts(group: _Group, place: int) -> Iterator[Fact]:
     if 1 < group.count <= 3 or (template and group.level):
         for again, (more, told) in enumerate(group.samples[1:]):
             known = {value for _, value, _ in record.fields}
-            yield Fact(section, tuple(_sample(more, told, worth - 10 - 8 * again, known)))
+            below = 4 if not group.level else 34 if template else 46
+            yield Fact(section, tuple(_sample(more, told, worth - below - 6 * again, known)))
 
 
 def _sample(line: Line, record: Record, worth: int, said: set[str]) -> list[Part]:
