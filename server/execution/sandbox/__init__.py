@@ -1,0 +1,15 @@
+"""Sandboxes for untrusted code.
+
+``run``         starts jobs in a sandbox and returns their results (start here)
+``find``        chooses the first sandbox that the probe has proven on this machine
+``probe``       runs a hostile script in a sandbox and believes only what was blocked
+``values``      limits, jobs and results
+
+Inside the child process, standard library only:
+
+``supervisor``  forks one restricted worker a job and ends everything that it started
+``worker``      restricts itself, then evaluates Python code or becomes a command
+``evaluator``   loads a module, evaluates expressions, writes the results
+``leftovers``, ``process_limit``  what a job may leave behind, and how many processes it may start
+``landlock``, ``seccomp``, ``syscalls``, ``privileges``, ``bubblewrap``  the barriers
+"""

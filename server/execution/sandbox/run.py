@@ -1,0 +1,158 @@
+"""Runs jobs in a sandbox: the app's side of the supervisor."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from server.execution.sandbox.bubblewrap import interpreter_options
+from server.execution.sandbox.values import CommandJob, Ending, JobResult, PythonJob
+
+_ROOT = Path(__file__).parents[3]
+_START_SECONDS = 30.0
+"""What starting and clearing up may take beyond the jobs' own time, on a busy machine."""
+_REASONS = {
+    "timeout": "It did not end within its time.",
+    "memory": "It took more memory than it may.",
+    "disk": "It wrote more than it may.",
+    "processes": "It started more processes than it may.",
+    "cancelled": "It was cancelled.",
+}
+
+
+async def run(
+    jobs: Sequence[PythonJob | CommandJob], barrier: str, *, temporary: Path | None = None
+) -> list[JobResult]:
+    """Run jobs one after the other, each in fresh processes, and return their results in order.
+
+    Cancelling ends everything that the jobs started before this returns.
+
+    Args:
+        jobs: what to run.
+        barrier: ``landlock`` or ``bubblewrap``; ``find.py`` says which one is proven here.
+        temporary: where private folders are made; by default the system's folder for temporary files.
+    """
+    folder = str((temporary or Path(tempfile.gettempdir())).resolve())
+    batch = {"temporary": folder, "jobs": [_form(job, barrier) for job in jobs]}
+    payload = json.dumps(batch).encode()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *interpreter_options(str(_ROOT), "supervisor")),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd="/",
+        env={"LANG": "C.UTF-8"},
+        start_new_session=True,
+        limit=64 << 20,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    results: list[JobResult] = []
+    try:
+        process.stdin.write(len(payload).to_bytes(8, "big") + payload)
+        async with asyncio.timeout(sum(job.limits.seconds for job in jobs) + _START_SECONDS):
+            while len(results) < len(jobs) and (line := await process.stdout.readline()):
+                results.append(_result(json.loads(line)))
+    except TimeoutError:
+        pass
+    finally:
+        await _finished(asyncio.create_task(_end(process)))
+    error = (await process.stderr.read())[-400:].decode(errors="replace").strip()
+    missing = JobResult("not started", reason=error or "The sandbox ended early.")
+    return results + [missing] * (len(jobs) - len(results))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Close the supervisor's input, upon which it ends all that it started; kill it where it does not end.
+
+    Its workers are bound to it by the kernel and end with it then.
+    """
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _finished(task: asyncio.Task[None]) -> None:
+    """Wait for a task to the end, however often the caller is cancelled; the cancellation is raised then."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+def _form(job: PythonJob | CommandJob, barrier: str) -> dict[str, Any]:
+    """Return the JSON form of a job, which the supervisor and the worker read."""
+    form: dict[str, Any] = {"barrier": barrier, "limits": asdict(job.limits), "env": {}, "folder": None}
+    if isinstance(job, PythonJob):
+        task = {
+            "source": job.source,
+            "name": job.name,
+            "preamble": job.preamble,
+            "expressions": list(job.expressions),
+        }
+        return form | {"kind": "python", "task": task, "files": dict(job.files), "readable": _interpreter()}
+    return form | {
+        "kind": "command",
+        "command": list(job.command),
+        "stdin": base64.b64encode(job.stdin).decode(),
+        "files": {},
+        "env": dict(job.env),
+        "folder": str(job.folder.resolve()) if job.folder else None,
+        "readable": [str(path.resolve()) for path in job.readable],
+        "writable": [str(path.resolve()) for path in job.writable],
+        "protected": [str(path.resolve()) for path in job.protected],
+        "network": job.network,
+    }
+
+
+def _interpreter() -> list[str]:
+    """Return what the interpreter itself reads: its library, without the packages installed in it."""
+    paths = sysconfig.get_paths()
+    library = Path(sys.base_prefix) / "lib"
+    shared = [str(path) for path in library.glob("libpython*")] if library.is_dir() else []
+    return [*{paths["stdlib"], paths["platstdlib"]}, *shared]
+
+
+def _result(report: Mapping[str, Any]) -> JobResult:
+    ending: Ending = report["ending"]
+    return JobResult(
+        ending=ending,
+        exit_status=report["status"],
+        reason=report["reason"] or _REASONS.get(ending, ""),
+        stdout=base64.b64decode(report["stdout"]),
+        stderr=base64.b64decode(report["stderr"]),
+        seconds=report["seconds"],
+        records=_records(base64.b64decode(report["results"])),
+    )
+
+
+def _records(data: bytes) -> tuple[Mapping[str, Any], ...]:
+    """Return the evaluator's records up to the first line that is none; the job may have written anything."""
+    records: list[Mapping[str, Any]] = []
+    for line in data.splitlines():
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(record, dict) or not isinstance(record.get("record"), str):
+            break
+        records.append(record)
+    return tuple(records)

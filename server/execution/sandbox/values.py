@@ -1,0 +1,121 @@
+"""Values of the sandbox: limits, jobs, results."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Ending = Literal["exited", "signal", "timeout", "memory", "disk", "processes", "cancelled", "not started"]
+"""How a job ended. Only ``exited`` comes from the job itself; the supervisor decides the others."""
+
+Network = Literal["none", "loopback"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper bounds of one job.
+
+    Attributes:
+        seconds: wall-clock time.
+        cpu_seconds: processor time of one process.
+        memory_bytes: address space of one process, or resident memory of all processes of a command.
+        file_bytes: size of one file, and of each output stream.
+        disk_bytes: all files in the private folder together.
+        files: number of entries in the private folder.
+        processes: processes and threads of a command; Python jobs get no child process at all.
+        open_files: file descriptors of one process.
+    """
+
+    seconds: float = 10.0
+    cpu_seconds: int = 10
+    memory_bytes: int = 1 << 30
+    file_bytes: int = 8 << 20
+    disk_bytes: int = 64 << 20
+    files: int = 2_000
+    processes: int = 64
+    open_files: int = 32
+
+
+@dataclass(frozen=True)
+class PythonJob:
+    """One module to load and expressions to evaluate in it, in a fresh process.
+
+    Attributes:
+        source: the module's text.
+        name: the module's name; ``__main__`` runs the module as a script.
+        expressions: Python expressions, evaluated in this order in the module's namespace.
+        preamble: statements executed in a namespace of the expressions before them, for example imports.
+        files: more files for the private folder, by relative path; Python modules among them can be imported.
+    """
+
+    source: str
+    name: str = "answer"
+    expressions: tuple[str, ...] = ()
+    preamble: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class CommandJob:
+    """One command with its children, in a folder that it may change.
+
+    Attributes:
+        command: absolute path of the program, and its arguments.
+        folder: working folder; None for the private folder.
+        env: the whole environment; HOME and TMPDIR point into the private folder unless given.
+        readable: files and folders that the command may read and execute, beside the system's.
+        writable: files and folders that it may change.
+        protected: files and folders inside ``writable`` that it may only read.
+        network: ``loopback`` allows connections among its own processes, where the barrier can tell.
+    """
+
+    command: tuple[str, ...]
+    folder: Path | None = None
+    stdin: bytes = b""
+    env: Mapping[str, str] = field(default_factory=dict)
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    protected: tuple[Path, ...] = ()
+    network: Network = "none"
+    limits: Limits = Limits(
+        seconds=120,
+        cpu_seconds=600,
+        memory_bytes=4 << 30,
+        file_bytes=256 << 20,
+        disk_bytes=2 << 30,
+        files=200_000,
+        processes=256,
+        open_files=1024,
+    )
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What one job did.
+
+    Attributes:
+        ending: how it ended.
+        exit_status: exit status for ``exited``, signal number for ``signal``, otherwise None.
+        reason: one sentence for every ending but ``exited``.
+        stdout: the end of what it printed.
+        stderr: the end of its error output.
+        seconds: wall-clock time.
+        records: what the evaluator wrote, in order. The job's own code can write here as well: a record is
+            a claim, and a judge compares it with something that the job never saw.
+    """
+
+    ending: Ending
+    exit_status: int | None = None
+    reason: str = ""
+    stdout: bytes = b""
+    stderr: bytes = b""
+    seconds: float = 0.0
+    records: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """No sandbox can run a kind of job here: the job is "not run", for this reason."""
+
+    reason: str

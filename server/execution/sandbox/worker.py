@@ -1,0 +1,172 @@
+"""The restricted process of one job: it gives up its rights, then evaluates code or becomes a command."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from server.execution.sandbox import bubblewrap, landlock, privileges, seccomp
+from server.execution.sandbox.evaluator import evaluate
+
+if sys.platform == "linux":
+    from server.execution.sandbox.process_limit import ProcessLimit
+
+assert sys.platform == "linux"
+
+# No pathlib here: its import takes 10 ms at every start of a job.
+
+RESULTS, READY = 3, 4
+"""File descriptors: for the evaluator's records; for ``ok`` once all barriers stand, then closed."""
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+_TIME_AND_LOCALE = ("/usr/share/zoneinfo", "/etc/localtime", "/usr/share/locale")
+SYSTEM = (
+    *_LIBRARIES,
+    *_TIME_AND_LOCALE,
+    "/usr/bin",
+    "/bin",
+    "/usr/sbin",
+    "/sbin",
+    "/usr/libexec",
+    "/usr/share",
+    "/usr/include",
+    "/usr/local/bin",
+    "/usr/local/share",
+    "/usr/local/include",
+    "/opt",
+    "/etc/alternatives",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/ssl/certs",
+    "/etc/mime.types",
+)
+"""What a command may read of the system: programs, libraries and their data, no accounts, no secrets."""
+
+
+def run_job(job: Mapping[str, Any], folder: str, supervisor: int, processes: ProcessLimit | None) -> None:
+    """Restrict this process and do the job; returns when Python code has been evaluated.
+
+    Standard streams, ``RESULTS`` and ``READY`` are open, and nothing else.
+
+    Args:
+        job: the job's JSON form (``run.py``).
+        folder: its private folder.
+        supervisor: process id of the parent.
+        processes: the bound on a command's processes; None for Python code, which can start none.
+
+    Raises:
+        OSError: a barrier cannot be put up.
+    """
+    os.setsid()
+    privileges.end_with(supervisor)
+    os.umask(0o077)
+    os.environ.clear()
+    os.environ.update({"HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8"} | job["env"])
+    os.chdir(job["folder"] or folder)
+    if processes is not None:
+        # bubblewrap's process namespace can be ended at once, however many processes it holds.
+        processes.enter(required=job["barrier"] != "bubblewrap")
+    if job["barrier"] == "bubblewrap":
+        _become_bubblewrap(job, folder)
+    python = job["kind"] == "python"
+    privileges.set_limits(job["limits"], address_space=python)
+    privileges.drop_privileges()
+    if python:
+        landlock.restrict(
+            (*_LIBRARIES, *_TIME_AND_LOCALE, *job["readable"]), [folder], bubblewrap.DEVICES, tcp=False
+        )
+        _evaluate(job["task"])
+    else:
+        if job["network"] != "none":
+            raise OSError("connections among a command's own processes need bubblewrap")
+        writable = [folder, *_without_protected(job["writable"], job["protected"])]
+        landlock.restrict(
+            (*SYSTEM, *job["readable"], *job["writable"]), writable, bubblewrap.DEVICES, tcp=False
+        )
+        _execute(job["command"], seccomp.command_filter(_machine(), loopback=False, own_mounts=False))
+
+
+def main() -> None:
+    """Evaluate inside bubblewrap: the job comes on standard input."""
+    with open(0, encoding="utf-8") as stdin:
+        job = json.load(stdin)
+    os.open("/dev/null", os.O_RDONLY)  # becomes the lowest free descriptor, 0
+    os.umask(0o077)
+    privileges.set_limits(job["limits"], address_space=True)
+    privileges.drop_privileges()
+    _evaluate(job["task"])
+    leave(0)
+
+
+def leave(status: int) -> None:
+    """End this process at once: a module's threads and exit handlers have no say."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
+def _evaluate(task: Mapping[str, Any]) -> None:
+    """Evaluate behind a filter, in an interpreter that holds nothing of the app."""
+    seccomp.install(seccomp.python_filter(_machine(), os.getpid()))
+    os.write(READY, b"ok")
+    os.close(READY)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "server"]:
+        del sys.modules[name]
+    sys.path[:] = [os.getcwd(), *(entry for entry in sys.path if entry.startswith(sys.base_prefix))]
+    sys.argv = [f"{task['name']}.py"]
+    results = os.fdopen(RESULTS, "w", encoding="utf-8", errors="surrogatepass", closefd=False)
+
+    def write(line: str) -> None:
+        results.write(line + "\n")
+        results.flush()
+
+    evaluate(task, write)
+
+
+def _execute(command: list[str], program: bytes | None) -> None:
+    os.close(RESULTS)
+    os.set_inheritable(READY, False)
+    if program is not None:
+        seccomp.install(program)
+    os.write(READY, b"ok")
+    os.execve(command[0], command, os.environ)  # noqa: S606 - no shell is wanted
+
+
+def _become_bubblewrap(job: Mapping[str, Any], folder: str) -> None:
+    """Replace this process by bubblewrap around the evaluator or the command."""
+    if job["kind"] == "python":
+        command = bubblewrap.around_evaluator(folder, (*_LIBRARIES, *_TIME_AND_LOCALE, *job["readable"]))
+        os.execve(command[0], command, os.environ)  # noqa: S606 - no shell is wanted
+    privileges.set_limits(job["limits"], address_space=False)
+    program = os.memfd_create("filter", 0)
+    os.write(
+        program, seccomp.command_filter(_machine(), loopback=job["network"] == "loopback", own_mounts=True)
+    )
+    os.lseek(program, 0, os.SEEK_SET)
+    _execute(bubblewrap.around_command(job, folder, SYSTEM, program), None)
+
+
+def _machine() -> str:
+    if (machine := seccomp.machine_name()) is None:
+        raise OSError("the system calls of this machine are not known")
+    return machine
+
+
+def _without_protected(writable: Sequence[str], protected: Sequence[str]) -> list[str]:
+    """Return what covers ``writable`` but nothing of ``protected``.
+
+    Landlock can only grant: a folder with something protected in it is replaced by its entries, and nothing
+    new can be made directly in it.
+    """
+    allowed: list[str] = []
+    for path in writable:
+        if path in protected:
+            continue
+        if any(each.startswith(path.rstrip("/") + "/") for each in protected):
+            inner = [entry.path for entry in os.scandir(path) if not entry.is_symlink()]
+            allowed += _without_protected(inner, protected)
+        else:
+            allowed.append(path)
+    return allowed
