@@ -202,9 +202,10 @@ def _describe_error(error: BaseException) -> dict[str, Any]:
         "outside": deepest not in (FILE_NAME, "<expression>"),
     }
     for attribute in ("name", "filename", "errno"):
-        value = getattr(error, attribute, None)
-        if isinstance(value, str | int):
-            described[attribute] = value
+        for source in (error, error.__cause__, error.__context__):
+            value = getattr(source, attribute, None)
+            if isinstance(value, str | int):
+                described.setdefault(attribute, value)
     return described
 
 

@@ -1,0 +1,111 @@
+"""Causes outside of the code why it could not be run: never evidence against it."""
+
+import ast
+import errno
+import sys
+from collections.abc import Collection, Mapping
+from typing import Any
+
+_NETWORK = {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EAFNOSUPPORT}
+_REFUSED = {errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS}
+_SINCE = {
+    ("typing", "override"): (3, 12),
+    ("typing", "TypeAliasType"): (3, 12),
+    ("itertools", "batched"): (3, 12),
+    ("calendar", "Month"): (3, 12),
+    ("collections.abc", "Buffer"): (3, 12),
+    ("typing", "TypeIs"): (3, 13),
+    ("typing", "ReadOnly"): (3, 13),
+    ("typing", "NoDefault"): (3, 13),
+    ("warnings", "deprecated"): (3, 13),
+    ("copy", "replace"): (3, 13),
+    ("queue", "ShutDown"): (3, 13),
+    ("annotationlib", ""): (3, 14),
+    ("string.templatelib", ""): (3, 14),
+    ("compression", ""): (3, 14),
+}
+"""Parts of the standard library by the version that brought them ("What's New in Python" 3.12 to 3.14)."""
+
+
+def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = ()) -> str | None:
+    """Return why an error that the sandbox reported says nothing about the code, or None where it does.
+
+    Args:
+        error: the record's ``error``, as ``evaluator.py`` writes it.
+        project_modules: top-level modules of the project that the code belongs to.
+    """
+    kinds, message = error.get("types", ()), str(error.get("message", ""))
+    name = error.get("name")
+    if "builtins.ImportError" in kinds and isinstance(name, str | None):
+        return _import_cause(name, message, project_modules)
+    if "builtins.OSError" in kinds:
+        return _system_cause(error)
+    if "builtins.EOFError" in kinds and "reading a line" in message:
+        return "it reads from the terminal"
+    return None
+
+
+def newer_syntax(source: str) -> str | None:
+    """Return the reason where only the interpreter's age keeps the code from compiling.
+
+    The grammar of tree-sitter is newer than the interpreter; code that neither reads is wrong.
+    """
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        if not _grammar_reads(source):
+            return None
+        return f"its syntax may be newer than Python {sys.version_info[0]}.{sys.version_info[1]}"
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return None
+
+
+def host_name(name: str) -> str:
+    """Return the reason for a name that the module binds nowhere."""
+    return f"the name `{name}` is given by whatever runs it"
+
+
+def _import_cause(name: str | None, message: str, project_modules: Collection[str]) -> str | None:
+    if "relative import" in message:
+        return "it imports from its own package"
+    if not name:
+        return None
+    root = name.partition(".")[0]
+    for (module, attribute), version in _SINCE.items():
+        if (
+            version > sys.version_info[:2]
+            and name == module
+            and (not attribute or f"'{attribute}'" in message)
+        ):
+            return (
+                f"`{module}{'.' if attribute else ''}{attribute}` came with Python {version[0]}.{version[1]}"
+            )
+    if root in project_modules:
+        return f"it imports `{name}` of the project"
+    if root in sys.stdlib_module_names:
+        return None if message.startswith("cannot import name") or "." in name else _optional(name)
+    return f"the package `{root}` is not there"
+
+
+def _optional(name: str) -> str | None:
+    """Return the reason for a module of the standard library that this system lacks, such as ``tkinter``."""
+    return f"this Python lacks `{name}`"
+
+
+def _system_cause(error: Mapping[str, Any]) -> str | None:
+    number, file = error.get("errno"), error.get("filename")
+    if number in _NETWORK or "gaierror" in str(error.get("types")):
+        return "it uses the network"
+    if isinstance(file, str):
+        return f"it needs the file `{file[:80]}`"
+    if number == errno.EAGAIN:
+        return "it starts another process"
+    return "it does what the sandbox does not allow" if number in _REFUSED else None
+
+
+def _grammar_reads(source: str) -> bool:
+    import tree_sitter_python  # noqa: PLC0415 - needed for code that the interpreter cannot read alone
+    from tree_sitter import Language, Parser  # noqa: PLC0415
+
+    return not Parser(Language(tree_sitter_python.language())).parse(source.encode()).root_node.has_error
