@@ -71,26 +71,22 @@ def _import_cause(name: str | None, message: str, project_modules: Collection[st
         return "it imports from its own package"
     if not name:
         return None
+    if message.startswith("cannot import name"):  # the module is there, and lacks the name
+        return _version_that_brought(name, message)
     root = name.partition(".")[0]
-    for (module, attribute), version in _SINCE.items():
-        if (
-            version > sys.version_info[:2]
-            and name == module
-            and (not attribute or f"'{attribute}'" in message)
-        ):
-            return (
-                f"`{module}{'.' if attribute else ''}{attribute}` came with Python {version[0]}.{version[1]}"
-            )
     if root in project_modules:
         return f"it imports `{name}` of the project"
     if root in sys.stdlib_module_names:
-        return None if message.startswith("cannot import name") or "." in name else _optional(name)
+        return _version_that_brought(name, message) or f"this Python lacks `{name}`"
     return f"the package `{root}` is not there"
 
 
-def _optional(name: str) -> str | None:
-    """Return the reason for a module of the standard library that this system lacks, such as ``tkinter``."""
-    return f"this Python lacks `{name}`"
+def _version_that_brought(name: str, message: str) -> str | None:
+    for (module, attribute), version in _SINCE.items():
+        if version > sys.version_info[:2] and name == module and f"'{attribute or module}'" in message:
+            part = f"{module}.{attribute}" if attribute else module
+            return f"`{part}` came with Python {version[0]}.{version[1]}"
+    return None
 
 
 def _system_cause(error: Mapping[str, Any]) -> str | None:

@@ -29,6 +29,11 @@ def find_examples(text: str, names: Collection[str]) -> list[Fact]:
     return list(found.values())[:_MOST]
 
 
+def find_calls(text: str, names: Collection[str]) -> list[str]:
+    """Return the calls of ``names`` in a text that parse, with or without a result."""
+    return [text[start:end] for start, end in _calls(text, names) if _is_expression(text[start:end])]
+
+
 def _from_doctests(text: str) -> Iterator[Fact]:
     try:
         examples = doctest.DocTestParser().get_examples(text)
@@ -44,14 +49,18 @@ def _from_doctests(text: str) -> Iterator[Fact]:
 
 
 def _from_calls(text: str, names: Collection[str]) -> Iterator[Fact]:
-    for name in names:
+    for start, end in _calls(text, names):
+        yield from _with_result(text[start:end], text[end:].partition("\n")[0])
+
+
+def _calls(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
+    for name in sorted(names):
         start = text.find(f"{name}(")
         while start >= 0:
             before = text[start - 1] if start else " "
             end = _end_of_call(text, start + len(name))
             if not (before.isalnum() or before in "_.") and end is not None:
-                call, rest = text[start:end], text[end:].partition("\n")[0]
-                yield from _with_result(call, rest)
+                yield start, end
             start = text.find(f"{name}(", start + 1)
 
 

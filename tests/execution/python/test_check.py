@@ -6,13 +6,10 @@ import pytest
 
 from server.execution.python.check import PythonCheck, check_python
 from server.execution.python.facts import parse_fact
-from server.execution.sandbox.find import Sandbox, Sandboxes
+from server.execution.sandbox.find import Sandbox
 from server.execution.sandbox.values import Limits
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(sys.platform != "linux", reason="needs a sandbox, which exists on Linux so far"),
-]
+pytestmark = pytest.mark.anyio
 
 SLOTS = '''
 from dataclasses import dataclass
@@ -45,18 +42,6 @@ def slot(start, end):
 async def later(x):
     return x / 3
 '''
-
-
-@pytest.fixture(scope="module")
-def sandboxes() -> Sandboxes:
-    return Sandboxes()
-
-
-@pytest.fixture
-async def sandbox(sandboxes: Sandboxes) -> Sandbox:
-    found = await sandboxes.find("python")
-    assert isinstance(found, Sandbox)
-    return found
 
 
 async def check(sandbox: Sandbox, source: str, *facts: str, **options: object) -> PythonCheck:

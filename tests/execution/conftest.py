@@ -1,0 +1,23 @@
+"""The sandbox that the tests of code checks run in."""
+
+import sys
+
+import pytest
+
+from server.execution.sandbox.find import Sandbox, Sandboxes
+
+
+@pytest.fixture(scope="session")
+def sandboxes() -> Sandboxes:
+    """Probed once for all tests."""
+    return Sandboxes()
+
+
+@pytest.fixture
+async def sandbox(sandboxes: Sandboxes) -> Sandbox:
+    """The sandbox for Python code."""
+    if sys.platform != "linux":
+        pytest.skip("needs a sandbox, which exists on Linux so far")
+    found = await sandboxes.find("python")
+    assert isinstance(found, Sandbox)
+    return found

@@ -1,0 +1,111 @@
+"""The best of several samples: examples decide, else agreement, else the work is handed back."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from server.execution.candidates import Choice, Draw, Rules, agreed, first_that_passes
+from server.execution.inputs import probe_calls
+from server.execution.python.facts import parse_fact
+from server.execution.sandbox.find import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+RIGHT = "def f(x):\n    return sorted(set(x))\n"
+RIGHT_TOO = (
+    "def f(x):\n    result = []\n    for y in sorted(x):\n        if y not in result:\n"
+    "            result.append(y)\n    return result\n"
+)
+UNSORTED = "def f(x):\n    return list(dict.fromkeys(x))\n"
+REPEATS = "def f(x):\n    return sorted(x)\n"
+BROKEN = "def f(x):\n    return sorted(x\n"
+RAISES = "def f(x):\n    raise RuntimeError\n"
+PROBES = ("f([3, 1, 3])", "f([])")
+
+
+class Samples:
+    """Samples in a given order; remembers what it was told."""
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self.sources = sources
+        self.told: list[str] = []
+
+    async def draw(self, number: int, failure: str) -> str | None:
+        self.told.append(failure)
+        return self.sources[number] if number < len(self.sources) else None
+
+
+async def by_agreement(sandbox: Sandbox, *sources: str, samples: int = 6) -> Choice:
+    draw: Draw = Samples(sources).draw
+    return await agreed(draw, sandbox, PROBES, rules=Rules(samples=samples))
+
+
+@pytest.mark.parametrize(
+    ("sources", "chosen", "drawn", "behaviours"),
+    [
+        pytest.param([RIGHT, RIGHT_TOO, RIGHT, RIGHT], RIGHT, 4, (4,), id="four-alike-decide-early"),
+        pytest.param([REPEATS, RIGHT, RIGHT_TOO, RIGHT, RIGHT], RIGHT, 5, (4, 1), id="most-agree"),
+        pytest.param(
+            [BROKEN, RIGHT, RIGHT, RAISES, RIGHT], RIGHT, 5, (3,), id="what-does-not-run-counts-as-drawn"
+        ),
+        pytest.param(
+            [RIGHT, UNSORTED, REPEATS, RAISES, RAISES], None, 5, (1, 1, 1), id="no-three-can-agree-any-more"
+        ),
+        pytest.param([RIGHT, REPEATS] * 3, None, 6, (3, 3), id="a-tie"),
+        pytest.param([RIGHT, RIGHT_TOO], None, 2, (2,), id="two-are-not-enough"),
+        pytest.param([RAISES] * 6, None, 4, (), id="errors-alone-are-no-behaviour"),
+    ],
+)
+async def test_agreement(
+    sources: list[str], chosen: str | None, drawn: int, behaviours: tuple[int, ...], sandbox: Sandbox
+) -> None:
+    choice = await by_agreement(sandbox, *sources)
+    assert (choice.source, choice.samples, choice.behaviours) == (chosen, drawn, behaviours)
+    assert choice.reason == ("agreement" if chosen else "no agreement")
+
+
+async def test_a_hand_back_says_what_was_seen(sandbox: Sandbox) -> None:
+    choice = await by_agreement(sandbox, RIGHT, UNSORTED, REPEATS, samples=3)
+    assert choice.detail == "2 samples, 2 behaviours; give examples, or do it yourself."
+
+
+async def test_one_sample_cannot_change_the_behaviour_of_the_next(sandbox: Sandbox) -> None:
+    poison = "import builtins\nbuiltins.sorted = lambda x: ['poisoned']\ndef f(x):\n    return sorted(x)\n"
+    choice = await by_agreement(sandbox, poison, RIGHT, RIGHT_TOO, RIGHT, RIGHT)
+    assert (choice.source, choice.behaviours) == (RIGHT, (4, 1))
+
+
+async def test_the_first_that_passes_its_examples_is_taken(sandbox: Sandbox) -> None:
+    samples = Samples([BROKEN, REPEATS, RIGHT_TOO, RIGHT])
+    facts = [parse_fact("f([2, 1, 2]) == [1, 2]"), parse_fact("f([]) == []")]
+    choice = await first_that_passes(samples.draw, sandbox, facts)
+    assert (choice.source, choice.reason, choice.samples) == (RIGHT_TOO, "examples", 3)
+    assert samples.told[1].startswith("It does not compile")
+    assert samples.told[2] == "`f([2, 1, 2]) == [1, 2]` fails: `f([2, 1, 2])` is [1, 2, 2]"
+
+
+async def test_where_none_passes_it_is_handed_back(sandbox: Sandbox) -> None:
+    choice = await first_that_passes(Samples([REPEATS] * 9).draw, sandbox, [parse_fact("f([1, 1]) == [1]")])
+    assert (choice.source, choice.reason, choice.samples) == (None, "examples failed", 6)
+
+
+async def test_what_cannot_be_run_is_not_sampled_again(sandbox: Sandbox) -> None:
+    samples = Samples(["import numpy\ndef f(x):\n    return numpy.unique(x)\n"] * 6)
+    choice = await first_that_passes(samples.draw, sandbox, [parse_fact("f([1, 1]) == [1]")])
+    assert (choice.reason, choice.samples) == ("not run", 1)
+    assert "numpy" in choice.detail
+
+
+async def test_without_probes_nothing_is_drawn(sandbox: Sandbox) -> None:
+    samples = Samples([RIGHT] * 6)
+    assert (await agreed(samples.draw, sandbox, ())).reason == "no probes"
+    assert samples.told == []
+
+
+def test_probes_come_from_calls_and_their_variations() -> None:
+    calls = probe_calls("Call f([2, 1], 'a'), not g(1).", {"f"}, ["f([], 'b') == 3", "h(1)"])
+    assert calls[:2] == ["f([], 'b')", "f([2, 1], 'a')"]
+    assert "f([1, 2], 'a')" in calls
+    assert "f([2, 1], '')" in calls
+    assert not any("g(" in call or "h(" in call for call in calls)
+    assert len(calls) == len(set(calls)) <= 24
