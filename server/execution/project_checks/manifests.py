@@ -1,0 +1,142 @@
+"""Reading of a project's own files: bounded in size and number, never through a link."""
+
+import configparser
+import json
+import os
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 1 << 20
+DEEPEST = 3
+MOST_FOLDERS = 2_000
+_SKIPPED = frozenset(
+    {
+        *("node_modules", "vendor", "target", "dist", "build", "out", "bin", "obj", "venv", "env"),
+        *("site-packages", "__pycache__", "coverage", "third_party", "bower_components"),
+    }
+)
+"""Folders that hold what was installed or built, not the project's own files."""
+
+
+class Folder:
+    """One folder of a project: its entries, and its files' contents read once.
+
+    Attributes:
+        path: absolute.
+        root: the project's folder.
+        unreadable: gets a line for each file that cannot be read as what its name says.
+    """
+
+    def __init__(self, path: Path, root: Path, unreadable: list[str]) -> None:
+        self.path, self.root, self.unreadable = path, root, unreadable
+        self.files, self.folders = _entries(path)
+        self._texts: dict[str, str | None] = {}
+
+    def has(self, *names: str) -> str | None:
+        """Return the first of these files that is there."""
+        return next((name for name in names if name in self.files), None)
+
+    def text(self, name: str) -> str | None:
+        """Return a file's text; None where it is missing, a link, too large or not UTF-8."""
+        if name not in self._texts:
+            self._texts[name] = self._read(name) if name in self.files else None
+        return self._texts[name]
+
+    def toml(self, name: str) -> Mapping[str, Any]:
+        """Return a TOML file's content; empty where it has none that can be read."""
+        try:
+            return tomllib.loads(self.text(name) or "")
+        except tomllib.TOMLDecodeError as error:
+            self._note(name, str(error))
+            return {}
+
+    def json(self, name: str) -> Mapping[str, Any]:
+        """Return a JSON object; empty where the file has none that can be read."""
+        if not (text := self.text(name)):
+            return {}
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            self._note(name, str(error))
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def ini_sections(self, name: str) -> frozenset[str]:
+        """Return the names of an INI file's sections."""
+        parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+        try:
+            parser.read_string(self.text(name) or "")
+        except configparser.Error as error:
+            self._note(name, str(error).splitlines()[0])
+        return frozenset(parser.sections())
+
+    def shown(self, name: str) -> str:
+        """Return a file's name as the user knows it: relative to the project."""
+        return (self.path / name).relative_to(self.root).as_posix()
+
+    def _read(self, name: str) -> str | None:
+        try:
+            descriptor = _open_regular(self.path / name)
+            with os.fdopen(descriptor, "rb") as file:
+                data = file.read(MOST_BYTES + 1)
+            text = data.decode()
+        except (OSError, ValueError) as error:
+            self._note(name, str(error))
+            return None
+        if len(data) > MOST_BYTES:
+            self._note(name, f"larger than {MOST_BYTES:,} bytes")
+            return None
+        return text
+
+    def _note(self, name: str, reason: str) -> None:
+        line = f"{self.shown(name)}: {reason}"
+        if line not in self.unreadable:
+            self.unreadable.append(line)
+
+
+def folders_below(root: Path, unreadable: list[str], *, deepest: int = DEEPEST) -> Iterator[Folder]:
+    """Yield a project's folders from the top down, without hidden ones and what was installed or built."""
+    waiting = [(root, 0)]
+    seen = 0
+    while waiting and seen < MOST_FOLDERS:
+        path, depth = waiting.pop(0)
+        seen += 1
+        folder = Folder(path, root, unreadable)
+        yield folder
+        if depth < deepest:
+            waiting += [(path / name, depth + 1) for name in sorted(folder.folders)]
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """Return a value where it is a table, else an empty one: files say what they like."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _entries(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    files, folders = set(), set()
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    files.add(entry.name)
+                elif (
+                    entry.is_dir(follow_symlinks=False)
+                    and entry.name not in _SKIPPED
+                    and entry.name[0] != "."
+                ):
+                    folders.add(entry.name)
+    except OSError:
+        return frozenset(), frozenset()
+    return frozenset(files), frozenset(folders)
+
+
+def _open_regular(path: Path) -> int:
+    """Open a file for reading; a link or a pipe that has taken its place meanwhile is an error."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("not a regular file")
+    return descriptor

@@ -1,0 +1,86 @@
+"""A check that a project brings."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+CheckKind = Literal["lint", "types", "tests", "everything"]
+"""From the fastest to the slowest; ``everything`` is a script of the project that may do anything."""
+
+FILE, TESTS, PACKAGE = "{file}", "{tests}", "{package}"
+"""Words of ``for_file``: the file; the tests that concern it, one word each; its folder, as ``./folder``."""
+
+_ORDER: dict[CheckKind, int] = {"lint": 0, "types": 1, "tests": 2, "everything": 3}
+
+
+@dataclass(frozen=True)
+class ProjectCheck:
+    """One check.
+
+    Attributes:
+        name: the tool, or the script (``npm run lint``).
+        kind: what it checks.
+        command: the words that run all of it.
+        for_file: the words that run what concerns one file; empty where the tool cannot be narrowed.
+        covers: endings of the files that it says something about; empty for every file.
+        folder: where it runs.
+        found_in: the file, and the part of it, that shows the check.
+        rank: estimated slowness within its kind, from 0.
+    """
+
+    name: str
+    kind: CheckKind
+    command: tuple[str, ...]
+    covers: tuple[str, ...]
+    folder: Path
+    found_in: str
+    for_file: tuple[str, ...] = ()
+    rank: int = 0
+
+    @property
+    def speed(self) -> tuple[int, int]:
+        """Sorts the fastest first."""
+        return (_ORDER[self.kind], self.rank)
+
+    def concerns(self, file: Path) -> bool:
+        """Tell whether it says something about a file."""
+        inside = file.is_relative_to(self.folder)
+        return inside and (not self.covers or file.name.endswith(self.covers))
+
+    def words_for(self, file: Path, tests: tuple[Path, ...] = ()) -> tuple[str, ...]:
+        """Return the words that run what concerns a file, or all of the check where it cannot be narrowed.
+
+        Args:
+            file: an absolute path in ``folder``.
+            tests: the tests that concern it (``related.py``); without any, all are run.
+        """
+        if not self.for_file or (TESTS in self.for_file and not tests):
+            return self.command
+        name = _word(file, self.folder)
+        package = f"./{PurePosixPath(name).parent}"
+        words: list[str] = []
+        for word in self.for_file:
+            if word == TESTS:
+                words += [_word(test, self.folder) for test in tests]
+            else:
+                words.append({FILE: name, PACKAGE: package}.get(word, word))
+        return tuple(words)
+
+
+@dataclass(frozen=True)
+class FoundChecks:
+    """What a search found.
+
+    Attributes:
+        checks: fastest first; of one tool in one folder, one.
+        unreadable: files that would show checks but cannot be read, with the reason.
+    """
+
+    checks: tuple[ProjectCheck, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+def _word(path: Path, folder: Path) -> str:
+    """Return a path as one word that no program takes for an option."""
+    name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
+    return f"./{name}" if name.startswith("-") else name
