@@ -41,8 +41,7 @@ def test_claude_code_hands_over_a_chore(stage: ClientHarness) -> None:
     [row] = history(stage)
     assert row.client == "claude-code"
     assert row.project == str(stage.project)
-    [transcript] = run.transcripts
-    assert result["tool_use_id"] in transcript.read_text()
+    assert any(result["tool_use_id"] in transcript.read_text() for transcript in run.transcripts)
 
 
 def test_claude_code_sees_the_core_tool_from_the_start(stage: ClientHarness) -> None:

@@ -204,7 +204,8 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         assert not (project / "slug.py").exists()
 
         user.types("token-saver disconnect claude-code")
-        assert list((user.home / ".claude").iterdir()) == []
+        assert not (user.home / ".claude" / "CLAUDE.md").exists()
+        assert not (user.home / ".claude" / "settings.json").exists()
     assert user.types("uv run python packaging/build_mcpb.py").strip().endswith(".mcpb")
 
 
