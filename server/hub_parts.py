@@ -128,7 +128,7 @@ class HubParts:
             offloader=offloader,
             jobs=jobs,
             history=history,
-            bills=CallCosts(history, ledger),
+            costs=CallCosts(history, ledger),
             events=events,
             denies=gate.denies_item,
             is_paused=lambda: activity.paused_until is not None,

@@ -15,7 +15,8 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.offloads.outcome_badge import OutcomeBadge
 from dashboard.hub_updates import HubUpdates
 from server.hub import Hub
-from server.store.job_records import ENDED, SUCCESSFUL, ItemRecord
+from server.store.job_records import ItemRecord
+from server.store.job_states import ENDED, SUCCESSFUL
 from server.store.jobs import Jobs
 
 MOST_JOBS = 30

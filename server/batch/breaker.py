@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass, replace
 
-from server.store.job_records import SUCCESSFUL, FailureGroup, ItemRecord
+from server.store.job_records import FailureGroup, ItemRecord
+from server.store.job_states import SUCCESSFUL
 
-# A batch is judged after this many items, and again after each further one.
 FEWEST = 5
-# It stops when fewer than this share of what has ended was any good.
+"""Items after which a batch is judged for the first time; it is judged again after each further one."""
 GOOD_SHARE = 0.2
+"""A batch stops when a smaller share of its ended items was successful."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How the items of one run ended. Those before a resume or a restart are not counted: whoever goes on
-    with a stopped batch has seen them."""
+    """The results of one run's items. Items that ended before a resume do not count, so that a stopped batch
+    can be resumed."""
 
     good: int = 0
     bad: int = 0
@@ -21,12 +22,12 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """All that ended."""
+        """Number of items that ended."""
         return self.good + self.bad + self.cancelled
 
     @property
     def suspicious(self) -> bool:
-        """Whether most items fail; those that somebody cancelled say nothing of the others."""
+        """Whether most items fail; cancelled items do not count."""
         judged = self.good + self.bad
         return judged >= FEWEST and self.good < judged * GOOD_SHARE
 
@@ -40,7 +41,7 @@ class Tally:
 
 
 def why_stop(tally: Tally, failures: tuple[FailureGroup, ...]) -> str:
-    """Return one sentence that says why the batch should stop, empty while it may go on."""
+    """Return one sentence on why the batch should stop; empty if it may continue."""
     if not tally.suspicious:
         return ""
     worst = max(failures, key=lambda group: group.count, default=None)

@@ -1,9 +1,9 @@
-"""What the calls of a batch cost Claude, counted once: the batch's own, its result, every ``check_job``.
+"""The cost of a batch for Claude, counted once: the batch's call, its result, every ``check_job``.
 
-While a batch runs, each item bears its part of the call that began it. At its end all that its calls have
-cost is divided anew among the offloads there were: their receipts add up to it exactly. Where there were
-none, as in a batch that was cancelled before its first item began, a row of its own bears it. A batch of the
-user's own has no bill: what an agent's questions about it cost, rows of their own bear.
+While a batch runs, each item carries a share of the cost of the call that started it. When the batch ends,
+the total cost is divided again among its offloads, so that their receipts add up to it exactly. If there were
+no offloads (the batch was cancelled before its first item), a separate row carries the cost. A batch that the
+user started has no cost; an agent's calls about it get separate rows.
 """
 
 import secrets
@@ -25,13 +25,13 @@ from server.store.cost import (
 )
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
+from server.store.job_states import OPEN
 from server.store.job_tables import job as jobs
-from server.store.jobs import OPEN
 from server.store.records import OffloadStart, ReceiptRecord
 
 
 class CallCosts:
-    """The bills of all batches. Methods may raise ``StoreError``."""
+    """The costs of all batches. Methods may raise ``StoreError``."""
 
     def __init__(self, history: History, ledger: Ledger) -> None:
         self._database = history.database
@@ -39,24 +39,24 @@ class CallCosts:
         self._ledger = ledger
 
     def of_call(self, arguments: Mapping[str, Any] | None) -> BatchCostRecord:
-        """Return what the call costs that begins a batch, but for its result; nothing if there was none."""
+        """Return the cost of the call that starts a batch, without its result; zero if no agent called."""
         if arguments is None:
             return BatchCostRecord()
         return BatchCostRecord(self._ledger.cost_of_call(arguments), 0, self._ledger.share)
 
     def of_item(self, job: JobRecord, item: ItemRecord, items: int) -> ItemOf:
-        """Return what an item bears while the batch runs; a further try bears nothing."""
+        """Return an item's share of the cost while the batch runs; zero for a retry."""
         whole = Cost(job.spent_output, job.spent_input, job.spent_share)
         return ItemOf(job.id, whole.part(item.position, items) if item.tries <= 1 else Cost())
 
     def of_answer(self, arguments: Mapping[str, Any] | None, text: str) -> BatchCostRecord:
-        """Return what the answer ``text`` costs, and with ``arguments`` the call that asked for it."""
+        """Return the cost of the answer ``text``, and with ``arguments`` of the call that requested it."""
         asked = self._ledger.cost_of_call(arguments) if arguments is not None else 0
         return BatchCostRecord(asked, self._ledger.cost_of_result(text))
 
     async def charge(self, job: JobRecord, cost: BatchCostRecord, caller: Caller | None = None) -> None:
-        """Add what a call cost, and divide the bill anew unless the batch runs; that of an agent which asks
-        about a batch of the user's own has a row of its own."""
+        """Add the cost of a call; divide the total again unless the batch runs. If an agent asks about the
+        user's own batch, the cost gets a separate row."""
         if job.by_user and caller is not None:
             await self._book_question(job.id, caller, cost)
             return
@@ -85,16 +85,16 @@ class CallCosts:
             project=str(caller.project or ""),
             output=None,
         )
-        summary = f"The agent asked about the batch {job_id}, which you began yourself."
+        summary = f"The agent asked about batch {job_id}, which you started."
         receipt = self._price(cost)
         await self._database.write(lambda connection: record_status_call(connection, start, summary, receipt))
 
     async def divide(self, job_id: str) -> None:
-        """Divide the bill anew: the batch has ended, or is about to."""
+        """Divide the total cost among the offloads: the batch has ended, or is about to."""
         await self._database.write(self.dividing(job_id))
 
     def dividing(self, job_id: str) -> Callable[[Connection], None]:
-        """Return what divides the bill anew within somebody else's transaction."""
+        """Return a function that does what ``divide`` does within a transaction of the caller."""
 
         def divide(connection: Connection) -> None:
             if not distribute_cost(connection, job_id, self._rebook):

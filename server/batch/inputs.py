@@ -1,4 +1,4 @@
-"""From ``each`` to the inputs of a batch: globs expanded, ``path::*`` turned into a file's functions."""
+"""The inputs of a batch: the globs of ``each`` expanded, ``path::*`` replaced by the file's functions."""
 
 import os
 from collections import Counter
@@ -52,13 +52,13 @@ def confine_outputs(workspace: Workspace, planned: Planned) -> None:
 def _refuse_folder(workspace: Workspace, given: str) -> None:
     path = workspace.confine(split_selection(workspace, given)[0])
     if os.path.isdir(path):  # noqa: PTH112 - it never raises
-        raise NotAFile(f"{given} is a folder.", f'Name the files in it: each=["{given.rstrip("/")}/**"].')
+        raise NotAFile(f"{given} is a folder.", f'Name its files: each=["{given.rstrip("/")}/**"].')
 
 
 def _functions(workspace: Workspace, path: str) -> tuple[str, ...]:
-    """Return ``path::name`` for every function and method, those inside another function left out.
+    """Return ``path::name`` for every function and method that is not inside another function.
 
-    A name that stands twice in the file cannot be selected, and is left out as well.
+    A name that occurs twice in the file cannot be selected, so it is left out.
     """
     source = read_source(workspace, path)
     language = language_of(source.path.name)
@@ -75,7 +75,7 @@ def _is_function(definition: Definition) -> bool:
 
 
 def _outermost(found: Iterable[Definition]) -> Iterator[Definition]:
-    """Yield those that lie in no other, in the order of the file."""
+    """Yield the definitions that are not inside another one, in the order of the file."""
     end = -1
     for each in sorted(found, key=lambda each: (each.start, -each.end)):
         if each.end > end:

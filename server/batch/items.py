@@ -1,4 +1,4 @@
-"""From an item's stored arguments to a task, and from its outcome back to the item."""
+"""Conversions of an item: its stored arguments to a task, the task's outcome to the item's result."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,25 +10,26 @@ from server.offload.files.workspace import Workspace
 from server.offload.values import Caller, Outcome, Task
 from server.policy.values import Call, Item
 from server.store.history import History
-from server.store.job_records import SUCCESSFUL, ItemRecord, JobRecord
+from server.store.job_records import ItemRecord, JobRecord
+from server.store.job_states import SUCCESSFUL
 from server.store.jobs import Jobs
 
 
 async def task_of(
     job: JobRecord, item: ItemRecord, jobs: Jobs, history: History, returned: Mapping[int, str]
 ) -> Task | ItemRecord:
-    """Return the item's task; in a sequential job with the result of the one before.
+    """Return the item's task; in a sequential job with the result of the previous task.
 
-    A file that the one before wrote becomes an input; a text that it returned becomes context: out of
-    ``returned``, by position, or else the history. Where it needs a result that is not there, the item is
-    returned as failed.
+    A file that the previous task wrote becomes an input. A text that it returned becomes context; it is taken
+    from ``returned``, by position, or from the history. The item is returned as failed if
+    a result is missing.
     """
     task = Task.from_arguments(item.arguments, tool="batch_offload")
     before = await _before(job, item, jobs)
     if before is None:
         return task
     if before.state not in SUCCESSFUL:
-        return _blocked(item, f"({before.position}) gave no result: {before.code or before.state}.")
+        return _blocked(item, f"({before.position}) has no result: {before.code or before.state}.")
     output = before.arguments.get("output")
     if before.state == "delivered" and output:
         return task if output in task.files else replace(task, files=(str(output), *task.files))
@@ -40,7 +41,7 @@ async def task_of(
 
 
 def outcome_to_item(item: ItemRecord, outcome: Outcome, *, contents: bool) -> ItemRecord:
-    """Return the item as it ended; without ``contents`` a text that was returned is not kept."""
+    """Return the item with its result; without ``contents`` a returned text is not kept."""
     generations = [attempt.generation for attempt in outcome.attempts]
     return replace(
         item,
@@ -71,14 +72,14 @@ async def _before(job: JobRecord, item: ItemRecord, jobs: Jobs) -> ItemRecord | 
 
 
 async def judged_item(job: JobRecord, item: ItemRecord, workspace: Workspace) -> tuple[Call, Item]:
-    """Return the call that a job came from, as far as the policy still asks for it, and its item as the
-    policy judges it: by where its paths lead now."""
+    """Return the call that started the job and the item, both as the policy judges them: by where the item's
+    paths lead now."""
     call = Call("batch_offload", client=job.client, session=job.session, project=job.project)
     return call, await asyncio.to_thread(PathResolver(workspace).item, item.arguments)
 
 
 def caller_of(job: JobRecord) -> Caller:
-    """Return who handed the job in."""
+    """Return the caller that submitted the job."""
     return Caller(
         client=job.client,
         session=job.session,

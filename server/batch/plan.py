@@ -140,7 +140,7 @@ def file_of(given: str) -> str:
 
 def _refuse_bad_task(which: str, item: object) -> None:
     if not isinstance(item, dict):  # asked for again before the arguments are held to their schema
-        raise BadArguments(f"{which} is no object.", 'Write {"task": "…", "files": […], "output": "…"}.')
+        raise BadArguments(f"{which} is not an object.", 'Write {"task": "…", "files": […], "output": "…"}.')
     for name, value in item.items():
         if name not in ARGUMENTS:
             raise BadArguments(f"{which} has no argument {name}.", f"It has: {', '.join(ARGUMENTS)}.")
@@ -150,7 +150,7 @@ def _refuse_bad_task(which: str, item: object) -> None:
                 f"{which}: {name} has a bad value.", "Pass text, and a list of texts for files."
             )
     if not item.get("task", "").strip():
-        raise BadArguments(f"{which} has no task text.", "Say what is to be done.")
+        raise BadArguments(f"{which} has no task text.", "Say what to do.")
     if item.get("output_format", "code") not in OUTPUT_FORMATS:
         raise BadArguments(f"{which}: output_format is unknown.", f"Known: {', '.join(OUTPUT_FORMATS)}.")
 

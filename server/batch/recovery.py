@@ -1,4 +1,4 @@
-"""After a crash or a cancellation: settle what was in flight, each by what its offload left behind."""
+"""Recovery of items that were running when the app crashed or their job was stopped."""
 
 import hashlib
 from dataclasses import replace
@@ -7,17 +7,18 @@ from pathlib import Path
 from server.common.errors import WriteFailed
 from server.store.history import History
 from server.store.job_records import ItemRecord
+from server.store.job_states import ENDED
 from server.store.jobs import Jobs
 from server.store.records import OffloadDetail
 
 
 async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
-    """Settle or release every item of the job that is marked ``running`` though nothing runs.
+    """Finish or requeue every item of the job that is still marked ``running``.
 
-    An item whose offload has its end in the history is settled by that. Every other one goes back to waiting:
-    its file is the old one, for what an offload without its end had in place was put back before
-    (``undo.recover``, ``Offloader.settled``). One whose file could not be put back has failed: to do it again
-    would edit the file twice.
+    An item whose offload has ended in the history gets that result. Any other item waits again: its file has
+    its old contents, because an unfinished offload was rolled back before (``undo.recover``,
+    ``Offloader.settled``). An item whose file could not be rolled back fails: a second run would edit the
+    file twice.
     """
     for item in await jobs.running_items(job_id):
         detail = await history.get(item.offload_id) if item.offload_id else None
@@ -30,25 +31,25 @@ async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
 
 def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
     row = detail.row
-    if row.outcome in {"delivered", "returned", "handed_back", "failed", "denied"}:
+    # A cancelled offload says nothing about its item: the hub may have been closing.
+    state = next((each for each in ENDED - {"cancelled"} if each == row.outcome), None)
+    if state is not None:
         return replace(
             item,
-            state=row.outcome,
-            code=row.code or row.outcome,
+            state=state,
+            code=row.code or state,
             summary=row.summary,
             tokens=row.prompt_tokens + row.completion_tokens,
             net_tokens=row.net_tokens,
             seconds=row.seconds,
         )
-    if detail.undo is not None and _digest(Path(detail.undo.path)) == detail.undo.after_digest:
-        summary = (
-            f"{detail.undo.path} could not be put back as it was: it holds a result that was not accepted."
-        )
+    if detail.undo is not None and _sha256(Path(detail.undo.path)) == detail.undo.after_digest:
+        summary = f"{detail.undo.path} could not be put back: it holds a result that was not accepted."
         return replace(item, state="failed", code=WriteFailed.code, summary=summary)
     return None
 
 
-def _digest(path: Path) -> str:
+def _sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

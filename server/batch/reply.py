@@ -1,4 +1,4 @@
-"""What is told of a batch: counts, failures by reason, the job's id; at most 600 characters."""
+"""The digest of a batch: counts, failures by reason, the job's id; at most 600 characters."""
 
 import re
 import time
@@ -17,8 +17,12 @@ def describe(
     *,
     for_user: bool = False,
 ) -> str:
-    """Return the digest. ``left`` is the estimated time left in seconds, None where unknown; ``for_user``
-    names what the user can do next, not what Claude can."""
+    """Return the digest.
+
+    Args:
+        left: estimated time left in seconds, None if unknown.
+        for_user: name the user's next step instead of Claude's.
+    """
     lines = [f"Job {job.id} {_state(job)}: {counts.successful} of {counts.total} done{_rest(counts)}."]
     if job.reason:
         lines.append(job.reason)
@@ -45,8 +49,7 @@ def in_words(seconds: float) -> str:
 
 
 def why(code: str, summary: str) -> str:
-    """Return the reason that an item ended with, on one line: without its code, which stands before it, and
-    without what holds for every hand-back."""
+    """Return an item's reason on one line, without its code and the words common to all hand-backs."""
     line = " ".join(summary.split())
     handed_back = re.match(rf"Handed back, {re.escape(code)} \([^)]*\): ", line)
     if handed_back is not None:
@@ -67,7 +70,7 @@ def _state(job: JobRecord) -> str:
 def _rest(counts: JobCounts) -> str:
     parts = []
     if counts.unsuccessful:
-        parts.append(f"{counts.unsuccessful} not (those files are as they were)")
+        parts.append(f"{counts.unsuccessful} not (those files are unchanged)")
     if waiting := counts.total - counts.ended:
         parts.append(f"{waiting} to go")
     return ", " + ", ".join(parts) if parts else ""
@@ -77,13 +80,13 @@ def _next_step(job: JobRecord, counts: JobCounts) -> str:
     if job.state == "running":
         return f'check_job(job="{job.id}", wait=300) waits for it.'
     if job.user_locked:
-        return f"The user {job.state} it; it goes on when the user says so."
+        return f"The user {job.state} it; only the user can resume it."
     if job.limit_reached(counts.tokens, time.time()) and (counts.unsuccessful or counts.ended < counts.total):
-        return "The user can let it go on; or hand in what is left as a new batch."
+        return "The user can resume it; or submit the rest as a new batch."
     if job.state == "paused":
-        return f'check_job(job="{job.id}", action="resume") goes on with it.'
+        return f'check_job(job="{job.id}", action="resume") resumes it.'
     if counts.unsuccessful:
-        return f'check_job(job="{job.id}", action="retry") tries the failed ones again.'
+        return f'check_job(job="{job.id}", action="retry") retries the failed ones.'
     return "Diffs and undo are on the dashboard."
 
 
@@ -91,10 +94,10 @@ def _users_step(job: JobRecord, counts: JobCounts) -> str:
     if job.state == "running":
         return f"`token-saver jobs wait {job.id}` waits for it."
     if job.state in {"paused", "stopped"}:
-        return f"`token-saver jobs resume {job.id}` goes on with it."
+        return f"`token-saver jobs resume {job.id}` resumes it."
     if counts.unsuccessful or counts.ended < counts.total:
-        return f"`token-saver jobs retry {job.id}` does again what has no result."
-    return "`token-saver history` lists what was written; `token-saver undo ID` takes one back."
+        return f"`token-saver jobs retry {job.id}` retries what has no result."
+    return "`token-saver history` lists the written files; `token-saver undo ID` restores one."
 
 
 def _short(text: str) -> str:

@@ -1,8 +1,8 @@
-"""All batches of a hub: submitted, watched, paused, resumed, cancelled, tried again.
+"""The batches of a hub: submit, wait, pause, resume, cancel, retry.
 
-A job and its items are rows before the first token. An item is marked ``running`` with the id of its
-offload before that begins, so that after a crash the offload's own row tells whether it came to its end:
-then the item is settled, else its file was put back and it is done again from the start.
+A job and its items are rows in the database before the first token. An item is marked ``running`` with the
+id of its offload before that starts. After a crash the offload's own row therefore tells whether it ended:
+if so, the item gets its result, else its file was rolled back and the item runs again.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.batch.cost import CallCosts
-from server.batch.job_run import Denies, Parts, Run
+from server.batch.job_run import Denies, JobRun, JobServices
 from server.batch.notify import JobNotifier
-from server.batch.permissions import held_by_user, refuse_agent
+from server.batch.permissions import locked_by_user, require_agent_may_continue
 from server.batch.plan import Planned
 from server.batch.recovery import settle_interrupted
 from server.common.aio import BackgroundTasks, cancel_and_wait
@@ -29,25 +29,26 @@ from server.offload.pipeline import Offloader
 from server.offload.values import Caller
 from server.store.history import History
 from server.store.job_records import FailureGroup, ItemRecord, JobCounts, JobRecord
-from server.store.jobs import OPEN, Jobs
+from server.store.job_states import OPEN, changes
+from server.store.jobs import Jobs
 from server.store.records import OffloadFilter
 
 logger = logging.getLogger(__name__)
 
-# Offloads that an estimate of the time is taken from.
 RECENT = 20
+"""Offloads whose speed an estimate is based on."""
 RETRY_SECONDS = 1.0
-"""Between two tries to write what a full disk or a lock does not let in."""
+"""Seconds between two tries to write while the disk is full or the database is locked."""
 
 
 @dataclass(frozen=True)
 class _AtWork:
-    run: Run
+    run: JobRun
     task: asyncio.Task[None]
 
 
 class BatchService:
-    """All batches of this hub."""
+    """All batches of this hub. For one event loop."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class BatchService:
         offloader: Offloader,
         jobs: Jobs,
         history: History,
-        bills: CallCosts,
+        costs: CallCosts,
         events: EventBus,
         denies: Denies,
         is_paused: Callable[[], bool],
@@ -67,14 +68,14 @@ class BatchService:
         self._offloader = offloader
         self._jobs = jobs
         self._history = history
-        self._bills = bills
+        self._costs = costs
         self._notifier = JobNotifier(events)
-        self._parts = Parts(
+        self._services = JobServices(
             engine,
             offloader,
             jobs,
             history,
-            bills,
+            costs,
             self._notifier.notify,
             denies,
             is_paused,
@@ -87,18 +88,18 @@ class BatchService:
         self._switching = asyncio.Lock()
 
     async def start(self) -> None:
-        """Settle what a crash left in flight, and go on with every job that was running."""
+        """Recover the items that a crash interrupted, and continue every job that was running."""
         for job_id in await self._jobs.ids_with_running_items():
             await settle_interrupted(job_id, self._jobs, self._history)
             if (await self.get(job_id)).state not in OPEN:
-                await self._bills.divide(job_id)
+                await self._costs.divide(job_id)
         for job in await self._jobs.open_jobs():
             if job.state == "running":
                 self._launch(job)
 
     async def close(self) -> None:
-        """Stop working; items in flight go back to waiting and are done again after the next start. Whoever
-        waits for a job is told so by ``closed``."""
+        """Stop all jobs; their running items wait again and run after the next start. Waiters are woken and
+        find ``closed`` set."""
         self.closed = True
         self._notifier.wake_all()
         await self._changes.close()
@@ -106,11 +107,15 @@ class BatchService:
         await self._notifier.close()
 
     async def submit(self, planned: Planned, caller: Caller, hours: float = 0.0) -> str:
-        """Write the job down, start it, and return its id; it is stopped after ``hours``, or after those of
-        the settings if these are fewer or ``hours`` is 0. If this is cancelled, so is the job."""
+        """Store the job, start it and return its id. If this is cancelled, so is the job.
+
+        Args:
+            hours: the job stops after this time, or after that of the settings if it is shorter or ``hours``
+                is 0.
+        """
         arguments = None if caller.by_user else caller.arguments
-        # Texts of megabytes take a tenth of a second each to profitability.
-        bill = await asyncio.to_thread(self._bills.of_call, arguments)
+        # The cost of a text of megabytes takes a tenth of a second to estimate.
+        bill = await asyncio.to_thread(self._costs.of_call, arguments)
         job = JobRecord(
             id=f"j{secrets.token_hex(4)}",
             created_at=time.time(),
@@ -130,8 +135,8 @@ class BatchService:
         try:
             await asyncio.shield(begun)
         except asyncio.CancelledError:
-            # Nobody was told its id, so nobody else could cancel it.
-            await self._changes.finish(self._unwanted(begun, job.id))
+            # The caller did not get the id, so nobody else could cancel the job.
+            await self._changes.finish(self._cancel_unknown(begun, job.id))
             raise
         return job.id
 
@@ -145,15 +150,15 @@ class BatchService:
         if job is None:
             raise NotFound(
                 f"There is no job {job_id!r}.",
-                "`token-saver jobs` and the dashboard list the jobs there are.",
+                "`token-saver jobs` and the dashboard list the jobs.",
             )
         return job
 
     async def charge(
         self, job_id: str, arguments: Mapping[str, Any] | None, text: str, caller: Caller | None = None
     ) -> None:
-        """Book what an answer about the job cost Claude, and with ``arguments`` the call that asked."""
-        await self._bills.charge(await self.get(job_id), self._bills.of_answer(arguments, text), caller)
+        """Record the cost of an answer about the job, and with ``arguments`` of the call for it."""
+        await self._costs.charge(await self.get(job_id), self._costs.of_answer(arguments, text), caller)
         self._notifier.notify(job_id)
 
     async def counts(self, job_id: str) -> JobCounts:
@@ -161,7 +166,7 @@ class BatchService:
         return await self._jobs.counts(job_id)
 
     async def failures(self, job_id: str) -> tuple[FailureGroup, ...]:
-        """Return what went wrong, grouped by reason."""
+        """Return the failures, grouped by reason."""
         return await self._jobs.failures(job_id)
 
     async def unsuccessful_items(self, job_id: str) -> tuple[ItemRecord, ...]:
@@ -169,8 +174,11 @@ class BatchService:
         return await self._jobs.unsuccessful_items(job_id)
 
     async def time_left(self, job_id: str, counts: JobCounts | None = None) -> float | None:
-        """Return the seconds left at the speed since this start, None until an item has ended; ``counts``
-        spare reading them once more."""
+        """Return the estimated seconds left, by the speed of this run; None until an item has ended.
+
+        Args:
+            counts: the job's counts, if they were read before.
+        """
         at_work = self._at_work.get(job_id)
         each = at_work.run.seconds_an_item if at_work else None
         if each is None:
@@ -179,7 +187,7 @@ class BatchService:
         return each * (counts.total - counts.ended)
 
     async def estimate(self, planned: Planned) -> float | None:
-        """Return the seconds the items would take at the speed of the last offloads, None without any."""
+        """Return the seconds that the items would take at the last offloads' speed, None without any."""
         recent = await self._history.page(OffloadFilter(outcome="delivered"), limit=RECENT)
         if not recent:
             return None
@@ -188,7 +196,8 @@ class BatchService:
         return each * len(planned.items) / width
 
     async def wait(self, job_id: str, seconds: float) -> bool:
-        """Return whether the job ended or paused within this time, or before the hub closes.
+        """Wait until the job ends or pauses, the time is over or the hub closes; return whether the job ended
+        or paused.
 
         Raises:
             NotFound: there is no such job.
@@ -196,7 +205,7 @@ class BatchService:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.closed:
-                    # Taken before the state is read: what changes in between is not missed.
+                    # Created before the state is read, so that no change in between is missed.
                     changed = self._notifier.next(job_id)
                     if (await self.get(job_id)).state != "running":
                         break
@@ -204,38 +213,38 @@ class BatchService:
         return (await self.get(job_id)).state != "running"
 
     async def pause(self, job_id: str, *, by_user: bool = True) -> None:
-        """Start no further items, and put those in flight back. What the user pauses, only the user resumes:
-        not an agent, whose calls are not ``by_user``."""
+        """Start no further items, and requeue the running ones. A job that the user paused cannot be resumed
+        by an agent (whose calls are not ``by_user``)."""
         await self._changes.finish(self._pause(job_id, by_user=by_user))
 
     async def _pause(self, job_id: str, *, by_user: bool) -> None:
         async with self._switching:
             before = (await self.get(job_id)).state
-            if before == "running" or (before == "paused" and by_user):
+            if changes(before, "pause") or (before == "paused" and by_user):
                 await self._jobs.pause(job_id, user_locked=by_user)
                 self._notifier.notify(job_id)
-                await self._at_last(lambda: self._stop(job_id))
+                await self._with_retries(lambda: self._stop(job_id))
 
     async def resume(self, job_id: str, *, by_user: bool = True) -> None:
-        """Go on with a paused or stopped job: for the user with as much time and as many tokens as it had at
-        first, for an agent with what is left.
+        """Resume a paused or stopped job. The user gets a full new limit of time and tokens, an agent what is
+        left of the old one.
 
         Raises:
-            Denied: that is nothing, or the user paused the job.
+            Denied: nothing is left for an agent, or the user paused the job.
         """
         await self._changes.finish(self._resume(job_id, by_user=by_user))
 
     async def _resume(self, job_id: str, *, by_user: bool) -> None:
         async with self._switching:
             job = await self.get(job_id)
-            if job.state in {"paused", "stopped"}:
-                await self._jobs.restart(job_id, *await self._bounds(job, by_user=by_user))
+            if changes(job.state, "resume"):
+                await self._jobs.restart(job_id, *await self._limits_for(job, by_user=by_user))
                 await self._start_again(job_id)
                 self._notifier.notify(job_id)
 
     async def cancel(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> None:
-        """Cancel the item at ``position`` (from 0), or all that has not ended; what was written stays. What
-        the user cancels, only the user tries again.
+        """Cancel the item at ``position`` (from 0), or all that have not ended. Written files stay. An item
+        that the user cancelled cannot be retried by an agent.
 
         Raises:
             NotFound: there is no such job or item.
@@ -247,16 +256,16 @@ class BatchService:
             job = await self.get(job_id)
             if position is not None:
                 await self._cancel_item(job, position, by_user=by_user)
-            elif job.state in {"running", "paused", "stopped"} or (job.state == "cancelled" and by_user):
+            elif changes(job.state, "cancel") or (job.state == "cancelled" and by_user):
                 await self._jobs.cancel(job_id, user_locked=by_user)
                 self._notifier.notify(job_id)
-                await self._at_last(lambda: self._wind_up(job_id))
+                await self._with_retries(lambda: self._finish_cancelling(job_id))
         self._notifier.notify(job_id)
 
     async def retry(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> int:
-        """Try the item at ``position`` (from 0) again, or all that ended without a result; return how many.
-        For an agent that is within what is left of the job's time and tokens, and without items that the
-        user cancelled.
+        """Retry the item at ``position`` (from 0), or all that ended without a result; return how many. An
+        agent can use what is left of the job's time and tokens, and cannot retry items that the user
+        cancelled.
 
         Raises:
             NotFound: there is no such job or item, or its tasks were not kept.
@@ -268,19 +277,19 @@ class BatchService:
         if position is not None:
             item = await self._item((await self.get(job_id)).id, position)
             if item.user_locked and not by_user:
-                raise held_by_user(f"item {position} of job {job_id}", "cancelled")
+                raise locked_by_user(f"item {position} of job {job_id}", "cancelled")
         async with self._switching:
             job = await self.get(job_id)
             if not job.task:
                 raise NotFound(
                     f"The tasks of job {job_id} were not kept: [history] contents is off.",
-                    "Hand in anew what is missing.",
+                    "Submit the missing tasks as a new batch.",
                 )
-            deadline, budget = await self._bounds(job, by_user=by_user)
+            deadline, budget = await self._limits_for(job, by_user=by_user)
             count, starts = await self._jobs.retry_failed(
                 job_id, position, deadline=deadline, token_budget=budget, include_locked=by_user
             )
-            if starts:  # a job that runs sees by itself that items wait again
+            if starts:  # a running job notices the waiting items by itself
                 await self._start_again(job_id)
         self._notifier.notify(job_id)
         return count
@@ -290,24 +299,24 @@ class BatchService:
         self._launch(job)
         self._notifier.notify(job.id)
 
-    async def _unwanted(self, begun: asyncio.Task[None], job_id: str) -> None:
+    async def _cancel_unknown(self, begun: asyncio.Task[None], job_id: str) -> None:
         await asyncio.wait([begun])
         if not begun.cancelled() and begun.exception() is None:
             await self._cancel(job_id, None, by_user=False)
 
     async def _start_again(self, job_id: str) -> None:
-        await self._stop(job_id)  # a run that has ended may still be about to say so
+        await self._stop(job_id)  # a run that has ended may not have stored that yet
         self._launch(await self.get(job_id))
 
-    async def _bounds(self, job: JobRecord, *, by_user: bool) -> tuple[float | None, int]:
-        """Return the deadline and the budget of tokens that a job goes on with.
+    async def _limits_for(self, job: JobRecord, *, by_user: bool) -> tuple[float | None, int]:
+        """Return the deadline and the token budget with which a job continues.
 
         Raises:
-            Denied: an agent asks, and only the user may.
+            Denied: an agent asks, and only the user may continue it.
         """
         tokens = (await self._jobs.counts(job.id)).tokens
         if not by_user:
-            refuse_agent(job, tokens)
+            require_agent_may_continue(job, tokens)
             return job.deadline, job.token_budget
         return self._deadline(), tokens + self._limits.max_tokens if self._limits.max_tokens else 0
 
@@ -316,12 +325,12 @@ class BatchService:
         return time.time() + 3600 * (min(hours, most) if hours > 0 else most)
 
     def _launch(self, job: JobRecord) -> None:
-        run = Run(job, self._parts)
+        run = JobRun(job, self._services)
         task = asyncio.create_task(self._drive(run), name=f"batch {job.id}")
         at_work = self._at_work[job.id] = _AtWork(run, task)
 
         def forget(_: asyncio.Task[None]) -> None:
-            # A later run of the same job may have taken its place.
+            # A later run of the same job may have replaced it.
             if self._at_work.get(job.id) is at_work:
                 del self._at_work[job.id]
 
@@ -334,40 +343,40 @@ class BatchService:
         await self._offloader.settled()
         await settle_interrupted(job_id, self._jobs, self._history)
 
-    async def _wind_up(self, job_id: str) -> None:
+    async def _finish_cancelling(self, job_id: str) -> None:
         await self._stop(job_id)
-        await self._bills.divide(job_id)
+        await self._costs.divide(job_id)
 
-    async def _at_last(self, change: Callable[[], Awaitable[None]]) -> None:
-        """Make the change as soon as the store takes it: a job must not be left half stopped."""
+    async def _with_retries(self, change: Callable[[], Awaitable[None]]) -> None:
+        """Make the change, with retries until the store accepts it: a job must not stay half stopped."""
         while True:
             try:
                 return await change()
             except StoreError as error:
-                logger.warning("a batch waits for the store: %s", error)
+                logger.warning("a batch waits for the database: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _drive(self, run: Run) -> None:
-        """Let the job work until it has ended; items that came back meanwhile (a retry) are done, too."""
+    async def _drive(self, run: JobRun) -> None:
+        """Run the job until it has ended, including items that a retry adds meanwhile."""
         job_id = run.job.id
         reason = ""
         try:
             while not reason:
                 reason = await run.work()
-                if not reason and await self._jobs.finish(job_id, self._bills.dividing(job_id)):
+                if not reason and await self._jobs.finish(job_id, self._costs.dividing(job_id)):
                     break
-        except* Exception as errors:  # a defect or a full disk: the job stops and says so, the hub lives
-            logger.exception("batch %s broke off", job_id)
+        except* Exception as errors:  # a defect or a full disk stops the job, not the hub
+            logger.exception("batch %s failed", job_id)
             reason = f"Stopped by an error: {errors.exceptions[0]}"
         if reason:
-            await self._at_last(lambda: self._stopped(job_id, reason))
+            await self._with_retries(lambda: self._stopped(job_id, reason))
         self._notifier.notify(job_id)
 
     async def _stopped(self, job_id: str, reason: str) -> None:
         await self._offloader.settled()
         await settle_interrupted(job_id, self._jobs, self._history)
-        if (await self.get(job_id)).state == "running":
-            await self._bills.divide(job_id)
+        if changes((await self.get(job_id)).state, "stop"):
+            await self._costs.divide(job_id)
             await self._jobs.set_state(job_id, "stopped", reason)
 
     async def _cancel_item(self, job: JobRecord, position: int, *, by_user: bool) -> None:
@@ -380,5 +389,5 @@ class BatchService:
     async def _item(self, job_id: str, position: int) -> ItemRecord:
         item = await self._jobs.item(job_id, position)
         if item is None:
-            raise NotFound(f"Job {job_id} has no item {position}.", "Items count from 0.")
+            raise NotFound(f"Job {job_id} has no item {position}.", "Items are numbered from 0.")
         return item

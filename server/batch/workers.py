@@ -1,4 +1,4 @@
-"""The workers of one job, as many as the engine can use."""
+"""A pool of workers for one job."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class WorkerPool:
-    """The workers of one job. It grows to the engine's slots as they become known, up to ``most``."""
+    """Workers of one job, up to ``most``. The pool only grows; a worker ends when no item waits."""
 
     def __init__(
         self, group: asyncio.TaskGroup, work: Callable[[], Coroutine[Any, Any, None]], most: int

@@ -3,11 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.store.job_states import ENDED, SUCCESSFUL, ItemState, JobState
 from server.store.records import OWN_CLIENTS
-
-ITEM_STATES = ("waiting", "running", "delivered", "returned", "handed_back", "failed", "cancelled", "denied")
-ENDED = frozenset(ITEM_STATES[2:])
-SUCCESSFUL = frozenset({"delivered", "returned"})
 
 
 @dataclass(frozen=True)
@@ -17,7 +14,7 @@ class ItemRecord:
 
     position: int
     arguments: dict[str, Any]
-    state: str = "waiting"
+    state: ItemState = "waiting"
     offload_id: str | None = None
     tries: int = 0
     code: str = ""
@@ -33,8 +30,7 @@ class JobRecord:
     """A batch: what was requested, and its state.
 
     Attributes:
-        state: ``running``, ``paused``, ``done``, ``cancelled``, or ``stopped`` by the circuit breaker, a
-            budget or a deadline, as ``reason`` says.
+        state: see ``JobState``; ``reason`` says why it is ``stopped``.
         roots: the caller's folders, kept with ``project`` so that the job can continue after a restart.
         deadline: None for no deadline.
         token_budget: 0 for no limit.
@@ -51,7 +47,7 @@ class JobRecord:
     project: str
     roots: tuple[str, ...]
     sequential: bool
-    state: str = "running"
+    state: JobState = "running"
     reason: str = ""
     ended_at: float | None = None
     deadline: float | None = None

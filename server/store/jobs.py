@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, case, delete, func, insert, select, update
 
 from server.store.database import Database
-from server.store.job_records import ENDED, SUCCESSFUL, FailureGroup, ItemRecord, JobCounts, JobRecord
+from server.store.job_records import FailureGroup, ItemRecord, JobCounts, JobRecord
+from server.store.job_states import ITEM_TRANSITIONS, JOB_TRANSITIONS, OPEN, UNSUCCESSFUL, JobState
 from server.store.job_tables import item as items
 from server.store.job_tables import job as jobs
 from server.store.tables import offload
 from server.store.totals import RUNNING
 
 MOST_GROUPS = 20
-OPEN = ("running", "paused")
 CANCELLED = "cancelled"
 
 
@@ -75,7 +75,7 @@ class Jobs:
 
         return await self._database.read(read)
 
-    async def set_state(self, job_id: str, state: str, reason: str) -> None:
+    async def set_state(self, job_id: str, state: JobState, reason: str) -> None:
         """Change the job's state. A state without further work also sets the job's end."""
         ended = None if state in OPEN else time.time()
 
@@ -222,7 +222,9 @@ class Jobs:
         """
 
         def write(connection: Connection) -> tuple[int, bool]:
-            again = update(items).where(items.c.job_id == job_id, items.c.state.in_(ENDED - SUCCESSFUL))
+            again = update(items).where(
+                items.c.job_id == job_id, items.c.state.in_(ITEM_TRANSITIONS["retry"].sources)
+            )
             if position is not None:
                 again = again.where(items.c.position == position)
             if not include_locked:
@@ -231,7 +233,9 @@ class Jobs:
             done = connection.execute(again.values(**values))
             if not done.rowcount:
                 return 0, False
-            ended = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(OPEN))
+            ended = update(jobs).where(
+                jobs.c.id == job_id, jobs.c.state.in_(JOB_TRANSITIONS["retry"].sources)
+            )
             started = connection.execute(
                 ended.values(**_RESTARTED, deadline=deadline, token_budget=token_budget)
             )
@@ -251,7 +255,7 @@ class Jobs:
 
     async def unsuccessful_items(self, job_id: str) -> tuple[ItemRecord, ...]:
         """Return the items that ended without a result, 1,000 at most."""
-        return await self._items(job_id, items.c.state.in_(ENDED - SUCCESSFUL))
+        return await self._items(job_id, items.c.state.in_(UNSUCCESSFUL))
 
     async def items(self, job_id: str, limit: int = 100, after: int = -1) -> tuple[ItemRecord, ...]:
         """Return items after position ``after``, in order."""

@@ -31,7 +31,7 @@ def test_losses_are_negative_and_failures_grouped() -> None:
     counts = JobCounts({"delivered": 1, "handed_back": 3}, net_tokens=-210, seconds=8)
     failures = (FailureGroup("parses", 3, "a.py: line 4: unexpected indent"),)
     text = describe(_ended(), counts, failures, left=None)
-    assert "1 of 4 done, 3 not (those files are as they were)." in text
+    assert "1 of 4 done, 3 not (those files are unchanged)." in text
     assert "Net -210 tokens" in text
     assert "- 3 x parses, e.g. a.py: line 4" in text
     assert 'action="retry"' in text
@@ -42,7 +42,7 @@ def test_it_never_exceeds_its_limit() -> None:
     counts = JobCounts({"delivered": 100, "failed": 500}, seconds=1)
     text = describe(_ended("stopped", "Stopped because of it. " * 4), counts, failures, None)
     assert len(text) <= LONGEST
-    assert text.endswith("tries the failed ones again.")
+    assert text.endswith("retries the failed ones.")
 
 
 @pytest.mark.parametrize(

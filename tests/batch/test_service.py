@@ -48,7 +48,7 @@ async def test_a_failing_item_fails_alone_and_can_be_tried_again(harness: HubHar
     assert not (harness.project / "mod_002.md").exists()
     (wrong,) = await harness.hub.batches.unsuccessful_items(job_id)
     assert wrong.position == 2
-    assert "1 not (those files are as they were)" in await describe_job(harness.hub, job_id)
+    assert "1 not (those files are unchanged)" in await describe_job(harness.hub, job_id)
     harness.ollama.answers.when("value_2", Answer(NOTES))
     assert await harness.hub.batches.retry(job_id) == 1
     assert await end(harness, job_id) == {"delivered": 4}

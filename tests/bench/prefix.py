@@ -29,7 +29,8 @@ from server.config.folders import find_folders
 from server.config.settings import BackendSettings, BatchSettings, EmbeddedSettings, OffloadSettings, Settings
 from server.hub import Hub
 from server.offload.values import Caller
-from server.store.job_records import ENDED, ItemRecord
+from server.store.job_records import ItemRecord
+from server.store.job_states import ENDED
 from server.store.jobs import Jobs
 
 ASKED = "orders.py"

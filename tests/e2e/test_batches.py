@@ -156,7 +156,7 @@ def test_what_the_shell_paused_or_cancelled_names_the_command_that_goes_on(
     found = re.search(r"`token-saver jobs wait (j\w+)`", started)
     assert found is not None
     job = found[1]
-    assert f"`token-saver jobs resume {job}` goes on with it." in run(stage, "jobs", "pause", job)
+    assert f"`token-saver jobs resume {job}` resumes it." in run(stage, "jobs", "pause", job)
     assert "is running" in run(stage, "jobs", "resume", job)
     stage.ollama.answers.default = Answer(NOTES)
     assert f"`token-saver jobs retry {job}`" in run(stage, "jobs", "cancel", job)

@@ -22,7 +22,7 @@ import pytest
 import rich
 
 import server
-from server.store.job_records import SUCCESSFUL
+from server.store.job_states import SUCCESSFUL
 from tests.engine_models import SMOLLM2
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import http_client, text_of

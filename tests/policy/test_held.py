@@ -89,7 +89,7 @@ async def test_what_the_user_cancelled_is_not_tried_again(
     ollama_standin.answers.default = Answer("on: push\n")
     await _refuses(hub, job, f"The user cancelled job {job}. ")
     looked = await _call(hub, "check_job", job=job)
-    assert "it goes on when the user says so" in looked
+    assert "only the user can resume it" in looked
     assert "check_job" not in looked
     assert (await _states(hub, job), _written(hub)) == ({"cancelled": 3}, [])
     assert await hub.batches.retry(job, 0) == 1
@@ -155,7 +155,7 @@ async def test_an_agent_wins_no_tokens_and_no_time(open_hub: OpenHub) -> None:
     job = await _hand_in(hub, wait=True)
     assert _written(hub) == ["1.yml"]
     await _refuses(hub, job, f"Job {job} has reached its budget of 1 tokens; ")
-    assert "hand in what is left as a new batch" in await _call(hub, "check_job", job=job)
+    assert "submit the rest as a new batch" in await _call(hub, "check_job", job=job)
     assert _written(hub) == ["1.yml"]
     await hub.batches.resume(job)
     assert await _states(hub, job) == {"delivered": 2, "waiting": 1}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from server.common.aio import run_uncancellable
-from server.common.errors import StoreError, TokenSaverError
+from server.common.errors import InternalError, PolicyError, StoreError, TokenSaverError
 from server.common.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.receipt import Figures, Ledger, Receipt
 from server.ledger.seen_inputs import SeenInputs
@@ -229,9 +229,8 @@ class OffloadRecorder:
         """Complete the row of an offload that met an error, one of the tree or a defect of this app."""
         if not isinstance(error, TokenSaverError):
             logger.error("offload %s met a defect", run.id, exc_info=error)
-            text = f"internal_error: {type(error).__name__} in the app. Nothing was written; see its log."
-            return await self.close(run, "failed", text, "internal_error")
-        denied = error.code in ("denied", "limited", "paused")
+            error = InternalError(f"{type(error).__name__} in the app.", "Nothing was written; see its log.")
+        denied = isinstance(error, PolicyError)
         text = error.text(for_agent=not run.caller.by_user)
         return await self.close(run, "denied" if denied else "failed", text, error.code)
 
