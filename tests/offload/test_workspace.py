@@ -211,7 +211,7 @@ def test_an_output_that_names_a_folder_says_to_name_a_file_in_it(
     with pytest.raises(NotAFile) as caught:
         read_target(workspace, name)
     assert str(caught.value) == (
-        f"not_a_file: {name} names a folder. Name a file in it, such as {name.rstrip('/')}/notes.md."
+        f"not_a_file: {name} is a folder. Name a file in it, such as {name.rstrip('/')}/notes.md."
     )
 
 
@@ -219,8 +219,8 @@ def test_an_output_that_names_a_folder_says_to_name_a_file_in_it(
     ("count", "wanted", "said"),
     [
         (3, "totl", "It has: total_0, total_1, total_2."),
-        (7, "total_9", "Of its 7, the nearest: total_6, total_5, total_4."),
-        (7, "Cart", "It has, among others: total_0, total_1, total_2, total_3, total_4, total_5."),
+        (7, "total_9", "Similar names: total_6, total_5, total_4."),
+        (7, "Cart", "It has 7 definitions, such as: total_0, total_1, total_2, total_3, total_4, total_5."),
         (0, "Cart", "It defines nothing; select lines, such as :10-40."),
     ],
 )

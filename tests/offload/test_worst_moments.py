@@ -119,7 +119,7 @@ async def test_what_cannot_be_kept_stays_where_it_is(checked: PipelineHarness, p
     find_folders().rescue_copies.write_bytes(b"no folder")
     outcome = await saved_during_the_check(checked, project)
     assert snapshot(project) == {"a.py": THEIRS}
-    assert "a.py could not be put back" in outcome.text
+    assert "a.py could not be restored" in outcome.text
 
 
 class EndRefused(History):
@@ -149,7 +149,7 @@ async def test_a_file_that_cannot_be_put_back_is_said_and_ends_the_trying(
         await pipeline.offloader.settled()
     [row] = await pipeline.history.page(OffloadFilter())
     assert (row.outcome, row.code) == ("failed", "store_failed")
-    assert "a.py could not be put back" in row.summary
+    assert "a.py could not be restored" in row.summary
     assert snapshot(project) == {"a.py": WRITTEN}
     (project / "a.py").chmod(0o644)
     await pipeline.offloader.undo(row.id)

@@ -1,7 +1,8 @@
-"""Writes and removes files so that no crash, race or link can leave anything half done or misplaced.
+"""Atomic writes and removals that are safe against crashes, races and links.
 
-Where the system can, the file's folder is opened component by component without following links, and
-everything happens relative to that handle: a folder that became a link since it was checked is refused.
+On systems with directory handles, the parent folder is opened component by component without following
+links, and every operation is relative to that handle. A folder that has become a link since the check is
+refused.
 """
 
 import contextlib
@@ -23,14 +24,14 @@ _TEMPORARY = re.compile(r"\.token-saver-[0-9a-f]{12}")
 
 
 def write(path: Path, data: bytes, expected: str | None) -> tuple[Path, ...]:
-    """Put ``data`` at ``path`` (absolute, free of links), keeping mode and owner of what it replaces.
+    """Write ``data`` to ``path`` (absolute, without links); keep the mode and owner of the file it replaces.
 
-    ``expected`` is the digest of what must be there, None for nothing. Returns the folders it created,
-    outermost first.
+    ``expected`` is the SHA-256 of the current content, None if no file must exist. Returns the folders that
+    were created, outermost first.
 
     Raises:
-        FileChanged: something else is there; it was left alone.
-        PathOutsideRoots: a folder on the way has become a link.
+        FileChanged: the current content differs; the file was left alone.
+        PathOutsideRoots: a parent folder has become a link.
         PathProtected: the file is read-only or belongs to another user.
         WriteFailed: the system refused; nothing was changed.
     """
@@ -48,11 +49,11 @@ def write(path: Path, data: bytes, expected: str | None) -> tuple[Path, ...]:
 
 
 def remove(path: Path, expected: str) -> None:
-    """Remove the file if it still has the digest ``expected``.
+    """Remove the file if its SHA-256 is still ``expected``.
 
     Raises:
-        FileChanged: it has not; it was left alone.
-        PathOutsideRoots: a folder on the way has become a link.
+        FileChanged: the content differs; the file was left alone.
+        PathOutsideRoots: a parent folder has become a link.
         WriteFailed: the system refused.
     """
     try:
@@ -64,14 +65,14 @@ def remove(path: Path, expected: str) -> None:
 
 
 def remove_folders(created: tuple[Path, ...]) -> None:
-    """Remove folders that were created for a file, innermost first, as far as they are empty."""
+    """Remove the empty ones of the folders created for a file, innermost first."""
     for folder in reversed(created):
-        with contextlib.suppress(OSError):  # somebody uses it meanwhile: then it stays
+        with contextlib.suppress(OSError):  # not empty: another program uses it
             folder.rmdir()
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what writes into ``folder`` left there when the app was killed; none of ours may be running."""
+    """Remove temporary files of interrupted writes. No write into ``folder`` may be running."""
     with contextlib.suppress(OSError), _folder(folder, None) as opened:
         for name in opened.names():
             if _TEMPORARY.fullmatch(name):
@@ -79,10 +80,10 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def read(path: Path) -> bytes | None:
-    """Return what the ordinary file at ``path`` holds, None where there is nothing.
+    """Return the content of the regular file at ``path``, None if nothing is there.
 
     Raises:
-        OSError: something else is there, a folder on the way is a link, or it cannot be read.
+        OSError: not a regular file, a parent folder is a link, or the file cannot be read.
     """
     try:
         with _folder(path.parent, None) as folder:
@@ -92,7 +93,7 @@ def read(path: Path) -> bytes | None:
 
 
 def digest_at(path: Path) -> str | None:
-    """Return the digest of the file at ``path``, None where there is no ordinary file."""
+    """Return the SHA-256 of the file at ``path`` in hex, None if it is not a regular file."""
     try:
         with _folder(path.parent, None) as folder:
             return folder.digest(path.name)
@@ -101,7 +102,7 @@ def digest_at(path: Path) -> str | None:
 
 
 class _Folder:
-    """A folder by its handle, or by its path on systems without such handles."""
+    """A folder, by handle where the system has directory handles, else by path."""
 
     def __init__(self, path: Path, handle: int | None) -> None:
         self._path = path
@@ -129,7 +130,7 @@ class _Folder:
     def read(self, name: str) -> bytes:
         with self._open(name) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(errno.EINVAL, "no ordinary file")
+                raise OSError(errno.EINVAL, "not a regular file")
             return file.read()
 
     def replace(self, source: str, target: str) -> None:
@@ -141,14 +142,14 @@ class _Folder:
     def names(self) -> list[str]:
         if self._handle is None:
             return [path.name for path in self._path.iterdir()]
-        return os.listdir(self._handle)  # noqa: PTH208 - a handle, which pathlib does not take
+        return os.listdir(self._handle)  # noqa: PTH208 - pathlib takes no handle
 
     def unlink(self, name: str) -> None:
         os.unlink(self._at(name), dir_fd=self._handle)
 
     def sync(self) -> None:
         if self._handle is not None:
-            # Some file systems cannot, nor can who may not list it; the rename is atomic all the same.
+            # Some file systems lack it, and it needs permission to list. The rename is atomic either way.
             with contextlib.suppress(OSError):
                 os.fsync(self._handle)
 
@@ -167,7 +168,7 @@ class _Folder:
 
 @contextlib.contextmanager
 def _folder(path: Path, created: list[Path] | None) -> Iterator[_Folder]:
-    """Open a folder; where ``created`` is a list, make what is missing and note it there."""
+    """Open a folder. With a list in ``created``, create missing folders and append them to it."""
     if not HAS_HANDLES:
         if created is not None:
             missing = [each for each in (path, *path.parents) if not each.exists()]
@@ -206,7 +207,7 @@ def _open_folder(path: Path, created: list[Path] | None) -> int:
 
 
 def _to_sync(handle: int) -> int:
-    """Return a handle of the same folder that it can be synced and listed by, where its mode allows that."""
+    """Return a handle of the same folder for sync and listing, if its mode allows that."""
     if sys.platform == "win32":
         return handle
     try:
@@ -243,18 +244,18 @@ def _require(folder: _Folder, path: Path, expected: str | None) -> None:
     found = folder.digest(path.name)
     if found != expected or (expected is None and folder.stat(path.name) is not None):
         raise FileChanged(
-            f"{path.name} changed since it was read; it was left as it is.",
-            "Call again to work on the new state.",
+            f"{path.name} changed after it was read. It was left as it is.",
+            "Call again to use the new content.",
         )
 
 
 def _refuse_read_only(before: os.stat_result | None, path: Path) -> None:
     if before is not None and not before.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise PathProtected(f"{path.name} is read-only.", "Make it writable if it may be changed.")
+        raise PathProtected(f"{path.name} is read-only.", "Make it writable if it may change.")
 
 
 def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
-    """Give the new file the owner and the mode of the old one."""
+    """Copy owner and mode of the old file to the new one."""
     if sys.platform != "win32":
         now = os.fstat(descriptor)
         if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
@@ -263,7 +264,7 @@ def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
             except PermissionError:
                 if now.st_uid != before.st_uid:
                     raise PathProtected(
-                        f"{path.name} belongs to another user.", "Change its owner if it may be changed."
+                        f"{path.name} belongs to another user.", "Change its owner if it may change."
                     ) from None
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
@@ -271,7 +272,7 @@ def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
 def _explain(error: OSError, path: Path) -> PathOutsideRoots | WriteFailed:
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         return PathOutsideRoots(
-            f"A folder on the way to {path.name} is a link or no folder (any more).", "Name the real path."
+            f"A parent folder of {path.name} is a link or not a folder.", "Name the real path."
         )
     return WriteFailed(
         f"{path.name} could not be written: {error.strerror or error}.", "Check permissions and free space."

@@ -1,4 +1,4 @@
-"""Writes a checked result, and takes it back: what changed, atomically, with a way back at any moment."""
+"""Applying and reverting one file change."""
 
 import difflib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MOST_NAMES = 40
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file before and after. ``before`` is None where there is none."""
+    """The content of one file before and after. ``before`` is None for a new file."""
 
     path: Path
     shown: str
@@ -29,21 +29,21 @@ class FileChange:
 
     @property
     def before_digest(self) -> str | None:
-        """SHA-256 of the file before, in hex, None where there is none."""
+        """SHA-256 of the old content in hex, None for a new file."""
         return None if self.before is None else digest_of(self.before)
 
     @property
     def after_digest(self) -> str:
-        """SHA-256 of the file after, in hex."""
+        """SHA-256 of the new content in hex."""
         return digest_of(self.after)
 
 
 def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdict) -> FileChange:
-    """Return what is to be written, from the file as it is now; blocks, writes nothing.
+    """Return the change that the verdict makes to the current file; blocks, writes nothing.
 
     Raises:
-        FileChanged: the file, or an edited input, is not what was read.
-        WorkspaceError: the path leads elsewhere by now, or the text does not fit the file's encoding.
+        FileChanged: the file is no longer as it was read.
+        WorkspaceError: the path leads elsewhere now, or the file's encoding lacks a character.
     """
     _require_same_place(workspace, target)
     before = _current(target)
@@ -55,24 +55,24 @@ def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdi
 
 
 def apply(change: FileChange) -> FileChange:
-    """Write the change; blocks. Returns it with the folders that were created for it.
+    """Write the change; blocks. Return it with the folders that were created for it.
 
     Raises:
-        WorkspaceError: as ``atomic.write``; then nothing was changed.
+        WorkspaceError: as ``atomic.write``; nothing was changed.
     """
     created = atomic.write(change.path, change.after, change.before_digest)
     return FileChange(change.path, change.shown, change.before, change.after, created)
 
 
 def revert(change: FileChange, rescue_copies: RescueCopies) -> Path | None:
-    """Put the old bytes back, whatever became of the file meanwhile; blocks.
+    """Restore the old bytes; blocks.
 
-    What was there is kept first where nobody else has it: its check or the user changed what was written.
-    Returns the file that it is kept in, None where there was nothing to keep.
+    If the file was changed after it was written (by its check or by the user), that content is saved as a
+    rescue copy first. Returns the path of the copy, None if there was nothing to save.
 
     Raises:
-        FileChanged: there is no ordinary file any more, or it changes now; it was left alone.
-        WorkspaceError: it cannot be written, or what is there cannot be kept; it was left alone.
+        FileChanged: not a regular file any more, or it changes right now; it was left alone.
+        WorkspaceError: the file or the rescue copy cannot be written; the file was left alone.
     """
     try:
         found = atomic.read(change.path)
@@ -88,10 +88,10 @@ def revert(change: FileChange, rescue_copies: RescueCopies) -> Path | None:
 
 
 def content_of(change: FileChange) -> bytes:
-    """Return what the changed file holds by now; blocks.
+    """Return the current content of the changed file; blocks.
 
     Raises:
-        FileChanged: there is no ordinary file any more. What a link in its place leads to is not read.
+        FileChanged: not a regular file any more. A link in its place is not followed.
     """
     try:
         data = atomic.read(change.path)
@@ -103,10 +103,10 @@ def content_of(change: FileChange) -> bytes:
 
 
 def restore(path: Path, before: bytes | None, expected: str | None) -> None:
-    """Put ``before`` back (None: remove the file) if the file has the digest ``expected``; blocks.
+    """Write ``before`` back (None: remove the file) if the file's SHA-256 is ``expected``; blocks.
 
     Raises:
-        FileChanged: it has another; it was left alone.
+        FileChanged: the content differs; the file was left alone.
         WorkspaceError: as ``atomic.write``.
     """
     if before is not None:
@@ -116,7 +116,7 @@ def restore(path: Path, before: bytes | None, expected: str | None) -> None:
 
 
 def to_delivery(change: FileChange) -> Delivery:
-    """Return the change as people see it: its diff, its size, the names that it adds or changes."""
+    """Return the change for display: diff, line counts, and the names it adds or changes."""
     before = decode(change.before, change.shown).text if change.before is not None else ""
     after = decode(change.after, change.shown).text
     diff = unified_diff(before, after, change.shown, new=change.before is None)
@@ -134,7 +134,7 @@ def to_delivery(change: FileChange) -> Delivery:
 
 
 def unified_diff(before: str, after: str, shown: str, new: bool = False) -> str:
-    """Return a unified diff that ``git apply`` takes, empty if nothing changed."""
+    """Return a unified diff that ``git apply`` accepts; empty if nothing changed."""
     name = shown.lstrip("/")
     tail = "\t" if " " in name else ""
     lines = difflib.unified_diff(
@@ -150,7 +150,7 @@ def unified_diff(before: str, after: str, shown: str, new: bool = False) -> str:
 
 def _no_file(change: FileChange) -> FileChanged:
     return FileChanged(
-        f"{change.shown} is no ordinary file any more; it was left as it is.", "Look at what is there."
+        f"{change.shown} is not a regular file any more. It was left as it is.", "Check what is there."
     )
 
 
@@ -161,7 +161,7 @@ def _lines(text: str) -> list[str]:
 
 def _require_same_place(workspace: Workspace, target: Target) -> None:
     if workspace.confine(str(target.path)) != target.path:
-        raise PathOutsideRoots(f"{target.shown} leads elsewhere by now.", "Call again.")
+        raise PathOutsideRoots(f"{target.shown} leads to another place now.", "Call again.")
 
 
 def _current(target: Target) -> bytes | None:
@@ -171,8 +171,8 @@ def _current(target: Target) -> bytes | None:
         data = b""
     if (None if data is None else digest_of(data)) != target.digest:
         raise FileChanged(
-            f"{target.shown} changed while the model worked; it was left as it is.",
-            "Call again to work on the new state.",
+            f"{target.shown} changed while the model worked. It was left as it is.",
+            "Call again to use the new content.",
         )
     return data
 

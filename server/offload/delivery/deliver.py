@@ -1,4 +1,4 @@
-"""Puts a result in its place: written if it passed, taken back if the user's own check does not pass."""
+"""Delivery of a checked result: write, run the user's check, revert if it fails."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Deliverer:
-    """Writes results. Two offloads never have the same file in place unchecked at once."""
+    """Writes results. A lock per file keeps two unchecked results from the same file."""
 
     def __init__(
         self, history: History, settings: Settings, checks: NamedChecks, rescue_copies: RescueCopies
@@ -37,8 +37,8 @@ class Deliverer:
         """Return if the check that the task names exists and can be read.
 
         Raises:
-            BadArguments: there is no such check, or it cannot have a file of this name.
-            SettingsError: its command, or the settings as they are now, cannot be read.
+            BadArguments: no check of that name, or it does not take a file of this name.
+            SettingsError: its command or the settings cannot be read.
         """
         if task.check and task.output:
             command_of(
@@ -50,15 +50,15 @@ class Deliverer:
     async def place(
         self, run: OffloadState, workspace: Workspace, plan: Plan, verdict: Verdict
     ) -> tuple[Delivery | None, Check | None]:
-        """Write the result; return what was written, and the finding of the user's check if one was named.
+        """Write the result. Return the delivery, and the finding of the user's check if the task names one.
 
-        The old bytes are in the history before the new ones are on the disk. If the check fails, or anything
-        else ends this early, the old bytes are back when it returns; what the check, or the user, made of the
-        new ones meanwhile is kept in a file of its own. Where that, or putting back, is impossible, the file
-        is left as it is. ``run.remarks`` names both.
+        The history has the old bytes before the disk has the new ones. If the check fails, or an error or a
+        cancellation ends this call early, the old bytes are restored before it returns. Changes that the
+        check or the user made meanwhile are saved as a rescue copy. If the restore or the copy is impossible,
+        the file stays as it is. ``run.remarks`` says what was saved or left.
 
         Raises:
-            WorkspaceError: the file changed before it was written, or cannot be written; it was left alone.
+            WorkspaceError: the file changed before the write, or cannot be written; it was left alone.
             StoreError: the history cannot be written.
         """
         target = plan.target
@@ -81,13 +81,12 @@ class Deliverer:
                     await self._take_back(run, change)
 
     async def _put(self, run: OffloadState, change: FileChange) -> FileChange:
-        """Keep the old bytes, then write. Where this fails or is cancelled, neither is left, and a file that
-        was not written is not touched."""
+        """Save the old bytes, then write. After a failure or a cancellation neither is left."""
         written: list[FileChange] = []
         try:
             await self._history.save_undo(run.id, _undo(change))
             await run_thread_uncancellable(lambda: written.append(apply(change)))
-        except StoreError:  # so nothing was kept, and nothing written
+        except StoreError:  # nothing was saved, so nothing was written
             raise
         except BaseException:
             if written:
@@ -98,7 +97,7 @@ class Deliverer:
         return written[0]
 
     async def _check(self, run: OffloadState, change: FileChange) -> tuple[FileChange, Check | None]:
-        """Run the user's check on the file in place; a check may also change the file (a formatter)."""
+        """Run the user's check on the written file. A check may change the file, as a formatter does."""
         name = run.task.check
         if not name:
             return change, None
@@ -114,19 +113,19 @@ class Deliverer:
         return change, check
 
     async def _take_back(self, run: OffloadState, change: FileChange) -> None:
-        """Put the old bytes back and drop what the history has for undo."""
+        """Restore the old bytes and delete the undo record."""
         try:
             kept = await run_thread_uncancellable(revert, change, self._rescue_copies)
         except FileChanged:
-            logger.warning("%s was changed while it was taken back; it was left alone", change.path)
+            logger.warning("%s changed during the revert; it was left alone", change.path)
             return
         except WorkspaceError as error:
-            logger.warning("%s could not be put back: %s", change.path, error)
-            run.remarks.append(f"But {change.shown} could not be put back as it was: {error.cause}")
+            logger.warning("%s could not be restored: %s", change.path, error)
+            run.remarks.append(f"But {change.shown} could not be restored: {error.cause}")
             return
         if kept is not None:
-            logger.warning("%s had been changed since it was written; that is kept as %s", change.path, kept)
-            run.remarks.append(f"{change.shown} was changed while it was checked; that is kept as {kept}.")
+            logger.warning("%s was changed after the write; that content is saved as %s", change.path, kept)
+            run.remarks.append(f"{change.shown} changed during its check; that content is saved as {kept}.")
         await self._history.save_undo(run.id, None)
 
 

@@ -1,4 +1,4 @@
-"""Results as unified diffs that ``git apply`` takes, over one file or several; nothing is written."""
+"""Results as unified diffs over one or several files. Nothing is written."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from server.offload.values import Check, Edit, Source, Verdict
 
 
 def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
-    """Return the verdict with a unified diff as its text, where one was asked for and all passed."""
+    """Return the verdict with a unified diff as its text, if the task asks for one and all checks passed."""
     if plan.task.output_format != "diff" or plan.in_place or not verdict.passed:
         return verdict
     if plan.edited is not None:
@@ -44,10 +44,10 @@ def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
 
 
 def diff_of(source: Source, edits: tuple[Edit, ...]) -> str:
-    """Return the diff of one file, with its own line endings.
+    """Return the diff of one file with the file's line endings.
 
     Raises:
-        FileChanged: the file is not what was read.
+        FileChanged: the file is no longer as it was read.
     """
     try:
         before = atomic.read(source.path)

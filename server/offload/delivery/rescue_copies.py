@@ -1,8 +1,7 @@
-"""Keeps what nobody else may have: what somebody put into a file before its old bytes go back over it, and
-the old bytes of a file that somebody changed before they could.
+"""Copies of file contents that a rollback would otherwise lose.
 
-While a check of the user's runs, the check may rewrite the file and the user may save it; nothing tells which
-of them it was, so neither is thrown away.
+While the user's check runs, the check may rewrite the file and the user may save it. The app cannot tell the
+two apart, so it keeps a copy of either.
 """
 
 import contextlib
@@ -14,34 +13,34 @@ from server.offload.delivery import atomic
 from server.offload.files.workspace import digest_of
 
 LONGEST_NAME = 60
-"""Characters of the file's own name, from its end."""
+"""Characters kept from the end of the file's name."""
 
 
 @dataclass(frozen=True)
 class RescueCopies:
-    """A folder of such texts, each for some ``days``; the user alone can read it."""
+    """The folder of rescue copies. Each copy is kept for ``days`` days; only the user can read it."""
 
     folder: Path
     days: int
 
     def save(self, name: str, data: bytes) -> Path:
-        """Write ``data`` to a file named after it and ``name``, and return that; blocks.
+        """Write ``data`` to a file named by its SHA-256 and ``name``; return the path. Blocks.
 
         Raises:
-            WorkspaceError: it cannot be written.
+            WorkspaceError: the copy cannot be written.
         """
         folder = self.folder.resolve()
         self._drop_old(folder)
         path = folder / f"{digest_of(data)[:12]}-{name[-LONGEST_NAME:]}"
         if atomic.digest_at(path) is None:
             atomic.write(path, data, None)
-            with contextlib.suppress(OSError):  # the folder above it is the user's alone
+            with contextlib.suppress(OSError):  # the parent folder is private already
                 path.chmod(0o600)
         return path
 
     def _drop_old(self, folder: Path) -> None:
         before = days_ago(self.days)
-        with contextlib.suppress(OSError):  # there is no folder yet, or a file is in use: then another time
+        with contextlib.suppress(OSError):  # no folder yet, or a file is in use: the next call retries
             for path in folder.iterdir():
                 if path.stat().st_mtime < before:
                     path.unlink()

@@ -1,9 +1,9 @@
-"""Ends of offloads that the history did not take: made good as soon as it can be written again.
+"""Retries for offloads whose end could not be written to the history.
 
-Nothing counts as delivered before its row says so. Where that row cannot be written (a full disk, a lock),
-the caller is told an error; once the history can be written again, what the offload had in place is taken
-back, and its row ends as failed. Where the file cannot be put back, the row says that, and the bytes for undo
-are kept. Should the app end before, its next start puts the file back (``undo.recover``).
+An offload counts as delivered only once its row says so. If the row cannot be written (full disk, locked
+database), the caller gets an error. As soon as the history is writable again, the file is restored and the
+row ends as failed. If the file cannot be restored, the row says so and the undo bytes are kept. If the app
+ends first, the next start restores the file (``undo.recover``).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ RETRY_SECONDS = 1.0
 
 
 class FinishRetrier:
-    """The ends that are still to be written. For one event loop."""
+    """Writes the missing ends in background tasks. For one event loop."""
 
     def __init__(self, history: History, recorder: OffloadRecorder, rescue_copies: RescueCopies) -> None:
         self._history = history
@@ -32,15 +32,15 @@ class FinishRetrier:
         self._tasks = BackgroundTasks()
 
     def schedule(self, run: OffloadState, error: StoreError) -> None:
-        """Let the offload end as failed by ``error``, its file as before, once that can be written."""
+        """Restore the file and record the offload as failed by ``error`` as soon as that is possible."""
         self._tasks.start(self._make_good(run, error), name=f"end of offload {run.id}")
 
     async def drain(self) -> None:
-        """Wait until nothing is owed."""
+        """Wait until every missing end is written."""
         await self._tasks.drain()
 
     async def close(self) -> None:
-        """Leave what is still owed to the next start."""
+        """Stop retrying; the next start does the rest."""
         await self._tasks.close()
 
     async def _make_good(self, run: OffloadState, error: StoreError) -> None:
@@ -48,21 +48,21 @@ class FinishRetrier:
             await asyncio.sleep(RETRY_SECONDS)
             try:
                 detail = await self._history.get(run.id)
-                if detail is None:  # not even its beginning was written
+                if detail is None:  # the start of the offload was not written either
                     return
                 if detail.undo is not None:
                     await self._put_back(run, detail.undo)
                 run.delivery = None
                 await self._recorder.close_failed(run, error)
             except StoreError as again:
-                logger.warning("the end of offload %s is still owed: %s", run.id, again)
+                logger.warning("the end of offload %s cannot be written yet: %s", run.id, again)
             else:
                 return
 
     async def _put_back(self, run: OffloadState, kept: UndoRecord) -> None:
-        """Put the file back; one that cannot be is not tried again and again, but named in the row."""
+        """Restore the file. A failure is named in the row and not retried."""
         try:
             await undo.put_back(self._history, run.id, kept, self._rescue_copies)
         except WorkspaceError as error:
-            logger.warning("%s could not be put back: %s", kept.path, error)
-            run.remarks.append(f"But {kept.path} could not be put back as it was: {error.cause}")
+            logger.warning("%s could not be restored: %s", kept.path, error)
+            run.remarks.append(f"But {kept.path} could not be restored: {error.cause}")

@@ -1,4 +1,4 @@
-"""Globs over a project: ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``; what git ignores is left out."""
+"""Globs over a project: ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``. Files that git ignores are left out."""
 
 import itertools
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 MOST_ENTRIES = 200_000
-"""Files and folders looked at before a pattern counts as too wide."""
+"""The largest number of files and folders that one pattern visits."""
 MOST_IGNORE_BYTES = 1 << 20
-"""Of a ``.gitignore``: they are lists of names."""
+"""Bytes that are read of a ``.gitignore``."""
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 NEVER_ENTERED = frozenset({".git", ".hg", ".svn"})
 _MAGIC = re.compile(r"[*?\[{]")
@@ -32,8 +32,8 @@ def split(given: str) -> tuple[str, str]:
 
 
 def find(start: Path, pattern: str, roots: Sequence[Path]) -> list[Path]:
-    """Return the files below ``start`` that match, sorted. Links to folders are not followed, and names that
-    are not UTF-8 are passed over: neither the history nor the client's JSON can hold them."""
+    """Return the matching files below ``start``, sorted. Links to folders are not followed. Names that are
+    not UTF-8 are skipped: neither the history nor the client's JSON can hold them."""
     globs = [_parts(each) for each in _alternatives(pattern)]
     entries = itertools.islice(_walk(start, _Ignored(_top(start, roots))), MOST_ENTRIES)
     return sorted(
@@ -64,7 +64,7 @@ def _is_utf8(name: str) -> bool:
 
 
 class _Ignored:
-    """The ``.gitignore`` files from the project's top down, the deepest one first to decide."""
+    """The rules of all ``.gitignore`` files of a project. The deepest file that has a rule decides."""
 
     def __init__(self, top: Path) -> None:
         self._top = top
@@ -95,7 +95,7 @@ class _Ignored:
 
 def _lines(path: Path) -> list[str]:
     try:
-        # As Git does, no link is followed: it could lead to a device or a pipe, which never end.
+        # Like Git, follow no link: it could lead to a device or a pipe, which never end.
         descriptor = os.open(path, _READ)
     except OSError:
         return []  # most folders have none
@@ -110,7 +110,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _top(start: Path, roots: Sequence[Path]) -> Path:
-    """Return the nearest folder with a ``.git``, else the root that ``start`` lies in."""
+    """Return the nearest folder with a ``.git``, else the root that contains ``start``."""
     for folder in (start, *start.parents):
         if (folder / ".git").exists():
             return folder
@@ -119,7 +119,7 @@ def _top(start: Path, roots: Sequence[Path]) -> Path:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Return the patterns that ``{a,b}`` stands for."""
+    """Return the pattern with each ``{a,b}`` expanded."""
     match = re.search(r"\{([^{}]*)\}", pattern)
     if match is None or pattern.count("{") > 3 or pattern.count(",") > 30:
         return [pattern]
@@ -128,17 +128,17 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 _Glob = tuple[re.Pattern[str] | None, ...]
-"""A pattern's parts between the slashes; None for ``**``, which stands for any number of folders."""
+"""The parts of a pattern between its slashes; None for ``**``, which matches any number of folders."""
 
 
 def _parts(pattern: str) -> _Glob:
-    # `**.py` is meant as `**/*.py`; other stars beside each other are one, as Git has it.
+    # `**.py` means `**/*.py`. As in Git, other runs of stars count as one star.
     whole = re.sub(r"(?<![^/])\*\*(?=[^/*])", "**/*", pattern)
     return tuple(None if part == "**" else re.compile(_translate(part)) for part in whole.split("/"))
 
 
 def _matches(glob: _Glob, names: Sequence[str]) -> bool:
-    """Whether the names on the way to a file are what the pattern says, in steps of parts times names."""
+    """Whether the pattern matches a path, given as its names. Takes parts × names steps."""
     at = {0}
     for part in glob:
         if part is None:
@@ -153,8 +153,8 @@ def _matches(glob: _Glob, names: Sequence[str]) -> bool:
 def _translate(part: str) -> str:
     """Return the regular expression of one part.
 
-    What stands between two stars is taken where it first fits and not looked for again (the group is atomic):
-    else a pattern of many stars would try all ways to divide a name among them.
+    The text between two stars is an atomic group that matches at its first place. Without that, a pattern
+    with many stars would try every division of a name among them.
     """
     out = [""]
     while part:
@@ -177,6 +177,6 @@ def _charset(inner: str, excluded: bool) -> str:
     escaped = inner.replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
     try:
         re.compile(found := f"[{'^' if excluded else ''}{escaped}]")
-    except re.error:  # such as `z-a`, which is no range
+    except re.error:  # not a range, such as `z-a`
         return re.escape(f"[{'!' if excluded else ''}{inner}]")
     return found

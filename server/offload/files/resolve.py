@@ -1,5 +1,4 @@
-"""Where the paths in a call's arguments lead, for the user's rules: a rule on ``docs/`` is about the files
-that lie there, not about how a call spells them."""
+"""Resolved paths of a call's arguments: a policy rule on ``docs/`` holds for every spelling of a path."""
 
 import posixpath
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,7 @@ from server.policy.values import Item
 
 
 class PathResolver:
-    """The places of paths for one caller; each is looked up once. Blocks."""
+    """Resolves paths for one caller and caches the results. Blocks."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -19,13 +18,13 @@ class PathResolver:
         self._places: dict[str, str] = {}
 
     def item(self, arguments: Mapping[str, Any]) -> Item:
-        """Return a task as the rules judge it: with its files counted as those of a single call are."""
+        """Return a task of a batch for the rules, with its files counted as in a single call."""
         read_as = self.of(arguments)
         return Item(arguments, read_as, 1 if read_as.get("output") else len(read_as.get("files", ())))
 
     def of(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments with each of ``files`` and ``output`` as the place it leads to, relative to
-        the project where it lies in there: globs expanded, links resolved, selections left out."""
+        """Return the arguments with ``files`` and ``output`` resolved: globs expanded, links followed,
+        selections removed, relative to the project if they lie inside it."""
         found = dict(arguments)
         if isinstance(output := arguments.get("output"), str) and output:
             found["output"] = self.place(output)
@@ -35,11 +34,11 @@ class PathResolver:
         return found
 
     def names(self, given: Iterable[str]) -> tuple[str, ...]:
-        """Return the paths that paths and globs name."""
+        """Return the given paths, with globs expanded."""
         return tuple(name for each in dict.fromkeys(given) for name in self._names(each))
 
     def place(self, given: str) -> str:
-        """Return where a path leads; one that will be refused is only freed of dots."""
+        """Return the resolved path. A path that will be refused is only normalised."""
         if given not in self._places:
             name = split_selection(self._workspace, given)[0]
             try:
@@ -52,6 +51,6 @@ class PathResolver:
         if given not in self._expanded:
             try:
                 self._expanded[given] = expand(self._workspace, given)
-            except TokenSaverError:  # it matches nothing, which the tool says
+            except TokenSaverError:  # no match: the tool reports that
                 self._expanded[given] = (given,)
         return self._expanded[given]

@@ -1,4 +1,4 @@
-"""Parts of a file: ``Class.method`` by the language's grammar, ``10-40`` by lines; and what is around."""
+"""Selected parts of a file: ``Class.method`` by grammar, ``10-40`` by lines; and the outline around them."""
 
 import difflib
 import re
@@ -10,11 +10,11 @@ from server.offload.code.syntax import Definition, definitions, imports
 
 LONGEST_SIGNATURE = 200
 MOST_NAMED = 6
-"""Definitions that an error names."""
+"""The largest number of definitions that an error lists."""
 
 
 def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
-    """Return the span (characters) that ``part`` selects: whole lines, the last one without its ending.
+    """Return the span of ``part`` in characters: whole lines, without the last line ending.
 
     Raises:
         SelectionNotFound: no such lines, no such definition, several of that name, or no grammar.
@@ -25,14 +25,14 @@ def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
     language = language_of(file_name)
     if language is None or not language.has_definitions:
         raise SelectionNotFound(
-            f"{shown} is in a language whose definitions cannot be found by name.",
+            f"{shown} has no definitions that can be selected by name.",
             f"Select lines instead: {shown}:10-40.",
         )
     return _definition(definitions(text, language), part, shown)
 
 
 def outline(text: str, language: Language | None, parts: Sequence[tuple[int, int]], longest: int) -> str:
-    """Return what surrounds the parts: imports and signatures, at most ``longest`` characters."""
+    """Return the imports and signatures around the parts, at most ``longest`` characters."""
     if language is None or not language.has_definitions or longest <= 0:
         return ""
     lines = list(imports(text, language))
@@ -58,7 +58,7 @@ def _lines(text: str, first: int, last: int, shown: str) -> tuple[int, int]:
     if not 1 <= first <= last or first > count:
         has = "1 line" if count == 1 else f"{count} lines"
         raise SelectionNotFound(
-            f"{shown} has {has}, no {first}-{last}.", "Correct the range; lines count from 1."
+            f"{shown} has {has}, not {first}-{last}.", "Correct the range; line numbers start at 1."
         )
     last = min(last, count)
     start = sum(len(line) + 1 for line in lines[: first - 1])
@@ -68,7 +68,7 @@ def _lines(text: str, first: int, last: int, shown: str) -> tuple[int, int]:
 def _definition(found: tuple[Definition, ...], part: str, shown: str) -> tuple[int, int]:
     wanted = part.replace("::", ".").replace("#", ".").removesuffix("()").strip()
     matches = [d for d in found if d.name == wanted] or [d for d in found if d.name.endswith(f".{wanted}")]
-    matches = [d for d in matches if d.kind != "impl"] or matches  # of Rust's struct and its impl, the struct
+    matches = [d for d in matches if d.kind != "impl"] or matches  # Rust: the struct, not its impl
     if len(matches) == 1:
         return matches[0].start, matches[0].end
     if matches:
@@ -81,12 +81,12 @@ def _definition(found: tuple[Definition, ...], part: str, shown: str) -> tuple[i
 
 def _what_it_has(names: list[str], wanted: str) -> str:
     if not names:
-        return "It defines nothing; select lines, such as :10-40."
+        return "It has no definitions. Select lines, such as :10-40."
     if len(names) <= MOST_NAMED:
         return f"It has: {', '.join(names)}."
     if near := difflib.get_close_matches(wanted, names, n=3, cutoff=0.5):
-        return f"Of its {len(names)}, the nearest: {', '.join(near)}."
-    return f"It has, among others: {', '.join(names[:MOST_NAMED])}."
+        return f"Similar names: {', '.join(near)}."
+    return f"It has {len(names)} definitions, such as: {', '.join(names[:MOST_NAMED])}."
 
 
 def _signature(text: str, definition: Definition) -> str:

@@ -1,4 +1,4 @@
-"""Text files as bytes, and back: encoding, byte order mark and line endings survive the round trip."""
+"""Decoding and encoding of text files. Encoding, byte order mark and line endings survive the round trip."""
 
 import bisect
 import codecs
@@ -10,13 +10,13 @@ from server.common.errors import BinaryFile
 from server.offload.values import Edit
 
 _UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-# Control characters that text files do hold: tab, line feed, form feed, carriage return, escape (logs).
+# Control characters that occur in text files: tab, line feed, form feed, carriage return, escape (logs).
 _ALLOWED_CONTROLS = frozenset("\t\n\f\r\x1b\x08\v")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file's text with ``\\n`` line endings. ``newline`` is the ending that most of its lines have."""
+    """The text of a file with ``\\n`` line endings. ``newline`` is the ending of most lines on disk."""
 
     text: str
     encoding: str
@@ -28,7 +28,7 @@ def decode(data: bytes, shown: str) -> Decoded:
     """Return the text of ``data``.
 
     Raises:
-        BinaryFile: it is not text in an encoding that gives the same bytes back.
+        BinaryFile: no known encoding decodes the bytes and encodes the text back to them.
     """
     encoding, bom = _encoding(data, shown)
     raw = _to_text(data, encoding, bom)
@@ -38,19 +38,19 @@ def decode(data: bytes, shown: str) -> Decoded:
 
 
 def encode(text: str, encoding: str, bom: bool, newline: str, shown: str) -> bytes:
-    """Return the bytes of ``text`` (``\\n`` line endings) as a new content.
+    """Return the bytes of ``text`` (``\\n`` line endings) as the whole content of a file.
 
     Raises:
-        BinaryFile: it holds characters that the file's encoding lacks.
+        BinaryFile: the encoding lacks a character of the text.
     """
     return _to_bytes(text.replace("\r\n", "\n").replace("\n", newline), encoding, bom, shown)
 
 
 def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
-    """Return ``data`` with each span replaced; every byte outside the spans stays as it is.
+    """Return ``data`` with each span replaced. Every byte outside the spans stays as it is.
 
     Raises:
-        BinaryFile: a replacement holds characters that the file's encoding lacks.
+        BinaryFile: the encoding lacks a character of a replacement.
     """
     decoded = decode(data, shown)
     raw = _to_text(data, decoded.encoding, decoded.bom)
@@ -67,7 +67,7 @@ def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
 
 
 def raw_text(data: bytes, shown: str) -> str:
-    """Return the text with the line endings and the byte order mark that it has on disk.
+    """Return the text with its line endings and byte order mark as on disk.
 
     Raises:
         BinaryFile: as ``decode``.
@@ -77,14 +77,14 @@ def raw_text(data: bytes, shown: str) -> str:
 
 
 def is_utf16(data: bytes) -> bool:
-    """Whether a file that begins so is UTF-16, as Windows' PowerShell writes its logs."""
+    """Whether the data starts with a UTF-16 byte order mark, as PowerShell's logs do."""
     return data.startswith(tuple(mark for mark, _ in _UTF16))
 
 
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:
-    """Return the smallest runs of whole lines that turn ``before`` into ``after``.
+    """Return the smallest edits, in whole lines, that turn ``before`` into ``after``.
 
-    So that a file which mixes line endings keeps those of all lines that did not change.
+    A file with mixed line endings thus keeps the endings of all unchanged lines.
     """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     starts = [0]
@@ -119,7 +119,7 @@ def _is_text(text: str) -> bool:
 
 
 def _newline_of(raw: str) -> str:
-    """Return the line ending that all lines of ``raw`` have, empty if there is none or both."""
+    """Return the line ending that all lines of ``raw`` share, empty if there is none or if they are mixed."""
     long, all_lines = raw.count("\r\n"), raw.count("\n")
     if all_lines == 0 or 0 < long < all_lines:
         return ""
@@ -136,22 +136,22 @@ def _to_bytes(text: str, encoding: str, bom: bool, shown: str) -> bytes:
         return (("\ufeff" if bom else "") + text).encode(encoding)
     except UnicodeEncodeError as error:
         raise BinaryFile(
-            f"{shown} is encoded as {encoding}, which has no {error.object[error.start]!r}.",
-            "Convert the file to UTF-8, or ask for plain characters.",
+            f"{shown} is encoded as {encoding}, which lacks {error.object[error.start]!r}.",
+            "Convert the file to UTF-8, or ask for characters that the encoding has.",
         ) from None
 
 
 class _RawOffsets:
-    """Turns offsets in the text with ``\\n`` endings into offsets in the text as it is on disk."""
+    """Maps offsets in the text with ``\\n`` endings to offsets in the text on disk."""
 
     def __init__(self, raw: str) -> None:
         self._positions: list[int] = []
         position = raw.find("\r\n")
         while position >= 0:
-            # The offset, in the text with short endings, of this line's end.
+            # The offset of this line's end in the text with ``\n`` endings.
             self._positions.append(position - len(self._positions))
             position = raw.find("\r\n", position + 2)
 
     def __call__(self, offset: int) -> int:
-        """Return how far on it is: one more for each two-character ending before it."""
+        """Return the offset on disk: one more for each ``\\r\\n`` before it."""
         return offset + bisect.bisect_left(self._positions, offset)

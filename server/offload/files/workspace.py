@@ -1,4 +1,4 @@
-"""Reads what a task names: paths, globs and selections, inside the caller's roots, with their digests."""
+"""The input and output files of a task, inside the caller's roots."""
 
 import hashlib
 import os
@@ -23,21 +23,21 @@ from server.policy.files import paths
 from server.policy.files.safe_open import open_for_reading
 
 MOST_FILES = 500
-"""Files of one task, globs expanded; more would fit no model's context."""
+"""Files of one task, globs expanded. More fit no model's context."""
 MOST_CHARACTERS = 4_000_000
-"""Characters that one task selects: some million tokens, which is more than any model reads."""
+"""Characters that one task may select: about a million tokens, more than any model reads."""
 PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
-"""What stands for the parts of an input's path in the output pattern of a batch."""
+"""Placeholders for the parts of an input's path in the output pattern of a batch."""
 _FILLED = re.compile(rf"(?<!\{{)\{{(?:{'|'.join(PLACEHOLDERS)})\}}(?!\}})")
 _LINES = re.compile(r"(?P<path>.+?):(?P<range>\d+(?:-\d+)?)")
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one caller may read and write, and how large a file may be (bytes).
+    """The files that one caller may read and write. ``max_file_bytes`` limits the size of a file.
 
-    Open one for each call: it keeps the files that each glob named, so that what the policy judged is what
-    the tool reads.
+    Open one for each call. It caches the files that each glob named, so that the tool reads exactly what the
+    policy judged.
     """
 
     caller: Caller
@@ -47,39 +47,39 @@ class Workspace:
     expanded: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def confine(self, given: str) -> Path:
-        """Return the absolute path that ``given`` means; see ``policy.paths.confine``."""
+        """Return the absolute path of ``given``; see ``policy.files.paths.confine``."""
         return paths.confine(given, self.caller.project, self.caller.roots, self.protected, self.readable)
 
     def confine_to_read(self, given: str) -> Path:
-        """Return what ``confine`` does, if the file there may be read; one may be written that may not."""
+        """Return the path as ``confine`` does, if the file may be read. Some files may only be written."""
         path = self.confine(given)
         paths.refuse_environment(path, given, self.readable)
         return path
 
     def shown(self, path: Path) -> str:
-        """Return the path relative to the project where it lies in there."""
+        """Return the path relative to the project if it lies inside it."""
         return paths.shown(path, self.caller.project)
 
 
 def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Workspace:
-    """Return where this caller may read and write by these settings: nowhere in the app's own folders."""
+    """Return the workspace of this caller by these settings. The app's own folders are excluded."""
     own = (folders.config, folders.data, folders.state, folders.cache)
     return Workspace(caller, settings.offload.max_file_bytes, own, settings.paths.read)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a task reads and where it writes."""
+    """The input files of a task, and its output file if it has one."""
 
     sources: tuple[Source, ...]
     target: Target | None
 
 
 def read_task(workspace: Workspace, task: Task) -> Reading:
-    """Read all inputs and look at the output's place; blocks.
+    """Read all inputs and the current state of the output file; blocks.
 
     Raises:
-        WorkspaceError: a path is not allowed, missing, no text, too large, or selects nothing.
+        WorkspaceError: a path is not allowed, missing, not text, too large, or its selection is empty.
         BadArguments: too many files.
     """
     sources: dict[tuple[Path, int, int], Source] = {}
@@ -92,25 +92,25 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
         left -= source.end - source.start
         if len(sources) > MOST_FILES:
             raise BadArguments(
-                f"files names more than {MOST_FILES} files.", "Use batch_offload, one item for each file."
+                f"files names more than {MOST_FILES} files.", "Use batch_offload with one item for each file."
             )
         if left < 0:
             raise FileTooLarge(
-                f"files holds more than {MOST_CHARACTERS:,} characters, which no model reads at once.",
-                "Use batch_offload, one item for each file, or compress_context.",
+                f"files holds more than {MOST_CHARACTERS:,} characters, more than any model reads at once.",
+                "Use batch_offload with one item for each file, or compress_context.",
             )
     target = read_target(workspace, task.output) if task.output else None
     return Reading(tuple(sources.values()), target)
 
 
 def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
-    """Return the paths (relative to the project where they can be) that a path or glob names, sorted.
+    """Return the paths that a path or glob names, sorted, relative to the project where possible.
 
-    A path, also one with a selection, is returned as it is. Of globs, files that git ignores and those that
-    may not be read are left out, as are names that are not UTF-8, and ``.git`` is never entered.
+    A path is returned unchanged, with its selection. A glob leaves out files that git ignores, files that may
+    not be read, and names that are not UTF-8. It never enters ``.git``.
 
     Raises:
-        WorkspaceError: the pattern leads outside the roots, or matches nothing.
+        WorkspaceError: the pattern leads outside the roots or matches nothing.
     """
     if not globs.is_pattern(given) or _exists(workspace, given):
         return (given,)
@@ -127,13 +127,13 @@ def _found(workspace: Workspace, given: str) -> tuple[str, ...]:
     if not allowed:
         raise PathNotFound(
             f"{given} matches no file.",
-            "Check the pattern; what git ignores, and names that are not UTF-8, are left out.",
+            "Check the pattern. Files that git ignores and names that are not UTF-8 are left out.",
         )
     return tuple(workspace.shown(path) for path in allowed)
 
 
 def read_source(workspace: Workspace, given: str) -> Source:
-    """Read one file, whole or the part that ``path::name`` or ``path:10-40`` selects.
+    """Read one file, or the part that ``path::name`` or ``path:10-40`` selects.
 
     Raises:
         WorkspaceError: as ``read_task``.
@@ -156,11 +156,11 @@ def read_source(workspace: Workspace, given: str) -> Source:
 
 
 def read_target(workspace: Workspace, given: str) -> Target:
-    """Look at the place of the output, which need not exist; a selection after it is dropped.
+    """Return the output file and its current content, if it exists. A selection in the path is dropped.
 
     Raises:
-        BadArguments: it is a pattern.
-        WorkspaceError: it may not be written, is a directory, or is no text that could be replaced.
+        BadArguments: the path is a pattern.
+        WorkspaceError: the file may not be written, is a folder, or is not text.
     """
     name, _ = split_selection(workspace, given)
     path = confine_target(workspace, name)
@@ -178,11 +178,11 @@ def read_target(workspace: Workspace, given: str) -> Target:
 
 
 def confine_target(workspace: Workspace, given: str) -> Path:
-    """Return the absolute path of an output; a selection after it is dropped.
+    """Return the absolute path of an output. A selection in the path is dropped.
 
     Raises:
-        BadArguments: it is a pattern, and no file has that very name.
-        WorkspaceError: it may not be written, or is a folder.
+        BadArguments: the path is a pattern, and no file has exactly that name.
+        WorkspaceError: the file may not be written, or is a folder.
     """
     name, _ = split_selection(workspace, given)
     if not _exists(workspace, name):
@@ -190,7 +190,7 @@ def confine_target(workspace: Workspace, given: str) -> Path:
     path = workspace.confine(name)
     if os.path.isdir(path) or (name.endswith(("/", os.sep)) and not os.path.lexists(path)):  # noqa: PTH112 - never raises
         folder = name.rstrip("/" + os.sep)
-        raise NotAFile(f"{name} names a folder.", f"Name a file in it, such as {folder}/notes.md.")
+        raise NotAFile(f"{name} is a folder.", f"Name a file in it, such as {folder}/notes.md.")
     return path
 
 
@@ -198,18 +198,18 @@ def _refuse_pattern(output: str) -> None:
     # Brackets and other braces are part of names: `[id].tsx`, `{{name}}.py`.
     if found := _FILLED.search(output):
         raise BadArguments(
-            f"output has {found[0]} in it, which only batch_offload with each fills in.",
+            f"output contains {found[0]}, which only batch_offload with each fills in.",
             'Name the file itself, or use batch_offload with each=["src/*.py"] and output="{path}".',
         )
     if "*" in output or "?" in output:
         raise BadArguments(
-            f"output is one file's path, and {output} is a pattern.",
-            'Name one file; for many use batch_offload with each=["src/*.py"] and output="{path}".',
+            f"output is the path of one file; {output} is a pattern.",
+            'Name one file. For many files use batch_offload with each=["src/*.py"] and output="{path}".',
         )
 
 
 def split_selection(workspace: Workspace, given: str) -> tuple[str, str]:
-    """Return the path and the selection behind it (``Class.method``, ``10-40``), empty if there is none."""
+    """Return the path and its selection (``Class.method``, ``10-40``), empty if there is none."""
     if _exists(workspace, given):
         return given, ""
     name, found, part = given.partition("::")
@@ -254,7 +254,7 @@ def _exists(workspace: Workspace, given: str) -> bool:
 
 
 def _allowed(workspace: Workspace, path: Path) -> bool:
-    """Whether a file that a glob found may be read: links out and credentials are passed over."""
+    """Whether a file that a glob found may be read. Links that lead outside and credentials are skipped."""
     try:
         return paths.require_file(workspace.confine_to_read(str(path)), str(path)).st_size >= 0
     except (PathNotFound, PathOutsideRoots, PathProtected, NotAFile):

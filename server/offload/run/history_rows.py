@@ -1,11 +1,11 @@
-"""The history's rows from the values of one offload."""
+"""Rows of the history, made from the values of one offload."""
 
 from server.offload.values import Attempt, Delivery, Source
 from server.store.records import AttemptRecord, CheckRecord, FileRecord
 
 
 def attempt_record(attempt: Attempt) -> AttemptRecord:
-    """Return one round as the history keeps it."""
+    """Return the row of one attempt."""
     prompt, generation = attempt.prompt, attempt.generation
     return AttemptRecord(
         number=attempt.number,
@@ -21,7 +21,7 @@ def attempt_record(attempt: Attempt) -> AttemptRecord:
 
 
 def file_records(sources: tuple[Source, ...], delivery: Delivery | None) -> tuple[FileRecord, ...]:
-    """Return the inputs and the output as the history keeps them."""
+    """Return the rows of the input and output files."""
     inputs = [
         FileRecord(each.shown, "input", each.digest, len(each.text.encode()), each.selection)
         for each in sources

@@ -1,4 +1,4 @@
-"""What one offload tells while it runs: events for the pages, lines of progress for the caller."""
+"""Progress of one offload: events for the pages, progress lines for the caller."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,12 @@ from server.offload.values import Report
 logger = logging.getLogger(__name__)
 
 LONGEST_SILENCE = 5.0
-"""Seconds after which the last line is sent again; clients give up on silence."""
+"""Seconds until the last line is sent again. Clients time out on silence."""
 _TEXT_INTERVAL = 0.1
 
 
 class Progress:
-    """Publishes stages and text, and reports to the caller in the background, so that neither waits."""
+    """Publishes stages and text. Reports to the caller run in the background and never block the offload."""
 
     def __init__(self, offload_id: str, report: Report, events: EventBus) -> None:
         self._id = offload_id
@@ -33,20 +33,20 @@ class Progress:
         self._late: asyncio.TimerHandle | None = None
 
     def stage(self, name: str, detail: str = "") -> None:
-        """Say that the offload entered a stage; see ``events.OffloadStage``."""
+        """Publish that the offload entered a stage (``events.OffloadStage``)."""
         self._tell_text()
         self._events.publish(OffloadStage(self._id, name, detail))
         self.say(f"{name}: {detail}" if detail else name)
 
     def say(self, line: str) -> None:
-        """Set the line that the caller sees."""
+        """Set the progress line for the caller."""
         if line != self._line:
             self._line = line
             self._changed.set()
 
     def text(self, more: str, tokens: int, rate: float, last: bool = False) -> None:
-        """Pass on more of the answer; pieces are joined so that pages get some ten a second. What is
-        joined is passed on soon even where the engine falls silent."""
+        """Publish more of the answer, at most ten times a second. A timer publishes the rest if the engine
+        falls silent."""
         self._pending += more
         self._figures = tokens, rate
         wait = self._told_at + _TEXT_INTERVAL - time.monotonic()
@@ -57,7 +57,7 @@ class Progress:
 
     @contextlib.asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
-        """Report to the caller for the time of the context."""
+        """Report to the caller while the context is open."""
         async with running(self._beat()):
             try:
                 yield
@@ -87,5 +87,5 @@ class Progress:
                 self._changed.clear()
                 await self._report(time.monotonic() - self._began, None, self._line)
                 await asyncio.sleep(_TEXT_INTERVAL)
-        except Exception as error:  # noqa: BLE001 - whatever a client's connection raises, the work goes on
-            logger.info("progress of %s is no longer reported: %s", self._id, error)
+        except Exception as error:  # noqa: BLE001 - a failing client connection must not end the work
+            logger.info("progress reports of %s stopped: %s", self._id, error)

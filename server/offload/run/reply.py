@@ -1,14 +1,14 @@
-"""What Claude is told at the end: at most 400 characters, facts only."""
+"""The reply to Claude at the end of an offload: facts only, at most 400 characters."""
 
 from server.offload.values import Attempt, Check, Delivery
 
 LONGEST = 400
 LONG_TEXT = 2_000
-"""Characters of a returned text from which on the hint about ``output`` is worth its tokens."""
+"""Characters of a returned text above which the hint about ``output`` pays for its tokens."""
 NOT_BY_CLAUDE = "net 0, not by Claude"
 _ENDS = (".", "!", "?", "…", ":")
-"""What needs no full stop before the next sentence."""
-HINT = "\n\n(Name an `output` to have such text written to a file and get only a digest.)"
+"""Endings of a sentence that need no full stop."""
+HINT = "\n\n(Pass `output` to write long text to a file and get a short reply.)"
 
 
 def delivered(
@@ -20,7 +20,7 @@ def delivered(
     seconds: float,
     net: int | None,
 ) -> str:
-    """Return the digest of a file that was written; ``net`` is None where Claude did not ask for it."""
+    """Return the reply for a written file. ``net`` is None if Claude did not make the call."""
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in attempts[-1].verdict.checks)
     repairs = len(attempts) - 1
@@ -37,7 +37,7 @@ def delivered(
 def handed_back(
     offload_id: str, failure: Check, attempts: tuple[Attempt, ...], *, by_user: bool = False
 ) -> str:
-    """Return why the result was not accepted, where the best answer is, and what Claude is to do."""
+    """Return the reason for the hand-back, where the best attempt is kept, and the next step."""
     where = f": `token-saver history {offload_id}`" if by_user else f" in the history under {offload_id}"
     tail = f"Nothing was written ({_tries(attempts, where)})."
     if attempts and not by_user:
@@ -56,7 +56,7 @@ def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
 
 
 def returned(text: str) -> str:
-    """Return the text itself, with a hint where it is long."""
+    """Return the text, with a hint if it is long."""
     return text + HINT if len(text) > LONG_TEXT else text
 
 
@@ -66,13 +66,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def short(text: str, longest: int) -> str:
-    """Return ``text`` on one line, cut to ``longest`` characters."""
+    """Return ``text`` as one line of at most ``longest`` characters."""
     line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def short_path(path: str) -> str:
-    """Return a path of at most 120 characters; of a longer one, the end."""
+    """Return the last 120 characters of a path."""
     return path if len(path) <= 120 else "…" + path[-119:]
 
 

@@ -1,4 +1,4 @@
-"""One offload on its way: what is known of it so far, and its rows in the history."""
+"""The state of a running offload, and the recorder of its rows in the history."""
 
 import asyncio
 import logging
@@ -32,16 +32,16 @@ from server.store.records import OffloadEnd, OffloadStart
 logger = logging.getLogger(__name__)
 
 Texts = tuple[Sequence[str], str | None]
-"""Inputs that are spared, and what was written, if anything was."""
+"""The inputs that Claude did not have to read, and the written text, None if nothing was written."""
 AT_ONCE = 100_000
-"""Characters whose tokens are estimated on the event loop: some 10 ms."""
+"""Characters whose tokens are estimated on the event loop (about 10 ms); longer texts use a thread."""
 
 
 @dataclass
 class OffloadState:
     """The state of one offload. Only its own task changes it.
 
-    ``remarks`` are sentences on a file that is not simply as it was before, or as the offload wrote it.
+    ``remarks`` are sentences about a file that is neither as before nor as the offload wrote it.
     """
 
     id: str
@@ -70,8 +70,7 @@ class OffloadState:
 
     @property
     def session(self) -> str:
-        """What tells the caller's conversation from others; a caller that names none has one for each call,
-        or batch."""
+        """The key of the caller's conversation. Without a session id, each call or batch has its own."""
         own = self.item_of.job_id if self.item_of else self.id
         return f"{self.caller.client} {self.caller.session or own}"
 
@@ -82,16 +81,16 @@ class OffloadState:
 
     @property
     def inputs(self) -> dict[tuple[Path, str, int, int], Source]:
-        """The inputs by file, its state, and the part that was selected."""
+        """The inputs by path, SHA-256 and selected span."""
         return {(each.path, each.digest, each.start, each.end): each for each in self.sources}
 
     def spent(self, stage: str, seconds: float) -> None:
-        """Add seconds to a stage."""
+        """Add seconds to the time of a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
 class OffloadRecorder:
-    """Writes the rows of offloads and their receipts, and publishes their begin and end."""
+    """Writes the rows and receipts of offloads, and publishes their start and end."""
 
     def __init__(self, history: History, ledger: Ledger, events: EventBus) -> None:
         self._history = history
@@ -100,7 +99,7 @@ class OffloadRecorder:
         self._once = SeenInputs()
 
     async def open(self, run: OffloadState) -> None:
-        """Write the row before anything runs, with the cost that the call has in any case."""
+        """Write the row before the work starts, with the cost of the call itself."""
         task, caller = run.task, run.caller
         self._events.publish(
             OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
@@ -109,7 +108,7 @@ class OffloadRecorder:
 
     async def _open(self, run: OffloadState) -> None:
         task, caller = run.task, run.caller
-        receipt = await self._booked(run, ((), None), "")
+        receipt = await self._receipt_of(run, ((), None), "")
         start = OffloadStart(
             id=run.id,
             started_at=run.began,
@@ -127,8 +126,8 @@ class OffloadRecorder:
         await self._history.start(start)
 
     async def attempt(self, run: OffloadState, attempt: Attempt, *, last: bool = False) -> None:
-        """Keep one round; called again when a check of the user's adds to its verdict. One that is expected
-        to be the ``last`` is written with the offload's end, in one transaction."""
+        """Record one attempt; call again when the user's check adds to its verdict. The attempt marked as
+        ``last`` is written together with the end of the offload, in one transaction."""
         if run.attempts and run.attempts[-1].number == attempt.number:
             run.attempts[-1] = attempt
         else:
@@ -138,18 +137,17 @@ class OffloadRecorder:
             await self._history.attempt(run.id, history_rows.attempt_record(attempt))
 
     def receipt(self, run: OffloadState, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
-        """Return the receipt of the offload that ended as ``name`` with ``text`` as its result. What the
-        session was spared before is not counted again."""
-        return self._book(run, self._figures(run, delivery), text, name)
+        """Return the receipt of an offload that ended as ``name`` with the result ``text``. Inputs that an
+        earlier call saved the session from reading are not counted again."""
+        return self._count(run, self._figures(run, delivery), text, name)
 
     async def close(
         self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
-        """Complete the row, publish the end, and return what the caller gets. If this is cancelled, all of
-        that comes first.
+        """Complete the row, publish the end, and return the outcome. A cancellation takes effect after that.
 
         Raises:
-            StoreError: the row cannot be written; then the offload has not ended.
+            StoreError: the row cannot be written; the offload has not ended.
         """
         return await run_uncancellable(self._close(run, name, text, code, delivery), error_first=True)
 
@@ -157,7 +155,7 @@ class OffloadRecorder:
         self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None
     ) -> Outcome:
         text = " ".join(dict.fromkeys((text, *run.remarks)))
-        receipt = await self._booked(run, self._figures(run, delivery), text, name)
+        receipt = await self._receipt_of(run, self._figures(run, delivery), text, name)
         if name in ("delivered", "returned"):
             self._once.add(run.session, run.inputs)
         generations = [attempt.generation for attempt in run.attempts]
@@ -187,7 +185,7 @@ class OffloadRecorder:
         )
         try:
             await self._history.finish(run.id, end)
-        except StoreError as error:  # not recorded, so not so: see ``owed.py``
+        except StoreError as error:  # what is not recorded did not happen: see ``retry_finish``
             self._events.publish(OffloadEnded(run.id, "failed", str(error)[:400]))
             raise
         run.outcome = outcome
@@ -195,22 +193,21 @@ class OffloadRecorder:
         return outcome
 
     def _figures(self, run: OffloadState, delivery: Delivery | None) -> Texts:
-        """Return the inputs that the session was not spared before, and what was written."""
+        """Return the inputs that are new to the session's receipts, and the written text."""
         fresh = self._once.fresh(run.session, run.inputs)
         written = written_text(delivery) if delivery is not None else None
         return [run.inputs[each].selected for each in fresh], written
 
-    async def _booked(
+    async def _receipt_of(
         self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
-        """Return what ``_book`` does; of long texts, which take a tenth of a second a megabyte, from a
-        thread."""
+        """Return the receipt. Long texts (0.1 s per megabyte) are counted in a thread."""
         passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
         if passed + sum(map(len, texts[0])) < AT_ONCE:
-            return self._book(run, texts, said, name)
-        return await asyncio.to_thread(self._book, run, texts, said, name)
+            return self._count(run, texts, said, name)
+        return await asyncio.to_thread(self._count, run, texts, said, name)
 
-    def _book(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
+    def _count(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
         inputs, written = texts
         if run.caller.by_user:
             return self._ledger.price(Figures())
@@ -226,7 +223,7 @@ class OffloadRecorder:
         )
 
     async def close_failed(self, run: OffloadState, error: Exception) -> Outcome:
-        """Complete the row of an offload that met an error, one of the tree or a defect of this app."""
+        """Complete the row of an offload that failed by a known error or by a defect of the app."""
         if not isinstance(error, TokenSaverError):
             logger.error("offload %s met a defect", run.id, exc_info=error)
             error = InternalError(f"{type(error).__name__} in the app.", "Nothing was written; see its log.")
@@ -249,7 +246,7 @@ def _timings(run: OffloadState) -> dict[str, float]:
 
 
 def check_folder(caller: Caller, file: Path) -> Path:
-    """Return where a check of the user's runs: the project, else the root that the file lies in."""
+    """Return the working folder of the user's check: the project, else the root that holds the file."""
     if caller.project is not None:
         return caller.project
     inside = [root for root in caller.roots if file.is_relative_to(root.resolve())]
@@ -257,6 +254,6 @@ def check_folder(caller: Caller, file: Path) -> Path:
 
 
 def written_text(delivery: Delivery) -> str:
-    """Return what Claude would have had to write itself: a new file whole, of an edit both its sides."""
+    """Return the text that Claude would have written itself: a new file, or both sides of an edit."""
     lines = delivery.diff.split("\n")[2:]
     return "\n".join(line[1:] for line in lines if line.startswith(("+", "-")))

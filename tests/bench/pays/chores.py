@@ -54,7 +54,7 @@ def chores() -> tuple[Chore, ...]:
             "a text reworded",
             GONE_TASK,
             "server/offload/delivery/undo.py",
-            ("was removed again", "is gone again"),
+            ("was removed", "is gone"),
         ),
         _changed("a name changed everywhere", RENAME_TASK, "server/engine/queue.py", ("client", "caller")),
         _log(300),
@@ -255,7 +255,7 @@ FOLDING_TASK = (
     "its line number."
 )
 RECENT_TASK = "Estimates of the time shall look at the last 40 offloads, not 20."
-GONE_TASK = "Where the user is told that a file 'was removed again', say 'is gone again'."
+GONE_TASK = "Where the user is told that a file 'was removed', say 'is gone'."
 RENAME_TASK = "Say caller instead of client everywhere, in names and in comments."
 EXPLAIN_TASK = "How does this code make sure that a crash leaves nothing half done? Name functions."
 ATOMIC_ANSWER = (
