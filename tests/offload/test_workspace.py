@@ -16,6 +16,7 @@ from server.common.errors import (
     SelectionNotFound,
 )
 from server.offload.files.globs import find
+from server.offload.files.textfile import decode
 from server.offload.files.workspace import Workspace, expand, read_source, read_target, read_task
 from server.offload.values import Caller, Task
 
@@ -156,8 +157,9 @@ def test_encodings_and_line_endings_are_known(
     workspace: Workspace, project: Path, data: bytes, known: tuple[str, bool, str, str]
 ) -> None:
     (project / "f.txt").write_bytes(data)
-    source = read_source(workspace, "f.txt")
-    assert (source.encoding, source.bom, source.newline, source.text) == known
+    decoded = decode(data, "f.txt")
+    assert (decoded.encoding, decoded.bom, decoded.newline, decoded.text) == known
+    assert read_source(workspace, "f.txt").text == decoded.text
 
 
 @pytest.mark.parametrize("data", [b"\x00\x01", b"\x89PNG\r\n\x1a\n\x00", b"a\x00b", b"\xff\xfe\x00"])
