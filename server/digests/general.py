@@ -1,7 +1,7 @@
 """The general way for text of unknown kind: errors and warnings by kind, the tail, the rest folded."""
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +16,8 @@ MOST_MEMBERS = 6
 _TAIL = 60
 _LONGEST_KEY = 300
 _RARE = 2
+_ALIKE = 3
+"""Last lines of one kind that are shown."""
 _WORD = re.compile(r"\w")
 
 
@@ -69,8 +71,10 @@ class General:
                 found += _severe_facts(seen, lower)
             elif not recognised or seen.kind.count <= _RARE:
                 found.append(_rest(seen.kind, lower // 3))
+        alike: Counter[str] = Counter()
         for place, (line, claimed) in enumerate(reversed(self.tail)):
-            if not claimed:
+            alike[key := key_of(line.text[:_LONGEST_KEY])] += 1
+            if not claimed and alike[key] <= _ALIKE:
                 found.append(Fact(Section.TAIL, (Part(line.text, line.number, 58 - 2 * place - lower),)))
         return sorted(found, key=lambda fact: (fact.section, fact.parts[0].line))
 

@@ -50,6 +50,13 @@ class Gcc(LineMessages):
             return True
         return super().feed(line)
 
+    def continued(self, line: Line) -> bool:
+        """javac names the symbol and where it looked below the code."""
+        if self.open and line.text.startswith(("  symbol:", "  location:", "  required:", "  found:")):
+            self._details.append(literal(line))
+            return True
+        return super().continued(line)
+
     def _link_message(self, line: Line, found: re.Match[str]) -> None:
         text = found["text"] or found["what"] or ""
         if not text or text.startswith(("in function", "first defined here")) or "in function `" in line.text:

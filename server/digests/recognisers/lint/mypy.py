@@ -1,8 +1,13 @@
 """mypy (and pyright, pyrefly, which print the same shape): errors by code, the count, notes as details."""
 
 import re
+from typing import ClassVar
 
+from server.digests.recognisers.base import literal
 from server.digests.recognisers.line_messages import LineMessages
+from server.digests.values import Fact, Line, Part
+
+_WRAPPED = re.compile(r"^\[(?P<alone>[\w-]+)\]$|^(?P<rest>\S.*?)(?: {2}\[(?P<rule>[\w-]+)\])?$")
 
 
 class Mypy(LineMessages):
@@ -20,5 +25,52 @@ class Mypy(LineMessages):
         r"information): "
         r"(?P<text>.+?)(?: +[\[(](?P<rule>[\w-]+)[\])])?$"
     )
-    total = re.compile(r"^(?:Found \d+ errors? in|Success: no issues|\d+ errors?, \d+ warnings?)")
+    total: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(?:Found \d+ errors? in|Success: no issues|\d+ errors?, \d+ warnings?)"
+    )
     note = (*LineMessages.note, "information")
+    context = re.compile(r"^ {4}")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wrapped: tuple[str, Part, Part, list[Part]] | None = None
+
+    def feed(self, line: Line) -> bool:
+        text = line.text
+        if self._wrapped is not None and not (self.message.match(text) or self.total.match(text)):
+            if (found := _WRAPPED.match(text)) and text:
+                self._continue(line, found)
+                return True
+            self._flush(None)
+            return text.startswith("    ")
+        self._flush(None)
+        return super().feed(line)
+
+    def facts(self) -> list[Fact]:
+        self._flush(None)
+        return super().facts()
+
+    def _message(self, line: Line, found: re.Match[str]) -> None:
+        """Hold a message without a code: with ``--pretty`` it goes on below, and the code stands there."""
+        if found["rule"] or self.severity(found) == "note":
+            super()._message(line, found)
+            return
+        text, place = literal(line, found["text"]), literal(line, found["place"])
+        self._wrapped = (self.severity(found), text, place, [])
+        self.open = True
+
+    def _continue(self, line: Line, found: re.Match[str]) -> None:
+        assert self._wrapped is not None
+        rule = found["rule"] or found["alone"]
+        rest = self._wrapped[3]
+        if found["rest"] and len(rest) < 3:
+            rest.append(literal(line, found["rest"]))
+        if rule or len(rest) >= 3:
+            self._flush(literal(line, rule) if rule else None)
+
+    def _flush(self, rule: Part | None) -> None:
+        if self._wrapped is not None:
+            severity, text, place, rest = self._wrapped
+            self.messages += 1
+            self._details = self.diagnostics.add(severity, text, place, rule, rest if rule else [])
+        self._wrapped = None

@@ -6,14 +6,14 @@ from collections import Counter
 from server.digests.frames import frame_of, short_place
 from server.digests.recognisers.base import Recogniser, computed, literal
 from server.digests.recognisers.diagnostics import Diagnostics
-from server.digests.recognisers.failures import Failure, Failures
+from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
 _TEST = re.compile(r"^(?P<indent> *)--- (?P<kind>FAIL|PASS|SKIP|BENCH): (?P<name>\S+) \([\d.]+s\)$")
 _RUN = re.compile(r"^=== (?:RUN|PAUSE|CONT|NAME) +(?P<name>\S+)$")
 _PACKAGE = re.compile(r"^(?P<kind>FAIL|ok  |\?   |---)\t\S+.*$")
 _LOG = re.compile(r"^ +(?P<place>[\w.-]+\.go:\d+): (?P<text>.+)$")
-_COMPILER = re.compile(r"^(?P<place>[\w./-]+\.go:\d+(?::\d+)?): (?P<text>.+)$")
+_COMPILER = re.compile(r"^(?:vet: )?(?P<place>[\w./-]+\.go:\d+(?::\d+)?): (?P<text>.+)$")
 _PANIC = re.compile(r"^(?:panic: |fatal error: )(?P<text>.+)$")
 _COVER = re.compile(r"coverage: [\d.]+% of statements")
 
@@ -27,7 +27,7 @@ class GoTest(Recogniser):
         r"^ *--- (?:FAIL|PASS|SKIP|BENCH): \S+ \(",
         r"^(?:FAIL|ok  |\?   )\t\S",
         r"^# [\w./-]+(?: \[[\w./-]+\])?$",
-        r"^(?:\./|\.\./)?[\w./-]+\.go:\d+(?::\d+)?: ",
+        r"^(?:vet: )?(?:\./|\.\./)?[\w./-]+\.go:\d+(?::\d+)?: ",
         r"^ +[\w.-]+\.go:\d+: ",
         r"^WARNING: DATA RACE$",
         r"^(?:panic|fatal error): ",
@@ -46,6 +46,8 @@ class GoTest(Recogniser):
         self._crash: Failure | None = None
         self._detail: list[Part] | None = None
         self._untested: list[Part] = []
+        self._failed: Failure | None = None
+        """A failed test whose log follows it, as it does without -v."""
 
     def feed(self, line: Line) -> bool:
         text = line.text
@@ -53,6 +55,7 @@ class GoTest(Recogniser):
             return True
         if found := _RUN.match(text):
             self._running = found["name"]
+            self._failed = None
             return True
         return self._report(line)
 
@@ -94,6 +97,7 @@ class GoTest(Recogniser):
     def _test(self, line: Line, kind: str, name: str) -> bool:
         self._counts[kind] += 1
         self._running = name
+        self._failed = None
         logs = self._logs.pop(name, [])
         if kind == "FAIL":
             cause = logs[0][0] if logs else None
@@ -102,6 +106,7 @@ class GoTest(Recogniser):
             failure.details = [log for log, _ in logs[1:]]
             self._failures.add(failure)
             self._detail = failure.details
+            self._failed = None if logs else failure
         elif kind == "SKIP":
             why = [part for log in logs[-1:] for part in log]
             worth = 60 - min(len(self._skips), 20)
@@ -112,6 +117,7 @@ class GoTest(Recogniser):
     def _package(self, line: Line, kind: str) -> bool:
         self._finish_crash()
         self._running = ""
+        self._failed = None
         self._logs.clear()
         if kind == "?":
             self._untested.append(literal(line))
@@ -120,7 +126,17 @@ class GoTest(Recogniser):
         return True
 
     def _log(self, line: Line) -> bool:
-        if (found := _LOG.match(line.text)) and len(self._logs.setdefault(self._running, [])) < 8:
+        found = _LOG.match(line.text)
+        if found and self._failed is not None:
+            part = literal(line, found["text"])
+            if self._failed.cause is None:
+                self._failed.cause = part
+                self._failed.places.append(literal(line, found["place"]))
+            elif len(self._failed.details) < MOST_DETAILS:
+                self._failed.details.append(part)
+            self._failed.last = line.number
+            return True
+        if found and len(self._logs.setdefault(self._running, [])) < 8:
             parts = (literal(line, found["text"]), literal(line, found["place"]))
             self._logs[self._running].append(parts)
         return bool(self._counts or self._running)

@@ -11,7 +11,7 @@ _TOTAL = re.compile(r"^(?P<what>Test Suites|Tests|Snapshots|Time): +(?:.*\d tota
 _SUITE = re.compile(r"^ ?(?P<kind>PASS|FAIL) +(?P<file>\S+\.\w+)(?: \(.*\))?(?: .*)?$")
 _BLOCK = re.compile(r"^ {2}● (?P<name>\S.*)$")
 _SKIPPED = re.compile(r"^ +(?:○|✎) (?:skipped |todo )?(?P<name>.+)$")
-_CONSOLE = re.compile(r"^ {2}console\.(?P<level>warn|error)$")
+_CONSOLE = re.compile(r"^ {2,4}console\.(?P<level>warn|error)$")
 _PASSED = re.compile(
     r"^ +[√✓] |^ +[✕×] |^\s*$|^ {2,4}at |^Ran all test suites|^Determining test suites|^ {2,}\S"
 )
@@ -92,6 +92,8 @@ class Jest(Recogniser):
     def _begin(self, line: Line, name: str) -> None:
         self._close()
         self._in_console = False
+        if name == "Console":
+            return
         if name not in self._names or name == "Test suite failed to run":
             self._names.add(name)
             self._current = Failure(literal(line, name), last=line.number)

@@ -10,6 +10,7 @@ from server.digests.values import Fact, Line, Part, Section
 
 _SECTION = re.compile(r"^=+ (?P<title>.+?) =+$")
 _BLOCK = re.compile(r"^_{3,} (?P<name>.+?) _{3,}$|^(?P<line>/?[^\s:]+\.py:\d+): (?P<cause>\w.*)$")
+_AT = re.compile(r"\S+\.\w+:\d+$")
 _HEADER = re.compile(r"^_{2,} (?P<name>.+?) _{2,}$")
 _RESULT = re.compile(
     r"^(?:=+ )?(?P<text>(?:(?:\d+ (?:failed|passed|skipped|errors?|warnings?|xfailed|xpassed|deselected|"
@@ -24,6 +25,7 @@ _PROGRESS = re.compile(
 _SUMMARY = re.compile(r"^(?P<kind>FAILED|ERROR|SKIPPED|XFAIL|XPASS) (?P<rest>.+)$")
 _WARNING = re.compile(r"^  (?P<place>\S+:\d+): (?P<category>\w+): (?P<message>.+)$")
 _DURATION = re.compile(r"^\d+\.\d+s (?:call|setup|teardown) +\S")
+_NATIVE_CAUSE = re.compile(r"^(?P<cause>[A-Za-z_][\w.]*(?:: .*)?)$")
 _CHAIN = ("The above exception was the direct cause", "During handling of the above exception")
 
 
@@ -51,6 +53,7 @@ class Pytest(Recogniser):
         self._current: Failure | None = None
         self._chunk_cause: Part | None = None
         self._captured = False
+        self._native = False
         self._seen = False
         self._durations = 0
 
@@ -70,6 +73,8 @@ class Pytest(Recogniser):
 
     def _within(self, line: Line) -> bool:
         section = self._section
+        if line.text.startswith("!!!!"):
+            return self._progress_line(line)
         if section in ("FAILURES", "ERRORS"):
             return self._failure_line(line)
         if section.startswith("warnings summary"):
@@ -122,6 +127,11 @@ class Pytest(Recogniser):
             current.cause = literal(line)
         elif found := _PLACE.match(text):
             _add_place(current, literal(line, found["place"]))
+        elif self._native and (found := _NATIVE_CAUSE.match(text)):
+            current.cause = literal(line, found["cause"])
+            self._native = False
+        elif text.startswith("Traceback (most recent call last)"):
+            self._native = True
         elif (frame := frame_of(text)) and text.lstrip().startswith("File "):
             _add_place(
                 current,
@@ -132,7 +142,7 @@ class Pytest(Recogniser):
     def _finish_block(self) -> None:
         if self._current is not None:
             self._failures.add(self._current)
-        self._current, self._chunk_cause, self._captured = None, None, False
+        self._current, self._chunk_cause, self._captured, self._native = None, None, False, False
 
     def _warning_line(self, line: Line) -> bool:
         if found := _WARNING.match(line.text):
@@ -177,15 +187,21 @@ class Pytest(Recogniser):
     def _name_from_summary(self) -> None:
         """Add failures that only the short summary names, and all of them where it is the only report."""
         known = {_last_name(item.name.text) for item in self._failures.items}
+        placed = {
+            item.cause.text: item for item in self._failures.items if item.cause and _AT.match(item.name.text)
+        }
         for kind, name, cause in self._short:
-            if _last_name(name.text) not in known:
+            if cause is not None and (item := placed.pop(cause.text, None)):
+                item.places.insert(0, item.name)
+                item.name = name
+            elif _last_name(name.text) not in known:
                 self._failures.add(Failure(name, kind, cause))
 
 
 def _add_place(current: Failure, place: Part, *, library: bool | None = None) -> None:
     """Keep the deepest place in the project first, then the first place (the test itself)."""
     if library if library is not None else is_library(place.text):
-        if not current.places:
+        if not current.places and len(current.details) < 2:
             current.details.append(place)
         return
     known = [part for part in current.places if part.text != place.text]
