@@ -75,7 +75,7 @@ def _rest(engine: EngineView) -> Headline:
 def to_fetch(engine: EngineView) -> str:
     """Return the model that the next offload downloads first, with its size; empty if it has all it needs."""
     name = engine.default_model
-    pinned = pinned_models().get(name) if engine.kind == "embedded" else None
+    pinned = pinned_models().get(name) if engine.capabilities.run_by_app else None
     if pinned is None or any(model.name == name for model in engine.installed):
         return ""
     return f"{name} ({size(pinned.size)})"

@@ -12,6 +12,7 @@ from dashboard.components.models.model_activities import ModelActivities
 from dashboard.components.models.model_list import ModelList
 from dashboard.components.models.recommended_models import RecommendedModels, say_nothing
 from dashboard.hub_updates import HubUpdates
+from server.backends.base import Capabilities
 from server.backends.embedded.catalogue import pinned_models
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
@@ -52,9 +53,9 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     await page.follow(recommended.load, updates.models_changed, updates.measured, later=True)
 
 
-def fetchable(kind: str) -> str:
-    """What names the engine of this kind takes, with an example."""
-    if kind == "embedded":
+def fetchable(capabilities: Capabilities) -> str:
+    """Which names an engine accepts for a download, with an example."""
+    if capabilities.run_by_app:
         return f"The embedded engine fetches {', '.join(pinned_models())}; the best here are recommended."
     return (
         "A name of the engine's own registry, such as qwen2.5-coder:7b, or one that is recommended. "
@@ -80,8 +81,8 @@ class Fetch:
         self._activities.update(snapshot.activities)
         self._form.set_visibility(view.capabilities.pull)
         if view.capabilities.pull:
-            self._hint.set_text(fetchable(view.kind))
-            example = next(iter(pinned_models())) if view.kind == "embedded" else "qwen2.5-coder:7b"
+            self._hint.set_text(fetchable(view.capabilities))
+            example = next(iter(pinned_models())) if view.capabilities.run_by_app else "qwen2.5-coder:7b"
             set_prop(self._name, "placeholder", example)
         else:
             self._hint.set_text(

@@ -27,6 +27,7 @@ class Capabilities:
     count_tokens: bool = False
     tells_slots: bool = True
     """Whether the engine reports ``slots``; otherwise its value is a starting point for measuring."""
+    delete: bool = False
     reports_vram: bool = False
     """Whether the engine reports ``LoadedModel.size_vram``, so that 0 means no GPU memory."""
     run_by_app: bool = False
@@ -238,8 +239,11 @@ class Backend(Protocol):
             PromptTooLong: the prompt does not fit ``num_ctx``; nothing was generated.
         """
 
+    async def uses_gpu(self) -> bool:
+        """Return whether the engine computes on GPUs if the machine has any."""
+
     async def close(self) -> None:
-        """End connections and child processes."""
+        """Close connections and end child processes."""
 
 
 @runtime_checkable
@@ -275,7 +279,7 @@ class DeletesModels(Backend, Protocol):
 
 
 @runtime_checkable
-class TellsModelFile(Backend, Protocol):
+class ReportsModelFile(Backend, Protocol):
     """An engine that tells what the memory of a model can be computed from."""
 
     async def model_file(self, model: str) -> ModelFile:

@@ -112,6 +112,10 @@ class UnloadsWhenIdle:
         finally:
             self._end_use(stay)
 
+    async def uses_gpu(self) -> bool:
+        """See ``Backend``."""
+        return await self.backend.uses_gpu()
+
     async def close(self) -> None:
         """End the watch and the engine's connections. Models stay as they are."""
         await cancel_and_wait(self._watch)

@@ -1,1 +1,1 @@
-"""Which models run here: hardware, fit in memory, recommendation."""
+"""Models on this machine: hardware, memory, recommendation, measurement."""

@@ -1,4 +1,4 @@
-"""The catalogue of models to recommend: shipped, or the user's own ``models.toml``."""
+"""Catalogue of recommendable models: the app's own, or the user's ``models.toml``."""
 
 import tomllib
 from pathlib import Path
@@ -18,7 +18,7 @@ class _Entry(BaseModel):
 
 
 class Quality(_Entry):
-    """A published figure, in the benchmark's own unit (per cent for all that are shipped)."""
+    """A published figure in the benchmark's own unit (per cent for all of the app's own catalogue)."""
 
     benchmark: str
     value: float
@@ -27,7 +27,7 @@ class Quality(_Entry):
 
 
 class CatalogueModel(_Entry):
-    """A model worth having. ``size`` in bytes, ``parameters`` and ``active`` in billions, 0 if unknown."""
+    """A recommendable model. ``size`` in bytes, ``parameters`` and ``active`` in billions; 0 if unknown."""
 
     name: str
     engine: Literal["ollama", "embedded"] = "ollama"
@@ -46,10 +46,10 @@ class _Catalogue(_Entry):
 
 
 def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
-    """Return the user's catalogue where there is one, else the shipped one.
+    """Return the user's catalogue if there is one, or else the app's own.
 
     Raises:
-        SettingsError: the user's file is not readable as a catalogue.
+        SettingsError: the user's file is not a valid catalogue.
     """
     own = folders.config / "models.toml"
     path = own if own.exists() else SHIPPED
@@ -58,5 +58,5 @@ def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise SettingsError(
-            f"{path} is not a catalogue of models: {reason}.", "Correct or remove the file."
+            f"{path} is not a valid catalogue of models: {reason}.", "Fix or remove the file."
         ) from None

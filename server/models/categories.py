@@ -1,4 +1,4 @@
-"""The kinds of work that models are ranked by."""
+"""Categories of work by which models are ranked."""
 
 from typing import Literal, get_args
 

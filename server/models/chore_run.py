@@ -1,9 +1,9 @@
-"""Runs what a model wrote for a chore, and keeps it from doing harm by mistake.
+"""Execution of Python code that a model wrote for a chore, guarded against accidental damage.
 
-The code is read first: it may import a few modules that only compute, and use no name that leads out of
-plain computing. Then it runs in a process of its own, isolated, with an empty environment in an empty
-folder, with limits of time and (on POSIX) of memory and files. That is no sandbox against code that was
-written to get out: a language as open as Python has more ways than a list can name.
+The code is inspected first: it may import a few modules that only compute, and use no name that reaches
+beyond computing. It then runs in an isolated process with an empty environment, in an empty folder, with
+limits on time and (on POSIX) memory and files. This is not a sandbox against malicious code: Python offers
+more escapes than a list can name.
 """
 
 import ast
@@ -23,7 +23,7 @@ PURE = {
     *("heapq", "itertools", "math", "operator", "random", "re", "statistics", "string", "textwrap", "typing"),
     *("unicodedata",),
 }
-LEADS_OUT = {
+FORBIDDEN = {
     *(
         "breakpoint",
         "compile",
@@ -39,11 +39,11 @@ LEADS_OUT = {
     ),
     *("locals", "memoryview", "object", "open", "quit", "setattr", "type", "vars"),
 }
-BY_TEXT = {
+DYNAMIC = {
     *("Formatter", "attrgetter", "get_type_hints", "make_dataclass", "methodcaller", "singledispatch"),
     "singledispatchmethod",
 }
-"""What reaches names that stand in a text, or evaluates one."""
+"""Names that look up other names given as text, or evaluate text."""
 MODULES = {
     "bltns",
     "builtins",
@@ -57,8 +57,8 @@ MODULES = {
     "types",
     "warnings",
 }
-"""Names by which the modules above hold others that do more than compute."""
-REFUSED = MODULES | BY_TEXT
+"""Names by which the allowed modules hold modules that do more than compute."""
+FORBIDDEN_ATTRIBUTES = MODULES | DYNAMIC
 KNOWN_DUNDERS = {"__init__", "__name__", "__len__", "__iter__", "__next__", "__eq__", "__repr__", "__str__"}
 
 _RUNNER = """
@@ -90,20 +90,20 @@ except BaseException as error:
 
 
 async def run_python(code: str, verify: str) -> str:
-    """Run ``code`` and then the statements ``verify``; return what went wrong, empty for nothing."""
+    """Run ``code`` and then the statements in ``verify``; return what failed, or an empty text."""
     try:
-        refused = _refused(ast.parse(code))
+        forbidden = _forbidden(ast.parse(code))
     except SyntaxError as error:
         return f"does not parse: {error.msg}, line {error.lineno}"[:200]
     except (ValueError, RecursionError, MemoryError) as error:
         return f"does not parse: {error}"[:200]
-    if refused:
-        return f"not run, as it uses {refused}"
+    if forbidden:
+        return f"not run, because it uses {forbidden}"
     return await _run(json.dumps([code, verify]).encode())
 
 
 async def _run(order: bytes) -> str:
-    # ignore_cleanup_errors: a killed process holds its folder for a moment on Windows.
+    # ignore_cleanup_errors: on Windows a killed process holds its folder for a moment.
     with tempfile.TemporaryDirectory(prefix="token-saver-", ignore_cleanup_errors=True) as folder:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -134,31 +134,33 @@ async def _run(order: bytes) -> str:
     return lines[-1] if lines else f"ended with status {process.returncode}"
 
 
-def _refused(tree: ast.Module) -> str:
-    """Return what the code must not use, empty where there is nothing of the kind."""
+def _forbidden(tree: ast.Module) -> str:
+    """Return the first forbidden name in the code; empty if there is none."""
     for node in ast.walk(tree):
-        if found := next((name for name in _names(node) if name), ""):
+        if found := next((name for name in _forbidden_names(node) if name), ""):
             return found
     return ""
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    """Yield the names at one place of the code that lead out of computing."""
+def _forbidden_names(node: ast.AST) -> Iterator[str]:
+    """Yield the forbidden names of one node (or empty texts)."""
     match node:
         case ast.Import(names=names):
             yield from (each.name for each in names if each.name.partition(".")[0] not in PURE)
         case ast.ImportFrom(module=module, level=level, names=names):
             if level or (module or "").partition(".")[0] not in PURE:
                 yield module or "."
-            yield from (each.name for each in names if each.name in REFUSED or each.name.startswith("_"))
+            yield from (
+                each.name for each in names if each.name in FORBIDDEN_ATTRIBUTES or each.name.startswith("_")
+            )
         case ast.Name(id=name):
-            yield name if name in LEADS_OUT | BY_TEXT or _hidden(name, ends="__") else ""
+            yield name if name in FORBIDDEN | DYNAMIC or _is_private(name, ends="__") else ""
         case ast.Attribute(attr=name, value=value):
             own = isinstance(value, ast.Name) and value.id in ("self", "cls")
-            yield name if name in REFUSED or _hidden(name, ends="__" if own else "") else ""
+            yield name if name in FORBIDDEN_ATTRIBUTES or _is_private(name, ends="__" if own else "") else ""
         case ast.MatchClass(kwd_attrs=names):
-            yield from (name for name in names if name in REFUSED or _hidden(name, ends=""))
+            yield from (name for name in names if name in FORBIDDEN_ATTRIBUTES or _is_private(name, ends=""))
 
 
-def _hidden(name: str, *, ends: str) -> bool:
+def _is_private(name: str, *, ends: str) -> bool:
     return name.startswith("_") and name.endswith(ends) and name not in KNOWN_DUNDERS and name != "_"

@@ -1,4 +1,4 @@
-"""The chores that a model is measured by, and whether an answer to one is right."""
+"""Chores that measure a model, and the check of its answers."""
 
 import json
 import re
@@ -15,14 +15,14 @@ from server.models.chore_run import run_python
 
 FILE = Path(__file__).with_name("chores.toml")
 JAPANESE = ("HIRAGANA", "KATAKANA", "CJK")
-MOST = 0.6
-"""Share of an answer's letters that must be of the script asked for; names and units are of others."""
+LEAST_SHARE = 0.6
+"""Least share of an answer's letters in the requested script; names and units may be in others."""
 _FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 class Chore(BaseModel):
-    """One chore; see the head of ``chores.toml``."""
+    """One chore; the comment at the top of ``chores.toml`` describes the fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class Chore(BaseModel):
 
 @cache
 def load_chores() -> tuple[Chore, ...]:
-    """Return the shipped chores."""
+    """Return the app's chores."""
     entries = tomllib.loads(FILE.read_text(encoding="utf-8"))["chore"]
     return tuple(
         Chore(**{("json_" if key == "json" else key): value for key, value in entry.items()})
@@ -47,20 +47,20 @@ def load_chores() -> tuple[Chore, ...]:
     )
 
 
-async def judge(chore: Chore, answer: str) -> str:
-    """Return what is wrong with an answer, empty where it is right."""
-    text = _THOUGHT.sub("", answer).strip()
+async def check_answer(chore: Chore, answer: str) -> str:
+    """Return what is wrong with an answer; empty if it is right."""
+    text = _THINKING.sub("", answer).strip()
     if not text:
         return "empty"
-    wrong = _wrong_text(chore, text)
-    if not wrong and chore.json_ is not None:
-        wrong = _wrong_json(chore.json_, text)
-    if not wrong and chore.python:
-        wrong = await run_python(_code(text), chore.python)
-    return wrong
+    error = _text_error(chore, text)
+    if not error and chore.json_ is not None:
+        error = _json_error(chore.json_, text)
+    if not error and chore.python:
+        error = await run_python(_code(text), chore.python)
+    return error
 
 
-def _wrong_text(chore: Chore, text: str) -> str:
+def _text_error(chore: Chore, text: str) -> str:
     folded = text.casefold()
     for choices in chore.has:
         if not any(choice.casefold() in folded for choice in choices):
@@ -70,12 +70,12 @@ def _wrong_text(chore: Chore, text: str) -> str:
             return f"has {word!r}"
     if chore.most_words and len(text.split()) > chore.most_words:
         return f"{len(text.split())} words"
-    if chore.script and _share(text, japanese=chore.script == "japanese") < MOST:
+    if chore.script and _script_share(text, japanese=chore.script == "japanese") < LEAST_SHARE:
         return f"not in {chore.script} script"
     return ""
 
 
-def _wrong_json(wanted: dict[str, Any], text: str) -> str:
+def _json_error(wanted: dict[str, Any], text: str) -> str:
     body = _code(text)
     start, end = body.find("{"), body.rfind("}")
     try:
@@ -85,12 +85,12 @@ def _wrong_json(wanted: dict[str, Any], text: str) -> str:
     return "" if found == wanted else f"wrong JSON: {json.dumps(found, ensure_ascii=False)[:100]}"
 
 
-def _share(text: str, *, japanese: bool) -> float:
+def _script_share(text: str, *, japanese: bool) -> float:
     letters = [character for character in text if character.isalpha()]
-    of_japan = sum(unicodedata.name(letter, "").startswith(JAPANESE) for letter in letters)
-    return (of_japan if japanese else len(letters) - of_japan) / max(1, len(letters))
+    count = sum(unicodedata.name(letter, "").startswith(JAPANESE) for letter in letters)
+    return (count if japanese else len(letters) - count) / max(1, len(letters))
 
 
 def _code(text: str) -> str:
-    """Return the longest fenced block, else the whole text."""
+    """Return the longest fenced block, or the whole text if there is none."""
     return max(_FENCED.findall(text), key=len, default=text)

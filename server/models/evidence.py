@@ -1,4 +1,4 @@
-"""What this machine knows of its models: measured, and seen in real offloads. It counts less as it ages."""
+"""Evidence about models on this machine, from measurements and real offloads; it loses weight as it ages."""
 
 import time
 from collections import defaultdict
@@ -10,22 +10,26 @@ from server.store.measurements import MeasurementRecord, Measurements, PracticeR
 
 DAY = 86_400.0
 HALF_LIFE = 30 * DAY
-"""Seconds after which a finding counts half: engines, drivers and what else runs change in months."""
+"""Seconds after which a finding counts half: engines, drivers and the machine's load change over months."""
 OLDEST = 6 * HALF_LIFE
-"""Beyond it a finding counts less than a sixtieth and is left out."""
+"""Age in seconds at which a finding is left out; it would count less than a sixtieth."""
 ENOUGH = 1.5
-"""Findings, after ageing, from which quality is told: two fresh chores, or four of a month ago."""
+"""Least weight of findings for a statement on quality: two fresh chores, or four of a month ago."""
 GOOD, BAD = 0.5, 1 / 3
-"""Shares of right results from which a model goes before those that nobody tried, and below which behind."""
+"""A share of right results from ``GOOD`` ranks a model before untested ones, a share below ``BAD`` behind."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one model for one category.
+    """The evidence about one model in one category.
 
-    ``quality`` is the share of results that were right, 0 to 1, None where too few are known; ``weight`` how
-    many results it rests on, after ageing. Rates are tokens a second and ``load_seconds`` seconds, each 0
-    where unknown. ``latest`` is the newest finding, seconds since the epoch.
+    Attributes:
+        quality: share of right results, 0 to 1; None if there are too few.
+        weight: number of results behind ``quality``, weighted by age.
+        generate_rate: tokens per second, as is ``prompt_rate``; 0 if unknown.
+        load_seconds: 0 if unknown.
+        speedup: throughput of parallel requests relative to a single one; 0 if unknown.
+        latest: time of the newest finding, in seconds since the epoch.
     """
 
     quality: float | None = None
@@ -38,14 +42,14 @@ class Evidence:
 
     @property
     def tier(self) -> int:
-        """Return 0 for a model that proved good here, 2 for one that proved bad, else 1."""
+        """0 for a model that proved good here, 2 for one that proved bad, 1 otherwise."""
         if self.quality is None or BAD <= self.quality < GOOD:
             return 1
         return 0 if self.quality >= GOOD else 2
 
     @property
-    def words(self) -> str:
-        """The findings as parts of a sentence, empty where there are none."""
+    def summary(self) -> str:
+        """The evidence as part of a sentence; empty if there is none."""
         parts = [] if self.quality is None else [f"right in {self.quality:.0%} here"]
         if self.generate_rate:
             parts.append(f"{self.generate_rate:.0f} tokens/s here")
@@ -62,11 +66,11 @@ class _Findings:
     latest: float = 0.0
     figures: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
 
-    def judge(self, right: float, results: float, weight: float) -> None:
+    def add_results(self, right: float, results: float, weight: float) -> None:
         self.right += right * weight
         self.results += results * weight
 
-    def note(self, name: str, value: float | None, weight: float) -> None:
+    def add_figure(self, name: str, value: float | None, weight: float) -> None:
         if value:
             self.figures[name].append((value, weight))
 
@@ -79,48 +83,47 @@ class _Findings:
 async def gather_evidence(
     measurements: Measurements, category: Category, now: float | None = None
 ) -> Mapping[str, Evidence]:
-    """Return what is known of each model, by its name without ``:latest``. This is what a recommendation
-    needs; a model that is missing was never tried.
+    """Return the evidence about each model by its name without ``:latest``; untested models are missing.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: the history cannot be read.
     """
     instant = time.time() if now is None else now
     measured = await measurements.since(instant - OLDEST)
     practice = await measurements.practice(instant - OLDEST)
-    return weigh(measured, practice, category, instant)
+    return combine(measured, practice, category, instant)
 
 
-def weigh(
+def combine(
     measured: Iterable[MeasurementRecord], practice: Iterable[PracticeRecord], category: Category, now: float
 ) -> Mapping[str, Evidence]:
-    """Return the evidence of each model. Every finding counts by its age; speed holds for all categories."""
+    """Return the evidence about each model, weighted by age. Speeds apply to all categories."""
     found: dict[str, _Findings] = defaultdict(_Findings)
     for record in measured:
-        of = found[_plain(record.model)]
+        findings = found[_without_latest(record.model)]
         weight = _weight(record.measured_at, now)
-        own = [chore for chore in record.chores if chore.category == category]
-        of.judge(sum(chore.passed for chore in own), len(own), weight)
-        of.latest = max(of.latest, record.measured_at)
+        chores = [chore for chore in record.chores if chore.category == category]
+        findings.add_results(sum(chore.passed for chore in chores), len(chores), weight)
+        findings.latest = max(findings.latest, record.measured_at)
         for name in ("generate_rate", "prompt_rate", "load_seconds", "speedup"):
-            of.note(name, getattr(record, name), weight)
-    for seen in practice:
-        of, weight = found[_plain(seen.model)], _weight(seen.latest, now)
-        if category_of(seen) == category:
-            of.judge(seen.accepted, seen.judged, weight)
-        of.latest = max(of.latest, seen.latest)
-        if seen.seconds > 0:
-            of.note("generate_rate", seen.tokens / seen.seconds, weight)
+            findings.add_figure(name, getattr(record, name), weight)
+    for each in practice:
+        findings, weight = found[_without_latest(each.model)], _weight(each.latest, now)
+        if category_of(each) == category:
+            findings.add_results(each.accepted, each.judged, weight)
+        findings.latest = max(findings.latest, each.latest)
+        if each.seconds > 0:
+            findings.add_figure("generate_rate", each.tokens / each.seconds, weight)
     return {model: findings.evidence() for model, findings in found.items()}
 
 
-def category_of(seen: PracticeRecord) -> str:
-    """Return the category of offloads: the one that the call named, else the one that it amounts to."""
-    if seen.category:
-        return seen.category
-    if seen.tool == "compress_context":
+def category_of(practice: PracticeRecord) -> str:
+    """Return the category of offloads: the one in the call, or else the one that the call amounts to."""
+    if practice.category:
+        return practice.category
+    if practice.tool == "compress_context":
         return "summarization"
-    return "general" if seen.output_format in ("explanation", "raw") else "coding"
+    return "general" if practice.output_format in ("explanation", "raw") else "coding"
 
 
 def _weight(instant: float, now: float) -> float:
@@ -131,5 +134,5 @@ def _mean(values: list[tuple[float, float]]) -> float:
     return sum(value * weight for value, weight in values) / sum(weight for _, weight in values)
 
 
-def _plain(model: str) -> str:
+def _without_latest(model: str) -> str:
     return model.removesuffix(":latest")

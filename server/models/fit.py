@@ -1,9 +1,9 @@
-"""Whether a model fits in the memory that is free, where it would lie, and with how long a context.
+"""Fit of a model in the free memory: where it is placed, and the longest context that fits.
 
-On GPUs a model must lie there whole: layers that spill into RAM make it many times slower and can stop the
-machine. llama.cpp and Ollama split a model among several GPUs by whole layers, and each GPU that takes part
-needs compute buffers of its own (``llama_model_params.split_mode`` "layer"); so the free memory of two cards
-is not simply added up. Sizes are bytes.
+On GPUs a model must fit completely: layers in RAM make it many times slower and can stall the machine.
+llama.cpp and Ollama split a model among GPUs by whole layers, and each GPU needs compute buffers of its own
+(``llama_model_params.split_mode`` "layer"), so the free memory of two cards does not simply add up. Sizes are
+in bytes.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from server.models.hardware import Gpu, GpuProcess, Machine
 from server.models.memory import ModelMemory, layer_count, longest_context, model_memory
 
 MIB = 2**20
-# What Ollama leaves free on each GPU for the driver's own structures (`MinimumMemory` in its
+# Memory that Ollama leaves free on each GPU for the driver's structures (`MinimumMemory` in its
 # `ml/device.go`: 457 MiB, 512 MiB for Metal).
 GPU_RESERVE, METAL_RESERVE = 457 * MIB, 512 * MIB
 RAM_RESERVE = 256 * MIB
-"""What stays free in RAM where no GPU holds the model, for other programs to grow."""
+"""RAM left free for other programs if no GPU holds the model."""
 
 Place = Literal["GPU memory", "unified memory", "RAM"]
 
 
 @dataclass(frozen=True)
 class Room:
-    """The memory that a model can have: one number for each GPU, or one for RAM."""
+    """The memory available to a model: one number per GPU, or one for RAM."""
 
     place: Place
     free: tuple[int, ...]
@@ -34,14 +34,18 @@ class Room:
 
     @property
     def total(self) -> int:
-        """All of it, as far as one model can use it."""
+        """Memory that one model can use at most."""
         return sum(self.free)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model in a room. ``left`` is what stays free, negative where it does not fit; ``longest`` is the
-    longest context with which it does, in tokens, 0 for none."""
+    """A model in a room.
+
+    Attributes:
+        left: bytes that stay free; negative (the missing bytes) if the model does not fit.
+        longest: longest context that fits, in tokens; 0 if none does.
+    """
 
     memory: ModelMemory
     room: Room
@@ -50,15 +54,18 @@ class Fit:
 
     @property
     def fits(self) -> bool:
-        """Whether it lies there whole."""
+        """Whether the model fits completely."""
         return self.left >= 0
 
 
 def room_of(machine: Machine, *, on_gpu: bool = True, held: int = 0) -> Room:
-    """Return the room for a model. ``on_gpu``: whether the engine uses GPUs at all; ``held``: what the
-    engine's own models take there, which it frees for another one.
+    """Return the memory available to a model.
 
-    A GPU that shares the machine's RAM counts only where there is no other.
+    A GPU that shares the machine's RAM counts only if there is no other.
+
+    Args:
+        on_gpu: whether the engine uses GPUs at all.
+        held: bytes of the engine's own models, which it frees for another one.
     """
     cards = [gpu for gpu in machine.gpus if not gpu.unified] if on_gpu else []
     if cards:
@@ -71,8 +78,8 @@ def room_of(machine: Machine, *, on_gpu: bool = True, held: int = 0) -> Room:
 
 
 def _of_unified(gpu: Gpu, machine: Machine, held: int) -> int:
-    """Return what a GPU that shares the RAM leaves for a model. Metal wires no more than its share of it;
-    with others, what they do not take runs on the processor from the same memory."""
+    """Return what a GPU that shares the RAM leaves for a model. Metal uses no more than its share of the RAM;
+    with others, layers that do not fit run on the CPU from the same memory."""
     free = gpu.total if gpu.free is None else gpu.free
     if gpu.vendor == "apple":
         return max(0, min(gpu.total, free + held) - METAL_RESERVE)
@@ -80,9 +87,9 @@ def _of_unified(gpu: Gpu, machine: Machine, held: int) -> int:
 
 
 def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float = 1.0) -> Fit | None:
-    """Return how the model fits; None where its metadata do not tell what it takes.
+    """Return the fit of a model, or None if its metadata is not sufficient.
 
-    ``correction`` is what earlier loads took, divided by what was computed for them.
+    ``correction`` is the memory that earlier loads took relative to the estimate.
     """
     layers = layer_count(file.metadata)
     if not layers or not file.weights:
@@ -98,19 +105,19 @@ def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float
 
 
 def memory_of(file: ModelFile, num_ctx: int, slots: int) -> ModelMemory:
-    """Return what a model takes in its engine, the engine's own process among the weights."""
+    """Return the memory of a model in its engine; the engine's own process counts as weights."""
     resident = file.weights + file.overhead
     return model_memory(file.metadata, resident, num_ctx, file.kv_type, slots, n_ubatch=file.n_ubatch)
 
 
 def left_in(room: Room, memory: ModelMemory, layers: int) -> int:
-    """Return what stays free of the room with a model of ``layers`` layers in it; negative where it does
-    not fit: what is missing then."""
+    """Return the bytes that stay free with a model of ``layers`` layers in the room; negative (the missing
+    bytes) if it does not fit."""
     return max(_alone(room.free, memory), _split(room.free, memory, layers))
 
 
 def corrected(memory: ModelMemory, correction: float) -> ModelMemory:
-    """Return the memory with each part times ``correction``."""
+    """Return the memory with each part multiplied by ``correction``."""
     return replace(
         memory,
         weights=round(memory.weights * correction),
@@ -120,14 +127,14 @@ def corrected(memory: ModelMemory, correction: float) -> ModelMemory:
 
 
 def _alone(free: Sequence[int], memory: ModelMemory) -> int:
-    """Return what is left in all with the model whole on the card with the most room."""
+    """Return the bytes left with the whole model on the card with the most free memory."""
     left = max(free, default=0) - memory.total
     return sum(free) - memory.total if left >= 0 else left
 
 
 def _split(free: Sequence[int], memory: ModelMemory, layers: int) -> int:
-    """Return what is left with the model's layers, and the output layer, spread over as few cards as
-    needed, the roomiest first."""
+    """Return the bytes left with the layers, including the output layer, spread over as few cards as needed,
+    those with the most free memory first."""
     pieces = layers + 1
     piece = -(-(memory.weights + memory.kv_cache) // pieces)
     room_left = sum(free)
@@ -142,8 +149,10 @@ def _split(free: Sequence[int], memory: ModelMemory, layers: int) -> int:
 
 
 def _freed(cards: Sequence[Gpu], held: int) -> tuple[int, ...]:
-    """Return what each card has free when ``held`` bytes in all are given back. Engines do not tell on which
-    card: it is taken to be the fullest ones."""
+    """Return the free memory of each card after ``held`` bytes are freed.
+
+    Engines do not report the card, so the bytes are assumed to be on the fullest cards.
+    """
     freed: dict[int, int] = {}
     for index in sorted(range(len(cards)), key=lambda each: -(cards[each].used or 0)):
         freed[index] = min(held, cards[index].used or 0)

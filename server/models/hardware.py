@@ -1,7 +1,6 @@
-"""What this machine has: RAM, cores, and every GPU that the system tells about.
+"""This machine's RAM, cores and GPUs.
 
-Reading never raises: a missing driver is normal, and a figure that the system keeps to itself is
-None, not 0. Sizes are bytes.
+Reading never raises: a missing driver is normal, and an unknown figure is None, not 0. Sizes are in bytes.
 """
 
 import contextlib
@@ -22,8 +21,8 @@ logger = logging.getLogger(__name__)
 DRM = Path("/sys/class/drm")
 AMD_VENDOR_ID = "0x1002"
 INTEL_VENDOR_ID = "0x8086"
-# Without `iogpu.wired_limit_mb`, Metal lets GPUs wire about two thirds of small and three quarters of
-# large unified memories (`recommendedMaxWorkingSetSize`, as llama.cpp prints it at start).
+# Unless `iogpu.wired_limit_mb` is set, Metal lets GPUs use about two thirds of a small and three quarters of
+# a large unified memory (`recommendedMaxWorkingSetSize`, which llama.cpp prints when it starts).
 APPLE_SHARE_SMALL, APPLE_SHARE_LARGE, APPLE_LARGE = 2 / 3, 3 / 4, 36 * 2**30
 
 ENGINE_PROGRAMS = ("ollama", "llama", "lm studio", "lmstudio", "vllm")
@@ -32,7 +31,7 @@ EMBEDDED_CHILD = "server.backends.embedded.server_process"
 
 @dataclass(frozen=True)
 class GpuProcess:
-    """A program that holds GPU memory. ``used`` is None where the driver does not tell."""
+    """A program that holds GPU memory. ``used`` is None if the driver does not report it."""
 
     pid: int
     name: str
@@ -41,7 +40,7 @@ class GpuProcess:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU. ``unified`` means that its memory is the machine's RAM."""
+    """One GPU. ``unified`` means that it shares the machine's RAM."""
 
     name: str
     vendor: str
@@ -52,7 +51,7 @@ class Gpu:
 
     @property
     def used(self) -> int | None:
-        """Bytes taken by all programs, None where the system does not tell."""
+        """Bytes used by all programs; None if unknown."""
         return None if self.free is None else self.total - self.free
 
 
@@ -60,9 +59,9 @@ class Gpu:
 class Machine:
     """RAM, cores and GPUs at one moment.
 
-    ``engine_ram`` is what of the RAM in use (``ram_total - ram_available``) the programs of engines hold. On
-    Linux that leaves out weights that are mapped from their file: these count as available. None where it is
-    not known.
+    Attributes:
+        engine_ram: part of the RAM in use (``ram_total - ram_available``) that belongs to engines; None if
+            unknown. On Linux it excludes weights mapped from their file, which count as available.
     """
 
     ram_total: int
@@ -73,17 +72,17 @@ class Machine:
 
     @property
     def gpu_free(self) -> int:
-        """Bytes free for a model on GPUs; where a driver does not tell, what the card has in all."""
+        """Bytes free on GPUs for a model; the whole card if its driver does not report them."""
         return sum(gpu.total if gpu.free is None else gpu.free for gpu in self.gpus)
 
     @property
     def model_memory(self) -> int:
-        """Bytes free for a model where it runs well: on the GPUs if there are any, else in RAM."""
+        """Bytes free where a model runs well: on the GPUs if there are any, or else in RAM."""
         return self.gpu_free if self.gpus else self.ram_available
 
 
 def read_machine() -> Machine:
-    """Return what the machine has now. Takes some milliseconds; never raises."""
+    """Return the machine's current state. Takes some milliseconds; never raises."""
     memory = psutil.virtual_memory()
     return Machine(
         ram_total=memory.total,
@@ -95,8 +94,10 @@ def read_machine() -> Machine:
 
 
 def read_engine_ram(processes: Iterable[psutil.Process]) -> int | None:
-    """Return the RAM, not mapped from files, that those hold which are programs of engines; None where none
-    is. The embedded engine is a process of this one. For Linux; never raises."""
+    """Return the RAM of engines' processes, without pages mapped from files; None if no engine runs.
+
+    The embedded engine is a child of this process. For Linux; never raises.
+    """
     held = []
     for process in processes:
         with contextlib.suppress(psutil.Error, OSError):
@@ -114,12 +115,12 @@ def _is_engine(process: psutil.Process) -> bool:
 
 
 def read_gpus() -> tuple[Gpu, ...]:
-    """Return every GPU whose memory the system tells, in the drivers' order. Never raises."""
+    """Return every GPU whose memory is known, in the drivers' order. Never raises."""
     return (*_read_nvidia(), *read_drm(DRM), *_read_apple())
 
 
 def _read_nvidia() -> tuple[Gpu, ...]:
-    import pynvml  # noqa: PLC0415 - 40 ms that a start without a GPU need not pay
+    import pynvml  # noqa: PLC0415 - takes 40 ms, which a start without a GPU avoids
 
     try:
         pynvml.nvmlInit()
@@ -129,7 +130,7 @@ def _read_nvidia() -> tuple[Gpu, ...]:
         count = pynvml.nvmlDeviceGetCount()
         return tuple(_read_nvidia_device(pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(count))
     except pynvml.NVMLError as error:
-        logger.warning("the NVIDIA driver does not answer: %s", error)
+        logger.warning("the NVIDIA driver does not respond: %s", error)
         return ()
     finally:
         pynvml.nvmlShutdown()
@@ -142,7 +143,7 @@ def _read_nvidia_device(handle: object) -> Gpu:
     try:
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     except pynvml.NVMLError:
-        # Unified-memory machines (DGX Spark, Jetson) report "Not Supported": their GPU uses the RAM.
+        # Machines with unified memory (DGX Spark, Jetson) report "Not Supported": their GPU uses the RAM.
         ram = psutil.virtual_memory()
         return Gpu(name, "nvidia", ram.total, ram.available, unified=True)
     return Gpu(name, "nvidia", int(memory.total), int(memory.free), processes=_read_nvidia_processes(handle))
@@ -159,9 +160,9 @@ def _read_nvidia_processes(handle: object) -> tuple[GpuProcess, ...]:
         try:
             running = read(handle)
         except pynvml.NVMLError:
-            continue  # not every driver lists both kinds
+            continue  # some drivers list only one of the two kinds
         for process in running:
-            # In a container or under WDDM the driver withholds the memory of each process.
+            # In a container and under WDDM the driver does not report the memory of single processes.
             used = None if process.usedGpuMemory is None else int(process.usedGpuMemory)
             found[process.pid] = GpuProcess(process.pid, _process_name(process.pid), used)
     return tuple(found.values())
@@ -175,10 +176,10 @@ def _process_name(pid: int) -> str:
 
 
 def read_drm(drm: Path) -> tuple[Gpu, ...]:
-    """Return AMD and Intel GPUs from Linux's ``/sys/class/drm`` (another folder in tests).
+    """Return the AMD and Intel GPUs in Linux's ``/sys/class/drm`` (tests use another folder).
 
-    AMD's driver tells VRAM and, for an APU, the RAM it may use (GTT). Intel's discrete cards tell
-    their size alone.
+    AMD's driver reports VRAM and, for an APU, the RAM that it may use (GTT). The driver of Intel's discrete
+    cards may report only their size.
     """
     gpus = []
     for card in sorted(drm.glob("card[0-9]*")):
@@ -201,7 +202,7 @@ def _read_amd(device: Path) -> Gpu | None:
     gtt = _read_number(device / "mem_info_gtt_total") or 0
     gtt_used = _read_number(device / "mem_info_gtt_used") or 0
     name = _read_text(device / "product_name") or "AMD GPU"
-    # An APU carves out a small VRAM and takes the rest from RAM through GTT; a card has more VRAM than that.
+    # An APU has a small VRAM and uses RAM through GTT; a discrete card has more VRAM than that.
     unified = gtt > vram
     if unified:
         return Gpu(name, "amd", vram + gtt, vram + gtt - vram_used - gtt_used, unified=True)
@@ -217,9 +218,9 @@ def _read_apple() -> tuple[Gpu, ...]:
 
 
 def apple_gpu(ram_total: int, ram_available: int, wired_limit_mb: int | None, chip: str = "Apple GPU") -> Gpu:
-    """Return an Apple GPU's view of unified memory: RAM, capped by what Metal may wire.
+    """Return an Apple GPU: its memory is the RAM, limited to what Metal may use.
 
-    ``wired_limit_mb`` is ``sysctl iogpu.wired_limit_mb``; 0 and None mean the system's own share.
+    ``wired_limit_mb`` is ``sysctl iogpu.wired_limit_mb``; 0 and None mean the system's default share.
     """
     share = APPLE_SHARE_LARGE if ram_total > APPLE_LARGE else APPLE_SHARE_SMALL
     total = wired_limit_mb * 2**20 if wired_limit_mb else int(ram_total * share)

@@ -1,4 +1,4 @@
-"""What loads really took, kept between runs: it corrects the next estimate of the same model."""
+"""Memory that loads actually took, kept to correct the next estimate of the same model."""
 
 import json
 import logging
@@ -12,12 +12,11 @@ from server.common.atomic_write import replace_file
 logger = logging.getLogger(__name__)
 
 LEAST, MOST = 0.5, 2.0
-"""A model that seems to take less than half or more than twice what was computed was not measured rightly:
-the server does not tell, or tells nonsense."""
+"""Limits for memory taken relative to the estimate. A figure beyond them is a wrong report of the server."""
 
 
 class Measured(BaseModel):
-    """One load: what was computed and what was taken, bytes, with how long a context for one slot."""
+    """One load: estimated and actual memory in bytes, and the context length of one slot in tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +27,7 @@ class Measured(BaseModel):
 
     @property
     def factor(self) -> float:
-        """What to multiply the next estimate by."""
+        """Factor for the next estimate."""
         return self.taken / self.computed
 
 
@@ -36,19 +35,19 @@ _FILE = TypeAdapter(dict[str, Measured])
 
 
 class Corrections:
-    """The last load of each model, in ``model-memory.json`` in the state folder."""
+    """The last load of each model, in ``model-memory.json`` of the state folder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._measured = _read(path)
 
     def factor(self, engine: str, model: str) -> float:
-        """Return what an estimate is multiplied by; 1 where the model was never loaded."""
+        """Return the factor for an estimate; 1 if the model was never loaded."""
         found = self._measured.get(f"{engine} {model}")
         return found.factor if found else 1.0
 
-    def note(self, engine: str, model: str, computed: int, taken: int, num_ctx: int) -> bool:
-        """Keep what a load took; return False where that cannot be true."""
+    def record(self, engine: str, model: str, computed: int, taken: int, num_ctx: int) -> bool:
+        """Store the memory that a load took; return False if the figure is implausible."""
         if computed <= 0 or not LEAST <= taken / computed <= MOST:
             return False
         found = Measured(computed=computed, taken=taken, num_ctx=num_ctx, at=time.time())
@@ -63,7 +62,7 @@ def _read(path: Path) -> dict[str, Measured]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, ValidationError) as error:
-        logger.warning("%s is not readable and begins anew: %s", path, str(error).splitlines()[0])
+        logger.warning("%s cannot be read and is started anew: %s", path, str(error).splitlines()[0])
         return {}
     return {name: each for name, each in found.items() if LEAST <= each.factor <= MOST}
 
@@ -73,4 +72,4 @@ def _write(path: Path, measured: dict[str, Measured]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(path, _FILE.dump_json(measured, indent=1))
     except OSError as error:
-        logger.warning("what a load took cannot be kept in %s: %s", path, error)
+        logger.warning("the memory that a load took cannot be stored in %s: %s", path, error)

@@ -1,4 +1,4 @@
-"""Measures a model on this machine: how fast it loads, reads and writes, and which chores it does right."""
+"""Measurement of a model on this machine: speed of loading, reading and writing, and chores done right."""
 
 import asyncio
 import secrets
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from server.backends.base import Completed, GenerationRequest, Message, TextDelta
 from server.common.events import EventBus, MeasureProgress
 from server.engine.engine import Engine
-from server.models.chores import Chore, judge, load_chores
+from server.models.chores import Chore, check_answer, load_chores
 from server.store.measurements import ChoreRecord, MeasurementRecord, Measurements
 
 CLIENT = "measure"
 SYSTEM = "Answer with the result alone: no explanation, no example of use."
 SPEED_TOKENS = 96
-"""Tokens that are written to take the speed: some seconds on a CPU."""
+"""Tokens that are generated to measure the speed: a few seconds on a CPU."""
 CHORE_TOKENS = 300
 MOST_PARALLEL = 4
 _LINES = 40
@@ -26,7 +26,7 @@ ReportMeasure = Callable[[MeasureProgress], Awaitable[None]]
 
 @dataclass(frozen=True)
 class _Timed:
-    """One generation. Seconds: to the first token, after it, and in all."""
+    """One generation. Seconds until the first token, and after it."""
 
     text: str
     end: Completed
@@ -45,10 +45,10 @@ class _Timed:
 
 
 class Measuring:
-    """Measures one model at a time. ``running`` names it, empty where none is measured.
+    """Measures one model at a time. ``running`` is its name; empty if none is being measured.
 
-    Every generation waits for its turn like other work, behind what people wait for. A pause ends it with
-    ``Paused``. Nothing is kept of a measuring that did not come to its end.
+    Every generation waits for its turn behind interactive work. A pause ends a measurement with ``Paused``.
+    An incomplete measurement is not stored.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Measuring:
     async def measure(
         self, model: str | None = None, report: ReportMeasure | None = None
     ) -> MeasurementRecord:
-        """Measure a model (None: the one in use), keep what was found and return it.
+        """Measure a model (None: the one in use), store the result and return it.
 
         Raises:
             ModelNotFound, ModelBlocked: there is no such model, or the user blocks it.
-            BackendError: the engine is gone or failed.
+            BackendError: the engine is unreachable or failed.
             Paused: offloading is paused.
             StoreError: the result cannot be written.
         """
@@ -96,7 +96,7 @@ class Measuring:
             return record
 
     def cancel(self) -> None:
-        """End the measuring under way, if there is one; who waits for it gets ``CancelledError``."""
+        """Cancel the running measurement, if any; its caller gets ``CancelledError``."""
         if self._work is not None:
             self._work.cancel()
 
@@ -132,9 +132,9 @@ class Measuring:
         )
 
     async def _load(self, model: str) -> float | None:
-        """Return the seconds that a load from nothing takes, None where the engine cannot be told to."""
+        """Return the seconds of a cold load, or None if the engine cannot load and unload on request."""
         can = (await self._engine.use()).capabilities
-        await self._engine.ensure_model(_say_nothing, model)
+        await self._engine.ensure_model(_ignore, model)
         if not (can.load and can.unload):
             return None
         async with self._engine.slot(CLIENT, interactive=False):
@@ -154,9 +154,9 @@ class Measuring:
         messages = (Message("system", SYSTEM), Message("user", chore.task))
         timed = await self._timed(_request(model, messages, num_ctx, CHORE_TOKENS))
         cut = timed.end.finish_reason == "length"
-        wrong = "cut by length" if cut else await judge(chore, timed.text)
+        error = "cut by length" if cut else await check_answer(chore, timed.text)
         seconds = round(timed.first + timed.rest, 2)
-        return ChoreRecord(chore.name, chore.category, passed=not wrong, seconds=seconds, reason=wrong)
+        return ChoreRecord(chore.name, chore.category, passed=not error, seconds=seconds, reason=error)
 
     async def _timed(self, request: GenerationRequest) -> _Timed:
         texts: list[str] = []
@@ -177,7 +177,7 @@ class Measuring:
 
 
 class _Steps:
-    """Tells how far a measuring is."""
+    """Reports the progress of a measurement."""
 
     def __init__(self, model: str, total: int, events: EventBus, report: ReportMeasure | None) -> None:
         self._model = model
@@ -199,7 +199,7 @@ class _Steps:
 
 
 def _speed_request(model: str, num_ctx: int) -> GenerationRequest:
-    """A prompt of some 600 tokens that no cache knows, and an answer that does not end early."""
+    """Return a request with an uncached prompt of about 600 tokens and an answer of full length."""
     lines = (f"{number}. {secrets.token_hex(3)} waits in row {number * 7 % 40}" for number in range(_LINES))
     task = "\n".join((*lines, "Count from 1 to 200, one number a line, and write nothing else."))
     return _request(model, (Message("user", task),), num_ctx, SPEED_TOKENS)
@@ -209,5 +209,5 @@ def _request(model: str, messages: tuple[Message, ...], num_ctx: int, max_tokens
     return GenerationRequest(model, messages, num_ctx, max_tokens, temperature=0.0, seed=7)
 
 
-async def _say_nothing(_progress: object) -> None:
-    """A download shows by its own events."""
+async def _ignore(_progress: object) -> None:
+    """Discard the progress of a download, which publishes events of its own."""

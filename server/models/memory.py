@@ -1,8 +1,8 @@
-"""The memory that a model takes: weights, KV cache and compute buffers, from its metadata.
+"""Memory of a model, calculated from its metadata: weights, KV cache and compute buffers.
 
 The formulas are llama.cpp's: ``src/llama-kv-cache.cpp`` (cells, padding), ``src/llama-kv-cache-iswa.cpp``
 (sliding windows), ``src/llama-memory-recurrent.cpp`` (recurrent states) and ``src/llama-hparams.cpp``
-(widths). The keys are those of a GGUF header, which Ollama's ``model_info`` repeats. Sizes are bytes.
+(widths). The keys are those of a GGUF header, which Ollama's ``model_info`` repeats. Sizes are in bytes.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,15 +11,15 @@ from typing import Any
 
 from server.backends.base import N_UBATCH
 
-# Bytes of one value: ggml stores 32 values in 34 bytes (q8_0) or 18 bytes (q4_0).
+# Bytes per value: ggml stores 32 values in 34 bytes (q8_0) or 18 bytes (q4_0).
 KV_BYTES: Mapping[str, float] = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 FLOAT_BYTES, MASK_BYTES = 4, 2
 CELLS_STEP = 256
 LARGEST = 2**31
 MOST_LAYERS = 1024
 
-# Every how many layers one sees the whole context, where the header does not say
-# (`llama.cpp` fixes it by architecture: `set_swa_pattern` in `src/llama-model.cpp`).
+# Period of the layers that see the whole context, for headers that do not state it
+# (llama.cpp sets it by architecture: `set_swa_pattern` in `src/llama-model.cpp`).
 _SWA_PERIOD = {
     "gemma2": 2,
     "gemma3": 6,
@@ -31,13 +31,13 @@ _SWA_PERIOD = {
     "olmo2": 4,
     "llama4": 4,
 }
-# Without a gate in the feed-forward part.
+# Architectures without a gate in the feed-forward part.
 _UNGATED = frozenset({"starcoder2"})
 
 
 @dataclass(frozen=True)
 class ModelMemory:
-    """What a model takes, by part. ``compute`` is the least certain: it differs among GPU backends."""
+    """Memory of a model by part. ``compute`` is the least certain: it depends on the GPU backend."""
 
     weights: int
     kv_cache: int
@@ -45,13 +45,13 @@ class ModelMemory:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Sum of the parts."""
         return self.weights + self.kv_cache + self.compute
 
 
 def layer_count(metadata: Mapping[str, Any]) -> int:
-    """Return how many layers the model has; 0 where the metadata do not tell, or tell nonsense, so that its
-    memory cannot be computed."""
+    """Return the number of layers; 0 if the metadata lacks it or is invalid, so that the memory cannot be
+    calculated."""
     shape = _Shape(metadata)
     return shape.layers if 0 < shape.layers <= MOST_LAYERS and shape.embedding and shape.context_length else 0
 
@@ -65,10 +65,12 @@ def model_memory(
     *,
     n_ubatch: int = N_UBATCH,
 ) -> ModelMemory:
-    """Return what a model takes with ``num_ctx`` tokens of context in each of ``slots`` slots.
+    """Return the memory of a model with ``num_ctx`` tokens of context in each of ``slots`` slots.
 
-    ``weights`` is the size of its file: nearly all of a GGUF file is tensors. An unknown ``kv_type`` counts
-    as f16. ``n_ubatch`` tokens of a prompt are computed at once.
+    Args:
+        weights: size of its file, because a GGUF file consists almost only of tensors.
+        kv_type: type of the cached values; an unknown one counts as f16.
+        n_ubatch: tokens of a prompt that are processed at once.
     """
     shape = _Shape(metadata, n_ubatch)
     cells = _padded(num_ctx)
@@ -83,9 +85,9 @@ def model_memory(
 
 
 def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) -> int:
-    """Return the longest context that ``fits``, in steps of 256 tokens; where one fits, shorter ones do.
+    """Return the longest context that ``fits``, in steps of 256 tokens; 0 if none does.
 
-    0 where none does, at most the length that the model was trained for.
+    It is at most the length that the model was trained for. A shorter context must fit where a longer does.
     """
     low, high = 0, _Shape(metadata).context_length // CELLS_STEP
     while low < high:
@@ -95,7 +97,7 @@ def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) ->
 
 
 class _Shape:
-    """The figures of an architecture that the formulas need."""
+    """The properties of an architecture that the formulas need."""
 
     def __init__(self, metadata: Mapping[str, Any], n_ubatch: int = N_UBATCH) -> None:
         self._metadata = metadata
@@ -106,7 +108,7 @@ class _Shape:
         self.heads = max(1, self._largest("attention.head_count"))
         self.context_length = self._number("context_length")
         self.window = self._number("attention.sliding_window")
-        # Newer files of DeepSeek's architecture hold the tensors for a compressed cache, and say so.
+        # Newer files of DeepSeek's architecture contain the tensors for a compressed cache, and this key.
         self.mla = self._number("attention.key_length_mla") > 0
         self.shared = self._number("attention.shared_kv_layers")
         self._leading = self._number("leading_dense_block_count")
@@ -127,14 +129,14 @@ class _Shape:
 
     @property
     def state(self) -> int:
-        """Values of a recurrent layer: the convolution's state and the state space's, for one sequence
-        (``n_embd_r`` and ``n_embd_s`` of ``llama-hparams.cpp``)."""
+        """Number of values of a recurrent layer for one sequence: the states of the convolution and of the
+        state space (``n_embd_r`` and ``n_embd_s`` of ``llama-hparams.cpp``)."""
         inner, size = self._number("ssm.inner_size"), self._number("ssm.state_size")
         groups, conv = self._number("ssm.group_count"), self._number("ssm.conv_kernel")
         return max(0, conv - 1) * (inner + 2 * groups * size) + size * inner
 
     def is_recurrent(self, layer: int) -> bool:
-        """Say whether a layer keeps a state of fixed size instead of a cache."""
+        """Whether a layer has a state of fixed size instead of a cache."""
         if not self._number("ssm.state_size"):
             return False
         if interval := self._number("full_attention_interval"):
@@ -142,12 +144,12 @@ class _Shape:
         return self._of_layer("attention.head_count_kv", layer, 0) == 0
 
     def has_own_cache(self, layer: int) -> bool:
-        """Say whether a layer keeps keys and values; the last ones of some models use those of earlier ones
+        """Whether a layer stores keys and values. The last layers of some models use those of earlier ones
         (``n_layer_kv_from_start`` of ``llama-hparams.h``)."""
         return not self.is_recurrent(layer) and layer < self.layers - self.shared
 
     def is_windowed(self, layer: int) -> bool:
-        """Say whether a layer sees a sliding window alone."""
+        """Whether a layer sees only a sliding window."""
         if not self.window:
             return False
         pattern = self._value("attention.sliding_window_pattern")
@@ -157,18 +159,18 @@ class _Shape:
         return period > 0 and (layer + 1) % period != 0
 
     def cells(self, layer: int, cells: int) -> int:
-        """Return the cells that a layer keeps for a slot: those of its window and of one batch, where it has
-        one."""
+        """Return the number of cells of a layer for one slot: with a sliding window, those of the window and
+        of one batch."""
         return min(cells, _padded(self.window + self.n_ubatch)) if self.is_windowed(layer) else cells
 
     def width(self, layer: int) -> int:
-        """Return the values that a layer keeps for one token, keys and values together."""
+        """Return the number of values that a layer stores per token, keys and values together."""
         heads = self._of_layer("attention.head_count_kv", layer, self.heads)
         usual = self.embedding // self.heads
         suffix = "_swa" if self.is_windowed(layer) and self._number("attention.key_length_swa") else ""
         key = self._number(f"attention.key_length{suffix}") or usual
         value = self._number(f"attention.value_length{suffix}") or key
-        # A compressed cache holds keys and values in one row, the keys' (llama.cpp: no V with MLA).
+        # A compressed cache holds keys and values in the keys' row (llama.cpp: no V with MLA).
         return heads * (key if self.mla else key + value)
 
     def _of_layer(self, key: str, layer: int, default: int) -> int:
@@ -189,17 +191,17 @@ class _Shape:
 
 
 def _count(value: Any) -> int:
-    """Return a count from a header, 0 where it is none or cannot be: a foreign server may say anything."""
+    """Return a count from a header, or 0 if it is invalid: a foreign server may report anything."""
     return value if isinstance(value, int) and 0 <= value <= LARGEST else 0
 
 
 def _compute(shape: _Shape, cells: int) -> int:
-    """Return the compute buffer: what the widest point of a layer holds for a batch, in f32, and the
+    """Return the size of the compute buffer: the widest point of a layer for a batch, in f32, and the
     attention masks over the ``cells`` of one slot and over those of a window, in f16.
 
     ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. The widest point is in the feed-forward part
-    (gate, up and their product, beside five embeddings) or where the results of many experts are summed up:
-    what llama.cpp's CPU backend reports for the headers in ``tests/models/headers.toml``. Builds up to 2025
+    (gate, up and their product, beside five embeddings) or in the sum over many experts. This matches the
+    reports of llama.cpp's CPU backend for the headers in ``tests/models/headers.toml``. Builds up to 2025
     reserve more: the logits of a whole batch.
     """
     experts, embedding = shape.experts_used, shape.embedding

@@ -1,4 +1,4 @@
-"""Lets a model be loaded only where it fits, and learns from every load what it really took."""
+"""Admission of loads by memory: a model is loaded only if it fits, and each load corrects later estimates."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from server.backends.base import Backend, InstalledModel, LoadedModel, TellsModelFile
+from server.backends.base import Backend, InstalledModel, LoadedModel, ReportsModelFile
 from server.common.errors import BackendError, BackendUnreachable, ModelTooLarge
 from server.config.folders import Folders
 from server.config.settings import BackendSettings
@@ -20,16 +20,16 @@ logger = logging.getLogger(__name__)
 
 GIB = 2**30
 SHARE_OF_GPUS = 0.8
-"""Of all GPU memory, how large a model's file may be that is chosen without being named: the rest is for
+"""Largest file, as a share of all GPU memory, of a model that is chosen without being named; the rest is for
 its KV cache and compute buffers."""
 SHORTEST = 2048
-"""The shortest context, in tokens, that is chosen where little memory is free; tasks and answers need it."""
+"""Shortest context, in tokens, that is chosen if little memory is free; tasks and answers need it."""
 ADMITTED_SECONDS = 120.0
-"""How long an answer holds: while a model loads, the free memory falls by what it takes itself."""
+"""How long an admission is valid: while a model loads, its own memory is missing from the free memory."""
 
 
 class MemoryGate:
-    """See ``Admission``. ``read`` looks at the machine; it takes some milliseconds."""
+    """See ``Admission``. ``read`` reads the machine's state, which takes some milliseconds."""
 
     def __init__(
         self, settings: BackendSettings, folders: Folders, read: Callable[[], Machine] = read_machine
@@ -43,36 +43,36 @@ class MemoryGate:
         self._expected: dict[tuple[str, str, int, int], int] = {}
 
     async def start(self) -> None:
-        """Look at the machine for the first time."""
+        """Read the machine's state for the first time."""
         self._machine = await asyncio.to_thread(self._read)
 
     async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:
         """See ``Admission``."""
-        if self._settings.allow_spill or not isinstance(backend, TellsModelFile):
+        if self._settings.allow_spill or not isinstance(backend, ReportsModelFile):
             return num_ctx
         if (granted := await self._granted(backend, model, num_ctx, need)) is not None:
             return granted
         wanted = max(num_ctx, self._reduced.get(model, 0))
-        found = await self.look(backend, model, wanted)
-        granted = wanted if found is None else self._context(model, found, wanted, need)
+        found = await self.fit(backend, model, wanted)
+        granted = wanted if found is None else self._choose_context(model, found, wanted, need)
         self._admitted[model] = (wanted, granted, time.monotonic())
         self._reduced[model] = wanted
         return granted
 
-    async def look(self, backend: Backend, model: str, num_ctx: int) -> Fit | None:
-        """Return how the model fits now; None where that cannot be told.
+    async def fit(self, backend: Backend, model: str, num_ctx: int) -> Fit | None:
+        """Return how the model fits now; None if that cannot be determined.
 
         Raises:
-            BackendUnreachable: the engine is gone.
+            BackendUnreachable: the engine does not answer.
         """
         self._machine = machine = await asyncio.to_thread(self._read)
         return await self._fit(backend, model, num_ctx, machine)
 
-    async def look_at_all(self, backend: Backend, models: Iterable[InstalledModel]) -> Mapping[str, Fit]:
-        """Return how each of the installed models fits with the usual context, by its name.
+    async def fit_all(self, backend: Backend, models: Iterable[InstalledModel]) -> Mapping[str, Fit]:
+        """Return how each of the installed models fits with the usual context, by name.
 
         Raises:
-            BackendUnreachable: the engine is gone.
+            BackendUnreachable: the engine does not answer.
         """
         self._machine = machine = await asyncio.to_thread(self._read)
         found = {
@@ -83,27 +83,27 @@ class MemoryGate:
         return {name: each for name, each in found.items() if each is not None}
 
     async def compare(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
-        """See ``Admission``. What a load took is kept, once for each."""
-        return tuple([replace(each, estimated=await self._compare(backend, each)) for each in loaded])
+        """See ``Admission``. The memory of each load is recorded once."""
+        return tuple([replace(each, estimated=await self._record_load(backend, each)) for each in loaded])
 
     def largest(self, backend: Backend) -> int:
         """See ``Admission``: 80 % of the GPUs' memory, or 60 % of the RAM."""
         machine = self._machine or self._read()
         self._machine = machine
         cards = [gpu.total for gpu in machine.gpus if not gpu.unified]
-        if cards and backend.kind != "embedded":
+        if cards and not backend.capabilities.run_by_app:
             return round(SHARE_OF_GPUS * sum(cards))
         return round(SHARE_OF_RAM * machine.ram_total)
 
     async def _fit(self, backend: Backend, model: str, num_ctx: int, machine: Machine) -> Fit | None:
-        if not isinstance(backend, TellsModelFile):
+        if not isinstance(backend, ReportsModelFile):
             return None
         try:
             file = await backend.model_file(model)
         except BackendError as error:
             if isinstance(error, BackendUnreachable):
                 raise
-            logger.info("%s cannot be computed: %s", model, error.cause)
+            logger.info("the memory of %s cannot be calculated: %s", model, error.cause)
             return None
         held = await self._held(backend, machine, on_gpu=file.on_gpu)
         room = room_of(machine, on_gpu=file.on_gpu, held=held)
@@ -111,50 +111,51 @@ class MemoryGate:
         return fit(file, num_ctx, await backend.slots(model), room, correction)
 
     async def _granted(self, backend: Backend, model: str, num_ctx: int, need: int) -> int | None:
-        """Return the context without a look at the memory: it is loaded so, or was admitted just now."""
+        """Return the context if the memory need not be checked: the model is loaded with it, or was admitted
+        just now."""
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
-        warm = next((each.num_ctx for each in loaded if each.name == model), 0)
-        if warm >= num_ctx:
+        current = next((each.num_ctx for each in loaded if each.name == model), 0)
+        if current >= num_ctx:
             return num_ctx
-        if warm >= max(need, 1) and not self._settings.num_ctx and self._reduced.get(model, 0) > warm:
-            return warm
+        if current >= max(need, 1) and not self._settings.num_ctx and self._reduced.get(model, 0) > current:
+            return current
         wanted, granted, at = self._admitted.get(model, (0, 0, 0.0))
         if time.monotonic() - at < ADMITTED_SECONDS and granted >= need and num_ctx in (wanted, granted):
             return granted
         return None
 
-    def _context(self, model: str, found: Fit, wanted: int, need: int) -> int:
-        """Return ``wanted``, or the longest of the ladder that fits, where nobody fixed it.
+    def _choose_context(self, model: str, found: Fit, wanted: int, need: int) -> int:
+        """Return ``wanted``, or the longest context of the ladder that fits if the user did not set one.
 
         Raises:
-            ModelTooLarge: none of those that hold ``need`` tokens fits.
+            ModelTooLarge: no context that holds ``need`` tokens fits.
         """
         if found.fits:
             return wanted
-        rungs = () if self._settings.num_ctx else (SHORTEST, *NUM_CTX_LADDER)
-        fitting = [each for each in rungs if need <= each <= found.longest]
+        steps = () if self._settings.num_ctx else (SHORTEST, *NUM_CTX_LADDER)
+        fitting = [each for each in steps if need <= each <= found.longest]
         if fitting:
-            logger.info("%s gets a context of %d: %d would not fit", model, max(fitting), wanted)
+            logger.info("%s gets a context of %d tokens: %d would not fit", model, max(fitting), wanted)
             return max(fitting)
         raise _too_large(model, found, wanted)
 
     async def _held(self, backend: Backend, machine: Machine, *, on_gpu: bool) -> int:
-        """Return what the engine's own models hold in the room: it unloads them for another one."""
+        """Return the memory of the engine's own models in the room, which it frees for another one."""
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
         if on_gpu and any(not gpu.unified for gpu in machine.gpus):
             return sum(each.size_vram for each in loaded)
-        if backend.kind != "embedded":
+        if not backend.capabilities.run_by_app:
             return sum(each.size for each in loaded)
-        # Weights that the embedded engine maps from its file count as available already.
+        # The embedded engine maps weights from their file; those count as available already.
         files = {each.name: each.size for each in await backend.installed()}
         return sum(max(0, each.size - files.get(each.name, 0)) for each in loaded)
 
-    async def _compare(self, backend: Backend, loaded: LoadedModel) -> int:
-        """Return what was expected of a loaded model, in bytes; 0 where nothing was."""
+    async def _record_load(self, backend: Backend, loaded: LoadedModel) -> int:
+        """Record the memory of a loaded model and return its estimate, in bytes; 0 if there is none."""
         key = (backend.kind, loaded.name, loaded.num_ctx, loaded.slots)
-        if key in self._expected or not isinstance(backend, TellsModelFile) or not loaded.num_ctx:
+        if key in self._expected or not isinstance(backend, ReportsModelFile) or not loaded.num_ctx:
             return self._expected.get(key, 0)
-        found = await self.look(backend, loaded.name, loaded.num_ctx)
+        found = await self.fit(backend, loaded.name, loaded.num_ctx)
         if found is None:
             self._expected[key] = 0
             return 0
@@ -162,31 +163,31 @@ class MemoryGate:
         computed = memory_of(file, loaded.num_ctx, loaded.slots).total
         self._expected[key] = found.memory.total
         taken = loaded.size
-        if backend.kind == "embedded":
-            # Its resident memory counts weights twice that llama.cpp maps from the file and also repacks for
-            # the processor; the mapped ones are given back as soon as another program needs the room.
+        if backend.capabilities.run_by_app:
+            # The resident memory counts weights twice if llama.cpp maps them and repacks them for the CPU;
+            # mapped pages are given back as soon as another program needs the memory.
             taken = min(taken, computed)
         if taken and not await asyncio.to_thread(
-            self._corrections.note, backend.kind, loaded.name, computed, taken, loaded.num_ctx
+            self._corrections.record, backend.kind, loaded.name, computed, taken, loaded.num_ctx
         ):
-            logger.info("%s takes %d bytes, it is said: not believed", loaded.name, loaded.size)
+            logger.info("ignored the report that %s takes %d bytes", loaded.name, loaded.size)
         return self._expected[key]
 
 
 def _too_large(model: str, found: Fit, wanted: int) -> ModelTooLarge:
     room = found.room
     holders = [each for each in room.processes if each.used and not _is_engine(each)]
-    taken = ", ".join(f"{each.name} holds {_gib(each.used or 0)}" for each in holders[:2])
+    holding = ", ".join(f"{each.name} holds {_gib(each.used or 0)}" for each in holders[:2])
     on = f" on {len(room.free)} GPUs, split by layers" if len(room.free) > 1 else ""
     cause = (
         f"{model} with a context of {wanted:,} tokens needs {_gib(found.memory.total)} of {room.place}; "
-        f"{_gib(room.total)} can be had{on}" + (f" ({taken})." if taken else ".")
+        f"{_gib(room.total)} is available{on}" + (f" ({holding})." if holding else ".")
     )
-    others = "a smaller model, close other programs, or set allow_spill = true in [backend]"
+    others = "use a smaller model, close other programs, or set allow_spill = true in [backend]"
     if not found.longest:
-        return ModelTooLarge(cause, f"Take {others}.")
+        return ModelTooLarge(cause, f"{others[0].upper()}{others[1:]}.")
     return ModelTooLarge(
-        cause, f"A context of {found.longest} would fit: set [backend] num_ctx to it, take {others}."
+        cause, f"A context of {found.longest} tokens would fit: set [backend] num_ctx to it, {others}."
     )
 
 

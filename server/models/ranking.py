@@ -1,7 +1,6 @@
-"""Which of the models that the engine has, or could have, suits a kind of work on this machine."""
+"""Ranking of the models that the engine has or can download, for a category of work on this machine."""
 
 import asyncio
-import sys
 
 from server.backends.base import InstalledModel
 from server.config.folders import Folders
@@ -24,12 +23,12 @@ async def ranked(
     *,
     prefer_quality: bool = False,
 ) -> tuple[Recommendation, ...]:
-    """Return the models for a category, best first; empty where the user's filters leave none.
+    """Return the models for a category, best first; empty if the user's filters exclude all.
 
     Raises:
-        BackendError: there is no engine.
-        SettingsError: the user's own choices cannot be read.
-        StoreError: what was measured cannot be read.
+        BackendError: no engine is available.
+        SettingsError: the user's choices cannot be read.
+        StoreError: the measurements cannot be read.
     """
     await engine.refresh()
     backend = await engine.use()
@@ -37,7 +36,7 @@ async def ranked(
     machine = await asyncio.to_thread(read_machine)
     held = sum((each.size_vram if machine.gpus else each.size) for each in engine.view().loaded)
     gate = engine.admission
-    known = await gate.look_at_all(backend, installed) if isinstance(gate, MemoryGate) else {}
+    known = await gate.fit_all(backend, installed) if isinstance(gate, MemoryGate) else {}
     return recommend(
         machine,
         installed,
@@ -48,22 +47,22 @@ async def ranked(
         held=held,
         evidence=await gather_evidence(measurements, category),
         known_fits={name.removesuffix(":latest"): each for name, each in known.items()},
-        on_gpu=backend.kind != "embedded" or sys.platform == "darwin",
+        on_gpu=await backend.uses_gpu(),
     )
 
 
 async def installed_model_for(
     engine: Engine, folders: Folders, category: Category, measurements: Measurements
 ) -> str | None:
-    """Return the installed model that work of a category should have, None for the one in use anyway.
+    """Return the installed model for work of a category, or None for the default model.
 
-    That is the user's own choice for the category; else the usual model, where it is made for the category
-    and did not prove bad at it; else the best that is and fits in memory.
+    It is the user's own choice for the category; or the default model if it is made for the category and did
+    not prove bad at it; or else the best model that is made for it and fits in memory.
 
     Raises:
-        BackendError: there is no engine, or it has no model.
-        SettingsError: the user's own choices cannot be read.
-        StoreError: what was measured cannot be read.
+        BackendError: no engine is available, or it has no model.
+        SettingsError: the user's choices cannot be read.
+        StoreError: the measurements cannot be read.
     """
     found = [each for each in await ranked(engine, folders, category, measurements) if each.installed]
     own = next((each for each in found if each.custom), None)
@@ -79,6 +78,6 @@ async def installed_model_for(
 def _candidates(
     folders: Folders, kind: str, installed: tuple[InstalledModel, ...]
 ) -> tuple[CatalogueModel, ...]:
-    """Return the catalogue's models that this engine can have: to pull, or there already."""
+    """Return the catalogue's models that are installed or that this engine can download."""
     have = {each.name.removesuffix(":latest") for each in installed}
     return tuple(each for each in load_catalogue(folders) if each.engine == kind or each.name in have)

@@ -1,4 +1,4 @@
-"""Which model suits this machine and this work, best first, each with its reason in one line."""
+"""Recommendation of models for this machine and a category of work, best first, each with its reason."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from server.models.selector import SelectorSettings
 from server.models.speed import expected_rate
 
 GIB = 2**30
-# Beside the weights: KV cache and compute buffers for the usual 8,192 tokens. By `memory.model_memory`,
-# 0.3 GiB for a 1.5B model and 1.7 GiB for a dense one of 14B with wide keys (Phi-4).
+# Memory beside the weights: KV cache and compute buffers for the usual 8,192 tokens. According to
+# `memory.model_memory`, 0.3 GiB for a 1.5B model and 1.7 GiB for a dense one of 14B with wide keys (Phi-4).
 OVERHEAD_SHARE, OVERHEAD = 0.15, GIB // 2
-# A model whose header nobody has seen yet, for splitting it among cards: most have between 24 and 64.
+# Number of layers assumed for splitting a model whose header is unknown; most models have 24 to 64.
 USUAL_LAYERS = 32
-# Billions of parameters per token beyond which a CPU writes fewer than a few tokens a second.
+# Billions of active parameters above which a CPU generates only a few tokens per second.
 MOST_ACTIVE_ON_CPU = 4.0
-# Tokens a second below which a measured model is slow: an answer of 500 tokens takes two minutes and more.
+# Tokens per second below which a measured model is slow: an answer of 500 tokens takes over two minutes.
 SLOW_RATE = 4.0
 CODING: tuple[Category, ...] = ("coding", "coding-agent", "japanese-coding")
 AGENT_BENCHMARK = "SWE-bench Verified"
@@ -30,9 +30,13 @@ AGENT_BENCHMARK = "SWE-bench Verified"
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A model with its place. ``left`` is memory in bytes that stays free, negative where it does not fit;
-    ``evidence`` is what this machine knows of it, ``rate`` the tokens a second to expect by the memory's
-    bandwidth, 0 where unknown."""
+    """A model with the facts that rank it.
+
+    Attributes:
+        left: bytes that stay free; negative if the model does not fit.
+        evidence: what is known of it on this machine.
+        rate: expected tokens per second according to the memory bandwidth; 0 if unknown.
+    """
 
     model: CatalogueModel
     installed: bool
@@ -44,31 +48,31 @@ class Recommendation:
 
     @property
     def fits(self) -> bool:
-        """Whether it runs without memory that others hold."""
+        """Whether it fits in the free memory."""
         return self.left >= 0
 
     @property
     def line(self) -> str:
-        """The model and why, in one line."""
+        """The model and the reason for its rank, on one line."""
         parts = ["your choice"] if self.custom else []
         if not self.model.size:
             parts.append("size unknown")
         elif self.fits:
-            parts.append(f"fits, {self.left / GIB:.1f} GiB left")
+            parts.append(f"fits ({self.left / GIB:.1f} GiB spare)")
         else:
-            parts.append(f"does not fit now, {-self.left / GIB:.1f} GiB short")
+            parts.append(f"does not fit now ({-self.left / GIB:.1f} GiB missing)")
         if self.slow:
             parts.append("slow here" if self.evidence.generate_rate else "slow without a GPU")
-        about = "about " if self.model.size_estimated else ""
-        parts.append("installed" if self.installed else f"download {about}{self.model.size / 1e9:.1f} GB")
-        parts.append(self.model.license or "licence unknown")
-        if self.evidence.words:
-            parts.append(self.evidence.words)
+        about = "≈ " if self.model.size_estimated else ""
+        parts.append("installed" if self.installed else f"{about}{self.model.size / 1e9:.1f} GB download")
+        if self.evidence.summary:
+            parts.append(self.evidence.summary)
         if self.rate and not self.evidence.generate_rate:
-            parts.append(f"some {self.rate:.0f} tokens/s by its bandwidth")
+            parts.append(f"≈ {self.rate:.0f} tokens/s")
         if (quality := self.model.quality) and self.evidence.quality is None:
             parts.append(f"{quality.benchmark} {quality.value:g} ({quality.date})")
-        return f"{self.model.name}: {', '.join(parts)}"
+        parts.append(self.model.license or "licence unknown")
+        return f"{self.model.name}: {' · '.join(parts)}"
 
 
 def recommend(
@@ -84,14 +88,17 @@ def recommend(
     known_fits: Mapping[str, Fit] = MappingProxyType({}),
     on_gpu: bool = True,
 ) -> tuple[Recommendation, ...]:
-    """Return what suits, best first; empty where the user's filters leave nothing.
+    """Return the suitable models, best first; empty if the user's filters exclude all.
 
-    Order: the user's own choice for the category; what fits; what is not slow; what proved good here before
-    what nobody tried, and that before what proved bad (``evidence``, see ``gather_evidence``), whatever the
-    published figures say; what is made for the category; then what is installed (unless
-    ``prefer_quality``), the better figure, the larger model.
-    ``held`` is memory in bytes of the engine's own loaded models, which would be freed; ``known_fits`` how
-    installed models fit by their own metadata; ``on_gpu`` whether the engine uses GPUs.
+    The order is: the user's own choice for the category; models that fit; models that are not slow; models
+    that proved good here, then untested ones, then those that proved bad (``evidence``), whatever published
+    figures say; models made for the category; installed ones (unless ``prefer_quality``); the better
+    published figure; the larger model.
+
+    Args:
+        held: bytes of the engine's loaded models, which it would free.
+        known_fits: fits of installed models according to their own metadata, by name.
+        on_gpu: whether the engine uses GPUs.
     """
     room = room_of(machine, on_gpu=on_gpu, held=held)
     have = {each.name.removesuffix(":latest"): each for each in installed if each.generates}
@@ -104,7 +111,7 @@ def recommend(
     if own and all(each.name != own for each in models):
         models.append(CatalogueModel(name=own))
     found = [
-        _judged(
+        _recommendation(
             machine,
             each,
             evidence.get(each.name, NOTHING),
@@ -120,12 +127,12 @@ def recommend(
 
 
 def memory_needed(model: CatalogueModel) -> int:
-    """Return the bytes that a model takes with the usual context, from its file's size."""
+    """Return the bytes that a model needs with the usual context, estimated from the size of its file."""
     return _expected(model).total
 
 
 def memory_room(machine: Machine, held: int) -> int:
-    """Return the bytes that a model may take; ``held`` are those of the loaded ones, which would go."""
+    """Return the bytes available to a model; ``held`` are those of loaded models, which would be freed."""
     return room_of(machine, held=held).total
 
 
@@ -137,7 +144,7 @@ def _left(model: CatalogueModel, room: Room, known: Fit | None) -> int:
     return known.left if known else left_in(room, _expected(model), USUAL_LAYERS)
 
 
-def _judged(
+def _recommendation(
     machine: Machine,
     model: CatalogueModel,
     evidence: Evidence,
@@ -155,7 +162,7 @@ def _judged(
 
 
 def _as_installed(model: CatalogueModel, installed: InstalledModel | None) -> CatalogueModel:
-    """Return the model with the size of the file that is there."""
+    """Return the model with the size of the installed file."""
     if installed is None or not installed.size:
         return model
     return model.model_copy(update={"size": installed.size, "size_estimated": False})
@@ -169,10 +176,10 @@ def _unlisted(model: InstalledModel) -> CatalogueModel:
 
 def _key(each: Recommendation, category: Category, *, prefer_quality: bool) -> tuple[object, ...]:
     suits = category in each.model.categories
-    # Figures of different benchmarks do not compare: only the one that most coding models publish counts.
+    # Figures of different benchmarks are not comparable: only the most common one for coding counts.
     quality = each.model.quality
     figure = quality.value if quality and category in CODING and quality.benchmark == AGENT_BENCHMARK else 0
-    size = each.model.size if each.fits else -each.model.size  # of those too large, the smallest is nearest
+    size = each.model.size if each.fits else -each.model.size  # too large: smallest first
     return (
         not each.custom,
         not each.fits,

@@ -1,5 +1,7 @@
-"""What the user lets be chosen: blocked models, licences, and models for a category. Kept as JSON in
-``models.json`` in the configuration folder, which may be edited by hand."""
+"""The user's filters for models: blocked names, licences, and a model per category.
+
+They are stored as JSON in ``models.json`` in the configuration folder, which may be edited by hand.
+"""
 
 import json
 from collections.abc import Mapping
@@ -16,8 +18,8 @@ from server.models.categories import Category
 
 
 class SelectorSettings(BaseModel):
-    """``blocked_models`` are names or patterns (``llama*``); an empty ``license_filter`` lets all pass;
-    ``custom_recommendations`` names a model for a category, which then comes first."""
+    """Filters. ``blocked_models`` are names or patterns (``llama*``); an empty ``license_filter`` allows all
+    licences; ``custom_recommendations`` names the model that ranks first in a category."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,20 +28,20 @@ class SelectorSettings(BaseModel):
     custom_recommendations: Mapping[Category, str] = {}
 
     def blocks(self, model: str) -> bool:
-        """Say whether a model must not be used. A name without a tag blocks all its tags."""
+        """Whether a model must not be used. A name without a tag blocks all its tags."""
         name = model.lower()
         wanted = (name, name.partition(":")[0])
         return any(fnmatchcase(each, pattern.lower()) for pattern in self.blocked_models for each in wanted)
 
     def allows_license(self, license_name: str) -> bool:
-        """Say whether a licence passes. An unknown one passes only where there is no filter."""
+        """Whether a licence is allowed. An unknown licence is allowed only without a filter."""
         return not self.license_filter or license_name.lower() in {
             each.lower() for each in self.license_filter
         }
 
 
 class Selector:
-    """The file with the settings."""
+    """The file of the filters."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
@@ -47,14 +49,14 @@ class Selector:
 
     @property
     def path(self) -> Path:
-        """Where the settings are."""
+        """The file's path."""
         return self._path
 
     def read(self) -> SelectorSettings:
-        """Return what the file says now.
+        """Return the current filters.
 
         Raises:
-            SettingsError: it is damaged.
+            SettingsError: the file is damaged.
         """
         try:
             return SelectorSettings.model_validate(json.loads(self._path.read_text(encoding="utf-8")))
@@ -63,14 +65,14 @@ class Selector:
         except (OSError, ValueError, ValidationError) as error:
             reason = str(error).splitlines()[0]
             raise SettingsError(
-                f"{self._path} cannot be read: {reason}.", "Correct or remove the file."
+                f"{self._path} cannot be read: {reason}.", "Fix or remove the file."
             ) from None
 
     def write(self, settings: SelectorSettings) -> None:
-        """Replace the file whole.
+        """Replace the file.
 
         Raises:
-            SettingsError: it cannot be written.
+            SettingsError: the file cannot be written.
         """
         text = settings.model_dump_json(indent=2) + "\n"
         try:
@@ -82,7 +84,7 @@ class Selector:
             ) from None
 
     def is_blocked(self, model: str) -> bool:
-        """Say whether the user blocks a model, by its name or by its licence, where the catalogue knows it.
+        """Whether the user blocks a model, by its name or by its licence if the catalogue knows it.
 
         Raises:
             SettingsError: the file is damaged.

@@ -60,7 +60,9 @@ def test_the_state_in_a_word(snapshot: Snapshot, word: str, has_next_step: bool)
 
 def test_a_model_that_has_to_be_fetched_first_is_named_with_its_size() -> None:
     name = "qwen2.5-coder-1.5b"
-    engine = EngineView("embedded", "Embedded llama.cpp", "", Capabilities(), default_model=name)
+    engine = EngineView(
+        "embedded", "Embedded llama.cpp", "", Capabilities(run_by_app=True), default_model=name
+    )
     assert to_fetch(engine) == f"{name} (1.0 GiB)"
     assert to_fetch(engine) in headline(replace(REST, engine=engine)).detail
     there = replace(engine, installed=(InstalledModel(name),))
@@ -69,8 +71,8 @@ def test_a_model_that_has_to_be_fetched_first_is_named_with_its_size() -> None:
 
 
 def test_what_can_be_fetched_is_named() -> None:
-    assert "qwen2.5-coder-1.5b" in fetchable("embedded")
-    assert "such as qwen2.5-coder:7b" in fetchable("ollama")
+    assert "qwen2.5-coder-1.5b" in fetchable(Capabilities(run_by_app=True))
+    assert "such as qwen2.5-coder:7b" in fetchable(Capabilities())
 
 
 def test_a_pause_to_give_way_says_why() -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong with models, as a client of the real hub sees it: a clear error, and nothing half done."""
+"""Failures with models, as a client of a real hub sees them: a clear error, and no partial result."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ WANTED = "granite4.1:3b"
 async def refused(
     standin: OllamaStandIn, tool: str, machine: Machine | None = None, **arguments: object
 ) -> str:
-    """Call a tool that fails, and return its words; what is installed and loaded stays as it was."""
+    """Call a tool that fails and return its error; installed and loaded models must be unchanged."""
     words: list[str] = []
 
     async def work(client: Client, hub: Hub) -> None:
@@ -67,7 +67,7 @@ async def test_a_model_that_is_too_large(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.models["qwen2.5-coder:7b"] = StandInModel(size=4_683_073_952, metadata=SEVEN)
     said = await refused(ollama_standin, "preload_model", SMALL_CARD, model="qwen2.5-coder:7b")
     assert "model_too_large" in said
-    assert "2.6 GiB can be had" in said
+    assert "2.6 GiB is available" in said
     assert ollama_standin.loads == []
 
 
@@ -82,7 +82,7 @@ async def test_a_blocked_licence(ollama_standin: OllamaStandIn) -> None:
     assert not [each for each in ollama_standin.requests if each.path == "/api/pull"]
 
 
-async def test_a_licence_that_nobody_knows_blocks_no_model_that_is_named(
+async def test_unknown_licence_does_not_block_a_named_model(
     ollama_standin: OllamaStandIn,
 ) -> None:
     folder = find_folders().config
@@ -97,7 +97,7 @@ async def test_a_licence_that_nobody_knows_blocks_no_model_that_is_named(
     await with_client(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url)), work)
 
 
-async def test_a_pull_that_dies_half_way_again_and_again(ollama_standin: OllamaStandIn) -> None:
+async def test_download_that_breaks_off_repeatedly(ollama_standin: OllamaStandIn) -> None:
     dying = Registered(dies=True)
     ollama_standin.registry[WANTED] = dying
     said = await refused(ollama_standin, "pull_model", model=WANTED)
@@ -114,14 +114,14 @@ async def test_a_pull_that_dies_half_way_again_and_again(ollama_standin: OllamaS
     assert WANTED in ollama_standin.models
 
 
-async def test_a_server_that_lies_about_what_it_sends(ollama_standin: OllamaStandIn) -> None:
-    """Sizes beyond every disk, in the list and in memory: shown as they are, believed by nobody."""
+async def test_server_with_implausible_sizes(ollama_standin: OllamaStandIn) -> None:
+    """Sizes beyond every disk, in the list and in memory, are shown but not used."""
     ollama_standin.models = {CODER: StandInModel(size=10**18, taken=10**18)}
 
     async def work(client: Client, hub: Hub) -> None:
         answer = await client.call_tool("recommend_model", {"category": "coding"})
         assert "fits, " in text(answer)
-        assert CODER not in text(answer)  # what is too large comes last
+        assert CODER not in text(answer)  # a model that is too large ranks last
         loaded = await client.call_tool("preload_model", {"model": CODER})
         assert not loaded.is_error, text(loaded)
         assert not (hub.folders.state / "model-memory.json").exists()
@@ -144,7 +144,7 @@ async def test_a_first_offload_of_a_model_that_does_not_fit(
         arguments = {"task": "Write tests.", "files": [str(source)], "output": str(output)}
         answer = await client.call_tool("offload_work", arguments)
         assert "model_too_large" in text(answer)
-        assert "can be had" in text(answer)
+        assert "is available" in text(answer)
         assert not output.exists()
 
     backend = BackendSettings(kind="ollama", url=ollama_standin.url)

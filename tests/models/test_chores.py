@@ -1,4 +1,4 @@
-"""The chores that measure a model: right answers pass, wrong ones don't, and no answer does harm."""
+"""Chores that measure a model: right answers pass, wrong ones fail, and no answer does harm."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from server.models.categories import CATEGORIES
 from server.models.chore_run import run_python
-from server.models.chores import judge, load_chores
+from server.models.chores import check_answer, load_chores
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
@@ -57,18 +57,18 @@ WRONG = {
 }
 
 
-def test_every_category_has_a_chore_and_every_chore_both_answers_here() -> None:
+def test_every_category_has_a_chore_with_two_sample_answers() -> None:
     chores = load_chores()
     assert {chore.category for chore in chores} == set(CATEGORIES)
     assert {chore.name for chore in chores} == set(RIGHT) == set(WRONG)
 
 
 @pytest.mark.parametrize("chore", load_chores(), ids=lambda chore: chore.name)
-async def test_a_right_answer_passes_and_a_wrong_one_does_not(chore) -> None:  # type: ignore[no-untyped-def]
-    assert await judge(chore, RIGHT[chore.name]) == ""
-    assert await judge(chore, WRONG[chore.name])
-    assert await judge(chore, "")
-    assert await judge(chore, "<think>What might that be?") == "empty"
+async def test_right_answer_passes_and_wrong_one_fails(chore) -> None:  # type: ignore[no-untyped-def]
+    assert await check_answer(chore, RIGHT[chore.name]) == ""
+    assert await check_answer(chore, WRONG[chore.name])
+    assert await check_answer(chore, "")
+    assert await check_answer(chore, "<think>What might that be?") == "empty"
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ async def test_a_right_answer_passes_and_a_wrong_one_does_not(chore) -> None:  #
         "class A:\n    pass\nmatch A():\n    case A(__class__=found):\n        pass",
     ],
 )
-async def test_code_that_leads_out_of_computing_is_not_run(code: str) -> None:
-    assert (await run_python(code, "")).startswith("not run, as it uses ")
+async def test_code_beyond_plain_computing_is_not_run(code: str) -> None:
+    assert (await run_python(code, "")).startswith("not run, because it uses ")
 
 
 async def test_code_runs_alone_in_an_empty_folder_that_is_removed(tmp_path: Path) -> None:
@@ -103,16 +103,20 @@ async def test_code_runs_alone_in_an_empty_folder_that_is_removed(tmp_path: Path
     assert await run_python(code, "assert Box()._size == 2") == ""
     look = "import os; assert os.listdir() == [] and 'HOME' not in os.environ"
     assert await run_python("", look) == ""
-    if sys.platform != "win32":  # which has no such limits
+    if sys.platform != "win32":  # Windows has no such limits
         assert await run_python("", f"with open({str(tmp_path / 'x')!r}, 'w') as file: file.write('x')")
 
 
-@pytest.mark.parametrize("code", ["1 / 0", "def (", "\0", "raise SystemExit(0)"])
+@pytest.mark.parametrize(
+    "code",
+    ["1 / 0", "def (", "\0", "raise SystemExit(0)"],
+    ids=["exception", "syntax-error", "null-byte", "exit"],
+)
 async def test_code_that_fails_is_wrong(code: str) -> None:
     assert await run_python(code, "")
 
 
-async def test_what_went_wrong_can_be_read() -> None:
+async def test_reason_names_the_failed_statement() -> None:
     verify = 'assert double(2) == 4\nassert double("a") == "aa"'
     assert await run_python("def double(x):\n    return x * 3", verify) == "fails: assert double(2) == 4"
     raising = await run_python("def double(x):\n    return x + 2", verify)

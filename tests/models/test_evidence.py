@@ -1,4 +1,4 @@
-"""What is known of models here: it outranks published figures, and counts less as it ages."""
+"""Evidence about models on this machine: it outranks published figures and loses weight as it ages."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from server.backends.base import InstalledModel
 from server.models.catalogue import CatalogueModel, Quality
 from server.models.categories import Category
-from server.models.evidence import DAY, HALF_LIFE, Evidence, weigh
+from server.models.evidence import DAY, HALF_LIFE, Evidence, combine
 from server.models.hardware import Gpu, Machine
 from server.models.recommend import Recommendation, recommend
 from server.models.selector import SelectorSettings
@@ -40,19 +40,19 @@ def _seen(accepted: int, judged: int, **changes: object) -> PracticeRecord:
 def _of(
     records: list[MeasurementRecord], practice: list[PracticeRecord], category: Category = "coding"
 ) -> Evidence:
-    return weigh(records, practice, category, NOW)["a:7b"]
+    return combine(records, practice, category, NOW)["a:7b"]
 
 
-def test_chores_and_real_offloads_make_one_share() -> None:
+def test_chores_and_real_offloads_add_up_to_one_quality() -> None:
     known = _of([_measured("a:7b", 3, 1)], [_seen(1, 4)])
     assert known.quality == pytest.approx(4 / 8)
     assert known.weight == pytest.approx(8)
     assert known.generate_rate == pytest.approx(20.0)
     assert known.load_seconds == pytest.approx(3.0)
-    assert known.words == "right in 50% here, 20 tokens/s here"
+    assert known.summary == "right in 50% here, 20 tokens/s here"
 
 
-def test_what_is_old_counts_less_and_at_last_too_little() -> None:
+def test_findings_lose_weight_with_age() -> None:
     half_life = HALF_LIFE / DAY
     both = _of([_measured("a:7b", 4, 0, half_life, 10.0), _measured("a:7b", 0, 4, 0, 40.0)], [])
     assert both.quality == pytest.approx(1 / 3)
@@ -61,14 +61,14 @@ def test_what_is_old_counts_less_and_at_last_too_little() -> None:
     assert _of([_measured("a:7b", 4, 0, 2 * half_life)], []).quality is None
 
 
-def test_speed_holds_for_every_category_and_quality_for_its_own() -> None:
+def test_speed_applies_to_all_categories_and_quality_to_one() -> None:
     known = _of([_measured("a:7b", 4, 0)], [], "translation")
     assert known.quality is None
     assert known.generate_rate == pytest.approx(20.0)
 
 
 def test_one_name_with_and_without_latest_is_one_model() -> None:
-    assert weigh([_measured("a:latest", 2, 0)], [], "coding", NOW)["a"].quality == 1.0
+    assert combine([_measured("a:latest", 2, 0)], [], "coding", NOW)["a"].quality == 1.0
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,9 @@ def test_one_name_with_and_without_latest_is_one_model() -> None:
         ({"tool": "compress_context", "output_format": ""}, "summarization"),
         ({"output_format": "explanation"}, "general"),
     ],
+    ids=["default", "named-category", "digest", "explanation"],
 )
-def test_an_offload_counts_for_what_it_was(changes: dict[str, str], category: Category) -> None:
+def test_offload_counts_for_its_category(changes: dict[str, str], category: Category) -> None:
     assert _of([], [_seen(3, 3, **changes)], category).quality == 1.0
 
 
@@ -104,7 +105,7 @@ def _names(evidence: dict[str, Evidence]) -> list[str]:
     return [each.model.name for each in _ranked(evidence)]
 
 
-def test_what_was_measured_outranks_the_published_figure() -> None:
+def test_evidence_outranks_the_published_figure() -> None:
     assert _names({}) == ["famous:7b", "plain:7b"]
     good, bad = Evidence(quality=0.8, weight=4, latest=NOW), Evidence(quality=0.2, weight=4, latest=NOW)
     assert _names({"plain:7b": good}) == ["plain:7b", "famous:7b"]
@@ -112,13 +113,13 @@ def test_what_was_measured_outranks_the_published_figure() -> None:
     assert _names({"famous:7b": replace(good, quality=0.9), "plain:7b": good}) == ["famous:7b", "plain:7b"]
 
 
-def test_the_line_gives_the_own_finding_instead_of_the_published_one() -> None:
+def test_line_shows_evidence_instead_of_the_published_figure() -> None:
     line = _ranked({"famous:7b": Evidence(quality=0.75, generate_rate=14.2, weight=4, latest=NOW)})[0].line
     assert "right in 75% here, 14 tokens/s here" in line
     assert "SWE-bench" not in line
 
 
-def test_a_model_that_proved_slow_is_slow_whatever_its_size() -> None:
+def test_model_measured_as_slow_is_slow_whatever_its_size() -> None:
     crawling = _ranked({"famous:7b": Evidence(generate_rate=1.5, latest=NOW)})
     assert [each.model.name for each in crawling] == ["plain:7b", "famous:7b"]
     assert "slow here" in crawling[1].line

@@ -1,4 +1,4 @@
-"""Reading GPUs, from folders that look like Linux's ``/sys/class/drm``."""
+"""Detection of GPUs, from folders like Linux's ``/sys/class/drm``."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def card(drm: Path, name: str, **files: object) -> None:
         (device / file).write_text(f"{content}\n")
 
 
-def test_an_amd_card_tells_its_memory(tmp_path: Path) -> None:
+def test_memory_of_an_amd_card(tmp_path: Path) -> None:
     card(
         tmp_path,
         "card0",
@@ -57,13 +57,13 @@ def test_an_apu_shares_the_ram(tmp_path: Path) -> None:
     assert (gpu.total, gpu.free) == (65 * GIB, 65 * GIB - GIB - GIB // 2)
 
 
-def test_an_intel_card_that_keeps_its_use_to_itself(tmp_path: Path) -> None:
+def test_intel_card_without_reported_usage(tmp_path: Path) -> None:
     card(tmp_path, "card0", vendor="0x8086", lmem_total_bytes=16 * GIB)
     (gpu,) = read_drm(tmp_path)
     assert (gpu.total, gpu.free, gpu.used) == (16 * GIB, None, None)
 
 
-def test_connectors_integrated_graphics_and_garbage_are_no_cards(tmp_path: Path) -> None:
+def test_connectors_integrated_graphics_and_invalid_files_are_skipped(tmp_path: Path) -> None:
     card(tmp_path, "card0", vendor="0x8086")
     card(tmp_path, "card0-DP-1", vendor="0x1002", mem_info_vram_total=GIB)
     card(tmp_path, "card1", vendor="0x1002", mem_info_vram_total="many")
@@ -71,12 +71,12 @@ def test_connectors_integrated_graphics_and_garbage_are_no_cards(tmp_path: Path)
     assert read_drm(tmp_path / "missing") == ()
 
 
-def test_apple_shares_what_metal_may_wire() -> None:
+def test_apple_gpu_has_the_memory_that_metal_may_use() -> None:
     assert apple_gpu(128 * GIB, 100 * GIB, None).total == 96 * GIB
     assert apple_gpu(64 * GIB, 20 * GIB, 57344) == Gpu("Apple GPU", "apple", 56 * GIB, 20 * GIB, unified=True)
 
 
-def test_models_go_to_gpus_where_there_are_any() -> None:
+def test_models_use_gpus_if_there_are_any() -> None:
     gpus = (Gpu("a", "nvidia", 24 * GIB, 10 * GIB), Gpu("b", "intel", 8 * GIB, None))
     assert Machine(64 * GIB, 50 * GIB, 8, gpus).model_memory == 18 * GIB
     assert Machine(64 * GIB, 50 * GIB, 8).model_memory == 50 * GIB
@@ -89,7 +89,7 @@ def test_this_machine_can_be_read() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere what is mapped counts as used")
-def test_what_an_engine_maps_from_a_file_is_not_counted_as_its_ram(tmp_path: Path) -> None:
+def test_pages_mapped_from_files_are_not_counted_as_engine_ram(tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     weights.write_bytes(b"w" * (64 * MIB))
     code = (

@@ -1,4 +1,4 @@
-"""Measuring a model: what is kept, how it ends early, and that recommendations heed it."""
+"""Measurement of a model: its record, early ends, and its effect on recommendations."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def _at(ollama: OllamaStandIn, slots: int = 1) -> Settings:
 
 
 def _answering(ollama: OllamaStandIn, right: set[str]) -> None:
-    """Let the stand-in answer the chores of these names rightly and all others wrongly."""
+    """Make the stand-in answer the named chores correctly and all others incorrectly."""
     ollama.answers.default = Answer("1\n2\n3\n")
     for chore in load_chores():
         ollama.answers.when(chore.task, (RIGHT if chore.name in right else WRONG)[chore.name])
@@ -41,10 +41,10 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
-    """Nobody listens."""
+    """Discard progress."""
 
 
-async def test_a_measuring_tells_how_far_it_is_and_is_kept(ollama_standin: OllamaStandIn) -> None:
+async def test_measurement_reports_progress_and_is_stored(ollama_standin: OllamaStandIn) -> None:
     right = {chore.name for chore in load_chores() if chore.category in ("coding", "translation")}
     _answering(ollama_standin, right)
     told: list[MeasureProgress] = []
@@ -80,7 +80,7 @@ async def test_several_slots_are_measured_together() -> None:
         _answering(ollama, set())
         ollama.answers.default = Answer("1\n2\n3\n", delay=0.02)
         async with running_hub(_at(ollama, slots=3)) as hub:
-            # Once in some times, however busy the machine: what stood still meanwhile was not slow.
+            # One of several tries must succeed: a busy machine can delay a try without slowing the model.
             for _ in range(10):
                 record = await hub.measure(CODER)
                 if ollama.most_running == 3 and record.speedup > 1:
@@ -90,7 +90,7 @@ async def test_several_slots_are_measured_together() -> None:
             assert record.speedup > 1
 
 
-async def test_a_measuring_that_is_cancelled_or_paused_leaves_nothing(ollama_standin: OllamaStandIn) -> None:
+async def test_cancelled_or_paused_measurement_is_not_stored(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = Answer(ends="endless", delay=0.01)
     async with running_hub(_at(ollama_standin)) as hub:
         measuring = asyncio.create_task(hub.measure(CODER))
@@ -118,7 +118,7 @@ async def test_a_measuring_that_is_cancelled_or_paused_leaves_nothing(ollama_sta
         assert hub.snapshot().activities == ()
 
 
-async def test_what_cannot_be_measured_says_why(ollama_standin: OllamaStandIn) -> None:
+async def test_failed_measurement_names_the_reason(ollama_standin: OllamaStandIn) -> None:
     async with running_hub(_at(ollama_standin)) as hub:
         with pytest.raises(ModelNotFound, match=CODER):
             await hub.measure("qwen2.5-coder:7b")
@@ -153,7 +153,7 @@ async def test_real_offloads_feed_speed_and_quality(ollama_standin: OllamaStandI
         assert (await gather_evidence(hub.measuring.measurements, "general"))[CODER].quality == 1.0
 
 
-async def test_the_embedded_engine_is_measured_for_real(smollm2: object) -> None:
+async def test_embedded_engine_is_measured_with_a_real_model(smollm2: object) -> None:
     settings = Settings(
         backend=BackendSettings(kind="embedded"), embedded=EmbeddedSettings(model=SMOLLM2, slots=2)
     )

@@ -1,4 +1,4 @@
-"""Estimates against loads that llama.cpp reported, and what must hold for every model."""
+"""Memory estimates compared with loads that llama.cpp reported, and properties of all estimates."""
 
 import tomllib
 from pathlib import Path
@@ -88,7 +88,7 @@ def test_memory_grows_with_context_and_slots(
 
 
 @given(shape=st.sampled_from(SHAPES), free=st.integers(0, 2**34))
-def test_the_longest_context_fits_and_the_next_step_does_not(shape: dict[str, Any], free: int) -> None:
+def test_longest_context_fits_and_the_next_step_does_not(shape: dict[str, Any], free: int) -> None:
     length = longest_context(shape, lambda tokens: model_memory(shape, 0, tokens).total <= free)
     architecture = shape["general.architecture"]
     if length:
@@ -97,20 +97,20 @@ def test_the_longest_context_fits_and_the_next_step_does_not(shape: dict[str, An
         assert model_memory(shape, 0, length + 256).total > free
 
 
-def test_loads_of_a_dozen_architectures_and_more_are_known() -> None:
+def test_reported_loads_cover_a_dozen_architectures() -> None:
     architectures = {load["metadata"]["general.architecture"] for load in LOADS if "total" in load}
     assert len(architectures) >= 16
     assert all(load["source"] for load in LOADS)
 
 
-def test_whole_loads_of_a_dozen_architectures_can_be_looked_up() -> None:
+def test_complete_loads_cover_a_dozen_architectures() -> None:
     linked = [load for load in REPORTED if load["source"].startswith("https://github.com/")]
     assert len({load["metadata"]["general.architecture"] for load in linked if "total" in load}) >= 12
     assert all(load["weights"] or "total" not in load for load in linked)
     assert all(model["source"] for model in HEADERS)
 
 
-def test_a_window_bounds_the_cache() -> None:
+def test_sliding_window_limits_the_cache() -> None:
     gemma = next(load["metadata"] for load in REPORTED if "gemma3-270m" in load["source"])
     windowed = model_memory(gemma, 0, 32768).kv_cache
     full = model_memory({**gemma, "gemma3.attention.sliding_window": 0}, 0, 32768).kv_cache
@@ -123,18 +123,18 @@ def test_quantized_caches_are_smaller_by_their_blocks() -> None:
     assert model_memory(llama, 0, 8192, "q4_0").kv_cache == 180 * MIB * 18 // 64
 
 
-def test_mla_keeps_one_compressed_row_for_a_token() -> None:
+def test_mla_stores_one_compressed_row_per_token() -> None:
     assert model_memory(MLA, 0, 4096).kv_cache == 4096 * 27 * (512 + 64) * 2
 
 
 def test_recurrent_layers_do_not_grow() -> None:
     short, long = (model_memory(HYBRID, 0, each).kv_cache for each in (256, 512))
-    assert long - short == 256 * 2 * (128 + 128) * 2  # the one layer with attention
+    assert long - short == 256 * 2 * (128 + 128) * 2  # the only layer with attention
 
 
-def test_layers_that_use_the_cache_of_others_keep_none() -> None:
-    """Gemma 4 E4B, https://github.com/ggml-org/llama.cpp/issues/21730: 2,048 MiB in four whole layers; twenty
-    more see a window of 512, in 1,024 cells; eighteen keep nothing."""
+def test_layers_with_a_shared_cache_have_none_of_their_own() -> None:
+    """Gemma 4 E4B, https://github.com/ggml-org/llama.cpp/issues/21730: 2,048 MiB in four full layers; twenty
+    layers have a window of 512, in 1,024 cells; eighteen share a cache."""
     gemma4 = {
         "general.architecture": "gemma4",
         "gemma4.block_count": 42,
@@ -155,7 +155,7 @@ def test_layers_that_use_the_cache_of_others_keep_none() -> None:
     assert model_memory(gemma4, 0, 131072).kv_cache == 2048 * MIB + windows
 
 
-def test_three_of_four_layers_of_a_hybrid_keep_a_state() -> None:
+def test_three_of_four_layers_of_a_hybrid_have_a_state() -> None:
     """Qwen3.6 27B, https://github.com/TheTom/llama-cpp-turboquant/issues/308: 448.88 MiB for three states,
     and sixteen layers with a cache."""
     qwen = {
@@ -180,7 +180,7 @@ def test_three_of_four_layers_of_a_hybrid_keep_a_state() -> None:
 
 @pytest.mark.parametrize("kv_type", ["q8_0", "q4_0"])
 def test_windows_are_quantized_too(kv_type: str) -> None:
-    """As since https://github.com/ggml-org/llama.cpp/pull/21332, which took back what April 2026 brought."""
+    """True since https://github.com/ggml-org/llama.cpp/pull/21332, which reverted a change of April 2026."""
     gemma = next(model["metadata"] for model in HEADERS if model["name"].startswith("Gemma 3"))
     whole, less = (model_memory(gemma, 0, 8192, each).kv_cache for each in ("f16", kv_type))
     assert less == whole * {"q8_0": 34, "q4_0": 18}[kv_type] // 64

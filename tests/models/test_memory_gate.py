@@ -1,4 +1,4 @@
-"""Loads let pass, made shorter or refused on simulated machines; what was taken corrects the next."""
+"""Admission of loads on simulated machines: granted, shortened or refused, and corrected by real loads."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 GIB = 2**30
 GAME = GpuProcess(1234, "game.exe", 4 * GIB)
-# Qwen2.5-Coder 7B: 56 KiB of KV cache for each token.
+# Qwen2.5-Coder 7B: 56 KiB of KV cache per token.
 SEVEN = {
     "general.architecture": "qwen2",
     "qwen2.block_count": 28,
@@ -42,7 +42,7 @@ def machine(*gpus: Gpu, ram: float = 32, available: float = 24) -> Machine:
 
 
 class Watched:
-    """An engine on a machine that changes as the test says."""
+    """An engine on a machine that the test changes."""
 
     def __init__(self, standin: OllamaStandIn, now: Machine, **options: Any) -> None:
         chosen = settings(kind="ollama", url=standin.url, **options)
@@ -62,13 +62,13 @@ async def watched(standin: OllamaStandIn, now: Machine, **options: Any) -> Async
         await each.engine.close()
 
 
-async def test_what_fits_is_loaded_with_the_usual_context(ollama_standin: OllamaStandIn) -> None:
+async def test_model_that_fits_is_loaded_with_the_usual_context(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 7.5))) as each:
         await each.engine.load(CODER)
     assert ollama_standin.loads == [(CODER, 8192)]
 
 
-async def test_a_card_half_used_by_a_game_refuses_and_names_it(ollama_standin: OllamaStandIn) -> None:
+async def test_refusal_names_the_program_that_holds_the_memory(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 4, GAME))) as each:
         with pytest.raises(ModelTooLarge) as refused:
             await each.engine.load(CODER)
@@ -77,17 +77,17 @@ async def test_a_card_half_used_by_a_game_refuses_and_names_it(ollama_standin: O
     assert text.startswith(
         "model_too_large: qwen2.5-coder:7b with a context of 8,192 tokens needs 4.9 GiB of GPU"
     )
-    assert "3.6 GiB can be had (game.exe holds 4.0 GiB)" in text
+    assert "3.6 GiB is available (game.exe holds 4.0 GiB)" in text
     assert "allow_spill = true" in text
 
 
-async def test_a_shorter_context_is_chosen_where_nobody_fixed_one(ollama_standin: OllamaStandIn) -> None:
+async def test_shorter_context_is_chosen_unless_the_user_set_one(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 5.27))) as each:
         assert await each.engine.num_ctx(CODER) == 4096
-        with pytest.raises(ModelTooLarge, match=r"A context of \d+ would fit"):
+        with pytest.raises(ModelTooLarge, match=r"A context of \d+ tokens would fit"):
             await each.engine.num_ctx(CODER, need=6000)
         await each.engine.load(CODER)
-        each.now = machine(gpu(8, 0.3))  # the model itself took it
+        each.now = machine(gpu(8, 0.3))  # the model itself uses it
         assert await each.engine.num_ctx(CODER) == 4096
         assert await each.engine.num_ctx(CODER, need=3000) == 4096
         await each.engine.refresh()
@@ -96,10 +96,10 @@ async def test_a_shorter_context_is_chosen_where_nobody_fixed_one(ollama_standin
     assert ollama_standin.loads == [(CODER, 4096)]
 
 
-async def test_a_context_that_the_user_fixed_is_refused_not_changed(ollama_standin: OllamaStandIn) -> None:
+async def test_context_set_by_the_user_is_refused_not_shortened(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 5.27)), num_ctx=8192) as each:
         with pytest.raises(
-            ModelTooLarge, match=r"A context of 5632 would fit: set \[backend\] num_ctx to it"
+            ModelTooLarge, match=r"A context of 5632 tokens would fit: set \[backend\] num_ctx to it"
         ):
             await each.engine.load(CODER)
     async with watched(ollama_standin, machine(gpu(8, 5.27)), num_ctx=5632) as each:
@@ -107,7 +107,7 @@ async def test_a_context_that_the_user_fixed_is_refused_not_changed(ollama_stand
     assert ollama_standin.loads == [(CODER, 5632)]
 
 
-async def test_the_user_can_allow_it(ollama_standin: OllamaStandIn) -> None:
+async def test_allow_spill_admits_every_load(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 1)), allow_spill=True) as each:
         await each.engine.load(CODER)
     assert ollama_standin.loads == [(CODER, 8192)]
@@ -115,7 +115,7 @@ async def test_the_user_can_allow_it(ollama_standin: OllamaStandIn) -> None:
 
 async def test_without_a_gpu_it_must_fit_in_ram(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(ram=8, available=3)) as each:
-        with pytest.raises(ModelTooLarge, match=r"4\.9 GiB of RAM; 2\.8 GiB can be had"):
+        with pytest.raises(ModelTooLarge, match=r"4\.9 GiB of RAM; 2\.8 GiB is available"):
             await each.engine.load(CODER)
         each.now = machine(ram=8, available=6)
         await each.engine.load(CODER)
@@ -125,11 +125,11 @@ async def test_two_cards_share_a_model_by_its_layers(ollama_standin: OllamaStand
     async with watched(ollama_standin, machine(gpu(4, 3.5), gpu(4, 3.5))) as each:
         await each.engine.load(CODER)
         await each.engine.unload(CODER)
-    # Added up it would fit, but each needs compute buffers and takes whole layers alone.
+    # The sum would fit, but each card needs compute buffers and holds whole layers.
     async with watched(ollama_standin, machine(gpu(4, 2.8), gpu(4, 2.8)), num_ctx=8192) as each:
         with pytest.raises(
             ModelTooLarge,
-            match=r"needs 4\.5 GiB of GPU memory; 4\.7 GiB can be had on 2 GPUs, split by layers",
+            match=r"needs 4\.5 GiB of GPU memory; 4\.7 GiB is available on 2 GPUs, split by layers",
         ):
             await each.engine.load(CODER)
 
@@ -143,7 +143,7 @@ async def test_models_that_would_be_evicted_count_as_free(ollama_standin: Ollama
     assert [name for name, _ in ollama_standin.loads] == ["other:7b", CODER]
 
 
-async def test_a_first_use_is_refused_like_a_load(ollama_standin: OllamaStandIn) -> None:
+async def test_first_use_is_refused_like_a_load(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 2))) as each:
         with pytest.raises(ModelTooLarge):
             await each.engine.num_ctx(CODER, need=1000)
@@ -151,7 +151,7 @@ async def test_a_first_use_is_refused_like_a_load(ollama_standin: OllamaStandIn)
         assert await each.engine.num_ctx(CODER, need=1000) == 8192
 
 
-async def test_what_a_load_took_corrects_the_next_estimate(ollama_standin: OllamaStandIn) -> None:
+async def test_memory_of_a_load_corrects_the_next_estimate(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 7.5))) as each:
         usual = ollama_standin.models[CODER]
         ollama_standin.models[CODER] = StandInModel(
@@ -162,16 +162,14 @@ async def test_what_a_load_took_corrects_the_next_estimate(ollama_standin: Ollam
         assert loaded.size == round(6.2 * GIB)
         assert loaded.estimated == pytest.approx(4.94 * GIB, rel=0.01)
         await each.engine.unload(CODER)
-    # The next hub, with room for the first estimate but not for what was taken.
+    # The next hub has memory for the first estimate but not for the actual load.
     async with watched(ollama_standin, machine(gpu(8, 6)), num_ctx=8192) as each:
         with pytest.raises(ModelTooLarge, match=r"needs 6\.2 GiB"):
             await each.engine.load(CODER)
 
 
-@pytest.mark.parametrize("taken", [1, 10**18])
-async def test_a_server_that_lies_about_the_size_is_not_believed(
-    ollama_standin: OllamaStandIn, taken: int
-) -> None:
+@pytest.mark.parametrize("taken", [1, 10**18], ids=["far-too-small", "far-too-large"])
+async def test_implausible_size_is_ignored(ollama_standin: OllamaStandIn, taken: int) -> None:
     async with watched(ollama_standin, machine(gpu(8, 7.5))) as each:
         ollama_standin.models[CODER] = StandInModel(size=4_683_073_952, vram=1.0, metadata=SEVEN, taken=taken)
         await each.engine.load(CODER)
@@ -192,7 +190,7 @@ async def test_a_server_that_lies_about_the_size_is_not_believed(
     ],
     ids=["none", "endless layers", "words", "mixed", "architecture"],
 )
-async def test_metadata_that_make_no_sense_stop_nothing(
+async def test_invalid_metadata_does_not_prevent_a_load(
     ollama_standin: OllamaStandIn, metadata: dict[str, Any]
 ) -> None:
     async with watched(ollama_standin, machine(gpu(8, 7.5))) as each:
@@ -201,7 +199,7 @@ async def test_metadata_that_make_no_sense_stop_nothing(
     assert ollama_standin.loads == [(CODER, 8192)]
 
 
-async def test_the_heads_of_each_layer_are_asked_for(ollama_standin: OllamaStandIn) -> None:
+async def test_heads_of_each_layer_are_requested(ollama_standin: OllamaStandIn) -> None:
     hybrid = {**SEVEN, "qwen2.attention.head_count_kv": [4, 0] * 14, "tokenizer.ggml.tokens": ["a"] * 9}
     ollama_standin.models = {CODER: StandInModel(metadata=hybrid)}
     backend = OllamaBackend(ollama_standin.url, settings(kind="ollama", url=ollama_standin.url))
@@ -213,7 +211,7 @@ async def test_the_heads_of_each_layer_are_asked_for(ollama_standin: OllamaStand
     assert "tokenizer.ggml.tokens" not in file.metadata
 
 
-async def test_damaged_corrections_begin_anew(ollama_standin: OllamaStandIn) -> None:
+async def test_damaged_corrections_are_started_anew(ollama_standin: OllamaStandIn) -> None:
     path: Path = find_folders().state / "model-memory.json"
     path.parent.mkdir(parents=True)
     path.write_text('{"ollama qwen2.5-coder:7b": {"computed": 0}}', encoding="utf-8")
@@ -222,7 +220,7 @@ async def test_damaged_corrections_begin_anew(ollama_standin: OllamaStandIn) -> 
     assert "computed" in path.read_text(encoding="utf-8")
 
 
-async def test_a_model_chosen_by_itself_fits_the_gpu(ollama_standin: OllamaStandIn) -> None:
+async def test_automatically_chosen_model_fits_the_gpu(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(gpu(8, 7.5), ram=64)) as each:
         ollama_standin.models["qwen2.5-coder:32b"] = StandInModel(size=20 * GIB)
         assert await each.engine.choose_model(None) == CODER

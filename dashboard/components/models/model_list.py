@@ -16,7 +16,7 @@ from dashboard.components.frame.page_frame import Page
 from dashboard.components.models.engine_card import about, stays
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.engine.view import EngineView
-from server.models.deletion import KINDS, delete_model
+from server.models.deletion import delete_model
 from server.models.evidence import NOTHING, Evidence
 from server.state.snapshot import Snapshot
 
@@ -58,7 +58,7 @@ class ModelList:
                 default=model.name == view.default_model,
                 measuring=self._page.hub.measuring.running == model.name,
                 capabilities=view.capabilities,
-                deletes=view.kind in KINDS,
+                deletes=view.capabilities.delete,
                 evidence=known.get(model.name.removesuffix(":latest"), NOTHING),
                 free=machine.model_memory if machine else None,
                 on_gpu=bool(machine and machine.gpus),
@@ -172,7 +172,7 @@ def _fit(entry: ModelEntry) -> str:
 
 
 def _known(evidence: Evidence) -> str:
-    parts = [evidence.words] if evidence.words else []
+    parts = [evidence.summary] if evidence.summary else []
     if evidence.prompt_rate:
         parts.append(f"reads {formats.speed(evidence.prompt_rate)}")
     if evidence.load_seconds:

@@ -6,7 +6,6 @@ It starts on first need, ends after ``keep_alive`` without work, and is started 
 import asyncio
 import logging
 import signal
-import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -27,6 +26,7 @@ from server.backends.base import (
 )
 from server.backends.embedded.catalogue import pinned_models
 from server.backends.embedded.child_process import Child, Order, start_child
+from server.backends.embedded.devices import ask_has_gpu
 from server.backends.embedded.gguf import describe_gguf, read_gguf
 from server.backends.embedded.server_process import cpu_batch
 from server.backends.embedded.weights.fetch import fetch_weights, weights_path
@@ -70,6 +70,7 @@ class EmbeddedBackend:
         keep_alive=True,
         set_num_ctx=True,
         count_tokens=True,
+        delete=True,
         run_by_app=True,
     )
 
@@ -84,6 +85,7 @@ class EmbeddedBackend:
         self._starting: asyncio.Task[Child] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._closed = False
+        self._has_gpu: bool | None = None
         self._changing = asyncio.Lock()
         self._users = 0
         self._unused = asyncio.Event()
@@ -117,10 +119,10 @@ class EmbeddedBackend:
         return await asyncio.to_thread(_longest_context, self._path(model))
 
     async def model_file(self, model: str) -> ModelFile:
-        """See ``TellsModelFile``. Of the published wheels, only those for macOS compute on a GPU."""
+        """See ``ReportsModelFile``."""
         path = self._path(model)
         header = await asyncio.to_thread(read_gguf, path)
-        on_gpu = sys.platform == "darwin" and self._settings.embedded.gpu_layers != 0
+        on_gpu = await self.uses_gpu()
         size, vocabulary = path.stat().st_size, header.get("tokenizer.ggml.tokens", 0)
         return ModelFile(
             header,
@@ -198,6 +200,14 @@ class EmbeddedBackend:
                         yield item
             except (BackendFailed, BackendUnreachable) as error:
                 raise await self._explained(error, child) from None
+
+    async def uses_gpu(self) -> bool:
+        """Return whether the llama.cpp library finds a GPU and ``[embedded] gpu_layers`` allows it."""
+        if self._settings.embedded.gpu_layers == 0:
+            return False
+        if self._has_gpu is None:
+            self._has_gpu = await ask_has_gpu()
+        return self._has_gpu
 
     async def close(self) -> None:
         """End the process, also one that still loads; it is not started again."""

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
+from server.backends.embedded.devices import has_gpu
 from server.common.parent_death import end_with_parent
 
 BATCH_TOKENS, BATCH_THREADS, BATCH_WEIGHTS = 64, 2, 1_117_320_768
@@ -53,7 +54,7 @@ def _serve(order: dict[str, Any]) -> Any:
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.api_keys = [order["api_key"]]
-    if not _computes_on_gpu(xllamacpp, order):
+    if order["gpu_layers"] == 0 or not has_gpu():
         # A request is let go of between batches only, so a batch bounds how long a cancelled one goes on.
         params.n_batch = params.n_ubatch = cpu_batch(Path(order["path"]).stat().st_size, order["threads"])
     # Prompts of finished requests are kept in RAM for reuse; the library's 8 GiB are not ours to take.
@@ -61,14 +62,6 @@ def _serve(order: dict[str, Any]) -> Any:
     params.ui = False
     params.offline = True
     return xllamacpp.Server(params)
-
-
-def _computes_on_gpu(xllamacpp: Any, order: dict[str, Any]) -> bool:
-    kinds = xllamacpp.ggml_backend_dev_type
-    on_gpu = (kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU)
-    return order["gpu_layers"] != 0 and any(
-        device["type"] in on_gpu for device in xllamacpp.get_device_info()
-    )
 
 
 def cpu_batch(weights: int, threads: int) -> int:

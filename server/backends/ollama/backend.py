@@ -68,6 +68,7 @@ class OllamaBackend:
         pull=True,
         keep_alive=True,
         set_num_ctx=True,
+        delete=True,
         reports_vram=True,
     )
 
@@ -130,7 +131,7 @@ class OllamaBackend:
         return count_of(info.get(f"{architecture}.context_length"))
 
     async def model_file(self, model: str) -> ModelFile:
-        """See ``TellsModelFile``. The KV type is ``OLLAMA_KV_CACHE_TYPE`` as this process sees it."""
+        """See ``ReportsModelFile``. The KV type is ``OLLAMA_KV_CACHE_TYPE`` as this process sees it."""
         info = await self._model_info(model)
         if model not in self._sizes:
             await self.installed()
@@ -204,6 +205,10 @@ class OllamaBackend:
             raise self._connection.failed(f"sent {error}") from None
         require_whole_prompt(request, completed.prompt_tokens)
         yield completed
+
+    async def uses_gpu(self) -> bool:
+        """Return True: Ollama uses every GPU that it supports."""
+        return True
 
     async def close(self) -> None:
         """End connections."""

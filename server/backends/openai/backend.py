@@ -155,6 +155,10 @@ class OpenAICompatible:
         except (Refused, BackendFailed):
             return {}
 
+    async def uses_gpu(self) -> bool:
+        """Return True: the protocol does not tell, and such servers usually do."""
+        return True
+
     async def close(self) -> None:
         """End connections."""
         await self._connection.close()
