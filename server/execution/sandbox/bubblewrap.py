@@ -46,9 +46,10 @@ def around_command(job: Mapping[str, Any], folder: str, system: Iterable[str], f
     for name in ("tmp", "shm"):
         os.makedirs(f"{folder}/{name}", exist_ok=True)
     return [
-        *_start((*system, *job["readable"])),
+        *_start(system),
         *("--proc", "/proc", "--dev", "/dev", "--bind", f"{folder}/shm", "/dev/shm"),  # noqa: S108 - inside
         *("--bind", f"{folder}/tmp", "/tmp"),  # noqa: S108 - inside
+        *_readable(job["readable"]),
         *_writable([*job["writable"], folder]),
         *_readable(job["protected"]),
         *_CLOSED,

@@ -113,7 +113,7 @@ def _form(job: PythonJob | CommandJob, barrier: str) -> dict[str, Any]:
         "kind": "command",
         "command": list(job.command),
         "stdin": base64.b64encode(job.stdin).decode(),
-        "files": {},
+        "files": dict(job.files),
         "env": dict(job.env),
         "folder": str(job.folder.resolve()) if job.folder else None,
         "readable": [str(path.resolve()) for path in job.readable],

@@ -67,6 +67,7 @@ class CommandJob:
         readable: files and folders that the command may read and execute, beside the system's.
         writable: files and folders that it may change.
         protected: files and folders inside ``writable`` that it may only read.
+        files: text files for the private folder, by relative path.
         network: ``loopback`` allows connections among its own processes, where the barrier can tell.
     """
 
@@ -77,6 +78,7 @@ class CommandJob:
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     protected: tuple[Path, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
     network: Network = "none"
     limits: Limits = Limits(
         seconds=120,
