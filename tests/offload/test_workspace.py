@@ -223,7 +223,7 @@ def test_an_output_that_names_a_folder_says_to_name_a_file_in_it(
         (3, "totl", "It has: total_0, total_1, total_2."),
         (7, "total_9", "Similar names: total_6, total_5, total_4."),
         (7, "Cart", "It has 7 definitions, such as: total_0, total_1, total_2, total_3, total_4, total_5."),
-        (0, "Cart", "It defines nothing; select lines, such as :10-40."),
+        (0, "Cart", "It has no definitions. Select lines, such as :10-40."),
     ],
 )
 def test_a_selection_that_is_not_there_says_whether_it_names_all_that_are(
