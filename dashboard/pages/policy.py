@@ -16,7 +16,7 @@ from dashboard.components.offloads.approval_list import ApprovalList
 from dashboard.hub_updates import HubUpdates
 from server.config.settings import PathsSettings
 from server.hub import Hub
-from server.policy.rules.describe import FORMATS, path_rules, said
+from server.policy.rules.describe import FORMATS, describe_rule, path_rules
 from server.policy.rules.policy_file import SHIPPED, Loaded
 from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
@@ -159,7 +159,7 @@ def _rules(loaded: Loaded, paths: PathsSettings) -> None:
 def _rule(rule: Rule, file: str) -> None:
     with box("rule", "li"):
         text(rule.name, "rule-name")
-        text(said(rule))
+        text(describe_rule(rule))
         if file and rule.line:
             text(f"{file}, line {rule.line}", "sub num")
 

@@ -1,4 +1,4 @@
-"""What an agent may do: rules, limits, approvals, the audit trail, secrets and paths.
+"""The policy for agents: rules, limits, approvals, the audit trail, secrets and paths.
 
-Start in ``gate.py``, the one place that every tool call passes; ``values.py`` has the words.
+Start in ``gate.py``, which every tool call passes; ``values.py`` defines the terms.
 """

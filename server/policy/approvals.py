@@ -1,4 +1,5 @@
-"""Calls that wait for the user. The tray, the dashboard and the client ask; the first answer wins."""
+"""Calls waiting for the user's approval. The tray, the dashboard and the client ask; the first answer
+counts."""
 
 import asyncio
 import contextlib
@@ -16,14 +17,14 @@ from server.policy.values import Call, Rule
 from server.store.policy_tables import approval as remembered
 
 Extent = Literal["once", "session", "project"]
-"""For this call; for this session of this client; always in this project."""
+"""For this call; for the rest of the client's session; for all calls in this project."""
 EXTENTS: tuple[Extent, ...] = ("once", "session", "project")
 
 
 @dataclass(frozen=True)
 class Approval:
-    """A call that waits. ``paths`` are some of the ``files`` that it would touch. Instants are seconds
-    since the epoch; at ``deadline`` it is denied."""
+    """A call waiting for approval. ``paths`` are some of the ``files`` that it would touch. Times are seconds
+    since the epoch; at ``deadline`` the call is denied."""
 
     id: str
     call: Call
@@ -35,8 +36,8 @@ class Approval:
 
 @dataclass(frozen=True)
 class ApprovalAnswer:
-    """What was said. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``; ``reason``
-    goes to the agent."""
+    """The user's answer. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``; the agent
+    is told the ``reason``."""
 
     approved: bool
     extent: Extent = "once"
@@ -45,11 +46,11 @@ class ApprovalAnswer:
 
 
 AskElsewhere = Callable[[Approval], Awaitable[ApprovalAnswer | None]]
-"""Asks by another way, as the client's own dialog; None if nobody answered there."""
+"""Another way to ask, such as the client's own dialog; returns None if nobody answered there."""
 
 
 class Approvals:
-    """The calls that wait. ``pending`` and ``answer`` may be called from any thread."""
+    """The waiting calls. ``pending`` and ``answer`` are thread-safe."""
 
     def __init__(self, events: EventBus) -> None:
         self._events = events
@@ -61,12 +62,12 @@ class Approvals:
         self._session_grants: set[tuple[str, str, str]] = set()
 
     def pending(self) -> tuple[Approval, ...]:
-        """Return the calls that wait, the oldest first."""
+        """Return the waiting calls, oldest first."""
         with self._lock:
             return tuple(approval for approval, _, _ in self._waiting.values())
 
     def answer(self, approval_id: str, answer: ApprovalAnswer) -> bool:
-        """Answer a call that waits; False if it does not (any more): somebody else was first."""
+        """Answer a waiting call; return False if it is not waiting (any more)."""
         with self._lock:
             if approval_id not in self._waiting or approval_id in self._answered:
                 return False
@@ -85,8 +86,8 @@ class Approvals:
         *,
         on_asked: Callable[[Approval], None] | None = None,
     ) -> ApprovalAnswer:
-        """Ask, and return the first answer; at the rule's timeout, a denial. ``on_asked`` is called once the
-        question can be answered."""
+        """Ask and return the first answer, or a denial at the rule's timeout. ``on_asked`` is called as soon
+        as the question can be answered."""
         approval = Approval(secrets.token_hex(8), call, rule, reason, now, now + rule.approval_seconds)
         future: asyncio.Future[ApprovalAnswer] = asyncio.get_running_loop().create_future()
         with self._lock:
@@ -105,7 +106,7 @@ class Approvals:
             with self._lock:
                 self._waiting.pop(approval.id, None)
                 in_time = approval.id in self._answered
-            # Who was told that the answer counts is not told wrong, however late it was.
+            # An answer that was accepted stays valid, even if the timeout came at the same moment.
             late = ApprovalAnswer(approved=False, by="timeout", reason="Nobody answered in time.")
             answer = await future if in_time else late
         finally:
@@ -122,7 +123,7 @@ class Approvals:
         return answer
 
     def granted_in_session(self, call: Call, rule: Rule) -> bool:
-        """Whether the user approved this rule for the rest of the client's session."""
+        """Return whether the user approved this rule for the rest of the client's session."""
         return bool(call.session) and (call.session, call.tool, rule.fingerprint) in self._session_grants
 
     async def _ask_elsewhere(self, approval: Approval, ask: AskElsewhere) -> None:
@@ -133,7 +134,7 @@ class Approvals:
 
 
 def granted_in_project(connection: Connection, call: Call, rule: Rule) -> bool:
-    """Whether the user approved this rule for always in the call's project."""
+    """Return whether the user approved this rule permanently in the call's project."""
     if not call.project:
         return False
     found = select(remembered.c.approved_at).where(
@@ -145,7 +146,7 @@ def granted_in_project(connection: Connection, call: Call, rule: Rule) -> bool:
 
 
 def grant_in_project(connection: Connection, call: Call, rule: Rule, now: float) -> None:
-    """Remember an approval for always; without a project there is nothing to remember it for."""
+    """Remember a permanent approval; a call without a project is not remembered."""
     if call.project:
         row = insert(remembered).values(
             project=call.project, tool=call.tool, rule=rule.fingerprint, approved_at=now

@@ -1,7 +1,7 @@
-"""The one place that every tool call passes, whatever its transport.
+"""The policy gate that every tool call passes, on every transport.
 
-``async with gate.enter(call)``: the rules are asked, counters reserved and the decision recorded in one
-transaction; a call that needs the user's approval waits; one that fails gives its reservations back.
+``async with gate.enter(call)``: one transaction evaluates the rules, reserves counters and records the
+decision. A call that needs the user's approval waits. A failed call returns its reservations.
 """
 
 import asyncio
@@ -31,12 +31,13 @@ from server.policy.values import Call, Decision, Item, Reservation, Rule
 from server.store.database import Database
 
 KEPT_SECONDS = 600.0
-"""How long the answer to a call that left to ask its client is kept for it (seconds): as long as the ``mcp``
-package takes back the state of such a call."""
+"""How long the answer is kept for a call that left so that its client can ask, seconds: as long as the
+``mcp`` package accepts the state of such a call."""
 
 
 class Left(Exception):
-    """A call that needs approval ends for now, so that its client can ask; ``approval`` waits meanwhile."""
+    """Raised for a call that needs approval and ends so that its client can ask; ``approval`` keeps
+    waiting."""
 
     def __init__(self, approval: Approval) -> None:
         super().__init__(approval.id)
@@ -51,17 +52,17 @@ class _Asking:
 
 @dataclass
 class Passage:
-    """A call inside the gate. ``fail`` marks it as failed, for a result that is an error."""
+    """A call inside the gate. ``fail`` marks it as failed, for results that are errors."""
 
     failed: bool = False
 
     def fail(self) -> None:
-        """Let the call not count: what it reserved is given back."""
+        """Mark the call as failed: its reservations are returned."""
         self.failed = True
 
 
 class Gate:
-    """Lets calls pass, or raises why not."""
+    """Lets calls pass, or raises the reason of a refusal."""
 
     def __init__(
         self,
@@ -81,24 +82,24 @@ class Gate:
         self._left: dict[str, _Asking] = {}
 
     def hidden(self, tool: str) -> bool:
-        """Whether the tool is to be left out of ``tools/list``."""
+        """Return whether ``tools/list`` leaves out the tool."""
         return self.file.current().policy.hides(tool)
 
     async def denies_item(self, call: Call, item: Item) -> str:
-        """Return why an item of a batch, which passed the gate as the ``call``, may not begin any more; empty
-        if it may. A refusal is recorded.
+        """Return why a batch item may not start any more although its ``call`` passed the gate; empty if it
+        may. A refusal is recorded.
 
         Raises:
-            StoreError: it cannot be recorded.
+            StoreError: the refusal cannot be recorded.
         """
         return await self._refused(call, denied_item(self.file.current().policy, call, item, self._clock()))
 
     async def denies_look(self, call: Call) -> str:
-        """Return why a request that does what the call does, such as a look at a task, is denied; empty if it
-        is not. It is not counted; a refusal is recorded.
+        """Return why a request related to the call, such as a status query for a task, is denied; empty if it
+        is allowed. The request is not counted; a refusal is recorded.
 
         Raises:
-            StoreError: it cannot be recorded.
+            StoreError: the refusal cannot be recorded.
         """
         return await self._refused(call, denied_look(self.file.current().policy, call, self._clock()))
 
@@ -117,16 +118,16 @@ class Gate:
         leaves: bool = False,
         back_from: str = "",
     ) -> AsyncIterator[Passage]:
-        """Hold a call within the ``with`` block, once it may run.
+        """Admit a call for the duration of the ``with`` block.
 
-        ``elsewhere`` asks for approval by another way, beside the tray and the dashboard. A client that can
-        only be asked between two calls ``leaves``, and comes ``back_from`` the approval of that id.
+        ``elsewhere`` asks for approval in another way, in addition to the tray and the dashboard. A client
+        that can only ask between two calls ``leaves``, and returns ``back_from`` the approval with that id.
 
         Raises:
-            Left: approval is needed, and the call leaves to ask for it.
-            Denied: a rule or the user said no.
+            Left: the call needs approval and leaves to ask for it.
+            Denied: a rule or the user denied the call.
             Limited: a rate limit is used up.
-            StoreError: the decision cannot be recorded; then nothing passes.
+            StoreError: the decision cannot be recorded, so no call passes.
         """
         loaded = self.file.current()
         deciding = asyncio.ensure_future(
@@ -151,11 +152,11 @@ class Gate:
             raise
         finally:
             if passage.failed and decision.reservations:
-                # Not awaited: a cancelled call may not wait for anything any more.
+                # Not awaited: a cancelled call must not wait.
                 self._giving_back.start(self._give_back(decision.reservations))
 
     async def close(self) -> None:
-        """End what still asks, and wait for reservations that are being given back."""
+        """Cancel open questions and wait until reservations are returned."""
         await cancel_and_wait(*(asking.answer for asking in self._left.values()))
         await self._giving_back.drain()
 
@@ -182,8 +183,8 @@ class Gate:
             )
         if decision.verdict == "deny" and loaded.policy is DENY_ALL:
             raise Denied(
-                f"The policy file is broken, so nothing passes: {loaded.error}",
-                "`token-saver policy check` says where.",
+                f"The policy file is broken, so every call is denied: {loaded.error}",
+                "`token-saver policy check` names the line.",
                 "Tell the user; do the task yourself.",
             )
         if decision.verdict == "deny":
@@ -196,7 +197,7 @@ class Gate:
     async def _asking(
         self, call: Call, decision: Decision, elsewhere: AskElsewhere | None, *, leaves: bool, back_from: str
     ) -> "asyncio.Task[ApprovalAnswer]":
-        """Return what will be the answer: of the question asked before, if it was about this very call."""
+        """Return the future answer: that of an earlier question, if it was about the same call."""
         before = self._left.get(back_from)
         if before is not None and before.call == call:
             return self._left.pop(back_from).answer
@@ -216,9 +217,9 @@ class Gate:
         elsewhere: AskElsewhere | None,
         begun: "asyncio.Future[Approval]",
     ) -> ApprovalAnswer:
-        """Wait for the user, and record what was said."""
+        """Wait for the user and record the answer."""
         rule = decision.rule
-        if rule is None:  # cannot be: only rules ask
+        if rule is None:  # unreachable: only rules ask
             raise Denied(decision.reason, "Ask the user.")
         answer = await self.approvals.wait(
             call, rule, decision.reason, self._clock(), elsewhere, on_asked=begun.set_result
@@ -230,10 +231,10 @@ class Gate:
         return answer
 
     async def _obey(self, asking: "asyncio.Task[ApprovalAnswer]") -> None:
-        """Return once the user approved.
+        """Return once the user has approved.
 
         Raises:
-            Denied: the user did not.
+            Denied: the user did not approve.
         """
         try:
             answer = await asking
@@ -263,8 +264,8 @@ class Gate:
         await self._database.write(lambda connection: roll_back(connection, reservations))
 
     async def _undecide(self, deciding: "asyncio.Future[tuple[Decision, Record]]") -> None:
-        """Give back what a call reserves that was cancelled before the decision on it was written."""
-        with contextlib.suppress(StoreError):  # then it reserved nothing
+        """Return the reservations of a call that was cancelled before its decision was written."""
+        with contextlib.suppress(StoreError):  # in that case nothing was reserved
             decision, record = await deciding
             self.trail.wrote(record)
             await self._give_back(decision.reservations)

@@ -1,11 +1,10 @@
-"""The counters behind rate limits, in the store: what was counted survives a restart.
+"""Counters of rate limits, kept in the store so that they survive a restart.
 
-All of it runs inside one writing transaction of ``store.Database``, which are one at a time: reading a
-counter, deciding and reserving cannot be interleaved, so that a limit of N never lets N+1 through. A call
-that is cut off by a crash stays counted.
+Everything runs inside one writing transaction of ``store.Database``. These run one at a time, so reading a
+counter, deciding and reserving cannot interleave, and a limit of N never admits N+1 calls. A call that a
+crash interrupts stays counted.
 
-The library ``limits`` counts too, but cannot take a reservation back from a window and keeps nothing in
-SQLite; hence these few lines.
+The library ``limits`` cannot return a reservation to a window and has no SQLite storage; hence this module.
 """
 
 from collections.abc import Iterable
@@ -18,11 +17,11 @@ from server.policy.values import Reservation, Window
 from server.store.policy_tables import counter
 
 KEPT_SECONDS = 86400
-"""How long the counter of a window that has ended is kept: a clock that is set back finds it again."""
+"""How long the counter of an ended window is kept, so that it is found again if the clock is set back."""
 
 
 def counter_reader(connection: Connection) -> ReadCounter:
-    """Return a function that reads counters in this transaction."""
+    """Return a function that reads counters within this transaction."""
 
     def read(key: str, window: Window, window_start: int) -> float:
         found = connection.scalar(_READ, _named(key, window, window_start))
@@ -32,7 +31,7 @@ def counter_reader(connection: Connection) -> ReadCounter:
 
 
 def reserve(connection: Connection, reservations: Iterable[Reservation], now: float) -> None:
-    """Add the amounts to their counters, and forget windows that ended long ago."""
+    """Add the amounts to their counters and delete windows that ended long ago."""
     taken = False
     for each in reservations:
         named = _named(each.key, each.window, each.window_start)
@@ -43,7 +42,7 @@ def reserve(connection: Connection, reservations: Iterable[Reservation], now: fl
 
 
 def roll_back(connection: Connection, reservations: Iterable[Reservation]) -> None:
-    """Take the amounts back: the call failed, it shall not count."""
+    """Subtract the amounts of a failed call, which does not count."""
     for each in reservations:
         named = _named(each.key, each.window, each.window_start)
         connection.execute(_TAKE_BACK, {**named, "amount": each.amount})
@@ -53,7 +52,7 @@ def _named(key: str, window: Window, window_start: int) -> dict[str, object]:
     return {"in_key": key, "in_seconds": window.seconds, "in_start": window_start}
 
 
-# Built once: to build a statement takes as long as to run it, and every call runs some.
+# Built once: building a statement takes as long as running it, and every call runs several.
 _THIS = (
     counter.c.key == bindparam("in_key"),
     counter.c.window_seconds == bindparam("in_seconds"),

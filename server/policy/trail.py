@@ -1,9 +1,9 @@
-"""The audit trail: append-only, each row chained to the one before by SHA-256.
+"""The audit trail: append-only rows, each chained to the previous one by SHA-256.
 
-``hash = SHA-256(hash of the row before, the row's own fields)``. An edit, a gap or another order breaks the
-chain; rows cut off the end are missed by ``trail_end`` in the database and by ``trail.head``, a file beside
-it. Rows that grew too old are removed from the beginning; ``trail_end`` keeps the hash that the rest is
-chained to. Who can write all of the user's files can forge all of it: an export kept elsewhere shows that.
+``hash = SHA-256(hash of the previous row, the row's own fields)``. An edit, a gap or a changed order breaks
+the chain. Rows removed from the end are detected by ``trail_end`` in the database and by ``trail.head``, a
+file next to it. Expired rows are removed from the beginning; ``trail_end`` keeps the hash that the rest is
+chained to. A user who can write all these files can forge all of them; an export kept elsewhere reveals that.
 """
 
 import asyncio
@@ -42,15 +42,15 @@ KINDS = (
     "trail",
 )
 FIRST = "0" * 64
-"""What the first row is chained to."""
+"""The hash that the first row is chained to."""
 LONGEST_TEXT = 2000
 TOGETHER_SECONDS = 0.1
-"""How long ``trail.head`` may lag behind: a call makes several rows, for which it is written once."""
+"""How long ``trail.head`` may lag behind: it is written once for the several rows of a call."""
 
 
 @dataclass(frozen=True)
 class TrailEntry:
-    """What is to be recorded. ``kind`` is one of ``KINDS``; ``details`` must be JSON."""
+    """An entry to record. ``kind`` is one of ``KINDS``; ``details`` must be JSON."""
 
     kind: str
     text: str
@@ -79,7 +79,7 @@ class Record:
     hash: str
 
     def chained_to(self, previous: str) -> str:
-        """Return the hash that this row must have after one with the hash ``previous``."""
+        """Return the hash that this row must have after a row with the hash ``previous``."""
         own = [getattr(self, name) for name in _SIGNED]
         return sha256(json.dumps([previous, *own], ensure_ascii=True).encode()).hexdigest()
 
@@ -89,7 +89,7 @@ _SIGNED = tuple(each.name for each in fields(Record) if each.name != "hash")
 
 @dataclass(frozen=True)
 class End:
-    """One end of the chain: a row's number and hash; (0, ``FIRST``) before the first."""
+    """One end of the chain: a row's number and hash; (0, ``FIRST``) before the first row."""
 
     seq: int = 0
     hash: str = FIRST
@@ -97,7 +97,7 @@ class End:
 
 @dataclass(frozen=True)
 class Verification:
-    """What a check of the chain found; ``problem`` is empty where it is whole."""
+    """Result of a check of the chain; ``problem`` is empty if the chain is intact."""
 
     rows: int
     first: int
@@ -116,7 +116,7 @@ class Trail:
         self._hurry = asyncio.Event()
 
     async def open(self) -> None:
-        """Take note where the trail's end is missing, as after a damaged history was replaced."""
+        """Record if the trail's end is missing, for example after a damaged history was replaced."""
         outside = read_head(self._head_file)
         inside = await self._database.read(lambda connection: _end(connection, "head"))
         if outside is not None and outside.seq > inside.seq:
@@ -124,7 +124,7 @@ class Trail:
             await self.record(TrailEntry("trail", lost, verdict="broken"))
 
     async def close(self) -> None:
-        """Write what is still to be written beside the database."""
+        """Write pending changes of ``trail.head``."""
         self._hurry.set()
         if self._saving is not None:
             await self._saving
@@ -137,7 +137,7 @@ class Trail:
         return record
 
     def wrote(self, record: Record) -> None:
-        """Take note of a row that was appended, and committed, with others' work."""
+        """Note a row that was appended and committed in a transaction with other changes."""
         if record.seq != self._head.seq:
             self._head = End(record.seq, record.hash)
         if self._saving is None or self._saving.done():
@@ -152,8 +152,8 @@ class Trail:
         *,
         ruled: bool = False,
     ) -> tuple[Record, ...]:
-        """Return rows, newest first, whose fields contain ``text``; the next page is ``before`` a number.
-        ``ruled`` leaves out the calls that no rule concerned."""
+        """Return rows whose fields contain ``text``, newest first; ``before`` a number for the next page.
+        ``ruled`` leaves out calls that no rule applied to."""
         return await self._database.read(
             lambda connection: find(connection, text, kind, limit, before, ruled=ruled)
         )
@@ -165,7 +165,7 @@ class Trail:
         return await self._database.read(lambda connection: verify(connection, outside))
 
     async def prune(self, days: int) -> int:
-        """Remove rows older than ``days``, note that, and return how many."""
+        """Remove rows older than ``days``, record that, and return their number."""
         before = days_ago(days)
         removed = await self._database.write(lambda connection: _prune(connection, before))
         if removed:
@@ -182,7 +182,7 @@ class Trail:
             try:
                 await asyncio.to_thread(_write_head, self._head_file, saved)
             except OSError as error:
-                # A full disk, or on Windows somebody who reads it: with the next row it is tried again.
+                # The disk is full, or on Windows another program reads the file: the next row tries again.
                 logger.warning("%s cannot be written: %s", self._head_file, error)
 
 
@@ -210,7 +210,7 @@ def append(connection: Connection, entry: TrailEntry, at: float) -> Record:
 
 
 def verify(connection: Connection, outside: End | None) -> Verification:
-    """Check the chain from its beginning to its end; ``outside`` is the end as ``trail.head`` has it."""
+    """Check the chain from beginning to end; ``outside`` is the end according to ``trail.head``."""
     start, head = _end(connection, "start"), _end(connection, "head")
     seen_outside = outside is None or outside.seq <= start.seq
     previous, count = start, 0
@@ -228,16 +228,16 @@ def verify(connection: Connection, outside: End | None) -> Verification:
     problem = ""
     if previous != head or not seen_outside:
         written = max(head.seq, outside.seq if outside else 0)
-        problem = f"The end is missing: {written} rows were written, the last one here is {previous.seq}."
+        problem = f"The end is missing: {written} rows were written, but the last row here is {previous.seq}."
     elif outside is None and count:
-        problem = "trail.head is missing, so rows cut off the end would not show."
+        problem = "trail.head is missing, so rows removed from the end cannot be detected."
     return Verification(count, start.seq + 1, previous.seq, problem)
 
 
 def find(
     connection: Connection, text: str, kind: str, limit: int, before: int | None, *, ruled: bool = False
 ) -> tuple[Record, ...]:
-    """Return rows, newest first; ``ruled`` leaves out the calls that no rule concerned."""
+    """Return rows, newest first; ``ruled`` leaves out calls that no rule applied to."""
     query = select(trail).order_by(trail.c.seq.desc()).limit(limit)
     if ruled:
         query = query.where(or_(trail.c.kind != "decision", trail.c.text != NO_RULE))
@@ -254,7 +254,7 @@ def find(
 
 
 def export_lines(connection: Connection) -> Iterator[str]:
-    """Yield the trail as JSON lines: first where it is chained to, then its rows, oldest first."""
+    """Yield the trail as JSON lines: first the hash that it is chained to, then its rows, oldest first."""
     start = _end(connection, "start")
     yield json.dumps({"start": asdict(start)})
     for record in _rows(connection):
@@ -262,10 +262,10 @@ def export_lines(connection: Connection) -> Iterator[str]:
 
 
 def verify_lines(lines: Iterator[str]) -> Verification:
-    """Check an export on its own; rows cut off its end do not show.
+    """Check an export on its own; rows removed from its end cannot be detected.
 
     Raises:
-        ValueError: it is no export.
+        ValueError: the lines are not an export.
     """
     first = json.loads(next(lines, "null"))
     if not isinstance(first, dict) or "start" not in first:
@@ -284,7 +284,7 @@ def verify_lines(lines: Iterator[str]) -> Verification:
 
 
 def read_head(path: Path) -> End | None:
-    """Return the trail's end as the file beside the database has it, None where there is none."""
+    """Return the trail's end from the file next to the database, None without one."""
     try:
         return End(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -301,7 +301,7 @@ def _rows(connection: Connection) -> Iterator[Record]:
 
 
 def _record(row: Row[Any]) -> Record:
-    return Record(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name, in spite of the underscore
+    return Record(**row._mapping)  # noqa: SLF001 - public in SQLAlchemy despite the underscore
 
 
 def _end(connection: Connection, name: str) -> End:
@@ -314,7 +314,7 @@ def _set_end(connection: Connection, name: str, end: End) -> None:
 
 
 def _prune(connection: Connection, before: float) -> int:
-    """Remove the rows up to the last of an unbroken run of old ones; a clock set back leaves some longer."""
+    """Remove the leading unbroken run of old rows; after a clock was set back, some rows stay longer."""
     young = connection.scalar(select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1))
     query = select(trail).order_by(trail.c.seq.desc()).limit(1)
     last = connection.execute(query if young is None else query.where(trail.c.seq < young)).first()
@@ -326,11 +326,11 @@ def _prune(connection: Connection, before: float) -> int:
 
 
 def _clean(text: str) -> str:
-    """Return text that the database takes: paths can hold what is no Unicode."""
+    """Return text that the database accepts: paths can contain invalid Unicode."""
     return text[:LONGEST_TEXT].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-# Built once: to build a statement takes as long as to run it, and every call runs these.
+# Built once: building a statement takes as long as running it, and every call runs these.
 _APPEND = insert(trail)
 _END = select(trail_end).where(trail_end.c.name == bindparam("end"))
 _UPSERT = upsert(trail_end)

@@ -1,4 +1,4 @@
-"""Writes what happens into the audit trail: offloads, writes, undos, connections, changes of the rules."""
+"""Recorder of the audit trail: offloads, writes, undos, connections, rule changes."""
 
 import asyncio
 import json
@@ -29,11 +29,12 @@ logger = logging.getLogger(__name__)
 
 DIGEST = "sha256"
 SEEN = 200
-"""Rows in which the last digest of each file is looked for: each tells of a change."""
+"""Number of rows to search for the last digest of each file; each row is a change."""
 
 
 class TrailRecorder:
-    """Listens from ``start`` to ``close``. Events come from any thread and are written in the loop's."""
+    """Records from ``start`` to ``close``. Events come from any thread and are written in the loop's
+    thread."""
 
     def __init__(self, trail: Trail, events: EventBus) -> None:
         self._trail = trail
@@ -42,8 +43,7 @@ class TrailRecorder:
         self._stop: Callable[[], None] | None = None
 
     async def start(self, *files: Path) -> None:
-        """Record which of these files (settings, rules) changed since the last start, then all that
-        happens."""
+        """Record which of these files (settings, rules) changed since the last start; then listen."""
         loop = asyncio.get_running_loop()
         self._stop = self._events.subscribe(lambda event: self._take(event, loop))
         seen = {}
@@ -53,12 +53,12 @@ class TrailRecorder:
         for file in files:
             digest = await asyncio.to_thread(_digest, file)
             if seen.get(file.name, "") != digest:
-                text = f"{file.name} is in force{'' if file.name in seen else ' as first seen'}."
+                text = f"{file.name} is in force{'' if file.name in seen else ' (first start)'}."
                 details = {"file": file.name, DIGEST: digest}
                 await self._trail.record(TrailEntry("settings", text, details=details))
 
     async def close(self) -> None:
-        """Stop listening, and write what is still to be written."""
+        """Stop listening and write pending entries."""
         if self._stop is not None:
             self._stop()
         await asyncio.sleep(0)  # lets what another thread just handed over begin
@@ -80,7 +80,7 @@ class TrailRecorder:
 
 
 def entry_of(event: Event) -> TrailEntry | None:
-    """Return what the trail keeps of an event, None where it keeps nothing."""
+    """Return the trail entry for an event, None for events that are not recorded."""
     entry: TrailEntry | None = None
     match event:
         case OffloadEnded():
@@ -89,23 +89,23 @@ def entry_of(event: Event) -> TrailEntry | None:
             entry = TrailEntry(kind, event.summary, verdict=event.outcome, details=details)
         case OffloadUndone():
             details = {"offload": event.offload_id}
-            entry = TrailEntry("undo", "The bytes from before were put back.", details=details)
+            entry = TrailEntry("undo", "The previous contents were restored.", details=details)
         case RequestsRefused():
             entry = _refused(event)
         case BrowserLoggedIn():
             entry = TrailEntry("connection", "A browser logged in to the dashboard.", client="browser")
         case TokenReplaced():
-            entry = TrailEntry("settings", "The token was replaced: the old one opens nothing any more.")
+            entry = TrailEntry("settings", "The token was replaced; the old one is no longer valid.")
         case SettingsChanged():
             entry = TrailEntry("settings", f"{event.name} was changed in {event.where}.")
         case ModelChoiceChanged():
             entry = TrailEntry("settings", event.text)
         case PauseChanged():
-            text = event.reason or ("Offloading was paused." if event.paused else "Offloading goes on.")
+            text = event.reason or ("Offloading was paused." if event.paused else "Offloading was resumed.")
             entry = TrailEntry("pause", text, verdict="paused" if event.paused else "resumed")
         case TranscriptChecksSwitched():
             switched = "on" if event.on else "off"
-            entry = TrailEntry("settings", f"The audit of the client's transcripts was switched {switched}.")
+            entry = TrailEntry("settings", f"The check of the client's transcripts was switched {switched}.")
         case PolicyReloaded():
             text = event.error or f"{event.path} is in force."
             entry = TrailEntry("policy", text, verdict="broken" if event.error else "loaded")

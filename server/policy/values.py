@@ -1,6 +1,6 @@
-"""The words of the policy: a call, the rules it meets, the decision that comes of it. All frozen.
+"""Value types of the policy: a call, rules, decisions. All are frozen.
 
-A ``Policy`` is the same value whichever of the three file formats it was written in.
+A ``Policy`` is the same value for all three file formats.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, Literal
 FileFormat = Literal["intercept", "intercept short form", "policylayer"]
 Action = Literal["evaluate", "allow", "deny", "require_approval"]
 Verdict = Literal["allow", "deny", "limit", "approve"]
-"""``limit``: a rate limit is used up. ``approve``: allowed once the user says so."""
+"""``limit``: a rate limit is used up. ``approve``: allowed once the user approves."""
 Op = Literal["eq", "neq", "in", "not_in", "lt", "lte", "gt", "gte", "regex", "contains", "exists"]
 OPS: tuple[Op, ...] = (
     "eq",
@@ -28,19 +28,19 @@ OPS: tuple[Op, ...] = (
 
 EVERY_TOOL = "*"
 ITEM_TOOL = "offload_work"
-"""The tool whose rules the items of a batch are held to."""
+"""The tool whose rules apply to the items of a batch."""
 GLOBAL_SCOPE = "_global"
-"""The scope of counters of ``*`` rules, as conditions name it: ``state._global.<counter>``."""
-NO_RULE = "No rule concerns it, and the default allows it."
-"""The reason of a call that nothing in the policy is about."""
+"""The scope of counters of ``*`` rules in conditions: ``state._global.<counter>``."""
+NO_RULE = "No rule applies, and the default allows it."
+"""The reason of a decision on a call that no rule applies to."""
 APPROVAL_SECONDS = 300.0
-"""How long an approval is waited for where the rule does not say (seconds)."""
+"""How long an approval waits if the rule has no timeout (seconds)."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A task of a batch: its arguments, as they were written and as ``read_as`` says of a ``Call``, and how
-    many files it would touch."""
+    """A task of a batch: its arguments, as written and as ``read_as`` (see ``Call``), and the number of files
+    that it would touch."""
 
     arguments: Mapping[str, Any]
     read_as: Mapping[str, Any]
@@ -51,14 +51,13 @@ class Item:
 class Call:
     """One tool call as the policy sees it. ``session`` is one client's connection: a ``grant``.
 
-    ``files`` is how many files the call would touch, globs resolved (``call.files`` in conditions);
-    ``paths`` names some of them for the one who is asked to approve; ``protected`` are those of its outputs
-    that need approval whatever the rules say, by the patterns ``protected_by``. ``items`` are a batch's
-    tasks: each is held to the rules of ``offload_work``, but for rate limits.
+    ``files`` is the number of files that the call would touch, globs resolved (``call.files`` in conditions).
+    ``paths`` names some of them for the approval dialog. ``protected`` are outputs that need approval under
+    any rules, by the patterns ``protected_by``. ``items`` are a batch's tasks; the rules of ``offload_work``
+    apply to each, except for rate limits.
 
-    ``read_as`` are the arguments with their paths as where the files lie: rules that let pass must hold for
-    all of these (for ``arguments`` where there are none), those that deny or ask for one of them or for
-    ``arguments``.
+    ``read_as`` are the arguments with resolved paths. Rules that allow must hold for all of these (for
+    ``arguments`` if there are none); rules that deny or ask apply if one of these or ``arguments`` matches.
     """
 
     tool: str
@@ -76,12 +75,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Window:
-    """A span of time, aligned in UTC: minutes, hours and days by the calendar, others to the epoch."""
+    """A time span aligned in UTC: minutes, hours and days to the calendar, others to the epoch."""
 
     seconds: int
 
     def start(self, now: float) -> int:
-        """Return when the window that ``now`` lies in began (seconds since the epoch)."""
+        """Return the start of the window that contains ``now`` (seconds since the epoch)."""
         return int(now // self.seconds) * self.seconds
 
     def __str__(self) -> str:
@@ -90,9 +89,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Counter:
-    """What a rule counts: ``increment``, or the number at ``increment_from``, for each call that passes.
+    """A rule's counter: each passing call adds ``increment``, or the number at ``increment_from``.
 
-    ``scope`` is the tool, or ``_global``; ``per_grant`` counts each client's session apart.
+    ``scope`` is the tool, or ``_global``; ``per_grant`` counts each client session separately.
     """
 
     scope: str
@@ -122,11 +121,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of one tool, or of all. ``line`` is where it stands in its file, from 1.
+    """One rule for one tool, or for all. ``line`` is its line in the file, from 1.
 
-    An ``evaluate`` rule denies unless all conditions hold; a ``deny`` rule denies if all hold, always
-    without any; ``require_approval`` asks if all hold. ``approval_seconds`` is how long it asks.
-    ``source`` says where it stands if that is not the policy file.
+    An ``evaluate`` rule denies unless all conditions hold. A ``deny`` rule denies if all hold, and always if
+    it has none. ``require_approval`` asks if all hold; ``approval_seconds`` is how long it waits for an
+    answer. ``source`` names the rule's origin if that is not the policy file.
     """
 
     name: str
@@ -152,14 +151,14 @@ class Rule:
 
     @property
     def fingerprint(self) -> str:
-        """What an approval is remembered for: a rule that was changed asks again."""
+        """The key of a remembered approval: a changed rule asks again."""
         conditions = "; ".join(sorted(str(condition) for condition in self.conditions))
         return f"{self.tool}/{self.name}/{self.action}/{conditions}"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """All rules of one file. ``tools`` holds every tool that the file lists, also those without rules."""
+    """All rules of one file. ``tools`` has every tool that the file lists, including tools without rules."""
 
     format: FileFormat
     default: Literal["allow", "deny"] = "allow"
@@ -168,18 +167,18 @@ class Policy:
     description: str = ""
 
     def hides(self, tool: str) -> bool:
-        """Whether the tool is kept out of ``tools/list``, and refused."""
+        """Return whether the tool is left out of ``tools/list`` and refused."""
         return tool in self.hide or EVERY_TOOL in self.hide
 
     def rules_for(self, tool: str) -> tuple[Rule, ...]:
-        """The rules that a call of the tool meets, in order: its own, then those of ``*``."""
+        """Return the rules for calls of the tool, in order: its own, then those of ``*``."""
         own = self.tools.get(tool, ()) if tool != EVERY_TOOL else ()
         return (*own, *self.tools.get(EVERY_TOOL, ()))
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """An amount that a call takes from a counter before it runs; given back if the call fails."""
+    """An amount that a call takes from a counter before it runs; returned if the call fails."""
 
     key: str
     window: Window
@@ -189,10 +188,10 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the rules say of one call. ``rule`` decides, None where the default or ``hide`` does; ``also`` are
-    the further ones that ask for approval: leave that was given for one is none for the others.
+    """The rules' decision on one call. ``rule`` decides; it is None if the default or ``hide`` decides.
+    ``also`` are further rules that ask for approval; an approval of one does not count for the others.
 
-    ``reason`` is one sentence. ``retry_at`` is when a limit's window ends (seconds since the epoch).
+    ``reason`` is one sentence. ``retry_at`` is the end of a limit's window (seconds since the epoch).
     """
 
     verdict: Verdict

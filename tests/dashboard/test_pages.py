@@ -187,7 +187,7 @@ def test_a_call_that_waits_is_approved_and_denied(
 
         page.goto(stage.url("/policy"))
         expect(page.locator(".rules")).to_contain_text("ask first")
-        expect(page.locator(".path-rules")).to_contain_text("asks for approval before it writes .env*")
+        expect(page.locator(".path-rules")).to_contain_text("asks for approval before writing .env*")
         request = ask(client, "Write another careful note", output="other.txt")
         approval.get_by_role("button", name="Deny").click()
         assert "denied" in str(client.answer(request))
@@ -216,6 +216,6 @@ def test_the_trail_is_searched_and_verified(page: Page, stage: DashboardHarness,
     page.get_by_label("Search the trail").fill("list_loaded_models")
     expect(page.locator(".trail")).to_contain_text("Nothing is recorded")
     page.get_by_role("switch", name="Also calls that no rule concerns").click()
-    expect(page.locator(".trail-row").first).to_contain_text("No rule concerns it")
+    expect(page.locator(".trail-row").first).to_contain_text("No rule applies")
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_text("The trail is whole")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A gate over a real database in a temporary folder."""
+"""Fixtures: a policy gate over a real database in a temporary folder."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -18,7 +18,7 @@ from server.store.database import open_database
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that stands still until it is set."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
@@ -28,7 +28,7 @@ class Clock:
 
 
 class GateHarness:
-    """A folder with the app's state; ``gate`` opens it as a start of the app does."""
+    """A folder with the app's state; ``gate`` opens it as the app does at its start."""
 
     def __init__(self, root: Path) -> None:
         self.folders = Folders(config=root, data=root, state=root, cache=root / "cache")

@@ -1,8 +1,8 @@
-"""Paths that an agent or a file could name to get out, on three systems."""
+"""Hostile paths that an agent or a file could use to leave the project, for three systems."""
 
 import itertools
 
-# Every one must be refused, wherever the tests run, or lead to a place inside the project.
+# Each must be refused on every system, or lead to a place inside the project.
 CLIMBS = [
     "..", "../", "../..", "../secret.txt", "./../secret.txt",
     "a/../../secret.txt", "a/b/../../../secret.txt",

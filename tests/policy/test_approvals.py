@@ -1,4 +1,4 @@
-"""Who may answer a call that waits, and for how long an answer holds: through a real client."""
+"""Tests of approvals through a real client: who may answer, and how long an answer holds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -40,7 +40,7 @@ User = Callable[[ApprovalRequested], ApprovalAnswer | None]
 
 @dataclass
 class GateHarness:
-    """A hub with a user who answers at once."""
+    """A hub with a user who answers immediately."""
 
     hub: Hub
     user: User = lambda _asked: None
@@ -100,7 +100,7 @@ async def test_always_is_for_the_project_and_outlives_the_hub(harness: GateHarne
     assert len(harness.asked) == 1
 
 
-async def test_no_comes_with_its_reason(harness: GateHarness) -> None:
+async def test_a_denial_has_its_reason(harness: GateHarness) -> None:
     harness.user = lambda _asked: NO
     text = await harness.preload()
     assert text.startswith("denied: The user did not approve it (Not while I record). ")
@@ -108,7 +108,7 @@ async def test_no_comes_with_its_reason(harness: GateHarness) -> None:
     assert [(row.verdict, row.text) for row in rows] == [("deny", "Not while I record")]
 
 
-async def test_nobody_means_no(harness: GateHarness) -> None:
+async def test_no_answer_means_denied(harness: GateHarness) -> None:
     async with harness.client() as client:
         text = text_of(await client.call_tool("list_loaded_models", {}))
     assert text.startswith("denied: The user did not approve it (Nobody answered in time). ")
@@ -117,7 +117,7 @@ async def test_nobody_means_no(harness: GateHarness) -> None:
 
 @pytest.mark.parametrize("mode", ERAS)
 async def test_the_tray_is_faster_than_the_client(harness: GateHarness, mode: str) -> None:
-    """The client's own dialog is still open when the tray says no; its late yes changes nothing."""
+    """The client's dialog is still open when the tray denies; its late approval changes nothing."""
 
     async def late_yes(_context: object, _params: object) -> ElicitResult:
         while not harness.asked:
@@ -133,7 +133,7 @@ async def test_the_tray_is_faster_than_the_client(harness: GateHarness, mode: st
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_a_closed_dialog_leaves_it_to_the_others(harness: GateHarness, mode: str) -> None:
+async def test_a_closed_dialog_leaves_the_answer_to_others(harness: GateHarness, mode: str) -> None:
     async def close(_context: object, _params: object) -> ElicitResult:
         asyncio.get_running_loop().call_later(
             0.1, lambda: harness.hub.answer_approval(harness.asked[0].approval_id, ONCE)
@@ -146,8 +146,8 @@ async def test_a_closed_dialog_leaves_it_to_the_others(harness: GateHarness, mod
     assert [each.by for each in harness.answered] == ["tray"]
 
 
-async def test_an_answer_is_good_for_the_call_it_was_given_for(harness: GateHarness) -> None:
-    """A client that is asked between two calls cannot come back with another one."""
+async def test_an_answer_counts_only_for_its_call(harness: GateHarness) -> None:
+    """A client that asks between two calls cannot return with a different call."""
 
     async def story() -> list[str]:
         asked: list[str] = []

@@ -1,4 +1,4 @@
-"""Foreign pages in a real browser that is logged in to the dashboard: none gets in, all are on the trail."""
+"""Tests of foreign pages in a real browser logged in to the dashboard: all are refused and recorded."""
 
 import http.client
 import http.server
@@ -21,7 +21,7 @@ from tests.standins.serving import wait_until
 from tests.system import require
 
 EVIL, REBOUND = "evil.test", "rebound.test"
-# What a page can send without asking first, what it must ask for, and what needs no script at all.
+# Requests without preflight, requests with preflight, and requests without a script.
 ATTACK = """
 async (hub) => {
   const seen = {};
@@ -68,7 +68,7 @@ class Scene:
     evil_port: int
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return what the trail has of connections."""
+        """Return the trail's rows on connections."""
         command = [sys.executable, "-P", "-m", "tray.main", "audit", "search", "--kind", "connection"]
         done = subprocess.run(
             [*command, "--json", "-n", "500"],
@@ -78,7 +78,7 @@ class Scene:
         return found
 
     def refused(self) -> set[tuple[str, str]]:
-        """Return who was refused, and why."""
+        """Return the refused origins and the reasons."""
         return {
             (row["details"]["source"], row["text"].rpartition(": ")[2])
             for row in self.rows()
@@ -87,7 +87,7 @@ class Scene:
 
 
 class Evil(http.server.BaseHTTPRequestHandler):
-    """A page of somebody else's."""
+    """A foreign page."""
 
     def do_GET(self) -> None:
         body = b"<!doctype html><title>Kittens</title><body>Kittens</body>"
@@ -108,7 +108,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     serving = threading.Thread(target=evil.serve_forever, daemon=True)
     serving.start()
     names = f"--host-resolver-rules=MAP {EVIL} 127.0.0.1, MAP {REBOUND} 127.0.0.1"
-    # Newer browsers also ask the user before a page reaches this machine; older ones leave it to the hub.
+    # Newer browsers ask the user before a page may contact this machine; older ones rely on the hub.
     unasked = "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"
     with (
         start_hub(tmp_path_factory.mktemp("foreign")) as hub,
@@ -132,9 +132,9 @@ def alive(hub: HubProcess) -> bool:
         connection.close()
 
 
-# The last is of the dashboard's own site, whose cookie the browser sends along with its requests.
+# The last one belongs to the dashboard's own site, whose cookie the browser sends with its requests.
 @pytest.mark.parametrize("name", [EVIL, "evil.localhost", "localhost", "127.0.0.1"])
-def test_a_foreign_page_gets_nothing_and_is_on_the_trail(scene: Scene, name: str) -> None:
+def test_a_foreign_page_is_refused_and_recorded(scene: Scene, name: str) -> None:
     origin = f"http://{name}:{scene.evil_port}"
     scene.page.goto(f"{origin}/")
     seen = scene.page.evaluate(ATTACK, scene.hub.info.url)
@@ -142,7 +142,9 @@ def test_a_foreign_page_gets_nothing_and_is_on_the_trail(scene: Scene, name: str
     assert seen["socket"] == "blocked"
     assert seen["frame"] == "blocked"
     assert alive(scene.hub)
-    assert not (scene.hub.home / "config.toml").exists()  # where the audit would have been switched on
+    assert not (
+        scene.hub.home / "config.toml"
+    ).exists()  # the request would have switched the transcript check on
     wait_until(lambda: (origin, "another page caused it.") in scene.refused(), 60)
 
 
@@ -157,8 +159,8 @@ def test_a_form_sent_from_a_foreign_page_changes_nothing(scene: Scene) -> None:
     assert alive(scene.hub)
 
 
-def test_a_name_that_was_bound_again_gets_nothing(scene: Scene) -> None:
-    """DNS rebinding: the page came from the attacker's server, and by now its name is 127.0.0.1."""
+def test_dns_rebinding_is_refused(scene: Scene) -> None:
+    """The page came from the attacker's server, and its name now resolves to 127.0.0.1."""
     origin = f"http://{REBOUND}:{scene.hub.port}"
     scene.page.route(
         f"{origin}/", lambda route: route.fulfill(body="<body></body>", content_type="text/html")
@@ -173,14 +175,14 @@ def test_a_name_that_was_bound_again_gets_nothing(scene: Scene) -> None:
     assert alive(scene.hub)
 
 
-def test_the_dashboard_itself_still_works_and_its_login_is_on_the_trail(scene: Scene) -> None:
+def test_the_dashboard_works_and_its_login_is_recorded(scene: Scene) -> None:
     scene.page.goto(scene.hub.info.url)
     scene.page.wait_for_selector("h1")
     said = "A browser logged in to the dashboard."
     wait_until(lambda: said in {row["text"] for row in scene.rows()}, 60)
 
 
-def test_a_token_in_the_address_opens_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_a_token_in_the_address_is_refused(scene: Scene, tmp_path: Path) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", scene.hub.port, timeout=60)
     try:
         connection.request("GET", f"/api/status?token={scene.hub.token}&access_token={scene.hub.token}")

@@ -1,4 +1,4 @@
-"""Arguments that try to look like less than they do: the rules see what the tool will run."""
+"""Tests of disguised arguments: the rules see what the tool will run."""
 
 import json
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ tools:
 
 
 def deny_all(hub: Hub) -> None:
-    """Be a user who says no at once."""
+    """Answer as a user who denies immediately."""
 
     def answer(event: Event) -> None:
         if isinstance(event, ApprovalRequested):
@@ -74,14 +74,12 @@ MANY = [{"task": "t", "output": "new1.py"}, {"task": "t", "output": "new2.py"}]
         ("batch_offload", {"task": "t", "each": '["*.py"]', "output": "{path}"}),
     ],
 )
-async def test_files_are_counted_however_they_are_written(
-    client: Client, tool: str, arguments: dict[str, Any]
-) -> None:
+async def test_files_count_in_any_notation(client: Client, tool: str, arguments: dict[str, Any]) -> None:
     result = await client.call_tool(tool, arguments)
     assert text_of(result).startswith("denied: More than one file.")
 
 
-async def test_two_parts_of_one_file_are_one_file(client: Client) -> None:
+async def test_two_parts_of_one_file_count_once(client: Client) -> None:
     result = await client.call_tool("offload_work", {"task": "t", "files": ["a.py:1-1", "a.py::x"]})
     assert not text_of(result).startswith("denied: ")
 
@@ -93,12 +91,12 @@ async def test_two_parts_of_one_file_are_one_file(client: Client) -> None:
         "a/../Jenkinsfile", "wf/../workflows/ci.yml", "Jenkins\u200dfile",
     ],
 )  # fmt: skip
-async def test_a_protected_file_asks_whatever_its_way(client: Client, output: str) -> None:
+async def test_a_protected_file_always_asks(client: Client, output: str) -> None:
     result = await client.call_tool("offload_work", {"task": "t", "files": ["a.py"], "output": output})
     assert text_of(result).startswith("denied: The user did not approve it (It would write "), text_of(result)
 
 
-async def test_wrong_arguments_are_said_to_be_wrong(client: Client) -> None:
+async def test_wrong_arguments_are_reported(client: Client) -> None:
     for tasks in ('["x"]', [5], "5", {"a": 1}, [None]):
         result = await client.call_tool("batch_offload", {"tasks": tasks})
         assert text_of(result).startswith("bad_arguments: "), text_of(result)

@@ -1,4 +1,4 @@
-"""What happens in a hub, by whichever way, leaves its row on the trail."""
+"""Tests that every change in a hub is recorded on the audit trail."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.standins.ollama import OllamaStandIn
 
 @dataclass(frozen=True)
 class Place:
-    """A hub with an engine, and a project."""
+    """A hub with an engine and a project."""
 
     hub: HubProcess
     ollama: OllamaStandIn
@@ -40,8 +40,8 @@ class Place:
         return asyncio.run(story())
 
     def rows(self, kind: str, text: str = "", least: int = 1) -> list[dict[str, Any]]:
-        """Return the rows of one kind, with ``text`` in them, the newest first, once there are so many: what
-        happens is told a moment later."""
+        """Return the rows of one kind that contain ``text``, newest first, once there are ``count``: rows
+        arrive with a delay."""
         found: list[dict[str, Any]] = []
         while len(found) < least:
             shown = self.command("audit", "search", text, "--kind", kind, "--json", "-n", "100")
@@ -80,7 +80,7 @@ def test_changes_of_settings_by_a_tool_and_by_a_command(place: Place) -> None:
     place.call("configure_model_selector", setting="blocked_models", action="set", values=["llama*"])
     place.command("savings", "--audit", "off")
     assert place.rows("settings", "blocked_models is now llama*.")
-    assert place.rows("settings", "The audit of the client's transcripts was switched off.")
+    assert place.rows("settings", "The check of the client's transcripts was switched off.")
 
 
 def test_an_edit_of_the_policy(place: Place) -> None:
@@ -93,7 +93,7 @@ def test_an_edit_of_the_policy(place: Place) -> None:
     policy.unlink()
 
 
-def test_connections_and_decisions_and_that_the_chain_is_whole(place: Place) -> None:
+def test_connections_and_decisions_and_an_intact_chain(place: Place) -> None:
     place.call("list_loaded_models")
     assert place.rows("connection")
     assert place.rows("decision")[0]["tool"] == "list_loaded_models"

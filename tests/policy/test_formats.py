@@ -1,4 +1,4 @@
-"""The policy engine, held to a table written from the published descriptions of the three formats."""
+"""Tests of the policy engine by a table made from the published descriptions of the three formats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -127,7 +127,7 @@ QUOTA = (
     '[{"counter": "every", "window": "day", "max": 9}]}, "tools": {"t": {}, "preload_model": {"limits": '
     '[{"counter": "preload_model_rate", "window": "minute", "max": 30, "scope": "grant"}]}}}'
 )
-# (policy, tool, arguments, counters as they stand, verdict)
+# (policy, tool, arguments, current counters, verdict)
 CALLS: list[Case] = [
     ('version: "1"\ntools: {}\n', "t", {}, {}, "allow"),
     ('version: "1"\ndefault: allow\ntools: {}\n', "t", {}, {}, "allow"),
@@ -220,7 +220,7 @@ CALLS: list[Case] = [
     ('{"version": "1", "default": "deny"}', "t", {}, {}, "deny"),
     ('{"version": "1", "default": "allow", "hide": ["*"]}', "t", {}, {}, "deny"),
 ]
-# (policy, line of the error, words of the error)
+# (policy, line of the error, part of the error)
 BROKEN = [
     ("", 1, "empty"),
     ("[]", 1, "must be a mapping"),
@@ -300,7 +300,7 @@ BROKEN = [
     ('{"version": "1",\n"default": "allow" "tools": {}}', 2, '"," is missing'),
     ('{"version": "1", "default": "allow", "default": "deny"}', 1, "occurs twice"),
     ('{"version": "1", "default": nope}', 1, "not valid JSON"),
-    ('{"version": "1", "default": "allow"} extra', 1, "more after the end"),
+    ('{"version": "1", "default": "allow"} extra', 1, "unexpected text after the end"),
     (
         'version: "1"\ntools:\n  a: {rules: []}\n  b:\n    limits: []\n',
         5,
@@ -327,7 +327,7 @@ def test_calls(
 
 
 @pytest.mark.parametrize(("text", "line", "words"), BROKEN)
-def test_broken_files_say_where(text: str, line: int, words: str) -> None:
+def test_errors_name_the_line(text: str, line: int, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_policy(text, "policy.yaml")
     assert caught.value.cause.startswith(f"policy.yaml, line {line}: ")
@@ -348,13 +348,13 @@ def test_the_format_is_detected_by_its_keys(text: str, expected: str) -> None:
     assert parse_policy(text, "policy").format == expected
 
 
-def test_a_bomb_of_aliases_is_refused() -> None:
+def test_an_alias_bomb_is_refused() -> None:
     layers = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))
     with pytest.raises(SettingsError, match="too many"):
         parse_policy(f"a0: &a0 [x]\n{layers}\n", "policy.yaml")
 
 
-def test_what_the_agent_is_told() -> None:
+def test_the_agent_gets_the_reason() -> None:
     told = rule("rate_limit: 5/hour, on_deny: Enough for now")
     decision = evaluate(parse_policy(told, "p"), Call("t"), lambda *_: 5.0, 1_000_000.0)
     assert decision.reason == "Enough for now."
@@ -367,5 +367,5 @@ def test_a_bad_pattern_cannot_stall_a_call() -> None:
     assert decision.verdict == "deny"
 
 
-def test_the_table_is_as_long_as_promised() -> None:
+def test_the_table_has_the_documented_length() -> None:
     assert len(OPERATORS) + len(CALLS) + len(BROKEN) >= 150

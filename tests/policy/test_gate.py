@@ -1,4 +1,4 @@
-"""The gate: limits that hold, approvals that wait, files that break, all of it recorded."""
+"""Tests of the policy gate: limits, approvals, broken policy files, records on the trail."""
 
 import asyncio
 import contextlib
@@ -36,9 +36,7 @@ async def tries(gate: Gate, call: Call, *, fail: bool = False) -> str:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 30, 99])
-def test_a_limit_of_n_lets_n_of_100_concurrent_calls_through(
-    harness: GateHarness, run: Run, limit: int
-) -> None:
+def test_a_limit_of_n_admits_n_of_100_concurrent_calls(harness: GateHarness, run: Run, limit: int) -> None:
     harness.write_policy(FIVE.replace("5/", f"{limit}/"))
 
     async def story() -> list[str]:
@@ -50,9 +48,7 @@ def test_a_limit_of_n_lets_n_of_100_concurrent_calls_through(
     assert results.count("limited") == 100 - limit
 
 
-def test_a_call_that_is_cancelled_while_it_is_decided_on_does_not_count(
-    harness: GateHarness, run: Run
-) -> None:
+def test_a_call_cancelled_during_its_decision_does_not_count(harness: GateHarness, run: Run) -> None:
     harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> list[str]:
@@ -63,7 +59,7 @@ def test_a_call_that_is_cancelled_while_it_is_decided_on_does_not_count(
                 await asyncio.sleep(0.1)
                 call.cancel()
                 await asyncio.wait([call])
-        async with harness.gate() as gate:  # what was given back is, once the first is closed
+        async with harness.gate() as gate:  # reservations are returned when the first gate is closed
             return [await tries(gate, Call("work")) for _ in range(2)]
 
     assert run(story()) == ["passed", "limited"]
@@ -83,7 +79,7 @@ def test_a_limit_holds_across_restarts_and_ends_with_its_window(harness: GateHar
     assert run(start(1)) == ["passed"]
 
 
-def test_a_failed_or_cancelled_call_gives_its_reservation_back(harness: GateHarness, run: Run) -> None:
+def test_a_failed_or_cancelled_call_returns_its_reservation(harness: GateHarness, run: Run) -> None:
     harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> list[str]:
@@ -107,7 +103,7 @@ def test_a_failed_or_cancelled_call_gives_its_reservation_back(harness: GateHarn
     assert run(story()) == ["passed", "limited", "passed", "limited"]
 
 
-def test_a_grant_counts_each_session_apart(harness: GateHarness, run: Run) -> None:
+def test_a_grant_counts_each_session_separately(harness: GateHarness, run: Run) -> None:
     harness.folders.policy_file.with_suffix(".json").write_text(
         '{"version": "1", "default": "deny", "tools": {"work": {"limits": '
         '[{"counter": "c", "window": "hour", "max": 1, "scope": "grant"}]}}}'
@@ -130,7 +126,7 @@ def test_a_grant_counts_each_session_apart(harness: GateHarness, run: Run) -> No
         (ApprovalAnswer(False, "once", "dashboard", "not now"), ["denied", "asked"]),
     ],
 )
-def test_an_approval_reaches_as_far_as_it_says(
+def test_an_approval_holds_for_its_scope(
     harness: GateHarness, run: Run, answer: ApprovalAnswer, outcomes: list[str]
 ) -> None:
     harness.write_policy(ASK % "1m")
@@ -177,7 +173,7 @@ tools:
 
 
 @pytest.mark.parametrize("extent", ["session", "project"])
-def test_leave_for_what_one_rule_asks_is_none_for_the_others(
+def test_an_approval_for_one_rule_does_not_count_for_others(
     harness: GateHarness, run: Run, extent: Extent
 ) -> None:
     harness.write_policy(TWO)
@@ -209,7 +205,7 @@ def test_leave_for_what_one_rule_asks_is_none_for_the_others(
     ]  # fmt: skip
 
 
-def test_rules_that_ask_together_are_remembered_together(harness: GateHarness, run: Run) -> None:
+def test_a_joint_approval_is_remembered_as_one(harness: GateHarness, run: Run) -> None:
     harness.write_policy(TWO)
     both = Call("work", {"model": "m"}, session="s", project="/p", files=51)
     alone = replace(both, files=1)
@@ -231,8 +227,8 @@ def test_rules_that_ask_together_are_remembered_together(harness: GateHarness, r
     assert run(story()) == ["A model of its own. Many files.", "passed", "passed", "denied"]
 
 
-def test_who_was_told_that_an_answer_counts_is_not_told_wrong(harness: GateHarness, run: Run) -> None:
-    """However near to the end of its time an approval is answered."""
+def test_an_accepted_answer_stays_valid_at_the_deadline(harness: GateHarness, run: Run) -> None:
+    """The answer comes at the same moment as the timeout."""
     harness.write_policy(ASK % "1s")
 
     async def story() -> None:
@@ -242,7 +238,7 @@ def test_who_was_told_that_an_answer_counts_is_not_told_wrong(harness: GateHarne
                 await asyncio.sleep(0)
             waiting = gate.approvals.pending()[0].id
             told: list[bool] = []
-            # Both are due once the loop goes on: the end of the time, and right after it this answer.
+            # The event loop runs both next: the timeout, and right after it this answer.
             asyncio.get_running_loop().call_later(
                 1.05, lambda: told.append(gate.approvals.answer(waiting, ApprovalAnswer(True, by="tray")))
             )
@@ -253,7 +249,7 @@ def test_who_was_told_that_an_answer_counts_is_not_told_wrong(harness: GateHarne
     run(story())
 
 
-def test_the_first_answer_wins_and_nobody_means_no(harness: GateHarness, run: Run) -> None:
+def test_the_first_answer_counts_and_a_timeout_denies(harness: GateHarness, run: Run) -> None:
     harness.write_policy(ASK % "10m")
 
     async def client(_approval: Approval) -> ApprovalAnswer | None:
@@ -285,7 +281,7 @@ def test_the_first_answer_wins_and_nobody_means_no(harness: GateHarness, run: Ru
     run(story())
 
 
-def test_a_broken_file_keeps_the_last_good_rules_and_says_where(harness: GateHarness, run: Run) -> None:
+def test_a_broken_file_keeps_the_last_good_rules(harness: GateHarness, run: Run) -> None:
     harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> None:
@@ -306,7 +302,7 @@ def test_a_broken_file_keeps_the_last_good_rules_and_says_where(harness: GateHar
 
 
 @pytest.mark.parametrize("broken", ["gone", "a link to nowhere"])
-def test_a_file_that_vanishes_lets_nothing_more_pass(harness: GateHarness, run: Run, broken: str) -> None:
+def test_a_policy_file_that_disappears_relaxes_nothing(harness: GateHarness, run: Run, broken: str) -> None:
     strict = 'version: "1"\ndefault: deny\ntools:\n  work: {rules: []}\n'
     policy_file = harness.folders.policy_file
     harness.write_policy(strict)
@@ -320,10 +316,10 @@ def test_a_file_that_vanishes_lets_nothing_more_pass(harness: GateHarness, run: 
             assert (await tries(gate, Call("other")), await tries(gate, Call("work"))) == ("denied", "passed")
             loaded = gate.file.current()
             assert str(policy_file) in loaded.error
-            assert loaded.until_then == "Until then the last good rules hold."
+            assert loaded.until_then == "Until then the last good rules apply."
             assert harness.events[-1] == PolicyReloaded(str(policy_file), loaded.error)
         async with harness.gate() as gate:
-            # One that is gone when the app starts was taken away.
+            # A file that is missing at the start of the app was removed on purpose.
             expected = "passed" if broken == "gone" else "denied"
             assert await tries(gate, Call("other")) == expected
             policy_file.unlink(missing_ok=True)
@@ -334,7 +330,7 @@ def test_a_file_that_vanishes_lets_nothing_more_pass(harness: GateHarness, run: 
     run(story())
 
 
-def test_a_link_to_nowhere_in_the_place_of_no_file_is_a_broken_file(harness: GateHarness, run: Run) -> None:
+def test_a_dangling_link_is_a_broken_file(harness: GateHarness, run: Run) -> None:
     async def story() -> None:
         async with harness.gate() as gate:
             assert await tries(gate, Call("work")) == "passed"
@@ -344,7 +340,7 @@ def test_a_link_to_nowhere_in_the_place_of_no_file_is_a_broken_file(harness: Gat
     run(story())
 
 
-def test_a_file_that_was_broken_from_the_start_lets_nothing_pass(harness: GateHarness, run: Run) -> None:
+def test_a_file_broken_from_the_start_denies_every_call(harness: GateHarness, run: Run) -> None:
     harness.write_policy("version: [")
 
     async def story() -> None:
@@ -352,7 +348,7 @@ def test_a_file_that_was_broken_from_the_start_lets_nothing_pass(harness: GateHa
             with pytest.raises(Denied, match=r"broken.*policy.yaml, line 1"):
                 async with gate.enter(Call("work")):
                     pass
-            assert gate.file.current().until_then == "Until then nothing passes."
+            assert gate.file.current().until_then == "Until then every call is denied."
             assert "hold" not in gate.file.current().error
 
     run(story())
@@ -376,7 +372,7 @@ def test_the_shipped_rules(harness: GateHarness, run: Run) -> None:
     run(story())
 
 
-def test_a_hidden_tool_is_refused_too(harness: GateHarness, run: Run) -> None:
+def test_a_hidden_tool_is_refused(harness: GateHarness, run: Run) -> None:
     harness.write_policy('version: "1"\nhide: [work]\ntools: {}\n')
 
     async def story() -> None:
@@ -390,7 +386,7 @@ def test_a_hidden_tool_is_refused_too(harness: GateHarness, run: Run) -> None:
     run(story())
 
 
-def test_every_decision_is_on_the_trail(harness: GateHarness, run: Run) -> None:
+def test_every_decision_is_recorded(harness: GateHarness, run: Run) -> None:
     harness.write_policy(FIVE.replace("5/", "1/"))
 
     async def story() -> None:

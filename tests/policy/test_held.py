@@ -1,4 +1,4 @@
-"""What the user paused or cancelled, and what has used up its bounds, an agent does not go on with."""
+"""Tests that agents cannot continue jobs that the user paused or cancelled, or that used up their limits."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -30,7 +30,7 @@ OpenHub = Callable[..., Awaitable[Hub]]
 
 @pytest.fixture
 async def open_hub(tmp_path: Path, ollama_standin: OllamaStandIn) -> AsyncIterator[OpenHub]:
-    """Start a hub whose user approves everything once; ``batch`` are settings."""
+    """Start a hub whose user approves everything once; ``batch`` has its settings."""
     project = tmp_path / "project"
     project.mkdir()
     ollama_standin.answers.default = Answer("on: push\n")
@@ -53,7 +53,7 @@ def _approve(hub: Hub, event: Event) -> None:
 
 
 async def _call(hub: Hub, tool: str, **arguments: object) -> str:
-    """Call as an agent does."""
+    """Call a tool as an agent does."""
     async with Client(build_mcp(hub), mode="2026-07-28") as client:
         return text_of(await client.call_tool(tool, arguments))
 
@@ -79,7 +79,7 @@ async def _states(hub: Hub, job: str) -> dict[str, int]:
     return (await hub.batches.counts(job)).by_state
 
 
-async def test_what_the_user_cancelled_is_not_tried_again(
+async def test_an_agent_cannot_retry_a_cancelled_job(
     open_hub: OpenHub, ollama_standin: OllamaStandIn
 ) -> None:
     ollama_standin.answers.default = ENDLESS
@@ -98,7 +98,7 @@ async def test_what_the_user_cancelled_is_not_tried_again(
     assert _written(hub) == ["1.yml"], "the others the user cancelled, too"
 
 
-async def test_what_the_user_paused_is_not_resumed(open_hub: OpenHub, ollama_standin: OllamaStandIn) -> None:
+async def test_an_agent_cannot_resume_a_paused_job(open_hub: OpenHub, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = ENDLESS
     hub = await open_hub()
     job = await _hand_in(hub)
@@ -129,9 +129,7 @@ async def test_an_item_that_the_user_cancelled_stays_so(
     assert "2.yml" not in _written(hub)
 
 
-async def test_what_an_agent_paused_cancelled_or_lost_it_goes_on_with(
-    open_hub: OpenHub, ollama_standin: OllamaStandIn
-) -> None:
+async def test_an_agent_can_continue_its_own_jobs(open_hub: OpenHub, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = ENDLESS
     hub = await open_hub()
     job = await _hand_in(hub)
@@ -150,7 +148,7 @@ async def test_what_an_agent_paused_cancelled_or_lost_it_goes_on_with(
     assert (await hub.batches.get(job)).deadline == deadline, "no time was won by it"
 
 
-async def test_an_agent_wins_no_tokens_and_no_time(open_hub: OpenHub) -> None:
+async def test_an_agent_gains_no_tokens_and_no_time(open_hub: OpenHub) -> None:
     hub = await open_hub(max_tokens=1)
     job = await _hand_in(hub, wait=True)
     assert _written(hub) == ["1.yml"]

@@ -1,4 +1,4 @@
-"""Items of batches are held to the rules too: when a batch is handed in, and when each begins."""
+"""Tests that the rules apply to batch items, on submission and when each item starts."""
 
 import asyncio
 import threading
@@ -65,12 +65,12 @@ async def batch(hub: Hub, **arguments: object) -> str:
 
 
 def answer_one(ollama: OllamaStandIn) -> None:
-    """Answer whatever is asked first at once, and all else by default."""
+    """Answer the first question immediately, and later ones by default."""
     answers = iter([Answer("# Notes\n")])
     ollama.answers.choose(lambda _prompt, _body: next(answers, None))
 
 
-async def test_a_batch_is_no_way_around_the_rules_of_its_items(hub: Hub) -> None:
+async def test_a_batch_does_not_bypass_the_rules_of_its_items(hub: Hub) -> None:
     rules(hub.folders, ONLY_DOCS)
     assert (await batch(hub, output="{path}")).startswith("denied: Only documents. ")
     listed = [{"task": "t", "output": "docs/x.md"}, {"task": "t", "output": "src/x.py"}]
@@ -79,7 +79,7 @@ async def test_a_batch_is_no_way_around_the_rules_of_its_items(hub: Hub) -> None
     assert "6 of 6 done" in await batch(hub, output="docs/{stem}.md")
 
 
-async def test_what_asks_for_an_item_asks_once_for_the_batch(hub: Hub) -> None:
+async def test_a_batch_asks_once_for_all_items(hub: Hub) -> None:
     asked: list[ApprovalRequested] = []
 
     def approve(event: Event) -> None:
@@ -93,8 +93,8 @@ async def test_what_asks_for_an_item_asks_once_for_the_batch(hub: Hub) -> None:
     assert [(each.reason, each.files) for each in asked] == [("Work asks.", 6)]
 
 
-async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_standin: OllamaStandIn) -> None:
-    """Handed in under one policy, gone on with after a restart under another."""
+async def test_changed_rules_apply_to_waiting_items(hub: Hub, ollama_standin: OllamaStandIn) -> None:
+    """The batch is submitted under one policy and continued after a restart under another."""
     ollama_standin.answers.default = Answer("# Notes\n", first_delay=600)
     answer_one(ollama_standin)
     submitted = await batch(hub, output="{stem}.md", wait=False)
@@ -118,7 +118,7 @@ async def test_rules_that_changed_hold_for_items_that_wait(hub: Hub, ollama_stan
     await again.close()
 
 
-async def test_a_tool_that_is_denied_by_now_begins_no_item(hub: Hub, ollama_standin: OllamaStandIn) -> None:
+async def test_a_tool_denied_meanwhile_starts_no_item(hub: Hub, ollama_standin: OllamaStandIn) -> None:
     decided = threading.Event()
     ollama_standin.answers.default = Answer("# Notes\n", held=decided)
     answer_one(ollama_standin)
@@ -131,8 +131,8 @@ async def test_a_tool_that_is_denied_by_now_begins_no_item(hub: Hub, ollama_stan
     assert (await hub.batches.counts(job)).by_state["denied"] >= 1
 
 
-async def test_one_after_the_other_is_no_way_around_what_must_be_asked(hub: Hub) -> None:
-    """Tasks that may not run at once are known to the rules as well when they follow one another."""
+async def test_sequential_tasks_do_not_bypass_approval(hub: Hub) -> None:
+    """The rules also see tasks that run one after another."""
     asked: list[ApprovalRequested] = []
 
     def deny(event: Event) -> None:
@@ -150,7 +150,7 @@ async def test_one_after_the_other_is_no_way_around_what_must_be_asked(hub: Hub)
     assert [each.paths for each in asked] == [("Jenkinsfile",)]
 
 
-async def test_a_dry_run_asks_nobody(hub: Hub) -> None:
+async def test_a_dry_run_asks_for_no_approval(hub: Hub) -> None:
     rules(hub.folders, ASKS)
     asked: list[Event] = []
     hub.events.subscribe(lambda event: asked.append(event) if isinstance(event, ApprovalRequested) else None)

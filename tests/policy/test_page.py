@@ -1,4 +1,4 @@
-"""What docs/policy.md shows is a policy, and does what the page says of it."""
+"""Tests of the examples in docs/policy.md."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ def verdict(policy: Policy, tool: str, files: int = 1, used: float = 0.0, **argu
     return evaluate(policy, call, lambda *_: used, 1_000_000.0).verdict
 
 
-def test_the_examples_do_what_they_say() -> None:
+def test_the_examples_behave_as_documented() -> None:
     asks, lists, denies = (parse_policy(text, "policy.yaml") for text in examples("yaml"))
     assert verdict(asks, "batch_offload", files=10) == "allow"
     assert verdict(asks, "batch_offload", files=11) == "approve"
@@ -37,7 +37,7 @@ def test_the_examples_do_what_they_say() -> None:
     assert verdict(denies, "offload_work", used=500) == "limit"
 
 
-def test_the_settings_and_the_words_are_real() -> None:
+def test_the_named_settings_and_terms_exist() -> None:
     [settings] = examples("toml")
     assert PathsSettings(**tomllib.loads(settings)["paths"]).protect
     assert all(f"`{op}`" in PAGE for op in OPS)

@@ -1,5 +1,4 @@
-"""Hostile paths for three systems, links that are swapped under the reader,
-hard links, protected names."""
+"""Tests of path confinement: hostile paths for three systems, swapped links, hard links, protected names."""
 
 import itertools
 import os
@@ -30,7 +29,7 @@ SECRET = "a secret outside"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project beside a secret, with every kind of link that leads out of it."""
+    """A project next to a secret, with every kind of link that leads out of it."""
     (tmp_path / "secret.txt").write_text(SECRET)
     (tmp_path / "project2").mkdir()
     root = tmp_path / "project"
@@ -50,18 +49,18 @@ def workspace(root: Path) -> Workspace:
     return Workspace(Caller("c", "s", root, (root,)), 1000)
 
 
-def test_there_are_as_many_strings_as_promised() -> None:
+def test_the_list_has_the_documented_length() -> None:
     assert len({*CLIMBS, *PROTECTED, *WINDOWS}) >= 200
 
 
 @pytest.mark.parametrize("given", CLIMBS)
-def test_nothing_leads_out(project: Path, given: str) -> None:
+def test_no_path_leads_out_of_the_project(project: Path, given: str) -> None:
     with pytest.raises(WorkspaceError):
         confine(given, project, (project,))
 
 
 @pytest.mark.parametrize("given", PROTECTED)
-def test_protected_names_in_every_spelling(project: Path, given: str) -> None:
+def test_protected_names_in_all_spellings(project: Path, given: str) -> None:
     with pytest.raises(PathProtected):
         confine(given, project, (project,))
 
@@ -92,7 +91,7 @@ def test_ordinary_paths_pass(project: Path, given: str) -> None:
     assert confine(given, project, (project,)).is_relative_to(project)
 
 
-def test_names_that_only_look_alike_pass() -> None:
+def test_similar_names_pass() -> None:
     assert not is_protected_folder(".github")
     assert not is_protected_folder("git")
     assert not is_credential_file("keys.py")
@@ -105,7 +104,7 @@ def test_names_that_only_look_alike_pass() -> None:
         ".env", ".env.production", ".env.local", ".envrc", ".ENV", "prod.env", ".env.bak", ".env~", ".env1",
     ],
 )  # fmt: skip
-def test_files_that_set_passwords_are_written_but_not_read(project: Path, name: str) -> None:
+def test_environment_files_can_be_written_but_not_read(project: Path, name: str) -> None:
     place = workspace(project)
     assert read_target(place, name).digest is None
     (project / name).write_text("DB_PASSWORD=hunter2\n")
@@ -130,7 +129,7 @@ def test_files_that_set_passwords_are_written_but_not_read(project: Path, name: 
         "service-account.md", "service_account.ts", "id_rsa.pub", "tfstate.py", "boto.cfg", "my.cnf",
     ],
 )  # fmt: skip
-def test_patterns_of_them_and_code_about_them_are_read(project: Path, name: str) -> None:
+def test_templates_of_environment_files_can_be_read(project: Path, name: str) -> None:
     (project / name).write_text("inside")
     assert read_source(workspace(project), name).text == "inside"
 
@@ -150,7 +149,7 @@ def test_a_hard_link_is_refused(project: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pipes in folders")
-def test_a_pipe_or_device_is_refused_at_once(project: Path) -> None:
+def test_a_pipe_or_device_is_refused_immediately(project: Path) -> None:
     os.mkfifo(project / "pipe")
     with pytest.raises(NotAFile):
         read_source(workspace(project), "pipe")
@@ -159,7 +158,7 @@ def test_a_pipe_or_device_is_refused_at_once(project: Path) -> None:
 
 
 def swap_while(target: Path, decoys: tuple[Path, Path], stop: threading.Event) -> None:
-    """Let ``target`` be now the first, now the second thing, as fast as the disk goes."""
+    """Alternate ``target`` between the first and the second state as fast as the disk allows."""
     spare = target.with_name("spare")
     for turn in itertools.count():
         if stop.is_set():
@@ -169,7 +168,7 @@ def swap_while(target: Path, decoys: tuple[Path, Path], stop: threading.Event) -
 
 
 @pytest.mark.skipif(not HAS_HANDLES, reason="the system opens nothing relative to a folder")
-def test_a_link_swapped_thousands_of_times_never_leads_a_reader_out(project: Path) -> None:
+def test_a_link_swapped_thousands_of_times_never_leaks(project: Path) -> None:
     inner, outer = project / "a", project.parent / "outer"
     outer.mkdir()
     for folder, text in ((inner, "inside"), (outer, SECRET)):
@@ -194,8 +193,9 @@ def test_a_link_swapped_thousands_of_times_never_leads_a_reader_out(project: Pat
 
 
 @pytest.mark.skipif(not HAS_HANDLES, reason="the system opens nothing relative to a folder")
-def test_a_folder_swapped_for_a_link_thousands_of_times_is_never_followed(project: Path) -> None:
-    """The path was checked while ``door`` was a folder; then it becomes a link to the outside and back."""
+def test_a_folder_swapped_for_a_link_is_never_followed(project: Path) -> None:
+    """The path is checked while ``door`` is a folder; then ``door`` becomes a link to the outside and
+    back."""
     outer = project.parent / "outer"
     outer.mkdir()
     (outer / "file.txt").write_text(SECRET)
@@ -212,7 +212,7 @@ def test_a_folder_swapped_for_a_link_thousands_of_times_is_never_followed(projec
             at_the_door(lambda: aside.rename(door))
 
     def at_the_door(put: Callable[[], object]) -> None:
-        """Put something there; a write in between may have made a folder of its own for what it misses."""
+        """Put something at ``door``; a concurrent write may have created the missing folder."""
         while True:
             try:
                 put()
@@ -252,12 +252,12 @@ def test_a_folder_swapped_for_a_link_thousands_of_times_is_never_followed(projec
         ("src/a.py", False), ("environment.py", False), ("docs/.github.md", False), ("keys.py", False),
     ],
 )  # fmt: skip
-def test_files_that_need_approval(output: str, asks: bool) -> None:
+def test_protected_files_need_approval(output: str, asks: bool) -> None:
     assert bool(protected_outputs([output], PathsSettings().protect)) == asks
 
 
-def test_a_path_of_thousands_of_folders_is_looked_at_in_time_that_grows_with_it() -> None:
+def test_matching_a_very_deep_path_takes_linear_time() -> None:
     deep = f"{'a/' * 2000}.github/workflows/ci.yml"
-    outputs = [deep] * 200  # minutes, if each of its ends were tried
+    outputs = [deep] * 200  # trying each end separately would take minutes
     assert len(protected_outputs(outputs, PathsSettings().protect)) == 200
     assert not protected_outputs([f"{'a/' * 1_000_000}.github/workflows/ci.yml"], PathsSettings().protect)

@@ -1,4 +1,4 @@
-"""What happens outside the gate is on the trail too."""
+"""Tests that events outside the gate are recorded on the trail."""
 
 import asyncio
 import threading
@@ -38,7 +38,7 @@ def test_writes_undos_pauses_and_changes_are_recorded(harness: GateHarness, run:
     ]
 
 
-def test_settings_are_recorded_when_they_changed(harness: GateHarness, run: Run) -> None:
+def test_changed_settings_are_recorded(harness: GateHarness, run: Run) -> None:
     async def start() -> int:
         async with harness.gate() as gate:
             recorder = TrailRecorder(gate.trail, EventBus())
@@ -57,7 +57,7 @@ def test_settings_are_recorded_when_they_changed(harness: GateHarness, run: Run)
     assert [run(start()), run(start())] == [4, 4]
 
 
-def test_a_setting_that_is_changed_on_the_dashboard_is_recorded_without_its_value() -> None:
+def test_a_setting_changed_on_the_dashboard_is_recorded_without_its_value() -> None:
     async def story() -> list[str]:
         settings = Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"))
         hub = await Hub.start(settings, find_folders())

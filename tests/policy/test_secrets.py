@@ -1,4 +1,4 @@
-"""What counts as a secret, and what does not. The keys here are made up, in the shape of real ones."""
+"""Tests of secret detection. The keys are invented and have the shape of real ones."""
 
 import random
 import re
@@ -21,7 +21,7 @@ def drawn(length: int, alphabet: str = ALPHABET, seed: int = 7) -> str:
 
 
 def split(*parts: str) -> str:
-    """Join what must not stand in this file as one word, for other scanners' sake."""
+    """Join parts of a fake key, so that other scanners do not report this file."""
     return "".join(parts)
 
 
@@ -143,7 +143,7 @@ def test_tokens_of_known_shape_are_replaced(kind: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize(("line", "value"), ASSIGNED)
-def test_values_of_telling_names_are_replaced(line: str, value: str) -> None:
+def test_values_of_secret_names_are_replaced(line: str, value: str) -> None:
     found = redact(line.format(value))
     assert value not in found.text
     assert found.count == 1
@@ -171,7 +171,7 @@ def test_the_apps_own_sources_stay() -> None:
     assert changed == []
 
 
-def test_other_peoples_code_stays() -> None:
+def test_third_party_code_stays() -> None:
     folder = Path(sysconfig.get_paths()["stdlib"])
     found = {
         (path.name, text[start:end])
@@ -182,26 +182,26 @@ def test_other_peoples_code_stays() -> None:
     assert found == set()
 
 
-def test_a_key_that_is_cut_off_goes_too() -> None:
+def test_a_truncated_key_is_replaced() -> None:
     found = redact(f"before -----BEGIN PRIVATE KEY-----\n{KEY_BODY}")
     assert found.text == "before [removed: private key]"
 
 
-def test_several_on_one_line_and_a_value_that_is_known() -> None:
+def test_several_secrets_on_one_line_and_known_values() -> None:
     github, own = SECRETS[1][1], "this-is-our-own-token"
     found = redact(f"{github} and {github}, {own}", known=[own])
     assert found.text == "[removed: GitHub Token] and [removed: GitHub Token], [removed: token of this app]"
     assert found.found == {"GitHub Token": 2, "token of this app": 1}
 
 
-def test_each_of_thousands_is_replaced_once() -> None:
+def test_thousands_of_secrets_are_each_replaced_once() -> None:
     lines = MOST_CHARACTERS // 20
-    found = redact("DB_PASSWORD=hunter2\n" * lines)  # minutes, if each were held to all before it
+    found = redact("DB_PASSWORD=hunter2\n" * lines)  # comparing each with all earlier ones would take minutes
     assert "hunter2" not in found.text
     assert found.count == lines
 
 
-def test_what_is_too_long_to_be_checked_does_not_go_out() -> None:
+def test_text_beyond_the_search_limit_is_left_out() -> None:
     found = redact("a " * (MOST_CHARACTERS // 2) + SECRETS[1][1])
     assert SECRETS[1][1] not in found.text
     assert "40 more characters" in found.text
@@ -209,7 +209,7 @@ def test_what_is_too_long_to_be_checked_does_not_go_out() -> None:
 
 @settings(max_examples=300, deadline=None, database=None)
 @given(data=st.data())
-def test_what_a_pattern_matches_holds_what_it_needs(data: st.DataObject) -> None:
+def test_every_match_contains_the_needed_text(data: st.DataObject) -> None:
     _kind, pattern, needed = data.draw(st.sampled_from(patterns()))
     assert needed in data.draw(st.from_regex(pattern))
 
@@ -223,9 +223,9 @@ def test_what_a_pattern_matches_holds_what_it_needs(data: st.DataObject) -> None
         ("(?i)abc", ""), (r"a\|bc", "a|bc"), ("ab(?!cde)", "ab"), ("(a(b)c)?d", "d"), ("a??bc", "bc"),
     ],
 )  # fmt: skip
-def test_what_a_pattern_needs(pattern: str, needed: str) -> None:
+def test_needed_text_of_a_pattern(pattern: str, needed: str) -> None:
     assert needed_by(re.compile(pattern)) == needed
 
 
-def test_most_patterns_are_passed_by_without_a_look() -> None:
+def test_most_patterns_are_skipped() -> None:
     assert sum(bool(needed) for _, _, needed in patterns()) > 25

@@ -1,4 +1,4 @@
-"""Rules on paths are about where files lie and how many there are, however a call or a task spells that."""
+"""Tests that path rules apply to resolved paths and counts, in any spelling."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -90,7 +90,7 @@ def spelled(hub: Hub, given: str) -> str:
     "output",
     ["docs/../src/x.md", "docs/link/x.md", "docs/./link/../x.md", "ROOT/docs/../src/x.md", "src/x.md"],
 )
-async def test_an_output_is_judged_by_where_it_leads(hub: Hub, output: str) -> None:
+async def test_an_output_is_judged_by_its_resolved_path(hub: Hub, output: str) -> None:
     hub.folders.policy_file.write_text(ONLY_DOCS.format(tool="offload_work"))
     task = {"task": "Write", "output": spelled(hub, output)}
     for tool, arguments in (("offload_work", task), ("batch_offload", {"tasks": [task]})):
@@ -99,7 +99,7 @@ async def test_an_output_is_judged_by_where_it_leads(hub: Hub, output: str) -> N
 
 
 @pytest.mark.parametrize("output", ["docs/x.md", "./docs/x.md", "src/../docs/x.md", "ROOT/docs/x.md"])
-async def test_another_spelling_of_what_may_be_written_passes(hub: Hub, output: str) -> None:
+async def test_another_spelling_of_an_allowed_path_passes(hub: Hub, output: str) -> None:
     hub.folders.policy_file.write_text(ONLY_DOCS.format(tool="offload_work"))
     task = {"task": "Write", "output": spelled(hub, output)}
     assert "1 of 1 done" in await call(hub, "batch_offload", tasks=[task])
@@ -116,13 +116,15 @@ async def test_another_spelling_of_what_may_be_written_passes(hub: Hub, output: 
         ("../project/src/e.py", "docs/{dir}/{stem}.md", False),
     ],
 )
-async def test_so_is_a_pattern_of_outputs(hub: Hub, each: str, output: str, *, passes: bool) -> None:
+async def test_an_output_pattern_is_judged_by_its_resolved_paths(
+    hub: Hub, each: str, output: str, *, passes: bool
+) -> None:
     hub.folders.policy_file.write_text(ONLY_DOCS.format(tool="batch_offload"))
     said = await call(hub, "batch_offload", task="Write", each=[each], output=output)
     assert ("1 of 1 done" in said) if passes else said.startswith("denied: Only documents. ")
 
 
-async def test_what_asks_for_a_place_asks_whatever_pattern_leads_there(hub: Hub) -> None:
+async def test_a_rule_on_a_path_asks_for_any_pattern_that_leads_there(hub: Hub) -> None:
     asked: list[str] = []
 
     def refuse(event: Event) -> None:
@@ -156,9 +158,7 @@ async def test_what_asks_for_a_place_asks_whatever_pattern_leads_there(hub: Hub)
         ("a.py", ""),
     ],
 )
-async def test_files_are_judged_by_where_they_lie_and_as_they_were_named(
-    hub: Hub, files: str, asks: str
-) -> None:
+async def test_files_are_judged_by_resolved_path_and_by_name(hub: Hub, files: str, asks: str) -> None:
     asked: list[str] = []
 
     def approve(event: Event) -> None:
@@ -174,7 +174,7 @@ async def test_files_are_judged_by_where_they_lie_and_as_they_were_named(
     assert asked == ([asks, asks] if asks else [])
 
 
-async def test_a_task_of_a_batch_has_as_many_files_as_alone(hub: Hub) -> None:
+async def test_a_batch_task_counts_the_same_files_as_a_single_call(hub: Hub) -> None:
     hub.folders.policy_file.write_text(THREE)
     task = {"task": "Explain", "files": ["*.py"], "output_format": "explanation"}
     assert (await call(hub, "offload_work", **task)).startswith("denied: Too many. ")
@@ -183,9 +183,7 @@ async def test_a_task_of_a_batch_has_as_many_files_as_alone(hub: Hub) -> None:
     assert "1 of 1 done" in await call(hub, "batch_offload", tasks=[few])
 
 
-async def test_an_item_is_judged_by_where_its_paths_lead_when_it_begins(
-    hub: Hub, ollama_standin: OllamaStandIn
-) -> None:
+async def test_an_item_is_judged_by_its_paths_when_it_starts(hub: Hub, ollama_standin: OllamaStandIn) -> None:
     hub.folders.policy_file.write_text(ONLY_DOCS.format(tool="offload_work"))
     ollama_standin.answers.default = Answer("# Notes\n", first_delay=600)
     tasks = [{"task": "Write", "output": "docs/one.md"}, {"task": "Write", "output": "docs/two.md"}]

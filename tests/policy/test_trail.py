@@ -1,4 +1,4 @@
-"""The audit trail shows every edit, gap, reordering and cut; removal by age leaves it whole."""
+"""Tests of the audit trail: it shows every edit, gap, reordering and cut; expiry keeps it intact."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def tamper(harness: GateHarness, *statements: str) -> None:
     connection.close()
 
 
-def test_a_whole_trail_is_whole(harness: GateHarness, run: Run) -> None:
+def test_an_unchanged_trail_is_intact(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 20))
     assert run(verified(harness)) == Verification(20, 1, 20)
 
@@ -70,13 +70,13 @@ def test_a_whole_trail_is_whole(harness: GateHarness, run: Run) -> None:
             ],
             "Row 7 was changed",
         ),
-        (["DELETE FROM trail WHERE seq > 15"], "20 rows were written, the last one here is 15"),
+        (["DELETE FROM trail WHERE seq > 15"], "20 rows were written, but the last row here is 15"),
         (
             [
                 "DELETE FROM trail WHERE seq > 15",
                 "UPDATE trail_end SET seq = 15, hash = (SELECT hash FROM trail WHERE seq = 15)",
             ],
-            "20 rows were written, the last one here is 15",
+            "20 rows were written, but the last row here is 15",
         ),
         (["DELETE FROM trail"], "20 rows were written"),
         (
@@ -88,15 +88,13 @@ def test_a_whole_trail_is_whole(harness: GateHarness, run: Run) -> None:
         ),
     ],
 )
-def test_tampering_shows(harness: GateHarness, run: Run, statements: list[str], words: str) -> None:
+def test_tampering_is_detected(harness: GateHarness, run: Run, statements: list[str], words: str) -> None:
     run(fill(harness, 20))
     tamper(harness, *statements)
     assert words in run(verified(harness)).problem
 
 
-def test_a_chain_that_was_forged_from_a_row_on_is_missed_by_the_file_beside_it(
-    harness: GateHarness, run: Run
-) -> None:
+def test_trail_head_reveals_a_forged_chain(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 20))
     head = harness.head_file.read_text()
     tamper(
@@ -109,13 +107,13 @@ def test_a_chain_that_was_forged_from_a_row_on_is_missed_by_the_file_beside_it(
     assert "Row 20 was rewritten" in run(verified(harness)).problem
 
 
-def test_a_missing_file_beside_it_is_said(harness: GateHarness, run: Run) -> None:
+def test_a_missing_trail_head_is_reported(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 3))
     harness.head_file.unlink()
     assert "trail.head is missing" in run(verified(harness)).problem
 
 
-def test_what_cannot_be_written_beside_it_ends_nothing(harness: GateHarness, run: Run) -> None:
+def test_an_unwritable_trail_head_stops_nothing(harness: GateHarness, run: Run) -> None:
     harness.head_file.mkdir(parents=True)
     run(fill(harness, 2))
     assert run(verified(harness)).problem.startswith("trail.head is missing")
@@ -124,7 +122,7 @@ def test_what_cannot_be_written_beside_it_ends_nothing(harness: GateHarness, run
     assert run(verified(harness)) == Verification(3, 1, 3)
 
 
-def test_rows_that_vanished_between_two_starts_are_noted_in_the_trail(harness: GateHarness, run: Run) -> None:
+def test_rows_lost_between_two_starts_are_recorded(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 20))
     tamper(harness, "DELETE FROM trail", "DELETE FROM trail_end")
 
@@ -135,7 +133,7 @@ def test_rows_that_vanished_between_two_starts_are_noted_in_the_trail(harness: G
     assert run(story()) == "20 rows at the end are missing: 20 were written."
 
 
-def test_removal_by_age_leaves_a_chain_that_verifies(harness: GateHarness, run: Run) -> None:
+def test_expiry_leaves_a_chain_that_verifies(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 20, at=1000.0))
 
     async def story() -> None:
@@ -152,7 +150,7 @@ def test_removal_by_age_leaves_a_chain_that_verifies(harness: GateHarness, run: 
     assert "Row 21 was changed" in run(verified(harness)).problem
 
 
-def test_search_finds_in_every_field_and_pages(harness: GateHarness, run: Run) -> None:
+def test_search_covers_every_field_and_pages(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 20))
 
     async def story() -> None:
@@ -166,9 +164,7 @@ def test_search_finds_in_every_field_and_pages(harness: GateHarness, run: Run) -
     run(story())
 
 
-def test_calls_that_no_rule_concerned_are_left_out_where_that_is_asked_for(
-    harness: GateHarness, run: Run
-) -> None:
+def test_calls_without_a_rule_can_be_left_out(harness: GateHarness, run: Run) -> None:
     harness.write_policy('version: "1"\ntools:\n  ruled:\n    rules: [{name: five, rate_limit: 5/minute}]\n')
 
     async def story() -> None:
@@ -185,7 +181,7 @@ def test_calls_that_no_rule_concerned_are_left_out_where_that_is_asked_for(
     run(story())
 
 
-def test_an_export_verifies_on_its_own(harness: GateHarness, run: Run, tmp_path: Path) -> None:
+def test_an_export_can_be_verified_on_its_own(harness: GateHarness, run: Run, tmp_path: Path) -> None:
     run(fill(harness, 5))
 
     async def story() -> list[str]:
@@ -201,7 +197,7 @@ def test_an_export_verifies_on_its_own(harness: GateHarness, run: Run, tmp_path:
         verify_lines(iter(["{}"]))
 
 
-def test_texts_that_are_no_unicode_are_kept(harness: GateHarness, run: Run) -> None:
+def test_invalid_unicode_is_kept(harness: GateHarness, run: Run) -> None:
     async def story() -> None:
         async with harness.gate() as gate:
             await gate.trail.record(TrailEntry("pause", "bad \udcff name", project="/p/\udcff"))

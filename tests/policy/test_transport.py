@@ -1,4 +1,4 @@
-"""The gate in a real hub: the same for every transport and both eras of the protocol."""
+"""Tests of the gate in a real hub, for every transport and both protocol versions."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ def command(hub: HubProcess, *arguments: str) -> "subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_denied_and_hidden_by_either_way(hub: HubProcess, tmp_path: Path, mode: str) -> None:
+def test_denied_and_hidden_tools_on_both_transports(hub: HubProcess, tmp_path: Path, mode: str) -> None:
     async def story() -> None:
         async with bridge_client(hub.environ, tmp_path, mode) as bridge, http_client(hub, mode) as http:
             for client in (bridge, http):
@@ -71,7 +71,7 @@ def test_denied_and_hidden_by_either_way(hub: HubProcess, tmp_path: Path, mode: 
 
 
 def test_a_limit_counts_over_all_transports(hub: HubProcess, tmp_path: Path) -> None:
-    wait_until(lambda: 86_400 - time.time() % 86_400 > 60, 120)  # a day of UTC is the window
+    wait_until(lambda: 86_400 - time.time() % 86_400 > 60, 120)  # the window is a UTC day
 
     async def story() -> list[str]:
         texts = []
@@ -90,7 +90,7 @@ def test_a_limit_counts_over_all_transports(hub: HubProcess, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("chosen", "denied"), [({"answer": "once"}, False), ({"answer": "no"}, True), (None, True)]
 )
-def test_the_client_is_asked_where_it_can_be(
+def test_a_capable_client_is_asked(
     hub: HubProcess,
     tmp_path: Path,
     chosen: dict[str, str | int | float | bool | list[str] | None],
@@ -116,14 +116,14 @@ def test_the_client_is_asked_where_it_can_be(
 
 
 async def waiting_id(hub: HubProcess) -> str:
-    """Return the id of the one call that waits, as the command prints it."""
+    """Return the id of the single waiting call, as the command prints it."""
     while True:
         shown = await asyncio.to_thread(command, hub, "policy", "waiting", "--json")
         if found := json.loads(shown.stdout):
             return str(found[0]["id"])
 
 
-def test_the_user_answers_with_commands(hub: HubProcess, tmp_path: Path) -> None:
+def test_the_user_answers_by_command(hub: HubProcess, tmp_path: Path) -> None:
     async def story() -> list[str]:
         texts = []
         call = ("preload_model", {"model": "m"})
@@ -169,7 +169,7 @@ def test_a_secret_in_an_error_does_not_reach_the_client(hub: HubProcess, tmp_pat
     assert "[removed: GitHub Token]" in text
 
 
-def test_all_of_it_is_on_the_trail(hub: HubProcess, tmp_path: Path) -> None:
+def test_everything_is_recorded_on_the_trail(hub: HubProcess, tmp_path: Path) -> None:
     async def story() -> None:
         async with bridge_client(hub.environ, tmp_path) as client:
             await client.call_tool("offload_work", {"task": "x"})
@@ -185,7 +185,7 @@ def test_all_of_it_is_on_the_trail(hub: HubProcess, tmp_path: Path) -> None:
     assert command(hub, "audit", "verify", str(export)).stdout.startswith("whole: ")
 
 
-def test_the_commands_name_the_rule_that_decides(hub: HubProcess) -> None:
+def test_the_commands_name_the_deciding_rule(hub: HubProcess) -> None:
     assert "right (intercept, 3 tools, 3 rules)" in command(hub, "policy", "check").stdout
     decided = json.loads(command(hub, "policy", "test", "offload_work", "--json").stdout)
     assert decided["verdict"] == "deny"

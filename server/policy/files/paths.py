@@ -1,7 +1,7 @@
-"""Which files a call may touch: only what lies inside the caller's roots, after every link is resolved.
+"""Confinement of paths: a call may touch only files inside the caller's roots, with all links resolved.
 
-A path that is allowed here is absolute and free of links and ``..``. It is asked for again at the
-moment of writing, because a folder may have become a link in between.
+A confined path is absolute and free of links and ``..``. It is checked again at the moment of writing,
+because a folder may have been replaced by a link meanwhile.
 """
 
 import fnmatch
@@ -22,7 +22,7 @@ from server.policy.files.special_names import (
 )
 
 LONGEST_PATH = 4096
-"""Characters; Linux's ``PATH_MAX``. Anything longer is no path that a project has."""
+"""Characters; Linux's ``PATH_MAX``. No project has longer paths."""
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -33,15 +33,15 @@ def confine(
     protected: Iterable[Path] = (),
     readable: Iterable[str] = (),
 ) -> Path:
-    """Return the absolute path, links resolved, that ``given`` means; it need not exist.
+    """Return the absolute path of ``given`` with links resolved; the file need not exist.
 
     ``base`` is the folder that relative paths start from. ``protected`` are folders of the app itself,
     ``readable`` patterns of credential files that the user allows.
 
     Raises:
-        PathOutsideRoots: it is, or leads, outside all of ``roots``, or there are none.
-        PathProtected: it lies in a protected folder or is a file of credentials.
-        PathNotFound: it is no path at all, a name on it is not UTF-8, or its links form a loop.
+        PathOutsideRoots: the path is, or leads, outside all of ``roots``, or there are no roots.
+        PathProtected: the path is in a protected folder or is a credential file.
+        PathNotFound: the text is not a path, a name on it is not UTF-8, or its links form a loop.
     """
     _refuse_malformed(given)
     _refuse_foreign_forms(given)
@@ -67,21 +67,21 @@ def confine(
 
 
 def refuse_environment(real: Path, given: str, readable: Iterable[str]) -> None:
-    """Refuse to read a file that sets passwords; it may be written anew.
+    """Refuse to read a file that sets passwords; writing a new one is allowed.
 
     Raises:
-        PathProtected: it is one, and no pattern of ``readable`` allows it.
+        PathProtected: the file sets passwords, and no pattern of ``readable`` allows it.
     """
     if not _is_allowed(real, readable) and any(map(is_environment_file, _names(real, given))):
         raise _may_hold_credentials(given)
 
 
 def require_file(path: Path, given: str) -> os.stat_result:
-    """Return the status of an existing, ordinary file.
+    """Return the status of an existing regular file.
 
     Raises:
-        PathNotFound: nothing is there.
-        NotAFile: it is a directory, a device, a pipe, a socket.
+        PathNotFound: the file does not exist.
+        NotAFile: it is a directory, a device, a pipe or a socket.
     """
     try:
         status = path.lstat()
@@ -92,13 +92,13 @@ def require_file(path: Path, given: str) -> os.stat_result:
     if stat.S_ISDIR(status.st_mode):
         raise NotAFile(f"{given} is a directory.", f'Name files, or a glob such as "{given.rstrip("/")}/**".')
     if not stat.S_ISREG(status.st_mode):
-        raise NotAFile(f"{given} is not an ordinary file.", "Name a text file.")
+        raise NotAFile(f"{given} is not a regular file.", "Name a text file.")
     refuse_second_name(status, given)
     return status
 
 
 def shown(path: Path, base: Path | None) -> str:
-    """Return the path as people see it: relative to ``base`` where it lies in there."""
+    """Return the path for display: relative to ``base`` if it is inside it."""
     real_base = _resolve(base, str(base)) if base else None
     if real_base and path.is_relative_to(real_base):
         return PurePosixPath(path.relative_to(real_base)).as_posix()
@@ -111,20 +111,20 @@ def _refuse_malformed(given: str) -> None:
     if len(given) > LONGEST_PATH:
         raise PathNotFound(f"A path has {len(given):,} characters.", "Pass paths, not contents.")
     if any(ord(character) < 32 or ord(character) == 127 for character in given):
-        raise PathNotFound(f"{given!r} holds control characters.", "Check the path.")
+        raise PathNotFound(f"{given!r} contains control characters.", "Check the path.")
     _refuse_unwritable_names(given)
 
 
 def _refuse_unwritable_names(path: str) -> None:
-    """Refuse a name of bytes that are not UTF-8: neither the history nor the client's JSON can hold it."""
+    """Refuse a name that is not UTF-8: neither the history nor the client's JSON can store it."""
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise PathNotFound(f"{path!a} holds a name that is not UTF-8.", "Rename it.") from None
+        raise PathNotFound(f"{path!a} contains a name that is not UTF-8.", "Rename it.") from None
 
 
 def _refuse_foreign_forms(given: str) -> None:
-    """Refuse what would mean another place on another system than it seems to mean here."""
+    """Refuse forms that mean a different place on another system."""
     if given.startswith("~"):
         raise PathOutsideRoots(f"{given} is in a home folder.", "Name a file inside the project.")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given):
@@ -132,13 +132,13 @@ def _refuse_foreign_forms(given: str) -> None:
     if os.name == "nt":
         _refuse_windows_names(given)
     elif given.startswith("\\\\") or _WINDOWS_DRIVE.match(given):
-        raise PathOutsideRoots(f"{given} is a path of Windows.", "Name a file inside the project.")
+        raise PathOutsideRoots(f"{given} is a Windows path.", "Name a file inside the project.")
 
 
 def _refuse_windows_names(given: str) -> None:
     problem = windows_problem(given)
     if problem is not None:
-        raise PathOutsideRoots(f"{given} {problem}.", "Name an ordinary file inside the project.")
+        raise PathOutsideRoots(f"{given} {problem}.", "Name a regular file inside the project.")
 
 
 def _refuse_protected(
@@ -147,13 +147,13 @@ def _refuse_protected(
     inside = max((root for root in roots if real.is_relative_to(root)), key=lambda root: len(root.parts))
     parts = (*inside.parts, *real.relative_to(inside).parts)
     if any(is_protected_folder(part) for part in parts):
-        raise PathProtected(f"{given} lies in a protected folder.", "Leave it alone.")
+        raise PathProtected(f"{given} is in a protected folder.", "Do not use this file.")
     is_credential = real != inside and any(map(is_credential_file, _names(real, given)))
     if is_credential and not _is_allowed(real, readable):
         raise _may_hold_credentials(given)
     for folder in protected:
         if real.is_relative_to(_resolve(folder, str(folder))):
-            raise PathProtected(f"{given} belongs to this app.", "Leave it alone.")
+            raise PathProtected(f"{given} belongs to this app.", "Do not use this file.")
 
 
 def _names(real: Path, given: str) -> tuple[str, str]:
@@ -166,9 +166,9 @@ def _is_allowed(real: Path, readable: Iterable[str]) -> bool:
 
 def _may_hold_credentials(given: str) -> PathProtected:
     return PathProtected(
-        f"{given} may hold credentials or keys.",
-        "To let it be read, list it as `read` under [paths] in config.toml.",
-        "Leave it alone, or ask the user to list it as `read` under [paths] in config.toml.",
+        f"{given} may contain credentials or keys.",
+        "To allow reading it, list it as `read` under [paths] in config.toml.",
+        "Do not use this file, or ask the user to list it as `read` under [paths] in config.toml.",
     )
 
 

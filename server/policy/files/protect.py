@@ -1,4 +1,4 @@
-"""Files that are written only with the user's approval: ``[paths] protect`` in ``config.toml``."""
+"""Protected files, written only with the user's approval: ``[paths] protect`` in ``config.toml``."""
 
 import fnmatch
 import posixpath
@@ -9,18 +9,18 @@ from server.policy.files.special_names import folded
 
 
 def protected_outputs(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
-    """Return the outputs that a pattern names.
+    """Return the outputs that match a pattern.
 
-    A pattern without a slash is matched against each part of the path, one with a slash against its end,
-    both without regard to case or the form of accents, as some file systems are. What is too long for a path
-    is none: it will be refused.
+    A pattern without a slash is matched against each part of the path, one with a slash against its end. Case
+    and the form of accents are ignored, as some file systems do. Texts too long for a path never match; they
+    are refused later.
     """
     wanted = [_folded(pattern) for pattern in patterns]
     return tuple(output for output in outputs if len(output) <= LONGEST_PATH and _is_named(output, wanted))
 
 
 def patterns_of(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
-    """Return the patterns that name one of the outputs."""
+    """Return the patterns that match one of the outputs."""
     named = tuple(outputs)
     return tuple(pattern for pattern in patterns if protected_outputs(named, (pattern,)))
 
@@ -34,7 +34,7 @@ def _matches(parts: list[str], pattern: str) -> bool:
     if "/" not in pattern:
         return any(fnmatch.fnmatchcase(part, pattern) for part in parts)
     end = pattern.strip("/")
-    # A star stands for slashes, too: this is each end of the path, without trying one after the other.
+    # A star also matches slashes, so this pattern covers every end of the path in one step.
     ends = (end, f"*/{end}")
     return bool(parts) and any(fnmatch.fnmatchcase("/".join(parts), each) for each in ends)
 

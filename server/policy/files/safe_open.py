@@ -1,8 +1,9 @@
-"""Opens a file for reading without a race: what was checked is what is read.
+"""Race-free opening of files for reading: the file that was checked is the file that is read.
 
-``paths.confine`` found a path without links. Here every folder on it is opened in turn relative to the one
-before, without following links, and the file last: a folder or file that became a link meanwhile is refused.
-Where the system cannot do that (Windows), the path is resolved again after opening and both must be one file.
+``paths.confine`` found a path without links. Here each folder on the path is opened relative to the one
+before, without following links, and finally the file. A folder or file that became a link meanwhile is
+refused. On Windows, which cannot do this, the path is resolved again after opening, and both must be the same
+file.
 """
 
 import errno
@@ -14,19 +15,19 @@ from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots
 
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")
 ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
-"""How a folder on the way is opened, where there are handles. On Linux to be passed through alone: a shared
-``/home`` may often be entered, but not listed (mode 0711)."""
-# Not blocking, in case the file became a pipe since it was looked at.
+"""Flags for opening a folder on the path. On Linux the handle only permits passing through: a shared
+``/home`` can often be entered but not listed (mode 0711)."""
+# Non-blocking, because the file may have been replaced by a pipe since it was checked.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def open_for_reading(path: Path, given: str) -> int:
-    """Return a descriptor of the ordinary file at ``path`` (absolute, free of links); the caller closes it.
+    """Return a descriptor of the regular file at ``path`` (absolute, free of links); the caller closes it.
 
     Raises:
-        PathNotFound: it cannot be opened.
-        PathOutsideRoots: something on the way has become a link, or the file has a second name elsewhere.
-        NotAFile: it is no ordinary file.
+        PathNotFound: the file cannot be opened.
+        PathOutsideRoots: part of the path became a link, or the file has a second name elsewhere.
+        NotAFile: it is not a regular file.
     """
     try:
         descriptor = _open_stepwise(path) if HAS_HANDLES else os.open(path, _READ)
@@ -43,7 +44,7 @@ def open_for_reading(path: Path, given: str) -> int:
 
 
 def refuse_second_name(status: os.stat_result, given: str) -> None:
-    """Refuse a hard link: its other name may lie outside the project, where nobody allowed to read.
+    """Refuse a hard link: its other name may be outside the project, where reading is not allowed.
 
     Raises:
         PathOutsideRoots: the file has more than one name.
@@ -51,7 +52,7 @@ def refuse_second_name(status: os.stat_result, given: str) -> None:
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         raise PathOutsideRoots(
             f"{given} has a second name elsewhere (a hard link).",
-            "Replace it by a copy of itself, or name another file.",
+            "Replace it with a copy of itself, or name another file.",
         )
 
 
@@ -69,7 +70,7 @@ def _open_stepwise(path: Path) -> int:
 
 def _require_ordinary(status: os.stat_result, path: Path, given: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise NotAFile(f"{given} is not an ordinary file.", "Name a text file.")
+        raise NotAFile(f"{given} is not a regular file.", "Name a text file.")
     refuse_second_name(status, given)
     if not HAS_HANDLES:
         _require_same_file(path, status, given)
@@ -86,4 +87,4 @@ def _require_same_file(path: Path, status: os.stat_result, given: str) -> None:
 
 
 def _moved(given: str) -> PathOutsideRoots:
-    return PathOutsideRoots(f"{given} leads elsewhere by now.", "Call again.")
+    return PathOutsideRoots(f"{given} was replaced by a link.", "Call again.")

@@ -1,11 +1,11 @@
-"""Names of files that mean more than they seem to: pure functions of text, for any system on any system."""
+"""File names with a special meaning on some system: pure functions of text that run on any system."""
 
 import ntpath
 import re
 import unicodedata
 
 PROTECTED_FOLDERS = frozenset({".git", ".hg", ".svn", ".ssh", ".gnupg", ".aws", ".kube", ".azure", ".docker"})
-"""Never read or written, at any depth: version control's own files and folders of credentials."""
+"""Never read or written, at any depth: files of version control and folders of credentials."""
 PROTECTED_FILES = frozenset(
     {
         ".netrc",
@@ -31,7 +31,7 @@ PROTECTED_FILES = frozenset(
         "application_default_credentials.json",
     }
 )
-"""Never read or written unless allowed: files that hold passwords or tokens by custom."""
+"""Never read or written unless allowed: files that conventionally hold passwords or tokens."""
 _SECRETS = re.compile(
     r"(secrets|credentials)(\.(json|ya?ml|toml|ini|xml|csv|properties))?"
     r"|(.*[-_.])?service[-_]?account([-_.].*)?\.json|client_secrets?([-_.].*)?\.json|.*firebase-adminsdk.*\.json"
@@ -39,7 +39,7 @@ _SECRETS = re.compile(
 )
 _PRIVATE_KEY = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)(_sk)?|.*\.(pem|key|p12|pfx|jks|keystore|ppk|kdbx)")
 _COPY = re.compile(r"([-_.](bak|backup|old|orig|save|copy)|~|\.\d{1,3})+\Z")
-"""What tools and people put behind the name of a file that they keep."""
+"""Suffixes that tools and people add to the name of a backup copy."""
 _ENVIRONMENT = re.compile(r"\.env.*|.*\.env")
 _PATTERN_OF_ONE = re.compile(
     r".*[-_.](example|sample|template|dist)([-_.][a-z]+)?|(example|sample|template)\.env"
@@ -49,22 +49,22 @@ _SHORT_NAME = re.compile(r"(git|hg|svn|ssh|gnupg|aws|kube)~[0-9]+")
 
 
 def folded(name: str) -> str:
-    """Return a name as the most forgiving file system compares it: case, accents' form, invisible characters,
-    and the dots, spaces and streams that Windows drops from a name's end."""
+    """Return a name normalised like the most lenient file system: case, form of accents, invisible
+    characters, and the trailing dots, spaces and streams that Windows drops."""
     compatible = unicodedata.normalize("NFKC", name)
     visible = "".join(each for each in compatible if unicodedata.category(each) not in ("Cf", "Cc", "Cs"))
     return visible.casefold().partition(":")[0].rstrip(" .") or visible
 
 
 def is_protected_folder(name: str) -> bool:
-    """Whether nothing below a folder of this name is read or written."""
+    """Return whether files below a folder of this name must not be read or written."""
     plain = folded(name)
-    # NTFS gives `.git` the second name `GIT~1`.
+    # `GIT~1` is the short name of `.git` on NTFS.
     return plain in PROTECTED_FOLDERS or _SHORT_NAME.fullmatch(plain) is not None
 
 
 def is_credential_file(name: str) -> bool:
-    """Whether a file of this name holds a private key, passwords or tokens."""
+    """Return whether a file of this name holds a private key, passwords or tokens."""
     plain = _as_it_was(folded(name))
     return (
         plain in PROTECTED_FILES
@@ -74,19 +74,19 @@ def is_credential_file(name: str) -> bool:
 
 
 def is_environment_file(name: str) -> bool:
-    """Whether a file of this name sets variables such as passwords: ``.env``, ``.env.local``, ``.envrc``, but
-    not ``.env.example``."""
+    """Return whether a file of this name sets variables such as passwords: ``.env``, ``.env.local``,
+    ``.envrc``, but not ``.env.example``."""
     plain = folded(name)
     return _ENVIRONMENT.fullmatch(_as_it_was(plain)) is not None and not _PATTERN_OF_ONE.fullmatch(plain)
 
 
 def _as_it_was(plain: str) -> str:
-    """Return the name without what marks a copy: ``id_rsa`` of ``id_rsa.bak``."""
+    """Return the name without the suffix of a copy: ``id_rsa`` for ``id_rsa.bak``."""
     return _COPY.sub("", plain) or plain
 
 
 def windows_problem(given: str) -> str | None:
-    """Say why Windows would take a path for more than a file below a folder, None if it would not."""
+    """Return why Windows would not treat a path as a file inside a folder; None if it would."""
     drive, rest = ntpath.splitdrive(given)
     if given.replace("/", "\\").startswith("\\\\"):
         return "is a network or device path"
@@ -100,9 +100,9 @@ def _part_problem(part: str) -> str | None:
     if ":" in part:
         return "names a stream of a file"
     if any(character in part for character in '<>"|?*'):
-        return "holds a character that Windows reserves"
+        return "contains a character that Windows reserves"
     if _RESERVED.fullmatch(part.rstrip(" .").partition(".")[0].rstrip(" ")):
-        return "is a device of Windows"
+        return "is a Windows device"
     if part not in (".", "..") and part != part.rstrip(" ."):
         return "ends in a dot or space, which Windows drops"
     return None

@@ -1,1 +1,1 @@
-"""Policy files: formats, schema, and the pure evaluation of a call."""
+"""Policy files: formats, schema, and the evaluation of a call as a pure function."""

@@ -1,4 +1,4 @@
-"""Rules in words, for who reads them: the commands and the page of the policy."""
+"""Descriptions of rules in words, for the commands and the policy page."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from server.policy.values import Condition, FileFormat, Op, Rule
 
 FORMATS: dict[FileFormat, str] = {
     "intercept": "Intercept's rules",
-    "intercept short form": "Intercept's rules in their short form",
+    "intercept short form": "Intercept's rules in short form",
     "policylayer": "PolicyLayer's rules",
 }
 """The formats of a policy file."""
@@ -34,9 +34,9 @@ _WORDS: dict[Op, str] = {
 }
 
 
-def said(rule: Rule) -> str:
+def describe_rule(rule: Rule) -> str:
     """Return what a rule does: ``asks for approval when a call names more than 50 files``."""
-    # What a counter may reach is said in words of its own.
+    # The limit of a counter has its own wording.
     limited = rule.limit is not None and rule.counter is not None
     spoken = [each for each in rule.conditions if not (limited and each.path.startswith("state."))]
     when = " and ".join(map(_condition, spoken))
@@ -56,13 +56,13 @@ def said(rule: Rule) -> str:
 
 
 def path_rules(paths: PathsSettings) -> Iterator[str]:
-    """Yield what the settings of files say, whatever the rules of the policy: one line for each."""
+    """Yield one line for each path setting that applies in addition to the policy's rules."""
     if paths.protect:
-        yield f"asks for approval before it writes {', '.join(paths.protect)} (protect)"
+        yield f"asks for approval before writing {', '.join(paths.protect)} (protect)"
     else:
-        yield "asks for approval before it writes: no file (protect is empty)"
-    allowed = f", but for {', '.join(paths.read)}" if paths.read else ""
-    yield f"never reads .env, keys and other files of credentials{allowed} (read)"
+        yield "asks for approval before writing: no files (protect is empty)"
+    allowed = f"except {', '.join(paths.read)}" if paths.read else ""
+    yield f"never reads .env, keys and other credential files{allowed} (read)"
 
 
 def _condition(condition: Condition) -> str:

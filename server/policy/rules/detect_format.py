@@ -1,8 +1,8 @@
-"""Which of the three formats a policy file has: told by its keys, never guessed.
+"""Detection of a policy file's format by its keys.
 
-A tool with ``rules`` is Intercept's, one with ``require``, ``deny_if`` or ``limits`` PolicyLayer's, as is a
-top-level ``all_tools``. A file with both, or with keys of neither, is an error. Where no tool says anything
-(``tools: {}``), both formats mean the same.
+A tool with ``rules`` is in Intercept's format; a tool with ``require``, ``deny_if`` or ``limits``, or a
+top-level ``all_tools``, is in PolicyLayer's. A file with both, or with keys of neither, is an error. If no
+tool has any content (``tools: {}``), both formats mean the same.
 """
 
 from server.policy.rules.document import Located, Mapping, broken, parse_document
@@ -14,10 +14,10 @@ _POLICYLAYER_KEYS = frozenset({"require", "deny_if", "limits"})
 
 
 def parse_policy(text: str, name: str) -> Policy:
-    """Return the policy of a file's text; ``name`` is the file's, for errors.
+    """Return the policy in a file's text; ``name`` is the file's name, for errors.
 
     Raises:
-        SettingsError: it is in none of the formats or breaks its own; the message has the line.
+        SettingsError: the text is in none of the formats or violates its own; the message has the line.
     """
     document = parse_document(text, name)
     intercept, policylayer = _marks(document)
@@ -33,7 +33,7 @@ def parse_policy(text: str, name: str) -> Policy:
 
 
 def _marks(document: Located) -> tuple[int, int]:
-    """Return the lines where something says Intercept and PolicyLayer, 0 where nothing does."""
+    """Return the first lines with keys of Intercept and of PolicyLayer, 0 without any."""
     intercept = policylayer = 0
     if not isinstance(document, Mapping):
         return 0, 0

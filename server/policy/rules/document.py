@@ -1,14 +1,14 @@
-"""A policy file's text as plain values that remember their lines, from YAML or JSON.
+"""Text of a policy file as plain values with line numbers, from YAML or JSON.
 
-Only what JSON could say is taken from YAML (no tags, no aliases into a bomb, no merge keys), with YAML
-1.2's reading of words: ``no`` and ``2024-01-01`` are text. Both parsers stop at sizes no policy has.
+YAML is limited to what JSON can express (no tags, no nested aliases, no merge keys), and words are read as in
+YAML 1.2: ``no`` and ``2024-01-01`` are text. Both parsers refuse sizes beyond those of real policies.
 """
 
 import bisect
 import json
 import re
 from dataclasses import dataclass
-from json.decoder import scanstring  # type: ignore[attr-defined] # in no type stub
+from json.decoder import scanstring  # type: ignore[attr-defined] # missing from the type stubs
 from typing import Any
 
 import yaml
@@ -23,7 +23,7 @@ MOST_DEPTH = 32
 
 @dataclass(frozen=True)
 class Scalar:
-    """A text, number, truth value or nothing."""
+    """A text, number, boolean or null."""
 
     value: str | int | float | bool | None
     line: int
@@ -39,7 +39,7 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Mapping:
-    """An object. ``entries`` keeps the file's order; no key occurs twice."""
+    """An object. ``entries`` keeps the file's order; keys are unique."""
 
     entries: dict[str, "Located"]
     line: int
@@ -50,10 +50,10 @@ Located = Scalar | Sequence | Mapping
 
 
 def parse_document(text: str, name: str) -> Located:
-    """Return the values of a YAML or JSON text; ``name`` is the file's, for errors.
+    """Return the values of a YAML or JSON text; ``name`` is the file's name, for errors.
 
     Raises:
-        SettingsError: the text is neither, or holds what no policy needs; it names the line.
+        SettingsError: the text is neither, or uses a refused feature; the message has the line.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise broken(name, 1, f"the file is larger than {MOST_BYTES // 1024} KiB")
@@ -63,12 +63,12 @@ def parse_document(text: str, name: str) -> Located:
 
 
 def broken(name: str, line: int, what: str) -> SettingsError:
-    """Return the error that says where the file is broken."""
-    return SettingsError(f"{name}, line {line}: {what}.", "Mend that line.")
+    """Return the error for a problem at this line of the file."""
+    return SettingsError(f"{name}, line {line}: {what}.", f"Fix line {line}.")
 
 
 def plain(located: Located) -> Any:
-    """Return the value without its lines."""
+    """Return the value without line numbers."""
     match located:
         case Scalar(value):
             return value
@@ -79,7 +79,7 @@ def plain(located: Located) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain words as YAML 1.2 does: only true, false, null and numbers are more than text."""
+    """Reads plain words as YAML 1.2 does: everything except true, false, null and numbers is text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the library's
 
@@ -158,7 +158,7 @@ class _Yaml:
         return Mapping(entries, node.start_mark.line + 1, key_lines)
 
     def _scalar(self, node: ScalarNode, kind: str) -> str | int | float | bool | None:
-        # Explicit tags (`!!int abc`) come here too, with text that need not fit.
+        # Explicit tags (`!!int abc`) also end up here, possibly with text that does not fit.
         text = str(node.value)
         if kind == "null":
             return None
@@ -170,7 +170,7 @@ class _Yaml:
 
 
 class _Json:
-    """A JSON parser that knows its lines; strings are read by the standard library's scanner."""
+    """A JSON parser that tracks lines; the standard library's scanner reads the strings."""
 
     _SPACE = re.compile(r"[ \t\r\n]*")
     _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
@@ -186,7 +186,7 @@ class _Json:
     def parse(self) -> Located:
         value = self._value(0)
         if self._peek():
-            raise self._bad("there is more after the end")
+            raise self._bad("unexpected text after the end")
         return value
 
     def _value(self, depth: int) -> Located:

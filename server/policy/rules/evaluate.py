@@ -1,8 +1,8 @@
-"""The decision on one call: pure, from the policy, the call and the counters' present values.
+"""Decision on one call: a pure function of the policy, the call and the counters' current values.
 
-The order is the published one: hidden tools, then the default for tools that the file does not list, then
-the tool's own rules, then those of ``*``. The first rule that stands against the call decides. Counters are
-read as they will be after this call, so that "at most 5" lets five through.
+The order is the published one: hidden tools, the default for tools that the file does not list, the tool's
+own rules, the rules of ``*``. The first rule that refuses the call decides. Counters are compared with their
+value after this call, so that "at most 5" admits five calls.
 """
 
 import itertools
@@ -29,12 +29,12 @@ from server.policy.values import (
 )
 
 ReadCounter = Callable[[str, Window, int], float]
-"""The value of a counter: its key, its window and when that began."""
+"""Returns a counter's value for its key, its window and the start of the window."""
 _MISSING = object()
 
 
 def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decision:
-    """Return what the policy says of the call at ``now`` (seconds since the epoch)."""
+    """Return the policy's decision on the call at ``now`` (seconds since the epoch)."""
     if (unknown := _not_for_clients(policy, call.tool)) is not None:
         return unknown
     facts = _Facts(policy, call, read, now)
@@ -51,31 +51,31 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
     if asking:
         return asked(Decision("approve", "", reservations=facts.reservations()), asking)
     decisive = next(iter(policy.rules_for(call.tool)), None)
-    reason = "No rule stands against it." if decisive else NO_RULE
+    reason = "Allowed (within the limits)." if decisive else NO_RULE
     return Decision("allow", reason, None, facts.reservations())
 
 
 def asked(decision: Decision, rules: Iterable[Rule]) -> Decision:
-    """Return the decision as one that asks for what all these rules ask for."""
+    """Return the decision as one that asks for the approvals of all these rules."""
     first, *others = {rule.fingerprint: rule for rule in rules}.values()
-    why = (rule.on_deny or f"The rule {rule.where} asks for the user's approval" for rule in (first, *others))
+    why = (rule.on_deny or f"The rule {rule.where} requires the user's approval" for rule in (first, *others))
     reason = " ".join(map(_sentence, why))
     return replace(decision, verdict="approve", reason=reason, rule=first, also=tuple(others))
 
 
 def approved_before(decision: Decision, granted: Callable[[Rule], bool]) -> Decision:
-    """Return a decision that asks as one that asks only for what was not ``granted`` before."""
+    """Return the decision without the approvals that were ``granted`` before."""
     if decision.rule is None:
         return decision
     asking = [rule for rule in (decision.rule, *decision.also) if not granted(rule)]
     if not asking or granted(together(asking[0], tuple(asking[1:]))):
-        return replace(decision, verdict="allow", reason="The user approved it before.")
+        return replace(decision, verdict="allow", reason="The user approved this before.")
     decision = asked(decision, asking)
     return replace(decision, rule=together(asking[0], decision.also))
 
 
 def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
-    """Return one rule that asks for all of them: what is remembered for it is for them together."""
+    """Return one rule that combines all of them; an approval is remembered for the combination."""
     if not others:
         return rule
     rules = (rule, *others)
@@ -89,20 +89,20 @@ def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
 
 
 def denied_item(policy: Policy, call: Call, item: Item, now: float) -> Decision | None:
-    """Return why an item of a batch that was handed in before may not begin, None if it may.
+    """Return why an item of an earlier batch may not start, None if it may.
 
-    The rules may have changed since. What asks for approval was asked for the whole batch.
+    The rules may have changed since then. The user approved the batch as a whole.
     """
     if policy.hides(call.tool) or (policy.default == "deny" and call.tool not in policy.tools):
-        return Decision("deny", f"The user's policy does not let {call.tool} run any more.")
+        return Decision("deny", f"The user's policy no longer allows {call.tool}.")
     always = [rule for rule in policy.rules_for(call.tool) if rule.action == "deny" and not rule.conditions]
     facts = _item_facts(policy, call, item, now)
     return _refusal(always[0], facts, limited=False) if always else _against(policy, facts)[0]
 
 
 def denied_look(policy: Policy, call: Call, now: float) -> Decision | None:
-    """Return why a request that does what the call does, but is none and not counted, is denied; None if it
-    is not."""
+    """Return why a request related to the call is denied, None if it is allowed; the request itself is not
+    counted."""
     facts = _Facts(policy, call, lambda *_: 0.0, now)
     refusal = _not_for_clients(policy, call.tool) or _against(policy, facts)[0]
     return refusal if refusal is not None and refusal.verdict == "deny" else None
@@ -123,12 +123,12 @@ def _not_for_clients(policy: Policy, tool: str) -> Decision | None:
     if policy.hides(tool):
         return Decision("deny", f"{tool} is hidden by the user's policy.")
     if policy.default == "deny" and tool not in policy.tools:
-        return Decision("deny", f"The user's policy denies tools that it does not list, as {tool}.")
+        return Decision("deny", f"The user's policy denies tools that it does not list, such as {tool}.")
     return None
 
 
 def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, tuple[Rule, ...]]:
-    """Return the refusal by the first rule that stands against the call, and those that ask."""
+    """Return the refusal by the first rule that refuses the call, and the rules that ask for approval."""
     asking: tuple[Rule, ...] = ()
     for rule in policy.rules_for(facts.call.tool):
         against = _judge(rule, facts)
@@ -140,7 +140,7 @@ def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, tuple[Ru
 
 
 def _item_facts(policy: Policy, call: Call, item: Item, now: float) -> "_Facts":
-    # Counters stand at 0: a batch is one call, counted when it was handed in.
+    # Counters read 0: a batch is one call and was counted when it was submitted.
     as_call = replace(
         call,
         tool=ITEM_TOOL,
@@ -153,7 +153,7 @@ def _item_facts(policy: Policy, call: Call, item: Item, now: float) -> "_Facts":
 
 
 class _Facts:
-    """What conditions can read."""
+    """The values that conditions can read."""
 
     def __init__(self, policy: Policy, call: Call, read: ReadCounter, now: float) -> None:
         self.call = call
@@ -168,7 +168,7 @@ class _Facts:
         }
 
     def resolve(self, path: str, arguments: Mapping[str, Any]) -> Any:
-        """Return the value at a condition's path, with these arguments; ``_MISSING`` where there is none."""
+        """Return the value at a condition's path in these arguments; ``_MISSING`` without one."""
         if path == "call.files":
             return self.call.files
         if path.startswith("args."):
@@ -181,7 +181,7 @@ class _Facts:
         return value + (self.amount(counter) if counter in self._mine else 0.0)
 
     def amount(self, counter: Counter) -> float:
-        """Return what this call adds to the counter; an argument that is no number above 0 adds nothing."""
+        """Return the amount that this call adds to the counter; only numbers above 0 count."""
         if not counter.increment_from:
             return counter.increment
         value = _descend(self.call.arguments, counter.increment_from.removeprefix("args.").split("."))
@@ -189,7 +189,7 @@ class _Facts:
         return max(number, 0.0) if number is not None and math.isfinite(number) else 0.0
 
     def reservations(self) -> tuple[Reservation, ...]:
-        """Return what the call takes from each counter."""
+        """Return the amount that the call takes from each counter."""
         return tuple(
             Reservation(counter.key(self.call), counter.window, counter.window.start(self.now), amount)
             for counter in self._mine
@@ -211,7 +211,7 @@ def _judge(rule: Rule, facts: _Facts) -> str:
 
 
 def _with_places(call: Call) -> Iterator[Mapping[str, Any]]:
-    """Yield a batch's arguments with each place that its tasks write to instead of the pattern."""
+    """Yield a batch's arguments once for each output of its tasks, in place of the pattern."""
     places = (item.read_as.get("output") for item in call.items)
     return ({**call.arguments, "output": place} for place in places if place)
 
@@ -226,7 +226,7 @@ def _only_counts(rule: Rule) -> bool:
 
 def _refusal(rule: Rule, facts: _Facts, limited: bool) -> Decision:
     if not limited:
-        reason = rule.on_deny or f"The user's rule {rule.where} denies it."
+        reason = rule.on_deny or f"The user's rule {rule.where} denies this call."
         return Decision("deny", _sentence(reason), rule)
     counter = rule.counter
     ends = counter.window.start(facts.now) + counter.window.seconds if counter is not None else 0.0
@@ -241,8 +241,8 @@ def _refusal(rule: Rule, facts: _Facts, limited: bool) -> Decision:
 
 
 def holds(condition: Condition, value: Any) -> bool:
-    """Whether the condition holds for the value at its path; a missing one holds for no operator but
-    ``exists: false``."""
+    """Return whether the condition holds for the value at its path; for a missing value only
+    ``exists: false`` holds."""
     if condition.op == "exists":
         return (value is not _MISSING) == bool(condition.value)
     if value is _MISSING:
@@ -262,7 +262,7 @@ def _contains(value: Any, expected: Any) -> bool:
 
 
 def _equal(value: Any, expected: Any) -> bool:
-    """Compare texts as texts, numbers (also one written as text) as numbers; truth values equal only
+    """Compare texts as texts and numbers (also numbers written as text) as numbers; booleans equal only
     themselves."""
     if type(value) is type(expected):
         return bool(value == expected)
@@ -271,7 +271,7 @@ def _equal(value: Any, expected: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number, also one that is written as text, as arguments of tools often are."""
+    """Return a number, also if it is written as text, as tool arguments often are."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float | str):

@@ -1,8 +1,8 @@
-"""Reads Intercept's YAML into a ``Policy``: the full form, and the short one of its catalogue.
+"""Parser of Intercept's YAML: the full form, and the short form of its catalogue.
 
-Published description: https://github.com/PolicyLayer/Intercept (POLICY.md). The short form leaves out
-names and writes a limit as ``rate_limit: {max: 30, window: 60}``, the window in seconds. ``call.files``
-in a condition's path is this app's own: the number of files that a call would write (or read, if none).
+Published description: https://github.com/PolicyLayer/Intercept (POLICY.md). The short form leaves out names
+and writes a limit as ``rate_limit: {max: 30, window: 60}``, the window in seconds. ``call.files`` in a
+condition's path is an addition of this app: the number of files that a call would write (or read, if none).
 """
 
 import re
@@ -40,7 +40,7 @@ def parse_intercept(document: Located, name: str) -> Policy:
     """Return the policy of a document in Intercept's format.
 
     Raises:
-        SettingsError: it breaks the format; the message has the line.
+        SettingsError: the document violates the format; the message has the line.
     """
     return _Parser(Reader(name)).policy(document)
 
@@ -125,7 +125,7 @@ class _Parser:
         )
 
     def _check_combination(self, rule: Mapping, action: Action, conditions: tuple[Condition, ...]) -> None:
-        """Refuse what the format does not define, rather than guess what was meant."""
+        """Refuse combinations that the format does not define."""
         keys = set(rule.entries)
         problem = ""
         if action == "deny" and keys & {"conditions", "rate_limit", "state"}:
@@ -169,7 +169,7 @@ class _Parser:
     def _counter_name(self, located: Located) -> str:
         name = self._read.text(located, "counter")
         if "." in name:
-            raise broken(self._read.name, located.line, "a counter's name takes no dot")
+            raise broken(self._read.name, located.line, "a counter's name must not contain a dot")
         return name
 
     def _rate_limit(self, located: Located) -> tuple[Window, int]:
@@ -193,7 +193,7 @@ class _Parser:
         return Window(WINDOWS[match[2]]), limit
 
     def _check_counters(self, tools: dict[str, tuple[Rule, ...]]) -> None:
-        """Refuse conditions on counters that nothing counts."""
+        """Refuse conditions on counters that no rule increments."""
         rules = [rule for group in tools.values() for rule in group]
         counted = {f"state.{rule.counter.scope}.{rule.counter.name}" for rule in rules if rule.counter}
         for rule in rules:
@@ -202,5 +202,5 @@ class _Parser:
                     raise broken(
                         self._read.name,
                         rule.line,
-                        f"{condition.path} is read, but no rule's state counts it",
+                        f"{condition.path} is used, but no rule's state counts it",
                     )

@@ -1,8 +1,8 @@
-"""Reads PolicyLayer's JSON into a ``Policy``.
+"""Parser of PolicyLayer's JSON.
 
-Published description: https://policylayer.com/docs/writing-policies. A tool's ``require`` conditions must
-all hold, a ``deny_if`` condition that holds denies, ``limits`` count calls: by client session (scope
-``grant``, the usual one) or over all clients (``server``).
+Published description: https://policylayer.com/docs/writing-policies. All of a tool's ``require`` conditions
+must hold, a ``deny_if`` condition that holds denies, and ``limits`` count calls by client session (scope
+``grant``, the default) or over all clients (``server``).
 """
 
 from server.policy.rules.document import Located, broken
@@ -25,7 +25,7 @@ def parse_policylayer(document: Located, name: str) -> Policy:
     """Return the policy of a document in PolicyLayer's format.
 
     Raises:
-        SettingsError: it breaks the format; the message has the line.
+        SettingsError: the document violates the format; the message has the line.
     """
     return _Parser(Reader(name)).policy(document)
 
@@ -73,7 +73,7 @@ class _Parser:
     def _condition(self, item: Located) -> Condition:
         condition = self._read.condition(item)
         if condition.path.startswith("state."):
-            raise broken(self._read.name, item.line, "counters are not read here; use limits")
+            raise broken(self._read.name, item.line, "counters are not supported here; use limits")
         return condition
 
     def _limits(self, tool: str, located: Located) -> tuple[Rule, ...]:
@@ -92,7 +92,7 @@ class _Parser:
                 raise broken(self._read.name, item.line, f"the limit's {key} is missing")
         name = self._read.text(entries["counter"], "counter")
         if "." in name:
-            raise broken(self._read.name, entries["counter"].line, "a counter's name takes no dot")
+            raise broken(self._read.name, entries["counter"].line, "a counter's name must not contain a dot")
         scope = self._read.one_of(entries["scope"], "scope", _SCOPES) if "scope" in entries else "grant"
         counter = Counter(
             scope=GLOBAL_SCOPE if tool == EVERY_TOOL else tool,

@@ -1,6 +1,6 @@
-"""Regular expressions of policies, matched in linear time: a pattern from a file may not stall a call.
+"""Regular expressions of policies, matched in linear time so that a pattern cannot stall a call.
 
-RE2 is what Intercept itself uses, so that its patterns mean here what they mean there.
+Intercept uses RE2 as well, so its patterns keep their meaning.
 """
 
 import functools
@@ -11,13 +11,13 @@ import re2
 MOST_PATTERN = 500
 """Longest pattern, in characters."""
 MOST_MEMORY = 1 << 20
-"""Bytes that one compiled pattern may take."""
+"""Memory limit of one compiled pattern, bytes."""
 MOST_SUBJECT = 1_000_000
-"""Longest text that is matched, in characters; a longer one counts as not matching."""
+"""Longest text to match, in characters; longer texts never match."""
 
 
 def check_pattern(pattern: str) -> str | None:
-    """Say what is wrong with the pattern, None if nothing is."""
+    """Return what is wrong with the pattern, None if it is valid."""
     if len(pattern) > MOST_PATTERN:
         return f"takes a pattern of at most {MOST_PATTERN} characters"
     try:
@@ -32,10 +32,10 @@ def check_pattern(pattern: str) -> str | None:
 
 
 def search(pattern: str, text: str) -> bool:
-    """Whether a pattern that ``check_pattern`` passed matches anywhere in the text."""
+    """Return whether a pattern that passed ``check_pattern`` matches anywhere in the text."""
     if len(text) > MOST_SUBJECT:
         return False
-    # Texts from JSON may hold lone surrogates, which no pattern can name.
+    # Texts from JSON may contain lone surrogates, which patterns cannot name.
     readable = text.encode("utf-8", "replace").decode("utf-8")
     return _compiled(pattern).search(readable) is not None
 

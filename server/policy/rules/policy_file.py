@@ -1,9 +1,10 @@
-"""The user's policy file: read, read again when it changes, never lost to a typing error.
+"""The user's policy file: loaded, reloaded on change, and kept in force while it has errors.
 
-``policy.yaml`` or ``policy.json`` in the config folder, else the shipped ``default.yaml``. While the file is
-broken the last good rules hold, also across a restart (their text is kept beside the state); where there
-never were any, every call is denied until the file is mended. A link that leads nowhere is a broken file, and
-rules whose file vanishes hold as long as the app runs: an editor may be about to write it anew.
+The file is ``policy.yaml`` or ``policy.json`` in the config folder, else the shipped ``default.yaml``. While
+it is broken, the last good rules stay in force, also after a restart (their text is kept in the state
+folder). Without any good rules, every call is denied until the file is fixed. A dangling link counts as a
+broken file. Rules whose file disappears stay in force while the app runs, because an editor may be rewriting
+the file.
 """
 
 import logging
@@ -28,7 +29,7 @@ _Stamp = tuple[str, int, int, int] | None
 
 @dataclass(frozen=True)
 class Loaded:
-    """The rules in force, the file they are from, and what is wrong with the file (empty if nothing)."""
+    """The rules in force, their file, and what is wrong with the file (empty if valid)."""
 
     policy: Policy
     path: Path
@@ -36,15 +37,17 @@ class Loaded:
 
     @property
     def until_then(self) -> str:
-        """What holds until the file is mended, a sentence; empty if nothing is wrong with it."""
+        """A sentence on what applies until the file is fixed; empty if the file is valid."""
         if not self.error:
             return ""
         nothing_passes = self.policy is DENY_ALL
-        return "Until then nothing passes." if nothing_passes else "Until then the last good rules hold."
+        return (
+            "Until then every call is denied." if nothing_passes else "Until then the last good rules apply."
+        )
 
 
 class PolicyFile:
-    """Keeps the rules in force. ``current`` looks at the file's date first: no watcher, no delay."""
+    """Keeps the rules in force. ``current`` compares the file's date: no watcher, no delay."""
 
     def __init__(self, folders: Folders, events: EventBus) -> None:
         self._folders = folders
@@ -65,7 +68,7 @@ class PolicyFile:
         return self._loaded
 
     def _look(self) -> _Stamp:
-        # Looked at before every call, hence made once, and without pathlib: a tenth of the time.
+        # Built once and without pathlib, which is ten times slower: every call checks this.
         for path in self._candidates:
             try:
                 status = os.stat(path)  # noqa: PTH116
@@ -89,7 +92,7 @@ class PolicyFile:
         return Loaded(policy, path)
 
     def _refuse_loss(self) -> None:
-        """Return if the user's own rules were not in force a moment ago.
+        """Return unless the user's own rules were in force a moment ago.
 
         Raises:
             SettingsError: they were.
@@ -97,7 +100,7 @@ class PolicyFile:
         if self._loaded is not None and self._loaded.path != SHIPPED:
             raise SettingsError(
                 f"{self._folders.policy_file} is gone.",
-                "Put it back, or start the app again to go on without it.",
+                "Restore it, or restart the app to go on without it.",
             )
 
     def _fall_back(self, error: str) -> Loaded:
@@ -123,7 +126,7 @@ class PolicyFile:
 
 
 def candidates(folders: Folders) -> tuple[Path, ...]:
-    """Return where the user's policy may be."""
+    """Return the possible paths of the user's policy."""
     return (folders.policy_file, folders.policy_file.with_suffix(".json"))
 
 
@@ -131,12 +134,12 @@ def read_policy_text(folders: Folders) -> tuple[Path, str]:
     """Return the policy file in use and its text.
 
     Raises:
-        SettingsError: it cannot be read, or there are two.
+        SettingsError: the file cannot be read, or there are two.
     """
     found = [path for path in candidates(folders) if os.path.lexists(path)]
     if len(found) > 1:
         raise SettingsError(
-            f"There are two policies, {found[0].name} and {found[1].name}.", "Remove one of them."
+            f"There are two policy files, {found[0].name} and {found[1].name}.", "Remove one of them."
         )
     path = found[0] if found else SHIPPED
     try:
@@ -144,7 +147,7 @@ def read_policy_text(folders: Folders) -> tuple[Path, str]:
             return path, file.read(MOST_BYTES + 1).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{path} cannot be read: {error}.", "Mend the file, or remove it and start again."
+            f"{path} cannot be read: {error}.", "Fix the file, or remove it and restart the app."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Reads typed values out of a policy file's document; what does not fit is an error with its line."""
+"""Reader of typed values from a policy file's document; errors name the line."""
 
 import re
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads values of the file called ``name``. Every method may raise ``SettingsError``."""
+    """Reads values of the file ``name``. Every method may raise ``SettingsError``."""
 
     name: str
 
     def mapping(self, located: Located, what: str, keys: Iterable[str] | None = None) -> Mapping:
-        """Return ``located`` as an object with no other ``keys`` than these."""
+        """Return ``located`` as an object; other keys than ``keys`` are errors."""
         if not isinstance(located, Mapping):
             raise broken(self.name, located.line, f"{what} must be a mapping of keys to values")
         known = None if keys is None else tuple(keys)
@@ -40,7 +40,7 @@ class Reader:
         return located.items
 
     def text(self, located: Located, what: str, *, empty: bool = False) -> str:
-        """Return a text, which may not be blank unless ``empty``."""
+        """Return a text; a blank one is an error unless ``empty``."""
         if isinstance(located, Scalar) and isinstance(located.value, str):
             if empty or located.value.strip():
                 return located.value
@@ -56,14 +56,14 @@ class Reader:
         return value
 
     def count(self, located: Located, what: str, most: int = 10**12) -> int:
-        """Return a whole number from 1 to ``most``."""
+        """Return an integer from 1 to ``most``."""
         value = plain(located)
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
             raise broken(self.name, located.line, f"{what} must be a whole number from 1 to {most}")
         return value
 
     def version(self, top: Mapping) -> None:
-        """Check that the file says version "1"."""
+        """Check that the file's version is "1"."""
         located = top.entries.get("version")
         if located is None:
             raise broken(self.name, top.line, 'version: "1" is missing')
@@ -71,7 +71,7 @@ class Reader:
             raise broken(self.name, located.line, f'version must be "1", not {plain(located)!r}')
 
     def default(self, located: Located) -> Literal["allow", "deny"]:
-        """Return the posture towards tools that the file does not list."""
+        """Return the decision for tools that the file does not list."""
         return "deny" if self.one_of(located, "default", ("allow", "deny")) == "deny" else "allow"
 
     def hide(self, located: Located | None) -> frozenset[str]:
@@ -85,7 +85,7 @@ class Reader:
         return frozenset(hidden)
 
     def window(self, located: Located, what: str, *, seconds: bool) -> Window:
-        """Return minute, hour or day, or where ``seconds`` may be given, a number of them."""
+        """Return minute, hour or day, or with ``seconds`` a number of seconds."""
         value = plain(located)
         if isinstance(value, str) and value in WINDOWS:
             return Window(WINDOWS[value])
@@ -152,7 +152,7 @@ class Reader:
 
 
 def _misfit(op: str, value: Any) -> str | None:
-    """Say what is wrong with an operator's value, None if nothing is."""
+    """Return what is wrong with an operator's value, None if it fits."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if op in ("in", "not_in"):
         return None if isinstance(value, list) else "needs a list"
@@ -163,5 +163,5 @@ def _misfit(op: str, value: Any) -> str | None:
     if op == "regex":
         return check_pattern(value) if isinstance(value, str) else "needs a text"
     if isinstance(value, list | dict) or value is None:
-        return "needs one text, number, true or false"
+        return "needs a single text, number, true or false"
     return None

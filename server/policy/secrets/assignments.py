@@ -1,8 +1,9 @@
-"""Passwords that only their place tells: the value of ``DB_PASSWORD=…`` in a file of settings.
+"""Secrets recognisable only by their place: the value of ``DB_PASSWORD=…`` in a settings file.
 
-Three forms: a variable in capitals without blanks around its ``=``, a quoted key with a quoted value, and a
-line ``name: value`` or ``name = value`` alone. In the last two, words without a digit or sign are no secret:
-there they are names of other things as often. Calls, references and types are code.
+Three forms are found: a variable in capitals with no blanks around ``=``, a quoted key with a quoted value,
+and a line that consists of ``name: value`` or ``name = value``. In the last two, words without a digit or
+sign do not count as secrets, because they are often names of other things. Calls, references and types are
+code.
 """
 
 import re
@@ -40,7 +41,7 @@ _NAMED_AFTER = re.compile(r"(?i)(?:my|test|new|old|the|an?)?[-_]?(?:pass|pwd|sec
 
 
 def assigned_values(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the values stand, from and to."""
+    """Yield the start and end of each value."""
     for match in _ENVIRONMENT.finditer(text):
         group = match.lastindex or 0
         harmless = match[2] == "KEY" and _HARMLESS_KEY.fullmatch(match[1] or "")

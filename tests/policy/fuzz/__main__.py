@@ -1,9 +1,9 @@
-"""The long form: ``uv run python -m tests.policy.fuzz [TARGET…] --inputs 100000``.
+"""Long fuzzing run: ``uv run python -m tests.policy.fuzz [TARGET…] --inputs 100000``.
 
-Random bytes choose what hypothesis' strategies make, which is several times as fast as its own search. Prints
-a table, and keeps each target's figures in ``tests/bench/results/fuzz.json``; exit status 1 where one failed.
-With ``--atheris`` that package (``uv run --with atheris …``) lets the code's branches lead it; it says itself
-how many inputs it tried.
+Random bytes drive hypothesis' strategies, which is several times as fast as its own search. Prints a table
+and keeps each target's figures in ``tests/bench/results/fuzz.json``; the exit status is 1 if a target failed.
+With ``--atheris`` that package (``uv run --with atheris …``) guides the inputs by code coverage and reports
+itself how many inputs it tried.
 """
 
 import argparse
@@ -31,7 +31,7 @@ with instrumented:
 
 LONGEST = 4096
 TOGETHER = 200
-"""Calls of a tool that run at once."""
+"""Concurrent calls of a tool."""
 RESULT = Path(__file__).parents[2] / "bench" / "results" / "fuzz.json"
 TARGETS: dict[str, Any] = {
     name.removeprefix("test_"): test
@@ -43,7 +43,7 @@ TARGETS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one target: whole ``inputs`` that were tried, in how long, and how many failed."""
+    """Result of one target: the complete ``inputs`` tried, the time they took, and the number of failures."""
 
     target: str
     inputs: int
@@ -55,14 +55,14 @@ class Outcome:
 
 
 def main() -> None:
-    """Run the targets that are named, else all."""
+    """Run the named targets, by default all."""
     tools = test_tools.named_tools()
     parser = argparse.ArgumentParser(prog="python -m tests.policy.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join([*TARGETS, *tools]))
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--atheris", action="store_true", help="for one target that is no tool")
     asked = parser.parse_args()
-    logging.disable(logging.CRITICAL)  # every refused call would be logged
+    logging.disable(logging.CRITICAL)  # else every refused call is logged
     names = asked.targets or [*TARGETS, *tools]
     if asked.atheris:
         _lead_by_branches(TARGETS[names[0]], asked.inputs)
@@ -91,7 +91,7 @@ def _outcomes(names: list[str], inputs: int) -> Iterator[Outcome]:
 
 
 def _run(name: str, try_one: Callable[[bytes], bytes | None], inputs: int) -> Outcome:
-    """Try inputs until so many were whole, or one failed."""
+    """Try inputs until the given number was complete, or one failed."""
     began = time.monotonic()
     whole = 0
     for data in _inputs(name):
@@ -107,7 +107,7 @@ def _run(name: str, try_one: Callable[[bytes], bytes | None], inputs: int) -> Ou
 
 
 def _run_tool(server: test_tools.Server, name: str, inputs: int) -> Outcome:
-    """Call a tool with so many arguments, many at once, or until some calls failed the check."""
+    """Call a tool with the given number of arguments, concurrently, until some calls fail the check."""
     drawn: list[dict[str, Any]] = []
     draw: Any = test_tools.drawing(server, name, drawn.append)
     before = server.files()

@@ -1,4 +1,4 @@
-"""How many inputs: a few with the other tests, ``TOKEN_SAVER_TEST_FUZZ`` of them on request."""
+"""Number of fuzzing inputs: small by default, ``TOKEN_SAVER_TEST_FUZZ`` on request."""
 
 import os
 
@@ -12,5 +12,5 @@ fuzz = settings(
     print_blob=True,
     database=None,
 )
-# A call passes the whole server: each takes some milliseconds.
+# Each call passes the whole server and takes a few milliseconds.
 tool_fuzz = settings(fuzz, max_examples=max(INPUTS // 5, 1))

@@ -1,4 +1,4 @@
-"""Fuzzing: whatever comes in, an answer or an error of ours comes out. A few inputs here, many on request:
+"""Fuzzing: any input leads to an answer or to one of our errors. Few inputs by default, many on request:
 
 uv run python -m tests.policy.fuzz --inputs 100000
 """
@@ -154,7 +154,7 @@ def test_policy_trees(tree: object) -> None:
 
 @fuzz
 @given(policy=POLICIES, arguments=st.dictionaries(st.sampled_from(["x", "y"]), TREES))
-def test_policies_that_are_nearly_right(policy: object, arguments: dict[str, object]) -> None:
+def test_almost_valid_policies(policy: object, arguments: dict[str, object]) -> None:
     _decide(json.dumps(policy), arguments)
 
 
@@ -167,7 +167,7 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
 
 @functools.cache
 def project() -> Path:
-    """A project with links out of it, made once and removed at the end."""
+    """A project with links out of it, created once and removed at the end."""
     home = Path(_folder().name).resolve()
     (home / "secret.txt").write_text("secret")
     root = home / "project"

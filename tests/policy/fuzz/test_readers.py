@@ -1,4 +1,4 @@
-"""Fuzzing what reads foreign bytes: engines' streams, transcripts, a model's edits. See ``test_fuzz``."""
+"""Fuzzing of the readers of untrusted bytes: engine streams, transcripts, a model's edits."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ NUMBERS = st.one_of(st.integers(), st.floats(), st.sampled_from([2**63, 10**400,
 
 
 def json_of(keys: list[str], words: list[str]) -> st.SearchStrategy[object]:
-    """JSON made of the words of one format, and of anything else."""
+    """JSON with the keys of one format and arbitrary other content."""
     scalars = st.one_of(st.sampled_from(words), st.text(max_size=6), NUMBERS, st.booleans(), st.none())
     names = st.one_of(st.sampled_from(keys), st.text(max_size=3))
     return st.recursive(
@@ -37,7 +37,7 @@ def json_of(keys: list[str], words: list[str]) -> st.SearchStrategy[object]:
 
 
 def in_pieces(lines: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[bytes]]:
-    """A stream of such lines, cut anywhere."""
+    """A stream of such lines, cut into arbitrary pieces."""
     whole = st.lists(st.one_of(lines, st.binary(max_size=20)), max_size=6).map(b"\n".join)
     return st.tuples(whole, st.lists(st.integers(0, 200), max_size=4)).map(lambda each: _cut(*each))
 
@@ -125,7 +125,7 @@ def test_server_sent_events(pieces: list[bytes]) -> None:
 
 @fuzz
 @given(data=st.binary(max_size=400), cuts=st.lists(st.integers(0, 400), max_size=5))
-def test_lines_are_the_same_however_they_are_cut(data: bytes, cuts: list[int]) -> None:
+def test_lines_do_not_depend_on_the_cuts(data: bytes, cuts: list[int]) -> None:
     def outcome(pieces: list[bytes]) -> object:
         try:
             return _lines(pieces)
@@ -192,7 +192,7 @@ def test_transcripts(lines: list[bytes]) -> None:
     for line in lines:
         try:
             said = parse_line(line)
-        except ValueError:  # says what the reader documents: cut, or no JSON
+        except ValueError:  # documented by the reader: cut off, or not JSON
             continue
         if said is not None:
             session.follow(said)

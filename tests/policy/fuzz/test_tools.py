@@ -1,6 +1,7 @@
-"""Fuzzing every tool's arguments through a real client: an answer or ``code: cause next step``, never more.
+"""Fuzzing of every tool's arguments through a real client: the result is an answer or ``code: cause next
+step``.
 
-The hub is whole but for an engine: where one would be asked, nobody answers. See ``test_fuzz``.
+The hub is complete except for the engine, which never answers. See ``test_fuzz``.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ def named_tools() -> list[str]:
 
 
 class Server:
-    """A hub and a client of it on a loop of their own, for tests that are no coroutines."""
+    """A hub and a client on their own event loop, for tests that are not coroutines."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -73,16 +74,16 @@ class Server:
         self._loop.close()
 
     def call(self, tool: str, arguments: dict[str, Any]) -> str:
-        """Return what is wrong with what the call says, empty where nothing is."""
+        """Return what is wrong with the call's answer, empty if it is valid."""
         return self.call_all(tool, [arguments])[0][1]
 
     def call_all(self, tool: str, calls: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
-        """Make all calls at once; return each one's arguments and what is wrong with what it says."""
+        """Make all calls concurrently; return the arguments of each and what is wrong with its answer."""
         work = self._call_all(tool, calls)
         return list(zip(calls, asyncio.run_coroutine_threadsafe(work, self._loop).result(300), strict=True))
 
     def files(self) -> dict[Path, bytes]:
-        """Return the project's files as they are."""
+        """Return the project's files and their contents."""
         return {path: path.read_bytes() for path in self.project.rglob("*") if path.is_file()}
 
     async def _call_all(self, tool: str, calls: list[dict[str, Any]]) -> list[str]:
@@ -95,7 +96,7 @@ class Server:
             return f"{type(error).__name__}: {error}"
         text = text_of(result)
         if tool == "batch_offload" and not result.is_error:
-            # A batch waits for its engine, and here none ever comes.
+            # A batch waits for its engine, which never answers here.
             for job in re.findall(r"\bj[0-9a-f]{8}\b", text):
                 await self.hub.batches.cancel(job)
         return _problem(text, failed=bool(result.is_error))
@@ -144,7 +145,7 @@ TASK = st.fixed_dictionaries(
 
 
 def _fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values of the kind that an argument wants."""
+    """Values of the type of an argument."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     kind = schema.get("type")
@@ -174,7 +175,7 @@ def _arguments(server: Server, tool: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _without_waiting(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only makes the call wait for an engine that never comes."""
+    """Drop arguments that only make the call wait for the engine."""
     if arguments.get("wait") is True or "each" in arguments or "tasks" in arguments:
         arguments = arguments | {"wait": False}
     elif isinstance(arguments.get("wait"), int | float):
@@ -183,7 +184,7 @@ def _without_waiting(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def drawing(server: Server, tool: str, take: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
-    """Return a test that only hands on the arguments that hypothesis draws for one tool."""
+    """Return a test that passes on the arguments that hypothesis draws for one tool."""
 
     @tool_fuzz
     @given(arguments=_arguments(server, tool))
