@@ -1,1 +1,1 @@
-"""The stdio bridge: MCP on standard input and output, forwarded to the hub. Standard library only."""
+"""The stdio bridge: forwards MCP on standard input and output to the hub. Standard library only."""

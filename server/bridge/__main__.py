@@ -1,4 +1,4 @@
-"""`python -m server.bridge`, the command in the clients' configuration files."""
+"""Entry point of ``python -m server.bridge``, the command in clients' configuration files."""
 
 from server.bridge.main import main
 

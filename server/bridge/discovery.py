@@ -1,11 +1,10 @@
-"""How other processes find the hub: ``hub.json``, ``token`` and ``/healthz``. Standard library only.
+"""Discovery of the hub by other processes: ``hub.json``, ``token`` and ``/healthz``. Standard library only.
 
-The bridge lives on this module and must start within milliseconds, hence no ``platformdirs``, no
-``pathlib`` and no ``httpx`` here. ``state_folder`` gives the same folder as ``folders.find_folders``;
-a test holds the two together.
+The bridge uses this module and must start within milliseconds, hence no ``platformdirs``, ``pathlib`` or
+``httpx`` here. ``state_folder`` returns the same folder as ``folders.find_folders``; a test compares the two.
 """
 
-# pathlib would cost milliseconds that every start of the bridge pays, hence os.path and open here.
+# pathlib would add milliseconds to every start of the bridge, hence os.path and open here.
 # ruff: noqa: PTH100, PTH101, PTH103, PTH111, PTH118, PTH123
 
 import json
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
 
 APP_NAME = "token-saver"
 HUB_FILE = "hub.json"
-TOKEN_FILE = "token"  # noqa: S105 - a file's name
+TOKEN_FILE = "token"  # noqa: S105 - a file name
 START_LOG = "start.log"
 START_SECONDS = 60.0
-"""How long to wait for a hub that was just started (seconds); imports alone take some on a slow disk, and
-many times as long where other programs have the processor."""
+"""How long to wait for a hub that was just started, seconds. Imports alone take a few on a slow disk, and
+many times as long on a busy machine."""
 PROBE_SECONDS = 10.0
-"""How long ``/healthz`` may take (seconds): it does no work, so more means that the hub hangs. A machine that
-is busy or short of memory lets any process stand still for some."""
+"""How long ``/healthz`` may take, seconds. It does no work, so a longer delay means that the hub hangs. On a
+machine that is busy or short of memory, any process can stall for a few seconds."""
 
 
 class HubInfo(NamedTuple):
-    """What ``hub.json`` says. ``started`` is seconds since the epoch."""
+    """The content of ``hub.json``. ``started`` is seconds since the epoch."""
 
     url: str
     pid: int
@@ -55,7 +54,7 @@ def state_folder(environ: dict[str, str] | None = None, platform: str = sys.plat
     if platform == "win32":
         local = env.get("LOCALAPPDATA") or env.get("USERPROFILE", "") + "\\AppData\\Local"
         return f"{local}\\{APP_NAME}"
-    # Where XDG variables are relative they count as unset (XDG base directory specification 0.8).
+    # Relative XDG variables count as unset (XDG base directory specification 0.8).
     xdg = env.get("XDG_STATE_HOME", "").strip()
     if xdg.startswith("/"):
         return f"{xdg.rstrip('/')}/{APP_NAME}"
@@ -65,7 +64,7 @@ def state_folder(environ: dict[str, str] | None = None, platform: str = sys.plat
 
 
 def read_hub_file(folder: str) -> HubInfo | None:
-    """Return what ``hub.json`` says, None where there is none or it is not whole."""
+    """Return the content of ``hub.json``, None if it is missing or incomplete."""
     table = _read_json(_in(folder, HUB_FILE))
     if table is None:
         return None
@@ -77,7 +76,7 @@ def read_hub_file(folder: str) -> HubInfo | None:
 
 
 def read_token(folder: str) -> str:
-    """Return the bearer token, empty where there is none yet."""
+    """Return the bearer token, empty if there is none yet."""
     try:
         with open(_in(folder, TOKEN_FILE), encoding="ascii") as file:
             return file.read().strip()
@@ -86,7 +85,7 @@ def read_token(folder: str) -> str:
 
 
 def answers(info: HubInfo, token: str, timeout: float = PROBE_SECONDS) -> bool:
-    """Whether the very hub of ``hub.json`` answers at its address: its pid, and it knows the token."""
+    """Return whether the hub of ``hub.json`` answers at its address: same pid, and it knows the token."""
     try:
         connection = HubConnection(info.address, timeout)
         try:
@@ -99,28 +98,28 @@ def answers(info: HubInfo, token: str, timeout: float = PROBE_SECONDS) -> bool:
 
 
 def find_running(folder: str) -> HubInfo | None:
-    """Return the hub that runs, None where there is none or ``hub.json`` is stale."""
+    """Return the running hub, None if there is none or ``hub.json`` is stale."""
     info = read_hub_file(folder)
     return info if info is not None and answers(info, read_token(folder)) else None
 
 
 def start_detached(folder: str) -> "subprocess.Popen[bytes]":
-    """Start a hub that outlives this process; what it prints goes to ``start.log`` in ``folder``.
+    """Start a hub that outlives this process; its output goes to ``start.log`` in ``folder``.
 
     Raises:
-        OSError: the folder cannot be made, or the program cannot be started.
+        OSError: the folder cannot be created, or the program cannot be started.
     """
-    import subprocess  # noqa: PLC0415 - milliseconds, and needed only when no hub runs
+    import subprocess  # noqa: PLC0415 - takes milliseconds, and is needed only without a running hub
 
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    # -P: a folder "tray" or "server" in the user's project is never imported.
+    # -P: never import a folder "tray" or "server" of the user's project.
     command = [sys.executable, "-P", "-m", "tray.main", "--background"]
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     environ = dict(os.environ)
     if environ.get("TOKEN_SAVER_HOME"):
-        # It may be relative, and the hub starts in that folder.
+        # The path may be relative, and the hub starts in that folder.
         environ["TOKEN_SAVER_HOME"] = folder
     with open(_in(folder, START_LOG), "wb", opener=_private) as log:
         return subprocess.Popen(
@@ -136,7 +135,8 @@ def start_detached(folder: str) -> "subprocess.Popen[bytes]":
 
 
 def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
-    """Return why ``wait_for_hub`` found none: the last line of one that ended, else that none answered."""
+    """Return why ``wait_for_hub`` found no hub: the last line of an ended process, else that none
+    answered."""
     if process.poll() in (None, 0):
         return "It did not answer in time."
     try:
@@ -148,12 +148,12 @@ def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
 
 
 def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds: float) -> HubInfo | None:
-    """Return the hub as soon as it answers; None after ``seconds``, or once ``process`` failed."""
+    """Return the hub as soon as it answers; None after ``seconds``, or when ``process`` fails."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if (info := find_running(folder)) is not None:
             return info
-        # Exit status 0 means that another start was faster: its hub answers in a moment.
+        # Exit status 0 means that another start was faster; its hub answers soon.
         if process is not None and process.poll() not in (None, 0):
             return None
         time.sleep(0.02)
@@ -162,7 +162,7 @@ def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds
 
 def _private(path: str, flags: int) -> int:
     descriptor = os.open(path, flags, 0o600)
-    os.chmod(path, 0o600)  # it may be there from before
+    os.chmod(path, 0o600)  # the file may exist already
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange with the hub: a JSON-RPC message out, JSON-RPC messages back. Standard library only."""
+"""HTTP exchange with the hub: one JSON-RPC message out, JSON-RPC messages back. Standard library only."""
 
 import io
 import json
@@ -10,14 +10,14 @@ from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
 
 SILENCE_SECONDS = 60.0
-"""Seconds without a byte after which the hub counts as dead; it sends a ping every 15."""
+"""Seconds without a byte after which the hub counts as dead; it sends a ping every 15 seconds."""
 CONNECT_SECONDS = 3.0
-"""Seconds that connecting may take: the hub is on this machine."""
+"""Limit for connecting, seconds; the hub is on this machine."""
 
 
 class HubGone(Exception):
-    """Nothing answers at the hub's address, or it broke off. ``sent`` tells whether the hub may already
-    have begun with the request."""
+    """The hub is gone: nothing answers at its address, or it broke off. ``sent`` tells whether the hub may
+    have started on the request."""
 
     def __init__(self, cause: str, *, sent: bool) -> None:
         super().__init__(cause)
@@ -25,9 +25,9 @@ class HubGone(Exception):
 
 
 class Exchange:
-    """One request to ``/mcp`` and its answer, which another thread may abort.
+    """One request to ``/mcp`` and its answer; another thread may abort it.
 
-    Neither the request nor the token goes to anybody who has not proved that he knows the token.
+    The request and the token are sent only to a program that has proved that it knows the token.
     """
 
     def __init__(self, address: tuple[str, int], token: str) -> None:
@@ -44,7 +44,7 @@ class Exchange:
         self._answer: HubResponse | None = None
 
     def send(self, method: str, headers: dict[str, str], body: bytes = b"") -> None:
-        """Send the request and wait for the answer's head.
+        """Send the request and wait for the head of the answer.
 
         Raises:
             HubGone: there is no answer.
@@ -78,7 +78,7 @@ class Exchange:
         """Yield the answer's JSON-RPC messages, each on one line, as they arrive.
 
         Raises:
-            HubGone: the hub broke off or fell silent.
+            HubGone: the hub broke off or stopped sending.
         """
         if self._answer is None:
             return
@@ -91,20 +91,20 @@ class Exchange:
             raise HubGone(str(error) or type(error).__name__, sent=True) from None
 
     def recall(self) -> bool:
-        """Keep the request from being sent; False where that has begun."""
+        """Prevent sending the request; return False if sending has begun."""
         with self._lock:
             self.aborted = self.aborted or not self._begun
             return self.aborted
 
     def abort(self) -> None:
-        """Drop the connection: on 2026-07-28 that is how a call is cancelled."""
+        """Drop the connection: in protocol 2026-07-28 this cancels the call."""
         with self._lock:
             self.aborted = True
             if self._connection is not None:
                 try:
                     self._connection.socket.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    return  # it is closed already
+                    return  # already closed
 
     def close(self) -> None:
         """Release the connection."""
@@ -113,7 +113,7 @@ class Exchange:
 
 
 def _events(body: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield the data of each server-sent event (WHATWG HTML, section 9.2.6); comments are pings."""
+    """Yield the data of each server-sent event (WHATWG HTML, section 9.2.6), without comments (pings)."""
     data: list[bytes] = []
     while line := body.readline():
         line = line.rstrip(b"\r\n")

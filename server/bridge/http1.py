@@ -1,7 +1,7 @@
-"""HTTP/1.1 with the hub: a connection for each request, and its answer as it arrives. Standard library only.
+"""HTTP/1.1 client for the hub: one connection a request, answers read as they arrive. Standard library only.
 
-``http.client`` would load ``email`` and ``ssl``: 20 ms, a third of what a start of the bridge takes, for what
-the hub on this machine never sends.
+``http.client`` would load ``email`` and ``ssl``, which takes 20 ms, a third of the bridge's start, for
+features that the local hub never uses.
 """
 
 import io
@@ -10,17 +10,17 @@ import time
 from typing import Any
 
 LONGEST_LINE = 65_536
-"""Bytes of a line of an answer's head; those of the hub have a hundred."""
+"""Longest line in the head of an answer, bytes; the hub's lines have about a hundred."""
 MOST_HEADERS = 100
 
 
 class NotHttp(OSError):
-    """What answers does not speak HTTP, or it broke off."""
+    """The other end does not speak HTTP, or it broke off."""
 
 
 class HubResponse:
-    """The answer to one request. ``headers`` have names in lower case; of two alike the last one counts.
-    ``body`` ends with the answer, and raises ``NotHttp`` where that breaks off."""
+    """Answer to one request. ``headers`` have lower-case names; of repeated headers the last one counts.
+    ``body`` ends with the answer, and raises ``NotHttp`` if the connection breaks off."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         version, _, rest = _line(stream).partition(" ")
@@ -38,10 +38,10 @@ class HubResponse:
 
 
 class HubConnection:
-    """A connection to ``address`` for one request. ``socket`` may be shut down by another thread.
+    """Connection to ``address`` for one request. Another thread may shut down ``socket``.
 
     Raises:
-        OSError: nobody listens there, or not within ``timeout`` seconds.
+        OSError: nothing listens there, or it does not accept within ``timeout`` seconds.
     """
 
     def __init__(self, address: tuple[str, int], timeout: float) -> None:
@@ -57,8 +57,8 @@ class HubConnection:
         Raises:
             OSError: the connection broke.
         """
-        # Not "Connection: close": a server that refuses a long body would then close before all is sent, and
-        # its answer would be lost with the connection.
+        # Without "Connection: close": with it, a server that refuses a long body closes before everything is
+        # sent, and its answer is lost with the connection.
         every = {"Host": self._host, "Content-Length": str(len(body)), **headers}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in every.items()), "", ""]
         self.socket.sendall("\r\n".join(lines).encode("ascii") + body)
@@ -67,13 +67,13 @@ class HubConnection:
         """Wait for the head of the answer.
 
         Raises:
-            OSError: there is none, or it is not HTTP.
+            OSError: there is no answer, or it is not HTTP.
         """
         return HubResponse(self._stream)
 
     def limit(self, seconds: float | None) -> None:
-        """Let all that is read from now on take so long in all, however little comes at a time; with None
-        each read may again take ``socket``'s timeout, which is to be set anew."""
+        """Limit all following reads together to ``seconds``, however slowly bytes arrive. With None each read
+        again has the timeout of ``socket``, which the caller sets."""
         self._incoming.until = None if seconds is None else time.monotonic() + seconds
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class HubConnection:
 
 
 class _Incoming(io.RawIOBase):
-    """What a socket receives. ``until`` is the ``time.monotonic`` at which that has to be enough."""
+    """Bytes that a socket receives. ``until`` is the deadline in terms of ``time.monotonic``."""
 
     def __init__(self, source: socket.socket) -> None:
         self._socket = source
@@ -102,12 +102,12 @@ class _Incoming(io.RawIOBase):
 
 
 class _Body(io.RawIOBase):
-    """What a body holds, without its framing (RFC 9112, section 6)."""
+    """Content of a body, without its framing (RFC 9112, section 6)."""
 
     def __init__(self, stream: io.BufferedReader, status: int, headers: dict[str, str]) -> None:
         self._stream = stream
         self._chunked = headers.get("transfer-encoding", "").lower() == "chunked"
-        # What is left of the chunk or of the body, bytes; None: as much as comes.
+        # Remaining bytes of the chunk or of the body; None: read until the end.
         self._left: int | None = None
         if self._chunked or status in (204, 304):
             self._left = 0
@@ -119,7 +119,7 @@ class _Body(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         if self._chunked and self._left == 0:
-            # Each chunk but the first comes after the line end of the one before.
+            # Each chunk except the first follows the line end of the previous one.
             line = _line(self._stream) or _line(self._stream)
             self._left = _number(line.partition(";")[0], 16)
             self._chunked = self._left > 0

@@ -1,9 +1,9 @@
-"""How a hub proves that it is this user's, before it is told anything. Standard library only.
+"""Proof of the hub's identity before it receives any data. Standard library only.
 
-A port belongs to nobody: once a hub has died, any user of the machine may listen there. So whoever holds the
-token sends a random text first, and whoever listens answers with what nobody makes of it without the token.
-Both ends of the connection are in the proof: it cannot be fetched from a hub elsewhere, nor from the same one
-by another connection, and is worth nothing on any connection but the one that the request then takes.
+Challenge–response: the hub answers a nonce with a MAC keyed by the token. This is needed because any user
+of the machine may listen on a port after a hub has died. Both ends of the connection are part of the proof,
+so it cannot be fetched from another hub, nor from the same hub over another connection, and it is valid only
+for the connection that the request then uses.
 """
 
 import json
@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 try:
-    from _blake2 import blake2b  # what hashlib has, too, which would load OpenSSL for it: 3 ms
+    from _blake2 import blake2b  # as in hashlib, which would load OpenSSL (3 ms)
 except ImportError:
     from hashlib import blake2b
 
@@ -23,31 +23,31 @@ Address = tuple[str, int]
 PROOF_PATH = "/healthz"
 NONCE_BYTES = 24
 MOST_NONCE_CHARS = 128
-"""What a hub makes proofs of (characters): enough for any client."""
+"""Longest nonce that a hub accepts, characters; enough for any client."""
 
 
 class NotOurHub(OSError):
-    """What listens there does not know the token. It was told nothing."""
+    """The listening program does not know the token. It received no data."""
 
 
 def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
-    """Return the proof: BLAKE2b with a key (RFC 7693, section 2.9) in hex.
+    """Return the proof: keyed BLAKE2b (RFC 7693, section 2.9) in hex.
 
     The addresses are the two ends of the connection.
     """
     text = f"hub {hub[0]}:{hub[1]} to {client[0]}:{client[1]}: {nonce}"
-    key = blake2b(token.encode()).digest()  # as long as a key may be, whatever the token's length
+    key = blake2b(token.encode()).digest()  # the maximum key length, for tokens of any length
     return blake2b(text.encode(), key=key, digest_size=32).hexdigest()
 
 
 def demand_proof(connection: "HubConnection", token: str) -> dict[str, Any]:
-    """Return what ``/healthz`` says, once the other end of the connection has proved that it is our hub.
+    """Return the content of ``/healthz`` after the other end of the connection has proved that it is our hub.
 
-    What is sent by this connection afterwards goes to that hub and nobody else. The proof may take as long in
-    all as any one read by this connection.
+    Everything sent over this connection afterwards goes to that hub alone. The proof may take as long in
+    total as a single read on this connection.
 
     Raises:
-        NotOurHub: it did not prove it.
+        NotOurHub: the other end did not prove it.
         OSError: it broke off, or does not speak HTTP.
     """
     nonce = os.urandom(NONCE_BYTES).hex()
@@ -59,7 +59,7 @@ def demand_proof(connection: "HubConnection", token: str) -> dict[str, Any]:
     connection.socket.settimeout(seconds)
     good = make_proof(token, nonce, connection.socket.getsockname(), connection.socket.getpeername())
     proofs = health.get("proofs")
-    # While the token is replaced two are good.
+    # While the token is being replaced, two tokens are valid.
     if not token or not isinstance(proofs, list) or good not in proofs:
         raise NotOurHub("another program listens at the hub's address")
     return health

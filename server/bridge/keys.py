@@ -1,4 +1,4 @@
-"""The hub's bearer token, the login cookie derived from it, and one-time login codes."""
+"""Keys of the hub: its bearer token, the login cookie derived from it, and one-time login codes."""
 
 import hashlib
 import hmac
@@ -11,41 +11,42 @@ from http.cookies import CookieError, SimpleCookie
 from server.bridge.hub_identity import MOST_NONCE_CHARS, Address, make_proof
 
 LOGIN_SECONDS = 900.0
-"""How long a login link works (seconds)."""
+"""Lifetime of a login link (seconds)."""
 
 
 class Keys:
-    """The token, the cookie that stands for it in a browser, and the login links that set it."""
+    """The token, the cookie that represents it in a browser, and the login links that set the cookie."""
 
     def __init__(self, token: str, port: int) -> None:
-        # The one in force is the last. While it is replaced two are good, at all other times one.
+        # The last token is current. Two are valid while the token is being replaced, otherwise one.
         self._tokens: tuple[bytes, ...] = (token.encode(),)
         self._former: tuple[bytes, ...] = ()
         self._codes: dict[str, float] = {}
         self._lock = threading.Lock()
         self._replacing = threading.Lock()
-        # The port is in the name: cookies ignore ports, and two hubs may run on one machine.
+        # The name contains the port, because cookies ignore ports and two hubs may run on one machine.
         self.cookie_name = f"token-saver-{port}"
 
     @property
     def cookie_value(self) -> str:
-        """Made from the token: a page stays logged in while the hub restarts, until the token is replaced."""
+        """The cookie's value, derived from the token: logins survive restarts until the token is replaced."""
         return hmac.new(self._tokens[-1], self.cookie_name.encode(), hashlib.sha256).hexdigest()
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """What must never leave this machine: the token, and those that it replaced."""
+        """Values that must never leave this machine: the token, and the tokens that it replaced."""
         return tuple(token.decode() for token in (*self._tokens, *self._former))
 
     def replace(self, write: Callable[[str], None]) -> None:
-        """Let a new token be the good one; the old one, its cookies and login links open nothing any more.
+        """Make a new token valid; the old one, its cookies and its login links become invalid.
 
-        ``write`` keeps it where clients find it; what it raises leaves all as it was. Blocks; any thread.
+        ``write`` stores the token where clients find it; if it raises, nothing changes. Blocking,
+        thread-safe.
         """
         token = secrets.token_urlsafe(32)
         with self._replacing:
             before = self._tokens
-            # Good from before it can be read, so that no client finds one that is not good yet.
+            # Valid before clients can read it, so that no client uses a token that is not valid yet.
             self._tokens = (token.encode(), *before)
             try:
                 write(token)
@@ -58,23 +59,22 @@ class Keys:
             self._tokens = (token.encode(),)
 
     def sign(self, text: str) -> str:
-        """Return what nobody without the token can make of the text: 128 bits in hex, the same after a
-        restart."""
+        """Return a signature that requires the token: 128 bits in hex, the same after a restart."""
         return _sign(self._tokens[-1], text)
 
     def signed(self, text: str, signature: str) -> bool:
-        """Whether the text was signed so, be it with a token that was replaced since this process began."""
+        """Return whether the text has this signature, also of tokens replaced since this process started."""
         good = (_sign(token, text) for token in (*self._tokens, *self._former))
         return any(hmac.compare_digest(signature.encode(), each.encode()) for each in good)
 
     def prove(self, nonce: str, client: Address, hub: Address) -> list[str]:
-        """Return the proofs that this is the hub of who holds the token, one for each good token."""
+        """Return proofs that this hub knows the token, one for each valid token."""
         if not 0 < len(nonce) <= MOST_NONCE_CHARS:
             return []
         return [make_proof(token.decode(), nonce, client, hub) for token in self._tokens]
 
     def new_code(self) -> str:
-        """Return a code that logs one browser in, once, within ``LOGIN_SECONDS``. From any thread."""
+        """Return a code that logs in one browser, once, within ``LOGIN_SECONDS``. Thread-safe."""
         now = time.monotonic()
         code = secrets.token_urlsafe(24)
         with self._lock:
@@ -83,18 +83,18 @@ class Keys:
         return code
 
     def redeem(self, code: str) -> bool:
-        """Whether the code is good; it is used up."""
+        """Return whether the code is valid, and use it up."""
         with self._lock:
             return self._codes.pop(code, 0.0) > time.monotonic()
 
     def has_token(self, authorization: str) -> bool:
-        """Whether the header ``Authorization`` holds the bearer token."""
+        """Return whether the ``Authorization`` header contains the bearer token."""
         scheme, _, value = authorization.partition(" ")
         given = value.strip().encode()
         return scheme.lower() == "bearer" and any(hmac.compare_digest(given, each) for each in self._tokens)
 
     def has_cookie(self, cookie: str) -> bool:
-        """Whether the header ``Cookie`` holds the login cookie."""
+        """Return whether the ``Cookie`` header contains the login cookie."""
         try:
             morsel = SimpleCookie(cookie).get(self.cookie_name)
         except CookieError:

@@ -1,11 +1,12 @@
-"""``token-saver-mcp``: MCP on standard input and output, bridged to the hub's ``/mcp``.
+"""``token-saver-mcp``: the MCP server on standard input and output, bridged to the hub's ``/mcp``.
 
-Standard library only, because every start of a client waits for it: lines of JSON-RPC in, HTTP out,
-server-sent events back as lines. It holds no logic of its own but three things: it starts the hub where
-none runs, adds who asks (token, project folder, session), and mends the session when the hub restarts.
+Standard library only, because every start of a client waits for it. It reads JSON-RPC lines, sends them over
+HTTP and writes server-sent events back as lines. It adds only three functions: it starts the hub if none is
+running, adds the caller's identity (token, project folder, session), and reopens the session when the hub
+restarts.
 
-One thread reads the input; each request has a thread of its own, so that progress, cancellation, pings
-and answers to the server's own requests pass while a call runs.
+One thread reads the input. Each request has its own thread, so that progress, cancellation, pings and answers
+to the server's requests pass while a call runs.
 """
 
 import json
@@ -26,17 +27,17 @@ PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INTERNAL_ERROR = -32603
 ID = str | int | float
-"""What an id may be: null is for answers to requests that had none."""
+"""Valid types of an id; null is reserved for answers to requests without an id."""
 ANSWER_SECONDS = 10.0
-"""Seconds that requests get when the input ends, so that a piped one is still answered. They take moments,
-but on a busy machine some."""
+"""Time for pending requests when the input ends, seconds, so that piped requests are answered. They take
+moments, on a busy machine a few seconds."""
 CALL_SECONDS = 0.25
-"""The same for those that may go on for long: they end with their client."""
+"""The same for requests that may run long: they end with their client."""
 LONG = ("tools/call", "subscriptions/listen")
 
 
 class Bridge:
-    """Passes messages between one client and the hub."""
+    """Forwards messages between one client and the hub."""
 
     def __init__(self) -> None:
         self._output = threading.Lock()
@@ -50,7 +51,7 @@ class Bridge:
             sys.stdout.buffer.flush()
 
     def run(self) -> None:
-        """Pass on each line of the input until it ends."""
+        """Forward each line of the input until it ends."""
         for line in sys.stdin.buffer:
             if line.strip():
                 self._take(line.strip())
@@ -71,11 +72,11 @@ class Bridge:
             self._fail(
                 named if isinstance(named, ID) else None,
                 INVALID_REQUEST,
-                "This is no message of MCP: see its `method`, `id`, `params`.",
+                "This is not an MCP message: check its `method`, `id` and `params`.",
             )
         elif "method" in message and "id" in message:
             self.session.expect(message)
-            # The next messages depend on what this one settles, the others may overtake each other.
+            # Later messages depend on the result of this one; the others may overtake each other.
             if message["method"] == "initialize":
                 self._request(message, line)
                 return
@@ -93,7 +94,7 @@ class Bridge:
             self._fail(message["id"], INTERNAL_ERROR, str(error))
 
     def _tell(self, message: Message, line: bytes) -> None:
-        """Pass on a notification or an answer; where the hub is gone, nobody waits for either."""
+        """Forward a notification or an answer; if the hub is gone, nobody waits for either."""
         try:
             self.session.tell(message, line)
         except HubGone as error:
@@ -105,7 +106,8 @@ class Bridge:
 
 
 def _is_well_formed(message: Message) -> bool:
-    """Whether it has the parts that JSON-RPC and MCP say, of the types that all else here relies on."""
+    """Return whether the message has the parts of JSON-RPC and MCP, with the types that this module
+    expects."""
     params = message.get("params") or {}
     return (
         isinstance(message.get("method", ""), str)
@@ -116,7 +118,7 @@ def _is_well_formed(message: Message) -> bool:
 
 
 def main() -> None:
-    """Bridge until the client closes the input or ends the process."""
+    """Run the bridge until the client closes the input or ends the process."""
     bridge = Bridge()
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -127,11 +129,11 @@ def main() -> None:
     try:
         bridge.run()
     except (BrokenPipeError, OSError):
-        _exit(bridge)  # the client is gone, and with it who could read an error
+        _exit(bridge)  # the client is gone, so nobody could read an error
     _exit(bridge)
 
 
 def _exit(bridge: Bridge) -> None:
-    """End now: the threads may hang in reads, and clients kill what takes longer than half a second."""
+    """End the process now: threads may hang in reads, and clients kill servers after half a second."""
     bridge.session.end()
     os._exit(0)

@@ -1,8 +1,8 @@
-"""The bridge's side of one client's session with the hub, in both eras of the protocol.
+"""The bridge's side of a client session with the hub, for both protocol generations.
 
-Up to 2025-11-25 a client says ``initialize``, gets an ``Mcp-Session-Id``, and the hub may send requests of
-its own. From 2026-07-28 on each request stands for itself and says in ``params._meta`` which protocol it
-speaks. The header names are those of the MCP specification, section "Streamable HTTP".
+Up to 2025-11-25 a client sends ``initialize`` and gets an ``Mcp-Session-Id``, and the hub may send requests
+of its own. From 2026-07-28 on each request is independent and names its protocol in ``params._meta``. The
+header names are those of the MCP specification, section "Streamable HTTP".
 """
 
 import json
@@ -25,32 +25,32 @@ NAMED_BY = {
     "tasks/update": "taskId",
     "tasks/cancel": "taskId",
 }
-"""Methods whose target goes into the ``Mcp-Name`` header, and the parameter that names it."""
+"""Methods whose target is sent in the ``Mcp-Name`` header, and the parameter that contains it."""
 SAFE_TO_REPEAT = ("initialize", "ping", "server/discover")
-"""Requests that change nothing, with everything that ends in ``/list``."""
+"""Requests without side effects, in addition to all that end in ``/list``."""
 UNQUOTED = b"/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""What stands for itself in a header that is percent-encoded (RFC 3986, section 2.3, and the slash)."""
-MENDING_ID = "token-saver-mcp"
-"""Id of the ``initialize`` that mends a session; no client gets to see it."""
+"""Characters that percent-encoding leaves unchanged (RFC 3986, section 2.3, and the slash)."""
+REOPENING_ID = "token-saver-mcp"
+"""Id of the ``initialize`` that reopens a session; clients never see it."""
 REFUSALS = {
     413: "bad_arguments: The message is too large. Pass paths in `files` instead of contents.",
     503: "hub_error: The hub has too many sessions open. Close some clients, or restart it.",
 }
-"""What the hub says in plain HTTP, before it looks at a message."""
+"""Meaning of the hub's plain HTTP errors, sent before it reads a message."""
 
 
 class HubRefused(HubGone):
-    """The hub is there and says no; asking again would not help."""
+    """The hub answered with a refusal; a retry would not help."""
 
 
 class Hub(NamedTuple):
-    """Where the hub is."""
+    """Address and token of the hub."""
 
     address: tuple[str, int]
 
 
 class BridgeSession:
-    """One client's session. Requests may run in several threads at once."""
+    """One client's session. Several threads may run requests concurrently."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -60,17 +60,17 @@ class BridgeSession:
         self._session_id = ""
         self._version = ""
         self._initialize: Message | None = None
-        self._mending = threading.RLock()
+        self._opening = threading.RLock()
         self._awaited: set[str] = set()
         self._running: dict[str, Exchange] = {}
         self._cancelled: set[str] = set()
 
     def expect(self, message: Message) -> None:
-        """Take note of a request, before what the client says later is read: that may be its cancellation."""
+        """Register a request before later messages are read, because those may cancel it."""
         self._awaited.add(_key(message["id"]))
 
     def request(self, message: Message, line: bytes) -> None:
-        """Send a request and write all that comes back.
+        """Send a request and write every message that comes back.
 
         Raises:
             HubGone: with the reason and the next step, for the client.
@@ -86,7 +86,7 @@ class BridgeSession:
             self._cancelled.discard(key)
 
     def _ask(self, message: Message, line: bytes) -> None:
-        """Send a request, again where that is safe, until all of it was answered."""
+        """Send a request, retrying where that is safe, until it was answered completely."""
         if message["method"] == "initialize":
             self._initialize, self._session_id = message, ""
         repeatable = message["method"] in SAFE_TO_REPEAT or message["method"].endswith("/list")
@@ -102,18 +102,18 @@ class BridgeSession:
                 if last_try or (gone.sent and not repeatable):
                     raise _lost(gone, message) from None
                 continue
-            # The hub does not know the session or the token any more: it was started anew.
+            # The hub does not know the session or the token any more: it was restarted.
             self._forget(hub, session_id)
         raise HubGone(
             "hub_unreachable: The hub refuses this session. Restart the client's connection.", sent=True
         )
 
     def tell(self, message: Message, line: bytes) -> None:
-        """Send a notification or an answer, for which nothing comes back."""
+        """Send a notification or an answer; nothing comes back for these."""
         if message.get("method") == "notifications/cancelled" and self._cancel(message):
             return
         if not self._session_id:
-            return  # 2026-07-28 knows no messages from the client but requests
+            return  # in 2026-07-28 clients send only requests
         hub, _ = self._ready(message)
         exchange = self._to(hub)
         try:
@@ -124,24 +124,24 @@ class BridgeSession:
             self._listen(hub)
 
     def end(self) -> None:
-        """Drop what runs, which cancels it, and tell the hub that the session is over."""
+        """Drop running requests, which cancels them, and tell the hub that the session ended."""
         for exchange in tuple(self._running.values()):
             exchange.abort()
         if self._hub is None or not self._session_id:
             return
         exchange = self._to(self._hub)
-        # The hub need not answer: a client on its way out waits for nobody.
+        # The hub's answer is not awaited: a client that exits waits for nothing.
         threading.Thread(
             target=_quietly, args=(exchange, "DELETE", self._request_headers({})), daemon=True
         ).start()
         exchange.sent.wait(0.1)
 
     def _exchange(self, hub: Hub, message: Message, line: bytes) -> bool:
-        """Send one request; False where the hub no longer knows the session or the token."""
+        """Send one request; return False if the hub no longer knows the session or the token."""
         key = _key(message["id"])
         exchange = self._running[key] = self._to(hub)
         try:
-            # In this order, ``_cancel`` in the other one: one of the two finds out.
+            # `_cancel` uses the opposite order, so that one of the two notices the other.
             if key in self._cancelled:
                 return True
             exchange.send("POST", self._request_headers(message), line)
@@ -169,14 +169,14 @@ class BridgeSession:
             if message["method"] == "initialize":
                 self._version = answer.get("result", {}).get("protocolVersion", "")
             if key not in self._cancelled:
-                # An error from before the request was understood has no id; the client needs its own.
+                # An error from before the request was parsed has no id; the client needs its own.
                 named = answer.get("id") is not None
                 self._write(line if named else json.dumps({**answer, "id": message["id"]}).encode())
             return
         raise HubGone(f"the hub closed the stream (HTTP {exchange.status})", sent=True)
 
     def _to(self, hub: Hub) -> Exchange:
-        # Read for each message, some 20 µs: a token that was replaced meanwhile goes unnoticed.
+        # Read for each message (about 20 µs), so that a replaced token needs no handling.
         return Exchange(hub.address, discovery.read_token(self._folder))
 
     def _request_headers(self, message: Message) -> dict[str, str]:
@@ -194,41 +194,41 @@ class BridgeSession:
         return headers
 
     def _cancel(self, message: Message) -> bool:
-        """Cancel a request; True where closing its stream is all there is to do."""
+        """Cancel a request; return True if closing its stream is sufficient."""
         key = _key((message.get("params") or {}).get("requestId"))
         if key not in self._awaited:
-            return True  # it was answered while the notice was on its way
+            return True  # answered in the meantime
         self._cancelled.add(key)
         exchange = self._running.get(key)
         if exchange is None:
-            return True  # it waits for the hub, and will not be sent
+            return True  # it waits for the hub and will not be sent
         if self._session_id and not exchange.recall():
-            return False  # the hub gets the notice, and answers the request in its own way
+            return False  # the hub gets the notification and ends the request itself
         exchange.abort()
         return True
 
     def _ready(self, message: Message) -> tuple[Hub, str]:
-        """Return the hub, started where none runs, with a session where the client needs one."""
+        """Return the hub, started if necessary, and a session if the client needs one."""
         alone = PROTOCOL_VERSION in ((message.get("params") or {}).get("_meta") or {})
         initialize = None if alone or message.get("method") == "initialize" else self._initialize
-        with self._mending:
+        with self._opening:
             for last_try in (False, True):
                 if self._hub is None:
                     self._hub = _find_or_start(self._folder)
                 try:
                     if initialize is not None and not self._session_id:
-                        self._mend(self._hub, initialize)
+                        self._reopen(self._hub, initialize)
                     break
                 except HubGone as gone:
-                    self._hub = None  # it ended since it was found
+                    self._hub = None  # it ended meanwhile
                     if last_try:
                         raise _not_there(gone) from None
             assert self._hub is not None
             return self._hub, self._session_id
 
-    def _mend(self, hub: Hub, initialize: Message) -> None:
-        """Open a session anew, as the client did, without the client."""
-        line = json.dumps({**initialize, "id": MENDING_ID}).encode()
+    def _reopen(self, hub: Hub, initialize: Message) -> None:
+        """Open a new session as the client did, without involving the client."""
+        line = json.dumps({**initialize, "id": REOPENING_ID}).encode()
         exchange = self._to(hub)
         try:
             exchange.send("POST", self._request_headers(initialize), line)
@@ -242,13 +242,13 @@ class BridgeSession:
         self.tell(note, json.dumps(note).encode())
 
     def _forget(self, hub: Hub, session_id: str | None = None) -> None:
-        """Look for the hub again next time, unless another thread did so already."""
-        with self._mending:
+        """Discard the hub so that it is looked up again, unless another thread did so already."""
+        with self._opening:
             if self._hub is hub and (session_id is None or session_id == self._session_id):
                 self._hub, self._session_id = None, ""
 
     def _listen(self, hub: Hub) -> None:
-        """Pass on what the hub sends on its own account, as long as this session lasts."""
+        """Forward the hub's own messages as long as this session lasts."""
         threading.Thread(target=self._pass_on, args=(hub, self._session_id), daemon=True).start()
 
     def _pass_on(self, hub: Hub, session_id: str) -> None:
@@ -261,13 +261,13 @@ class BridgeSession:
                 for line in exchange.messages():
                     self._write(line)
             except HubGone:
-                return  # the next request finds out and opens a new session
+                return  # the next request notices this and opens a new session
             finally:
                 exchange.close()
 
 
 def _find_or_start(folder: str) -> Hub:
-    """Return the hub that runs, or one started now.
+    """Return the running hub, or start one.
 
     Raises:
         HubGone: it does not start; with the reason.
@@ -305,31 +305,32 @@ def _client_headers() -> dict[str, str]:
 
 def _current_folder() -> str:
     try:
-        return os.getcwd()  # noqa: PTH109 - pathlib costs milliseconds
+        return os.getcwd()  # noqa: PTH109 - pathlib takes milliseconds to import
     except OSError:
-        return ""  # it was removed: then there is no project
+        return ""  # the folder was removed, so there is no project
 
 
 def _quoted(text: bytes) -> str:
-    """Percent-encode, as ``urllib.parse.quote`` does, which takes 2 ms to import."""
+    """Percent-encode like ``urllib.parse.quote``, which takes 2 ms to import."""
     return "".join(chr(byte) if byte in UNQUOTED else f"%{byte:02X}" for byte in text)
 
 
 def _header_value(text: str) -> str:
-    """Encode what an HTTP header cannot carry as it is (MCP specification 2026-07-28, header values)."""
+    """Encode text that an HTTP header cannot carry unchanged (MCP specification 2026-07-28, header
+    values)."""
     if text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?"):
         return text
-    import base64  # noqa: PLC0415 - a millisecond, and names are rarely so
+    import base64  # noqa: PLC0415 - takes a millisecond and is rarely needed
 
     return f"=?base64?{base64.b64encode(text.encode(errors='surrogatepass')).decode()}?="
 
 
 def _refuse_plain(exchange: Exchange) -> None:
-    """Return if the answer is MCP's.
+    """Return if the answer is MCP.
 
     Raises:
-        HubRefused: the hub said no before it looked at the message.
-        HubGone: it was cut off by the hub's end.
+        HubRefused: the hub refused before it read the message.
+        HubGone: the hub ended meanwhile.
     """
     if exchange.status < 400 or exchange.content_type.startswith("application/json"):
         return
@@ -347,19 +348,19 @@ def _not_there(gone: HubGone) -> HubGone:
 def _lost(gone: HubGone, message: Message) -> HubGone:
     named = (message.get("params") or {}).get("name")
     first = (
-        "`token-saver jobs` tells whether the batch began: then it goes on by itself, do not start it twice."
+        "`token-saver jobs` shows whether the batch started; if so, it continues by itself: do not repeat it."
         if named == "batch_offload"
         else "Check first whether the output was written."
     )
     return HubGone(
-        f"hub_unreachable: The hub ended or fell silent during this call ({gone}). "
+        f"hub_unreachable: The hub ended or stopped responding during this call ({gone}). "
         f"Call again: a new hub is started. {first}",
         sent=gone.sent,
     )
 
 
 def _key(request_id: object) -> str:
-    """Return an id as a text: 1 and "1" are two."""
+    """Return an id as a text that distinguishes 1 from "1"."""
     return json.dumps(request_id)
 
 
@@ -367,7 +368,7 @@ def _parse(line: bytes) -> Message:
     try:
         message: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise HubGone(f"the hub answered garbage: {error}", sent=True) from None
+        raise HubGone(f"the hub's answer is invalid: {error}", sent=True) from None
     return message if isinstance(message, dict) else {}
 
 

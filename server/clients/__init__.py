@@ -1,5 +1,5 @@
-"""Connecting MCP clients: their configuration files edited with care, and undone to the byte.
+"""MCP clients: connecting them by one change of a configuration file, undone byte for byte.
 
-``places`` says where each client keeps its servers, ``jsonc`` and ``toml_text`` change one entry of a
-text and nothing else, ``connection`` plans, shows, applies and undoes a change.
+``config_files`` knows where each client keeps its servers; ``config_change`` plans, shows, applies and undoes
+a change of one entry.
 """

@@ -1,9 +1,9 @@
-"""What Claude Code may be told beside its list of servers: when to offload. Both ways are off by default.
+"""Optional advice to Claude Code on when to offload. Both forms are off by default.
 
 ``claude-md``  a short block between two marks in ``CLAUDE.md``
 ``hook``       a reminder before large reads and writes (``server.reminder``), in the list of hooks
 
-Both are changes of one file, kept and undone as those of ``connection`` are.
+Each is a change of one file, kept and undone like those of ``config_change``.
 """
 
 import sys
@@ -38,34 +38,34 @@ BLOCK = (
 HOOKS = ("hooks", "PreToolUse")
 MODULE = "server.reminder"
 HOOK_SECONDS = 10
-"""How long Claude Code waits for a reminder (seconds); it takes a twentieth of one."""
+"""Claude Code's time limit for the reminder (seconds); it takes about 0.05 s."""
 
 
 def plan_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> ConfigChange:
     """Return the change that adds the advice.
 
     Raises:
-        BadArguments: the file is broken, or not one to be edited safely.
+        BadArguments: the file is broken, or cannot be edited safely.
     """
     place = _place(kind, scope, around or Surroundings())
     return config_change.plan_edit(place, _EDITS[kind][0])
 
 
 def plan_off(kind: Kind, scope: Scope, folders: Folders, around: Surroundings | None = None) -> ConfigChange:
-    """Return the change that takes the advice out again; that there is none is fine.
+    """Return the change that removes the advice; an empty change if there is none.
 
     Raises:
-        BadArguments: the file is broken, or not one to be edited safely.
+        BadArguments: the file is broken, or cannot be edited safely.
     """
     place = _place(kind, scope, around or Surroundings())
     return config_change.plan_undo(place, folders, _EDITS[kind][1])
 
 
 def take_out(kinds: Iterable[Kind], scope: Scope, folders: Folders) -> None:
-    """Take out what is there of ``kinds``.
+    """Remove the advice of these ``kinds`` where present.
 
     Raises:
-        BadArguments: a file is broken, or not one to be edited safely.
+        BadArguments: a file is broken, or cannot be edited safely.
         OSError: a file cannot be written.
     """
     for kind in kinds:
@@ -75,7 +75,7 @@ def take_out(kinds: Iterable[Kind], scope: Scope, folders: Folders) -> None:
 
 
 def hook_command(scope: Scope, around: Surroundings | None = None) -> str | None:
-    """Return the program that the hook starts, None where there is no hook or its file cannot be read."""
+    """Return the program that the hook starts, None without a hook or if its file cannot be read."""
     place = _place("hook", scope, around or Surroundings())
     try:
         found = _hooks(place.path.read_bytes().decode())
@@ -85,7 +85,7 @@ def hook_command(scope: Scope, around: Surroundings | None = None) -> str | None
 
 
 def hook_entry() -> dict[str, Any]:
-    """Return the hook as Claude Code lists it, with absolute paths and no shell between."""
+    """Return the hook in Claude Code's format, with absolute paths and without a shell."""
     command = {
         "type": "command",
         "command": str(Path(sys.executable).absolute()),
@@ -101,7 +101,7 @@ def _place(kind: Kind, scope: Scope, around: Surroundings) -> Place:
         ("claude-md", "user"): user / "CLAUDE.md",
         ("claude-md", "project"): around.project / "CLAUDE.md",
         ("hook", "user"): user / "settings.json",
-        # The file that is not shared: the hook names a program of this machine.
+        # The file that is not shared, because the hook names a program on this machine.
         ("hook", "project"): around.project / ".claude" / "settings.local.json",
     }
     return Place("claude-code", scope, paths[kind, scope], "json", (), {})
@@ -124,7 +124,7 @@ def _remove_block(text: str) -> str:
         return text
     before, after = text[: span[0]], text[span[1] :]
     newline = "\r\n" if "\r\n" in text else "\n"
-    # The line end and the blank line that came with it.
+    # Includes the line end and the blank line that were added with the block.
     return before.removesuffix(newline) + after.removeprefix(newline)
 
 
@@ -152,7 +152,7 @@ def _remove_hook(text: str) -> str:
     while found := _hooks(text):
         items = get_member(text, HOOKS)
         text = remove_member(text, (*HOOKS, str(items.index(found[0][0]))))
-    # Lists that only this hook was in.
+    # Remove lists that contained only this hook.
     for path in (HOOKS, HOOKS[:1]):
         if get_member(text, path) in ([], {}):
             text = remove_member(text, path)
@@ -160,7 +160,7 @@ def _remove_hook(text: str) -> str:
 
 
 def _hooks(text: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return the entries that start our reminder, each with the command in it that does."""
+    """Return the entries that start our reminder, each with the command that starts it."""
     items = get_member(text, HOOKS)
     if not isinstance(items, list):
         return []
@@ -182,4 +182,4 @@ _EDITS: dict[Kind, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "claude-md": (_add_block, _remove_block),
     "hook": (_add_hook, _remove_hook),
 }
-"""How each is put into a text, and taken out of it."""
+"""Functions that insert each kind into a text and remove it."""

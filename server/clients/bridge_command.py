@@ -1,4 +1,4 @@
-"""The command that an MCP client shall start: the bridge, by an absolute path."""
+"""Command with which MCP clients start the bridge."""
 
 import shutil
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def bridge_command() -> list[str]:
-    """Return the command that starts the bridge. Absolute: clients with windows have no ``PATH`` of ours."""
+    """Return the command that starts the bridge. Its path is absolute: desktop clients lack our ``PATH``."""
     name = "token-saver-mcp.exe" if sys.platform == "win32" else "token-saver-mcp"
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)

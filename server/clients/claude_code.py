@@ -1,6 +1,6 @@
-"""Connects Claude Code by its own command, ``claude mcp``, where that is installed.
+"""Connection of Claude Code by its own command, ``claude mcp``, if installed.
 
-It knows its files best, and some of them it rewrites while it runs.
+Claude Code knows its files best, and rewrites some of them while it runs.
 """
 
 import json
@@ -16,19 +16,19 @@ from server.common.errors import ClientFailed
 from server.config.folders import Folders
 
 COMMAND_SECONDS = 60.0
-"""How long ``claude mcp`` may take (seconds); it starts a whole Claude Code."""
+"""Time limit of ``claude mcp`` (seconds); it starts a complete Claude Code."""
 
 
 def find_command() -> str | None:
-    """Return the path of ``claude``, None where it is not installed."""
+    """Return the path of ``claude``, None if it is not installed."""
     return shutil.which("claude")
 
 
 def add(claude: str, place: Place, folders: Folders) -> Path:
-    """Let Claude Code add the entry of ``place``; return where the file's old bytes are kept.
+    """Have Claude Code add the entry of ``place``; return the path of the backup of the file's old bytes.
 
     Raises:
-        ClientFailed: its command failed; the file has what it had.
+        ClientFailed: its command failed; the file has its previous content.
         BadArguments: the file is broken.
         OSError: the file or the backup cannot be written.
     """
@@ -36,11 +36,11 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
     keep(ConfigChange(place, before, before), folders)
     try:
         if connected(place) is not None:
-            # An entry of that name would be an error.
+            # Claude Code refuses to add a name that exists.
             remove(claude, place)
             removed = _read(place.path)
         _run(claude, place, "add-json", "--scope", place.scope, SERVER_NAME, json.dumps(place.entry))
-        # Keys that it does not know it leaves out; those that the user added shall stay.
+        # Claude Code drops unknown keys; those that the user added must stay.
         _write(plan_connect(place))
     except BaseException:
         _put_back(place, before, removed)
@@ -49,7 +49,7 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
 
 
 def remove(claude: str, place: Place) -> None:
-    """Let Claude Code remove the entry.
+    """Have Claude Code remove the entry.
 
     Raises:
         ClientFailed: its command failed.
@@ -58,7 +58,7 @@ def remove(claude: str, place: Place) -> None:
 
 
 def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None:
-    """Give the file back what ``remove`` took, and let alone what else Claude Code wrote meanwhile."""
+    """Restore what ``remove`` took from the file, but keep what Claude Code wrote meanwhile."""
     now = _read(place.path)
     if before is None or now == before:
         return
@@ -74,13 +74,13 @@ def _write(change: ConfigChange) -> None:
 
 
 def _run(claude: str, place: Place, *arguments: str) -> None:
-    # A project's servers are those of the folder that the command runs in.
+    # A project's servers belong to the folder in which the command runs.
     folder = place.path.parent if place.scope == "project" else None
     try:
         done = subprocess.run(
             [claude, "mcp", *arguments],
             cwd=folder,
-            # It would take itself for a Claude Code inside of another.
+            # With this variable it would believe that it runs inside another Claude Code.
             env={name: value for name, value in os.environ.items() if name != "CLAUDECODE"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -91,9 +91,9 @@ def _run(claude: str, place: Place, *arguments: str) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ClientFailed(f"{claude} did not run: {error}.", _BY_HAND) from None
+        raise ClientFailed(f"{claude} cannot be run: {error}.", _BY_HAND) from None
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+        said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
         raise ClientFailed(f"`claude mcp {arguments[0]}` failed: {said[0]}.", _BY_HAND)
 
 

@@ -1,8 +1,7 @@
-"""Connects and disconnects a client by one change of one file: planned, shown, applied, undone.
+"""Connection and disconnection of a client by one change of one file: planned, shown, applied, undone.
 
-What a file was before is kept in the state folder, with the digest of what was written. As long as the
-file is still that, ``disconnect`` puts the old bytes back; where it was edited since, it takes out the
-entry alone.
+The previous content of the file is kept in the state folder, with the digest of what was written. While the
+file is unchanged since then, ``disconnect`` restores the old bytes; after an edit it removes only the entry.
 """
 
 import base64
@@ -27,7 +26,7 @@ BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """A file before and after; None where it is not there. ``place`` says whose it is."""
+    """A file before and after; None if it does not exist. ``place`` tells which client's file it is."""
 
     place: Place
     before: bytes | None
@@ -35,11 +34,11 @@ class ConfigChange:
 
     @property
     def needed(self) -> bool:
-        """Whether anything changes."""
+        """Whether the change has any effect."""
         return self.before != self.after
 
     def diff(self) -> str:
-        """Return the change as a unified diff, empty where nothing changes."""
+        """Return the change as a unified diff, empty without a change."""
         old, new = (_lines(side) for side in (self.before, self.after))
         name = str(self.place.path)
         source = name if self.before is not None else "/dev/null"
@@ -48,10 +47,10 @@ class ConfigChange:
 
 
 def plan_connect(place: Place) -> ConfigChange:
-    """Return the change that puts the entry in, in place of those under the app's former name.
+    """Return the change that adds the entry and removes entries under the app's former name.
 
     Raises:
-        BadArguments: the file is broken, or not one to be edited safely.
+        BadArguments: the file is broken, or cannot be edited safely.
     """
     before = _read(place.path)
     text = _decode(before or b"", place)
@@ -72,19 +71,19 @@ def plan_disconnect(place: Place, folders: Folders) -> ConfigChange:
     """Return the change that undoes ``connect``.
 
     Raises:
-        BadArguments: the file is broken, or not one to be edited safely.
+        BadArguments: the file is broken, or cannot be edited safely.
     """
     return plan_undo(place, folders, lambda text: _remove(_without_former(text, place), place, SERVER_NAME))
 
 
 def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> ConfigChange:
-    """Return the change that puts the kept bytes back, or where the file was edited since, takes out ours.
+    """Return the change that restores the kept bytes, or, if the file was edited since, removes our part.
 
-    ``take_out`` returns a text without what is ours. The kept bytes may have that, too: from before the
+    ``take_out`` returns a text without our part. The kept bytes may also contain our part: from before the
     user's edit, or entered by hand.
 
     Raises:
-        BadArguments: the file is broken, or not one to be edited safely.
+        BadArguments: the file is broken, or cannot be edited safely.
     """
     before, record = _read(place.path), _record(place, folders)
     if before is None or record is None or record["digest"] != _digest(before):
@@ -94,26 +93,26 @@ def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) ->
 
 
 def as_left(place: Place, folders: Folders) -> bool:
-    """Whether the file is what was written last."""
+    """Return whether the file is unchanged since the last write."""
     now, record = _read(place.path), _record(place, folders)
     return now is not None and record is not None and record["digest"] == _digest(now)
 
 
 def plan_edit(place: Place, edit: Callable[[str], str]) -> ConfigChange:
-    """Return the change that ``edit`` makes of the file's text, which is empty where there is no file.
+    """Return the change that ``edit`` makes to the file's text, which is empty without a file.
 
     Raises:
-        BadArguments: the file is broken, or not one to be edited safely.
+        BadArguments: the file is broken, or cannot be edited safely.
     """
     before = _read(place.path)
     return _edited(place, before, before, edit)
 
 
 def connect(change: ConfigChange, folders: Folders) -> Path | None:
-    """Write the change and keep what was there; return the backup's path, None where nothing changed.
+    """Write the change and keep the previous content; return the backup's path, None if nothing changed.
 
     Raises:
-        OSError: the file or the backup cannot be written; the file is then as it was.
+        OSError: the file or the backup cannot be written; the file is unchanged.
     """
     if not change.needed or change.after is None:
         return None
@@ -124,10 +123,10 @@ def connect(change: ConfigChange, folders: Folders) -> Path | None:
 
 
 def keep(change: ConfigChange, folders: Folders) -> Path:
-    """Keep what the file was before ``change``, for ``disconnect``; return where.
+    """Keep the file's content before ``change`` for ``disconnect``; return the backup's path.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the backup cannot be written.
     """
     path = _record_path(change.place, folders)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,7 +134,7 @@ def keep(change: ConfigChange, folders: Folders) -> Path:
     original = None if change.before is None else base64.b64encode(change.before).decode()
     made_folder = not change.place.path.parent.exists()
     if kept is not None and change.before is not None and kept["digest"] == _digest(change.before):
-        # Connected before, with another command: what counts is how the file was before that.
+        # Already connected with another command: keep the content from before that.
         original, made_folder = kept["before"], kept["made_folder"]
     record = {
         "path": str(change.place.path),
@@ -143,13 +142,13 @@ def keep(change: ConfigChange, folders: Folders) -> Path:
         "before": original,
         "made_folder": made_folder,
     }
-    # Clients keep keys and tokens in such files, hence for the user's eyes alone.
+    # Clients store keys and tokens in such files, so only the user may read the backup.
     replace_file(path, json.dumps(record).encode(), mode=PRIVATE)
     return path
 
 
 def disconnect(change: ConfigChange, folders: Folders) -> None:
-    """Write the change and forget the backup.
+    """Write the change and delete the backup.
 
     Raises:
         OSError: the file cannot be written.
@@ -166,21 +165,21 @@ def disconnect(change: ConfigChange, folders: Folders) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Replace a client's file; a new one gets the mode that the client itself would give it.
+    """Replace a client's file; a new file gets the mode that the client itself would use.
 
     Raises:
-        OSError: it cannot be written; it is then as it was.
+        OSError: the file cannot be written; it is unchanged.
     """
     replace_file(path, data, new_mode=0o666)
 
 
 def forget(place: Place, folders: Folders) -> None:
-    """Remove what ``keep`` kept."""
+    """Delete the backup that ``keep`` made."""
     _record_path(place, folders).unlink(missing_ok=True)
 
 
 def connected(place: Place) -> dict[str, Any] | None:
-    """Return the entry that is there now, None where there is none or the file cannot be read."""
+    """Return the present entry, None without one or if the file cannot be read."""
     try:
         return entry_in(_read(place.path), place)
     except OSError:
@@ -188,7 +187,7 @@ def connected(place: Place) -> dict[str, Any] | None:
 
 
 def servers(place: Place) -> dict[str, Any]:
-    """Return the client's table of servers, empty where there is none or the file cannot be read."""
+    """Return the client's table of servers, empty without one or if the file cannot be read."""
     try:
         return entry_in(_read(place.path), _table(place)) or {}
     except OSError:
@@ -196,7 +195,7 @@ def servers(place: Place) -> dict[str, Any]:
 
 
 def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
-    """Return the entry in a file with these bytes, None where there is none or they are broken."""
+    """Return the entry in a file with these bytes, None without one or if they are broken."""
     try:
         found = None if data is None else _present(_decode(data, place), place)
     except (BadArguments, JsonError, TomlError):
@@ -205,7 +204,7 @@ def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
 
 
 def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """Return our entry with what the user added to it: a timeout, variables."""
+    """Return our entry with the user's additions, such as a timeout or variables."""
     merged = {**found, **entry}
     if isinstance(found.get("env"), dict) and "env" in entry:
         merged["env"] = {**found["env"], **entry["env"]}
@@ -232,7 +231,7 @@ def _table(place: Place) -> Place:
 def _edited(
     place: Place, before: bytes | None, base: bytes | None, edit: Callable[[str], str]
 ) -> ConfigChange:
-    """Return the change from ``before`` to what ``edit`` makes of ``base``."""
+    """Return the change from ``before`` to the result of applying ``edit`` to ``base``."""
     text = _decode(base or b"", place)
     try:
         after = edit(text)
@@ -264,7 +263,7 @@ def _decode(data: bytes, place: Place) -> str:
 def _broken(place: Place, error: Exception) -> BadArguments:
     return BadArguments(
         f"{place.path} cannot be edited: {error}.",
-        "Mend the file, then run the command again; it is unchanged.",
+        "Fix the file, then run the command again; the file is unchanged.",
     )
 
 

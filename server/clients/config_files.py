@@ -1,8 +1,8 @@
-"""Where each MCP client keeps its list of servers, and the form of an entry in it.
+"""Locations of MCP clients' server lists, and the format of an entry in each.
 
-Sources, autumn 2026: the clients' own documentation, and for Claude Desktop's packaged build on Windows
-https://github.com/anthropics/claude-code/issues/26073. Tested here with simulated folders; only Claude
-Code's are tested with the client itself.
+Sources, autumn 2026: the clients' documentation, and for Claude Desktop's packaged build on Windows
+https://github.com/anthropics/claude-code/issues/26073. The tests simulate the folders; only Claude Code's
+files are tested with the client itself.
 """
 
 import os
@@ -34,7 +34,7 @@ SERVER_NAME = "token-saver"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The system, the user's home, the environment and the project's folder: what places depend on."""
+    """What locations depend on: the system, the user's home, the environment and the project's folder."""
 
     home: Path = field(default_factory=Path.home)
     project: Path = field(default_factory=Path.cwd)
@@ -43,7 +43,7 @@ class Surroundings:
 
     @property
     def roaming(self) -> Path:
-        """Where desktop programs keep their settings: ``%APPDATA%``, Application Support, ``~/.config``."""
+        """Settings folder of desktop programs: ``%APPDATA%``, Application Support, ``~/.config``."""
         if self.platform == "win32":
             return self._folder("APPDATA", self.home / "AppData" / "Roaming")
         if self.platform == "darwin":
@@ -62,13 +62,13 @@ class Surroundings:
 
     def _folder(self, variable: str, default: Path) -> Path:
         value = self.environ.get(variable, "")
-        # The XDG specification lets relative paths count as unset; a project's folder is none for settings.
+        # In the XDG specification relative paths count as unset; a project folder is not a settings folder.
         return Path(value) if Path(value).is_absolute() else default
 
 
 @dataclass(frozen=True)
 class Place:
-    """A file with servers in it. ``keys`` lead to the entry."""
+    """A file that lists servers. ``keys`` lead to the entry."""
 
     client: ClientName
     scope: Scope
@@ -81,10 +81,10 @@ class Place:
 def find_place(
     client: ClientName, scope: Scope, command: list[str], surroundings: Surroundings | None = None
 ) -> Place:
-    """Return where ``client`` would have the entry that starts ``command``.
+    """Return where ``client`` keeps the entry that starts ``command``.
 
     Raises:
-        BadArguments: the client has no servers of a project's own.
+        BadArguments: the client has no servers for single projects.
         NotFound: the client is not installed for this user.
     """
     around = surroundings or Surroundings()
@@ -105,7 +105,7 @@ def find_place(
 
 
 _LISTS = {"vscode": "servers", "codex": "mcp_servers", "zed": "context_servers"}
-"""The key of the list of servers, where it is not ``mcpServers``."""
+"""Key of the list of servers for clients that do not use ``mcpServers``."""
 
 
 def _entry(client: ClientName, command: list[str], around: Surroundings) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _entry(client: ClientName, command: list[str], around: Surroundings) -> dict
     if client in ("vscode", "claude-code"):
         return {"type": "stdio", **entry}
     if client == "zed":
-        # Zed up to mid-2026 tells its own extensions' servers from the user's by this key.
+        # Up to mid-2026 Zed used this key to separate its extensions' servers from the user's.
         return {"source": "custom", **entry}
     return entry
 
@@ -133,7 +133,7 @@ def _claude_desktop(around: Surroundings, scope: Scope) -> Path | None:
     name = "claude_desktop_config.json"
     plain = around.roaming / "Claude"
     if around.platform == "win32":
-        # Windows shows a packaged program other files than the ones at the usual path.
+        # Windows redirects a packaged program to other files than those at the usual path.
         packages = sorted(around.local.glob("Packages/Claude_*/LocalCache/Roaming/Claude"))
         with_file = [folder for folder in packages if (folder / name).exists()]
         return next(iter([*with_file, *packages, plain])) / name
@@ -173,12 +173,12 @@ def _zed(around: Surroundings, scope: Scope) -> Path | None:
 
 
 def _zed_unix(around: Surroundings) -> Path:
-    # On macOS, too, Zed uses ~/.config; only on Linux does it follow the XDG variable.
+    # Zed uses ~/.config on macOS as well; it follows the XDG variable only on Linux.
     return (around.home / ".config" if around.platform == "darwin" else around.xdg_config) / "zed"
 
 
 def _installed(client: ClientName, path: Path, around: Surroundings) -> Path:
-    """Return the folder that exists once the client was started."""
+    """Return the folder that exists once the client has been started."""
     if client == "claude-code":
         return Path(around.environ.get("CLAUDE_CONFIG_DIR") or around.home / ".claude")
     if client == "vscode":

@@ -1,7 +1,7 @@
 """Client entries and programs of an installation under the distribution's former name.
 
-Such an entry starts an outdated app, or nothing: on PyPI the former name is another product's, which has
-neither ``token-saver-mcp`` nor a command named as the package (its version 1.14.0, November 2026).
+Such an entry starts an outdated app, or fails: on PyPI the former name belongs to another product, which has
+neither ``token-saver-mcp`` nor a command with the package's name (its version 1.14.0, November 2026).
 """
 
 import re
@@ -21,14 +21,14 @@ _DIST_INFO = re.compile(r"(.+)-[^-]+\.dist-info", re.IGNORECASE)
 
 
 def former_entries(servers: object) -> tuple[str, ...]:
-    """Return the names of those entries in a client's table of servers that start the former distribution."""
+    """Return the names of the entries in a client's table of servers that start the former distribution."""
     if not isinstance(servers, Mapping):
         return ()
     return tuple(name for name, entry in servers.items() if is_former(entry))
 
 
 def is_former(entry: object) -> bool:
-    """Whether an entry starts the bridge of an installation under the former name."""
+    """Return whether an entry starts the bridge of an installation under the former name."""
     if not isinstance(entry, Mapping) or not isinstance(entry.get("command"), str):
         return False
     program, arguments = Path(entry["command"]), _strings(entry.get("args"))
@@ -41,13 +41,13 @@ def is_former(entry: object) -> bool:
 
 
 def in_former_environment(program: Path) -> bool:
-    """Whether a program lies in an environment with the former distribution and without the present one."""
+    """Return whether a program is in an environment with the former distribution but not the present one."""
     found = program if program.is_absolute() else Path(shutil.which(str(program)) or program).absolute()
     return any(_is_former_environment(folder) for folder in _environments(found))
 
 
 def _environments(program: Path) -> Iterator[Path]:
-    """Yield the environment that holds the program, and the one that a link to the program leads to."""
+    """Yield the environment of the program, and the one that a link to the program leads to."""
     places = [program]
     if not program.name.startswith("python"):  # an environment's Python links to the system's
         places.append(program.resolve())

@@ -1,4 +1,4 @@
-"""Proves that a configured command works: starts it and asks it to introduce itself, as a client does."""
+"""Smoke test of a configured command: starts it and sends ``initialize``, as a client does."""
 
 import contextlib
 import json
@@ -12,12 +12,12 @@ from typing import Any
 
 PROTOCOL = "2025-11-25"
 PROOF_SECONDS = 20.0
-"""How long the command may take to answer (seconds); it may have to start the hub first."""
+"""Time limit of the command's answer (seconds); it may have to start the hub first."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Whether the command answered, and what: the server's name and version, or what went wrong."""
+    """Whether the command answered, and its answer: server name and version, or the problem."""
 
     works: bool
     text: str
@@ -28,7 +28,7 @@ INHERITED = (
     *("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE"),
     *("SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE"),
 )
-"""The variables that clients hand to their servers; the list is that of the MCP SDKs."""
+"""Variables that clients pass to their servers; the list is that of the MCP SDKs."""
 
 
 def prove(
@@ -36,7 +36,7 @@ def prove(
 ) -> Proof:
     """Start ``command`` with the variables ``environ`` of its entry, and send ``initialize``.
 
-    Of this shell's variables it sees no more than if a client had been started from the desktop.
+    The command sees only those of this shell's variables that a client started from the desktop would pass.
     """
     try:
         process = subprocess.Popen(
@@ -49,7 +49,7 @@ def prove(
     except OSError as error:
         return Proof(works=False, text=f"{command[0]} cannot be started: {error.strerror or error}.")
     answer: dict[str, Any] | None = None
-    # Closing the input of one that ended at once fails: what was written to it is still to be sent.
+    # Closing the input of a process that has ended fails, because unsent data remains.
     with contextlib.suppress(OSError), process:
         try:
             answer = _ask(process, seconds)
@@ -81,7 +81,7 @@ def _ask(process: "subprocess.Popen[bytes]", seconds: float) -> dict[str, Any] |
         return None
     lines: SimpleQueue[bytes] = SimpleQueue()
     output = process.stdout
-    # A thread, since a pipe cannot be waited on with a limit on every system.
+    # A thread, because not every system can wait for a pipe with a time limit.
     Thread(target=lambda: lines.put(output.readline()), daemon=True).start()
     try:
         process.stdin.write(json.dumps(request).encode() + b"\n")

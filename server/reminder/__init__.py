@@ -1,6 +1,6 @@
-"""A hook for Claude Code that reminds of the local model when a large file is about to be read or written.
+"""Hook for Claude Code that reminds it of the local model before large reads and writes.
 
-Off unless the user asks for it: by ``token-saver connect claude-code --hook``, or by installing the plugin
-``token-saver-reminder``, which this folder is as well (``.claude-plugin``, ``hooks``). The plugin is run
-from a copy of this folder alone, so nothing here imports anything but the standard library.
+Off unless the user turns it on, with ``token-saver connect claude-code --hook`` or by installing the plugin
+``token-saver-reminder``. This folder is also that plugin (``.claude-plugin``, ``hooks``), which runs from a
+copy of the folder; therefore its modules import only the standard library.
 """

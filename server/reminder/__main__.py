@@ -1,7 +1,7 @@
-"""Answers one ``PreToolUse`` event: JSON on standard input, at most one reminder on standard output.
+"""Command of the hook: one ``PreToolUse`` event as JSON on standard input, at most one reminder as output.
 
-It never stops a call and keeps no state: a reminder of some sixty tokens comes with reads and writes that
-cost thousands. What it cannot make sense of it lets pass in silence.
+The hook never blocks a call and keeps no state. A reminder of about 60 tokens accompanies reads and writes
+that cost thousands. Events that it cannot parse pass without output.
 """
 
 import json
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 LARGE_READ = 32_000
-"""Bytes of a file from which on a whole read is large: some 8,000 tokens or more."""
+"""File size from which a complete read counts as large, bytes: about 8,000 tokens."""
 LARGE_WRITE = 8_000
-"""Characters from which on a write is large: some 2,000 tokens that Claude wrote itself."""
+"""Length from which a write counts as large, characters: about 2,000 tokens written by Claude."""
 PROBED = 1024
-"""Bytes at a file's beginning that are looked at: text has no zero byte."""
+"""Number of bytes to check at the beginning of a file: text has no zero bytes."""
 
 
 def main() -> None:
-    """Read the event, and print the reminder if there is one."""
+    """Read the event and print the reminder, if any."""
     try:
         event = json.loads(sys.stdin.buffer.read())
         text = reminder(event["tool_name"], event["tool_input"])
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def reminder(tool: str, arguments: dict[str, Any]) -> str:
-    """Return what to say of a call of Claude Code's tool, empty for most.
+    """Return the reminder for a call of Claude Code's tool, empty for most calls.
 
     Raises:
         OSError: the file cannot be read.
@@ -40,23 +40,23 @@ def reminder(tool: str, arguments: dict[str, Any]) -> str:
     if tool == "Write" and len(arguments["content"]) >= LARGE_WRITE:
         return (
             f"token-saver: {Path(arguments['file_path']).name} is long. If the next file like it is routine "
-            "(tests, docstrings, boilerplate, a conversion), offload_work(task, files, output) writes it "
-            "without you, after an example among its files, and checks it first."
+            "(tests, docstrings, boilerplate, a conversion), offload_work(task, files, output) can write it "
+            "after an example among its files, and check the result."
         )
     return ""
 
 
 def _of_read(path: Path, arguments: dict[str, Any]) -> str:
-    # With a part named Claude has chosen already what it needs.
+    # When Claude names a part, it has already chosen what it needs.
     if arguments.get("offset") or arguments.get("limit"):
         return ""
     size = path.stat().st_size
     if size < LARGE_READ or not path.is_file() or _is_binary(path):
         return ""
     return (
-        f"token-saver: {path.name} has {size // 1000} kB. If you only want to know what is in it, "
-        "compress_context(files, focus) gives a digest with literal quotes; if the work on it is routine, "
-        "offload_work(task, files, output) reads it without you. Read it where its exact text matters."
+        f"token-saver: {path.name} has {size // 1000} kB. If you only need an overview, "
+        "compress_context(files, focus) returns a digest with literal quotes; if the work on it is routine, "
+        "offload_work(task, files, output) reads it for you. Read it yourself if its exact text matters."
     )
 
 

@@ -1,4 +1,4 @@
-"""The bridge between a client's standard streams and a real hub: both eras, restarts, and ends."""
+"""Tests of the bridge between a client's standard streams and a real hub: protocols, restarts, exits."""
 
 import http.server
 import json
@@ -44,7 +44,7 @@ def test_a_client_of_2026(hub: HubProcess, tmp_path: Path) -> None:
         assert "offload_work" in tool_names(client.modern("tools/list"))
 
 
-def test_both_eras_on_one_pipe(hub: HubProcess, tmp_path: Path) -> None:
+def test_both_protocols_on_one_pipe(hub: HubProcess, tmp_path: Path) -> None:
     """A client that probes with ``server/discover`` may still choose ``initialize``."""
     with RawClient(hub.environ, tmp_path) as client:
         client.modern("server/discover")
@@ -72,7 +72,7 @@ def test_a_broken_line_does_not_end_it(hub: HubProcess, tmp_path: Path) -> None:
         assert client.modern("server/discover")["result"]
 
 
-def test_a_message_of_the_wrong_shape_is_answered(hub: HubProcess, tmp_path: Path) -> None:
+def test_a_malformed_message_is_answered(hub: HubProcess, tmp_path: Path) -> None:
     wrong: list[dict[str, object]] = [
         {"method": 5},
         {"method": "tools/list", "params": [1]},
@@ -85,14 +85,14 @@ def test_a_message_of_the_wrong_shape_is_answered(hub: HubProcess, tmp_path: Pat
             assert client.answer(number)["error"]["code"] == -32600
         client.write({"id": [1], "method": "ping"})
         assert client.answer(None)["error"]["code"] == -32600
-        # What no header can carry is answered by the hub.
+        # The hub answers names that no header can carry.
         assert client.modern("no\r\nsuch: method")["error"]
         assert client.modern("tools/call", {"name": "a\nb: \ud800", "arguments": {}})
         assert client.modern("server/discover")["result"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is in use")
-def test_a_folder_that_was_removed_is_no_project(hub: HubProcess, tmp_path: Path) -> None:
+def test_a_removed_folder_is_not_a_project(hub: HubProcess, tmp_path: Path) -> None:
     folder = tmp_path / "removed"
     folder.mkdir()
     command = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *BRIDGE]
@@ -101,7 +101,7 @@ def test_a_folder_that_was_removed_is_no_project(hub: HubProcess, tmp_path: Path
     assert not folder.exists()
 
 
-def test_what_is_cancelled_while_the_hub_starts_is_never_done(tmp_path: Path) -> None:
+def test_a_call_cancelled_while_the_hub_starts_never_runs(tmp_path: Path) -> None:
     call = {"name": "compress_context", "arguments": {"content": "text " * 1000}}
     with start_hub(tmp_path) as first:
         client = RawClient(first.environ, tmp_path)
@@ -112,7 +112,7 @@ def test_what_is_cancelled_while_the_hub_starts_is_never_done(tmp_path: Path) ->
             cancelled = [client.send("tools/call", call), client.send_modern("tools/call", call)]
             for sent in cancelled:
                 client.notify("notifications/cancelled", {"requestId": sent})
-            # What is asked afterwards takes as long, so what was sent before would be answered by then.
+            # A later request takes as long, so an earlier one would be answered by then.
             for _ in range(2):
                 assert client.request("tools/call", call)["result"]
                 assert client.modern("tools/call", call)["result"]
@@ -133,7 +133,7 @@ def test_a_message_that_is_too_large_is_an_error(hub: HubProcess, tmp_path: Path
 
 
 class _Ending(http.server.BaseHTTPRequestHandler):
-    """A hub in its last moments: it proves itself, and cuts off what it is asked."""
+    """A hub that is shutting down: it proves its identity and cuts off every request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -154,10 +154,10 @@ class _Ending(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - its name in the standard library
-        """Say nothing."""
+        """Log nothing."""
 
 
-def test_who_asks_a_hub_in_its_last_moments_is_told_how_to_go_on(tmp_path: Path) -> None:
+def test_a_call_to_an_ending_hub_gets_the_next_step(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("token")
     call = {"name": "batch_offload", "arguments": {}}
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Ending) as ending:
@@ -171,14 +171,16 @@ def test_who_asks_a_hub_in_its_last_moments_is_told_how_to_go_on(tmp_path: Path)
             command, env=hub_environ(tmp_path), capture_output=True, text=True, check=False
         )
         ending.shutdown()
-    assert all("The hub ended or fell silent during this call (HTTP 500)" in e["message"] for e in errors)
-    assert "do not start it twice" in errors[0]["message"]
+    assert all(
+        "The hub ended or stopped responding during this call (HTTP 500)" in e["message"] for e in errors
+    )
+    assert "do not repeat it" in errors[0]["message"]
     assert "hub_unreachable: The hub does not answer: HTTP 500." in shell.stderr
 
 
 def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
     home = tmp_path / "state"
-    # A relative folder is the same for both, wherever the hub is started.
+    # A relative folder means the same for both, regardless of where the hub starts.
     environ = {**hub_environ(home), "TOKEN_SAVER_HOME": home.name}
     try:
         with RawClient(environ, tmp_path) as client:
@@ -194,7 +196,7 @@ def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
         end_hub(home)
 
 
-def test_it_says_why_no_hub_can_be_started(tmp_path: Path) -> None:
+def test_a_hub_that_cannot_start_is_explained(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         environ = hub_environ(tmp_path, TOKEN_SAVER_PORT=port)
@@ -248,7 +250,7 @@ def test_a_signal_ends_it(hub: HubProcess, tmp_path: Path, stop: signal.Signals)
         assert client.process.wait(SECONDS) == 0
 
 
-def test_requests_that_were_piped_in_are_answered(hub: HubProcess, tmp_path: Path) -> None:
+def test_piped_requests_are_answered(hub: HubProcess, tmp_path: Path) -> None:
     with RawClient(hub.environ, tmp_path) as client:
         sent = client.send_modern("server/discover")
         assert client.process.stdin is not None
@@ -257,7 +259,7 @@ def test_requests_that_were_piped_in_are_answered(hub: HubProcess, tmp_path: Pat
 
 
 def end_hub(home: Path) -> None:
-    """End the hub that a bridge started in ``home``, and wait for it."""
+    """End the hub that a bridge started in ``home``, and wait until it has ended."""
     info = read_hub_file(str(home))
     if info is not None:
         process = psutil.Process(info.pid)
@@ -266,7 +268,7 @@ def end_hub(home: Path) -> None:
 
 
 def first_answer(client: RawClient, file: str, roots: list[str]) -> str:
-    """Call a tool on ``file`` as a client with these MCP roots; what it says before any engine is asked."""
+    """Call a tool on ``file`` as a client with these MCP roots; return the answer, which needs no engine."""
     client.initialize({"roots": {}})
     arguments = {"task": "Say what it says.", "files": [file]}
     call = client.send("tools/call", {"name": "offload_work", "arguments": arguments})
@@ -284,20 +286,20 @@ NOWHERE = [Path("/"), Path.home(), Path.home().parent]
 
 
 @pytest.mark.parametrize("folder", NOWHERE, ids=["root", "home", "above the home"])
-def test_a_client_that_was_started_nowhere_in_particular_opens_nothing(
+def test_a_client_started_outside_projects_can_read_nothing(
     hub: HubProcess, folder: Path, tmp_path: Path
 ) -> None:
     missing = str(folder / "no such file 7283")
     with RawClient(hub.environ, folder) as client:
         assert first_answer(client, missing, []).startswith("path_outside_roots: ")
-    # Neither by the variable, nor by the roots that it names.
+    # Neither the variable nor the client's roots allow it.
     with RawClient({**hub.environ, "CLAUDE_PROJECT_DIR": str(folder)}, tmp_path) as client:
         answer = first_answer(client, missing, [str(folder)])
         assert answer.startswith("path_outside_roots: ")
         assert "roots" in answer
 
 
-def test_the_project_is_the_variables_folder_else_the_current_one_and_roots_add_to_it(
+def test_the_project_comes_from_variable_or_folder_and_roots_add_to_it(
     hub: HubProcess, tmp_path: Path
 ) -> None:
     current, named, root = (tmp_path / name for name in ("current", "größer 1", "root"))
@@ -308,7 +310,7 @@ def test_the_project_is_the_variables_folder_else_the_current_one_and_roots_add_
         found = []
         for folder in (current, named, root):
             with RawClient(environ, cwd) as client:
-                # What is inside is looked for, and missing; what is outside is not even looked for.
+                # A path inside is looked up and missing; a path outside is not looked up.
                 answer = first_answer(client, str(folder / "missing"), [str(root)])
                 found += [folder.name] if not answer.startswith("path_outside_roots: ") else []
         return found

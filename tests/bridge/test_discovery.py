@@ -1,4 +1,4 @@
-"""The bridge finds the hub's folder without platformdirs, and finds the same one."""
+"""Tests of hub discovery: the bridge finds the same folder as platformdirs."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ from server.config.folders import find_folders
 pytestmark = pytest.mark.fast
 
 
-def test_it_is_the_folder_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_on_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TOKEN_SAVER_HOME", raising=False)
     assert state_folder() == PlatformDirs(APP_NAME, appauthor=False).user_state_dir
     assert state_folder() == str(find_folders({}).state)
@@ -33,7 +33,7 @@ def test_it_is_the_folder_of_this_system(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.skipif(os.name == "nt", reason="simulates other systems with POSIX paths")
 @pytest.mark.parametrize("xdg", [None, "", "relative", "/some/where", "/some/where/"])
 @pytest.mark.parametrize(("platform", "dirs"), [("linux", Unix), ("darwin", MacOS)])
-def test_it_agrees_on_linux_and_macos(
+def test_the_folder_on_linux_and_macos(
     monkeypatch: pytest.MonkeyPatch, platform: str, dirs: type[Unix] | type[MacOS], xdg: str | None
 ) -> None:
     monkeypatch.delenv("TOKEN_SAVER_HOME")
@@ -46,7 +46,7 @@ def test_it_agrees_on_linux_and_macos(
     assert state_folder(platform=platform) == os.path.normpath(expected)
 
 
-def test_it_agrees_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     local = "C:\\Users\\someone\\AppData\\Local"
     monkeypatch.setenv("WIN_PD_OVERRIDE_LOCAL_APPDATA", local)
     joined = Windows(APP_NAME, appauthor=False).user_state_dir.replace("/", "\\")
@@ -55,17 +55,17 @@ def test_it_agrees_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("home", ["/abs/home", "relative/home", "~/home"])
-def test_the_apps_own_folder_wins(home: str) -> None:
+def test_token_saver_home_takes_precedence(home: str) -> None:
     environ = {"TOKEN_SAVER_HOME": home}
     assert state_folder(environ) == str(find_folders(environ).state)
 
 
-def test_nothing_there_is_no_hub_and_no_token(tmp_path: Path) -> None:
+def test_an_empty_folder_has_no_hub_and_no_token(tmp_path: Path) -> None:
     assert read_hub_file(str(tmp_path / "none")) is None
     assert read_token(str(tmp_path / "none")) == ""
 
 
-def test_why_a_hub_did_not_start_is_its_last_line_only_where_it_ended(tmp_path: Path) -> None:
+def test_the_reason_of_a_failed_start_is_the_last_line_of_an_ended_hub(tmp_path: Path) -> None:
     (tmp_path / START_LOG).write_text("Claude Token Saver\n  Tray   no session bus\n\n")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as waits:
         assert why_not_started(str(tmp_path), waits) == "It did not answer in time."
@@ -77,7 +77,7 @@ def test_why_a_hub_did_not_start_is_its_last_line_only_where_it_ended(tmp_path: 
 
 
 def test_the_bridge_imports_little() -> None:
-    """Every start of a client waits for it; one careless import would cost more than all the rest."""
+    """Every start of a client waits for the bridge; one careless import would dominate its start time."""
     heavy = "{'asyncio', 'pathlib', 'dataclasses', 'logging', 'typer', 'mcp', 'subprocess', 'pydantic'}"
     code = f"import sys; import server.bridge.main; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

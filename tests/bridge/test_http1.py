@@ -1,4 +1,4 @@
-"""What the bridge reads of HTTP, from servers that answer byte for byte as told."""
+"""Tests of the bridge's HTTP client against servers that send given bytes."""
 
 import socket
 import subprocess
@@ -21,13 +21,13 @@ PIECES = [b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r", b"\n2;x=y\r\nd",
 
 @contextmanager
 def answered(pieces: Sequence[bytes], *, wait: bool = False) -> Iterator[HubResponse]:
-    """Ask a server that answers in these pieces and then closes; ``wait``: only when the block has ended."""
+    """Ask a server that sends these pieces and then closes; with ``wait``, only after the block has ended."""
     done = threading.Event()
     if not wait:
         done.set()
 
     def serve() -> None:
-        # Who asked may have left before it was told all.
+        # The client may have disconnected before the end of the answer.
         with suppress(OSError), listener.accept()[0] as connection:
             heard = b""
             while not heard.endswith(b"\r\n\r\nhello"):
@@ -59,12 +59,12 @@ def answered(pieces: Sequence[bytes], *, wait: bool = False) -> Iterator[HubResp
         ([b"HTTP/1.1 204 No Content\r\n\r\n"], b""),
     ],
 )
-def test_a_body_is_read_whole(pieces: list[bytes], body: bytes) -> None:
+def test_a_body_is_read_completely(pieces: list[bytes], body: bytes) -> None:
     with answered(pieces) as answer:
         assert answer.body.read() == body
 
 
-def test_a_line_is_there_before_the_answer_has_ended() -> None:
+def test_a_line_arrives_before_the_end_of_the_answer() -> None:
     with answered([HEAD + b"transfer-encoding: chunked\r\n\r\n4\r\nab\nc\r\n"], wait=True) as answer:
         assert answer.body.readline() == b"ab\n"
 
@@ -74,7 +74,7 @@ def test_an_answer_without_a_body_does_not_wait_for_the_connection_to_end() -> N
         assert answer.body.read() == b""
 
 
-def test_headers_are_found_by_their_names_in_lower_case() -> None:
+def test_header_names_are_lower_case() -> None:
     with answered(
         [b"HTTP/1.1 404 Not Found\r\nMcp-Session-Id:  abc \r\nContent-Length: 0\r\n\r\n"]
     ) as answer:
@@ -94,7 +94,7 @@ def test_headers_are_found_by_their_names_in_lower_case() -> None:
         HEAD + b"Content-Length: -1\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_said_to_be(head: bytes) -> None:
+def test_other_protocols_are_reported(head: bytes) -> None:
     with pytest.raises(NotHttp), answered([head]):
         pass
 
@@ -108,16 +108,16 @@ def test_what_is_not_http_is_said_to_be(head: bytes) -> None:
         b"Transfer-Encoding: chunked\r\n\r\nhello\r\n",
     ],
 )
-def test_an_answer_that_breaks_off_is_no_shorter_answer(rest: bytes) -> None:
+def test_a_truncated_answer_is_an_error(rest: bytes) -> None:
     with answered([HEAD + rest]) as answer, pytest.raises(NotHttp):
         answer.body.read()
 
 
-def test_all_bytes_are_quoted_as_the_standard_library_does() -> None:
+def test_bytes_are_quoted_like_the_standard_library() -> None:
     assert _quoted(bytes(range(256))) == urllib.parse.quote(bytes(range(256)))
 
 
-def test_a_bridge_starts_without_what_makes_it_slow() -> None:
+def test_the_bridge_starts_without_slow_modules() -> None:
     slow = {"asyncio", "base64", "dataclasses", "email", "http", "inspect", "pathlib", "ssl", "subprocess"}
     script = f"import sys, server.bridge.main; print(*sorted({slow} & set(sys.modules)))"
     command = [sys.executable, "-I", "-c", script]

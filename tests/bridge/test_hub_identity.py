@@ -1,4 +1,4 @@
-"""Who holds the token tells nothing to a program that does not: the hub proves itself on each connection."""
+"""Tests of the hub's proof of identity: clients send nothing to a program that lacks the token."""
 
 import contextlib
 import http.client
@@ -26,7 +26,7 @@ PRIVATE = "a task that nobody else may read"
 
 
 class Impostor(http.server.ThreadingHTTPServer):
-    """Another user's program on the port of a hub that died; it says what anybody could ask that hub for."""
+    """Another user's program on the port of a dead hub; it sends everything that the hub tells anybody."""
 
     def __init__(self, former: HubInfo) -> None:
         super().__init__(former.address, _Impostor)
@@ -41,7 +41,7 @@ class _Impostor(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.heard.append(f"{self.requestline}\n{self.headers}\n{body!r}")
-        # Made of the addresses as they should be, and of every key but the token.
+        # Made from the right addresses and from every key except the token.
         nonce = self.path.partition("nonce=")[2]
         ends = self.client_address, self.connection.getsockname()
         proofs = [make_proof(key, nonce, *ends) for key in ("", "token", nonce)]
@@ -55,12 +55,12 @@ class _Impostor(http.server.BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_GET  # noqa: N815 - the names that the standard library asks for
 
     def log_message(self, format: str, *_: Any) -> None:  # noqa: A002 - its name in the standard library
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager
 def impostor_of(hub: HubProcess) -> Iterator[Impostor]:
-    """Let the hub die, and another program have its port within the ``with`` block."""
+    """Kill the hub and let another program take its port within the ``with`` block."""
     hub.process.kill()
     hub.process.wait()
     with Impostor(hub.info) as impostor:
@@ -71,7 +71,7 @@ def impostor_of(hub: HubProcess) -> Iterator[Impostor]:
             impostor.shutdown()
 
 
-def test_who_has_the_port_of_a_dead_hub_hears_nothing(tmp_path: Path) -> None:
+def test_a_program_on_a_dead_hubs_port_receives_nothing(tmp_path: Path) -> None:
     status = [sys.executable, "-P", "-m", "tray.main", "status"]
     call = {"name": "compress_context", "arguments": {"content": PRIVATE}}
     try:
@@ -83,7 +83,7 @@ def test_who_has_the_port_of_a_dead_hub_hears_nothing(tmp_path: Path) -> None:
                 answers = [client.request("tools/call", call), client.modern("tools/call", call)]
                 heard = "".join(impostor.heard)
         assert "No hub is running" in said.stderr
-        # A new hub, on another port, has taken them.
+        # A new hub on another port has received them.
         texts = [answer["result"]["content"][0]["text"] for answer in answers]
         assert ["backend_unreachable" in text for text in texts] == [True, True]
     finally:
@@ -96,7 +96,7 @@ def test_who_has_the_port_of_a_dead_hub_hears_nothing(tmp_path: Path) -> None:
 
 
 def relay(listener: socket.socket, hub: HubProcess) -> None:
-    """Hand on all that comes by one connection, as a program could that knows another hub of this user."""
+    """Forward everything on one connection, as a program could that knows another hub of this user."""
     client, _ = listener.accept()
     with client, socket.create_connection(("127.0.0.1", hub.port), timeout=SECONDS) as onward:
         back = threading.Thread(target=hand_on, args=(onward, client), daemon=True)
@@ -112,10 +112,10 @@ def hand_on(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-def test_a_proof_is_for_one_connection_alone(hub: HubProcess) -> None:
+def test_a_proof_is_valid_for_one_connection_only(hub: HubProcess) -> None:
     with contextlib.closing(HubConnection(("127.0.0.1", hub.port), SECONDS)) as direct:
         assert demand_proof(direct, hub.token)["pid"] == hub.info.pid
-        # By the same connection the request follows.
+        # The request follows on the same connection.
         direct.send("GET", "/api/status", {"Authorization": f"Bearer {hub.token}"})
         assert direct.answer().status == 200
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -127,8 +127,8 @@ def test_a_proof_is_for_one_connection_alone(hub: HubProcess) -> None:
             demand_proof(relayed, hub.token)
 
 
-def test_a_proof_is_made_of_the_ends_as_they_are(hub: HubProcess) -> None:
-    """Else it could be fetched for another connection, by a header that says where one comes from."""
+def test_a_proof_uses_the_real_ends_of_the_connection(hub: HubProcess) -> None:
+    """Otherwise a forwarding header could fetch a proof for another connection."""
     for headers in ({}, {"X-Forwarded-For": "127.0.0.1:4711"}, {"Forwarded": "for=127.0.0.1:4711"}):
         connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
         connection.request("GET", "/healthz?nonce=n", headers=headers)
@@ -138,7 +138,7 @@ def test_a_proof_is_made_of_the_ends_as_they_are(hub: HubProcess) -> None:
         connection.close()
 
 
-def test_nothing_is_proved_without_a_token_or_without_a_question(hub: HubProcess) -> None:
+def test_there_is_no_proof_without_token_or_nonce(hub: HubProcess) -> None:
     with (
         contextlib.closing(HubConnection(("127.0.0.1", hub.port), SECONDS)) as connection,
         pytest.raises(NotOurHub),
@@ -150,8 +150,8 @@ def test_nothing_is_proved_without_a_token_or_without_a_question(hub: HubProcess
             assert json.loads(connection.answer().body.read())["proofs"] == []
 
 
-def test_who_answers_byte_by_byte_is_not_waited_for(tmp_path: Path) -> None:
-    """Another user's program on that port shall not hold up a start for ever."""
+def test_a_slow_proof_is_not_awaited(tmp_path: Path) -> None:
+    """Another user's program on that port must not delay a start indefinitely."""
     left = threading.Event()
 
     def drip(listener: socket.socket) -> None:

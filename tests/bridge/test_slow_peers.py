@@ -1,4 +1,4 @@
-"""On a busy machine the other end stands still for seconds; nothing is lost by that."""
+"""Tests with peers that stall for seconds, as on a busy machine; nothing is lost."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess
 
 
-def test_a_hub_that_stands_still_is_found(hub: HubProcess) -> None:
+def test_a_stalled_hub_is_found(hub: HubProcess) -> None:
     with standing_still(hub, seconds=2.5):
         assert find_running(str(hub.home)) == hub.info
 
 
-def test_what_was_piped_in_is_answered(hub: HubProcess, tmp_path: Path) -> None:
+def test_piped_input_is_answered_by_a_stalled_hub(hub: HubProcess, tmp_path: Path) -> None:
     with standing_still(hub, seconds=1), RawClient(hub.environ, tmp_path) as client:
         sent = client.send_modern("server/discover")
         assert client.process.stdin is not None
@@ -39,13 +39,13 @@ def test_a_client_may_take_some_seconds_to_name_its_roots(hub: HubProcess, tmp_p
         time.sleep(5.5)
         client.write({"id": message["id"], "result": {"roots": [{"uri": root.as_uri()}]}})
         text = client.answer(call)["result"]["content"][0]["text"]
-    # What is inside is looked for, and missing; what is outside is not even looked for.
+    # A path inside is looked up and missing; a path outside is not looked up.
     assert not text.startswith("path_outside_roots: ")
 
 
 @contextmanager
 def standing_still(hub: HubProcess, seconds: float) -> Iterator[None]:
-    """Let the hub stand still, from now on, for so long."""
+    """Stall the hub for ``seconds``, starting now."""
     process = psutil.Process(hub.process.pid)
     process.suspend()
     going_on = threading.Timer(seconds, process.resume)

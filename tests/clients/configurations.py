@@ -1,7 +1,7 @@
-"""Configuration files as the clients of several years write them, and as people edit them.
+"""Configuration files as clients of several years write them and as people edit them.
 
-They lie beside this module, a folder for each client, byte for byte (line endings, missing last line
-ends, an empty file).
+They are stored next to this module, one folder for each client, byte for byte (line endings, missing last
+line ends, an empty file).
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Claude Code is told on request, a block in CLAUDE.md and a hook: on, twice, and off to the byte."""
+"""Tests of the optional advice to Claude Code: the block in CLAUDE.md and the hook."""
 
 import json
 from pathlib import Path
@@ -87,7 +87,7 @@ def read(path: Path) -> bytes | None:
 
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize(("kind", "name"), CASES)
-def test_on_twice_and_off_to_the_byte(
+def test_turning_on_twice_and_off_restores_every_byte(
     kind: Kind, name: str, scope: Scope, around: Surroundings, folders: Folders
 ) -> None:
     path, before = write(kind, name, scope, around)
@@ -102,7 +102,7 @@ def test_on_twice_and_off_to_the_byte(
         entries = parse(text).value["hooks"]["PreToolUse"]
         assert entries[-1] == advice.hook_entry()
         assert len(entries) == 1 + ('"Bash"' in (before or b"").decode() and "Stop" not in text)
-    # Whatever was there is still there, in order, and the line ends are the file's own.
+    # The previous content is still there, in order, with the file's own line ends.
     rest = iter(text)
     assert all(character in rest for character in (before or b"").decode())
     assert text.count("\r\n") in (0, text.count("\n"))
@@ -117,7 +117,7 @@ def test_on_twice_and_off_to_the_byte(
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
-def test_after_an_edit_only_our_part_goes(
+def test_after_an_edit_only_our_part_is_removed(
     kind: Kind, name: str, around: Surroundings, folders: Folders
 ) -> None:
     path, before = write(kind, name, "user", around)
@@ -135,7 +135,7 @@ def test_after_an_edit_only_our_part_goes(
         value = parse(left).value
         assert value.pop("later") is True
         was = parse((before or b"{}").decode() or "{}").value
-        # A list that is empty without us may go with us.
+        # A list that contained only our entry may be removed.
         hooks = {event: items for event, items in was.pop("hooks", {}).items() if items}
         assert value.pop("hooks", {}) == hooks
         assert value == was
@@ -158,10 +158,10 @@ def test_an_older_block_or_a_moved_program_is_replaced(around: Surroundings, fol
     assert json.loads(path.read_text())["hooks"]["PreToolUse"] == [advice.hook_entry()]
 
 
-def test_all_of_it_is_taken_out_at_once(
+def test_all_advice_is_removed_at_once(
     around: Surroundings, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As the tray does, which knows this process's own home alone.
+    # Like the tray, which knows only this process's home.
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(around.home / ".claude"))
     for kind in KINDS:
         turn_on(kind, Surroundings(), folders)
@@ -172,7 +172,7 @@ def test_all_of_it_is_taken_out_at_once(
 
 
 @pytest.mark.parametrize("text", ['{"hooks": [', '{"hooks": {"PreToolUse": {}}}', '{"hooks": 3}'])
-def test_a_broken_file_is_refused_and_left_alone(text: str, around: Surroundings) -> None:
+def test_a_broken_file_is_refused_and_unchanged(text: str, around: Surroundings) -> None:
     path = around.home / ".claude" / "settings.json"
     path.write_text(text)
     with pytest.raises(BadArguments, match="cannot be edited"):
@@ -182,5 +182,5 @@ def test_a_broken_file_is_refused_and_left_alone(text: str, around: Surroundings
 
 
 def test_the_block_is_short() -> None:
-    # Claude Code puts it into every session: some 130 tokens.
+    # Claude Code adds it to every session: about 130 tokens.
     assert len("\n".join(advice.BLOCK)) < 750

@@ -1,4 +1,4 @@
-"""Claude Code is connected by its own command: the real one, in a home of its own."""
+"""Tests of the connection by the real ``claude`` command, in a separate home."""
 
 import json
 import os
@@ -19,7 +19,7 @@ BRIDGE = [sys.executable, "-P", "-c", "import sys; sys.exit(0)"]
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's home; nothing of this process's environment reaches the CLI but PATH."""
+    """A user's home; the CLI gets only PATH from this process's environment."""
     home = tmp_path / "größer home"
     (home / "config").mkdir(parents=True)
     (home / "project").mkdir()
@@ -48,7 +48,7 @@ def servers(place: Place) -> dict[str, object]:
     return found
 
 
-def test_a_projects_list_is_given_back_to_the_byte(home: Path, folders: Folders) -> None:
+def test_a_projects_list_is_restored_byte_for_byte(home: Path, folders: Folders) -> None:
     claude = str(claude_binary())
     place = place_of(home, "project")
     text = '{\n    "mcpServers": {"other": {"command": "x", "args": []}},\n    "unknown": 1\n}\n'
@@ -58,21 +58,21 @@ def test_a_projects_list_is_given_back_to_the_byte(home: Path, folders: Folders)
     claude_code.add(claude, place, folders)
     assert servers(place).keys() == {"other", "token-saver"}
     assert config_change.connected(place) is not None
-    # What the CLI wrote is what would have been written: connecting again finds nothing to do.
+    # The CLI wrote what the app would have written: connecting again changes nothing.
     assert not config_change.plan_connect(place).needed
 
     config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
     assert place.path.read_text() == text
 
 
-def test_the_users_list_is_the_one_that_the_client_reads(home: Path, folders: Folders) -> None:
+def test_the_client_reads_the_users_list(home: Path, folders: Folders) -> None:
     claude = str(claude_binary())
     place = place_of(home, "user")
     claude_code.add(claude, place, folders)
     entry = servers(place)["token-saver"]
     assert isinstance(entry, dict)
     assert [entry["command"], *entry["args"]] == BRIDGE
-    # A second time, as after an update that moved the program.
+    # Connect again, as after an update that moved the program.
     claude_code.add(claude, place, folders)
     assert servers(place).keys() == {"token-saver"}
     claude_code.remove(claude, place)
@@ -80,7 +80,7 @@ def test_the_users_list_is_the_one_that_the_client_reads(home: Path, folders: Fo
 
 
 @pytest.mark.parametrize("text", [None, '{"numStartups": 7,\n   "unknown": {"a": [1]}}'])
-def test_the_users_file_is_given_back_to_the_byte_where_nobody_wrote_it_since(
+def test_an_unchanged_user_file_is_restored_byte_for_byte(
     home: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch, text: str | None
 ) -> None:
     monkeypatch.setenv("PATH", f"{claude_binary().parent}{os.pathsep}{os.environ['PATH']}")
@@ -94,7 +94,7 @@ def test_the_users_file_is_given_back_to_the_byte_where_nobody_wrote_it_since(
     assert (place.path.read_text() if place.path.exists() else None) == text
 
 
-def test_where_claude_code_wrote_its_file_since_it_takes_the_entry_out_itself(
+def test_claude_code_removes_the_entry_from_a_file_that_it_changed(
     home: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{claude_binary().parent}{os.pathsep}{os.environ['PATH']}")
@@ -108,9 +108,7 @@ def test_where_claude_code_wrote_its_file_since_it_takes_the_entry_out_itself(
 
 
 @pytest.mark.parametrize("scope", ["user", "project"])
-def test_what_the_user_added_to_the_entry_stays_as_the_change_says(
-    home: Path, folders: Folders, scope: str
-) -> None:
+def test_the_users_additions_to_the_entry_stay(home: Path, folders: Folders, scope: str) -> None:
     place = place_of(home, scope)
     env = {"EXTRA": "/mine"}
     entry = {"type": "stdio", "command": "/old", "args": [], "env": env, "timeout": 60000, "unknown": [1]}
@@ -124,9 +122,7 @@ def test_what_the_user_added_to_the_entry_stays_as_the_change_says(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the program between is a shell script")
 @pytest.mark.parametrize("written", [False, True])
-def test_where_the_second_step_fails_the_entry_is_there_as_before(
-    home: Path, folders: Folders, written: bool
-) -> None:
+def test_a_failed_second_step_leaves_the_entry_unchanged(home: Path, folders: Folders, written: bool) -> None:
     place = place_of(home, "user")
     old = json.dumps({"mcpServers": {"token-saver": {"type": "stdio", "command": "/old", "args": []}}})
     place.path.write_text(old)
@@ -153,7 +149,7 @@ exec "{claude_binary()}" "$@"
     assert len(kept) == 1
 
 
-def test_a_command_that_fails_says_what_to_do(home: Path) -> None:
+def test_a_failed_command_names_the_next_step(home: Path) -> None:
     place = place_of(home, "user")
     with pytest.raises(ClientFailed, match="failed") as caught:
         claude_code.remove(str(claude_binary()), place)
@@ -173,12 +169,12 @@ sys.stdin.read()
 """
 
 
-def test_a_command_that_answers_is_proven() -> None:
+def test_a_working_command_passes_the_smoke_test() -> None:
     proof = prove([sys.executable, "-c", SERVER])
     assert (proof.works, proof.text) == (True, "token-saver 1")
 
 
-def test_a_proof_sees_what_the_entry_says_and_nothing_of_this_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_smoke_test_uses_the_entrys_variables_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN_SAVER_PORT", "1")
     alone = "import os; assert [n for n in os.environ if n.startswith('TOKEN_SAVER')] == ['TOKEN_SAVER_HOME']"
     command = [sys.executable, "-c", f"{alone}\n{SERVER}"]
@@ -195,14 +191,14 @@ def test_a_proof_sees_what_the_entry_says_and_nothing_of_this_shell(monkeypatch:
         ([sys.executable, "-c", "import time; time.sleep(60)"], "does not answer as an MCP server"),
     ],
 )
-def test_a_command_that_does_not_answer_is_told(command: list[str], part: str) -> None:
+def test_a_silent_command_fails_the_smoke_test(command: list[str], part: str) -> None:
     proof = prove(command, seconds=1.5)
     assert not proof.works
     assert part in proof.text
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a program that ends within a millisecond")
-def test_a_command_that_ends_before_it_is_asked_is_told() -> None:
-    # Whether it ends before the question is written is a matter of luck: of 20 some do.
+def test_a_command_that_ends_early_fails_the_smoke_test() -> None:
+    # The order of the two events is random: of 20 commands, some end first.
     proofs = [prove(["/usr/bin/env", "false"]) for _ in range(20)]
     assert all("does not answer as an MCP server" in proof.text for proof in proofs)

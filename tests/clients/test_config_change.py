@@ -1,4 +1,4 @@
-"""Connecting changes one entry; twice changes nothing; disconnecting gives the bytes back."""
+"""Tests of configuration changes: connect changes one entry, once; disconnect restores the bytes."""
 
 import stat
 import sys
@@ -27,7 +27,7 @@ def folders() -> Folders:
 
 
 def place_of(client: ClientName, home: Path, data: bytes | None = None) -> Place:
-    """A client of a user with this file, or with none yet."""
+    """Return the place of a client whose user has this file, or none yet."""
     for folder in (
         ".claude",
         ".config/Claude",
@@ -81,9 +81,7 @@ def test_connect_and_disconnect(client: ClientName, name: str, tmp_path: Path, f
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_without_a_file_gets_one_that_goes_again(
-    client: ClientName, tmp_path: Path, folders: Folders
-) -> None:
+def test_a_new_file_is_removed_on_disconnect(client: ClientName, tmp_path: Path, folders: Folders) -> None:
     place = place_of(client, tmp_path)
     config_change.connect(config_change.plan_connect(place), folders)
     assert read(place) == {place.keys[0]: {"token-saver": place.entry}}
@@ -93,7 +91,7 @@ def test_a_client_without_a_file_gets_one_that_goes_again(
 
 
 @pytest.mark.parametrize(("client", "name"), CASES)
-def test_what_was_edited_since_stays(client: ClientName, name: str, tmp_path: Path, folders: Folders) -> None:
+def test_later_edits_stay(client: ClientName, name: str, tmp_path: Path, folders: Folders) -> None:
     place = place_of(client, tmp_path, configuration(client, name))
     config_change.connect(config_change.plan_connect(place), folders)
     comment = b"# later\n" if place.format == "toml" else b"\n// later\n"
@@ -104,9 +102,7 @@ def test_what_was_edited_since_stays(client: ClientName, name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_broken_file_is_refused_and_left_alone(
-    client: ClientName, tmp_path: Path, folders: Folders
-) -> None:
+def test_a_broken_file_is_refused_and_unchanged(client: ClientName, tmp_path: Path, folders: Folders) -> None:
     place = place_of(client, tmp_path)
     place.path.write_bytes(broken(place.format))
     for plan in (config_change.plan_connect, lambda place: config_change.plan_disconnect(place, folders)):
@@ -151,7 +147,7 @@ def test_the_variables_that_the_user_added_stay_beside_ours(
     assert not config_change.plan_connect(ours).needed
 
 
-def test_connecting_again_elsewhere_still_remembers_the_first_bytes(tmp_path: Path, folders: Folders) -> None:
+def test_connecting_again_keeps_the_first_backup(tmp_path: Path, folders: Folders) -> None:
     data = configuration("zed", "2025.jsonc")
     place = place_of("zed", tmp_path, data)
     config_change.connect(config_change.plan_connect(place), folders)
@@ -162,7 +158,7 @@ def test_connecting_again_elsewhere_still_remembers_the_first_bytes(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("client", "name"), CASES)
-def test_connecting_again_after_an_edit_leaves_no_entry_to_come_back(
+def test_connecting_after_an_edit_restores_no_old_entry(
     client: ClientName, name: str, tmp_path: Path, folders: Folders
 ) -> None:
     place = place_of(client, tmp_path, configuration(client, name))
@@ -176,7 +172,7 @@ def test_connecting_again_after_an_edit_leaves_no_entry_to_come_back(
     assert place.path.read_bytes().endswith(comment)
 
 
-def test_disconnecting_what_was_never_connected_changes_nothing(tmp_path: Path, folders: Folders) -> None:
+def test_disconnecting_an_unconnected_client_changes_nothing(tmp_path: Path, folders: Folders) -> None:
     data = configuration("cursor", "2025.json")
     place = place_of("cursor", tmp_path, data)
     change = config_change.plan_disconnect(place, folders)
@@ -188,7 +184,7 @@ def test_disconnecting_what_was_never_connected_changes_nothing(tmp_path: Path, 
     assert not gone.path.exists()
 
 
-def test_a_projects_folder_that_was_made_goes_again(tmp_path: Path, folders: Folders) -> None:
+def test_a_created_project_folder_is_removed_on_disconnect(tmp_path: Path, folders: Folders) -> None:
     around = Surroundings(home=tmp_path, project=tmp_path / "größer 1", platform="linux", environ={})
     around.project.mkdir()
     place = find_place("vscode", "project", ["/opt/x"], around)

@@ -1,4 +1,4 @@
-"""Every client's file is found, on every system, with their folders simulated."""
+"""Tests of the locations of clients' files on every system, with simulated folders."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_the_users_file(client: ClientName, platform: str, path: str, tmp_path: 
         ("zed", ".zed/settings.json"),
     ],
 )
-def test_a_projects_file_needs_nothing_to_be_there(client: ClientName, path: str, tmp_path: Path) -> None:
+def test_a_projects_file_need_not_exist(client: ClientName, path: str, tmp_path: Path) -> None:
     place = find_place(client, "project", COMMAND, around(tmp_path))
     assert place.path == tmp_path / "project" / path
 
@@ -82,21 +82,21 @@ def test_variables_move_the_files(tmp_path: Path) -> None:
     assert find_place("claude-desktop", "user", COMMAND, here).path.parent == tmp_path / "xdg" / "Claude"
 
 
-def test_windows_variables_move_them_too(tmp_path: Path) -> None:
+def test_windows_variables_move_the_files(tmp_path: Path) -> None:
     roaming = tmp_path / "redirected" / "Roaming"
     (roaming / "Claude").mkdir(parents=True)
     here = around(tmp_path, "win32", APPDATA=str(roaming))
     assert find_place("claude-desktop", "user", COMMAND, here).path.parent == roaming / "Claude"
 
 
-def test_a_packaged_claude_desktop_has_its_file_elsewhere(tmp_path: Path) -> None:
+def test_a_packaged_claude_desktop_uses_another_file(tmp_path: Path) -> None:
     packages = tmp_path / "AppData" / "Local" / "Packages"
     packaged = packages / "Claude_pzs8sxrjxfjjc" / "LocalCache" / "Roaming" / "Claude"
     packaged.mkdir(parents=True)
     (tmp_path / "AppData" / "Roaming" / "Claude").mkdir(parents=True)
     here = around(tmp_path, "win32")
     assert find_place("claude-desktop", "user", COMMAND, here).path.parent == packaged
-    # Two packages: the one that has a configuration is the one in use.
+    # With two packages, the one with a configuration is in use.
     other = packages / "Claude_zz" / "LocalCache" / "Roaming" / "Claude"
     other.mkdir(parents=True)
     (other / "claude_desktop_config.json").write_text("{}")
@@ -118,7 +118,7 @@ def test_an_entry_names_the_whole_command(client: ClientName, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_entry_hands_on_where_the_apps_files_are(
+def test_an_entry_passes_on_the_apps_folder(
     client: ClientName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Entries of an installation under the app's former name are found, and no others."""
+"""Tests of entries of an installation under the app's former name."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ ENVIRONMENTS = {
 
 
 def install(folder: Path, distribution: str, *programs: str) -> Path:
-    """Make what an installer leaves of a distribution in an environment; return the folder of programs."""
+    """Create an installed distribution in an environment; return the folder of its programs."""
     version = folder / "lib" / "python3.12" / "site-packages"
     (version / f"{distribution.replace('-', '_')}-0.1.0.dist-info").mkdir(parents=True)
     programs_folder = folder / "bin"
@@ -39,7 +39,7 @@ def test_a_program_of_the_former_distribution_is_found(tmp_path: Path, environme
     assert in_former_environment(programs / "python")
 
 
-def test_the_same_folder_under_the_present_name_is_fine(tmp_path: Path) -> None:
+def test_an_installation_under_the_present_name_is_not_former(tmp_path: Path) -> None:
     checkout = install(tmp_path / "claude-token-saver" / ".venv", NAME, "token-saver-mcp")
     assert not is_former({"command": str(checkout / "token-saver-mcp"), "args": []})
     both = install(tmp_path / ".local", FORMER_NAME, "token-saver-mcp")
@@ -57,7 +57,7 @@ def test_a_link_leads_to_the_former_distribution(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="environments have no linked Python on Windows")
-def test_the_systems_python_does_not_make_an_environment_former(tmp_path: Path) -> None:
+def test_the_systems_python_is_not_a_former_environment(tmp_path: Path) -> None:
     system = install(tmp_path / "usr", FORMER_NAME, "python3.12")
     environment = install(tmp_path / "environment", NAME)
     (environment / "python3.12").symlink_to(system / "python3.12")
@@ -128,9 +128,7 @@ FILES: dict[ClientName, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("client", FILES, ids=FILES.keys())
-def test_connecting_replaces_them_and_disconnecting_does_not_bring_them_back(
-    client: ClientName, tmp_path: Path
-) -> None:
+def test_connecting_replaces_former_entries_for_good(client: ClientName, tmp_path: Path) -> None:
     name, text = FILES[client]
     path = tmp_path / name
     path.parent.mkdir()

@@ -1,4 +1,4 @@
-"""The hook reminds before large reads and writes, says nothing of all others, and never stops a call."""
+"""Tests of the reminder hook: it reminds before large reads and writes and never blocks a call."""
 
 import json
 import subprocess
@@ -26,31 +26,31 @@ def said(tool: str, **arguments: Any) -> str:
     if not done.stdout:
         return ""
     output = json.loads(done.stdout)["hookSpecificOutput"]
-    # No decision among it: whether the call runs is not the hook's to say.
+    # The output has no decision: the hook does not control whether the call runs.
     assert output.keys() == {"hookEventName", "additionalContext"}
     assert output["hookEventName"] == "PreToolUse"
     return str(output["additionalContext"])
 
 
-def test_a_whole_large_file_is_worth_a_word(tmp_path: Path) -> None:
+def test_reading_a_large_file_gets_a_reminder(tmp_path: Path) -> None:
     file = tmp_path / "größe 1.log"
     file.write_text("x" * LARGE_READ)
     reminder = said("Read", file_path=str(file))
     assert "größe 1.log has 32 kB" in reminder
     assert "compress_context" in reminder
     assert len(reminder) < 400
-    # Whoever names a part knows what it needs.
+    # A read of a named part gets no reminder.
     assert said("Read", file_path=str(file), offset=100) == ""
     assert said("Read", file_path=str(file), limit=50) == ""
 
 
 @pytest.mark.parametrize("content", [b"x" * (LARGE_READ - 1), b"\x89PNG\0" + b"x" * LARGE_READ])
-def test_small_and_binary_files_are_not(content: bytes, tmp_path: Path) -> None:
+def test_small_and_binary_files_get_no_reminder(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
     assert said("Read", file_path=str(tmp_path / "file")) == ""
 
 
-def test_a_large_write_is_and_a_small_one_is_not() -> None:
+def test_a_large_write_gets_a_reminder_and_a_small_one_none() -> None:
     reminder = said("Write", file_path="/p/tests/test_a.py", content="x" * LARGE_WRITE)
     assert "test_a.py" in reminder
     assert "offload_work" in reminder
@@ -73,12 +73,12 @@ def test_a_large_write_is_and_a_small_one_is_not() -> None:
         b'{"tool_name": "Write", "tool_input": null}',
     ],
 )
-def test_what_it_does_not_understand_passes_in_silence(event: bytes) -> None:
+def test_unknown_events_pass_without_output(event: bytes) -> None:
     done = run(event)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_it_runs_as_the_module_that_the_hook_names_and_from_a_copy_of_its_folder(tmp_path: Path) -> None:
+def test_the_hook_runs_as_a_module_and_from_a_copied_folder(tmp_path: Path) -> None:
     event = json.dumps({"tool_name": "Write", "tool_input": {"file_path": "a", "content": "x" * LARGE_WRITE}})
     copy = tmp_path / "__main__.py"
     copy.write_bytes(PROGRAM.read_bytes())
