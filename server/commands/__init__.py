@@ -1,1 +1,1 @@
-"""What each command of ``token-saver`` does; ``server/commands/app.py`` lists them."""
+"""Commands of ``token-saver``; ``server/commands/app.py`` lists them."""

@@ -1,6 +1,6 @@
-"""The commands of ``token-saver``; what they end with is ``examples.EXIT_STATUS``.
+"""Command line of ``token-saver``. ``examples.EXIT_STATUS`` lists the exit statuses.
 
-Everything heavy is imported by the command that needs it: the others answer at once.
+Each command imports its heavy modules itself, so that the others answer immediately.
 """
 
 import os
@@ -15,9 +15,9 @@ import typer
 from server.commands.digest_app import digest, run
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
-from server.commands.models_app import models_app
+from server.commands.models.cli import models_app
 from server.commands.output import Json, echo
-from server.commands.policy_app import audit_app, policy_app
+from server.commands.policy.cli import audit_app, policy_app
 from server.commands.token_app import token_app
 from server.common.distribution import installed_version
 from server.common.errors import TokenSaverError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Start:
-    """How the app is to start. ``background``: nobody looks at its output, open no page."""
+    """Options of the app's start. ``background``: nobody sees its output, and no page is opened."""
 
     settings: Settings
     folders: Folders
@@ -40,7 +40,7 @@ class Start:
 
 StartApp = Callable[[Start], None]
 MissingTray = Callable[[], str]
-"""Returns one line that says why no tray icon can be seen now, empty where one can."""
+"""Returns one line on why no tray icon is visible, empty if one is."""
 
 
 def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
@@ -60,12 +60,12 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
         echo(f"token-saver: os_error: {_system_error(error)}", err=True)
         sys.exit(1)
     except Exception as error:
-        # A fault of ours; its traceback helps nobody who did not ask for it.
+        # A defect of this app; the traceback helps only those who ask for it.
         if debug:
             raise
         echo(
             f"token-saver: internal_error: {type(error).__name__}: {error}. "
-            "Run the command again with --debug, and report what it prints.",
+            "Run the command again with --debug, and report its output.",
             err=True,
         )
         sys.exit(1)
@@ -74,7 +74,7 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
 def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     """Return the command line."""
     app = typer.Typer(
-        help="Lets Claude hand routine work to a local model, and shows what that truly saves.",
+        help="Lets Claude hand routine work to a local model, and shows the real savings.",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -86,7 +86,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
         home: Annotated[str, typer.Option("--home", hidden=True)] = "",
     ) -> None:
-        """Start the app: tray icon, dashboard and hub. A second start opens the first one's dashboard."""
+        """Start the app: tray icon, dashboard and hub. If it is running, open its dashboard."""
         if home:
             os.environ[HOME_VARIABLE] = home
         if version:
@@ -102,9 +102,9 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     @app.command()
     def doctor(
         as_json: Json = False,
-        no_offload: Annotated[bool, typer.Option("--no-offload", help="Do not try the model.")] = False,
+        no_offload: Annotated[bool, typer.Option("--no-offload", help="Skip the test of the model.")] = False,
     ) -> None:
-        """Look at everything, and say what is wrong and how to mend it."""
+        """Check the installation, and say what is wrong and how to fix it."""
         from server.commands.doctor import examine  # noqa: PLC0415
 
         raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
@@ -137,13 +137,13 @@ def offload(
     file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Input; repeatable.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="File to write.")] = "",
     model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
-    context: Annotated[str, typer.Option(help="Facts that the files lack.")] = "",
+    context: Annotated[str, typer.Option(help="Facts that are not in the files.")] = "",
     language: Annotated[str, typer.Option(help="Language of the result.")] = "",
     output_format: Annotated[str, typer.Option(help="code, diff, explanation or raw.")] = "code",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Let the local model do one task in the current folder."""
+    """Run one task with the local model in the current folder."""
     from server.commands.offload import offload_task  # noqa: PLC0415
 
     arguments = {
@@ -160,21 +160,21 @@ def offload(
 
 
 def status(as_json: Json = False) -> None:
-    """Show what the hub does: engine, models, running work, tokens saved."""
+    """Show the hub's state: engine, models, running work, tokens saved."""
     from server.commands.status import show_status  # noqa: PLC0415
 
     show_status(find_folders(), as_json=as_json)
 
 
 def dashboard() -> None:
-    """Open the dashboard in a browser, or print the link that opens it once."""
+    """Open the dashboard in a browser, or print a login link that works once."""
     from server.commands.status import open_dashboard  # noqa: PLC0415
 
     open_dashboard(find_folders())
 
 
 def quit_app() -> None:
-    """End the hub that runs; batches go on when it starts again."""
+    """Stop the running hub; batches continue at its next start."""
     from server.commands import status as commands  # noqa: PLC0415
 
     commands.quit_app(find_folders())
@@ -182,14 +182,16 @@ def quit_app() -> None:
 
 def history(
     offload_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Show this one, or the only one that begins so.")
+        str, typer.Argument(metavar="ID", help="Show this offload; a unique prefix of the id is sufficient.")
     ] = "",
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = 20,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those that came to nothing.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="Number of offloads, newest first.")
+    ] = 20,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that delivered nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List what was offloaded, or show one: digest, checks, what it saved, the diff."""
+    """List offloads, or show one: summary, checks, savings, diff."""
     from server.commands.history import list_offloads, show_offload  # noqa: PLC0415
 
     if offload_id:
@@ -200,19 +202,19 @@ def history(
 
 def undo(
     offload_id: Annotated[
-        str, typer.Argument(metavar="ID", help="As `history` lists it; its beginning will do.")
+        str, typer.Argument(metavar="ID", help="Id from `history`; a unique prefix is sufficient.")
     ],
 ) -> None:
-    """Put back the bytes from before an offload, if its file is still as it left it."""
+    """Restore a file's contents from before an offload, if the file is unchanged since then."""
     from server.commands.offload import undo_offload  # noqa: PLC0415
 
     undo_offload(_settings(), find_folders(), offload_id)
 
 
 def logs(
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines.")] = 50,
 ) -> None:
-    """Print where the log is, and its last lines."""
+    """Print the path of the log and its last lines."""
     path = find_folders().log_file
     echo(path)
     try:
@@ -236,10 +238,10 @@ Client = Annotated[
         autocompletion=_complete_client,
     ),
 ]
-ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project: this folder alone.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change and make none.")]
+ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project for this folder only.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")]
 ClaudeMd = Annotated[
-    bool, typer.Option("--claude-md", help="Claude Code: a block in CLAUDE.md that says when to offload.")
+    bool, typer.Option("--claude-md", help="Claude Code: a block in CLAUDE.md on when to offload.")
 ]
 HookOption = Annotated[
     bool, typer.Option("--hook", help="Claude Code: a reminder before large reads and writes.")
@@ -255,7 +257,7 @@ def connect(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Let a client start token-saver."""
+    """Add token-saver to a client's list of MCP servers."""
     from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, connect_client  # noqa: PLC0415
 
@@ -272,7 +274,7 @@ def disconnect(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Take token-saver out of a client again, or only what --claude-md or --hook put in."""
+    """Remove token-saver from a client, or only what --claude-md or --hook added."""
     from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, disconnect_client  # noqa: PLC0415
 
@@ -282,15 +284,15 @@ def disconnect(
 
 def savings(
     *,
-    since: Annotated[str, typer.Option(help="A date (2026-11-20) or days (7d).")] = "",
-    by: Annotated[Literal["tool", "model", "project", "day"], typer.Option(help="Sum up by.")] = "tool",
+    since: Annotated[str, typer.Option(help="A date (2026-11-20) or a number of days (7d).")] = "",
+    by: Annotated[Literal["tool", "model", "project", "day"], typer.Option(help="Group by.")] = "tool",
     audit: Annotated[
-        Literal["", "on", "off"], typer.Option(help="Read Claude Code's transcripts to check estimates.")
+        Literal["", "on", "off"], typer.Option(help="Check estimates against Claude Code's transcripts.")
     ] = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what was saved, net; losses too."""
+    """Show net savings, including losses."""
     from server.commands.savings import show_savings, switch_transcript_check  # noqa: PLC0415
 
     if audit:
@@ -305,7 +307,7 @@ def _start(*, tray: bool, background: bool) -> Start:
 
 
 def _system_error(error: OSError) -> str:
-    """Return the cause and the next step of what the system refused."""
+    """Return the cause and the next step for an error of the operating system."""
     if error.filename is None:
         return f"{error}."
     cause = f"{error.filename} cannot be used: {error.strerror}."
@@ -314,7 +316,7 @@ def _system_error(error: OSError) -> str:
     path = Path(os.fsdecode(error.filename))
     if any(folder.is_relative_to(path) or path.is_relative_to(folder) for folder in ours):
         return f"{cause} Make it writable, or set TOKEN_SAVER_HOME to another folder."
-    return f"{cause} Make it usable, then run the command again."
+    return f"{cause} Fix this, then run the command again."
 
 
 def _advice(*, claude_md: bool, hook: bool) -> "tuple[Kind, ...]":

@@ -1,4 +1,4 @@
-"""``token-saver connect`` and ``disconnect``: into an MCP client's list of servers, and out of it."""
+"""Commands ``connect`` and ``disconnect``: add the app to an MCP client's list of servers, or remove it."""
 
 import dataclasses
 from pathlib import Path
@@ -19,7 +19,7 @@ from server.config.settings import load_settings
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """What a user asks for. ``advice`` are the extras for Claude Code that were named."""
+    """The user's options. ``advice`` are the named extras for Claude Code."""
 
     client: str
     scope: str
@@ -29,12 +29,12 @@ class Wish:
 
 
 def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
-    """Show the changes, make them, and prove that ``command``, which the client will start, works.
+    """Show the changes, make them, and test ``command``, which the client will start.
 
     Raises:
         BadArguments: the client or scope is unknown, or one of its files is broken.
         NotFound: the client is not installed.
-        ClientFailed: its own command failed, or what was configured does not answer.
+        ClientFailed: the client's own command failed, or the configured command does not answer.
     """
     place = _place(wish, command)
     change = config_change.plan_connect(place)
@@ -51,15 +51,15 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     else:
         _say([change, *extras], dry_run=wish.dry_run, verb="connected")
         if backup is not None:
-            echo(f"What the file was before is kept in {backup}.")
+            echo(f"The previous file is saved as {backup}.")
         if proof is not None and proof.works:
-            echo(f"It works: {proof.text} answers. Start {wish.client} again to see it.")
+            echo(f"It works: {proof.text} answers. Restart {wish.client} to use it.")
     if proof is not None and not proof.works:
         raise ClientFailed(proof.text, "Run `token-saver doctor` to see what is wrong.")
 
 
 def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
-    """Return the hook if it starts an installation under the app's former name and was not asked for anew."""
+    """Return the hook if it starts an installation under the app's former name and was not requested."""
     if place.client != "claude-code" or "hook" in wish.advice:
         return ()
     program = advice.hook_command(place.scope)
@@ -67,7 +67,7 @@ def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
 
 
 def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
-    """Show the changes that take the app out again, and make them; with ``advice`` named, that alone.
+    """Show the changes that remove the app, and make them; with ``advice``, remove only that.
 
     Raises:
         BadArguments: the client or scope is unknown, or one of its files is broken.
@@ -92,7 +92,7 @@ def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
 
 
 def _prove(place: Place, folders: Folders) -> Proof:
-    # Where no hub runs the bridge would start one that stays; a look shall leave nothing behind.
+    # Without a running hub the bridge would start one that stays; a test must not do that.
     with hub_for_call(load_settings(folders), folders):
         return prove([place.entry["command"], *place.entry["args"]], place.entry.get("env"))
 
@@ -106,8 +106,8 @@ def _place(wish: Wish, command: list[str]) -> Place:
         raise BadArguments(f"There is no scope {wish.scope!r}.", "Use user or project.")
     if wish.advice and wish.client != "claude-code":
         raise BadArguments(
-            f"{wish.client} knows neither CLAUDE.md nor hooks.",
-            "Use --claude-md and --hook with claude-code alone.",
+            f"{wish.client} has neither CLAUDE.md nor hooks.",
+            "Use --claude-md and --hook only with claude-code.",
         )
     return find_place(names[wish.client], scopes[wish.scope], command)
 

@@ -1,4 +1,4 @@
-"""``token-saver doctor``: what is well, what is not, and the command that mends it."""
+"""Command ``doctor``: checks the installation and names the command that fixes each problem."""
 
 import contextlib
 import dataclasses
@@ -31,30 +31,30 @@ from server.web.instance import listen
 
 Level = Literal["ok", "warning", "error"]
 EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
-"""By the worst finding; 2 is wrong usage and 3 a hand-back everywhere else, so a warning is 4."""
+"""By the worst finding. Other commands use 2 for wrong usage and 3 for a hand-back, so a warning is 4."""
 ENGINE_SECONDS = 10.0
-"""How long an engine may take to be found (seconds)."""
+"""How long to wait until an engine is found (seconds)."""
 COMMAND = "token-saver"
 SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
 MODELS_SECONDS = 10.0
-"""How long an engine that was found may take to list its models (seconds)."""
+"""How long a found engine may take to list its models (seconds)."""
 GIB = 1024**3
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. ``mend`` is what to do about it, empty where it is well."""
+    """Result of one check. ``fix`` is the next step, empty if all is well."""
 
     name: str
     level: Level
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool, offload: bool) -> int:
-    """Look at everything, print it, and return the exit status.
+    """Run all checks, print the findings, and return the exit status.
 
-    ``missing_tray`` returns one line that says why no icon can be seen, empty where one can.
+    ``missing_tray`` returns one line on why no icon is visible, empty if one is.
     """
     findings: list[Finding] = []
     for finding in _findings(folders, missing_tray, offload=offload):
@@ -62,7 +62,7 @@ def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool,
         if not as_json:
             _show(finding)
     if as_json:
-        print_json([dataclasses.asdict(finding) for finding in findings])
+        print_json([_as_json(finding) for finding in findings])
     levels = {finding.level for finding in findings}
     worst: Level = "error" if "error" in levels else "warning" if "warning" in levels else "ok"
     return EXIT_STATUS[worst]
@@ -98,21 +98,21 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
 def _settings(folders: Folders) -> Finding:
     path = folders.config_file
     if not path.exists():
-        return Finding("settings", "ok", f"defaults; {path} is not written yet")
+        return Finding("settings", "ok", f"defaults; {path} does not exist yet")
     if discovery.find_running(str(folders.state)) is not None:
-        with contextlib.suppress(FileNotFoundError):  # the hub ended this moment
+        with contextlib.suppress(FileNotFoundError):  # the hub has just ended
             if path.stat().st_mtime > folders.hub_file.stat().st_mtime:
                 return Finding(
                     "settings",
                     "ok",
-                    f"{path} was changed since the hub started: most of it holds at its next start",
+                    f"{path} was changed since the hub started; most settings apply at its next start",
                     "token-saver quit, then token-saver",
                 )
     return Finding("settings", "ok", str(path))
 
 
 def _path() -> Finding:
-    """Say which ``token-saver`` a shell would start."""
+    """Check which ``token-saver`` a shell would start."""
     first = shutil.which(COMMAND)
     ours = Path(sys.executable).with_name(f"{COMMAND}.exe" if sys.platform == "win32" else COMMAND)
     if first is None:
@@ -129,7 +129,7 @@ def _path() -> Finding:
 
 
 def _same_program(first: Path, ours: Path) -> bool:
-    # On Windows an installer copies programs instead of linking to them.
+    # On Windows installers copy programs instead of linking to them.
     return first.resolve() == ours.resolve() or filecmp.cmp(first, ours, shallow=False)
 
 
@@ -142,7 +142,7 @@ def _tray(missing: str) -> Finding:
 def _hardware() -> Finding:
     machine = read_machine()
     gpus = [f"{gpu.name} with {gpu.total / GIB:.0f} GiB" for gpu in machine.gpus]
-    text = f"{', '.join(gpus) or 'no GPU: the CPU works'}; {machine.cores} cores; "
+    text = f"{', '.join(gpus) or 'no GPU, models run on the CPU'}; {machine.cores} cores; "
     text += f"{machine.ram_available / GIB:.1f} of {machine.ram_total / GIB:.1f} GiB RAM free"
     return Finding("hardware", "ok", text)
 
@@ -165,11 +165,11 @@ def _folders(folders: Folders) -> Finding:
 def _token(folders: Folders) -> Finding:
     path = folders.token_file
     if not path.exists():
-        return Finding("token", "ok", "not made yet; the first start makes it")
+        return Finding("token", "ok", "does not exist yet; the first start creates it")
     mode = stat.S_IMODE(path.stat().st_mode)
     if sys.platform != "win32" and mode & 0o077:
         return Finding("token", "error", f"others can read {path} (mode {mode:04o})", f"chmod 600 '{path}'")
-    return Finding("token", "ok", f"{path} is readable by you alone")
+    return Finding("token", "ok", f"only you can read {path}")
 
 
 def _port(settings: Settings, folders: Folders) -> Finding:
@@ -180,7 +180,7 @@ def _port(settings: Settings, folders: Folders) -> Finding:
         listen(settings.port).close()
     except TokenSaverError as error:
         return _failed("port", error)
-    return Finding("port", "ok", f"{settings.port} is free; no hub runs now")
+    return Finding("port", "ok", f"{settings.port} is free; no hub is running")
 
 
 def _clients() -> Iterator[Finding]:
@@ -198,7 +198,7 @@ def _clients() -> Iterator[Finding]:
                     yield _former(place, name)
             yield from _hook(_scope(scope)) if client == "claude-code" else ()
     if none:
-        yield Finding("clients", "warning", "none is connected", "token-saver connect claude-code")
+        yield Finding("clients", "warning", "no client is connected", "token-saver connect claude-code")
 
 
 def _scope(name: str) -> Scope:
@@ -216,7 +216,7 @@ def _client(place: Place, entry: dict[str, Any]) -> Finding:
     if Path(command).stem == "uvx" and NAME in entry.get("args", []):
         return Finding(name, "ok", f"connected by uvx {NAME}")
     if not (Path(command).is_absolute() and os.access(command, os.X_OK)):
-        return Finding(name, "error", f"its command is gone: {command}", connect)
+        return Finding(name, "error", f"its command does not exist: {command}", connect)
     if [command, *entry.get("args", [])] != bridge_command():
         return Finding(name, "warning", f"it starts another installation: {command}", connect)
     return Finding(name, "ok", f"connected in {place.path}")
@@ -236,24 +236,24 @@ def _hook(scope: Scope) -> Iterator[Finding]:
     program = advice.hook_command(scope)
     if program is None:
         return
-    name, mend = f"claude-code hook ({scope})", f"token-saver connect claude-code --hook --scope {scope}"
+    name, fix = f"claude-code hook ({scope})", f"token-saver connect claude-code --hook --scope {scope}"
     if in_former_environment(Path(program)):
-        yield Finding(name, "warning", f"it starts the app under its former name: {program}", mend)
+        yield Finding(name, "warning", f"it starts the app under its former name: {program}", fix)
     elif os.access(program, os.X_OK):
         yield Finding(name, "ok", "reminds before large reads and writes")
     else:
-        yield Finding(name, "error", f"its program is gone: {program}", mend)
+        yield Finding(name, "error", f"its program does not exist: {program}", fix)
 
 
 def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
     engine = _engine(hub)
     if engine["error"] or not engine["label"]:
-        problem = engine["error"] or "none was found"
+        problem = engine["error"] or "no engine was found"
         yield Finding("engine", "error", problem, "token-saver logs")
         return
     yield Finding("engine", "ok", engine["label"])
     if not engine["installed"]:
-        yield Finding("model", "warning", "none is installed yet", "token-saver models pull")
+        yield Finding("model", "warning", "no model is installed yet", "token-saver models pull")
         return
     names = [model["name"] for model in engine["installed"]]
     yield Finding(
@@ -264,8 +264,8 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
 
 
 def _engine(hub: HubClient) -> dict[str, Any]:
-    """Return the engine once it is found and has said which models it has."""
-    # Asks the engine now, so that the status is fresh.
+    """Return the engine once it is found and has listed its models."""
+    # Asks the engine now, so that the status is current.
     hub.call_tool("list_loaded_models", {}, lambda _: None)
     deadline = time.monotonic() + ENGINE_SECONDS
     while True:
@@ -273,13 +273,13 @@ def _engine(hub: HubClient) -> dict[str, Any]:
         if engine["installed"] or engine["error"] or time.monotonic() > deadline:
             return engine
         if engine["label"]:
-            # Found, and its models are asked for next; one without any is not waited for long.
+            # The engine is found and lists its models next; one without models is not awaited for long.
             deadline = min(deadline, time.monotonic() + MODELS_SECONDS)
         time.sleep(0.1)
 
 
 def _offload(hub: HubClient) -> Finding:
-    """Let the model write one small file, in a folder that goes away again."""
+    """Have the model write one small file in a temporary folder."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="token-saver-doctor-") as folder, contextlib.chdir(folder):
         arguments = {"task": "Write a function add(a, b) that returns their sum.", "output": "add.py"}
@@ -305,8 +305,13 @@ def _failed(name: str, error: TokenSaverError) -> Finding:
     return Finding(name, "error", f"{error.code}: {error.cause}", error.next_step)
 
 
+def _as_json(finding: Finding) -> dict[str, str]:
+    # Since 0.1.0 the JSON field of `fix` is `mend`; scripts rely on it.
+    return {"name": finding.name, "level": finding.level, "text": finding.text, "mend": finding.fix}
+
+
 def _show(finding: Finding) -> None:
     mark = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[finding.level]
     echo(f"{mark}  {finding.name}: {in_line(finding.text)}")
-    if finding.mend:
-        echo(f"         → {in_line(finding.mend)}")
+    if finding.fix:
+        echo(f"         → {in_line(finding.fix)}")

@@ -1,4 +1,4 @@
-"""An example for every command, shown at the end of its ``--help`` and in ``docs/commands.md``."""
+"""Examples for every command, shown at the end of its ``--help`` and in ``docs/commands.md``."""
 
 import typer
 from typer.models import CommandInfo
@@ -50,18 +50,18 @@ EXAMPLES = {
 EXIT_STATUS = {
     0: "done",
     1: "an error, one line on standard error",
-    2: "wrong usage",
-    3: "the result did not pass the checks, nothing was written",
-    4: "`doctor` has a warning",
-    130: "interrupted; `run` ends with the status of its command",
+    2: "invalid usage",
+    3: "the result failed the checks and nothing was written",
+    4: "`doctor` reports a warning",
+    130: "interrupted; `run` exits with the status of its command",
 }
-"""What every command ends with."""
+"""Exit statuses of all commands."""
 
 
 def add_examples(app: typer.Typer) -> None:
-    """Let the help of every command of ``app`` end with its example, and its own with the exit status."""
+    """Add to each command's help its example, and to the app's own help the exit statuses."""
     statuses = "; ".join(f"{status} {meaning}" for status, meaning in EXIT_STATUS.items())
-    app.info.epilog = f"Exit status: {statuses}. With --debug an error comes with its traceback."
+    app.info.epilog = f"Exit status: {statuses}. With --debug, errors include a traceback."
     for info in app.registered_commands:
         info.epilog = _example(command_name(info))
     for group in app.registered_groups:
@@ -71,7 +71,7 @@ def add_examples(app: typer.Typer) -> None:
 
 
 def command_name(info: CommandInfo) -> str:
-    """Return what the user types for a command."""
+    """Return the name by which the user calls a command."""
     return info.name or (info.callback.__name__.replace("_", "-") if info.callback else "")
 
 

@@ -1,4 +1,4 @@
-"""``token-saver history``: what was offloaded, from the history itself; needs no hub."""
+"""Command ``history``: offloads from the history database; needs no hub."""
 
 import asyncio
 import datetime
@@ -12,11 +12,11 @@ from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, Of
 LONGEST_TASK = 50
 PAGE = 200
 WELL = frozenset({"delivered", "returned", "running"})
-"""Outcomes that are no failure (yet)."""
+"""Outcomes that are not failures (yet)."""
 
 
 def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) -> None:
-    """Print the newest ``limit`` offloads, or of those alone that came to nothing.
+    """Print the newest ``limit`` offloads; with ``failed``, only those that delivered nothing.
 
     Raises:
         StoreError: the history cannot be read.
@@ -27,16 +27,16 @@ def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) 
     elif rows:
         print_table(("id", "started", "outcome", "file", "net tokens", "task"), map(_cells, rows))
     else:
-        nothing = "Nothing has failed." if failed else "Nothing was offloaded yet."
+        nothing = "Nothing has failed." if failed else "Nothing has been offloaded yet."
         echo(f'{nothing} Try `token-saver offload "Write slugify(text) in Python" --output slug.py`.')
 
 
 def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
-    """Print one offload: its digest, what was checked, what it saved, and the diff, or the last answer where
-    nothing was written.
+    """Print one offload: its summary, checks, savings, and the diff, or the last answer if nothing was
+    written.
 
     Raises:
-        NotFound: there is none of that id, or several begin with it.
+        NotFound: no offload has this id, or several begin with it.
         StoreError: the history cannot be read.
     """
     detail = asyncio.run(_find(folders, given))
@@ -113,6 +113,6 @@ def _receipt(detail: OffloadDetail) -> str:
     receipt = detail.receipt
     if receipt is None:
         return f"net {detail.row.net_tokens:+,} tokens"
-    spared = receipt.spared_input + receipt.spared_output
-    spent = receipt.spent_input + receipt.spent_output + receipt.spent_share
-    return f"spared {spared:,}, spent {spent:,}, net {receipt.net_tokens:+,} tokens"
+    saved = receipt.spared_input + receipt.spared_output
+    cost = receipt.spent_input + receipt.spent_output + receipt.spent_share
+    return f"saved {saved:,}, cost {cost:,}, net {receipt.net_tokens:+,} tokens"

@@ -1,4 +1,4 @@
-"""The commands' way to the hub: the one that runs, or one of their own for the call."""
+"""Client of the hub for commands: the running hub, or a temporary one for the call."""
 
 import contextlib
 import json
@@ -21,17 +21,17 @@ from server.store.records import SHELL, SHELL_SESSION
 from server.web.instance import AlreadyRunning, claim
 
 PROTOCOL = "2026-07-28"
-"""Each call stands for itself in this version: one request, one answer, and closing it cancels."""
+"""In this version each call is independent: one request, one answer; closing the connection cancels."""
 
 ANSWER_SECONDS = 30.0
-"""How long the hub may be silent before its answer (seconds)."""
+"""Time limit for the hub's silence before its answer (seconds)."""
 
 OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class ToolAnswer:
-    """What a tool said. ``meta`` is its outcome for programs."""
+    """A tool's answer. ``meta`` is its outcome for programs."""
 
     text: str
     failed: bool
@@ -39,7 +39,7 @@ class ToolAnswer:
 
 
 class HubAnswered(TokenSaverError):
-    """The hub answered with an error; its text is the hub's own."""
+    """The hub answered with an error, in its own words."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "")
@@ -49,7 +49,7 @@ class HubAnswered(TokenSaverError):
 
 
 class HubClient:
-    """Speaks to one hub."""
+    """Connection to one hub."""
 
     def __init__(self, info: HubInfo, token: str) -> None:
         self.info = info
@@ -60,20 +60,20 @@ class HubClient:
 
         Raises:
             HubUnreachable: the hub does not answer.
-            HubAnswered: it answered with an error.
+            HubAnswered: the hub answered with an error.
         """
         return self._exchange("GET", path, b"")
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Post JSON and return the JSON of the answer; errors as for ``get``."""
+        """Post JSON and return the JSON of the answer; raises like ``get``."""
         return self._exchange("POST", path, json.dumps(body or {}).encode())
 
     def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Post JSON and yield the lines of JSON that come back; closing the generator ends the work.
+        """Post JSON and yield the lines of JSON that come back; closing the generator cancels the work.
 
         Raises:
             HubUnreachable: the hub does not answer or broke off.
-            HubAnswered: it refused the request.
+            HubAnswered: the hub refused the request.
         """
         with self._answer("POST", path, json.dumps(body).encode(), SILENCE_SECONDS) as answer:
             if answer.status >= 400:
@@ -83,11 +83,11 @@ class HubClient:
                     yield json.loads(line)
 
     def call_tool(self, name: str, arguments: dict[str, Any], on_progress: OnProgress) -> ToolAnswer:
-        """Call an MCP tool for the current folder; leaving it by an exception cancels the call.
+        """Call an MCP tool for the current folder; an exception in between cancels the call.
 
         Raises:
             HubUnreachable: the hub does not answer or broke off.
-            HubAnswered: it refused the call.
+            HubAnswered: the hub refused the call.
         """
         headers, body = self._tool_request(name, arguments)
         exchange = Exchange(self.info.address, self._token)
@@ -101,12 +101,12 @@ class HubClient:
                     on_progress(str(text))
         except HubGone as gone:
             raise _unreachable(str(gone)) from None
-        except ValueError:  # no JSON: the call was cut off by the hub's end, or is too long
+        except ValueError:  # not JSON: the hub ended during the call, or the call is too long
             raise _unreachable(f"HTTP {exchange.status}") from None
         finally:
             exchange.abort()
             exchange.close()
-        raise _unreachable("it closed the stream")
+        raise _unreachable("it closed the connection")
 
     def _tool_request(self, name: str, arguments: dict[str, Any]) -> tuple[dict[str, str], bytes]:
         meta = {
@@ -137,7 +137,7 @@ class HubClient:
 
     @contextlib.contextmanager
     def _answer(self, method: str, path: str, body: bytes, seconds: float) -> Iterator[HubResponse]:
-        """Send a request, with the token, to our hub and nobody else."""
+        """Send a request with the token, after the hub proved its identity."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
             with contextlib.closing(HubConnection(self.info.address, seconds)) as connection:
@@ -149,10 +149,10 @@ class HubClient:
 
 
 def connect(folders: Folders) -> HubClient:
-    """Return a client of the hub that runs.
+    """Return a client of the running hub.
 
     Raises:
-        HubUnreachable: none runs.
+        HubUnreachable: no hub is running.
     """
     info = discovery.find_running(str(folders.state))
     if info is None:
@@ -161,10 +161,10 @@ def connect(folders: Folders) -> HubClient:
 
 
 def connect_or_start(folders: Folders) -> HubClient:
-    """Return a client of the hub that runs, or of one started now that stays.
+    """Return a client of the running hub, or start one that stays.
 
     Raises:
-        HubUnreachable: it does not start.
+        HubUnreachable: the hub does not start.
     """
     with contextlib.suppress(HubUnreachable):
         return connect(folders)
@@ -178,10 +178,10 @@ def connect_or_start(folders: Folders) -> HubClient:
 
 @contextlib.contextmanager
 def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
-    """Give a client of the hub that runs, or of one that lives only within the ``with`` block.
+    """Yield a client of the running hub, or of a temporary one that ends with the ``with`` block.
 
     Raises:
-        TokenSaverError: neither can be had.
+        TokenSaverError: the hub does not answer, or cannot be started.
     """
     if discovery.find_running(str(folders.state)) is not None:
         yield connect(folders)
@@ -192,7 +192,7 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
         except AlreadyRunning:
             yield connect(folders)
             return
-        # Imported here: it takes a second, and a hub that runs makes it unnecessary.
+        # Imported here because it takes a second and is not needed with a running hub.
         from server.web.serve import log_to_file, running_hub  # noqa: PLC0415
 
         log_to_file(settings, folders)
@@ -210,6 +210,4 @@ def _tool_answer(message: dict[str, Any]) -> ToolAnswer:
 
 
 def _unreachable(cause: str) -> HubUnreachable:
-    return HubUnreachable(
-        f"The hub does not answer: {cause}.", "See `token-saver logs`, then start it again."
-    )
+    return HubUnreachable(f"The hub does not answer: {cause}.", "See `token-saver logs`, then restart it.")

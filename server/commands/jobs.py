@@ -1,4 +1,4 @@
-"""``token-saver batch`` and ``token-saver jobs``."""
+"""Commands ``batch`` and ``jobs``: many files as one job."""
 
 import asyncio
 import datetime
@@ -16,10 +16,12 @@ from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50
 _CALL = re.compile(r'check_job\(job="(\w+)", (?:wait=\d+|action="(\w+)")\)')
-Item = Annotated[int | None, typer.Option("--item", min=0, help="Its number, from 0 (`jobs show`).")]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="As `token-saver jobs` lists it.")]
+Item = Annotated[
+    int | None, typer.Option("--item", min=0, help="Number of the item, from 0 (see `jobs show`).")
+]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver jobs`.")]
 
-jobs_app = typer.Typer(help="The batches: list, wait, pause, resume, cancel, retry.")
+jobs_app = typer.Typer(help="Batches: list, wait, pause, resume, cancel, retry.")
 
 
 def batch(
@@ -27,15 +29,15 @@ def batch(
     each: Annotated[list[str], typer.Option("--each", "-e", help="Path, glob or path::*; repeatable.")],
     output: Annotated[str, typer.Option("--output", "-o", help='"{path}" edits in place.')],
     *,
-    file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Read by every task.")] = None,
+    file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Input of every task.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
     hours: Annotated[
-        float, typer.Option(min=0, help="Stop after so long; 0 for `max_hours` of the settings.")
+        float, typer.Option(min=0, help="Stop after this many hours; 0: `max_hours` of the settings.")
     ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be written.")] = False,
 ) -> None:
-    """Do one task for each of many files."""
+    """Run one task for each of many files."""
     arguments = {
         "task": task,
         "each": each,
@@ -45,7 +47,7 @@ def batch(
         "check": check,
         "dry_run": dry_run,
         "max_hours": hours,
-        # The job belongs to the hub; the shell may go.
+        # The job belongs to the hub, so the shell may close.
         "wait": False,
     }
     _call("batch_offload", {key: value for key, value in arguments.items() if value not in ("", [])})
@@ -59,14 +61,16 @@ def jobs(context: typer.Context, as_json: Json = False) -> None:
 
 
 @jobs_app.command()
-def wait(job: JobId, seconds: Annotated[int, typer.Option(min=1, max=1800, help="At most.")] = 600) -> None:
-    """Wait until a batch ends, and say how it went."""
+def wait(
+    job: JobId, seconds: Annotated[int, typer.Option(min=1, max=1800, help="Longest wait, seconds.")] = 600
+) -> None:
+    """Wait until a batch ends, and print its result."""
     _call("check_job", {"job": job, "wait": seconds})
 
 
 @jobs_app.command()
 def show(job: JobId) -> None:
-    """List the items that went wrong, with the reason."""
+    """List the failed items with the reason."""
     _call("check_job", {"job": job, "action": "items"})
 
 
@@ -78,19 +82,19 @@ def pause(job: JobId) -> None:
 
 @jobs_app.command()
 def resume(job: JobId) -> None:
-    """Go on with a paused or stopped batch."""
+    """Continue a paused or stopped batch."""
     _call("check_job", {"job": job, "action": "resume"})
 
 
 @jobs_app.command()
 def cancel(job: JobId, item: Item = None) -> None:
-    """Cancel what has not ended, or one item; what was written stays."""
+    """Cancel the unfinished items, or one item; written files stay."""
     _call("check_job", {"job": job, "action": "cancel", **_at(item)})
 
 
 @jobs_app.command()
 def retry(job: JobId, item: Item = None) -> None:
-    """Try the failed items again, or one of them."""
+    """Retry the failed items, or one of them."""
     _call("check_job", {"job": job, "action": "retry", **_at(item)})
 
 
@@ -107,7 +111,7 @@ def _call(tool: str, arguments: dict[str, Any]) -> None:
         line.clear()
     if answer.failed:
         raise HubAnswered(answer.text)
-    # The tools speak to Claude; a shell has commands for the same.
+    # Tools address Claude; a shell has commands for the same actions.
     echo(_CALL.sub(lambda call: f"`token-saver jobs {call[2] or 'wait'} {call[1]}`", answer.text))
 
 
@@ -135,14 +139,14 @@ def _list(folders: Folders, *, as_json: bool) -> None:
 
 
 def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
-    """Return a batch's state for the list: what failed is told, and that nobody works where no hub runs."""
+    """Return a batch's state for the list, including failures and a missing hub."""
     if job.state == "done" and counts.unsuccessful:
         return f"done, {counts.unsuccessful} failed"
     return "waits for the hub" if job.state == "running" and not hub_runs else job.state
 
 
 async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:
-    # Imported here: the database layer takes a moment that the other commands need not wait for.
+    # Imported here because the database layer takes a moment that other commands do not need.
     from server.commands.open_history import opened_history  # noqa: PLC0415
     from server.store.jobs import Jobs  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""``token-saver offload`` and ``undo``."""
+"""Commands ``offload`` and ``undo``."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from server.config.folders import Folders
 from server.config.settings import Settings
 
 HANDED_BACK = 3
-"""Exit status where the result did not pass and nothing was written."""
+"""Exit status if the result failed the checks and nothing was written."""
 OUTCOME_META = "token-saver/outcome"
 
 
 def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any], *, as_json: bool) -> int:
-    """Run one task and print its digest; return the exit status.
+    """Run one task and print its summary; return the exit status.
 
     Raises:
-        TokenSaverError: the hub cannot be had, or the offload failed; the message says why.
+        TokenSaverError: the hub does not answer, or the offload failed; the message has the reason.
     """
     line = ProgressLine()
     with hub_for_call(settings, folders) as hub:
@@ -34,7 +34,7 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
 
 
 def undo_offload(settings: Settings, folders: Folders, offload_id: str) -> None:
-    """Undo one offload and say so.
+    """Undo one offload and confirm it.
 
     Raises:
         TokenSaverError: there is no such offload, or its file was changed since.

@@ -1,4 +1,4 @@
-"""The history, for commands that look into it themselves and need no hub."""
+"""Access to the history for commands that read it directly, without a hub."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +9,10 @@ from server.store.history import History
 
 @asynccontextmanager
 async def opened_history(folders: Folders, *, contents: bool = True) -> AsyncIterator[History]:
-    """Open the history within the ``async with`` block; ``contents`` as in ``History.open``.
+    """Open the history for the ``async with`` block; ``contents`` as in ``History.open``.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: the history cannot be read.
     """
     folders.create()
     history = await History.open(folders.database, contents, owner=False)

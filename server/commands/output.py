@@ -1,4 +1,4 @@
-"""How commands print: facts to standard output, all else to standard error."""
+"""Output of commands: results on standard output, everything else on standard error."""
 
 import json
 import re
@@ -11,27 +11,27 @@ import typer
 
 GIB = 1024**3
 LOGGED_SECONDS = 10.0
-"""How often progress is printed where no terminal shows it (seconds)."""
+"""Interval between progress lines without a terminal (seconds)."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What makes a terminal do something else than show a character, or show it in another place."""
+"""Characters that a terminal interprets instead of displaying, or displays elsewhere."""
 _IN_LINES = re.compile(rf"(?![\n\t]|\r\n){_CONTROL.pattern}")
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print text that may come from a model, a file or a client: a terminal only shows it."""
+    """Print text that may come from a model, a file or a client, with control characters escaped."""
     typer.echo(shown(str(text)), err=err, nl=nl)
 
 
 def shown(text: str) -> str:
-    """Return the text with all control characters but tabs and ends of lines as ``\\x1b`` and the like."""
+    """Return the text with control characters other than tabs and line ends as ``\\x1b`` and the like."""
     return _IN_LINES.sub(_escaped, text)
 
 
 def in_line(text: str) -> str:
-    """Return the text as a part of one line: what it holds begins no line of its own."""
+    """Return the text without line ends, for use within a single line."""
     return _CONTROL.sub(_escaped, text)
 
 
@@ -46,7 +46,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table with columns as wide as their longest cell."""
+    """Print a table whose columns are as wide as their longest cell."""
     lines = [[in_line(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
@@ -54,13 +54,13 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def gib(size: int) -> str:
-    """Return bytes as GiB, empty where unknown."""
+    """Return bytes as GiB, empty if unknown."""
     return f"{size / GIB:.1f} GiB" if size else ""
 
 
 class ProgressLine:
-    """One line on a terminal that is overwritten; elsewhere a line of its own every ``every`` seconds, so
-    that what is done soon says nothing."""
+    """A terminal line that is overwritten; without a terminal, a new line every ``every`` seconds, so that
+    short work prints nothing."""
 
     def __init__(self, every: float = LOGGED_SECONDS) -> None:
         self._shown = 0
@@ -69,7 +69,7 @@ class ProgressLine:
         self._next: float | None = None
 
     def show(self, text: str) -> None:
-        """Replace the line, or print it where its time has come."""
+        """Replace the line, or print it if it is due."""
         line = in_line(text)[:100]
         if self._terminal:
             sys.stderr.write(f"\r{line.ljust(self._shown)}")
@@ -83,7 +83,7 @@ class ProgressLine:
             self._next = now + self._every
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._shown:
             sys.stderr.write(f"\r{' ' * self._shown}\r")
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Opens the dashboard where the user is."""
+"""Opening the dashboard in the user's browser."""
 
 import os
 import sys
@@ -11,14 +11,14 @@ from server.config.folders import Folders
 
 
 def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
-    """Say that a hub runs already, and open its dashboard."""
-    echo(f"Claude Token Saver {info.version} runs already at {info.url}")
+    """Report that a hub is running and open its dashboard."""
+    echo(f"Claude Token Saver {info.version} is already running at {info.url}")
     if with_page:
         open_page(connect(folders).post("/api/login")["url"])
 
 
 def open_page(url: str) -> None:
-    """Open the page in the user's browser, or print its address where there is none."""
+    """Open the page in the user's browser, or print its address without one."""
     # Without a display Python would start a text browser in this terminal.
     has_display = sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")

@@ -1,4 +1,4 @@
-"""``token-saver savings``: what was saved, from the history itself; needs no hub."""
+"""Command ``savings``: savings from the history database; needs no hub."""
 
 import asyncio
 import datetime
@@ -23,7 +23,7 @@ from server.store.records import GroupTotal
 def show_savings(
     settings: Settings, folders: Folders, *, since: str, by: str, as_json: bool, as_csv: bool
 ) -> None:
-    """Print the savings by one dimension, audited before where the user agreed to that.
+    """Print the savings by one dimension, after a transcript check if the user agreed to it.
 
     Raises:
         BadArguments: ``since`` is neither a date nor a number of days.
@@ -40,20 +40,22 @@ def show_savings(
 
 
 def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -> None:
-    """Let the app read the client's transcripts, or not any more; a hub that runs does so at once.
+    """Switch the transcript check on or off; in a running hub this takes effect immediately.
 
     Raises:
         SettingsError: ``config.toml`` cannot be changed.
-        HubUnreachable: a hub runs, but does not answer.
+        HubUnreachable: a hub is running but does not answer.
     """
     if find_running(str(folders.state)) is None:
         set_setting(folders, "savings", "audit", on)
     else:
         connect(folders).post("/api/audit", {"switch": "on" if on else "off"})
     if on:
-        echo(f"The audit reads {transcripts_folder(settings.savings.transcripts)}; it writes nothing there.")
+        echo(
+            f"The transcript check reads {transcripts_folder(settings.savings.transcripts)} and never writes."
+        )
     else:
-        echo("The audit is off. What it found so far is kept.")
+        echo("The transcript check is off. Its findings so far are kept.")
 
 
 async def _read(
@@ -67,7 +69,7 @@ async def _read(
 
 
 def _instant(since: str) -> float | None:
-    """Return the beginning of a local day: ``2026-11-20``, or ``7d`` for that many days with today."""
+    """Return the start of a local day: ``2026-11-20``, or ``7d`` for 7 days including today."""
     if not since:
         return None
     try:
@@ -76,7 +78,7 @@ def _instant(since: str) -> float | None:
         return day_begin(datetime.date.fromisoformat(since)).timestamp()
     except (ValueError, OverflowError):
         raise BadArguments(
-            f"{since!r} is no day.", "Give a date (2026-11-20) or a number of days (7d)."
+            f"{since!r} is not a date.", "Give a date (2026-11-20) or a number of days (7d)."
         ) from None
 
 
@@ -88,21 +90,21 @@ def _found(settings: Settings, report: TranscriptReport) -> str:
         )
     calls = f"{report.our_calls} calls ({report.unmatched} unknown here)"
     broken = f", {report.broken_lines} lines unreadable" if report.broken_lines else ""
-    lines = ["", f"Audit: {report.transcripts} transcripts{broken}, {calls}."]
+    lines = ["", f"Transcript check: {report.transcripts} transcripts{broken}, {calls}."]
     for ending, count in sorted(report.endings.items()):
         lines.append(f"  {ending.replace('_', ' ')}: {count}")
     for family, accuracy in report.accuracy.items():
         if accuracy.median is not None:
             lines.append(
-                f"  Estimates of sizes (family {family}, {accuracy.items:,} items) are off by "
-                f"{accuracy.median:.1%} at the median, {accuracy.aggregate or 0:+.1%} in all."
+                f"  Size estimates (family {family}, {accuracy.items:,} items) have an error of "
+                f"{accuracy.median:.1%} at the median, {accuracy.aggregate or 0:+.1%} in total."
             )
     lines += [
         f"Missed: {chance.count:,} {chance.kind}, about {chance.tokens:,} tokens."
         for chance in report.missed.kinds
     ]
     if report.missed.rate is not None:
-        lines.append(f"Claude called us {report.missed.rate:.0%} of the times it could have.")
+        lines.append(f"Claude used this server for {report.missed.rate:.0%} of the possible offloads.")
     if report.missed.advice:
         lines += ["For your CLAUDE.md:", report.missed.advice]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""``token-saver status``, ``dashboard`` and ``quit``."""
+"""Commands ``status``, ``dashboard`` and ``quit``."""
 
 import time
 from typing import Any
@@ -11,14 +11,14 @@ from server.common.errors import HubUnreachable
 from server.config.folders import Folders
 
 QUIT_SECONDS = 60.0
-"""How long a hub may take to end what runs (seconds)."""
+"""Time limit for the hub to finish running work (seconds)."""
 
 
 def show_status(folders: Folders, *, as_json: bool) -> None:
     """Print the snapshot.
 
     Raises:
-        HubUnreachable: no hub runs.
+        HubUnreachable: no hub is running.
     """
     snapshot = connect(folders).get("/api/status")
     if as_json:
@@ -35,16 +35,16 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
         echo(in_line(f"loaded   {model['name']}  {gib(model['size'])}".rstrip()))
     for offload in snapshot["running"]:
         echo(f"running  {in_line(_running(offload))}")
-    echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in all")
+    echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in total")
     everything = snapshot["saved_all"]
     if everything["by_user"]:
-        echo(f"yours    {everything['by_user']:,} of {everything['offloads']:,} calls; they count as 0")
-    unwritten = "" if folders.config_file.exists() else "  (not written yet)"
+        echo(f"your own calls: {everything['by_user']:,} of {everything['offloads']:,} (no savings counted)")
+    unwritten = "" if folders.config_file.exists() else "  (does not exist yet)"
     echo(f"settings {in_line(str(folders.config_file))}{unwritten}")
 
 
 def open_dashboard(folders: Folders) -> None:
-    """Open the dashboard of the hub that runs, or of one started now.
+    """Open the dashboard of the running hub, or start one.
 
     Raises:
         HubUnreachable: the hub does not start.
@@ -53,10 +53,10 @@ def open_dashboard(folders: Folders) -> None:
 
 
 def quit_app(folders: Folders) -> None:
-    """End the hub that runs, and return when it has ended.
+    """Stop the running hub and wait until it has ended.
 
     Raises:
-        HubUnreachable: no hub runs, or it does not end.
+        HubUnreachable: no hub is running, or it does not end.
     """
     hub = connect(folders)
     hub.post("/api/quit")
@@ -69,7 +69,7 @@ def quit_app(folders: Folders) -> None:
 
 
 def activity_line(activity: dict[str, Any]) -> str:
-    """Return one line on a model that is being downloaded, loaded or measured."""
+    """Return one line on a model being downloaded, loaded or measured."""
     line = f"{activity['phase']:<8} {activity['model']}"
     if not activity["total"]:
         return line

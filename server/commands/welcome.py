@@ -1,4 +1,4 @@
-"""What the app says when it starts: where the dashboard is, which engine works, how to connect Claude."""
+"""Start-up message: the dashboard's address, the engine in use, how to connect Claude."""
 
 import os
 import shlex
@@ -15,15 +15,15 @@ from server.engine.view import LOOKING
 from server.hub import Hub
 
 DISCOVERY_SECONDS = 3.0
-"""How long the first lines wait for an engine to be found (seconds)."""
+"""How long the message waits for an engine to be found (seconds)."""
 
 
 def say_ready(hub: Hub, *, with_link: bool) -> None:
-    """Print the lines a user needs; ``with_link`` where somebody reads them now, and no file keeps them."""
+    """Print the start-up message; ``with_link`` if a user reads it now and it is not logged to a file."""
     typer.echo(f"Claude Token Saver {hub.version}")
     if with_link:
         typer.echo(f"  Dashboard    {hub.login_link()}")
-        typer.echo(f"               (this link works once; `{typed(os.environ)} dashboard` makes another)")
+        typer.echo(f"               (this link works once; `{typed(os.environ)} dashboard` creates another)")
     else:
         typer.echo(f"  Dashboard    `{typed(os.environ)} dashboard` opens it")
     typer.echo(f"  Engine       {in_line(_engine(hub))}")
@@ -32,18 +32,19 @@ def say_ready(hub: Hub, *, with_link: bool) -> None:
 
 
 def say_no_tray(reason: str) -> None:
-    """Print that there is no icon; the hub goes on without."""
+    """Print that there is no icon; the hub runs without it."""
     typer.echo(f"  Tray         {reason}")
     sys.stdout.flush()
 
 
 def typed(environ: Mapping[str, str]) -> str:
-    """Return what the user types for ``token-saver``: what ``uv run`` starts is not on his own path."""
+    """Return how the user calls ``token-saver``: programs that ``uv run`` starts are not on the user's
+    PATH."""
     return "uv run token-saver" if "UV_RUN_RECURSION_DEPTH" in environ else "token-saver"
 
 
 def connect_line() -> str:
-    """Return the command that connects Claude Code, with absolute paths: GUI clients have no PATH of ours."""
+    """Return the command that connects Claude Code, with absolute paths: desktop clients lack our PATH."""
     home = chosen_home(os.environ)
     options = ["--scope", "user", *([] if home is None else ["--env", f"{HOME_VARIABLE}={home}"])]
     return f"claude mcp add token-saver {_quoted(options)} -- {_quoted(bridge_command())}"

@@ -1,20 +1,20 @@
-"""The ASGI app of the hub: one port for MCP, the dashboard and the commands.
+"""ASGI app of the hub: one port for MCP, the dashboard and the commands.
 
 ========================  ====================================================================
 ``/mcp``                  MCP, streamable HTTP, protocols up to 2026-07-28 (bearer token)
-``/healthz?nonce=…``      who answers here: version and pid (open), and the proof of it, see ``proof``
-``/login?code=…``         logs a browser in, once (open)
+``/healthz?nonce=…``      version and pid (open), with a proof of identity (``hub_identity``)
+``/login?code=…``         logs in a browser, once (open)
 ``/api/status``           the snapshot as JSON (token or cookie)
 ``/api/login``            POST: a new login link (token or cookie)
-``/api/quit``             POST: end the hub (token or cookie)
-``/metrics``              for Prometheus (token or cookie)
+``/api/quit``             POST: stop the hub (token or cookie)
+``/metrics``              metrics for Prometheus (token or cookie)
 ``/api/measure``          POST ``{"model": …}``: measure it, see ``measure_stream`` (token or cookie)
-``/api/undo``             POST ``{"id": …}``: put back the bytes from before an offload
-``/api/approvals``        the calls that wait for the user (GET), and the user's answer to one (POST
+``/api/undo``             POST ``{"id": …}``: restore the contents from before an offload
+``/api/approvals``        calls waiting for approval (GET), and the answer to one (POST
                           ``{"id": …, "answer": "once"|"session"|"project"|"no", "reason": …}``)
 ``/api/token``            POST: replace the bearer token (token or cookie)
-``/api/audit``            POST ``{"switch": "on"}`` or ``"off"``: may the audit read transcripts
-``/``                     the dashboard, where one is mounted (cookie)
+``/api/audit``            POST ``{"switch": "on"}`` or ``"off"``: switch the transcript check
+``/``                     the dashboard, if mounted (cookie)
 ========================  ====================================================================
 """
 
@@ -51,20 +51,20 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class HubApp:
-    """The guarded app, what serves its connections, and the MCP sessions in it: who serves the app runs
-    ``sessions`` around that.
+    """The authenticated app, the server of its connections, and its MCP sessions. The server of the app runs
+    ``sessions`` around it.
 
-    They are not in the app's lifespan, because a server ends that only after its connections, and a
-    session's stream is a connection that never ends by itself.
+    They are not part of the app's lifespan, because a server ends only after its connections, and a
+    session's stream is a connection that never ends on its own.
     """
 
     asgi: ASGIApp
-    strangers: ConnectionLimits
+    connection_limits: ConnectionLimits
     sessions: Callable[[], AbstractAsyncContextManager[None]]
 
 
 def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> HubApp:
-    """Return the app. The hub itself, and ``pages``, are started and closed by who serves it."""
+    """Return the app. The caller starts and closes the hub itself and ``pages``."""
     mcp = build_mcp(hub)
     names = [f"{LOOPBACK}:{port}", f"localhost:{port}"]
     mcp.streamable_http_app(
@@ -77,13 +77,13 @@ def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> Hu
     app.routes.extend(_api_routes(hub, keys))
     app.routes.append(_token_route(hub, guard, keys))
     app.routes.append(Mount("/", pages) if pages is not None else Route("/", _no_dashboard))
-    return HubApp(guard, guard.strangers, mcp.session_manager.run)
+    return HubApp(guard, guard.connection_limits, mcp.session_manager.run)
 
 
 def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
     async def healthz(request: Request) -> Response:
         health = {"app": "token-saver", "version": hub.version, "pid": os.getpid()}
-        # As the socket has them: uvicorn is told to believe no header about it.
+        # The socket's own addresses: uvicorn is configured to trust no header about them.
         ends = request.scope["client"], request.scope["server"]
         return JSONResponse({**health, "proofs": keys.prove(request.query_params.get("nonce", ""), *ends)})
 
@@ -108,7 +108,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
     async def audit(request: Request) -> Response:
         switch = await _argument(request, "switch")
         if switch not in ("on", "off"):
-            raise BadArguments(f"The audit cannot be switched to {switch!r}.", "Switch it on or off.")
+            raise BadArguments(f"{switch!r} does not switch the transcript check.", "Switch it on or off.")
         await hub.switch_transcript_check(on=switch == "on")
         return JSONResponse({"audit": switch})
 
@@ -140,7 +140,7 @@ def _token_route(hub: Hub, guard: AuthMiddleware, keys: Keys) -> Route:
 
 
 def _plainly(endpoint: Endpoint) -> Endpoint:
-    """Turn the app's own errors into JSON with their code."""
+    """Convert the app's own errors to JSON with their code."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -152,28 +152,28 @@ def _plainly(endpoint: Endpoint) -> Endpoint:
 
 
 async def _answer(hub: Hub, request: Request) -> str:
-    """Answer a call that waits, and return a sentence that says so.
+    """Answer a waiting call and return a sentence that confirms it.
 
     Raises:
-        BadArguments: it is no answer.
-        NotFound: no such call waits (any more).
+        BadArguments: the answer is invalid.
+        NotFound: no such call is waiting (any more).
     """
     waiting, chosen = await _argument(request, "id"), await _argument(request, "answer")
     extent = next((each for each in EXTENTS if each == chosen), None)
     if extent is None and chosen != "no":
-        raise BadArguments(f"{chosen!r} is no answer.", f"Answer {', '.join(EXTENTS)} or no.")
+        raise BadArguments(f"{chosen!r} is not a valid answer.", f"Answer {', '.join(EXTENTS)} or no.")
     reason = await _argument(request, "reason", "")
     answer = ApprovalAnswer(approved=extent is not None, extent=extent or "once", by="command", reason=reason)
     if not hub.answer_approval(waiting, answer):
         raise NotFound(
-            f"No call {waiting!r} waits for approval: it was answered, ended or never was.",
-            "`token-saver policy waiting` lists those that wait.",
+            f"No call {waiting!r} is waiting for approval: it was answered, it ended or it never existed.",
+            "`token-saver policy waiting` lists the waiting calls.",
         )
     return "Approved." if answer.approved else "Denied."
 
 
 async def _argument(request: Request, name: str, missing: str | None = None) -> str:
-    """Return one text of the request's JSON body; ``missing`` where it has none.
+    """Return a text from the request's JSON body; ``missing`` if the body does not have it.
 
     Raises:
         BadArguments: the body is not a JSON object with that text.
@@ -184,9 +184,9 @@ async def _argument(request: Request, name: str, missing: str | None = None) -> 
         body = None
     value = body.get(name, missing) if isinstance(body, dict) else None
     if not isinstance(value, str) or (not value and missing is None):
-        raise BadArguments(f"The body has no text `{name}`.", f'Send {{"{name}": "…"}} as JSON.')
+        raise BadArguments(f"The body lacks the text `{name}`.", f'Send {{"{name}": "…"}} as JSON.')
     return value
 
 
 async def _no_dashboard(_request: Request) -> Response:
-    return PlainTextResponse("The hub runs. This installation has no dashboard.\n")
+    return PlainTextResponse("The hub is running. This installation has no dashboard.\n")

@@ -1,7 +1,7 @@
-"""The door of the hub: who may send a request, in front of HTTP and websocket alike.
+"""Authentication of requests to the hub, for HTTP and websockets alike.
 
-A web page in the user's browser can reach 127.0.0.1 as well as the user can. So: the Host must be
-ours (no DNS rebinding), an Origin must be ours (no other page's script), and every path but the open
+A web page in the user's browser can reach 127.0.0.1 like the user can. Therefore the Host must be ours
+(against DNS rebinding), an Origin must be ours (against other pages' scripts), and every path except the open
 ones needs the bearer token or, in a browser, the cookie that a one-time login link sets.
 """
 
@@ -19,13 +19,13 @@ from server.web.peer_uid import may_be_ours
 from server.web.rejections import RejectionLog
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
-"""Paths without token or cookie, matched exactly. ``/login`` needs its code."""
+"""Paths without token or cookie, matched exactly. ``/login`` requires its code."""
 TOKEN_PATHS = frozenset({"/mcp"})
-"""Paths for programs: the bearer token alone opens them, so no browser ever does."""
+"""Paths for programs: only the bearer token grants access, so browsers never have it."""
 
 
 MOST_BODY_BYTES = 4 << 20
-"""The longest body of a request; of one to ``/mcp`` the ``mcp`` package asks the same."""
+"""Longest body of a request; the ``mcp`` package has the same limit for ``/mcp``."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -43,7 +43,7 @@ SECURITY_HEADERS = {
 
 
 class AuthMiddleware:
-    """ASGI middleware that lets in only what may come in, and hardens every answer."""
+    """ASGI middleware that admits only authenticated requests and adds security headers to every answer."""
 
     def __init__(self, app: ASGIApp, keys: Keys, port: int, publish: Callable[[Event], None]) -> None:
         self.app = app
@@ -52,12 +52,12 @@ class AuthMiddleware:
         self._refusals = RejectionLog(publish)
         names = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._sockets: set[_Socket] = set()
-        self.strangers = ConnectionLimits()
+        self.connection_limits = ConnectionLimits()
         self._hosts = frozenset(names)
         self._origins = frozenset(f"http://{name}" for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):  # the lifespan is no request
+        if scope["type"] not in ("http", "websocket"):  # the lifespan is not a request
             await self.app(scope, receive, send)
             return
         refusal = self._refuse(scope)
@@ -72,7 +72,7 @@ class AuthMiddleware:
         await (refusal or self.app)(scope, receive, _hardened(send))
 
     async def close_sockets(self) -> None:
-        """End all websockets: what opened them opens nothing any more."""
+        """Close all websockets: their cookie or token is no longer valid."""
         for each in tuple(self._sockets):
             await each.close()
 
@@ -85,7 +85,7 @@ class AuthMiddleware:
             self._sockets.discard(socket)
 
     def _refuse(self, scope: Scope) -> Response | None:
-        """Return the answer to a request that may not come in, None for one that may."""
+        """Return the answer to a refused request, None for an admitted one."""
         headers = Headers(scope=scope)
         path = scope["path"]
         host, origin = headers.get("host", ""), headers.get("origin", "")
@@ -93,15 +93,16 @@ class AuthMiddleware:
             self._refusals.note("its Host is not this hub's", host, path)
             return _plain(421, "This address is not the hub's. Use http://127.0.0.1 and its port.")
         if self._is_foreign(headers, websocket=scope["type"] == "websocket"):
-            self._refusals.note("another page caused it", origin or headers.get("sec-fetch-site", ""), path)
+            self._refusals.note("another page sent it", origin or headers.get("sec-fetch-site", ""), path)
             return _plain(403, "Requests from other pages are not allowed.")
         if self._is_authorized(scope, headers):
             return _refuse_body(path, headers)
-        self._refusals.note("it brought no valid token or cookie", origin or host, path)
+        self._refusals.note("it has no valid token or cookie", origin or host, path)
         return _unauthorized(path)
 
     def _is_foreign(self, headers: Headers, *, websocket: bool) -> bool:
-        """Whether another page's script or link sent this. Browsers always name a websocket's Origin."""
+        """Return whether another page's script or link sent this. Browsers always send a websocket's
+        Origin."""
         origin = headers.get("origin")
         if origin is None and websocket:
             return True
@@ -116,22 +117,22 @@ class AuthMiddleware:
         known = self._keys.has_token(headers.get("authorization", "")) or (
             path not in TOKEN_PATHS
             and self._keys.has_cookie(headers.get("cookie", ""))
-            # Browsers send a cookie to every port of a host: programs of other users may have got it so.
+            # Browsers send a cookie to every port of a host, so other users' programs may have received it.
             and may_be_ours(scope["client"], scope["server"])
         )
         if known:
-            self.strangers.know(scope["client"])
+            self.connection_limits.know(scope["client"])
         return known
 
     def _login(self, scope: Scope) -> Response:
-        # First, so that nobody else uses it up: the link may have been seen among a browser's arguments.
+        # Checked first, so that nobody else uses the link up: browser arguments are visible to other users.
         if not may_be_ours(scope["client"], scope["server"]):
             self._refusals.note("another user of this machine opened it", "", scope["path"])
-            return _plain(403, "A login link is for the user whose hub this is.")
+            return _plain(403, "This login link belongs to another user of this machine.")
         code = QueryParams(scope["query_string"]).get("code", "")
         if scope["method"] != "GET" or not self._keys.redeem(code):
-            self._refusals.note("its login link was used, too old or made up", "", scope["path"])
-            return _plain(401, "This link was used or is too old. `token-saver dashboard` makes a new one.")
+            self._refusals.note("its login link was used, expired or invalid", "", scope["path"])
+            return _plain(401, "This link was used or has expired. `token-saver dashboard` makes a new one.")
         self._publish(BrowserLoggedIn())
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(
@@ -141,21 +142,21 @@ class AuthMiddleware:
 
 
 class _Socket:
-    """The way to a browser by websocket, which can be closed from outside of what talks there."""
+    """Sending side of a browser's websocket, which can be closed from outside its handler."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._closed = False
 
     async def send(self, message: Message) -> None:
-        """Send on, as long as it is open."""
+        """Forward a message while the socket is open."""
         if not self._closed:
             self._closed = message["type"] == "websocket.close"
             await self._send(message)
 
     async def close(self) -> None:
-        """Close it; who talks there hears of it as of any end."""
-        await self.send({"type": "websocket.close", "code": 1008, "reason": "not authorized any more"})
+        """Close the socket; its handler sees a normal disconnect."""
+        await self.send({"type": "websocket.close", "code": 1008, "reason": "no longer authorized"})
 
 
 def _hardened(send: Send) -> Send:
@@ -170,14 +171,14 @@ def _hardened(send: Send) -> Send:
 
 
 def _refuse_body(path: str, headers: Headers) -> Response | None:
-    """Return the answer to a body that is too long, or that does not say how long it is."""
+    """Return the answer to a body that is too long or has no declared length."""
     if path in TOKEN_PATHS:
         return None
     if "transfer-encoding" in headers:
-        return _plain(411, "Say how long the body is, with Content-Length.")
+        return _plain(411, "State the body's length with Content-Length.")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
-        return _plain(413, f"A request may have {MOST_BODY_BYTES >> 20} MB at most.")
+        return _plain(413, f"The limit for a request is {MOST_BODY_BYTES >> 20} MB.")
     return None
 
 
@@ -185,7 +186,7 @@ def _unauthorized(path: str) -> Response:
     if path in TOKEN_PATHS or path.startswith("/api/"):
         error = NotAuthorized(
             "The bearer token is missing, wrong or was replaced.",
-            "Send what the file holds by now that `token-saver token` names.",
+            "Send the content of the file that `token-saver token` names.",
         )
         return JSONResponse(
             {"error": error.code, "message": str(error)}, 401, headers={"www-authenticate": "Bearer"}

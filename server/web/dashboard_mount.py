@@ -1,7 +1,8 @@
-"""The dashboard's place in the hub's app: there from the hub's first moment on, filled when it has loaded.
+"""Mount point of the dashboard in the hub's app: present from the start, filled once the dashboard has
+loaded.
 
-A client's first call waits for nothing that only pages need: of the hub's start importing NiceGUI is a third.
-So the hub answers before that, and a browser that is quicker than the dashboard waits.
+A client's first call must not wait for modules that only pages need; importing NiceGUI takes a third of the
+hub's start. So the hub answers earlier, and a browser that opens a page too early waits.
 """
 
 import asyncio
@@ -15,14 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 @dataclass(frozen=True)
 class Dashboard:
-    """The pages as an app, and what has to be entered while it is served."""
+    """The pages as an ASGI app, and its context while it is served."""
 
     asgi: ASGIApp
     lifespan: Callable[[], AbstractAsyncContextManager[object]]
 
 
 class Pages:
-    """An ASGI app that hands on to the dashboard. Belongs to the hub's event loop."""
+    """An ASGI app that forwards to the dashboard. Belongs to the hub's event loop."""
 
     def __init__(self) -> None:
         self._asgi: ASGIApp | None = None
@@ -35,17 +36,17 @@ class Pages:
         await self._asgi(scope, receive, send)
 
     async def open(self, dashboard: Dashboard) -> None:
-        """Start the dashboard, and let in who waits for it."""
+        """Start the dashboard and admit waiting requests."""
         await self._lifespan.enter_async_context(dashboard.lifespan())
         self._asgi = dashboard.asgi
         self._opened.set()
 
     async def give_up(self, why: str) -> None:
-        """Tell who waits, and who comes, that there are no pages in this start of the hub."""
+        """Tell waiting and later requests that this hub has no pages."""
         text = f"The dashboard could not be loaded: {why.rstrip('.')}."
-        self._asgi = PlainTextResponse(f"{text} Restart Token Saver; clients go on meanwhile.", 503)
+        self._asgi = PlainTextResponse(f"{text} Restart Token Saver; clients keep working meanwhile.", 503)
         self._opened.set()
 
     async def close(self) -> None:
-        """Stop the dashboard, if it was opened."""
+        """Stop the dashboard if it was started."""
         await self._lifespan.aclose()

@@ -1,8 +1,8 @@
-"""Cancels the call of a client that vanished.
+"""Cancellation of the calls of disconnected clients.
 
-Up to protocol 2025-11-25 a dropped connection does not cancel a call: the package takes it for a pause.
-This hub keeps no events to resume from, so nobody could ever get the answer: the call is cancelled just
-as if the client had sent ``notifications/cancelled``. From 2026-07-28 on, the package itself does it.
+Up to protocol 2025-11-25 a dropped connection does not cancel a call, because the ``mcp`` package expects the
+client to resume. This hub keeps no events to resume from, so the answer could not be delivered: the call is
+cancelled as if the client had sent ``notifications/cancelled``. From 2026-07-28 on, the package does this.
 """
 
 import json
@@ -55,7 +55,7 @@ class CancelOnDisconnect:
         self._notices.start(self._notify(scope, request_id))
 
     async def _notify(self, scope: Scope, request_id: str | int) -> None:
-        """Post the notification to the same session, as its client would have."""
+        """Post the notification to the same session, as its client would."""
         params = {"requestId": request_id, "reason": "the client disconnected"}
         payload = json.dumps(
             {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}

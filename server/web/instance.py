@@ -1,7 +1,7 @@
-"""One hub per user: the lock, the port, ``hub.json`` and the token.
+"""Single instance of the hub for each user: the lock, the port, ``hub.json`` and the token.
 
-The lock is the operating system's own on ``hub.lock``: it goes with the process, however that ends.
-``hub.json`` can therefore be stale (see ``rendezvous.find_running``), the lock cannot.
+The lock on ``hub.lock`` belongs to the operating system and ends with the process, even after a crash.
+``hub.json`` can therefore be stale (see ``discovery.find_running``), the lock cannot.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ else:
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
-"""Connections that the system keeps until the hub takes them. If more come at once, Linux takes them for
-a flood and resets some (``SyncookiesFailed`` in ``nstat``)."""
+"""Number of connections that the system queues until the hub accepts them. If more arrive at once, Linux
+treats them as a flood and resets some (``SyncookiesFailed`` in ``nstat``)."""
 
 
 class AlreadyRunning(Exception):
-    """Another process is this user's hub. Not an error: the second start opens the first one's page."""
+    """Another process is this user's hub. Not an error: a second start opens the page of the first."""
 
     def __init__(self, info: HubInfo) -> None:
         super().__init__(info.url)
@@ -39,31 +39,31 @@ class AlreadyRunning(Exception):
 
 @contextlib.contextmanager
 def claim(folders: Folders) -> Iterator[None]:
-    """Be this user's only hub within the ``with`` block.
+    """Be this user's only hub for the duration of the ``with`` block.
 
     Raises:
-        AlreadyRunning: another one runs, or just starts and then answers.
+        AlreadyRunning: another hub is running, or starts now and then answers.
         HubUnreachable: another process holds the lock but does not answer.
     """
     folders.create()
     path = folders.state / "hub.lock"
-    # For the user alone: who can open it can hold its lock.
+    # Private, because everyone who can open the file can lock it.
     with open(path, "a+b", opener=_private) as file:
         _lock(file.fileno(), folders)
         yield
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket that listens on ``port`` of 127.0.0.1 (0: any free one).
+    """Return a socket that listens on ``port`` of 127.0.0.1 (0: any free port).
 
     Raises:
         PortTaken: another program listens there, or the system reserves the port.
     """
-    # Only of a socket that names its protocol does asyncio turn off Nagle's delay, 40 ms for each answer.
+    # asyncio turns off Nagle's delay (40 ms for each answer) only for sockets with an explicit protocol.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform == "win32":
-            # There SO_REUSEADDR would let a second program take over the port.
+            # On this system SO_REUSEADDR would let a second program take over the port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,14 +73,14 @@ def listen(port: int) -> socket.socket:
         listener.close()
         raise PortTaken(
             f"Port {port} on {LOOPBACK} cannot be used: {error.strerror or error}.",
-            "End the program that has it, or set another with TOKEN_SAVER_PORT (`port` in config.toml).",
+            "Stop the program that uses it, or set another with TOKEN_SAVER_PORT (`port` in config.toml).",
         ) from None
     return listener
 
 
 @contextlib.contextmanager
 def announced(folders: Folders, url: str, version: str) -> Iterator[HubInfo]:
-    """Let ``hub.json`` tell where the hub is within the ``with`` block."""
+    """Announce the hub in ``hub.json`` for the duration of the ``with`` block."""
     info = HubInfo(url=url, pid=os.getpid(), version=version, started=time.time())
     replace_file(folders.hub_file, json.dumps(info._asdict()).encode(), mode=PRIVATE)
     try:
@@ -90,7 +90,7 @@ def announced(folders: Folders, url: str, version: str) -> Iterator[HubInfo]:
 
 
 def ensure_token(folders: Folders) -> str:
-    """Return the bearer token, made on first use, readable by the user alone."""
+    """Return the bearer token; it is created on first use, with access for the user only."""
     if token := read_token(str(folders.state)):
         if sys.platform != "win32":
             folders.token_file.chmod(0o600)
@@ -101,10 +101,10 @@ def ensure_token(folders: Folders) -> str:
 
 
 def write_token(folders: Folders, token: str) -> None:
-    """Keep the bearer token, readable by the user alone from the first byte on; whole or not at all.
+    """Write the bearer token atomically, with access for the user only from the first byte on.
 
     Raises:
-        SettingsError: it cannot be written.
+        SettingsError: the file cannot be written.
     """
     try:
         replace_file(folders.token_file, token.encode("ascii"), mode=PRIVATE)
@@ -120,15 +120,15 @@ def _private(name: str, flags: int) -> int:
 
 
 def _lock(descriptor: int, folders: Folders) -> None:
-    """Take the lock, at once or from another hub that ends just now; raise as ``claim`` where one goes on."""
+    """Take the lock, if necessary after another hub has ended; raises like ``claim`` if one keeps running."""
     deadline = time.monotonic() + START_SECONDS
     while not _try_lock(descriptor):
         if (info := find_running(str(folders.state))) is not None:
             raise AlreadyRunning(info)
         if time.monotonic() > deadline:
             raise HubUnreachable(
-                "Another token-saver process runs but does not answer.",
-                "End it (look for token-saver in the list of processes), then start again.",
+                "Another token-saver process is running but does not answer.",
+                "Stop it (find token-saver in the process list), then start again.",
             )
         time.sleep(0.1)
 

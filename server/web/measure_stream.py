@@ -1,8 +1,8 @@
-"""``POST /api/measure``: measures one model and tells how far it is, line by line.
+"""``POST /api/measure``: measures one model and streams the progress.
 
-The answer is lines of JSON: ``{"progress": {"model", "step", "done", "total"}}`` as often as there is news,
-an empty line every few seconds else, and at last ``{"result": …}`` or ``{"error": code, "message": …}``.
-Who closes the connection ends the measuring.
+The answer is lines of JSON: ``{"progress": {"model", "step", "done", "total"}}`` for each step, an empty line
+every few seconds in between, and finally ``{"result": …}`` or ``{"error": code, "message": …}``. Closing the
+connection cancels the measurement.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from server.hub import Hub
 
 HEARTBEAT_SECONDS = 5.0
 _WORKING = BackgroundTasks()
-"""Keeps each alive to its end."""
+"""Keeps a reference to each task until its end."""
 
 
 def measure_route(hub: Hub) -> Route:
@@ -55,15 +55,15 @@ async def _lines(hub: Hub, model: str | None) -> AsyncIterator[bytes]:
             this = asyncio.current_task()
             if this is not None and this.cancelling():
                 raise
-            news.put_nowait({"error": "cancelled", "message": "cancelled: The measuring was stopped."})
+            news.put_nowait({"error": "cancelled", "message": "cancelled: The measurement was cancelled."})
 
     working = _WORKING.start(work())
     try:
         async for line in _until_ended(news, working):
             yield line
     finally:
-        # Not awaited: who closes the connection cancels this again and again, and would cancel with it what
-        # the work does to end well.
+        # Not awaited: closing the connection cancels this repeatedly, and would also cancel the work's own
+        # clean-up.
         working.cancel()
 
 
@@ -76,7 +76,7 @@ async def _until_ended(
                 line = await news.get()
         except TimeoutError:
             if working.done() and news.empty():
-                working.result()  # raises what a defect raised
+                working.result()  # re-raises a defect
                 return
             yield b"\n"
             continue

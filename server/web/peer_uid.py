@@ -1,7 +1,7 @@
-"""Whose program is at the other end of a connection within this machine, where the system tells: on Linux.
+"""User id of the program at the other end of a local connection, available on Linux.
 
-There every user can read the arguments that other users' programs were started with, and a browser is started
-with the address that it shall open.
+On Linux every user can read the arguments of other users' programs, and a browser is started with the address
+of the page as its argument.
 """
 
 import os
@@ -16,11 +16,11 @@ from server.bridge.hub_identity import Address
 # IPv4 connections of IPv4 sockets, and those of IPv6 sockets (proc(5), /proc/net/tcp).
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 ROOT = 0
-"""Root may connect too: it can read the token anyway, and what forwards a port often runs as root."""
+"""Root is accepted too: it can read the token anyway, and port forwarders often run as root."""
 
 
 def may_be_ours(client: Address, hub: Address, tables: tuple[Path, ...] = TABLES) -> bool:
-    """Whether the connection that ``client`` opened is this user's or root's; True where no system tells."""
+    """Return whether this user or root opened the connection from ``client``; True on other systems."""
     if sys.platform != "linux":
         return True
     try:
@@ -29,30 +29,30 @@ def may_be_ours(client: Address, hub: Address, tables: tuple[Path, ...] = TABLES
     except OSError:
         return True
     if not found:
-        return True  # without /proc nobody reads others' arguments there either
+        return True  # without /proc, arguments are not public either
     if not owners:
-        # What connects from outside of the tables: in WSL programs of Windows, which has users of its own.
+        # Connections missing from the tables: Windows programs under WSL, whose users are separate.
         return "microsoft" in platform.release().lower()
     return owners <= {os.getuid(), ROOT}
 
 
 def _owners(table: Path, client: Address, hub: Address) -> Iterator[int]:
-    """Yield the user ids of the sockets between the two, as the client's end has them."""
+    """Yield the user ids of the sockets between the two addresses, as recorded for the client's end."""
     text = table.read_text(encoding="ascii")
     for mapped in (False, True):
-        # Looked for in one go: whoever opens thousands of connections fills the table.
+        # One search over the whole text, because thousands of connections can fill the table.
         ends = f" {_hex(client, mapped)} {_hex(hub, mapped)} "
         at = text.find(ends)
         while at >= 0:
             row = text[text.rfind("\n", 0, at) + 1 : text.find("\n", at)].split()
-            # Without an inode nobody holds the socket any more, and the user that is said is not its owner.
+            # A socket without an inode has no owner any more, and the recorded user is not meaningful.
             if row[9] != "0":
                 yield int(row[7])
             at = text.find(ends, at + 1)
 
 
 def _hex(address: Address, mapped: bool) -> str:
-    """Return an IPv4 address as the tables have it: words of 32 bits in this machine's byte order."""
+    """Return an IPv4 address in the tables' format: 32-bit words in this machine's byte order."""
     packed = socket.inet_aton(address[0])
     if mapped:
         packed = bytes(10) + b"\xff\xff" + packed

@@ -1,4 +1,4 @@
-"""Tells of requests that the guard refused: the first of a kind at once, others of it once a minute."""
+"""Log of refused requests: the first of a kind immediately, repetitions once a minute."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,24 +6,24 @@ from collections.abc import Callable
 from server.common.events import RequestsRefused
 
 QUIET_SECONDS = 60.0
-"""A page can send thousands of requests a second; so often one kind of them is told of (seconds)."""
+"""Interval of reports on one kind of refusal (seconds); a page can send thousands of requests a second."""
 MOST_KINDS = 100
-"""Kinds that are told apart within that time; all others are one."""
+"""Number of kinds distinguished within that time; all others count as one."""
 LONGEST_SOURCE = 120
 
 _Kind = tuple[str, str]
 
 
 class RejectionLog:
-    """Counts what was refused. For one event loop."""
+    """Counts refused requests. For one event loop."""
 
     def __init__(self, publish: Callable[[RequestsRefused], None]) -> None:
         self._publish = publish
         self._more: dict[_Kind, int] = {}
 
     def note(self, reason: str, source: str, path: str) -> None:
-        """Take note of one request. ``source`` is what it says of where it comes from: its ``Origin``, or the
-        ``Host`` that it asked for."""
+        """Record one request. ``source`` is its claimed origin: its ``Origin`` header, or the ``Host`` that
+        it requested."""
         shown = source[:LONGEST_SOURCE].encode("ascii", "backslashreplace").decode()
         kind = (reason, shown)
         if kind not in self._more and len(self._more) >= MOST_KINDS:

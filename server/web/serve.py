@@ -1,6 +1,6 @@
-"""Runs the hub: its one event loop and uvicorn in a background thread, the main thread stays free.
+"""Process of the hub: its event loop and uvicorn run in a background thread.
 
-The main thread belongs to the tray where there is one, else it waits for the end.
+The main thread belongs to the tray if there is one, else it waits for the end.
 """
 
 import asyncio
@@ -35,25 +35,25 @@ from server.web.instance import BACKLOG, LOOPBACK, announced, ensure_token, list
 logger = logging.getLogger(__name__)
 
 LOG_BYTES, LOGS_KEPT = 1_000_000, 3
-"""How large the log grows before a new one is begun, and how many old ones are kept."""
+"""Maximum size of the log, and the number of older logs to keep."""
 QUIET_SECONDS = 60.0
-"""How often the same warning about what came to the port is logged (seconds)."""
+"""Interval of repeated warnings about invalid requests (seconds)."""
 SWITCH_SECONDS = 0.0005
-"""How long one thread may keep the interpreter while others wait for it. With CPython's own 5 ms, a thread
-that reads rows, and so lets go of the interpreter at each of them, waits as often for a busy event loop:
-during a batch, pages took seconds."""
+"""How long a thread may hold the interpreter while others wait, seconds. With CPython's 5 ms, a thread that
+reads rows releases the interpreter at each row and then waits for the busy event loop every time; during a
+batch, pages took seconds."""
 STOP_SECONDS = 2.5
-"""Seconds that an orderly end may take; the promise is 3 in all, so then the process just ends."""
+"""Time for an orderly end, seconds. The total limit is 3 s, so after this the process exits."""
 
 
 @contextlib.contextmanager
 def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None) -> Iterator[Hub]:
-    """Run this user's hub within the ``with`` block, in a background thread. Hold ``claim`` around it.
+    """Run this user's hub in a background thread for the duration of the ``with`` block, inside ``claim``.
 
-    It answers at once; ``pages``, where they are given, are for the caller to open.
+    It answers immediately; the caller opens ``pages``, if given.
 
     Raises:
-        PortTaken: another program has the port.
+        PortTaken: another program uses the port.
         TokenSaverError: a part of the hub could not start.
     """
     ask_for_open_files()
@@ -92,7 +92,7 @@ class _HubThread:
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
 
     def start_and_wait(self) -> Hub:
-        """Return the hub when it serves; raise what kept it from that."""
+        """Return the hub once it is serving; raise the error that prevented it."""
         self._thread.start()
         while not self._ready.wait(0.02):
             if self._hub is not None and self._server is not None and self._server.started:
@@ -105,7 +105,7 @@ class _HubThread:
         ) from self._error
 
     def stop(self) -> None:
-        """End the server and wait for it; past ``STOP_SECONDS`` the process ends as it is."""
+        """Stop the server and wait for it; after ``STOP_SECONDS`` the process exits."""
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(STOP_SECONDS)
@@ -130,7 +130,7 @@ class _HubThread:
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            # Before the sessions, so that calls are told why they end.
+            # Before the sessions end, so that calls get the reason.
             await hub.end_work()
         server.should_exit = True
         await serving
@@ -138,7 +138,7 @@ class _HubThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+        except BaseException as error:  # noqa: BLE001 - re-raised in the waiting thread
             self._error = error
         finally:
             self._ready.set()
@@ -147,29 +147,29 @@ class _HubThread:
 def _config(hub: Hub, app: HubApp) -> uvicorn.Config:
     return uvicorn.Config(
         app.asgi,
-        http=cast(type[asyncio.Protocol], app.strangers),  # all that uvicorn does with it is to call it
+        http=cast(type[asyncio.Protocol], app.connection_limits),  # uvicorn only calls it
         backlog=BACKLOG,
         log_config=None,
         log_level=hub.settings.log_level,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the socket's own addresses are part of the proof of identity
-        # A page, or a client that sends half a request, must not hold up the end.
+        # A page, or a client that sends half a request, must not delay the end.
         timeout_graceful_shutdown=1,
         ws_ping_interval=20,
-        lifespan="off",  # the app has none; the dashboard's own is entered when that has loaded
-        # Pages are on this machine: what they are sent costs more to compress than to send.
+        lifespan="off",  # the app has none; the dashboard's starts when it has loaded
+        # Pages are on this machine, where compressing costs more than sending.
         ws_per_message_deflate=False,
     )
 
 
 class Signals:
-    """Keeps SIGTERM and Ctrl-C from the moment that it is made in the main thread, which must be before the
-    hub is announced: who finds it may end it at once."""
+    """Handles SIGTERM and Ctrl-C. Create it in the main thread before the hub is announced, because a client
+    may stop the hub as soon as it finds it."""
 
     def __init__(self) -> None:
-        # A handler runs between any two steps of the main thread, which may hold any lock just then. Putting
-        # into a SimpleQueue is safe there (the standard library says so), setting an Event is not.
+        # A signal handler can interrupt the main thread while it holds any lock. SimpleQueue.put is
+        # documented as safe there, Event.set is not.
         self._came: queue.SimpleQueue[int] = queue.SimpleQueue()
         signal.signal(signal.SIGINT, self._note)
         signal.signal(signal.SIGTERM, self._note)
@@ -177,7 +177,7 @@ class Signals:
             signal.signal(signal.SIGBREAK, self._note)
 
     def end(self, hub: Hub) -> None:
-        """Let them, those that came already too, end the hub in order."""
+        """Stop the hub on a signal, including signals that arrived earlier."""
 
         def wait() -> None:
             self._came.get()
@@ -190,7 +190,7 @@ class Signals:
 
 
 def log_to_file(settings: Settings, folders: Folders) -> None:
-    """Send the log to ``token-saver.log``, which rotates."""
+    """Write the log to ``token-saver.log``, with rotation."""
     folders.create()
     handler = _PrivateLog(folders.log_file, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -203,7 +203,7 @@ def log_to_file(settings: Settings, folders: Folders) -> None:
 
 
 class _Seldom(logging.Filter):
-    """Lets a warning through once in a while: whoever sends garbage to the port shall not fill the log."""
+    """Passes a repeated warning only once per interval, so that invalid requests cannot fill the log."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ class _Seldom(logging.Filter):
 
 
 class _PrivateLog(logging.handlers.RotatingFileHandler):
-    """Readable by the user alone, each time a new file is begun."""
+    """A rotating log whose files only the user can read."""
 
     def _open(self) -> TextIOWrapper:
         def private(path: str, flags: int) -> int:

@@ -1,4 +1,4 @@
-"""``connect claude-code --claude-md --hook``: the real Claude Code reads the block and runs the hook."""
+"""Tests of ``connect claude-code --claude-md --hook`` with the real Claude Code."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def environ(home: Path) -> dict[str, str]:
-    # Without the CLI on the PATH: that `claude mcp add` works is tested elsewhere, and takes seconds.
+    # Without the CLI on the PATH: `claude mcp add` takes seconds and is tested elsewhere.
     return {**shut_off(home), "PATH": os.defpath}
 
 
@@ -37,7 +37,7 @@ def facts(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     return found
 
 
-def test_claude_code_is_told_and_reminded_until_it_is_disconnected(home: Path) -> None:
+def test_claude_code_gets_advice_and_reminders_until_disconnected(home: Path) -> None:
     settings, memory = home / "config" / "settings.json", home / "config" / "CLAUDE.md"
     settings.write_text('{\n  "cleanupPeriodDays": 30\n}\n')
     (home / "project" / "big.log").write_text("line\n" * 10_000)
@@ -78,7 +78,7 @@ def test_claude_code_is_told_and_reminded_until_it_is_disconnected(home: Path) -
         assert claude_binary().exists()
 
 
-def test_other_clients_have_neither(home: Path) -> None:
+def test_other_clients_support_neither(home: Path) -> None:
     (home / ".cursor").mkdir()
     for flag in EXTRAS:
         done = run(home, "connect", "cursor", flag)

@@ -1,4 +1,4 @@
-"""``token-saver connect`` and ``disconnect`` as a user types them."""
+"""Tests of ``token-saver connect`` and ``disconnect``."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tests.standins.claude_code import claude_binary, shut_off
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A user's home with a blank and a letter beyond ASCII, in which Cursor was started once."""
+    """A user's home whose path has a blank and a non-ASCII letter, in which Cursor was started once."""
     home = tmp_path / "größer home"
     (home / ".cursor").mkdir(parents=True)
     return home
@@ -95,7 +95,7 @@ FOLDERS = (
 
 
 @pytest.mark.parametrize(("client", "name"), CASES)
-def test_every_clients_file_is_shown_changed_and_given_back(
+def test_every_clients_file_is_shown_changed_and_restored(
     client: ClientName,
     name: str,
     tmp_path: Path,
@@ -107,7 +107,7 @@ def test_every_clients_file_is_shown_changed_and_given_back(
     for variable in ("XDG_CONFIG_HOME", "CODEX_HOME", "CLAUDE_CONFIG_DIR", "APPDATA"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    # Without `claude`: what its own command does to the file is tested with the real one.
+    # Without `claude`: its own command is tested elsewhere with the real one.
     monkeypatch.setenv("PATH", "")
     folders, command = find_folders(), ["/opt/token saver/token-saver-mcp"]
     folders.create()
@@ -153,7 +153,7 @@ def test_mistakes_are_explained(home: Path, arguments: tuple[str, ...], code: st
     assert "Traceback" not in done.stderr
 
 
-def test_a_broken_file_is_named_and_left_alone(home: Path) -> None:
+def test_a_broken_file_is_named_and_unchanged(home: Path) -> None:
     file = home / ".cursor" / "mcp.json"
     file.write_bytes(broken("json"))
     done = run(home, "connect", "cursor")

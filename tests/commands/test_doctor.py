@@ -1,4 +1,4 @@
-"""``token-saver doctor`` finds what is wrong, names the mend, and exits by the worst."""
+"""Tests of ``token-saver doctor``: findings, fixes, exit status."""
 
 import json
 import os
@@ -16,7 +16,7 @@ Findings = dict[str, dict[str, Any]]
 
 
 def doctor(home: Path, engine_url: str, *arguments: str, **more: str) -> tuple[int, Findings]:
-    """Run it as a user would; return its exit status and its findings by name."""
+    """Run ``doctor`` as a user; return the exit status and the findings by name."""
     home.mkdir(exist_ok=True)
     environ = {
         "PATH": os.defpath,
@@ -36,7 +36,7 @@ def doctor(home: Path, engine_url: str, *arguments: str, **more: str) -> tuple[i
     return done.returncode, {finding["name"]: finding for finding in json.loads(done.stdout)}
 
 
-def test_a_real_offload_proves_the_whole_way(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
+def test_a_real_offload_tests_the_whole_installation(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.when("sum", Answer("def add(a, b):\n    return a + b\n"))
     status, findings = doctor(tmp_path / "home", ollama_standin.url)
     assert findings["offload"]["level"] == "ok", findings
@@ -92,7 +92,7 @@ def test_a_token_that_others_can_read_is_an_error(tmp_path: Path) -> None:
         ({"url": "http://127.0.0.1:7283/mcp"}, "ok", "connected by http://127.0.0.1:7283/mcp"),
     ],
 )
-def test_clients_are_looked_at(tmp_path: Path, entry: dict[str, Any], level: str, part: str) -> None:
+def test_clients_are_checked(tmp_path: Path, entry: dict[str, Any], level: str, part: str) -> None:
     cursor = tmp_path / "home" / ".cursor"
     cursor.mkdir(parents=True)
     (cursor / "mcp.json").write_text(json.dumps({"mcpServers": {"token-saver": entry}}))

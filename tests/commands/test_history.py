@@ -1,4 +1,4 @@
-"""``token-saver history`` on a real history, with no hub."""
+"""Tests of ``token-saver history`` on a real history, without a hub."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.fast
 
 @pytest.fixture(autouse=True)
 def three_offloads() -> None:
-    """One that wrote a file, one that failed its checks, and one of the user's own."""
+    """A delivered offload, one that failed its checks, and one of the user's own."""
 
     async def fill() -> None:
         folders = find_folders()
@@ -48,7 +48,7 @@ def test_the_newest_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows[2].endswith("Write slugify")
 
 
-def test_a_number_and_failures_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_limit_and_failures_only(capsys: pytest.CaptureFixture[str]) -> None:
     list_offloads(find_folders(), 1, failed=False, as_json=True)
     assert [row["id"] for row in json.loads(capsys.readouterr().out)] == ["af69c1d2"]
     list_offloads(find_folders(), 20, failed=True, as_json=True)
@@ -73,12 +73,12 @@ def test_one_that_failed_is_shown_with_its_answer(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(("given", "why"), [("c7", "There is no"), ("nosuch", "There is no"), ("c7__", "no")])
-def test_what_names_none_is_said(given: str, why: str) -> None:
+def test_an_unknown_id_is_an_error(given: str, why: str) -> None:
     with pytest.raises(NotFound, match=why):
         show_offload(find_folders(), given, as_json=False)
 
 
-def test_a_beginning_of_several_names_none() -> None:
+def test_an_ambiguous_prefix_is_an_error() -> None:
     async def another() -> None:
         history = await History.open(find_folders().database)
         await history.start(start("c707ffff"))

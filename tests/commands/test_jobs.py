@@ -1,4 +1,4 @@
-"""``token-saver jobs``: the list tells what failed, and that nobody works where no hub runs."""
+"""Tests of ``token-saver jobs``: failures and a missing hub show in the list."""
 
 from dataclasses import replace
 

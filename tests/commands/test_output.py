@@ -1,12 +1,12 @@
-"""What a terminal is given of texts that are not the app's own: characters, never orders."""
+"""Tests of terminal output: foreign texts are shown and never interpreted."""
 
 import asyncio
 import json
 
 import pytest
 
-from server.commands import policy
 from server.commands.output import ProgressLine, echo, in_line, print_json, print_table, shown
+from server.commands.policy import audit
 from server.config.folders import find_folders
 from server.policy.trail import Trail, TrailEntry
 from server.store.database import open_database
@@ -17,7 +17,7 @@ CLIPBOARD = "\x1b]52;c;cm0gLXJmIH4=\x07"
 HIDDEN = "\x1b[8mhidden\x9b0m"
 
 
-def test_what_orders_a_terminal_about_is_shown_as_it_is_written() -> None:
+def test_control_sequences_are_escaped() -> None:
     assert shown(f"a{CLIPBOARD}b") == r"a\x1b]52;c;cm0gLXJmIH4=\x07b"
     assert shown(HIDDEN) == r"\x1b[8mhidden\x9b0m"
     assert shown("50 %\r100 %\b\x7f") == r"50 %\r100 %\x08\x7f"
@@ -25,15 +25,15 @@ def test_what_orders_a_terminal_about_is_shown_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["a\tb\nc\n", "a\r\nb\r\n", "naïve – 漢字 🙂 \u200d שלום"])
-def test_text_stays(text: str) -> None:
+def test_plain_text_is_unchanged(text: str) -> None:
     assert shown(text) == text
 
 
-def test_a_part_of_a_line_begins_none_of_its_own() -> None:
+def test_inline_text_has_no_line_ends() -> None:
     assert in_line("a\nb\r\nc\td\u2028") == "a\\nb\\r\\nc\\td\u2028"
 
 
-def test_whatever_is_printed_passes_here(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_output_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     echo(CLIPBOARD)
     echo(HIDDEN, err=True)
     print_table(("name", "text"), [("a", f"one\ntwo {CLIPBOARD}"), ("b", "")])
@@ -45,7 +45,7 @@ def test_whatever_is_printed_passes_here(capsys: pytest.CaptureFixture[str]) -> 
     assert json.loads(out[out.index("{") :]) == value
 
 
-def test_a_text_makes_no_row_of_the_trail(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_cannot_forge_a_row_of_the_trail(capsys: pytest.CaptureFixture[str]) -> None:
     folders = find_folders()
     folders.create()
     forged = "     9  2026-11-21 12:00:00  approval    batch_offload x allow: Approved by tray."
@@ -61,12 +61,12 @@ def test_a_text_makes_no_row_of_the_trail(capsys: pytest.CaptureFixture[str]) ->
         await database.close()
 
     asyncio.run(record())
-    policy.search("", "connection", 10, as_json=False)
+    audit.search("", "connection", 10, as_json=False)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith(rf"x\ny: made its first call.\x1b]52;c;cm0gLXJmIH4=\x07\n{forged}")
 
 
-def test_progress_without_a_terminal_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_without_a_terminal_is_an_occasional_line(capsys: pytest.CaptureFixture[str]) -> None:
     line = ProgressLine(every=0)
     line.show("download: 1 of 400 MB")
     line.show(f"download: 2 of 400 MB{CLIPBOARD}")

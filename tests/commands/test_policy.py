@@ -1,4 +1,4 @@
-"""``policy test`` and ``policy explain``: what they say is what becomes of a call."""
+"""Tests of ``policy test`` and ``policy explain``: they predict the gate's decision."""
 
 import asyncio
 import json
@@ -9,12 +9,12 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from server.commands.policy import explain, try_call
-from server.commands.policy_app import policy_app
+from server.commands.policy.cli import policy_app
+from server.commands.policy.rules import explain, try_call
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import find_folders
 from server.policy.approvals import grant_in_project
-from server.policy.rules.describe import said
+from server.policy.rules.describe import describe_rule
 from server.policy.rules.evaluate import evaluate
 from server.policy.values import Call, Condition, Op, Policy, Rule
 from server.store.database import open_database
@@ -74,19 +74,19 @@ def test_a_link_to_a_protected_file_asks_as_well(tried: Tried, project: Path) ->
 
 def test_an_ordinary_file_is_allowed(tried: Tried) -> None:
     found = tried("offload_work", {"task": "x", "files": ["a.py"], "output": "b.py"})
-    assert (found["verdict"], found["reason"]) == ("allow", "No rule stands against it.")
+    assert (found["verdict"], found["reason"]) == ("allow", "Allowed (within the limits).")
 
 
 @pytest.mark.parametrize("tool", ["offload_work", "compress_context"])
 @pytest.mark.parametrize("path", [".env", "../outside.py"])
-def test_what_may_not_be_read_is_denied(tried: Tried, tool: str, path: str) -> None:
+def test_unreadable_files_are_denied(tried: Tried, tool: str, path: str) -> None:
     found = tried(tool, {"task": "x", "files": [path]})
     assert found["verdict"] == "deny"
     assert path in found["reason"]
     assert "config.toml" in found["rule"]
 
 
-def test_what_the_settings_let_read_is_read(tried: Tried) -> None:
+def test_files_allowed_by_the_settings_are_read(tried: Tried) -> None:
     configure('[paths]\nread = [".env"]\n')
     assert tried("offload_work", {"task": "x", "files": [".env"]})["verdict"] == "allow"
 
@@ -99,7 +99,7 @@ def test_the_files_of_a_call_are_counted(tried: Tried, project: Path) -> None:
     assert tried("batch_offload", each, files=3)["verdict"] == "allow"
 
 
-def test_leave_that_was_given_for_always_counts(tried: Tried, project: Path) -> None:
+def test_a_permanent_approval_counts(tried: Tried, project: Path) -> None:
     arguments = {"task": "x", "output": ".env"}
     call = Call("offload_work", arguments, project=str(project), protected=(".env",))
     rule = evaluate(Policy("intercept"), call, lambda *_: 0.0, 0.0).rule
@@ -114,17 +114,17 @@ def test_leave_that_was_given_for_always_counts(tried: Tried, project: Path) -> 
 
     asyncio.run(grant(rule))
     found = tried("offload_work", arguments)
-    assert (found["verdict"], found["reason"]) == ("allow", "The user approved it before.")
+    assert (found["verdict"], found["reason"]) == ("allow", "The user approved this before.")
 
 
-def test_the_rules_are_explained_with_those_of_files(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rules_are_explained_with_the_path_settings(capsys: pytest.CaptureFixture[str]) -> None:
     configure('[paths]\nprotect = ["*.lock"]\nread = ["test.pem"]\n')
     explain("offload_work", None)
     words = capsys.readouterr().out
     assert "asks for approval when a call would touch more than 50 files" in words
     assert "by `[paths]` in config.toml" in words
-    assert "asks for approval before it writes *.lock" in words
-    assert "but for test.pem" in words
+    assert "asks for approval before writing *.lock" in words
+    assert "except test.pem" in words
 
 
 @pytest.mark.parametrize(
@@ -136,31 +136,31 @@ def test_the_rules_are_explained_with_those_of_files(capsys: pytest.CaptureFixtu
         ("state._global.calls", "gte", 3, "denies when the count every tool.calls is at least 3"),
     ],
 )
-def test_a_condition_is_said_in_words(path: str, op: Op, value: Any, words: str) -> None:
-    assert said(Rule("r", "t", "deny", (Condition(path, op, value),))) == words
+def test_a_condition_is_described_in_words(path: str, op: Op, value: Any, words: str) -> None:
+    assert describe_rule(Rule("r", "t", "deny", (Condition(path, op, value),))) == words
 
 
-def test_a_tool_that_does_not_exist_is_said(tried: Tried) -> None:
+def test_an_unknown_tool_is_an_error(tried: Tried) -> None:
     with pytest.raises(NotFound, match="There is no tool 'nosuch'"):
         tried("nosuch", {})
     with pytest.raises(NotFound, match="There is no tool 'nosuch'"):
         explain("nosuch", None)
 
 
-def test_a_tool_without_rules_is_explained_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tool_without_rules_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     explain("check_job", None)
     assert "check_job: no rules of its own" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("call", ["offload_work {bad", "offload_work [1]"])
-def test_wrong_arguments_are_shown_a_right_form(call: str) -> None:
+def test_wrong_arguments_get_an_example(call: str) -> None:
     with pytest.raises(BadArguments) as refused:
         try_call(call, "{}", None, "", file=None, root=None, as_json=False)
     shown = refused.value.next_step.removeprefix("Write them like ").removesuffix(".")
     assert json.loads(shown) == {"files": ["a.py"]}
 
 
-def test_the_form_that_help_shows_is_taken(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_form_in_the_help_works(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [command] = [each for each in policy_app.registered_commands if each.name == "test"]
     assert command.callback is not None
     argument = get_type_hints(command.callback, include_extras=True)["call"].__metadata__[0]

@@ -1,4 +1,4 @@
-"""``token-saver savings``: the history's own figures, without a hub."""
+"""Tests of ``token-saver savings`` on a real history, without a hub."""
 
 import asyncio
 import csv
@@ -70,11 +70,11 @@ def test_since(home: Path) -> None:
     assert refused.stderr.startswith("token-saver: bad_arguments: ")
 
 
-def test_nothing_yet(token_saver_home: Path) -> None:
+def test_an_empty_history(token_saver_home: Path) -> None:
     assert "Nothing was offloaded yet." in savings().stdout
 
 
-def test_the_audit_waits_for_the_users_word(home: Path, tmp_path: Path) -> None:
+def test_the_transcript_check_needs_consent(home: Path, tmp_path: Path) -> None:
     conversation = Conversation(tmp_path / "claude")
     conversation.use(
         "mcp__token-saver__offload_work",
@@ -99,7 +99,7 @@ def test_the_audit_waits_for_the_users_word(home: Path, tmp_path: Path) -> None:
     assert load_settings(find_folders()).savings.audit is False
 
 
-def test_a_file_that_is_broken_is_not_changed(home: Path) -> None:
+def test_a_broken_settings_file_is_not_changed(home: Path) -> None:
     config = home / "config.toml"
     config.write_text("port = \n")
     with pytest.raises(SettingsError, match="could not be changed"):

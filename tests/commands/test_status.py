@@ -1,4 +1,4 @@
-"""What ``status`` and ``models`` say of a model that is on its way."""
+"""Tests of the progress lines of ``status`` and ``models``."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: help, examples, completion, exit status, no traceback, a log that rotates."""
+"""Tests of the whole command line: help, examples, completion, exit statuses, errors, log rotation."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from server.web.serve import LOG_BYTES, LOGS_KEPT, log_to_file
 
 ROOT: Any = get_command(build_cli(lambda _: None, str))
 LONGEST_HELP = 40
-"""Lines of a help page: a screen."""
+"""Longest help page, lines: one screen."""
 
 
 def commands() -> dict[str, Any]:
@@ -43,23 +43,23 @@ def run(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_every_command_has_help_and_an_example_and_no_example_is_left_over() -> None:
+def test_every_command_has_help_and_one_example() -> None:
     assert commands().keys() == EXAMPLES.keys()
     for name, command in commands().items():
         assert command.help.strip(), name
         assert command.epilog == f"Example: {EXAMPLES[name]}"
         assert all(param.help for param in command.params if not param.hidden), name
-        # What stands in brackets would be taken for an order of how to print, and not be seen.
+        # Text in brackets would be interpreted as markup and disappear.
         texts = [command.help, *(param.help or "" for param in command.params)]
         assert not any(re.search(r"\[/?[a-z]", text) for text in texts), name
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_example_is_one_that_the_command_takes(name: str) -> None:
+def test_the_example_is_valid(name: str) -> None:
     program, *words = shlex.split(EXAMPLES[name])
     assert program == "token-saver"
     assert words[: len(name.split())] == name.split()
-    # Parsed to the last word, and not run.
+    # Parsed completely, but not run.
     context, command = None, ROOT
     while True:
         context = command.make_context("x", list(words), parent=context)
@@ -94,12 +94,12 @@ def test_the_shell_completes_commands_options_and_clients(words: str, completed:
     assert done.stdout.split() == completed, done.stderr
 
 
-# A fault of the app's own, as `run_cli` gets it from what it is given to start.
+# A defect of the app, raised by the function that `run_cli` starts.
 FAULTY = "import sys; from server.commands.app import run_cli; run_cli(lambda start: 1 / 0, str)"
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_traceback_is_shown_to_those_alone_who_ask(debug: bool, tmp_path: Path) -> None:
+def test_a_traceback_is_shown_on_request_only(debug: bool, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-c", FAULTY, *(["--debug"] if debug else [])],
         env={"PATH": os.defpath, "TOKEN_SAVER_HOME": str(tmp_path)},

@@ -1,12 +1,12 @@
-"""Strike a working hub with faults and see that nothing is lost: ``python -m tests.faults --faults 400``.
+"""Fault campaign against a working hub: ``python -m tests.faults --faults 400``.
 
-Clients write files, edit them and start batches through ``token-saver-mcp``, while at random moments the
-faults of ``strikes.py`` strike the hub, the bridges, the clients, the engine, the network, the disk, the
-database and the clock. With ``--minutes 60`` it is the soak, which goes on for that long. After each round
-every file, the history, its sums, the batches and the audit trail are compared with what the clients asked
-for and were told. Prints a table of faults, of what was checked, and of what was lost; writes the same as
-JSON (``--report FILE``, by default ``tests/bench/results/faults.json``). The exit status is 1 where
-anything was lost. 40 faults take some three minutes on two cores.
+Clients write files, edit them and start batches through ``token-saver-mcp``. At random moments the faults of
+``strikes.py`` hit the hub, the bridges, the clients, the engine, the network, the disk, the database and the
+clock. With ``--minutes 60`` it is the soak test of that length. After each round, every file, the history,
+its sums, the batches and the audit trail are compared with the clients' requests and answers. The command
+prints a table of faults, checks and losses and writes them as JSON (``--report FILE``, by default
+``tests/bench/results/faults.json``). The exit status is 1 if anything was lost. 40 faults take about three
+minutes on two cores.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from tests.faults.strikes import FAULTS
 
 REPORT = Path(__file__).parents[1] / "bench" / "results" / "faults.json"
 ROUND = 40
-"""Faults in one round. Each has a home of its own, and ends with a check of everything."""
+"""Faults in one round. Each round has its own home folder and ends with a check of everything."""
 
 
 @dataclass
 class Found:
-    """All rounds together."""
+    """Findings of all rounds."""
 
     faults: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
@@ -53,7 +53,7 @@ class Found:
 
 
 def main() -> int:
-    """Run rounds until there were enough faults, or the time is over."""
+    """Run rounds until the number of faults or the time limit is reached."""
     wanted = _arguments()
     found, started, seed = Found(), time.monotonic(), wanted.seed
     while _goes_on(wanted, found.faults.total(), time.monotonic() - started):
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def one_round(clients: int, faults: int, seed: int, kinds: tuple[str, ...]) -> tuple[Told, list[str]]:
-    """Run one round on a scene of its own; return what was told, and what is not as it should be."""
+    """Run one round on its own scene; return the clients' records and everything that is wrong."""
     with tempfile.TemporaryDirectory(prefix="faults-") as name, open_scene(Path(name)) as scene:
         told = run_campaign(scene, clients=clients, faults=faults, pause=(0.2, 2.0), seed=seed, kinds=kinds)
         return told, asyncio.run(find_faults(scene, told))

@@ -1,4 +1,4 @@
-"""Clients that work and faults that strike them, at random moments, for as long as it is asked for."""
+"""Campaign: working clients, and faults at random moments for a given time."""
 
 import random
 import threading
@@ -13,13 +13,13 @@ from tests.faults.strikes import FAULTS
 
 BATCH_ITEMS = 6
 WORK_SECONDS = 60.0
-"""How long to wait for a call to be answered between two faults."""
+"""How long to wait for an answered call between two faults (seconds)."""
 
 
 @dataclass
 class Told:
-    """What the clients asked for and heard. ``promised`` maps files to the content that was promised for
-    them, ``possible`` all that may be there: what was asked for, or what was there before."""
+    """Requests and answers of the clients. ``promised`` maps files to their promised content, ``possible`` to
+    all permitted contents: the requested one, or the previous one."""
 
     calls: Counter[str] = field(default_factory=Counter)
     promised: dict[str, str] = field(default_factory=dict)
@@ -37,9 +37,9 @@ def run_campaign(
     seed: int,
     kinds: Sequence[str] = tuple(FAULTS),
 ) -> Told:
-    """Let ``clients`` work while ``faults`` strike, one after each ``pause`` (seconds, from and to).
+    """Let ``clients`` work while ``faults`` occur, one after each ``pause`` (seconds, from and to).
 
-    Which comes next is drawn from ``kinds`` as from a bag, which is filled again when it is empty.
+    The next fault is drawn from ``kinds`` without replacement; when all were drawn, it starts again.
     """
     told = Told()
     over = threading.Event()
@@ -76,7 +76,7 @@ def run_campaign(
 
 
 def _let_work(told: Told, over: list[BaseException]) -> None:
-    """Wait until a call was answered since now: on a slow machine faults would else follow one another."""
+    """Wait for the next answered call, so that on a slow machine calls still succeed between faults."""
     deadline = time.monotonic() + WORK_SECONDS
     before = _answered(told)
     while _answered(told) == before and time.monotonic() < deadline and not over:
@@ -88,7 +88,7 @@ def _answered(told: Told) -> int:
 
 
 class _Worker:
-    """One client: it asks for new files, for edits and for batches, one thing after the other."""
+    """One client, which requests new files, edits and batches one after the other."""
 
     def __init__(self, scene: FaultScene, told: Told, chance: random.Random, index: int) -> None:
         self._scene = scene

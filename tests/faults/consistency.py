@@ -1,4 +1,4 @@
-"""After the faults: do files, history, ledger, batches and audit trail say the same, and is nothing lost?"""
+"""Consistency check after faults: files, history, ledger, batches and audit trail agree, nothing is lost."""
 
 import contextlib
 import sqlite3
@@ -21,17 +21,17 @@ CHECKS = (
     "the ledger's sums are those of its rows",
     "the audit trail's chain verifies to its end",
 )
-"""What ``find_faults`` looks at."""
+"""The checks of ``find_faults``."""
 
 
 async def find_faults(scene: FaultScene, told: Told) -> list[str]:
-    """Let what was interrupted go on and end, then return everything that is not as it should be."""
+    """Let interrupted work finish, then return everything that is wrong."""
     reply = scene.call("list_loaded_models", {})
     found = [] if not (reply.lost or reply.is_error) else [f"the hub did not come back: {reply.text}"]
     found += _wait_for_jobs(scene.home / "history.db")
     found += _wait_for_offloads(scene.home / "history.db")
     _end_hub(scene)
-    # What a start puts back must be nothing that was promised: look after another one.
+    # A start must not roll back promised content, so check after another start.
     scene.call("list_loaded_models", {})
     _end_hub(scene)
     found += _files(scene.project, told)
@@ -58,7 +58,7 @@ def _wait_for_offloads(path: Path) -> list[str]:
 
 
 def _wait_for_none(path: Path, query: str) -> list[str]:
-    """Return what the query still finds at the end of the time."""
+    """Wait until the query finds nothing; return what it finds after the time limit."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:

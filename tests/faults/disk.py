@@ -1,4 +1,4 @@
-"""A disk without room, for this process and its children, on any file system and without any right."""
+"""Simulated full disk for this process and its children, on any file system, without privileges."""
 
 import sys
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:
-    """Let every write fail that would make a file larger than ``size`` bytes, as a used up quota does."""
+    """Make every write beyond ``size`` bytes of a file fail, like an exhausted quota."""
     if sys.platform == "win32":
         raise OSError("Windows knows no such limit")
-    import resource  # not there on Windows
+    import resource  # missing on Windows
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

@@ -1,7 +1,7 @@
-"""The campaign's engine: a stand-in for Ollama in a process of its own, to be killed, stopped and spoilt.
+"""Engine of the campaign: a stand-in for Ollama in its own process, which can be killed, stopped or broken.
 
-``python -m tests.faults.engine PORT`` serves at that port until its standard input ends; a line there is
-its mood from then on. What it answers follows from the prompt alone (see ``answer_to``).
+``python -m tests.faults.engine PORT`` serves at that port until its standard input ends; each input line sets
+its mode. Its answers depend only on the prompt (see ``answer_to``).
 """
 
 import re
@@ -28,12 +28,12 @@ MOODS: dict[str, dict[str, object]] = {
     "broken inside": {"ends": "error"},
     "out of memory": {},
 }
-"""How the answers differ from those of an engine that is well."""
+"""How the answers differ from those of a healthy engine."""
 NO_MEMORY = "model requires more system memory (5.6 GiB) than is available (1.2 GiB)"
 
 
 class EngineProcess:
-    """The engine as the campaign sees it: always at the same address, however often it was killed."""
+    """Handle of the engine's process, which keeps its address across kills."""
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as reserved:
@@ -41,17 +41,17 @@ class EngineProcess:
         self.process = self._start()
 
     def restart(self) -> None:
-        """Kill it (SIGKILL), and start it anew, well."""
+        """Kill the engine (SIGKILL) and restart it in the healthy mode."""
         self.kill()
         self.process = self._start()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the engine."""
         self.process.kill()
         self.process.communicate()
 
     def be(self, mood: str) -> None:
-        """Answer in this mood from now on."""
+        """Switch to this mode."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{mood}\n".encode())
         self.process.stdin.flush()
@@ -75,12 +75,12 @@ class EngineProcess:
 
 
 def value_file(number: int) -> str:
-    """Return the content that belongs into a file asked for by this number."""
+    """Return the right content of the file with this number."""
     return f"VALUE = {number}\n"
 
 
 def answer_to(prompt: str) -> Answer:
-    """Return what the task asks for; a few milliseconds a token, so that faults strike in the middle."""
+    """Return the requested content, at a few milliseconds a token, so that faults occur during answers."""
     number = re.search(r"the value (\d+)", prompt)
     text = f"```python\n{value_file(int(number[1]))}```" if number else NOTES
     return Answer(text, delay=0.004)

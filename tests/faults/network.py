@@ -1,4 +1,4 @@
-"""The way to the campaign's engine: forwards bytes, and can lose them all for a while, or hang up."""
+"""Network to the campaign's engine: forwards bytes, can lose them for a while, or reset connections."""
 
 import selectors
 import socket
@@ -8,14 +8,14 @@ import threading
 CHUNK = 1 << 16
 TICK_SECONDS = 0.05
 HANG_UP = struct.pack("ii", 1, 0)
-"""``SO_LINGER`` of zero seconds: closing sends a reset, and drops what is under way."""
+"""``SO_LINGER`` of zero seconds: closing sends a reset and drops pending data."""
 
 
 class Network:
-    """Forwards every connection to its own port on to ``port``, in a thread, within a ``with`` block.
+    """Forwards every connection on its own port to ``port``, in a thread, within a ``with`` block.
 
-    While ``lost`` is set nothing passes: what was sent waits, new connections are not taken up (beyond the
-    one or two that the system takes up by itself), and no end hears of it, as when a cable is out.
+    While ``lost`` is set, nothing passes: sent data waits, new connections are not accepted (except one or
+    two by the system itself), and neither end is notified, as with an unplugged cable.
     """
 
     def __init__(self, port: int) -> None:
@@ -37,7 +37,7 @@ class Network:
         self._thread.join(10)
 
     def hang_up(self) -> None:
-        """Reset every connection, at both ends."""
+        """Reset every connection at both ends."""
         self._hang_up.set()
 
     def _forward(self) -> None:

@@ -1,4 +1,4 @@
-"""The stage of the fault campaign: an engine, a hub that bridges start, a project, and clients."""
+"""Scene of the fault campaign: an engine, a hub started by bridges, a project, and clients."""
 
 import contextlib
 import json
@@ -21,14 +21,14 @@ from tests.hub_process import hub_environ
 
 CALL_SECONDS = 120.0
 SILENCE_SECONDS = 4
-"""``[backend] silence_timeout`` of the scene's hub: short, or a silent engine would fill the campaign."""
+"""``[backend] silence_timeout`` of the scene's hub; short, because a silent engine blocks the campaign."""
 CLOCK = Path(__file__).parent / "clock"
-"""The folder by which Python processes take their clock from a file."""
+"""The folder that makes Python processes read their clock shift from a file."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a client heard. ``lost`` says that it heard nothing: its bridge or itself was killed."""
+    """A client's answer. ``lost``: it got none, because its bridge or the client was killed."""
 
     text: str = ""
     is_error: bool = False
@@ -36,13 +36,13 @@ class Reply:
 
     @property
     def delivered(self) -> bool:
-        """Whether the client was told that the work is done."""
+        """Whether the answer says that the work is done."""
         return not (self.lost or self.is_error or self.text.startswith("Handed back"))
 
 
 @dataclass
 class FaultScene:
-    """The things that faults strike. ``bridges`` are the processes that run right now."""
+    """Everything that faults can hit. ``bridges`` are the running processes."""
 
     home: Path
     project: Path
@@ -53,7 +53,7 @@ class FaultScene:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def call(self, tool: str, arguments: dict[str, Any]) -> Reply:
-        """Start a bridge as a client does, call the tool, and end it."""
+        """Start a bridge as a client does, call the tool, and end the bridge."""
         process = subprocess.Popen(
             BRIDGE,
             env=self.environ,
@@ -77,7 +77,7 @@ class FaultScene:
             _end(process)
 
     def hub(self) -> psutil.Process | None:
-        """Return the hub that runs, None between two."""
+        """Return the running hub, None between two hubs."""
         info = read_hub_file(str(self.home))
         if info is None:
             return None
@@ -88,11 +88,11 @@ class FaultScene:
 
 @contextmanager
 def open_scene(folder: Path) -> Iterator[FaultScene]:
-    """Provide the stage within the ``with`` block; the hub that runs at its end is ended."""
+    """Provide the scene within the ``with`` block, and end the running hub after it."""
     home, project = folder / "home", folder / "project"
     home.mkdir(parents=True)
     project.mkdir()
-    # Without the shipped limit of 30 calls a minute, or most calls would be refused by it.
+    # Without the shipped limit of 30 calls a minute, which would refuse most calls.
     (home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
     (home / "clock").write_text("+0")
     engine = EngineProcess()
@@ -117,7 +117,7 @@ def open_scene(folder: Path) -> Iterator[FaultScene]:
 
 
 def _clock(home: Path) -> dict[str, str]:
-    """Return the variables by which the hub's clock follows the file ``clock``."""
+    """Return the variables that make the hub's clock follow the file ``clock``."""
     path = os.pathsep.join(filter(None, (str(CLOCK), os.environ.get("PYTHONPATH"))))
     return {"PYTHONPATH": path, "TOKEN_SAVER_TEST_CLOCK": str(home / "clock")}
 

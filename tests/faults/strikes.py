@@ -1,4 +1,4 @@
-"""The faults that strike at random moments. Each returns whether there was something to strike."""
+"""Faults for random moments. Each returns whether it had a target."""
 
 import contextlib
 import random
@@ -47,7 +47,7 @@ def _kill_bridge(scene: FaultScene, chance: random.Random) -> bool:
 
 
 def _client_goes(scene: FaultScene, chance: random.Random) -> bool:
-    """Let a client end as when it is killed: its end of the pipe is gone, and nobody reads any more."""
+    """End a client as if it were killed: its end of the pipe is closed."""
     with scene.lock:
         if not scene.bridges:
             return False
@@ -76,7 +76,7 @@ def _suspend_engine(scene: FaultScene, chance: random.Random) -> bool:
 
 
 def _flap(scene: FaultScene, chance: random.Random) -> bool:
-    """Let the engine hang up on everyone, again and again."""
+    """Make the engine reset all connections repeatedly."""
     for _ in range(6):
         scene.network.hang_up()
         time.sleep(chance.uniform(0.02, 0.3))
@@ -101,7 +101,7 @@ def _lose_network(scene: FaultScene, chance: random.Random) -> bool:
 
 
 def _lock_database(scene: FaultScene, chance: random.Random) -> bool:
-    """Hold the database as another program would that writes to it: at times longer than anyone waits."""
+    """Lock the database like another writing program, sometimes longer than any timeout."""
     try:
         with contextlib.closing(sqlite3.connect(scene.home / "history.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -113,7 +113,7 @@ def _lock_database(scene: FaultScene, chance: random.Random) -> bool:
 
 
 def _fill_disk(scene: FaultScene, chance: random.Random) -> bool:
-    """Let every write of the hub fail, to whatever file, from the first byte on or at some later one."""
+    """Make every write of the hub fail, from the first byte on or from a later one."""
     with _hub(scene) as hub:
         if hub is None or sys.platform != "linux":
             return False
@@ -125,7 +125,7 @@ def _fill_disk(scene: FaultScene, chance: random.Random) -> bool:
 
 
 def _set_clock(scene: FaultScene, chance: random.Random) -> bool:
-    """Set the clock of hub and bridges by up to two days, forth or back, and some of the times aright."""
+    """Shift the clock of hub and bridges by up to two days in either direction, sometimes back to normal."""
     seconds = chance.choice((0, chance.randint(-172_800, 172_800), chance.randint(-90, 90)))
     clock = scene.home / "clock"
     fresh = clock.with_suffix(".new")
@@ -135,7 +135,7 @@ def _set_clock(scene: FaultScene, chance: random.Random) -> bool:
 
 
 def _suspend_machine(scene: FaultScene, chance: random.Random) -> bool:
-    """Let hub, bridges and engine stand still, as when the lid is closed."""
+    """Suspend hub, bridges and engine, as when a laptop is closed."""
     with scene.lock:
         pids = [scene.engine.process.pid, *(bridge.pid for bridge in scene.bridges)]
     with _hub(scene) as hub:
@@ -158,7 +158,7 @@ def _suspend_machine(scene: FaultScene, chance: random.Random) -> bool:
 
 
 def _ten_hubs(scene: FaultScene, _: random.Random) -> bool:
-    """Start ten hubs at once beside the one that may run: one is there afterwards, as before."""
+    """Start ten hubs at once, in addition to a running one; exactly one remains."""
     command = [sys.executable, "-P", "-m", "tray.main", "serve"]
     hubs = [
         subprocess.Popen(
@@ -181,7 +181,7 @@ def _ten_hubs(scene: FaultScene, _: random.Random) -> bool:
 
 @contextmanager
 def _hub(scene: FaultScene) -> Iterator[psutil.Process | None]:
-    """Provide the hub, None between two. One that ends meanwhile, by itself, is not there to strike."""
+    """Provide the running hub, None between two hubs. A hub that ends meanwhile is no target."""
     with contextlib.suppress(psutil.NoSuchProcess):
         yield scene.hub()
 
@@ -207,4 +207,4 @@ FAULTS: dict[str, Strike] = {
     "machine asleep": _suspend_machine,
     "ten hubs started": _ten_hubs,
 }
-"""Which fault is drawn, and what it does."""
+"""The faults by name."""

@@ -1,4 +1,4 @@
-"""Pull the plug while a batch waits for the user's approval, and after it was given."""
+"""Tests of a kill while a batch waits for approval, and after the approval."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
 FILES = 51
-"""One more than may be written without asking."""
+"""One more than the limit of files without approval."""
 BATCH = {"task": "Write notes on this file.", "each": ["*.py"], "output": "{stem}.md", "wait": False}
 
 
@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_what_was_not_approved_never_runs_and_what_was_goes_on(
+async def test_only_an_approved_batch_continues(
     tmp_path: Path, project: Path, ollama_standin: OllamaStandIn
 ) -> None:
     ollama_standin.answers.default = Answer(NOTES, delay=0.002)
@@ -68,10 +68,10 @@ async def test_what_was_not_approved_never_runs_and_what_was_goes_on(
                 assert _waiting(third) == []
 
 
-async def test_an_answer_to_a_hub_that_died_meanwhile_is_asked_for_again(
+async def test_an_answer_to_a_dead_hub_is_requested_again(
     tmp_path: Path, project: Path, ollama_standin: OllamaStandIn
 ) -> None:
-    """From protocol 2026-07-28 on the call ends while its client asks, and comes back with the answer."""
+    """From protocol 2026-07-28 on, the call ends while its client asks, and returns with the answer."""
     ollama_standin.answers.default = Answer(NOTES)
     home, engine = tmp_path / "home", {"TOKEN_SAVER_BACKEND__URL": ollama_standin.url}
     asked: list[str] = []
@@ -93,7 +93,7 @@ async def test_an_answer_to_a_hub_that_died_meanwhile_is_asked_for_again(
 
 
 async def _approved(client: Client, hub: HubProcess) -> str:
-    """Hand the batch in, approve it for always, and return the job's id."""
+    """Submit the batch, approve it permanently, and return the job's id."""
     call = asyncio.create_task(client.call_tool("batch_offload", BATCH))
     await _until(lambda: len(_waiting(hub)) == 1)
     (waits,) = _waiting(hub)

@@ -1,8 +1,8 @@
-"""Pull the plug in the middle of a batch: after the restart it goes on, and nothing is torn or done twice.
+"""Tests of kills during a batch: it continues after the restart, without torn files or repeated items.
 
-``TOKEN_SAVER_TEST_KILLS`` sets how often (3 in a usual run; 20 and more to be sure).
-``TOKEN_SAVER_TEST_EMBEDDED_KILLS=20`` runs the long form as well: 200 real files on the embedded engine
-with a small model, some ten minutes.
+``TOKEN_SAVER_TEST_KILLS`` sets the number of kills (3 by default; 20 or more for certainty).
+``TOKEN_SAVER_TEST_EMBEDDED_KILLS=20`` also runs the long form: 200 real files on the embedded engine
+with a small model, about ten minutes.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ EMBEDDED_KILLS = int(os.environ.get("TOKEN_SAVER_TEST_EMBEDDED_KILLS", "0"))
 FILES = 40
 REAL_FILES = 200
 LARGEST = 2_000
-"""Bytes of a source: small ones, as the small model reads some hundred tokens a second here."""
+"""Size limit of a source, bytes; small, because the model reads about a hundred tokens a second."""
 NOTES = "# Notes\n\n" + "This file holds one function that returns a number. " * 4 + "\n"
 OLD = "These notes are from before.\n"
 
@@ -73,7 +73,7 @@ async def test_a_batch_of_real_files_on_the_embedded_engine_survives_sigkill(
         "TOKEN_SAVER_OFFLOAD__MAX_OUTPUT_TOKENS": "24",
         "TOKEN_SAVER_OFFLOAD__REPAIR_ROUNDS": "0",
         "TOKEN_SAVER_OFFLOAD__ALLOW_LOSING": "true",
-        "TOKEN_SAVER_BATCH__STOP_FAILING": "false",  # the small model often does not find its end
+        "TOKEN_SAVER_BATCH__STOP_FAILING": "false",  # the small model often does not end its answer
         "TOKEN_SAVER_ROOTS": json.dumps([str(project)]),
     }
     job_id = await _kill_again_and_again(home, project, settings, EMBEDDED_KILLS, longest=3.0)
@@ -89,8 +89,8 @@ async def test_a_batch_of_real_files_on_the_embedded_engine_survives_sigkill(
 async def _kill_again_and_again(
     home: Path, project: Path, settings: dict[str, str], kills: int, longest: float
 ) -> str:
-    """Start the batch and kill its hub again and again: each time after some more items have ended, the
-    number drawn so that the kills are spread over the batch, and up to ``longest`` seconds later."""
+    """Start the batch and kill its hub repeatedly: each time after some more items have ended, so that the
+    kills are spread over the batch, and up to ``longest`` seconds later."""
     chance = random.Random(20261121)
     sources = {path: path.read_bytes() for path in project.rglob("*.py")}
     job_id, ended = "", 0
@@ -111,8 +111,8 @@ async def _kill_again_and_again(
 
 
 def _check_out(project: Path) -> None:
-    """Copy sources of this project and of installed packages, each in its own folder; every second one gets
-    notes from before."""
+    """Copy sources of this project and of installed packages, each into its own folder; every second one
+    gets an older notes file."""
     folders = [Path(str(package.__file__)).parent for package in (server, httpx, rich)]
     folders += [folders[0].parent / "dashboard", folders[0].parent / "tray"]
     found = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
@@ -129,7 +129,7 @@ def _check_out(project: Path) -> None:
 
 
 async def _submit(hub: HubProcess) -> str:
-    """Ask for the batch as a job, and return its id."""
+    """Submit the batch and return the job's id."""
     arguments = {
         "task": "Write one short sentence that says what this is.",
         "each": ["**/*.py"],
@@ -144,7 +144,7 @@ async def _submit(hub: HubProcess) -> str:
 
 
 def _no_file_is_torn(home: Path, project: Path) -> None:
-    """Every file of notes is from before, or what some offload meant to write: whole."""
+    """Check that every notes file is complete: the older one, or the result of an offload."""
     meant = {row[0] for row in _rows(home, "SELECT after_digest FROM undo")}
     for path in project.rglob("*.md"):
         data = path.read_bytes()
@@ -152,7 +152,7 @@ def _no_file_is_torn(home: Path, project: Path) -> None:
 
 
 def _each_once(home: Path, project: Path, job_id: str) -> None:
-    """Every item has one end; what was delivered was written once, everything else is as it was."""
+    """Check that every item ended once, delivered files were written once, and other files are unchanged."""
     _no_file_is_torn(home, project)
     delivered = Counter(row[0] for row in _rows(home, _DELIVERED))
     expected = set(project.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""The short form of the campaign; ``python -m tests.faults --faults 400`` is the long one."""
+"""Tests of the fault campaign's short form; ``python -m tests.faults --faults 400`` is the long one."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ KINDS = (
     "clock set",
     "machine asleep",
 )
-"""Those that are over soonest; the long form has all."""
+"""The quickest faults; the long form uses all."""
 
 
 async def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
@@ -35,8 +35,8 @@ async def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     assert told.promised, "no client got anything done between the faults"
 
 
-async def test_the_check_itself_sees_what_is_lost(tmp_path: Path) -> None:
-    """A promised file that is gone, one with foreign content, and a leftover: each is found."""
+async def test_the_check_detects_losses(tmp_path: Path) -> None:
+    """It finds a missing file, a file with foreign content, and a leftover."""
     told = Told()
     with open_scene(tmp_path) as scene:
         task = "Write a module that holds the value 7."

@@ -1,4 +1,4 @@
-"""A thousand calls at once: the hub does as many as its queue holds and refuses the rest in words."""
+"""Test of a thousand simultaneous calls: the hub runs what its queue holds and refuses the rest."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def test_a_thousand_calls_at_once(tmp_path: Path) -> None:
         }
         with start_hub(home, **settings) as hub:
             said = await _ask(hub)
-            # The last answer may be a moment ahead of what the hub shows.
+            # The last answer may arrive before the hub's status is updated.
             await eventually(lambda: hub.get("/api/status")["running"] == [])
     outcomes = Counter("done" if "It adds numbers." in each else each.partition(":")[0] for each in said)
     odd = [each for each in said if "It adds numbers." not in each and not each.startswith("queue_full:")]

@@ -1,7 +1,8 @@
-"""The disk fills up in the middle of a write: everything is as before, the error says so, and it heals.
+"""Tests of a disk that fills up during a write: nothing changes, the error is reported, and work resumes
+later.
 
-The model's case is in ``tests/backends/test_weights.py``; a disk that fills up at random moments of a working
-hub is a fault of the campaign.
+Model downloads are tested in ``tests/backends/test_weights.py``; a disk that fills up at random moments is a
+fault of the campaign.
 """
 
 import sys
@@ -33,7 +34,7 @@ ROOM = 100_000
 
 
 @pytest.mark.parametrize("before", [b"what was there\n", None])
-async def test_a_file_that_finds_no_room_is_as_before(tmp_path: Path, before: bytes | None) -> None:
+async def test_a_file_on_a_full_disk_is_unchanged(tmp_path: Path, before: bytes | None) -> None:
     path = tmp_path / "new" / "notes.md" if before is None else tmp_path / "notes.md"
     if before is not None:
         path.write_bytes(before)
@@ -45,7 +46,7 @@ async def test_a_file_that_finds_no_room_is_as_before(tmp_path: Path, before: by
     assert path.stat().st_size == 3 * ROOM
 
 
-async def test_a_history_that_finds_no_room_is_as_before(tmp_path: Path) -> None:
+async def test_a_history_on_a_full_disk_is_unchanged(tmp_path: Path) -> None:
     history = await History.open(tmp_path / "history.db")
     try:
         await history.start(start("a"))
@@ -63,9 +64,9 @@ async def test_a_history_that_finds_no_room_is_as_before(tmp_path: Path) -> None
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
 @pytest.mark.parametrize("answer", ["VALUE = 2\n", ""], ids=["delivered", "handed back"])
-async def test_an_end_that_finds_no_room_is_no_delivery_and_is_made_good(tmp_path: Path, answer: str) -> None:
-    """The disk fills up while the model works: the file is as before, the client hears an error, and as soon
-    as there is room the row says the same."""
+async def test_an_unrecorded_end_is_not_a_delivery_and_is_recorded_later(tmp_path: Path, answer: str) -> None:
+    """The disk fills up while the model works: the file is unchanged, the client gets an error, and the row
+    is updated as soon as there is space."""
     project, home = tmp_path / "project", tmp_path / "home"
     project.mkdir()
     (project / "value.py").write_text("VALUE = 1\n")
@@ -96,7 +97,7 @@ async def _fill_when_busy(hub: HubProcess, ollama: OllamaStandIn, full: threadin
 
 
 async def _ended(home: Path) -> tuple[str, str]:
-    """Return outcome and code of the one offload, once it has ended."""
+    """Return outcome and code of the only offload, once it has ended."""
     history = await History.open(home / "history.db", owner=False)
     try:
         deadline = time.monotonic() + 120

@@ -1,5 +1,5 @@
-"""Pull the plug while batches are in every state but the plain one, twice: sequences, retries under way, what
-was cancelled or paused, deadlines that pass while nothing runs."""
+"""Tests of two kills while batches are in unusual states: sequences, retries, cancelled or paused batches,
+deadlines that pass without a hub."""
 
 import asyncio
 import json
@@ -30,13 +30,13 @@ SEQUENCE = [
     {"task": "Say it again.", "output": "again.md"},
 ]
 KINDS = ("retried", "less_one", "paused", "late", "cancelled")
-"""The other batches, each of three files that begin with its name."""
+"""The other batches, each with three files whose names begin with the batch's name."""
 
 
 @dataclass
 class FaultScene:
-    """Batches by name. What ``held`` names keeps the engine busy for ever; what ``broken`` names gets no
-    answer worth the name."""
+    """Batches by name. Those in ``held`` keep the engine busy indefinitely; those in ``broken`` get unusable
+    answers."""
 
     home: Path
     project: Path
@@ -65,12 +65,12 @@ class FaultScene:
         return state, self.states(name)
 
     def asked(self, part: str) -> int:
-        """How often the engine was asked with a prompt in which this stands."""
+        """Return the number of prompts to the engine that contain this text."""
         return sum(part in json.dumps(body) for body in self.ollama.bodies("/api/chat"))
 
 
 @pytest.mark.timeout(300)
-async def test_every_kind_of_batch_goes_on_as_it_was_meant(tmp_path: Path) -> None:
+async def test_every_kind_of_batch_continues_correctly(tmp_path: Path) -> None:
     with OllamaStandIn(slots=16) as ollama:
         scene = FaultScene(tmp_path / "home", tmp_path / "project", ollama)
         ollama.answers.choose(scene.answer)
@@ -146,7 +146,7 @@ async def _after_the_last_kill(scene: FaultScene) -> None:
 
 
 def _everything_once(scene: FaultScene) -> None:
-    """Each file was delivered once, no other is there, and the batches' calls are booked to the token."""
+    """Check that each file was delivered once, no others exist, and the batches' costs are exact."""
     delivered = [row[0] for row in scene.rows("SELECT output FROM offload WHERE outcome = 'delivered'")]
     assert len(delivered) == len(set(delivered))
     assert {path.name for path in scene.project.glob("*.md")} == set(delivered)
@@ -161,7 +161,7 @@ FROM job JOIN offload AS row ON row.job_id = job.id GROUP BY job.id
 HAVING job.spent_output <> sum(row.spent_output) OR job.spent_input <> sum(row.spent_input)
     OR job.spent_share <> sum(row.spent_share)
 """
-"""Batches whose calls cost other than what is booked on their offloads."""
+"""Batches whose cost differs from the cost recorded for their offloads."""
 
 
 def _hub(scene: FaultScene) -> Any:
@@ -189,7 +189,7 @@ def _asked_to(scene: FaultScene, task: str) -> list[dict[str, Any]]:
 
 
 def _last_task(prompt: str) -> str:
-    """The prompt without what tasks before it said."""
+    """Return the prompt without the text of earlier tasks."""
     return prompt.partition("Result of the task before")[0]
 
 

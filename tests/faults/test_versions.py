@@ -1,5 +1,5 @@
-"""Files of another version of the app: those of every older one are brought along with all they hold, those
-of a newer one are refused and left as they are, byte for byte."""
+"""Tests of files of other versions of the app: older ones are migrated completely, newer ones are refused
+and stay unchanged byte for byte."""
 
 import hashlib
 import sqlite3
@@ -27,7 +27,7 @@ OLDER = sorted(
 
 
 @pytest.mark.parametrize("version", OLDER)
-async def test_a_history_of_each_older_version_is_brought_along(tmp_path: Path, version: str) -> None:
+async def test_a_history_of_each_older_version_is_migrated(tmp_path: Path, version: str) -> None:
     database = tmp_path / "history.db"
     _make(database, version)
     history = await History.open(database)
@@ -49,7 +49,7 @@ async def test_a_hub_starts_on_the_oldest_history(tmp_path: Path) -> None:
         assert hub.get("/api/status")["saved_all"]["net_tokens"] == 120
 
 
-def test_settings_of_a_newer_version_are_refused_unharmed(tmp_path: Path) -> None:
+def test_settings_of_a_newer_version_are_refused_unchanged(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("# mine\n[offload]\nrepair_rounds = 1\nfrom_the_future = true\n")
     before = _digests(tmp_path)
     done = _serve(tmp_path)
@@ -59,7 +59,7 @@ def test_settings_of_a_newer_version_are_refused_unharmed(tmp_path: Path) -> Non
     assert before.items() <= _digests(tmp_path).items()
 
 
-def test_a_history_of_a_newer_version_is_refused_unharmed_by_a_hub(tmp_path: Path) -> None:
+def test_a_history_of_a_newer_version_is_refused_unchanged(tmp_path: Path) -> None:
     _make(tmp_path / "history.db", HEAD)
     with closing(sqlite3.connect(tmp_path / "history.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -71,7 +71,7 @@ def test_a_history_of_a_newer_version_is_refused_unharmed_by_a_hub(tmp_path: Pat
 
 
 def _make(database: Path, version: str) -> None:
-    """Make the file as that version did, with one offload in it."""
+    """Create the file as that version did, with one offload."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     engine = create_engine(f"sqlite:///{database}")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mcp.server.mcpserver.tools import Tool
 
-from server.commands.policy import TOOLS
+from server.commands.policy.rules import TOOLS
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.hub import open_hub

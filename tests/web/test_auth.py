@@ -1,4 +1,4 @@
-"""Who may send a request to the hub: Host, Origin, token, cookie, login link; HTTP and websocket alike."""
+"""Tests of authentication by Host, Origin, token, cookie and login link, over HTTP and websocket."""
 
 import contextlib
 import http.client
@@ -56,7 +56,7 @@ def log_in(hub: HubProcess) -> dict[str, str]:
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
 
-def test_healthz_is_open_and_tells_nothing_private(hub: HubProcess) -> None:
+def test_healthz_is_open_and_contains_nothing_private(hub: HubProcess) -> None:
     answer = send(hub, "GET", "/healthz")
     assert answer.status == 200
     assert hub.token not in answer.body
@@ -66,7 +66,7 @@ def test_healthz_is_open_and_tells_nothing_private(hub: HubProcess) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/mcp", "/api/status", "/healthz/", "/healthz/x", "//healthz", "/Healthz", "/login/x"]
 )
-def test_all_but_the_open_paths_need_a_key(hub: HubProcess, path: str) -> None:
+def test_all_paths_except_the_open_ones_need_a_key(hub: HubProcess, path: str) -> None:
     assert send(hub, "GET", path).status == 401
 
 
@@ -76,7 +76,7 @@ def test_a_foreign_host_is_refused_even_with_the_token(hub: HubProcess, host: st
     assert send(hub, "GET", "/healthz", {"Host": host}).status == 421
 
 
-def test_localhost_is_a_name_of_ours(hub: HubProcess) -> None:
+def test_localhost_is_accepted(hub: HubProcess) -> None:
     assert send(hub, "GET", "/healthz", {"Host": f"localhost:{hub.port}"}).status == 200
 
 
@@ -87,23 +87,23 @@ def test_a_foreign_origin_is_refused_even_with_a_key(hub: HubProcess, origin: st
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_what_another_page_caused_is_refused(hub: HubProcess, site: str) -> None:
+def test_requests_from_other_pages_are_refused(hub: HubProcess, site: str) -> None:
     assert send(hub, "GET", "/api/status", {**log_in(hub), "Sec-Fetch-Site": site}).status == 403
 
 
-def test_the_token_opens_the_api(hub: HubProcess) -> None:
+def test_the_token_grants_access_to_the_api(hub: HubProcess) -> None:
     assert send(hub, "GET", "/api/status", bearer(hub)).status == 200
     assert send(hub, "GET", "/api/status", {"Authorization": "Bearer wrong"}).status == 401
     assert send(hub, "GET", "/api/status", {"Authorization": hub.token}).status == 401
 
 
-def test_the_cookie_opens_the_pages_but_never_mcp(hub: HubProcess) -> None:
+def test_the_cookie_grants_access_to_pages_but_not_mcp(hub: HubProcess) -> None:
     cookie = log_in(hub)
     assert send(hub, "GET", "/welcome", cookie).status == 200
     assert send(hub, "POST", "/mcp", cookie).status == 401
 
 
-def test_the_cookie_is_for_this_port_and_no_script(hub: HubProcess) -> None:
+def test_the_cookie_is_bound_to_the_port_and_hidden_from_scripts(hub: HubProcess) -> None:
     link = send(hub, "POST", "/api/login", bearer(hub)).body
     found = re.search(r"/login\?code=[\w-]+", link)
     assert found
@@ -129,14 +129,14 @@ def test_a_login_link_cannot_be_guessed(hub: HubProcess, path: str) -> None:
     assert send(hub, "GET", path).status == 401
 
 
-def test_a_cookie_of_another_value_opens_nothing(hub: HubProcess) -> None:
+def test_an_invalid_cookie_is_refused(hub: HubProcess) -> None:
     forged = {"Cookie": f"token-saver-{hub.port}={'0' * 64}"}
     assert send(hub, "GET", "/", forged).status == 401
     assert send(hub, "GET", "/", {"Cookie": "garbage; =; ;;token-saver="}).status == 401
 
 
-def test_a_cookie_is_good_after_a_restart_as_well() -> None:
-    """A page that is open goes on where it was."""
+def test_a_cookie_survives_a_restart() -> None:
+    """An open page keeps working."""
     before, after = Keys("one token", 7283), Keys("one token", 7283)
     headers = Headers({"cookie": f"{before.cookie_name}={before.cookie_value}"})
     assert after.has_cookie(headers["cookie"])
@@ -144,7 +144,7 @@ def test_a_cookie_is_good_after_a_restart_as_well() -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/audit", "/", "/healthz"])
-def test_a_body_without_end_is_not_taken(hub: HubProcess, path: str) -> None:
+def test_an_endless_body_is_refused(hub: HubProcess, path: str) -> None:
     for headers, status in (
         ({"Content-Length": str(10**11)}, 413),
         ({"Content-Length": str(5 << 20)}, 413),
@@ -153,19 +153,19 @@ def test_a_body_without_end_is_not_taken(hub: HubProcess, path: str) -> None:
         assert send(hub, "POST", path, {**bearer(hub), **headers}).status == status
 
 
-def test_a_message_of_mcp_without_end_is_not_taken(hub: HubProcess) -> None:
+def test_an_endless_mcp_message_is_refused(hub: HubProcess) -> None:
     head = f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{hub.port}\r\nAuthorization: Bearer {hub.token}\r\n"
     head += "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
     with socket.create_connection(("127.0.0.1", hub.port), timeout=60) as connection:
         connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
         piece = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-        with contextlib.suppress(OSError):  # it is cut off while it sends
+        with contextlib.suppress(OSError):  # the hub closes the connection while the client sends
             for _ in range(80):
                 connection.sendall(piece)
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
 
 
-def test_clients_that_are_slow_keep_nobody_waiting(hub: HubProcess) -> None:
+def test_slow_clients_do_not_delay_others(hub: HubProcess) -> None:
     head = f"Host: 127.0.0.1:{hub.port}\r\nAuthorization: Bearer {hub.token}\r\n"
     body = "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     halves = (
@@ -183,7 +183,7 @@ def test_clients_that_are_slow_keep_nobody_waiting(hub: HubProcess) -> None:
     assert send(hub, "GET", "/healthz").status == 200
 
 
-def test_every_answer_is_hardened(hub: HubProcess) -> None:
+def test_every_answer_has_security_headers(hub: HubProcess) -> None:
     for path, key in (("/", log_in(hub)), ("/healthz", {}), ("/nothing", {})):
         headers = send(hub, "GET", path, key).headers
         assert "default-src 'self'" in headers["content-security-policy"]

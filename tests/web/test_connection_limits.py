@@ -1,4 +1,4 @@
-"""Connections without a key: however many there are and whatever they send, the user is served."""
+"""Tests of the limits on unauthenticated connections: the user is always served."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ def begin_to_post(hub: HubProcess) -> socket.socket:
 
 
 def ended(connection: socket.socket) -> bool:
-    """Whether the hub closed it, once all that it said is read; waits for that."""
+    """Read everything that the hub sends, and return whether it closed the connection."""
     try:
         while connection.recv(65536):
             pass
@@ -52,25 +52,25 @@ def ended(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("half", ["GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n"])
-def test_more_connections_than_there_may_be_cut_off_the_oldest(hub: HubProcess, half: str) -> None:
+def test_too_many_connections_close_the_oldest(hub: HubProcess, half: str) -> None:
     ask_for_open_files()  # for this end of the connections
     with contextlib.ExitStack() as all_of_them:
         opened = [all_of_them.enter_context(connect(hub)) for _ in range(MOST_STRANGERS // 2)]
         known = all_of_them.enter_context(begin_to_post(hub))
         for _ in range(MOST_STRANGERS // 2 + 20):
-            # The hub takes them one by one: what it has answered it has counted.
+            # The hub accepts them one by one, so every answered connection was counted.
             opened.append(all_of_them.enter_context(connect(hub)))
             opened[-1].sendall(half.format(f"127.0.0.1:{hub.port}").encode())
             if len(opened) % 50 == 0:
                 assert send(hub, "GET", "/api/status", bearer(hub)).status == 200
         assert ended(opened[0])
         assert send(hub, "GET", "/api/status", bearer(hub)).status == 200
-        # Who showed a key keeps his connection, however old.
+        # A connection that showed a key stays open, however old it is.
         known.sendall(b'{"switch": "on"}')
         assert known.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
-def test_who_brings_no_key_is_cut_off_after_a_while() -> None:
+def test_a_connection_without_a_key_is_closed_after_a_time() -> None:
     begun: set[str] = set()
     go_on = threading.Event()
     with guarded(begun, go_on, seconds=1) as port, contextlib.ExitStack() as all_of_them:
@@ -81,7 +81,8 @@ def test_who_brings_no_key_is_cut_off_after_a_while() -> None:
             return all_of_them.enter_context(opened)
 
         def ask(method: str, path: str, headers: str) -> socket.socket:
-            """Begin until the app has begun, too: a busy machine may let the time pass before all is sent."""
+            """Retry until the app has started the request: on a busy machine the time may pass before
+            that."""
             while True:
                 opened = begin(method, path, headers)
                 deadline = time.monotonic() + 5
@@ -91,7 +92,7 @@ def test_who_brings_no_key_is_cut_off_after_a_while() -> None:
                     time.sleep(0.01)
 
         known = ask("POST", "/slow", f"Authorization: Bearer {TOKEN}\r\nContent-Length: 2\r\n\r\n")
-        # Whoever is being answered is not cut off in the middle of it, key or no key.
+        # A connection is not closed while it is being answered, with or without a key.
         slow = ask("GET", "/healthz", "\r\n")
         half = begin("GET", "/healthz", "")
         idle = all_of_them.enter_context(socket.create_connection(("127.0.0.1", port), timeout=SECONDS))
@@ -106,8 +107,8 @@ def test_who_brings_no_key_is_cut_off_after_a_while() -> None:
 
 @contextlib.contextmanager
 def guarded(begun: set[str], go_on: threading.Event, *, seconds: float) -> Iterator[int]:
-    """Serve an app behind a guard, which answers when it shall ``go_on``; return its port. ``begun`` gets the
-    paths that it was asked for."""
+    """Serve an app behind the limits that answers once ``go_on`` is set; return its port. ``begun`` collects
+    the requested paths."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         begun.add(scope["path"])
@@ -119,8 +120,8 @@ def guarded(begun: set[str], go_on: threading.Event, *, seconds: float) -> Itera
     with contextlib.closing(listen(0)) as listener:
         port = listener.getsockname()[1]
         guard = AuthMiddleware(app, Keys(TOKEN, port), port, lambda _event: None)
-        guard.strangers.seconds = seconds
-        http = cast(type[asyncio.Protocol], guard.strangers)
+        guard.connection_limits.seconds = seconds
+        http = cast(type[asyncio.Protocol], guard.connection_limits)
         server = uvicorn.Server(uvicorn.Config(guard, http=http, lifespan="off", log_config=None))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()
@@ -134,7 +135,7 @@ def guarded(begun: set[str], go_on: threading.Event, *, seconds: float) -> Itera
 @pytest.mark.parametrize(
     "part", [b"X: y\r\n" * 10, b"X: " + b"y" * 1000 + b"\r\n", b"y" * 1000], ids=["many", "large", "endless"]
 )
-def test_a_head_without_end_is_not_read(hub: HubProcess, part: bytes) -> None:
+def test_an_endless_head_is_not_read(hub: HubProcess, part: bytes) -> None:
     sent = 0
     with connect(hub) as connection:
         head = b"GET /" + (b"" if part.startswith(b"X") else part)
@@ -147,7 +148,7 @@ def test_a_head_without_end_is_not_read(hub: HubProcess, part: bytes) -> None:
     assert send(hub, "GET", "/healthz").status == 200
 
 
-def test_a_head_as_long_as_a_browsers_is_read(hub: HubProcess) -> None:
+def test_a_head_of_a_browsers_length_is_read(hub: HubProcess) -> None:
     headers = {f"X-{number}": "y" * 100 for number in range(MOST_HEADERS // 2)}
     assert send(hub, "GET", "/api/status", {**bearer(hub), **headers}).status == 200
 
@@ -175,6 +176,6 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] == (OPEN_FILES if hard < 0 e
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
-def test_the_hub_may_open_more_files_than_a_system_gives_at_first() -> None:
+def test_the_hub_raises_its_limit_of_open_files() -> None:
     done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"

@@ -1,4 +1,4 @@
-"""The dashboard's place in the hub's app, before there is a dashboard and after."""
+"""Tests of the dashboard's mount point, before and after the dashboard has loaded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def test_who_asks_before_there_are_pages_waits_and_gets_one() -> None:
+async def test_an_early_request_waits_for_the_pages() -> None:
     seen: list[str] = []
 
     @asynccontextmanager
@@ -48,7 +48,7 @@ async def test_who_asks_before_there_are_pages_waits_and_gets_one() -> None:
     assert seen == ["started", "asked", "asked", "stopped"]
 
 
-async def test_where_there_can_be_no_pages_who_waits_is_told() -> None:
+async def test_waiting_requests_are_told_that_there_are_no_pages() -> None:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         raise OSError("No space left on device")
@@ -66,5 +66,5 @@ async def test_where_there_can_be_no_pages_who_waits_is_told() -> None:
     await pages.close()
 
 
-async def test_pages_that_were_never_opened_can_be_closed() -> None:
+async def test_unopened_pages_can_be_closed() -> None:
     await Pages().close()

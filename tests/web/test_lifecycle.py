@@ -1,4 +1,4 @@
-"""Starting, finding and ending the hub as processes: one per user, never a left-over."""
+"""Tests of the hub's process: start, discovery, end, one instance for each user."""
 
 import http.client
 import json
@@ -37,7 +37,7 @@ def run_app(environ: dict[str, str], home: Path, *arguments: str) -> "subprocess
 
 
 def printed(hub: HubProcess, last: str) -> str:
-    """Return what the hub printed, up to its line with ``last``: it answers before its pages are there."""
+    """Return the hub's output up to the line with ``last``; the hub answers before its pages have loaded."""
     deadline = time.monotonic() + SECONDS
     while last not in (output := (hub.home / "output.log").read_text()):
         assert time.monotonic() < deadline, output
@@ -45,7 +45,7 @@ def printed(hub: HubProcess, last: str) -> str:
     return output
 
 
-def test_the_first_lines_say_what_a_user_needs(hub: HubProcess) -> None:
+def test_the_start_message(hub: HubProcess) -> None:
     output = printed(hub, "claude mcp add")
     assert f"http://127.0.0.1:{hub.port}/login?code=" in output
     assert "Engine" in output
@@ -78,7 +78,7 @@ def test_the_private_files_are_private(hub: HubProcess) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_a_history_that_others_could_read_is_made_private(tmp_path: Path) -> None:
-    """As in a folder that was there before the app, with the mode that folders usually have."""
+    """As in a folder that existed before the app, with the usual mode."""
     for _ in range(2):
         with start_hub(tmp_path):
             assert (tmp_path / "history.db").stat().st_mode & 0o077 == 0
@@ -87,7 +87,7 @@ def test_a_history_that_others_could_read_is_made_private(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows neither")
-def test_a_signal_ends_it_and_leaves_nothing(tmp_path: Path, stop: signal.Signals) -> None:
+def test_a_signal_ends_the_hub_completely(tmp_path: Path, stop: signal.Signals) -> None:
     with start_hub(tmp_path) as hub:
         family = [psutil.Process(hub.process.pid), *psutil.Process(hub.process.pid).children(recursive=True)]
         hub.process.send_signal(stop)
@@ -100,11 +100,11 @@ def test_a_signal_ends_it_and_leaves_nothing(tmp_path: Path, stop: signal.Signal
 
 def test_it_ends_while_a_client_holds_a_stream_open(tmp_path: Path) -> None:
     with start_hub(tmp_path) as hub, socket.create_connection(("127.0.0.1", hub.port)) as client:
-        client.sendall(b"POST /mcp HTTP/1.1\r\n")  # and never the rest
+        client.sendall(b"POST /mcp HTTP/1.1\r\n")  # and never the rest of the request
         assert hub.stop() == 0
 
 
-def test_a_page_asked_for_at_once_waits_until_there_are_pages(tmp_path: Path) -> None:
+def test_a_page_requested_early_waits_for_the_pages(tmp_path: Path) -> None:
     with start_hub(tmp_path) as hub:
         connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
         connection.request("GET", "/policy", headers={"Authorization": f"Bearer {hub.token}"})
@@ -114,10 +114,10 @@ def test_a_page_asked_for_at_once_waits_until_there_are_pages(tmp_path: Path) ->
         connection.close()
 
 
-def test_without_streams_as_at_login_on_windows_it_runs_and_ends(tmp_path: Path) -> None:
+def test_the_hub_runs_without_streams_as_at_login_on_windows(tmp_path: Path) -> None:
     started = "import sys; sys.stdin = sys.stdout = sys.stderr = None; from tray.main import main; main()"
     with start_hub(tmp_path, ("-c", started, "--background")) as hub:
-        # The first lines are said before the pages are there.
+        # The start message is printed before the pages have loaded.
         connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=SECONDS)
         connection.request("GET", "/policy", headers={"Authorization": f"Bearer {hub.token}"})
         assert connection.getresponse().status == 200
@@ -126,7 +126,7 @@ def test_without_streams_as_at_login_on_windows_it_runs_and_ends(tmp_path: Path)
     assert (tmp_path / "output.log").read_bytes() == b""
 
 
-def test_what_a_dead_hub_left_behind_does_not_hinder(tmp_path: Path) -> None:
+def test_files_of_a_dead_hub_do_not_prevent_a_start(tmp_path: Path) -> None:
     with start_hub(tmp_path) as hub:
         hub.process.kill()
         hub.process.wait()
@@ -136,7 +136,7 @@ def test_what_a_dead_hub_left_behind_does_not_hinder(tmp_path: Path) -> None:
         assert second.info.pid != hub.info.pid
 
 
-def test_a_file_that_names_another_programs_port_is_stale(tmp_path: Path, hub: HubProcess) -> None:
+def test_a_hub_file_with_another_programs_port_is_stale(tmp_path: Path, hub: HubProcess) -> None:
     lie = {**hub.info._asdict(), "pid": hub.info.pid + 1}
     (tmp_path / "hub.json").write_text(json.dumps(lie))
     info = read_hub_file(str(tmp_path))
@@ -145,8 +145,8 @@ def test_a_file_that_names_another_programs_port_is_stale(tmp_path: Path, hub: H
     assert not answers(info, hub.token)
 
 
-def test_a_start_while_the_hub_before_ends_takes_its_place(tmp_path: Path) -> None:
-    """A hub that ends is no longer found, but holds the lock until it has."""
+def test_a_start_waits_for_the_ending_hub(tmp_path: Path) -> None:
+    """An ending hub is no longer found, but holds the lock until it has ended."""
     folders = find_folders({"TOKEN_SAVER_HOME": str(tmp_path)})
     ending, took_over = claim(folders), threading.Event()
 
@@ -166,7 +166,7 @@ def test_a_start_while_the_hub_before_ends_takes_its_place(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 1}', '{"url": "x", "pid": "y"}'])
-def test_a_broken_hub_file_is_no_hub(tmp_path: Path, text: str) -> None:
+def test_a_broken_hub_file_is_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "hub.json").write_text(text)
     assert find_running(str(tmp_path)) is None
 
@@ -181,7 +181,7 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
     assert "TOKEN_SAVER_PORT" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "hub.json").exists()
-    # Who started it from a menu sees no such line.
+    # A user who starts it from a menu does not see this line.
     log = (tmp_path / "token-saver.log").read_text()
     assert "port_taken" in log
     assert "Traceback" not in log
@@ -194,7 +194,7 @@ def test_a_bad_setting_is_a_clear_error(tmp_path: Path) -> None:
     assert "TOKEN_SAVER_PORT" in done.stderr
 
 
-def test_of_ten_started_at_once_one_is_the_hub(tmp_path: Path) -> None:
+def test_of_ten_simultaneous_starts_one_is_the_hub(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "tray.main", "--background"]
     environ = hub_environ(tmp_path)
     with (tmp_path / "output.log").open("wb") as output:

@@ -1,4 +1,4 @@
-"""Whose program is at the other end of a connection."""
+"""Tests of the user id at the other end of a connection."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems d
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "{}"), (socket.AF_INET6, "::ffff:{}")])
-def test_the_owner_of_a_connection_is_known_by_either_family(
+def test_the_owner_of_a_connection_is_found_for_both_families(
     family: socket.AddressFamily, host: str, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(family) as client:
@@ -31,7 +31,7 @@ def test_the_owner_of_a_connection_is_known_by_either_family(
         with served:
             assert may_be_ours(peer, address)
             assert not may_be_ours((peer[0], 1), address)
-            # The same tables, with another user's id in each row.
+            # The same tables with another user's id in each row.
             others = tuple(tmp_path / table.name for table in TABLES)
             for table, other in zip(TABLES, others, strict=True):
                 rows = [line.split() for line in table.read_text().splitlines()]
@@ -50,7 +50,7 @@ print(answer.status, answer.getheader("set-cookie"))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes another user")
-def test_another_user_who_saw_a_login_link_can_neither_open_nor_use_it_up(hub: HubProcess) -> None:
+def test_another_user_can_neither_open_nor_use_up_a_login_link(hub: HubProcess) -> None:
     link = re.search(r"/login\?code=[\w-]+", send(hub, "POST", "/api/login", bearer(hub)).body)
     assert link
     assert as_another_user(hub, link.group()) == ["403", "None"]
@@ -58,7 +58,7 @@ def test_another_user_who_saw_a_login_link_can_neither_open_nor_use_it_up(hub: H
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes another user")
-def test_another_user_to_whose_port_a_browser_sent_the_cookie_opens_nothing_with_it(hub: HubProcess) -> None:
+def test_another_user_cannot_use_a_cookie(hub: HubProcess) -> None:
     cookie = log_in(hub)
     for path in ("/welcome", "/api/status"):
         assert send(hub, "GET", path, cookie).status == 200
@@ -66,16 +66,16 @@ def test_another_user_to_whose_port_a_browser_sent_the_cookie_opens_nothing_with
 
 
 def as_another_user(hub: HubProcess, path: str, cookie: str = "") -> list[str]:
-    """Return the status, and the cookie that is set, of a request by another user's program."""
-    # The system's own Python: that of the tests may lie where another user cannot read.
+    """Return the status and the set cookie of a request by another user's program."""
+    # The system's Python, because other users may lack access to the tests' Python.
     command = ["/usr/bin/python3", "-I", "-c", ASK, str(hub.port), path, cookie]
     seen = subprocess.run(command, user=NOBODY, cwd="/", capture_output=True, text=True, check=False)
     assert seen.stdout, seen.stderr
     return seen.stdout.split()
 
 
-def test_a_login_link_is_no_ones_who_says_to_come_from_elsewhere(hub: HubProcess) -> None:
-    """What a proxy would say about who connects changes nothing."""
+def test_forwarding_headers_do_not_change_the_peer(hub: HubProcess) -> None:
+    """A proxy's headers about the client change nothing."""
     url = json.loads(send(hub, "POST", "/api/login", bearer(hub)).body)["url"]
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=120)
     connection.request("GET", url.removeprefix(hub.info.url), headers={"X-Forwarded-For": "127.0.0.9:1"})

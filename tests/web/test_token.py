@@ -1,4 +1,4 @@
-"""A new token in place of the old one, by command: at once, whole, on the trail, and unnoticed by bridges."""
+"""Tests of token rotation: immediate, atomic, recorded, and unnoticed by bridges."""
 
 import http.client
 import json
@@ -38,7 +38,7 @@ def run(environ: dict[str, str], *arguments: str) -> str:
 
 
 def rotate(hub: HubProcess) -> str:
-    """Return the old token."""
+    """Rotate the token and return the old one."""
     before = hub.token
     assert send(hub, "POST", "/api/token", bearer(hub)).status == 200
     assert hub.token != before
@@ -54,7 +54,7 @@ def trail(environ: dict[str, str]) -> list[Any]:
     return rows
 
 
-def test_the_command_replaces_it_at_once(own_hub: HubProcess) -> None:
+def test_the_command_replaces_the_token_immediately(own_hub: HubProcess) -> None:
     before = own_hub.token
     said = run(own_hub.environ, "token", "rotate")
     assert str(own_hub.home / "token") in said
@@ -73,13 +73,13 @@ def test_the_command_replaces_it_at_once(own_hub: HubProcess) -> None:
     assert "whole" in run(own_hub.environ, "audit", "verify")
 
 
-def test_an_empty_token_opens_nothing_before_and_after(own_hub: HubProcess) -> None:
+def test_an_empty_token_is_never_valid(own_hub: HubProcess) -> None:
     for _ in range(2):
         assert [opens(own_hub, each) for each in ("", " ", "None", own_hub.token[:-1])] == [401] * 4
         rotate(own_hub)
 
 
-def test_pages_and_login_links_of_before_open_nothing(own_hub: HubProcess) -> None:
+def test_old_pages_and_login_links_become_invalid(own_hub: HubProcess) -> None:
     cookie = log_in(own_hub)
     link = json.loads(send(own_hub, "POST", "/api/login", bearer(own_hub)).body)["url"]
     assert send(own_hub, "GET", "/api/status", cookie).status == 200
@@ -89,7 +89,7 @@ def test_pages_and_login_links_of_before_open_nothing(own_hub: HubProcess) -> No
     assert send(own_hub, "GET", "/api/status", log_in(own_hub)).status == 200
 
 
-def test_a_page_that_is_open_is_cut_off(own_hub: HubProcess) -> None:
+def test_an_open_page_is_disconnected(own_hub: HubProcess) -> None:
     origin = {"Origin": own_hub.info.url}
     connection = http.client.HTTPConnection("127.0.0.1", own_hub.port, timeout=SECONDS)
     connection.request("GET", WEBSOCKET_PATH, headers={**WEBSOCKET, **origin, **log_in(own_hub)})
@@ -108,7 +108,7 @@ def test_a_page_that_is_open_is_cut_off(own_hub: HubProcess) -> None:
             received += piece
 
 
-def test_bridges_of_both_eras_go_on(own_hub: HubProcess, tmp_path: Path) -> None:
+def test_bridges_of_both_protocols_continue(own_hub: HubProcess, tmp_path: Path) -> None:
     with RawClient(own_hub.environ, tmp_path) as client:
         client.initialize()
         tools = client.request("tools/list")["result"]["tools"]
@@ -120,7 +120,7 @@ def test_bridges_of_both_eras_go_on(own_hub: HubProcess, tmp_path: Path) -> None
         assert client.request("ping")["result"] == {}
 
 
-def test_the_token_that_can_be_read_is_good_while_it_is_replaced(own_hub: HubProcess) -> None:
+def test_the_readable_token_is_always_valid(own_hub: HubProcess) -> None:
     def use(_: int) -> bool:
         token = own_hub.token
         return opens(own_hub, token) == 200 or own_hub.token != token
@@ -134,11 +134,11 @@ def test_the_token_that_can_be_read_is_good_while_it_is_replaced(own_hub: HubPro
 
 
 def rotate_any(hub: HubProcess) -> bool:
-    """Whether the token was replaced; False where another one was faster."""
+    """Return whether the token was replaced; False if a concurrent rotation was faster."""
     return send(hub, "POST", "/api/token", bearer(hub)).status == 200
 
 
-def test_where_it_cannot_be_kept_the_old_one_stays(tmp_path: Path) -> None:
+def test_a_token_that_cannot_be_saved_is_not_replaced(tmp_path: Path) -> None:
     with start_hub(tmp_path) as hub:
         token = hub.token
         (tmp_path / "token").unlink()
@@ -150,7 +150,7 @@ def test_where_it_cannot_be_kept_the_old_one_stays(tmp_path: Path) -> None:
         assert trail(hub.environ) == []
 
 
-def test_without_a_hub_it_is_replaced_too(tmp_path: Path) -> None:
+def test_the_token_is_replaced_without_a_hub(tmp_path: Path) -> None:
     environ = hub_environ(tmp_path)
     run(environ, "token", "rotate")
     before = read_token(str(tmp_path))
@@ -163,7 +163,7 @@ def test_without_a_hub_it_is_replaced_too(tmp_path: Path) -> None:
     assert not (tmp_path / "hub.json").exists()
 
 
-def test_another_pages_post_replaces_nothing(own_hub: HubProcess) -> None:
+def test_another_page_cannot_replace_the_token(own_hub: HubProcess) -> None:
     before = own_hub.token
     cookie = log_in(own_hub)
     for headers in (cookie | {"Origin": "https://evil.example"}, cookie | {"Sec-Fetch-Site": "cross-site"}):
@@ -172,7 +172,7 @@ def test_another_pages_post_replaces_nothing(own_hub: HubProcess) -> None:
     assert own_hub.token == before
 
 
-def test_tasks_that_were_signed_before_are_still_known() -> None:
+def test_tasks_signed_before_remain_valid() -> None:
     keys = Keys("one", 1)
     signature = keys.sign("task 1")
     keys.replace(lambda _: None)
@@ -182,7 +182,7 @@ def test_tasks_that_were_signed_before_are_still_known() -> None:
     assert not keys.signed("task 1", "")
 
 
-def test_no_answer_holds_a_token_of_now_or_before(own_hub: HubProcess, tmp_path: Path) -> None:
+def test_no_answer_contains_a_present_or_former_token(own_hub: HubProcess, tmp_path: Path) -> None:
     before = rotate(own_hub)
     with RawClient(own_hub.environ, tmp_path) as client:
         for token in (before, own_hub.token):

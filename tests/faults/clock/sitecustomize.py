@@ -1,7 +1,7 @@
-"""Shifts the clock of a Python process by the seconds in a file, named by ``TOKEN_SAVER_TEST_CLOCK``.
+"""Clock shift of a Python process by the seconds in the file ``TOKEN_SAVER_TEST_CLOCK``.
 
-Python imports this by itself where the folder is on ``PYTHONPATH``. ``time.monotonic`` goes on undisturbed,
-as it does where a clock is set.
+Python imports this module automatically when its folder is on ``PYTHONPATH``. ``time.monotonic`` is not
+affected, as when a real clock is set.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""``token-saver policy waiting``, ``approve`` and ``deny``: the user's answers without tray or dashboard."""
+"""Commands ``policy waiting``, ``approve`` and ``deny``: answers to waiting calls from a terminal."""
 
 import time
 from typing import Any
@@ -9,26 +9,26 @@ from server.config.folders import find_folders
 
 
 def waiting(*, as_json: bool) -> None:
-    """Print the calls that wait for the user.
+    """Print the calls that wait for approval.
 
     Raises:
-        TokenSaverError: no hub runs.
+        TokenSaverError: no hub is running.
     """
     calls = connect(find_folders()).get("/api/approvals")["waiting"]
     if as_json:
         print_json(calls)
         return
     if not calls:
-        echo("No call waits for approval.")
+        echo("No call is waiting for approval.")
     for call in calls:
         echo(_lines(call))
 
 
 def answer(call: str, chosen: str, reason: str = "") -> None:
-    """Answer one call that waits, and say so.
+    """Answer one waiting call and confirm it.
 
     Raises:
-        TokenSaverError: no hub runs, no such call waits, or it is no answer.
+        TokenSaverError: no hub is running, no such call is waiting, or the answer is invalid.
     """
     body = {"id": call, "answer": chosen, "reason": reason}
     echo(connect(find_folders()).post("/api/approvals", body)["text"])

@@ -1,10 +1,10 @@
-"""``token-saver models``: what is there, downloads, loading, recommendations, measuring."""
+"""Command group ``token-saver models``: list, download, load, recommend, measure."""
 
 from typing import Annotated
 
 import typer
 
-from server.commands.models import (
+from server.commands.models.actions import (
     bench_models,
     list_models,
     load_model,
@@ -18,19 +18,21 @@ from server.config.settings import Settings, load_settings
 from server.models.categories import Category
 
 models_app = typer.Typer(help="The local models.", no_args_is_help=False)
-ModelName = Annotated[str, typer.Argument(help="As `token-saver models` or the engine's registry names it.")]
+ModelName = Annotated[
+    str, typer.Argument(help="Name from `token-saver models` or from the engine's registry.")
+]
 
 
 @models_app.callback(invoke_without_command=True)
 def models(context: typer.Context, as_json: Json = False) -> None:
-    """Show the models that are installed and loaded."""
+    """List the installed and loaded models."""
     if context.invoked_subcommand is None:
         list_models(_settings(), find_folders(), as_json=as_json)
 
 
 @models_app.command()
 def pull(
-    model: Annotated[str, typer.Argument(help="Where it is left out, the engine's usual one.")] = "",
+    model: Annotated[str, typer.Argument(help="By default the engine's default model.")] = "",
     as_json: Json = False,
 ) -> None:
     """Download a model."""
@@ -40,7 +42,9 @@ def pull(
 @models_app.command()
 def load(
     model: ModelName,
-    keep_alive: Annotated[str, typer.Option(help='How long it stays: "10m", "-1" for ever.')] = "-1",
+    keep_alive: Annotated[
+        str, typer.Option(help='How long it stays loaded: "10m"; "-1": without limit.')
+    ] = "-1",
     as_json: Json = False,
 ) -> None:
     """Load a model into memory."""
@@ -57,10 +61,10 @@ def unload(model: ModelName, as_json: Json = False) -> None:
 def recommend(
     category: Annotated[
         Category,
-        typer.Argument(help="The kind of work."),
+        typer.Argument(help="Kind of work."),
     ] = "general",
     prefer_quality: Annotated[
-        bool, typer.Option("--prefer-quality", help="The best, also if it must be downloaded.")
+        bool, typer.Option("--prefer-quality", help="Best quality first, including models to download.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -71,12 +75,12 @@ def recommend(
 @models_app.command()
 def bench(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="The one in use where none is named.")
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="By default the model in use.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure models on this machine: speed, and which chores they do right; recommendations heed it."""
+    """Measure models on this machine: speed, and correct chores; recommendations use the results."""
     bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""``token-saver models`` and its subcommands."""
+"""Actions of ``token-saver models``: list, download, load, recommend, measure."""
 
 import time
 from typing import Any
@@ -17,10 +17,10 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
     """Print the engine's models.
 
     Raises:
-        TokenSaverError: the hub cannot be had.
+        TokenSaverError: the hub does not answer, or cannot be started.
     """
     with hub_for_call(settings, folders) as hub:
-        hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is fresh
+        hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is current
         snapshot = hub.get("/api/status")
     engine = snapshot["engine"]
     if as_json:
@@ -38,25 +38,25 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
 
 
 def pull_model(settings: Settings, folders: Folders, model: str, *, as_json: bool) -> None:
-    """Download a model; where none is named, the one that the engine uses by default.
+    """Download a model; without a name, the engine's default model.
 
     Raises:
-        TokenSaverError: it cannot be had; the message says why.
+        TokenSaverError: the model cannot be downloaded; the message has the reason.
     """
     with hub_for_call(settings, folders) as hub:
         if not model:
-            hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is fresh
+            hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is current
             model = hub.get("/api/status")["engine"]["default_model"]
         if not model:
-            raise BadArguments("The engine names no model of its own.", "Name one: `models pull NAME`.")
+            raise BadArguments("The engine has no default model.", "Name one: `models pull NAME`.")
         _call(hub, "pull_model", {"model": model}, as_json=as_json)
 
 
 def load_model(folders: Folders, model: str, keep_alive: str, *, as_json: bool) -> None:
-    """Load a model in the hub that runs, or in one started now that stays.
+    """Load a model in the running hub, or start one that stays.
 
     Raises:
-        TokenSaverError: it cannot be loaded; the message says why.
+        TokenSaverError: the model cannot be loaded; the message has the reason.
     """
     hub = connect_or_start(folders)
     _call(hub, "preload_model", {"model": model, "keep_alive": keep_alive}, as_json=as_json)
@@ -66,7 +66,7 @@ def unload_model(folders: Folders, model: str, *, as_json: bool) -> None:
     """Free a model's memory.
 
     Raises:
-        TokenSaverError: it cannot be unloaded; the message says why.
+        TokenSaverError: the model cannot be unloaded; the message has the reason.
     """
     hub = connect_or_start(folders)
     _call(hub, "preload_model", {"model": model, "keep_alive": "0"}, as_json=as_json)
@@ -75,7 +75,7 @@ def unload_model(folders: Folders, model: str, *, as_json: bool) -> None:
 def recommend_models(
     settings: Settings, folders: Folders, category: str, *, prefer_quality: bool, as_json: bool
 ) -> None:
-    """Print the best models for a category on this machine, each with the reason.
+    """Print the best models for a category on this machine, with reasons.
 
     Raises:
         TokenSaverError: there is no engine, or no such category.
@@ -94,10 +94,10 @@ def recommend_models(
 def bench_models(
     settings: Settings, folders: Folders, models: list[str], *, every: bool, as_json: bool
 ) -> None:
-    """Measure models one after the other and print what was found; it is kept for recommendations.
+    """Measure models one after the other and print the results, which recommendations will use.
 
     Raises:
-        TokenSaverError: one cannot be measured; what was measured before is kept.
+        TokenSaverError: a model cannot be measured; earlier measurements are kept.
     """
     with hub_for_call(settings, folders) as hub:
         found = [_measure(hub, model) for model in models or _chosen(hub, every=every)]
@@ -112,10 +112,10 @@ def bench_models(
 
 
 def _chosen(hub: HubClient, *, every: bool) -> list[str]:
-    """Return the models to measure where none is named: the one in use, or all that are installed."""
+    """Return the models to measure if none is named: the model in use, or all installed ones."""
     if not every:
         return [""]
-    hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is fresh
+    hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is current
     installed = hub.get("/api/status")["engine"]["installed"]
     return [model["name"] for model in installed if model["generates"]]
 
@@ -133,7 +133,7 @@ def _measure(hub: HubClient, model: str) -> dict[str, Any]:
             line.show(f"{step['model']}: {step['step']} ({step['done'] + 1} of {step['total']})")
     finally:
         line.clear()
-    raise HubAnswered("cancelled: The measuring was ended. Start it again.")
+    raise HubAnswered("cancelled: The measurement was cancelled. Start it again.")
 
 
 def _bench_row(found: dict[str, Any]) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ def _first_model(engine: dict[str, Any]) -> str:
     if engine["default_model"]:
         usual = in_line(engine["default_model"])
         return f"The first task downloads {usual}; `token-saver models pull` does it now."
-    return "`token-saver models recommend` names some; `token-saver models pull NAME` downloads one."
+    return "`token-saver models recommend` suggests some; `token-saver models pull NAME` downloads one."
 
 
 def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...]:

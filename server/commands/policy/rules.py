@@ -1,19 +1,18 @@
-"""What ``token-saver policy`` and ``token-saver audit`` do. They read files, and need no hub."""
+"""Actions of ``token-saver policy`` on the policy file: check, explain, test. They need no hub."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import typer
 from sqlalchemy import Connection
 
 from server.calls.judge import refused_path
 from server.calls.prepare import prepare
-from server.commands.output import echo, in_line, print_json
+from server.commands.output import echo, print_json
+from server.commands.policy.database import with_database
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders
 from server.config.settings import Settings, load_settings
@@ -21,17 +20,14 @@ from server.offload.files.workspace import Workspace, open_workspace
 from server.offload.values import Caller
 from server.policy.approvals import granted_in_project
 from server.policy.limits import counter_reader
-from server.policy.rules.describe import FORMATS, path_rules, said
+from server.policy.rules.describe import FORMATS, describe_rule, path_rules
 from server.policy.rules.detect_format import parse_policy
 from server.policy.rules.evaluate import approved_before, evaluate
 from server.policy.rules.policy_file import read_policy_text
-from server.policy.trail import export_lines, find, read_head, verify, verify_lines
 from server.policy.values import EVERY_TOOL, Call, Decision, Policy
-from server.store.database import Database, open_database
 from server.store.records import SHELL
 
-T = TypeVar("T")
-REFUSES = "the app itself; `roots` and `[paths] read` in config.toml say what it lets pass"
+REFUSES = "the app itself; `roots` and `[paths] read` in config.toml set what it allows"
 EXAMPLE = 'Write them like {"files": ["a.py"]}.'
 TOOLS = (
     "offload_work",
@@ -47,18 +43,18 @@ TOOLS = (
     "cost_dashboard",
     "get_metrics",
 )
-"""What Claude can call; written here, as the commands of the policy start no hub to ask."""
+"""The tools that Claude can call; listed here because policy commands start no hub to ask."""
 WITH_FILES = ("offload_work", "batch_offload", "compress_context")
 
 
 def check(file: Path | None, *, as_json: bool) -> None:
-    """Say whether the policy file is right, or where it is broken."""
+    """Report whether the policy file is valid, or the line with the error."""
     path, policy = _read(file)
     rules = sum(len(group) for group in policy.tools.values())
     if as_json:
         print_json({"path": str(path), "format": policy.format, "tools": len(policy.tools), "rules": rules})
     else:
-        echo(f"{path}: right ({policy.format}, {len(policy.tools)} tools, {rules} rules)")
+        echo(f"{path}: valid ({policy.format}, {len(policy.tools)} tools, {rules} rules)")
 
 
 def explain(tool: str, file: Path | None) -> None:
@@ -68,14 +64,14 @@ def explain(tool: str, file: Path | None) -> None:
         _require_tool(tool, policy)
     settings = load_settings(find_folders())
     echo(f"{path} (written as {FORMATS[policy.format]})")
-    echo(f"tools that it does not list: {policy.default}")
+    echo(f"tools not listed: {policy.default}")
     for hidden in sorted(policy.hide):
         echo(f"hidden: {'every tool' if hidden == EVERY_TOOL else hidden}")
     for name, rules in policy.tools.items():
         if tool in ("", name) or name == EVERY_TOOL:
             echo(f"{'every tool' if name == EVERY_TOOL else name}:{'' if rules else ' allowed'}")
             for rule in rules:
-                echo(f"  line {rule.line}: {rule.name}: {said(rule)}")
+                echo(f"  line {rule.line}: {rule.name}: {describe_rule(rule)}")
     if tool and tool not in policy.tools:
         echo(f"{tool}: no rules of its own")
     if tool in ("", EVERY_TOOL, *WITH_FILES):
@@ -94,7 +90,7 @@ def try_call(
     root: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what would become of a call, which rule decides and why. Nothing is counted."""
+    """Report the decision on a call, the deciding rule and the reason. Nothing is counted."""
     path, policy = _read(file)
     folders = find_folders()
     tool, values = _call(call, arguments)
@@ -120,60 +116,6 @@ def try_call(
         echo(f"decided by {by or 'the default or the list of hidden tools'}{in_file}")
 
 
-def verify_trail(file: Path | None) -> None:
-    """Check that no row was changed, removed or moved. Exit status 1 if one was."""
-    if file is not None:
-        try:
-            with file.open(encoding="utf-8") as lines:
-                found = verify_lines(iter(lines))
-        except (ValueError, TypeError, KeyError) as error:
-            raise BadArguments(
-                f"{file} is no export of the trail ({error}).", "Make one: token-saver audit export."
-            ) from None
-    else:
-        folders = _trail_folders()
-        found = _with_database(
-            folders,
-            lambda database: database.read(
-                lambda connection: verify(connection, read_head(folders.state / "trail.head"))
-            ),
-        )
-    if found.problem:
-        echo(f"broken: {found.problem} Rows {found.first} to {found.last} are whole.")
-        raise typer.Exit(1)
-    echo(f"whole: {found.rows} rows ({found.first} to {found.last})")
-
-
-def export(output: Path) -> None:
-    """Write the whole trail as JSON lines; `audit verify FILE` checks them on their own."""
-
-    def write(connection: Any) -> int:
-        count = 0
-        with output.open("w", encoding="utf-8") as file:
-            for count, line in enumerate(export_lines(connection)):  # noqa: B007 - the first line is no row
-                file.write(f"{line}\n")
-        return count
-
-    count = _with_database(_trail_folders(), lambda database: database.read(write))
-    echo(f"{count} rows in {output}")
-
-
-def search(text: str, kind: str, limit: int, *, as_json: bool) -> None:
-    """Print rows that contain a text, the newest first."""
-    records = _with_database(
-        _trail_folders(),
-        lambda database: database.read(lambda connection: find(connection, text, kind, limit, None)),
-    )
-    if as_json:
-        print_json([{**asdict(record), "details": json.loads(record.details)} for record in records])
-        return
-    for record in records:
-        when = datetime.fromtimestamp(record.at, UTC).astimezone()
-        about = " ".join(part for part in (record.tool, record.client, record.verdict) if part)
-        row = f"{record.seq:>6}  {when:%Y-%m-%d %H:%M:%S}  {record.kind:<10}  {about}: {record.text}"
-        echo(in_line(row))
-
-
 def _read(file: Path | None) -> tuple[Path, Policy]:
     if file is None:
         path, text = read_policy_text(find_folders())
@@ -192,15 +134,15 @@ def _call(tool: str, arguments: str) -> tuple[str, dict[str, Any]]:
     except ValueError as error:
         raise BadArguments(f"The arguments are not JSON: {error}.", EXAMPLE) from None
     if not isinstance(values, dict):
-        raise BadArguments("The arguments are no JSON object.", EXAMPLE)
+        raise BadArguments("The arguments are not a JSON object.", EXAMPLE)
     return name, values
 
 
 def _require_tool(tool: str, policy: Policy) -> None:
-    """Return if there is such a tool, or the policy's file lists it all the same.
+    """Return if the tool exists, or if the policy's file lists it anyway.
 
     Raises:
-        NotFound: it is neither; most likely a slip of the pen.
+        NotFound: neither; probably a typing error.
     """
     if tool not in (*TOOLS, EVERY_TOOL) and tool not in policy.tools:
         raise NotFound(f"There is no tool {tool!r}.", f"There are {', '.join(TOOLS)}.")
@@ -209,7 +151,7 @@ def _require_tool(tool: str, policy: Policy) -> None:
 def _workspace(settings: Settings, folders: Folders, root: Path | None, session: str) -> Workspace:
     project = (root or Path.cwd()).resolve()
     if not project.is_dir():
-        raise NotFound(f"{project} is no folder.", "Name the folder of a project.")
+        raise NotFound(f"{project} is not a folder.", "Name the folder of a project.")
     roots = tuple(dict.fromkeys((project, *settings.roots)))
     return open_workspace(Caller(SHELL, session, project, roots), settings, folders)
 
@@ -225,22 +167,4 @@ def _decide(policy: Policy, call: Call, folders: Folders) -> Decision:
             return decision
         return approved_before(decision, lambda rule: granted_in_project(connection, call, rule))
 
-    return _with_database(folders, lambda database: database.read(judge))
-
-
-def _trail_folders() -> Folders:
-    folders = find_folders()
-    if not folders.database.exists():
-        raise NotFound("There is no audit trail yet.", "It begins with the first start of token-saver.")
-    return folders
-
-
-def _with_database(folders: Folders, work: Callable[[Database], Awaitable[T]]) -> T:
-    async def run() -> T:
-        database = await asyncio.to_thread(open_database, folders.database)
-        try:
-            return await work(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
+    return with_database(folders, lambda database: database.read(judge))

@@ -1,0 +1,1 @@
+"""Command groups ``policy`` and ``audit``."""

@@ -1,0 +1,122 @@
+"""Command groups ``token-saver policy`` and ``token-saver audit``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.commands.output import Json
+
+PolicyPath = Annotated[
+    Path | None, typer.Option("--file", "-f", help="Use this file instead of the policy in force.")
+]
+
+policy_app = typer.Typer(help="The policy: what Claude may do.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit trail: decisions, writes and undos.", no_args_is_help=True)
+
+
+@policy_app.command()
+def check(file: PolicyPath = None, as_json: Json = False) -> None:
+    """Report whether the policy file is valid, or the line with the error."""
+    from server.commands.policy import rules  # noqa: PLC0415
+
+    rules.check(file, as_json=as_json)
+
+
+@policy_app.command()
+def explain(
+    tool: Annotated[str, typer.Argument(help="By default all tools.")] = "", file: PolicyPath = None
+) -> None:
+    """Describe the rules in force, or those of one tool."""
+    from server.commands.policy import rules  # noqa: PLC0415
+
+    rules.explain(tool, file)
+
+
+@policy_app.command("test")
+def try_call(
+    call: Annotated[
+        str,
+        typer.Argument(
+            metavar="CALL", help='A tool, in quotes with its arguments: \'offload_work {"files": ["a.py"]}\''
+        ),
+    ],
+    *,
+    arguments: Annotated[str, typer.Option(help="The arguments as JSON.")] = "{}",
+    files: Annotated[
+        int | None, typer.Option(min=0, help="Number of files that it would touch; counted by default.")
+    ] = None,
+    session: Annotated[str, typer.Option(help="Use the counters of this client session.")] = "",
+    file: PolicyPath = None,
+    root: Annotated[
+        Path | None, typer.Option(help="The project's folder; by default the current one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Report the decision on a call, the deciding rule and the reason. Nothing is counted."""
+    from server.commands.policy import rules  # noqa: PLC0415
+
+    rules.try_call(call, arguments, files, session, file=file, root=root, as_json=as_json)
+
+
+@policy_app.command()
+def waiting(as_json: Json = False) -> None:
+    """List the calls that wait for your approval, with the files that they would touch."""
+    from server.commands.policy import approvals  # noqa: PLC0415
+
+    approvals.waiting(as_json=as_json)
+
+
+@policy_app.command()
+def approve(
+    call: Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver policy waiting`.")],
+    extent: Annotated[
+        str, typer.Option("--for", help="once, session (of this client) or project (always).")
+    ] = "once",
+) -> None:
+    """Approve a waiting call."""
+    from server.commands.policy import approvals  # noqa: PLC0415
+
+    approvals.answer(call, extent)
+
+
+@policy_app.command()
+def deny(
+    call: Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver policy waiting`.")],
+    reason: Annotated[str, typer.Option(help="Reason to give to Claude.")] = "",
+) -> None:
+    """Deny a waiting call."""
+    from server.commands.policy import approvals  # noqa: PLC0415
+
+    approvals.answer(call, "no", reason)
+
+
+@audit_app.command()
+def verify(
+    file: Annotated[Path | None, typer.Argument(help="Check this export instead of the trail.")] = None,
+) -> None:
+    """Check that no row was changed, removed or moved. The exit status is 1 if one was."""
+    from server.commands.policy import audit  # noqa: PLC0415
+
+    audit.verify_trail(file)
+
+
+@audit_app.command()
+def export(output: Annotated[Path, typer.Argument(help="Output file (JSON lines).")]) -> None:
+    """Write the whole trail as JSON lines; `audit verify FILE` checks them independently."""
+    from server.commands.policy import audit  # noqa: PLC0415
+
+    audit.export(output)
+
+
+@audit_app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="Text that a row contains.")] = "",
+    kind: Annotated[str, typer.Option(help="decision, approval, write, undo, connection, policy, …")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Number of rows.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Print rows that contain a text, newest first."""
+    from server.commands.policy import audit  # noqa: PLC0415
+
+    audit.search(text, kind, limit, as_json=as_json)
