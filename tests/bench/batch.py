@@ -1,11 +1,11 @@
-"""What a batch reaches of an engine's speed: ``uv run python -m tests.bench.batch``.
+"""Benchmark of batches against the engine's own speed: ``uv run python -m tests.bench.batch``.
 
-For stand-in engines of 1, 4 and 16 slots, in one run each: the same tasks straight to the engine, as many
-at once as it has slots, and through the hub as one batch. Prints the share of the straight speed that the
-hub reaches (the bar is 95 %), and what it adds to a task at the median (the bar is 10 ms): how much longer a
-slot of the engine stands idle between two tasks. ``own_ms`` is all that the hub does for a task (reading,
-building the prompt, checking, writing, booking), most of it while other tasks generate. Engine and hub are
-processes of their own; run it on a machine with nothing else to do.
+For stand-in engines with 1, 4 and 16 slots, in one run each: the same tasks sent directly to the engine, with
+one concurrent request a slot, and through the hub as one batch. Prints the hub's share of the direct speed
+(the limit is 95 %) and the median overhead a task (the limit is 10 ms): how much longer a slot of the engine
+is idle between two tasks. ``own_ms`` is all of the hub's work for a task (reading, building the prompt,
+checking, writing, recording), mostly while other tasks generate. Engine and hub are separate processes; run
+it on an idle machine.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def _measure(slots: int) -> dict[str, Any]:
         home.mkdir()
         (home / "policy.yaml").write_text(
             'version: "1"\ndefault: allow\ntools: {}\n'
-        )  # nobody is there to approve
+        )  # no user is present to approve
         for number in range(count):
             (project / f"mod_{number}.py").write_text(SOURCE.replace("{n}", str(number)))
         settings = {
@@ -78,7 +78,7 @@ def _measure(slots: int) -> dict[str, Any]:
 
 
 def _idle(times: list[tuple[float, float]]) -> float:
-    """Return the median seconds from the end of an answer to the beginning of the next in its slot."""
+    """Return the median time from the end of an answer to the start of the next one in its slot, seconds."""
     begins = sorted(began for began, _ in times)
     gaps = []
     for ended in sorted(ended for _, ended in times):
@@ -93,7 +93,7 @@ def _long(times: list[tuple[float, float]]) -> float:
 
 
 async def _straight(engine: EngineProcess, slots: int, count: int) -> float:
-    """Return the seconds that the tasks take straight to the engine, ``slots`` at once."""
+    """Return the seconds that the tasks take directly with the engine, ``slots`` at once."""
     body = {
         "model": MODEL,
         "messages": [{"role": "user", "content": SOURCE}],
@@ -134,7 +134,7 @@ def _seconds_of(home: Path, job_id: str) -> float:
 
 
 def _seconds_in_hub(home: Path) -> list[float]:
-    """Return what each task took, but for waiting for a slot."""
+    """Return the seconds of each task without waiting for a slot."""
     with sqlite3.connect(home / "history.db") as database:
         rows = database.execute("SELECT timings FROM offload_text").fetchall()
     timings = [json.loads(row[0]) for row in rows]

@@ -1,13 +1,12 @@
-"""A log of 20 MB through ``compress_context`` on a context of 4,096 tokens: is the error found, in how much
-memory?
+"""Benchmark of ``compress_context``: a log of 20 MB on a context of 4,096 tokens.
 
     uv run python -m tests.bench.compress [--model qwen2.5-coder-0.5b] [--varied]
 
-Starts a hub of its own and asks it as a client would, over HTTP. The engine is a stand-in that knows nothing
-and answers at once, or, with ``--model``, the embedded one. With ``--varied`` no two lines of the log are of
-a kind, which is the worst that can happen to folding. Prints the peak of the hub's own memory (``VmHWM``,
-from its start on; the engine's process is not part of it), and fails if the error is not quoted with its
-line number, or the peak is 300 MB or more. Linux only.
+Starts its own hub and calls it over HTTP as a client would. The engine is a stand-in without knowledge that
+answers immediately, or, with ``--model``, the embedded one. With ``--varied`` no two lines of the log are
+similar, the worst case of folding. Prints the peak of the hub's memory (``VmHWM`` since its start, without
+the engine's process). Fails if the error is not quoted with its line number, or the peak is 300 MB or more.
+Linux only.
 """
 
 import argparse
@@ -30,7 +29,7 @@ BYTES = 20_000_000
 MOST_MEMORY = 300_000_000
 NUM_CTX = 4096
 PLANTED_AT = 0.77
-"""Where in the log the error stands."""
+"""Position of the error in the log."""
 PLANTED = "2026-03-04 13:00:01 ERROR worker 2 failed: disk quota exceeded on /var/data (job 90210)"
 WORDS = (
     "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet",
@@ -40,7 +39,7 @@ WORDS = (
 
 
 def main() -> None:
-    """Measure, print, and fail where a bar is missed."""
+    """Measure, print, and fail if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--model", help="a model of the embedded engine; without it, a stand-in answers")
     parser.add_argument("--varied", action="store_true", help="a log in which no two lines are of a kind")

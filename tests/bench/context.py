@@ -1,8 +1,8 @@
-"""What the server costs Claude's context: ``uv run python -m tests.bench.context``.
+"""Benchmark of the server's share of Claude's context: ``uv run python -m tests.bench.context``.
 
-Prints the characters and estimated tokens (newest family) of the tools' definitions and the instructions,
-and of each tool's answer in a typical call, as a client gets them over ``/mcp`` from a real hub in front of a
-stand-in engine. Characters of other servers' ``tools/list`` were measured the same way on 2026-11-01.
+Prints the characters and estimated tokens (newest family) of the tools' definitions and the instructions, and
+of each tool's answer in a typical call, as a client gets them over ``/mcp`` from a real hub in front of a
+stand-in engine. Other servers' ``tools/list`` were measured in the same way on 2026-11-01.
 """
 
 import asyncio

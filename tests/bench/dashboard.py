@@ -1,17 +1,18 @@
-"""How quick the pages are and what they cost: ``uv run python -m tests.bench.dashboard``, some 5 minutes.
+"""Benchmark of the dashboard's speed and cost: ``uv run python -m tests.bench.dashboard``, about 5 minutes.
 
-A real hub in front of a stand-in engine, seen by the system's Chromium. ``--only`` chooses among:
+A real hub in front of a stand-in engine, viewed in the system's Chromium. ``--only`` selects one of:
 
-- ``idle``: the hub's share of one core and its resident set in MB with one page open and nothing to do; the
-  bars are 2 % and 250 MB.
-- ``shown``: from a click that makes an event until the change is in the page's document, in milliseconds;
-  from the event on, the bar is 250 at the median.
-- ``streaming``: the tokens a second of an offload with ``--pages`` open pages that stream it, against none,
-  in turn; it may fall by 3 %. Tokens come from an engine in a process of its own that paces itself at
-  ``TOKENS_A_SECOND``. It is done three times: the pages are socket.io clients without a browser, which is
-  what they cost the hub; tabs of one window of Chromium, of which one is drawn and the others are hidden, as
-  people have them; and windows of Chromium without a head that are all drawn, on the same cores, too. Beside
-  it stands the share of one core that the hub took, and that of the browser.
+- ``idle``: the hub's share of one core and its resident set in MB with one page open and no work; the limits
+  are 2 % and 250 MB.
+- ``shown``: milliseconds from a click that causes an event until the page's document shows the change;
+counted
+  from the event, the limit is 250 at the median.
+- ``streaming``: the tokens a second of an offload with ``--pages`` open pages that stream it, compared with
+  none, alternately; the limit is a loss of 3 %. Tokens come from a separate engine process that is paced at
+  ``TOKENS_A_SECOND``. There are three runs: the pages are socket.io clients without a browser, which measures
+  the hub's cost; tabs of one Chromium window, one drawn and the others hidden, as users have them; and
+  headless Chromium windows that are all drawn on the same cores. The hub's and the browser's shares of one
+  core are printed as well.
 """
 
 import argparse
@@ -95,7 +96,7 @@ def main() -> None:
 
 
 def idle(hub: HubProcess) -> dict[str, float]:
-    """Take the hub's CPU and memory with one page open."""
+    """Measure the hub's CPU and memory with one open page."""
     process = psutil.Process(hub.process.pid)
     time.sleep(5)
     before = process.cpu_times()
@@ -109,9 +110,9 @@ def idle(hub: HubProcess) -> dict[str, float]:
 
 
 def shown(page: Page) -> dict[str, float]:
-    """Pause and resume by the page's own buttons, and take the time until the page shows the new state.
+    """Pause and resume with the page's buttons, and measure the time until the page shows the new state.
 
-    The click's way to the hub is in it: it is a little more than from the event on.
+    The time includes the click's way to the hub, so it is slightly longer than from the event.
     """
     times = []
     page.evaluate(NOTE_CHANGES)
@@ -141,7 +142,7 @@ class Streaming:
         self._received: dict[str, int] = {}
 
     def run(self, rounds: int) -> dict[str, Any]:
-        """Take turns, so that what else the machine does is in all of them."""
+        """Alternate the runs, so that other load on the machine affects all of them."""
         ways: dict[str, Callable[[], AbstractContextManager[None]]] = {
             "no page": nullcontext,
             "clients": self._clients,
@@ -213,7 +214,7 @@ def _browser_processes() -> list[psutil.Process]:
 
 
 def _cpu(processes: list[psutil.Process]) -> dict[psutil.Process, float]:
-    """Return the seconds that each has used."""
+    """Return the CPU seconds of each process."""
     used = {}
     for process in processes:
         with suppress(psutil.NoSuchProcess):
@@ -223,13 +224,13 @@ def _cpu(processes: list[psutil.Process]) -> dict[psutil.Process, float]:
 
 
 def _since(before: dict[psutil.Process, float], after: dict[psutil.Process, float]) -> float:
-    """Return the seconds used between two looks, by those that were there at both, or new at the second."""
+    """Return the CPU seconds between two measurements, of processes present in both or new in the second."""
     return sum(used - before.get(process, 0.0) for process, used in after.items())
 
 
 @contextmanager
 def start_engine() -> Iterator[str]:
-    """Run the stand-in in a process of its own, so that this one's work does not slow it; give its URL."""
+    """Run the stand-in in a separate process, so that this one does not slow it down; return its URL."""
     command = [sys.executable, "-c", ENGINE]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as engine:
         assert engine.stdin is not None
@@ -240,7 +241,7 @@ def start_engine() -> Iterator[str]:
 
 @contextmanager
 def opened(browser: Browser, hub: HubProcess) -> Iterator[Page]:
-    """Open the page *Now* in a context of its own."""
+    """Open the page *Now* in a separate browser context."""
     context = browser.new_context()
     try:
         page = context.new_page()

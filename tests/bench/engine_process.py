@@ -1,8 +1,8 @@
-"""A stand-in engine in a process of its own, so that what it costs is not counted as the hub's.
+"""Stand-in engine in a separate process, so that its cost does not count as the hub's.
 
-``python -m tests.bench.engine_process SLOTS SECONDS TEXT`` serves as llama-server does, with as many
-slots, each answer taking that long; further requests wait. It prints its address; a line on its standard
-input makes it print the seconds of each answer so far as JSON; the end of that input ends it.
+``python -m tests.bench.engine_process SLOTS SECONDS TEXT`` behaves like llama-server with that many slots and
+that time for each answer; further requests wait. It prints its address. After a line on its standard input,
+it prints the seconds of each answer so far as JSON; the end of the input ends it.
 """
 
 import json
@@ -17,18 +17,18 @@ from tests.standins.answers import Answer
 from tests.standins.openai import MODEL, OpenAIStandIn
 
 PIECES = 10
-"""How many pieces an answer is streamed in at most: few, as the stand-in shares the machine."""
+"""Largest number of pieces of a streamed answer; small, because the stand-in shares the machine."""
 
 
 @dataclass(frozen=True)
 class EngineProcess:
-    """The engine as its parent sees it."""
+    """Handle of the engine's process."""
 
     url: str
     process: "subprocess.Popen[str]"
 
     def times(self) -> list[tuple[float, float]]:
-        """Return when each answer so far began and ended, in seconds of the engine's own clock."""
+        """Return the start and end of each answer so far, in seconds of the engine's own clock."""
         self._pipe(self.process.stdin).write("\n")
         self._pipe(self.process.stdin).flush()
         return [(began, ended) for began, ended in json.loads(self._pipe(self.process.stdout).readline())]

@@ -1,9 +1,9 @@
-"""How much memory, CPU and disk the hub takes: ``uv run python -m tests.bench.footprint [--offloads N]``.
+"""Benchmark of the hub's memory, CPU and disk: ``uv run python -m tests.bench.footprint [--offloads N]``.
 
 A real hub in front of a stand-in engine: idle; with 50 clients connected through ``token-saver-mcp``; and
-after N offloads (10,000 by default) by way of ``/mcp``. Memory is the resident set in MB; its growth is
-counted from the first tenth of the offloads on, when caches are warm; the bar is 5 MB. CPU is a share of one
-core. The disk's share is the history after the offloads, for a day's use of 200.
+after N offloads (10,000 by default) over ``/mcp``. Memory is the resident set in MB; its growth counts after
+the first tenth of the offloads, when caches are warm; the limit is 5 MB. CPU is a share of one core. Disk is
+the size of the history after the offloads, scaled to a day of 200.
 """
 
 import argparse
@@ -122,7 +122,7 @@ async def _offload(hub: HubProcess, count: int) -> None:
 
 
 def _cpu(process: psutil.Process) -> float:
-    """Return the share of one core over some seconds in which nothing is asked of the hub, in percent."""
+    """Return the share of one core over some seconds without requests to the hub, in percent."""
     process.cpu_percent()
     time.sleep(IDLE_SECONDS)
     return round(process.cpu_percent(), 2)

@@ -1,14 +1,14 @@
-"""A model on this machine's NVIDIA GPU: ``uv run python -m tests.bench.gpu [GGUF] [--slots 1 2 4 8 16]``.
+"""Benchmark of a model on an NVIDIA GPU: ``uv run python -m tests.bench.gpu [GGUF] [--slots 1 2 4 8 16]``.
 
-Loads the model, compares what it takes of the GPU's memory with what was estimated, unloads it and looks
-whether the memory came back; then lets as many generations run at once as there are slots and takes the
-rates. Prints a table and writes ``results/gpu.json``. Some two minutes with a 7B model.
+Loads the model, compares its GPU memory with the estimate, unloads it and checks that the memory was freed.
+Then it runs one generation a slot concurrently and measures the rates. Prints a table and writes
+``results/gpu.json``. It takes about two minutes with a 7B model.
 
-The engine is the embedded one where its library was built for CUDA (the published wheels are not); else an
-Ollama that answers, with its own slots, where ``--model`` names one of its models. Where there is no NVIDIA
-GPU, or no engine that computes on it, it says so and ends with status 77, the sign for "skipped". ``--cpu``
-does all the same on the processor with the embedded engine (about a minute with 0.5B and ``--slots 1 2``), so
-that the way there is known to work; its figures go to ``results/gpu-on-cpu.json`` and tell nothing of GPUs.
+The engine is the embedded one if its library was built for CUDA (the published wheels are not); else a
+running Ollama with its own slots, if ``--model`` names one of its models. Without an NVIDIA GPU, or without
+an engine that computes on it, the command reports this and exits with status 77 ("skipped"). ``--cpu`` runs
+the same on the CPU with the embedded engine (about a minute with 0.5B and ``--slots 1 2``) to test the
+benchmark itself; its figures go to ``results/gpu-on-cpu.json`` and say nothing about GPUs.
 """
 
 import argparse
@@ -39,7 +39,7 @@ ANSWER_TOKENS = 96
 PROMPT_LINES = 40
 SLOTS = (1, 2, 4, 8, 16)
 SETTLE_SECONDS = 1.0
-"""A driver counts freed memory a moment later."""
+"""The driver reports freed memory with a short delay (seconds)."""
 RESULTS = Path(__file__).parent / "results"
 MIB = 2**20
 _ASK_LIBRARY = """
@@ -51,7 +51,7 @@ raise SystemExit(not any(device["type"] == gpu for device in xllamacpp.get_devic
 
 @dataclass(frozen=True)
 class Memory:
-    """One load. MiB and seconds; ``kept`` is what was not given back by the unload."""
+    """One load, in MiB and seconds; ``kept`` is memory that the unload did not free."""
 
     slots: int
     load_seconds: float
@@ -62,13 +62,13 @@ class Memory:
 
     @property
     def error(self) -> float:
-        """How far the estimate is off, as a share of what was taken."""
+        """The error of the estimate, as a fraction of the measured memory."""
         return self.estimated / self.taken - 1 if self.taken else 0.0
 
 
 @dataclass(frozen=True)
 class Rates:
-    """``at_once`` generations together: tokens a second of all of them, and the slowest first token."""
+    """``at_once`` concurrent generations: total tokens a second, and the slowest first token."""
 
     at_once: int
     prompt_rate: float
@@ -78,7 +78,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the model runs: the settings of the engine, the model's name, and whether on a GPU."""
+    """Where the model runs: engine settings, model name, and whether it is on a GPU."""
 
     settings: BackendSettings
     embedded_model: str
@@ -86,7 +86,7 @@ class Place:
     on_gpu: bool
 
     def with_slots(self, slots: int) -> Settings:
-        """Return the whole settings."""
+        """Return the settings with this number of slots."""
         layers = -1 if self.on_gpu else 0
         embedded = EmbeddedSettings(
             model=self.embedded_model or "auto", slots=slots, gpu_layers=layers, cache_mib=0
@@ -95,7 +95,7 @@ class Place:
 
 
 def main() -> None:
-    """Measure, print, write; end with 77 where there is nothing to measure on."""
+    """Measure, print, write; exit with 77 without suitable hardware."""
     arguments = _arguments()
     gpus = tuple(gpu for gpu in read_gpus() if gpu.vendor == "nvidia")
     place = _place(arguments, gpus)
@@ -136,7 +136,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _place(arguments: argparse.Namespace, gpus: tuple[Gpu, ...]) -> Place | str:
-    """Return where to measure, or why nowhere."""
+    """Return where to measure, or the reason why it is not possible."""
     name = Path(arguments.gguf).stem
     embedded = Place(BackendSettings(kind="embedded", num_ctx=NUM_CTX), arguments.gguf, name, on_gpu=True)
     if arguments.cpu:
@@ -199,7 +199,7 @@ async def _estimate(engine: Engine, model: str, slots: int, *, on_gpu: bool) -> 
     file = await backend.model_file(model)
     slots = await backend.slots(model) or slots
     whole = model_memory(file.metadata, file.weights, NUM_CTX, file.kv_type, slots).total
-    return whole if on_gpu else whole + file.overhead  # which is the process itself, in RAM
+    return whole if on_gpu else whole + file.overhead  # the overhead is the process itself, in RAM
 
 
 def _gpu_free() -> int:
@@ -225,7 +225,7 @@ async def _rates(engine: Engine, model: str, at_once: int) -> Rates:
 
 
 async def _generate(engine: Engine, model: str) -> tuple[float, Completed]:
-    """Generate for a prompt that no cache knows; return the seconds to the first token, and the end."""
+    """Generate for an uncached prompt; return the seconds to the first token and to the end."""
     lines = (f"{number}. {secrets.token_hex(3)} waits in row {number}" for number in range(PROMPT_LINES))
     task = "\n".join((*lines, "Count from 1 to 200, one number a line, and write nothing else."))
     request = GenerationRequest(model, (Message("user", task),), NUM_CTX, ANSWER_TOKENS, temperature=0.0)

@@ -1,8 +1,8 @@
-"""How fast the history answers with many rows: ``uv run python -m tests.bench.history [ROWS] [FILE]``.
+"""Benchmark of the history with many rows: ``uv run python -m tests.bench.history [ROWS] [FILE]``.
 
-Fills a database (1,000,000 rows take some minutes; a ``FILE`` that is there already is used as it is), then
-prints the median of five for first page, search, filters and sums. The bars: first page and any filter
-300 ms, search 500 ms, all sums of the savings page 1 s.
+Fills a database (1,000,000 rows take a few minutes; an existing ``FILE`` is used unchanged), then prints the
+median of five for first page, search, filters and sums. The limits: first page and each filter 300 ms, search
+500 ms, all sums of the savings page 1 s.
 """
 
 import asyncio

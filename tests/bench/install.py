@@ -1,10 +1,10 @@
-"""How long the installation takes and what it fills: ``uv run python -m tests.bench.install``, a minute.
+"""Benchmark of the installation's time and size: ``uv run python -m tests.bench.install``, about a minute.
 
-Builds the wheel with uv, installs it into an empty environment, in the versions of this one, and prints the
-seconds and the MB on disk of each: all of it, the part that only the embedded engine needs, and the largest
-packages. The packages come from uv's cache (a first, uncounted installation fills it) and are copied, not
-linked, so that the disk is counted as it is elsewhere. No model's weights are in it: they are fetched on
-first need.
+Builds the wheel with uv, installs it into an empty environment with this environment's versions, and prints
+the seconds and the MB on disk: in total, for the part that only the embedded engine needs, and for the
+largest packages. The packages come from uv's cache (filled by a first, uncounted installation) and are
+copied, not linked, so that the size is that of a normal installation. Model weights are not included; they
+are downloaded on first use.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 MB = 1_000_000
 EMBEDDED = ("xllamacpp", "huggingface-hub", "hf-xet", "pip")
-"""What is installed for the embedded engine and its weights alone."""
+"""Packages needed only for the embedded engine and its weights."""
 LARGEST = 8
 RESULT = Path(__file__).parent / "results" / "install.json"
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _install(environment: Path, wheel: Path, constraints: Path) -> float:
-    """Return the seconds for an environment and all that goes into it."""
+    """Return the seconds to create an environment and install everything into it."""
     seconds = _timed("venv", "--quiet", "--python", sys.executable, environment)
     return seconds + _timed(
         *("pip", "install", "--quiet", "--link-mode", "copy", "--python", environment),
@@ -78,7 +78,7 @@ def _timed(*arguments: str | Path) -> float:
 
 
 def _sizes(environment: Path) -> Counter[str]:
-    """Return the bytes of each package, as the files on the disk have them."""
+    """Return the size of each package's files on disk, bytes."""
     [packages] = [path for path in environment.rglob("site-packages") if path.is_dir()]
     return Counter({each.name.lower(): _size(each) for each in distributions(path=[str(packages)])})
 

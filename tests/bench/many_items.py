@@ -1,10 +1,9 @@
-"""A batch of 10,000 items: the hub's memory, and its pages meanwhile.
+"""Benchmark of a batch of 10,000 items: the hub's memory, and its pages meanwhile.
 
-``uv run python -m tests.bench.many_items [ITEMS]``: one batch in front of a stand-in engine that answers
-at once, while one tab of a real browser goes from page to page and stays on each for some seconds, live.
-Prints how much the hub's memory grew from before the call to its highest (the bar is 100 MB), how long it
-took until a page's list was to be seen (the median and the longest of each, milliseconds), and items a
-second.
+``uv run python -m tests.bench.many_items [ITEMS]`` runs one batch in front of a stand-in engine that answers
+immediately, while one tab of a real browser visits page after page and stays on each for some seconds. Prints
+the growth of the hub's memory from before the call to its peak (the limit is 100 MB), the time until a page's
+list was visible (median and maximum for each page, milliseconds), and items a second.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ ITEMS = 10_000
 NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
 BETWEEN_LOOKS = 5.0
 SHOWN = {"/batch/ID": "ul.rows > li", "/batches": "section.job", "/": "h1", "/history": "h1"}
-"""Pages, and what is there once their list is to be seen."""
+"""Pages, and an element that exists once their list is visible."""
 RESULT = Path(__file__).parent / "results" / "many_items.json"
 
 
@@ -66,7 +65,7 @@ def _measure(folder: Path, items: int) -> dict[str, Any]:
             process = psutil.Process(hub.process.pid)
             with sync_playwright() as playwright, launch(playwright) as browser, opened(browser, hub) as tab:
                 for page in ("/", "/batches", "/history"):
-                    tab.goto(hub.info.url + page)  # what is loaded on first use is no growth
+                    tab.goto(hub.info.url + page)  # loading modules on first use does not count as growth
                     tab.wait_for_selector("h1")
                 before = process.memory_info().rss
                 began = time.monotonic()
@@ -89,8 +88,8 @@ def _measure(folder: Path, items: int) -> dict[str, Any]:
 def _watch(
     home: Path, job_id: str, process: psutil.Process, hub: HubProcess, tab: Page
 ) -> tuple[int, dict[str, list[float]]]:
-    """Return the highest memory in bytes, and the seconds until each page showed, until the batch has
-    ended."""
+    """Return the peak memory in bytes, and the seconds until each page was visible, measured until the batch
+    has ended."""
     peak = 0
     shown = {page.replace("ID", job_id): selector for page, selector in SHOWN.items()}
     pages: dict[str, list[float]] = {page: [] for page in shown}
@@ -111,7 +110,7 @@ def _watch(
 
 
 def _submit_aside(hub: HubProcess) -> str:
-    """Hand the batch in; in a thread, as the browser's loop has this one."""
+    """Submit the batch from another thread, because the browser's loop uses this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(_submit(hub))).result()
 

@@ -1,11 +1,11 @@
-"""What a call through the hub takes beyond the engine's own time: ``uv run python -m tests.bench.overhead``.
+"""Benchmark of the hub's overhead a call: ``uv run python -m tests.bench.overhead``.
 
-With 1, 8 and 64 clients at once, each calling ``offload_work`` over ``/mcp`` again and again, in front of a
-stand-in engine with as many slots, in a process of its own. Added is the client's time for a call minus the
-engine's time for the answer, at the median; the bar is 10 ms for 1 and 8 clients. Beside it stands what a
-client needs beyond the engine's time when it asks the engine straight, and the text's speed through the hub
-as a share of the straight one (the bar is 0.97). Once more with one client for a call whose answer is a new
-file of 150 lines, which is checked and written.
+1, 8 and 64 concurrent clients call ``offload_work`` over ``/mcp`` repeatedly, in front of a separate stand-in
+engine with as many slots. The overhead is the client's time for a call minus the engine's time for the
+answer, at the median; the limit is 10 ms for 1 and 8 clients. For comparison, it also prints the overhead of
+a client that calls the engine directly, and the text's speed through the hub as a share of the direct one
+(the limit is 0.97). A last run has one client and an answer of 150 lines, which is checked and written as a
+new file.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from tests.standins.openai import MODEL
 CLIENTS = (1, 8, 64)
 SECONDS_AN_ANSWER = 1.0
 ROUNDS = {1: 15, 8: 10, 64: 4}
-"""Calls of each client; the first of each is left out."""
+"""Calls of each client; each client's first call does not count."""
 QUESTION = {"task": "What is this for?", "files": ["value.py"], "output_format": "explanation"}
 ANSWER = "The file holds one function that returns a number. " * 8
 CHORE = {"task": "Write thirty functions that add to a number.", "files": ["value.py"], "output": "new.py"}
@@ -85,7 +85,7 @@ def _measure(clients: int, work: str) -> dict[str, Any]:
 
 
 def _wait_for_pages(hub: HubProcess) -> None:
-    """A hub answers before it has loaded its pages, which takes a core for some seconds."""
+    """Wait until the pages have loaded, which occupies a core for some seconds after the first answer."""
     asked = httpx.get(
         f"{hub.info.url}/", headers={"Authorization": f"Bearer {hub.token}"}, timeout=60, trust_env=False
     )
@@ -99,7 +99,7 @@ def _engine_seconds(engine: EngineProcess, after: int) -> float:
 async def _run(
     clients: int, url: str, headers: dict[str, str], ask: Callable[[httpx.AsyncClient], Awaitable[None]]
 ) -> list[float]:
-    """Return the seconds of each call but the clients' first ones."""
+    """Return the seconds of each call except the clients' first ones."""
     seconds: list[float] = []
     limits = httpx.Limits(max_connections=None)
 
@@ -107,7 +107,7 @@ async def _run(
         async with httpx.AsyncClient(
             base_url=url, headers=headers, timeout=120, trust_env=False, limits=limits
         ) as http:
-            # Not all in the same moment: then each would wait for the other's start.
+            # Staggered, because simultaneous clients would wait for each other's start.
             await asyncio.sleep(SECONDS_AN_ANSWER * number / clients)
             for turn in range(ROUNDS[clients]):
                 began = time.perf_counter()

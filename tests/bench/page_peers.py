@@ -1,8 +1,8 @@
 """Pages without a browser: ``python -m tests.bench.page_peers LOGIN_LINK…`` opens *Now* once for each link.
 
-Each is a real socket.io client that does what the script of a page does: it logs in, loads the page, joins
-by its handshake, acknowledges what it got, and throws it away. It writes a line when all are connected, and
-when its standard input ends, one with the messages and bytes they got.
+Each is a real socket.io client that acts like the page's script: it logs in, loads the page, joins by its
+handshake, acknowledges messages and discards them. The command prints a line when all are connected, and when
+its standard input ends, a line with the number of received messages and bytes.
 """
 
 import ast
@@ -52,11 +52,11 @@ class Peer:
         self._next = int(str(data.get("_id", self._next - 1))) + 1
 
     async def acknowledge(self) -> None:
-        """Tell the hub what came, as a page does every few seconds."""
+        """Acknowledge received messages, as a page does every few seconds."""
         await self._io.emit("ack", {"client_id": self._client, "next_message_id": self._next})
 
     async def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         await self._io.disconnect()
 
 

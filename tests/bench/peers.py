@@ -1,11 +1,11 @@
-"""Servers of the same purpose, measured beside this one: ``uv run python -m tests.bench.peers``.
+"""Benchmark of similar servers next to this one: ``uv run python -m tests.bench.peers``.
 
-Each of ``PEERS`` is installed from its registry into an environment of its own under a temporary folder, and
-run with nothing but ``PATH`` and a home there, some two minutes in all with the caches warm. Measured are the
-time from its start to an answered ``tools/list`` (the median of ``--runs``), the number of tools, the
-characters of their definitions (name, description and input schema as compact JSON, which is what Claude
-reads) and of the instructions, and the estimated tokens of both. This server runs in front of a hub that is
-up, as in daily use. What does not install or start is listed with the reason.
+Each of ``PEERS`` is installed from its registry into a separate environment in a temporary folder and runs
+with only ``PATH`` and a home there; about two minutes in total with warm caches. Measured are the time from
+its start to an answered ``tools/list`` (the median of ``--runs``), the number of tools, the characters of
+their definitions (name, description and input schema as compact JSON, as Claude reads them) and of the
+instructions, and the estimated tokens of both. This server uses a running hub, as in daily use. Servers that
+cannot be installed or started are listed with the reason.
 """
 
 import argparse
@@ -27,14 +27,14 @@ from tests.hub_process import start_hub
 
 INSTALL_SECONDS = 300
 FAILURES = (OSError, RuntimeError, ValueError, KeyError, queue.Empty, subprocess.SubprocessError)
-"""What a server that does not install, start, speak or end leads to."""
+"""Errors of servers that cannot be installed, started, called or stopped."""
 RESULT = Path(__file__).parent / "results" / "peers.json"
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A server: its registry, the package's name there, its command in the environment, and what else has to
-    be asked for (a bound that the package itself forgot)."""
+    """A server: its registry, the package's name there, its command in the environment, and additional
+    requirements (bounds that are missing from the package)."""
 
     registry: Literal["pypi", "npm"]
     package: str
@@ -131,7 +131,7 @@ def _measure(command: tuple[str, ...], environ: dict[str, str], folder: Path, ru
                 listed = client.request("tools/list")["result"]
                 times.append(1000 * (time.perf_counter() - began))
             finally:
-                client.process.terminate()  # some do not end with their input
+                client.process.terminate()  # some servers do not end with their input
     definitions = [
         {
             "name": each["name"],

@@ -1,7 +1,7 @@
-"""What policy and audit trail add to a call: ``uv run python -m tests.bench.policy``.
+"""Benchmark of policy and audit trail: ``uv run python -m tests.bench.policy``.
 
-A call passes the gate (shipped rules, counters, trail, all in SQLite) and its answer is looked through for
-secrets. Prints the median and the 95th percentile in milliseconds; the bar is 2 ms at the median.
+A call passes the gate (shipped rules, counters, trail, all in SQLite) and its answer is searched for secrets.
+Prints the median and the 95th percentile in milliseconds; the limit is 2 ms at the median.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ async def _measure(root: Path) -> list[float]:
     trail = Trail(database, root / "trail.head")
     now = 1_800_000_000.0
 
-    def clock() -> float:  # each call in a minute of its own, so that the limit counts and does not bite
+    def clock() -> float:  # each call in a different minute, so that the limit is evaluated but not reached
         nonlocal now
         now += 60
         return now

@@ -1,15 +1,15 @@
-"""Items that share a file done together: ``uv run python -m tests.bench.prefix GGUF [MiB …]``.
+"""Benchmark of grouping items by shared file: ``uv run python -m tests.bench.prefix GGUF [MiB …]``.
 
-Twenty questions on one file of some 2,000 tokens, in a batch with twelve on three other files of that size,
-on the real embedded engine with a small model (``GGUF`` is its file) and one slot: in the order in which a
-batch does them, and shuffled. Prints what the engine took for the twenty, for all items, and the ratio for
-the twenty (the bar is 2), once for each size of the engine's memory of finished prompts (``[embedded]
-cache_mib``). While all the files' prompts fit there, the engine finds them again in any order, and order
-brings nothing; usually that is so for small models only: 512 MiB hold some 40,000 tokens of a 0.5B model
-(12 KiB a token), 9,000 of a 7B (57 KiB), that is four such files. So the usual runs are with none, which
-is how it goes with larger models and more files, and with the default, which holds all of a small model's.
-Seconds are the engine's own; beside them its CPU time, which other work on the machine hardly changes. Some
-ten minutes on two cores with 0.5B.
+Twenty questions about one file of about 2,000 tokens, in a batch with twelve questions about three other
+files of that size, on the real embedded engine with a small model (``GGUF`` is its file) and one slot: in the
+batch's order, and shuffled. Prints the engine's time for the twenty, for all items, and the ratio for the
+twenty (the limit is 2), for each size of the engine's prompt cache (``[embedded] cache_mib``). While the
+prompts of all files fit there, the engine finds them in any order, and the order has no effect. This holds
+mostly for small
+models: 512 MiB hold about 40,000 tokens of a 0.5B model (12 KiB a token) but 9,000 of a 7B (57 KiB), which is
+four such files. The default runs are therefore without a cache, as with larger models and more files, and
+with the default size, which holds everything for a small model. Seconds are the engine's own; its CPU time is
+printed as well, which other work on the machine hardly changes. About ten minutes on two cores with 0.5B.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ async def _measure(gguf: str, cache_mib: int) -> dict[str, Any]:
 
 
 async def _run(gguf: str, cache_mib: int, items: tuple[dict[str, Any], ...]) -> Took:
-    """Do the items in this order, with an engine of their own, warmed up."""
+    """Run the items in this order on a separate, warmed-up engine."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TOKEN_SAVER_HOME"] = str(Path(folder) / "home")
         project = Path(folder) / "project"

@@ -1,18 +1,18 @@
-"""How often is what lands on disk right? Small chores on the embedded engine, with and without checks.
+"""Benchmark of correctness: small chores on the embedded engine, with and without checks.
 
     uv run python -m tests.bench.quality [--model qwen2.5-coder-1.5b] [--only NAME,KIND] [--json FILE]
 
-Each chore runs once through the whole pipeline, and three ways of working are judged by the same answers:
+Each chore runs once through the whole pipeline. Three ways of working are compared on the same answers:
 
-- *unchecked*: what a tool without checks would have done with the very first answer: fences removed, the edit
-  applied where it can be, and written;
-- *built in*: the first answer that passed the checks that the app brings along, else handed back;
-- *all*: what the pipeline did, with the user's own check as well, where the chore has one: the project's
-  tests (``tests``, a few examples as a user would have them) or the run of the tests that were asked for.
+- *unchecked*: what a tool without checks would have written from the first answer: without fences, with the
+  edit applied if possible;
+- *built in*: the first answer that passed the app's built-in checks, else a hand-back;
+- *all*: the pipeline's result, including the user's own check if the chore has one: the project's tests
+  (``tests``, a few typical examples) or a run of the requested tests.
 
-A hidden check, ``verify``, decides what is right; neither the model nor the user's check sees it, and it
-runs in a process of its own, in the chore's own folder. With ``--json`` every result is kept at once, and
-chores that are in the file already are not run again.
+A hidden check, ``verify``, decides what is right. Neither the model nor the user's check sees it; it runs in
+a separate process in the chore's folder. With ``--json`` every result is saved immediately, and chores in the
+file are not run again.
 """
 
 import argparse
@@ -39,8 +39,8 @@ CHORES = Path(__file__).with_name("chores.toml")
 VERIFY_SECONDS = 60
 _PYTEST = f"{shlex.quote(sys.executable)} -B -m pytest -q --tb=short -p no:cacheprovider"
 CHECKS = {"test": f"{_PYTEST} {{file}}", "project": _PYTEST}
-"""What a user would have in ``[checks]``: chores that write tests name ``test``, those in a project that has
-tests name ``project``."""
+"""A user's ``[checks]``: chores that write tests name ``test``, chores in a project with tests name
+``project``."""
 RIGHT, WRONG, NOTHING = "right", "wrong", "handed back"
 WAYS = {"the first answer, unchecked": "unchecked", "built-in checks and repair": "built_in",
         "with the user's check as well": "all"}  # fmt: skip
@@ -48,7 +48,7 @@ WAYS = {"the first answer, unchecked": "unchecked", "built-in checks and repair"
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one chore: without checks, with the built-in ones, with the user's own as well."""
+    """Result of one chore: without checks, with the built-in ones, and with the user's own."""
 
     name: str
     kind: str
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 class _Kept:
-    """The results so far, on disk where a file was named, so that a long run can go on where it was ended."""
+    """The results so far, saved if a file was named, so that a long run can be continued."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -165,7 +165,7 @@ def _line(result: Result) -> str:
 
 
 def _lay_out(folder: Path, chore: dict[str, Any]) -> None:
-    """Write the chore's files, a copy of each as it was before, and the mutants that tests must find."""
+    """Write the chore's files, a copy of each original, and the mutants that tests must detect."""
     for name, text in chore.get("files", {}).items():
         filler = _filler(chore.get("filler", 0))
         half = len(filler) // 2
@@ -183,7 +183,7 @@ def _lay_out(folder: Path, chore: dict[str, Any]) -> None:
 
 
 def _filler(lines: int) -> list[str]:
-    """Return ordinary functions of five lines each, ``lines`` in all."""
+    """Return ordinary functions of five lines each, ``lines`` in total."""
     return [
         f"def rate_{number}(amount, days):\n"
         f"    if days <= {number % 9}:\n"
@@ -203,7 +203,7 @@ def _log(lines: int, errors: dict[str, str]) -> str:
 
 
 def _judge_text(folder: Path, chore: dict[str, Any], text: str | None) -> str:
-    """Judge a text as though it had been written; None was handed back."""
+    """Judge a text as if it had been written; None means a hand-back."""
     if text is None:
         return NOTHING
     for path in (folder / ".before").glob("*") if (folder / ".before").exists() else ():
@@ -257,7 +257,7 @@ def _write(path: Path, text: str) -> None:
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
-    """The table is the report."""
+    """Print nothing; the table is the report."""
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""How long one waits at a start: ``uv run python -m tests.bench.start [--runs N]``, some 40 s on two cores.
+"""Benchmark of start times: ``uv run python -m tests.bench.start [--runs N]``, about 40 s on two cores.
 
-Medians, each run in a home of its own:
+Medians; each run has its own home:
 
-- *tools*: spawn ``token-saver-mcp``, ``initialize``, ``tools/list``, with a hub up. The bar is 60 ms; most
-  of it is Python itself starting, which stands beside it.
-- *first tool*: the same with no hub up, until a tool has answered.
-- *hub*: ``token-saver serve``, from its start to its first answered request. The bar is 1.5 s.
-- *icon*: ``token-saver`` in a session with a panel, until its icon is there; needs ``dbus-daemon``.
+- *tools*: start ``token-saver-mcp``, ``initialize``, ``tools/list``, with a running hub. The limit is 60 ms;
+  most of it is the start of Python, which is printed for comparison.
+- *first tool*: the same without a running hub, until a tool has answered.
+- *hub*: ``token-saver serve``, from its start to its first answered request. The limit is 1.5 s.
+- *icon*: ``token-saver`` in a session with a panel, until its icon is visible; needs ``dbus-daemon``.
 
 Writes ``tests/bench/results/start.json``.
 """
@@ -84,7 +84,7 @@ def tools_list(environ: dict[str, str], folder: Path) -> float:
 
 
 def bare_python(_: Path) -> float:
-    """Return the milliseconds of an interpreter that does nothing: the floor for any Python bridge."""
+    """Return the milliseconds of an interpreter that does nothing, the minimum for a Python bridge."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", "pass"], check=True)
     return _since(began)
@@ -118,9 +118,9 @@ def hub_start(folder: Path) -> float:
 
 
 def icon(folder: Path) -> float:
-    """Return the milliseconds until the panel of a session holds the app's icon."""
+    """Return the milliseconds until a session's panel shows the app's icon."""
 
-    # The app ends while the panel still has answers for it, and each would be reported.
+    # The app ends before the panel has answered, and each late answer would be reported.
     logging.getLogger().setLevel(logging.CRITICAL + 1)
 
     async def run() -> float:

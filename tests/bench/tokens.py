@@ -1,4 +1,5 @@
-"""How fast tokens are estimated: ``uv run python -m tests.bench.tokens``. The bar is 5 MB/s on one core."""
+"""Benchmark of the token estimate: ``uv run python -m tests.bench.tokens``. The limit is 5 MB/s on one
+core."""
 
 import time
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""One window of the system's Chromium with many tabs, as people have it: one is drawn, the others are hidden.
+"""One window of the system's Chromium with many tabs: one is drawn, the others are hidden, as users have
+them.
 
-It is started as a user would, on a display of its own (Xvfb), without a driver: Playwright keeps every page
-that it drives visible. That the others are hidden is asked of each page itself.
+It is started as by a user, on a separate display (Xvfb), without a driver, because Playwright keeps all of
+its pages visible. Each page itself reports whether it is hidden.
 """
 
 import json
@@ -68,13 +69,13 @@ def _hidden(profile: Path) -> list[str]:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=PATIENCE) as answer:
             targets = json.load(answer)
     except urllib.error.URLError:
-        return []  # it is about to listen
+        return []  # it does not listen yet
     found = []
     for target in targets:
         if target["type"] == "page":
             with connect(target["webSocketDebuggerUrl"]) as page:
                 page.send(json.dumps(ASK))
-                said = json.loads(page.recv()).get("result", {})  # none while it goes to another page
+                said = json.loads(page.recv()).get("result", {})  # empty while the page navigates
                 found.append(str(said.get("result", {}).get("value")))
     return found
 

@@ -1,4 +1,4 @@
-"""A real hub in front of a stand-in for Ollama."""
+"""Fixtures: a real hub in front of a stand-in for Ollama."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HubProce
 
 @pytest.fixture
 def stage(running: tuple[HubProcess, OllamaStandIn], tmp_path: Path) -> ClientHarness:
-    """A hub that all tests share; engine and project are as new. Leave the hub running."""
+    """A hub shared by all tests, with a new engine and project; tests leave the hub running."""
     hub, ollama = running
     ollama.answers = Answers()
     ollama.requests.clear()
@@ -42,7 +42,7 @@ def stage(running: tuple[HubProcess, OllamaStandIn], tmp_path: Path) -> ClientHa
 
 @pytest.fixture
 def own_stage(tmp_path: Path) -> Iterator[ClientHarness]:
-    """A hub for one test, to do with as it likes."""
+    """A hub for one test, which may stop or change it."""
     project = tmp_path / "project"
     project.mkdir()
     home = tmp_path / "home"

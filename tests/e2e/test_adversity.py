@@ -1,4 +1,4 @@
-"""Where an app is put that nobody tidied up for: odd homes, read-only ones, a clock that was set back."""
+"""Tests in adverse environments: unusual homes, read-only homes, a clock that was set back."""
 
 import json
 import os
@@ -26,7 +26,7 @@ OFFLOAD = ("offload", TASK, "--output", "slug.py", "--json")
 
 
 def without_own_folder(home: Path, **settings: str) -> dict[str, str]:
-    """A user's environment: files go where the system wants them, not all into one folder. No locale."""
+    """A user's environment without ``TOKEN_SAVER_HOME`` and without a locale."""
     environ = hub_environ(home, **settings)
     del environ["TOKEN_SAVER_HOME"]
     environ.pop("LANG", None)
@@ -41,7 +41,7 @@ def test_a_home_with_blanks_quotes_and_letters_beyond_ascii(tmp_path: Path) -> N
     with OllamaStandIn() as ollama:
         ollama.answers.when("slugify", FENCED)
         environ = without_own_folder(home, TOKEN_SAVER_BACKEND__URL=ollama.url)
-        # The bridge starts the hub there, and the commands find it.
+        # The bridge starts the hub there, and commands find it.
         with RawClient(environ, project) as client:
             client.initialize()
             arguments = {"task": TASK, "output": "slug.py"}
@@ -68,7 +68,7 @@ READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@
 
 
 def read_only(home: Path, environ: dict[str, str], *command: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command that sees ``home`` read-only: root may write anywhere else."""
+    """Run a command that sees ``home`` as read-only, even for root."""
     program = [*command]
     if os.geteuid() == 0:
         program = ["unshare", "--mount", "sh", "-c", READ_ONLY, str(home), *command]
@@ -106,7 +106,7 @@ def lasting_home(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("arguments", [("serve",), ("offload", "x"), ("savings",), ()])
-def test_a_read_only_home_is_named_with_what_to_do(lasting_home: Path, arguments: tuple[str, ...]) -> None:
+def test_a_read_only_home_is_named_with_the_next_step(lasting_home: Path, arguments: tuple[str, ...]) -> None:
     environ = without_own_folder(lasting_home)
     done = read_only(
         lasting_home,
@@ -124,7 +124,7 @@ def test_a_read_only_home_is_named_with_what_to_do(lasting_home: Path, arguments
     assert done.stderr.count("\n") == 1
 
 
-def test_in_a_read_only_home_the_doctor_and_the_bridge_say_so_too(lasting_home: Path) -> None:
+def test_doctor_and_bridge_report_a_read_only_home(lasting_home: Path) -> None:
     environ = without_own_folder(lasting_home)
     told = read_only(lasting_home, environ, sys.executable, "-P", "-m", "tray.main", "doctor", "--json")
     findings = {finding["name"]: finding for finding in json.loads(told.stdout)}
@@ -142,7 +142,7 @@ def test_in_a_read_only_home_the_doctor_and_the_bridge_say_so_too(lasting_home: 
 
 
 def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
-    """What the app wrote then is from the future now: files, rows, and a ``hub.json`` of a hub that died."""
+    """Files, rows and the ``hub.json`` of a dead hub now have times in the future."""
     home, project = tmp_path / "home", tmp_path / "project"
     project.mkdir()
     with OllamaStandIn() as ollama:

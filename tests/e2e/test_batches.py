@@ -1,4 +1,4 @@
-"""Batches through a real client and from the shell, with a stand-in for Ollama."""
+"""Tests of batches through a real client and from the shell, with a stand-in for Ollama."""
 
 import asyncio
 import contextlib
@@ -54,7 +54,7 @@ def test_one_short_call_writes_many_files(stage: ClientHarness, sources: list[st
     assert all((stage.project / f"mod_{n}.md").read_text() == NOTES for n in range(5))
 
 
-def test_a_dry_run_names_the_files_and_touches_none(stage: ClientHarness, sources: list[str]) -> None:
+def test_a_dry_run_names_the_files_and_changes_none(stage: ClientHarness, sources: list[str]) -> None:
     text, _ = _batch(stage, task=TASK, each=["*.py"], output="docs/{stem}.md", dry_run=True)
     assert "5 tasks, 5 files would be written" in text
     assert "docs/mod_0.md" in text
@@ -91,7 +91,7 @@ def test_bad_input_is_refused_before_anything_runs(
     assert {path.name for path in stage.project.iterdir()} == before
 
 
-def test_a_client_that_vanishes_takes_the_batch_it_waited_for_with_it(
+def test_a_disconnected_client_cancels_the_batch_it_waited_for(
     stage: ClientHarness, sources: list[str]
 ) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=600)
@@ -110,7 +110,7 @@ def test_a_client_that_vanishes_takes_the_batch_it_waited_for_with_it(
 
 
 @pytest.mark.parametrize("modern", [True, False])
-def test_a_hub_that_ends_leaves_the_batch_to_its_next_start(own_stage: ClientHarness, modern: bool) -> None:
+def test_a_batch_continues_at_the_next_start_of_the_hub(own_stage: ClientHarness, modern: bool) -> None:
     own_stage.ollama.answers.default = Answer(NOTES, first_delay=600)
     (own_stage.project / "mod.py").write_text("def value():\n    return 1\n")
     arguments = {"task": TASK, "each": ["*.py"], "output": "{dir}/{stem}.md"}
@@ -124,7 +124,7 @@ def test_a_hub_that_ends_leaves_the_batch_to_its_next_start(own_stage: ClientHar
         wait_until(lambda: bool(own_stage.ollama.running), 60)
         assert own_stage.hub.stop() == 0
         answer = client.answer(asked)
-    # Its last moments may be too short for the answer; then the bridge says the same.
+    # The hub may end before it answers; then the bridge sends the same answer.
     said = json.dumps(answer)
     assert "is running: 0 of 1 done" in said or "then it goes on by itself" in said, said
     with contextlib.closing(sqlite3.connect(own_stage.hub.home / "history.db")) as history:
@@ -148,9 +148,7 @@ def test_the_shell_starts_lists_waits_and_retries(stage: ClientHarness, sources:
     assert "5 of 5 done" in run(stage, "jobs", "wait", job)
 
 
-def test_what_the_shell_paused_or_cancelled_names_the_command_that_goes_on(
-    stage: ClientHarness, sources: list[str]
-) -> None:
+def test_pause_and_cancel_name_the_command_to_continue(stage: ClientHarness, sources: list[str]) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=600)
     started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md")
     found = re.search(r"`token-saver jobs wait (j\w+)`", started)
@@ -167,11 +165,11 @@ def test_what_the_shell_paused_or_cancelled_names_the_command_that_goes_on(
     assert "5 of 5 done" in run(stage, "jobs", "wait", job)
 
 
-def test_an_unknown_job_is_said_in_one_line(stage: ClientHarness) -> None:
+def test_an_unknown_job_is_an_error_of_one_line(stage: ClientHarness) -> None:
     assert "not_found: There is no job 'j-none'" in fail(stage, "jobs", "wait", "j-none")
 
 
-def test_a_batch_can_be_given_its_own_time(stage: ClientHarness, sources: list[str]) -> None:
+def test_a_batch_can_have_its_own_time_limit(stage: ClientHarness, sources: list[str]) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=0.5)
     each = ("--each", "*.py", "--output", "{dir}/{stem}.md")
     started = run(stage, "batch", TASK, *each, "--hours", "0.0001")  # 0.36 s

@@ -1,4 +1,4 @@
-"""The real Claude Code CLI calls the tool through the bridge; only the model behind it is a stand-in."""
+"""Tests with the real Claude Code CLI through the bridge; only Claude's model is a stand-in."""
 
 import ast
 
@@ -17,7 +17,7 @@ def server(stage: ClientHarness) -> dict[str, dict[str, object]]:
     return {"token-saver": {"command": command, "args": arguments, "env": environ}}
 
 
-def test_claude_code_hands_over_a_chore(stage: ClientHarness) -> None:
+def test_claude_code_offloads_a_chore(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     script = [
         [Text("I hand this over."), ToolUse(TOOL, {"task": TASK, "output": "slug.py"})],

@@ -1,4 +1,4 @@
-"""The commands of ``token-saver`` as a shell runs them."""
+"""Tests of ``token-saver`` commands in a shell."""
 
 import json
 import signal
@@ -36,14 +36,14 @@ def token_saver(environ: dict[str, str], folder: Path, *arguments: str) -> "subp
 
 
 def run(stage: ClientHarness, *arguments: str) -> str:
-    """Run a command that succeeds, and return what it prints."""
+    """Run a command that must succeed, and return its output."""
     done = token_saver(stage.hub.environ, stage.project, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def fail(stage: ClientHarness, *arguments: str) -> str:
-    """Run a command that fails, and return its one line."""
+    """Run a command that must fail, and return its single line of error."""
     done = token_saver(stage.hub.environ, stage.project, *arguments)
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert done.stderr.startswith("token-saver: "), done.stderr
@@ -60,7 +60,7 @@ def test_offload_prints_the_digest(stage: ClientHarness) -> None:
     assert row.client == "token-saver"
 
 
-def test_an_answer_orders_the_terminal_nothing(stage: ClientHarness) -> None:
+def test_control_sequences_in_an_answer_are_escaped(stage: ClientHarness) -> None:
     stage.ollama.answers.when("Explain", Answer("It is \x1b]52;c;cm0gLXJmIH4=\x07fine, \x1b[8mthat is all."))
     (stage.project / "notes.txt").write_text("Slugs are lower case.\n")
     arguments = ("--file", "notes.txt", "--output-format", "explanation")
@@ -79,7 +79,7 @@ def test_offload_prints_json(stage: ClientHarness) -> None:
     assert outcome["id"] == history(stage)[0].id
 
 
-def test_undo_puts_the_bytes_back(stage: ClientHarness) -> None:
+def test_undo_restores_the_bytes(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     (stage.project / "slug.py").write_text("before = 1\n")
     offload_id = json.loads(run(stage, "offload", TASK, "--output", "slug.py", "--json"))["id"]
@@ -91,7 +91,7 @@ def test_undo_puts_the_bytes_back(stage: ClientHarness) -> None:
     assert "not_found: " in fail(stage, "undo", "no-such-id")
 
 
-def test_a_hand_back_has_an_exit_status_of_its_own(stage: ClientHarness) -> None:
+def test_a_hand_back_has_its_own_exit_status(stage: ClientHarness) -> None:
     stage.ollama.answers.default = Answer("def broken(:\n")
     done = token_saver(stage.hub.environ, stage.project, "offload", TASK, "--output", "a.py")
     assert done.returncode == 3
@@ -99,7 +99,7 @@ def test_a_hand_back_has_an_exit_status_of_its_own(stage: ClientHarness) -> None
     assert not (stage.project / "a.py").exists()
 
 
-def test_an_offload_without_a_hub_runs_one_for_the_call(tmp_path: Path) -> None:
+def test_an_offload_without_a_hub_runs_a_temporary_one(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
     with OllamaStandIn() as ollama:
@@ -146,7 +146,7 @@ def test_models(stage: ClientHarness) -> None:
     assert not stage.ollama.loaded
 
 
-def test_a_download_is_seen_while_it_goes_on(stage: ClientHarness) -> None:
+def test_a_running_download_is_visible(stage: ClientHarness) -> None:
     held = threading.Event()
     stage.ollama.registry["small:1b"] = Registered(layers=(1000,), held=held)
     pulling = subprocess.Popen(
@@ -169,7 +169,7 @@ def test_a_download_is_seen_while_it_goes_on(stage: ClientHarness) -> None:
     assert "download" not in run(stage, "models")
 
 
-def test_models_where_none_is_installed_name_the_next_step(tmp_path: Path) -> None:
+def test_models_without_any_installed_name_the_next_step(tmp_path: Path) -> None:
     with OllamaStandIn() as ollama:
         ollama.models = {}
         done = token_saver(hub_environ(tmp_path, TOKEN_SAVER_BACKEND__URL=ollama.url), tmp_path, "models")
@@ -196,7 +196,7 @@ def test_models_bench_and_recommend(stage: ClientHarness) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX's")
-def test_models_bench_that_is_interrupted_frees_the_engine(stage: ClientHarness) -> None:
+def test_an_interrupted_bench_frees_the_engine(stage: ClientHarness) -> None:
     stage.ollama.answers.default = Answer(ends="endless", delay=0.01)
     running = subprocess.Popen(
         [sys.executable, "-P", "-m", "tray.main", "models", "bench"],
@@ -231,7 +231,7 @@ def test_models_pull(stage: ClientHarness) -> None:
     assert fail(stage, "models", "pull", "nothing:1b").count(": ") >= 2
 
 
-def test_dashboard_prints_a_link_where_there_is_no_display(stage: ClientHarness) -> None:
+def test_dashboard_prints_a_link_without_a_display(stage: ClientHarness) -> None:
     assert f"{stage.hub.info.url}/login?code=" in run(stage, "dashboard")
 
 

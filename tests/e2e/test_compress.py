@@ -1,4 +1,4 @@
-"""``compress_context`` through a real client, with a stand-in for Ollama."""
+"""Tests of ``compress_context`` through a real client, with a stand-in for Ollama."""
 
 import asyncio
 
@@ -29,5 +29,5 @@ def test_a_long_log_becomes_a_short_digest_that_quotes_the_error(stage: ClientHa
     assert (stage.project / "service.log").read_text() == "\n".join(lines)
 
 
-def test_neither_files_nor_content_is_said(stage: ClientHarness) -> None:
+def test_a_call_without_files_and_content_is_an_error(stage: ClientHarness) -> None:
     assert _compress(stage).startswith("bad_arguments: ")

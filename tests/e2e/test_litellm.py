@@ -1,8 +1,8 @@
-"""LiteLLM's proxy in front of two engines, one of which is killed half way; as docs/several-machines.md sets
-it up.
+"""Test with LiteLLM's proxy in front of two engines, as in docs/several-machines.md; one is killed midway.
 
-Runs where ``TOKEN_SAVER_TEST_LITELLM`` is the path of the proxy's ``litellm`` command, in an environment of
-its own: ``uv venv DIR && uv pip install --python DIR/bin/python 'litellm[proxy]'``, then ``DIR/bin/litellm``.
+Runs if ``TOKEN_SAVER_TEST_LITELLM`` is the path of the proxy's ``litellm`` command, in a separate
+environment:
+ ``uv venv DIR && uv pip install --python DIR/bin/python 'litellm[proxy]'``, then ``DIR/bin/litellm``.
 """
 
 import os
@@ -39,7 +39,7 @@ NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
 CHATS = "/v1/chat/completions"
 
 
-async def test_a_batch_goes_on_when_one_of_two_machines_is_gone(tmp_path: Path) -> None:
+async def test_a_batch_continues_when_one_of_two_machines_is_gone(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
     names = [f"mod_{number}.py" for number in range(ITEMS)]
@@ -78,7 +78,7 @@ async def test_a_batch_goes_on_when_one_of_two_machines_is_gone(tmp_path: Path) 
 
 @contextmanager
 def _proxy(folder: Path, engines: list[str]) -> Iterator[str]:
-    """Run the proxy, without the network and with a home of its own; return its address."""
+    """Run the proxy without network access and with its own home; return its address."""
     entries = "".join(
         f"""
   - model_name: coder

@@ -1,4 +1,4 @@
-"""The main job through a real client, bridge and hub, with a stand-in for Ollama."""
+"""Tests of ``offload_work`` through a real client, bridge and hub, with a stand-in for Ollama."""
 
 import ast
 import asyncio
@@ -41,7 +41,7 @@ def history(stage: ClientHarness) -> tuple[OffloadRow, ...]:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_a_checked_file_and_a_digest(stage: ClientHarness, mode: str) -> None:
+def test_a_checked_file_and_a_summary(stage: ClientHarness, mode: str) -> None:
     delivered = stage.hub.get("/api/status")["saved_all"]["delivered"]
     stage.ollama.answers.when("slugify", FENCED)
 
@@ -92,7 +92,7 @@ def test_cancelling_frees_the_engine(stage: ClientHarness, mode: str) -> None:
             await eventually(lambda: stage.ollama.running == 1)
             call.cancel()
             await eventually(lambda: "dropped" in stage.ollama.outcomes("/api/chat"))
-            # The same connection works on.
+            # The same connection keeps working.
             stage.ollama.answers.when("slugify", FENCED)
             result = await client.call_tool("offload_work", {"task": TASK, "output": "b.py"})
             assert not result.is_error, text_of(result)
@@ -103,8 +103,8 @@ def test_cancelling_frees_the_engine(stage: ClientHarness, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-def test_a_call_over_http_that_is_dropped_is_cancelled(stage: ClientHarness, mode: str) -> None:
-    """Also where a client of 2025 vanishes without a word, which the protocol does not count as a cancel."""
+def test_a_dropped_http_call_is_cancelled(stage: ClientHarness, mode: str) -> None:
+    """This includes disconnected clients of 2025, for which the protocol defines no cancellation."""
     stage.ollama.answers.default = SLOW
 
     async def vanish() -> None:
@@ -119,7 +119,7 @@ def test_a_call_over_http_that_is_dropped_is_cancelled(stage: ClientHarness, mod
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("legacy", [True, False])
-def test_a_client_that_is_killed_leaves_no_work_behind(stage: ClientHarness, legacy: bool) -> None:
+def test_a_killed_client_leaves_no_running_work(stage: ClientHarness, legacy: bool) -> None:
     stage.ollama.answers.default = SLOW
     with RawClient(stage.hub.environ, stage.project) as client:
         arguments = {"name": "offload_work", "arguments": {"task": TASK, "output": "a.py"}}
@@ -147,7 +147,7 @@ def test_pings_are_answered_while_a_call_runs(stage: ClientHarness) -> None:
     assert [message for message in client.received if message.get("id") == call] == []
 
 
-def test_the_clients_roots_are_where_it_may_write(stage: ClientHarness, tmp_path: Path) -> None:
+def test_writes_are_limited_to_the_clients_roots(stage: ClientHarness, tmp_path: Path) -> None:
     stage.ollama.answers.when("slugify", FENCED)
     other = tmp_path / "another root ü"
     other.mkdir()
@@ -207,7 +207,7 @@ def test_bad_input_is_a_clear_error_and_changes_nothing(
     assert sorted(stage.project.parent.rglob("project/**/*")) == before
 
 
-def test_an_engine_that_dies_in_the_middle(own_stage: ClientHarness) -> None:
+def test_an_engine_that_dies_during_a_call(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = Answer(FENCED, ends="broken")
 
     async def offload() -> str:
@@ -233,7 +233,7 @@ def test_an_answer_that_is_all_thinking_is_handed_back(stage: ClientHarness) -> 
     assert row.outcome == "handed_back"
 
 
-def test_a_hub_that_dies_in_the_middle_of_a_call(own_stage: ClientHarness) -> None:
+def test_a_hub_that_dies_during_a_call(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = SLOW
     with RawClient(own_stage.hub.environ, own_stage.project) as client:
         client.initialize()
@@ -245,7 +245,7 @@ def test_a_hub_that_dies_in_the_middle_of_a_call(own_stage: ClientHarness) -> No
     assert "Call again" in error["message"]
 
 
-def test_what_a_killed_hub_was_doing_is_marked_so(own_stage: ClientHarness) -> None:
+def test_work_of_a_killed_hub_is_marked_as_interrupted(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = SLOW
     with RawClient(own_stage.hub.environ, own_stage.project) as client:
         client.send_modern("tools/call", {"name": "offload_work", "arguments": {"task": TASK}})
@@ -263,7 +263,7 @@ def test_what_a_killed_hub_was_doing_is_marked_so(own_stage: ClientHarness) -> N
     assert [row.outcome for row in asyncio.run(reopen())] == ["interrupted"]
 
 
-def test_a_client_that_was_started_nowhere_has_no_project(stage: ClientHarness) -> None:
+def test_a_client_started_outside_projects_has_no_project(stage: ClientHarness) -> None:
     async def offload() -> str:
         async with bridge_client(stage.hub.environ, Path("/")) as client:
             arguments = {"task": "Say what it says.", "files": ["etc/hostname"]}

@@ -1,7 +1,7 @@
-"""The README as a new user follows it: an empty home, a fresh checkout, its commands word for word.
+"""Tests of the README as a new user follows it: an empty home, a fresh checkout, its exact commands.
 
-Downloads come from uv's cache of whoever runs the tests; with ``TOKEN_SAVER_TEST_EMPTY_CACHE=1`` they come
-from the network, as a new user's would.
+Downloads come from the tester's uv cache; with ``TOKEN_SAVER_TEST_EMPTY_CACHE=1`` they come from the network,
+as for a new user.
 """
 
 import http.client
@@ -56,14 +56,14 @@ def commands() -> list[str]:
 
 @dataclass(frozen=True)
 class User:
-    """Someone with an empty home, a Python, and a checkout."""
+    """A user with an empty home, Python, and a checkout."""
 
     home: Path
     checkout: Path
     environ: dict[str, str]
 
     def types(self, command: str, folder: Path | None = None) -> str:
-        """Run one line of the README in a shell, and return what it prints."""
+        """Run one line of the README in a shell, and return its output."""
         done = subprocess.run(
             command,
             shell=True,
@@ -75,7 +75,7 @@ class User:
             timeout=SECONDS,
             check=False,
         )
-        # Status 4: the doctor's only worry is that this home has no desktop.
+        # Status 4: the doctor's only warning is the missing desktop.
         allowed = (0, 4) if command.endswith("doctor") else (0,)
         assert done.returncode in allowed, (command, done.stdout, done.stderr)
         return done.stdout
@@ -109,10 +109,10 @@ def user(tmp_path: Path, ollama_standin: OllamaStandIn) -> User:
         "HOME": str(home),
         "PATH": os.pathsep.join(map(str, path)),
         "TOKEN_SAVER_PORT": "0",
-        # An engine that is there; the embedded one is tested elsewhere, with real models.
+        # An available engine; the embedded one is tested elsewhere with real models.
         "OLLAMA_HOST": ollama_standin.url,
     }
-    # `uv tool install` resolves anew; `uv run` reads the pins from the checkout.
+    # `uv tool install` resolves again; `uv run` reads the pins from the checkout.
     pins = tmp_path / "pins.txt"
     pins.write_text("\n".join(PINS), encoding="utf-8")
     environ["UV_CONSTRAINT"] = str(pins)
@@ -124,7 +124,7 @@ def user(tmp_path: Path, ollama_standin: OllamaStandIn) -> User:
 
 @contextmanager
 def started(user: User) -> Iterator[Path]:
-    """Type the first line of the README; yields the file of what it prints, once the app runs."""
+    """Run the first line of the README; yield the file with its output once the app is running."""
     output = user.home.parent / "output.log"
     with output.open("wb") as log:
         process = subprocess.Popen(
@@ -147,7 +147,7 @@ def started(user: User) -> Iterator[Path]:
         process.wait(START_SECONDS)
 
 
-def test_every_command_of_the_readme_is_run_or_has_a_reason_not_to_be() -> None:
+def test_every_command_of_the_readme_is_run_or_excluded_with_a_reason() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     for command in commands():
         assert command in NOT_RUN or source.count(command) > 0, f"nobody tries: {command}"

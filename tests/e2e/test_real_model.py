@@ -1,4 +1,4 @@
-"""The main job with nothing standing in: a real client, the bridge, the hub, and a real model in it."""
+"""Tests of ``offload_work`` without stand-ins: a real client, bridge, hub and model."""
 
 import ast
 import asyncio
@@ -55,7 +55,7 @@ def rows(home: Path) -> tuple[OffloadRow, ...]:
     return asyncio.run(read())
 
 
-def test_a_file_that_parses_and_a_digest(hub: HubProcess, tmp_path: Path) -> None:
+def test_a_file_that_parses_and_a_summary(hub: HubProcess, tmp_path: Path) -> None:
     async def offload() -> str:
         async with bridge_client(hub.environ, tmp_path) as client:
             result = await client.call_tool(
@@ -77,7 +77,7 @@ def test_a_file_that_parses_and_a_digest(hub: HubProcess, tmp_path: Path) -> Non
     wait_until(lambda: [m["name"] for m in hub.get("/api/status")["engine"]["loaded"]] == [QWEN], 60)
 
 
-def test_the_end_takes_the_engine_with_it(tmp_path: Path) -> None:
+def test_the_engine_ends_with_the_hub(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     put_model(home, SMOLLM2)
@@ -95,7 +95,7 @@ def test_the_end_takes_the_engine_with_it(tmp_path: Path) -> None:
         assert not alive
 
 
-def test_a_hub_that_is_killed_takes_the_engine_with_it(tmp_path: Path) -> None:
+def test_the_engine_ends_with_a_killed_hub(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     put_model(home, SMOLLM2)

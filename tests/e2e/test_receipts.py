@@ -1,7 +1,7 @@
-"""A worked example for each kind of call, through a real client: what the ledger books, written out.
+"""Worked examples of receipts, one for each kind of call, through a real client, with the arithmetic.
 
-Claude Opus 5.5, family B: a token written costs 20 micro-dollars, one in the context 7, one of the
-definitions' share 9 (see ``tests/ledger/test_receipt.py``, where the parts are written out as well).
+Claude Opus 5.5, family B: an output token costs 20 micro-dollars, a context token 7, a token of the
+definitions' share 9 (see ``tests/ledger/test_receipt.py``, which derives these numbers).
 """
 
 import asyncio
@@ -31,7 +31,7 @@ OUTPUT, CONTEXT, DEFINITIONS = 20, 7, 9
 PAGE = "".join(f"{word} world\n" for word in ("hello", "about", "other", "never", "again") * 20)
 """words 200 x 0.2742 + letters 1,000 x 0.2787 + newlines 100 x 1.0029 = 54.84 + 278.70 + 100.29 = 433.83"""
 NOTE = "".join(f"{word} line\n" for word in ("first", "third", "sixth", "tenth") * 10)
-"""words 80 x 0.2742 + letters 360 x 0.2787 + newlines 39 x 1.0029 (but for the last) = 21.936 + 100.332
+"""words 80 x 0.2742 + letters 360 x 0.2787 + newlines 39 x 1.0029 (except the last) = 21.936 + 100.332
 + 39.1131 = 161.3811"""
 
 FILE_CALL = {"task": "Write it", "files": ["a.md"], "output": "b.md"}
@@ -43,7 +43,7 @@ b.md        words 2 x 0.2742 + letters 3 x 0.2787 + marks 1 x 0.4425 + 1 x 0.807
 
 
 class Client:
-    """Calls as Claude makes them, and the receipts that the hub's history then has."""
+    """Makes calls as Claude does, and reads the receipts from the hub's history."""
 
     def __init__(self, stage: ClientHarness) -> None:
         self.stage = stage
@@ -57,7 +57,7 @@ class Client:
 
     @property
     def share(self) -> int:
-        """A fifth of what a session pays for the definitions that are always loaded."""
+        """A fifth of a session's cost for the always-loaded definitions."""
 
         async def list_tools() -> list[dict[str, Any]]:
             async with bridge_client(self.stage.hub.environ, self.stage.project) as client:
@@ -92,7 +92,7 @@ def client(stage: ClientHarness) -> Client:
 
 
 def tokens_of(answer: str, *, error: bool = False) -> int:
-    """What the very text that Claude got takes."""
+    """Return the tokens of the text that Claude got."""
     return round(estimate_result(answer, "B", error))
 
 
@@ -124,7 +124,7 @@ def test_inline_text(client: Client) -> None:
     assert (receipt.spared_input, receipt.spared_output, receipt.spent_output) == (0, 161, 536)
 
 
-def test_a_text_that_is_returned(client: Client) -> None:
+def test_a_returned_text(client: Client) -> None:
     answer = client.call("offload_work", {"task": "Write it", "files": ["a.md"]})
     # call 22.2352 + 2 x 19.538 + 9 x 0.9301 + 2.4993 + 6.0186 = 78.2000
     [receipt] = client.receipts()
@@ -172,7 +172,7 @@ def test_a_batch_of_forty(client: Client) -> None:
     assert f"Net {net:+,} tokens" in digest
 
 
-def test_an_input_is_spared_once_in_a_session(client: Client) -> None:
+def test_an_input_counts_as_saved_once_in_a_session(client: Client) -> None:
     async def use() -> None:
         async with bridge_client(client.stage.hub.environ, client.stage.project) as session:
             for output in ("b.txt", "c.txt"):
@@ -181,12 +181,12 @@ def test_an_input_is_spared_once_in_a_session(client: Client) -> None:
             await session.call_tool("offload_work", FILE_CALL | {"output": "d.txt"})
 
     asyncio.run(use())
-    # The page once, then nothing; then the file is another one: 40 newlines make it 162.384.
+    # The page counts once, then not again; then the file has changed: 40 newlines make it 162.384.
     assert [each.spared_input for each in client.receipts()] == [434, 0, 162]
     assert [each.spared_output for each in client.receipts()] == [161, 161, 161]
 
 
-def test_what_all_tasks_of_a_batch_read_is_spared_once(client: Client) -> None:
+def test_a_shared_input_of_a_batch_counts_as_saved_once(client: Client) -> None:
     for number in range(3):
         (client.stage.project / f"part{number}.md").write_text(NOTE)
     call = {"task": "Write it", "each": ["part*.md"], "files": ["a.md"], "output": "{stem}.txt"}
@@ -194,7 +194,7 @@ def test_what_all_tasks_of_a_batch_read_is_spared_once(client: Client) -> None:
     assert sum(each.spared_input for each in client.receipts()) == 434 + 3 * 162
 
 
-def test_looking_at_a_batch_is_part_of_its_cost(client: Client) -> None:
+def test_questions_about_a_batch_are_part_of_its_cost(client: Client) -> None:
     (client.stage.project / "b.md").write_text(PAGE)
     begun = client.call(
         "batch_offload", {"task": "Write it", "each": ["*.md"], "output": "{stem}.txt", "wait": False}
@@ -220,7 +220,7 @@ def test_a_failure_costs_in_full(client: Client) -> None:
     assert receipt.net_tokens == -(106 + spent_input + share)
 
 
-def test_a_call_that_is_refused_costs_in_full(client: Client) -> None:
+def test_a_refused_call_costs_in_full(client: Client) -> None:
     answer = client.call("batch_offload", {"task": "Write it"})
     # call 22.2352 + 1 x 19.538 + 4 x 0.9301 + 2.4993 = 47.9929
     [receipt] = client.receipts()
@@ -231,17 +231,17 @@ def test_a_call_that_is_refused_costs_in_full(client: Client) -> None:
 
 @pytest.fixture
 def far_from_midnight() -> None:
-    """Where "today" is looked at: what is booked before midnight is not of the day after it."""
+    """Wait if midnight is near, because records from before it do not count as today."""
     wait_until(lambda: seconds_to_midnight() > 60, 120)
 
 
 @pytest.mark.usefixtures("far_from_midnight")
-def test_what_the_user_asks_for_spares_claude_nothing(own_stage: ClientHarness) -> None:
+def test_the_users_own_calls_save_claude_nothing(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = Answer(NOTE)
     for name in ("a.md", "c.md"):
         (own_stage.project / name).write_text(PAGE)
     client = Client(own_stage)
-    # Longer than what Claude may send in vain: the user sends it for nothing.
+    # Longer than the limit for Claude's calls; for the user's own calls it costs nothing.
     context = ("--context", "A fact that nobody wrote down so far. " * 100)
     digest = run(own_stage, "offload", "Write it", "--file", "a.md", "--output", "b.md", *context)
     assert "net 0, not by Claude" in digest
@@ -260,7 +260,7 @@ def test_what_the_user_asks_for_spares_claude_nothing(own_stage: ClientHarness) 
 
 
 @pytest.mark.parametrize("name", ["dashboard", "token-saver"])
-def test_an_agent_that_is_called_like_a_part_of_this_app_is_one(client: Client, name: str) -> None:
+def test_an_agent_named_like_this_app_counts_as_an_agent(client: Client, name: str) -> None:
     async def use() -> None:
         async with http_client(client.stage.hub, "2026-07-28", name) as agent:
             await agent.call_tool("offload_work", {"task": "Write it", "files": ["no.md"]})
@@ -279,19 +279,19 @@ def test_an_agent_that_is_called_like_a_part_of_this_app_is_one(client: Client, 
     assert not row.by_user
 
 
-def test_the_users_questions_about_a_batch_of_claudes_cost_nothing(client: Client) -> None:
+def test_the_users_questions_about_claudes_batch_cost_nothing(client: Client) -> None:
     arguments = {"task": "Write it", "each": ["*.md"], "output": "{stem}.txt"}
     job = client.call("batch_offload", arguments).split()[1]
     before = client.receipts()
     for action in ("wait", "show", "retry"):
         run(client.stage, "jobs", action, job)
     assert client.receipts() == before
-    # Claude's own question costs.
+    # Claude's own question has a cost.
     client.call("check_job", {"job": job})
     assert sum(each.net_tokens for each in client.receipts()) < sum(each.net_tokens for each in before)
 
 
-def test_a_hand_back_costs_in_full_though_its_inputs_were_read(client: Client) -> None:
+def test_a_hand_back_costs_in_full(client: Client) -> None:
     client.stage.ollama.answers.default = Answer("")
     answer = client.call("offload_work", FILE_CALL)
     [receipt] = client.receipts()
@@ -301,7 +301,7 @@ def test_a_hand_back_costs_in_full_though_its_inputs_were_read(client: Client) -
 
 
 @pytest.mark.usefixtures("far_from_midnight")
-def test_a_losing_call_is_negative_wherever_its_number_appears(own_stage: ClientHarness) -> None:
+def test_a_losing_call_is_negative_everywhere(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = Answer("Yes.\n")
     (own_stage.project / "a.md").write_text("No.\n")
     client = Client(own_stage)
@@ -334,11 +334,11 @@ def test_a_losing_call_is_negative_wherever_its_number_appears(own_stage: Client
 
 
 def _as_sent(tool: Tool) -> dict[str, Any]:
-    """The schema as the hub sends it; the client's library puts its type first."""
+    """Return the schema in the hub's key order; the client's library puts its type first."""
     schema = dict(tool.input_schema)
     return schema | {"type": schema.pop("type")}
 
 
 def tokens_of_id(job: str) -> float:
-    """An id is letters and digits in any order: the result's text without its framing."""
+    """Return the tokens of an id, which has letters and digits in any order, without framing."""
     return estimate_result(job, "B") - estimate_result("", "B")

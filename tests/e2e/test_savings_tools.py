@@ -1,4 +1,4 @@
-"""``cost_dashboard``, ``get_metrics`` and ``/metrics`` after a real call."""
+"""Test of ``cost_dashboard``, ``get_metrics`` and ``/metrics`` after a real call."""
 
 import asyncio
 import http.client
@@ -11,7 +11,7 @@ from tests.e2e.test_offload import FENCED, TASK
 from tests.mcp_clients import bridge_client, text_of
 
 
-def test_a_call_shows_in_every_figure(stage: ClientHarness) -> None:
+def test_a_call_appears_in_every_figure(stage: ClientHarness) -> None:
     stage.ollama.answers.when("slugify", FENCED)
 
     async def use() -> tuple[str, str, str]:

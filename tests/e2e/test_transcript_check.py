@@ -1,4 +1,4 @@
-"""The audit over transcripts that the real Claude Code CLI wrote: every call, true sizes, each ending."""
+"""Tests of the transcript check on transcripts of the real Claude Code CLI: calls, true sizes, endings."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ from tests.store.offloads import end, start
 ENDINGS = ("left_alone", "read_again", "edited", "rewritten")
 
 
-def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: ClientHarness) -> None:
+def test_the_check_finds_every_ending_in_real_transcripts(own_stage: ClientHarness) -> None:
     stage = own_stage
     stage.ollama.answers.when("slugify", FENCED)
     path = {ending: str(stage.project / f"{ending}.py") for ending in ENDINGS}
@@ -78,7 +78,7 @@ def test_the_audit_finds_every_ending_in_the_clients_own_transcript(own_stage: C
     assert transcript.read_bytes() == before
 
 
-def test_the_users_word_is_taken_at_once(own_stage: ClientHarness) -> None:
+def test_the_users_consent_takes_effect_immediately(own_stage: ClientHarness) -> None:
     home = own_stage.hub.home
     conversation = Conversation(home / "claude")
     arguments = {"task": "Write it", "output": "out.py"}
@@ -115,7 +115,8 @@ async def audit(database: Path, folder: Path) -> list[OffloadDetail]:
 
 
 def true_sizes(transcript: Path) -> dict[str, tuple[int, int]]:
-    """Return the output tokens of each call, and the growth of the next prompt, read off the lines."""
+    """Return the output tokens of each call, and the growth of the next prompt, from the transcript's
+    lines."""
     messages: dict[str, dict[str, Any]] = {}
     for line in transcript.read_text().splitlines():
         record = json.loads(line)

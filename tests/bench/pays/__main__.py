@@ -1,9 +1,9 @@
-"""What Claude pays: twenty chores by the real Claude Code CLI, in four ways of working.
+"""Benchmark of Claude's cost: twenty chores with the real Claude Code CLI, in four ways of working.
 
 ``uv run python -m tests.bench.pays [--json FILE] [--only PART]`` prints a table and writes
-``tests/bench/results/pays.json``. Claude is a script (``ways``), its API and the local model are stand-ins;
-the CLI, its tools, the bridge, the hub, the checks and the files are real, and every file is compared with
-the chore's result afterwards. Tokens are counted on the wire with the ledger's estimate.
+``tests/bench/results/pays.json``. Claude is a script (``ways``); its API and the local model are stand-ins.
+The CLI, its tools, the bridge, the hub, the checks and the files are real, and every file is compared with
+the chore's expected result. Tokens are counted on the wire with the ledger's estimate.
 """
 
 import argparse
@@ -37,7 +37,7 @@ WAYS: dict[str, Callable[[Chore, Path], Sequence[Turn]]] = {
 
 
 def main() -> int:
-    """Run all chores in all ways; 1 where a file was not as it should be."""
+    """Run all chores in all ways; return 1 if a file is wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -70,7 +70,7 @@ def main() -> int:
 def run(
     chore: Chore, turns: Callable[[Chore, Path], Sequence[Turn]], place: Path, hub: HubProcess
 ) -> tuple[Cost, str]:
-    """Let the CLI do the chore in a project of its own; return what it cost, and what the tools answered."""
+    """Let the CLI do the chore in a separate project; return the cost and the tools' answers."""
     project = place / "project"
     project.mkdir(parents=True)
     for path, text in chore.before.items():
@@ -91,7 +91,7 @@ def run(
 def servers(
     chore: Chore, turns: Callable[[Chore, Path], Sequence[Turn]], place: Path, hub: HubProcess
 ) -> dict[str, dict[str, Any]]:
-    """Return the MCP servers that the way needs: none, the inline tool, or Token Saver."""
+    """Return the MCP servers for this way: none, the inline tool, or Token Saver."""
     if turns is alone:
         return {}
     if turns is inline:
@@ -106,7 +106,7 @@ def servers(
 
 
 def compare(chore: Chore, project: Path) -> list[str]:
-    """Return the files that are not what the chore wants."""
+    """Return the files that differ from the chore's expected result."""
     return [
         path
         for path, text in chore.after.items()
@@ -115,7 +115,7 @@ def compare(chore: Chore, project: Path) -> list[str]:
 
 
 def table(costs: dict[str, dict[str, Cost]], price: Price) -> str:
-    """Return the table in Markdown: tokens that Claude writes / that are new in its context, and cents."""
+    """Return the table in Markdown: output tokens / new context tokens, and cents."""
     ways = list(WAYS)
     lines = ["| chore | " + " | ".join(ways) + " |", "| --- |" + " ---: |" * len(ways)]
     for name, row in costs.items():

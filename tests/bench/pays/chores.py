@@ -1,8 +1,8 @@
-"""Twenty chores with real material: this project's own sources, and what Claude would be asked about them.
+"""Twenty chores with real material: this project's sources, and typical requests to Claude about them.
 
-Each chore knows its files before, its result, and how Claude would work on it in three ways: with its own
-tools, with a tool that takes contents inline and returns text (as most local-model servers do), and with
-Token Saver. Where Claude alone has several ways (one ``Write`` or several ``Edit``), the cheaper counts.
+Each chore has its files before, its expected result, and Claude's work in three ways: with its own tools,
+with a tool that takes contents inline and returns text (like most local-model servers), and with Token Saver.
+If Claude alone has several options (one ``Write`` or several ``Edit``), the cheaper one counts.
 """
 
 import ast
@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Chore:
-    """One thing that a user asks Claude for.
+    """One request of a user to Claude.
 
     ``kind`` is ``write`` (a new file), ``edit`` (files in place), ``digest`` or ``explain`` (text for
     Claude). ``before`` and ``after`` hold files by name; ``inputs`` are those that the work is read from.
-    ``batch`` makes it one call over all inputs. ``fails`` lets the local model fail: Claude has to do it.
-    ``replaces`` is the old and the new text where one replaces the other everywhere.
+    ``batch`` makes it one call over all inputs. ``fails`` makes the local model fail, so that Claude does the
+    work. ``replaces`` is the old and the new text of a replacement everywhere.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Chore:
 
 
 def chores() -> tuple[Chore, ...]:
-    """Return the twenty, in the order of the table."""
+    """Return the twenty chores in the order of the table."""
     return (
         _written("a small function", SLUG_TASK, "slug.py", SLUG),
         _written("a class", SPLITTER_TASK, "thinking.py", _source("server/backends/thinking.py")),
@@ -72,7 +72,7 @@ def chores() -> tuple[Chore, ...]:
 
 
 def without_docstrings(source: str) -> str:
-    """Return the source with the docstrings of functions and classes left out, byte for byte otherwise."""
+    """Return the source without docstrings of functions and classes, otherwise unchanged byte for byte."""
     lines = source.splitlines(keepends=True)
     dropped: set[int] = set()
     for node in ast.walk(ast.parse(source)):
@@ -205,7 +205,7 @@ def _batch_notes(folder: str) -> Chore:
 
 
 def _folder_sources(folder: str) -> dict[str, str]:
-    """Return the folder's modules that have docstrings to leave out: the first twelve."""
+    """Return the first twelve modules of the folder that have docstrings to remove."""
     found: dict[str, str] = {}
     for path in sorted((ROOT / folder).glob("*.py")):
         text = path.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What the local model says in this benchmark, and the tool that takes contents inline.
+"""Answers of the local model in this benchmark, and the tool that takes contents inline.
 
-Both give the chore's own result, in the form that is asked for: the benchmark counts what crosses the wire
-to Claude, and how often a real local model is right is ``tests/bench/quality.py``'s to say.
+Both return the chore's expected result in the requested form: this benchmark counts the traffic to Claude.
+``tests/bench/quality.py`` measures how often a real local model is right.
 """
 
 import json
@@ -15,7 +15,7 @@ from tests.standins.answers import Answer
 
 
 def local_answer(chore: Chore, prompt: str, _body: dict[str, Any]) -> Answer:
-    """Return the chore's result as the prompt wants it: whole, as search/replace blocks, or as notes."""
+    """Return the chore's result in the prompt's form: complete, as search/replace blocks, or as notes."""
     if chore.fails:
         return Answer("I have added docstrings to all functions, as you asked.")
     if chore.kind == "digest":
@@ -36,7 +36,7 @@ def local_answer(chore: Chore, prompt: str, _body: dict[str, Any]) -> Answer:
 
 
 def inline_answers(chore: Chore) -> dict[str, str]:
-    """Return what the inline tool answers, by the context that it is given."""
+    """Return the inline tool's answers by the context that it gets."""
     if chore.kind in ("digest", "explain"):
         return {"\n".join(chore.before.values()): chore.answer}
     if chore.batch_output:
@@ -68,7 +68,7 @@ def serve_inline(answers: Path) -> None:
 
 
 def _result_for(chore: Chore, prompt: str) -> str:
-    """Return the name of the result that the prompt is about, by the input in it."""
+    """Return the name of the result for the input in the prompt."""
     results = list(chore.after)
     if not chore.batch_output:
         return results[0]

@@ -1,7 +1,7 @@
-"""The turns of a scripted Claude for one chore, in three ways of working.
+"""Turns of a scripted Claude for one chore, in three ways of working.
 
-The script stands for the model: every byte that it "writes" is an output token, everything that comes back
-over the wire is input. Tool names and arguments are Claude Code's own, and the answers to them are real.
+The script replaces the model: its text counts as output tokens, everything that comes back over the wire as
+input. Tool names and arguments are Claude Code's own, and the tools' answers are real.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def alone(chore: Chore, project: Path) -> Sequence[Turn]:
 def inline(chore: Chore, project: Path) -> Sequence[Turn]:
     """Return the turns with a tool that takes contents as an argument and returns text.
 
-    One call for each input of a batch, as such tools have it. What comes back, Claude writes into the file.
+    One call for each input of a batch, as such tools work. Claude writes the returned text into the file.
     """
     script = [_read(chore, project)] if chore.inputs else []
     if chore.batch_output:
@@ -61,7 +61,7 @@ def handed_over(chore: Chore, project: Path) -> Sequence[Turn]:
 
 
 def distrusted(chore: Chore, project: Path) -> Sequence[Turn]:
-    """Return the turns where Claude reads every file again that Token Saver wrote."""
+    """Return the turns in which Claude reads again every file that Token Saver wrote."""
     script = list(handed_over(chore, project))
     if chore.after and not chore.fails:
         again = [ToolUse("Read", {"file_path": str(project / path)}) for path in chore.after]
@@ -74,7 +74,7 @@ def _read(chore: Chore, project: Path) -> Turn:
 
 
 def _write_down(chore: Chore, project: Path) -> list[Turn]:
-    """Return the turn that writes all results, each in the form with the fewest characters."""
+    """Return the turn that writes all results, each in its shortest form."""
     turn: list[Text | ToolUse] = []
     for path, text in chore.after.items():
         place = str(project / path)

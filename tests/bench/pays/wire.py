@@ -1,4 +1,4 @@
-"""What a conversation cost, counted from the requests that Claude Code really sent."""
+"""Cost of a conversation, counted from the real requests of Claude Code."""
 
 import json
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ FAMILY: Family = "B"
 class Cost:
     """Tokens of one conversation: written by Claude, new in its context, and read again from the cache.
 
-    What stands before the chore's first turn (Claude Code's own prompt, the definitions of all tools) counts
-    as cached: a session has many chores. ``opening`` is its size, for the difference that a server makes.
+    Everything before the chore's first turn (Claude Code's prompt, the definitions of all tools) counts as
+    cached, because a session has many chores. ``opening`` is its size, which shows a server's share.
     """
 
     output: int = 0
@@ -35,7 +35,7 @@ class Cost:
         )
 
     def microusd(self, price: Price) -> float:
-        """Return what it costs, in micro-dollars."""
+        """Return the cost in micro-dollars."""
         tokens = self.output * price.output + self.new * price.cache_write + self.cached * price.cache_read
         return float(tokens)
 

@@ -1,7 +1,8 @@
-"""How long an audit takes: ``uv run python -m tests.bench.audit [MEGABYTES]`` (200 by default).
+"""Benchmark of the transcript check: ``uv run python -m tests.bench.transcript_check [MEGABYTES]`` (default
+200).
 
-Writes a folder of transcripts such as Claude Code leaves, and reads it: at first, again, and after a session
-went on for some turns. The bars: 200 MB in under 20 s at first and under 1 s again.
+Writes a folder of transcripts in Claude Code's format and reads it: the first time, again, and after a
+session has continued for some turns. The limits: 200 MB in under 20 s the first time and under 1 s again.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ async def main(megabytes: int) -> None:
 
 
 def write_folder(folder: Path, size: int) -> int:
-    """Fill the folder with sessions of some 4 MB, the larger part of it results."""
+    """Fill the folder with sessions of about 4 MB, mostly results."""
     chance = random.Random(5)
     written = files = 0
     while written < size:
