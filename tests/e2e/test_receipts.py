@@ -143,7 +143,7 @@ def test_compress(client: Client) -> None:
 
 def test_only_what_was_sent_costs(client: Client) -> None:
     client.call("compress_context", {"files": ["a.md"]})
-    # call 22.2352 + 1 x 19.538 + 5 x 0.9301 + 6.0186 = 52.4423: a default is not written by Claude
+    # call 22.2352 + 1 x 19.538 + 5 x 0.9301 + 6.0186 = 52.4423: Claude does not write defaults
     [receipt] = client.receipts()
     assert receipt.spent_output == 52
 
