@@ -154,7 +154,7 @@ def test_a_failed_command_names_the_next_step(home: Path) -> None:
     with pytest.raises(ClientFailed, match="failed") as caught:
         claude_code.remove(str(claude_binary()), place)
     assert "claude mcp list" in caught.value.next_step
-    with pytest.raises(ClientFailed, match="did not run"):
+    with pytest.raises(ClientFailed, match="cannot be run"):
         claude_code.remove(str(home / "none"), place)
 
 

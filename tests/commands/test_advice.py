@@ -82,7 +82,7 @@ def test_other_clients_support_neither(home: Path) -> None:
     (home / ".cursor").mkdir()
     for flag in EXTRAS:
         done = run(home, "connect", "cursor", flag)
-        assert (done.returncode, "claude-code alone" in done.stderr) == (1, True)
+        assert (done.returncode, "only with claude-code" in done.stderr) == (1, True)
     assert not any((home / ".cursor").iterdir())
 
 

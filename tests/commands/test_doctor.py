@@ -87,7 +87,7 @@ def test_a_token_that_others_can_read_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "level", "part"),
     [
-        ({"command": "/gone/token-saver-mcp", "args": []}, "error", "its command is gone"),
+        ({"command": "/gone/token-saver-mcp", "args": []}, "error", "its command does not exist"),
         ({"command": sys.executable, "args": ["-V"]}, "warning", "another installation"),
         ({"url": "http://127.0.0.1:7283/mcp"}, "ok", "connected by http://127.0.0.1:7283/mcp"),
     ],

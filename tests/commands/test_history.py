@@ -60,7 +60,7 @@ def test_one_is_shown_with_its_diff(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert told.startswith("c707f3c8  1970-")
     assert "out.py: +12 lines\n" in told
-    assert "spared 500, spent 207, net +293 tokens\n\n+def slugify(): ...\n" in told
+    assert "saved 500, cost 207, net +293 tokens\n\n+def slugify(): ...\n" in told
 
 
 def test_one_that_failed_is_shown_with_its_answer(capsys: pytest.CaptureFixture[str]) -> None:

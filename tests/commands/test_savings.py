@@ -71,7 +71,7 @@ def test_since(home: Path) -> None:
 
 
 def test_an_empty_history(token_saver_home: Path) -> None:
-    assert "Nothing was offloaded yet." in savings().stdout
+    assert "Nothing has been offloaded yet." in savings().stdout
 
 
 def test_the_transcript_check_needs_consent(home: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_the_transcript_check_needs_consent(home: Path, tmp_path: Path) -> None:
     assert "transcripts," not in savings(**claude).stdout
     assert savings("--audit", "on", **claude).returncode == 0
     agreed = savings(**claude).stdout
-    assert "Audit: 1 transcripts, 1 calls (0 unknown here)." in agreed
+    assert "Transcript check: 1 transcripts, 1 calls (0 unknown here)." in agreed
     assert "left alone: 1" in agreed
     assert (home / "config.toml").read_text().startswith("# mine\nport = 7300\n")
 

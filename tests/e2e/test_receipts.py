@@ -254,7 +254,7 @@ def test_the_users_own_calls_save_claude_nothing(own_stage: ClientHarness) -> No
         (each.net_tokens, each.spared_microusd, each.spent_microusd) == (0, 0, 0)
         for each in client.receipts()
     )
-    assert "yours    3 of 3 calls; they count as 0" in run(own_stage, "status")
+    assert "your own calls: 3 of 3 (no savings counted)" in run(own_stage, "status")
     [line] = DictReader(io.StringIO(run(own_stage, "savings", "--csv", "--by", "day")))
     assert (line["offloads"], line["by_user"], line["net_tokens"]) == ("3", "3", "0")
 

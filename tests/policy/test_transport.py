@@ -150,7 +150,7 @@ def test_the_user_answers_by_command(hub: HubProcess, tmp_path: Path) -> None:
     assert approved == "Approved."
     assert first.startswith("backend_unreachable: ")
     assert second.startswith("backend_unreachable: ")
-    assert "waits for approval" in late
+    assert "is waiting for approval" in late
     assert other.startswith("denied: The user did not approve it (Not now). ")
     rows = json.loads(command(hub, "audit", "search", "--kind", "approval", "--json", "-n", "2").stdout)
     assert [(row["verdict"], row["details"]["by"]) for row in rows] == [
@@ -182,11 +182,11 @@ def test_everything_is_recorded_on_the_trail(hub: HubProcess, tmp_path: Path) ->
     assert command(hub, "audit", "verify").returncode == 0
     export = tmp_path / "trail.jsonl"
     command(hub, "audit", "export", str(export))
-    assert command(hub, "audit", "verify", str(export)).stdout.startswith("whole: ")
+    assert command(hub, "audit", "verify", str(export)).stdout.startswith("intact: ")
 
 
 def test_the_commands_name_the_deciding_rule(hub: HubProcess) -> None:
-    assert "right (intercept, 3 tools, 3 rules)" in command(hub, "policy", "check").stdout
+    assert "valid (intercept, 3 tools, 3 rules)" in command(hub, "policy", "check").stdout
     decided = json.loads(command(hub, "policy", "test", "offload_work", "--json").stdout)
     assert decided["verdict"] == "deny"
     assert decided["rule"] == '"never" of offload_work (line 12)'
