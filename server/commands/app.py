@@ -205,7 +205,7 @@ def undo(
         str, typer.Argument(metavar="ID", help="Id from `history`; a unique prefix is sufficient.")
     ],
 ) -> None:
-    """Restore a file's contents from before an offload, if the file is unchanged since then."""
+    """Restore a file's contents from before an offload, unless it changed since."""
     from server.commands.offload import undo_offload  # noqa: PLC0415
 
     undo_offload(_settings(), find_folders(), offload_id)
