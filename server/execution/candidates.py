@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from server.execution.python.causes import outside_cause
 from server.execution.python.check import LIMITS, PythonCheck, Runs, check_python
 from server.execution.python.facts import Fact, with_imports
 from server.execution.python.names import unbound_names
@@ -83,6 +84,7 @@ async def agreed(
     probes: Sequence[str],
     *,
     rules: Rules = Rules(),
+    project_modules: Collection[str] = (),
     limits: Limits = LIMITS,
 ) -> Choice:
     """Draw samples until so many behave alike on the probes that the rest cannot change the decision."""
@@ -94,8 +96,10 @@ async def agreed(
         if (source := await draw(drawn, "")) is None:
             break
         drawn += 1
-        found = await behaviour(sandbox, source, probes, limits=limits)
-        if found is not None:
+        result = await _probed(sandbox, source, probes, limits)
+        if result is not None and (cause := _outside_cause(result, project_modules)) is not None:
+            return Choice(None, "not run", drawn, detail=f"It could not be run: {cause}.")
+        if result is not None and (found := _behaviour(result, len(probes))) is not None:
             groups.setdefault(found, []).append(source)
     sizes = tuple(sorted(map(len, groups.values()), reverse=True))
     if sizes and sizes[0] >= rules.agree and (len(sizes) == 1 or sizes[1] < sizes[0]):
@@ -104,23 +108,33 @@ async def agreed(
     return Choice(None, "no agreement", drawn, sizes, f"{counted}; give examples, or do it yourself.")
 
 
-async def behaviour(
-    sandbox: Runs, source: str, probes: Sequence[str], *, limits: Limits = LIMITS
-) -> str | None:
-    """Return what the code does on the probes, as a text that is equal for equal behaviour.
-
-    None where it shows none: it does not load, or every probe ends in an error.
-    """
+async def _probed(sandbox: Runs, source: str, probes: Sequence[str], limits: Limits) -> JobResult | None:
+    """Run the probes on a sample; None where it does not compile."""
     try:
         bound = unbound_names(source).bound
     except (SyntaxError, ValueError):
         return None
     job = PythonJob(source, expressions=tuple(with_imports(probe, bound) for probe in probes), limits=limits)
     (result,) = await sandbox.run([job])
-    return _behaviour(result, len(probes))
+    return result
+
+
+def _outside_cause(result: JobResult, project_modules: Collection[str]) -> str | None:
+    """Return a cause outside of the code where nothing of it could be run for one."""
+    if result.ending == "not started":
+        return f"the sandbox did not start: {result.reason}"
+    errors = [record["error"] for record in result.records if isinstance(record.get("error"), dict)]
+    if not errors or any("value" in record for record in result.records):
+        return None
+    found = [outside_cause(error, project_modules) for error in errors]
+    return found[0] if all(found) else None
 
 
 def _behaviour(result: JobResult, probes: int) -> str | None:
+    """Return what the code does on the probes, as a text that is equal for equal behaviour.
+
+    None where it shows none: it does not load, or every probe ends in an error.
+    """
     records = {record["index"]: record for record in result.records if isinstance(record.get("index"), int)}
     if not any("value" in record for record in records.values()):
         return None

@@ -96,6 +96,20 @@ async def test_what_cannot_be_run_is_not_sampled_again(sandbox: Sandbox) -> None
     assert "numpy" in choice.detail
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("import numpy\ndef f(x):\n    return numpy.unique(x)\n", id="a-package"),
+        pytest.param("def f(x):\n    return open('data.csv').read()\n", id="a-file"),
+        pytest.param("from shop import f\n", id="a-module-of-the-project"),
+    ],
+)
+async def test_samples_that_cannot_be_run_are_no_disagreement(source: str, sandbox: Sandbox) -> None:
+    samples = Samples([source] * 6)
+    choice = await agreed(samples.draw, sandbox, PROBES, project_modules={"shop"})
+    assert (choice.source, choice.reason, choice.samples) == (None, "not run", 1)
+
+
 async def test_without_probes_nothing_is_drawn(sandbox: Sandbox) -> None:
     samples = Samples([RIGHT] * 6)
     assert (await agreed(samples.draw, sandbox, ())).reason == "no probes"
