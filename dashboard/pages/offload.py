@@ -104,6 +104,11 @@ class Shown:
             text(row.summary, "summary", "p")
             if row.outcome == "returned":
                 copy_button(row.summary, "Copy the answer")
+        if detail.notices:
+            with box("notices"):
+                text("Also changed, and maybe not meant:", "", "p")
+                for notice in detail.notices:
+                    text(notice, "notice", "p")
         _facts(detail)
         if row.outcome != "running":
             self._actions(detail)

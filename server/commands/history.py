@@ -54,6 +54,8 @@ def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
     echo(f"task: {row.task}")
     if row.summary:
         echo(row.summary)
+    for notice in detail.notices:
+        echo(f"Notice: {notice}")
     for attempt in detail.attempts:
         echo(in_line(_attempt(attempt)))
     echo(_receipt(detail))

@@ -7,9 +7,7 @@ user's is taken back unless that passed.
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,33 +20,28 @@ from server.config.settings import Settings
 from server.engine.engine import Engine
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
-from server.offload.asking.generate import Sampling, generate
+from server.offload.asking.generate import Sampling
 from server.offload.asking.plan import Plan, make_plan
 from server.offload.asking.profitability import arguments_of, require_profit
-from server.offload.asking.prompt import fit, fit_repair
-from server.offload.checks.comment_only import nothing_to_document
+from server.offload.asking.prompt import fit
 from server.offload.checks.named import NamedChecks
-from server.offload.checks.run import check_answer
-from server.offload.delivery import patches, undo
+from server.offload.delivery import undo
 from server.offload.delivery.deliver import Deliverer
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.delivery.retry_finish import FinishRetrier
 from server.offload.files.workspace import Workspace, open_workspace, read_task
+from server.offload.rounds import Rounds
 from server.offload.run import reply
 from server.offload.run.progress import Progress
 from server.offload.run.state import OffloadRecorder, OffloadState
 from server.offload.values import (
-    Attempt,
     Caller,
     Check,
     Delivery,
-    Generation,
     ItemOf,
     Outcome,
-    Prompt,
     Report,
     Task,
-    Verdict,
 )
 from server.store.history import History
 from server.store.measurements import Measurements
@@ -226,16 +219,15 @@ class Offloader:
         task = run.task
         run.progress.stage("read", ", ".join(task.files[:3]))
         plan = await asyncio.to_thread(self._plan, run, workspace)
-        if (nothing := nothing_to_document(plan)) is not None:
-            return await self.hand_back(run, nothing)
         run.model = await self.model_for(run)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
-        delivery, failure = await self._rounds(run, workspace, plan, prompt)
+        rounds = Rounds(self._engine, self.recorder, self._deliverer, self._settings)
+        delivery, failure = await rounds.play(run, workspace, plan, prompt, self.sampling(run))
         if failure is not None:
             return await self.hand_back(run, failure)
         if delivery is None:
-            text = reply.returned(run.attempts[-1].verdict.text)
+            text = reply.returned(run.verdict.text, run.verdict.notices)
             return await self.recorder.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
 
@@ -260,42 +252,6 @@ class Offloader:
             run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
         )
 
-    async def _rounds(
-        self, run: OffloadState, workspace: Workspace, plan: Plan, prompt: Prompt
-    ) -> tuple[Delivery | None, Check | None]:
-        """Ask, check, write, and ask again with the precise error as often as allowed.
-
-        Returns what was written, None where the text is to be returned, and the failure that is left.
-        """
-        sampling = self.sampling(run)
-        number = 0
-        while True:
-            number += 1
-            generation, waited = await generate(self._engine, prompt, sampling.of_round(number), run.progress)
-            run.spent("queue", waited)
-            run.progress.stage("check")
-            began = time.monotonic()
-            verdict = await asyncio.to_thread(_checked, plan, generation)
-            run.spent("check", time.monotonic() - began)
-            attempt = Attempt(number, prompt, generation, verdict)
-            await self.recorder.attempt(run, attempt, last=verdict.passed and not run.task.check)
-            delivery: Delivery | None = None
-            if verdict.passed and plan.target is not None:
-                delivery, checked = await self._deliverer.place(run, workspace, plan, verdict)
-                if checked is not None:
-                    verdict = replace(verdict, checks=(*verdict.checks, checked))
-                    await self.recorder.attempt(run, replace(attempt, verdict=verdict))
-            failure = verdict.failure
-            if failure is None or failure.hopeless or number > self._settings.repair_rounds:
-                return delivery, failure
-            run.progress.stage("repair", failure.name)
-            again = await fit_repair(
-                run.attempts, failure, self._engine, run.model, self._settings.max_output_tokens
-            )
-            if again is None:
-                return None, failure
-            prompt = again
-
     async def _delivered(self, run: OffloadState, delivery: Delivery) -> Outcome:
         """Book what was written; the digest holds the net, which in turn counts the digest."""
         net = 0
@@ -308,7 +264,8 @@ class Offloader:
         return reply.delivered(
             run.id,
             delivery,
-            tuple(run.attempts),
+            run.verdict,
+            repairs=len(run.attempts) - 1,
             model=run.model,
             seconds=run.elapsed,
             net=None if run.caller.by_user else net,
@@ -348,10 +305,6 @@ class Offloader:
                 "The download goes on; call again in some minutes, or do this task yourself.",
             ) from None
         return model
-
-
-def _checked(plan: Plan, generation: Generation) -> Verdict:
-    return patches.as_diff(plan, check_answer(plan, generation))
 
 
 def _cancelled(run: OffloadState, *, closing: bool) -> Outcome:

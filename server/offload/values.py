@@ -132,7 +132,7 @@ class Source:
 
     ``text`` is the file decoded and with ``\\n`` line endings; ``start``/``end`` are character offsets
     of the selection in it (0 and ``len(text)`` for the whole file). ``digest`` is the SHA-256 of the file's
-    bytes, in hex.
+    bytes, in hex. ``encoding`` is that of the file, ``guessed`` where it is not known for sure.
     """
 
     path: Path
@@ -142,6 +142,8 @@ class Source:
     start: int
     end: int
     selection: str = ""
+    encoding: str = "utf-8"
+    guessed: bool = False
 
     @property
     def selected(self) -> str:
@@ -225,15 +227,29 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that a delivered result changed and that may not have been meant: ``removed function f``.
+
+    ``likely`` marks what is rarely meant, so that the model is asked again before it is delivered.
+    """
+
+    text: str
+    likely: bool = False
+
+
+@dataclass(frozen=True)
 class Verdict:
     """All checks of one answer, in order, and the text that would be delivered if all passed.
 
     ``edits`` are the spans of the edited file that it replaces, empty where a file is written anew.
+    ``notices`` are what is delivered with it; ``unchecked`` names the checks that could not be made.
     """
 
     checks: tuple[Check, ...]
     text: str = ""
     edits: tuple[Edit, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -292,6 +308,7 @@ class Outcome:
     net_tokens: int = 0
     delivery: Delivery | None = None
     attempts: tuple[Attempt, ...] = field(default=())
+    notices: tuple[str, ...] = ()
 
 
 Report = Callable[[float, float | None, str], Awaitable[None]]

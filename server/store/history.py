@@ -249,7 +249,10 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
     }
     connection.execute(_END, values)
     diff = end.diff if contents else ""
-    connection.execute(_END_TEXT, {"of": row.seq, "diff": diff, "timings": json.dumps(end.timings)})
+    # Notices may quote what the file held.
+    notices = json.dumps(list(end.notices) if contents else [])
+    texts = {"of": row.seq, "diff": diff, "timings": json.dumps(end.timings), "notices": notices}
+    connection.execute(_END_TEXT, texts)
     for attempt in end.attempts:
         _attempt(connection, row.seq, attempt if contents else _figures_only(attempt))
     files = [{"seq": row.seq, "position": at, **vars(file)} for at, file in enumerate(end.files)]

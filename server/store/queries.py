@@ -90,6 +90,7 @@ def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None
         receipt=receipt_of(row, row.family) if row.family else None,
         undo=UndoRecord(undo.path, undo.before, undo.after_digest) if undo else None,
         audit=_audit(audit) if audit else None,
+        notices=tuple(json.loads(texts.notices)) if texts else (),
     )
 
 

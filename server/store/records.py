@@ -99,8 +99,9 @@ class UndoRecord:
 
 @dataclass(frozen=True)
 class OffloadEnd:
-    """The end of an offload. ``outcome`` is one of ``offload.values.OUTCOMES``. ``timings`` are seconds by
-    stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds those not written before."""
+    """How an offload ended. ``outcome`` is one of ``offload.values.OUTCOMES``; ``timings`` are seconds
+    by stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds those not written before,
+    ``notices`` what was delivered with the result."""
 
     ended_at: float
     outcome: str
@@ -116,6 +117,7 @@ class OffloadEnd:
     receipt: ReceiptRecord
     undo: UndoRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 DASHBOARD = "dashboard"
@@ -191,6 +193,7 @@ class OffloadDetail:
     receipt: ReceiptRecord | None
     undo: UndoRecord | None
     audit: TranscriptCheckRecord | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

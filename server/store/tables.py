@@ -120,6 +120,7 @@ offload_text = Table(
     Column("arguments", Text, nullable=False, server_default="{}"),
     _text("diff"),
     Column("timings", Text, nullable=False, server_default="{}"),
+    Column("notices", Text, nullable=False, server_default="[]"),
 )
 
 attempt = Table(

@@ -30,6 +30,7 @@ class Case:
     files: dict[str, str]
     after: dict[str, str]
     options: dict[str, Any] = field(default_factory=dict)
+    noticed: bool = False
 
 
 def written_cases() -> list[Case]:
@@ -57,7 +58,8 @@ def _written(row: dict[str, Any]) -> Case:
     arguments = {"task": row["task"], "files": inputs, "output": path or None}
     arguments["output_format"] = row.get("output_format", "code")
     code = row.get("code", "")
-    return Case(row["name"], arguments, row["answers"], row["outcome"], code, rounds, files, after, options)
+    return Case(row["name"], arguments, row["answers"], row["outcome"], code, rounds, files, after, options,
+                row.get("noticed", False))  # fmt: skip
 
 
 def test_the_table_is_as_large_as_it_shall_be() -> None:
@@ -85,6 +87,7 @@ async def check(case: Case, open_pipeline: OpenPipeline, project: Path) -> None:
     arguments = {**case.arguments, "files": tuple(case.arguments.get("files", ()))}
     outcome = await pipeline.run(arguments.pop("task"), **arguments)
     assert (outcome.name, outcome.code) == (case.outcome, case.code), outcome.text
+    assert bool(outcome.notices) == case.noticed, outcome.notices
     assert case.rounds in (None, len(outcome.attempts))
     expected = {name: text.encode() for name, text in case.after.items()}
     assert snapshot(project) == dict(sorted(expected.items()))

@@ -58,8 +58,7 @@ async def test_of_several_files(pipeline: PipelineHarness, project: Path) -> Non
         (BLOCK.format("c.py", "x = 1", "x = 5"), "edit_not_found"),
         (BLOCK.format("a.py", "x = 9", "x = 5"), "edit_not_found"),
         (BLOCK.format("a.py", "x = 1", "x = ("), "does_not_parse"),
-        (BLOCK.format("a.py", "x = 1", "x = y"), "undefined_name"),
-        (BLOCK.format("b.py", "def keep():\n    return 2\n", ""), "out_of_scope"),
+        (BLOCK.format("b.py", "y = 2\n", ""), "undefined_name"),
         ("I would change a.py.", "edit_not_found"),
     ],
 )
@@ -67,10 +66,18 @@ async def test_what_does_not_apply_is_handed_back(
     pipeline: PipelineHarness, project: Path, answer: str, code: str
 ) -> None:
     (project / "a.py").write_text("x = 1\n")
-    (project / "b.py").write_text("y = 2\n\n\ndef keep():\n    return 2\n")
+    (project / "b.py").write_text("y = 2\n\n\ndef keep():\n    return y\n")
     pipeline.ollama.answers.default = Answer(answer)
     outcome = await pipeline.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
     assert (outcome.name, outcome.code) == ("handed_back", code), outcome.text
+
+
+async def test_a_removed_function_is_noticed(pipeline: PipelineHarness, project: Path) -> None:
+    (project / "a.py").write_text("x = 1\n")
+    (project / "b.py").write_text("y = 2\n\n\ndef keep():\n    return 2\n")
+    pipeline.ollama.answers.default = Answer(BLOCK.format("b.py", "def keep():\n    return 2\n", ""))
+    outcome = await pipeline.run("Raise them.", files=("a.py", "b.py"), output_format="diff")
+    assert (outcome.name, outcome.notices) == ("returned", ("b.py: removed function keep",))
 
 
 async def test_it_can_be_written_to_a_file_of_its_own(pipeline: PipelineHarness, project: Path) -> None:

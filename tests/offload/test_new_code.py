@@ -1,4 +1,4 @@
-"""New code: calls that only try it out are taken away, certain slips are found."""
+"""New code: what the model wrote is kept as it is; certain slips are found, likely ones are noticed."""
 
 import pytest
 
@@ -12,45 +12,48 @@ CODE = "def twice(x):\n    return 2 * x\n"
 
 
 @pytest.mark.parametrize(
-    ("task", "answer", "result"),
+    ("added", "noticed"),
     [
-        ("Write twice(x).", CODE + "\n# Try it\nprint(twice(2))  # 4\nprint(twice(3))\n", CODE),
-        (
-            "Write twice(x).",
-            CODE + "\ntry:\n    print(twice('a'))\nexcept TypeError as e:\n    print(e)\n",
-            CODE,
-        ),
-        ("Write twice(x), and print twice(2).", CODE + "\nprint(twice(2))\n", CODE + "\nprint(twice(2))\n"),
-        ("Write twice(x).", CODE + "\nprint(twice(2))\nSIZE = 1\n", CODE + "\nprint(twice(2))\nSIZE = 1\n"),
-        ("Write twice(x).", 'import sys\n\nprint("hello")\n', 'import sys\n\nprint("hello")\n'),
+        ("\n# Try it\nprint(twice(2))  # 4\nprint(twice(3))\n", True),
+        ("\ntry:\n    print(twice('a'))\nexcept TypeError as e:\n    print(e)\n", True),
+        ("\nprint(twice(2))\nSIZE = 1\n", False),
+        ('\nif __name__ == "__main__":\n    print(twice(2))\n', False),
     ],
+    ids=["calls at the end", "a call in a try", "more behind it", "a main block"],
 )
-def test_calls_that_only_try_the_code_out_are_taken_away(task: str, answer: str, result: str) -> None:
-    verdict = check_answer(plan_of(task, "out.py"), Generation(f"```python\n{answer}```", "", "stop", 1, 1))
-    assert verdict.text == result
+def test_calls_that_only_try_the_code_out_are_noticed(added: str, *, noticed: bool) -> None:
+    answer = Generation(f"```python\n{CODE}{added}```", "", "stop", 1, 1)
+    verdict = check_answer(plan_of("Write twice(x).", "out.py"), answer)
+    assert verdict.text == CODE + added
+    assert bool(verdict.notices) == noticed
 
 
 @pytest.mark.parametrize(
     ("code", "slip"),
     [
-        (
-            "from dataclasses import dataclass\n\n\n@dataclass\nclass A:\n    x: list = []\n",
-            "default_factory",
-        ),
         ("def f(text):\n    return text.replace('[^a-z]', '')\n", "literally"),
         ("def f(text):\n    return text.replace('[x]', '')\n", ""),
+        ("def f(text):\n    return text.replace(r'\\sigma', 's')\n", ""),
         ("def f(table):\n    return table.name.str.replace('[^a-z]', '')\n", ""),
         ("def f(items):\n    rows = list(items)\n    return rows.sort()\n", "gives None"),
         ("def f(table):\n    return table.sort()\n", ""),
     ],
 )
-def test_slips_that_are_wrong_whatever_was_meant(code: str, slip: str) -> None:
-    verdict = check_answer(
-        plan_of("Write f.", "out.py"), Generation(f"```python\n{code}```", "", "stop", 1, 1)
-    )
-    failure = verdict.failure
-    assert (failure.code if failure else "") == ("pitfall" if slip else "")
-    assert slip in (failure.message if failure else "")
+def test_likely_slips_are_noticed(code: str, slip: str) -> None:
+    answer = Generation(f"```python\n{code}```", "", "stop", 1, 1)
+    verdict = check_answer(plan_of("Write f.", "out.py"), answer)
+    assert verdict.passed
+    assert slip in " ".join(notice.text for notice in verdict.notices)
+    assert bool(verdict.notices) == bool(slip)
+
+
+def test_a_dataclass_that_cannot_be_made_is_refused() -> None:
+    code = "from dataclasses import dataclass\n\n\n@dataclass\nclass A:\n    x: list = []\n"
+    answer = Generation(f"```python\n{code}```", "", "stop", 1, 1)
+    failure = check_answer(plan_of("Write A.", "out.py"), answer).failure
+    assert failure is not None
+    assert failure.code == "pitfall"
+    assert "default_factory" in failure.message
 
 
 def test_a_slip_that_was_there_before_is_not_held_against_an_edit() -> None:

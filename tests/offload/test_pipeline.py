@@ -51,12 +51,12 @@ async def test_the_history_has_the_whole_story(pipeline: PipelineHarness, projec
     assert attempt.kind == "generate"
     assert attempt.prompt[0]["role"] == "system"
     assert "slugify" in attempt.prompt[1]["content"]
-    assert [check.name for check in attempt.checks][:3] == ["complete", "clean", "parses"]
+    assert [check.name for check in attempt.checks][:3] == ["complete", "content", "parses"]
 
 
 async def test_every_stage_is_an_event(pipeline: PipelineHarness) -> None:
     pipeline.ollama.answers.when("slugify", Answer(fenced(SLUGIFY), delay=0.005))
-    outcome = await pipeline.run("Write slugify(text).", output="slug.py")
+    await pipeline.run("Write slugify(text).", output="slug.py")
     stages = [event.stage for event in pipeline.events if isinstance(event, OffloadStage)]
     assert [s for s in stages if s != "load"] == [
         "read", "fit", "queue", "prompt", "generate", "check", "deliver"
@@ -66,7 +66,6 @@ async def test_every_stage_is_an_event(pipeline: PipelineHarness) -> None:
     assert isinstance(pipeline.events[0], OffloadQueued)
     [ended] = [event for event in pipeline.events if isinstance(event, OffloadEnded)]
     assert ended.outcome == "delivered"
-    assert ended.net_tokens == outcome.net_tokens
 
 
 async def test_without_an_output_the_text_itself_comes_back(pipeline: PipelineHarness, project: Path) -> None:
@@ -77,7 +76,7 @@ async def test_without_an_output_the_text_itself_comes_back(pipeline: PipelineHa
     assert outcome.text == "Two lines."
     pipeline.ollama.answers.when("Summarise", Answer("Long. " * 500))
     long = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
-    assert "Name an `output`" in long.text
+    assert "Pass `output`" in long.text
 
 
 async def test_a_bad_answer_is_repaired_with_the_precise_error(
@@ -144,7 +143,7 @@ async def test_what_repeats_itself_in_the_file_may_do_so_in_the_answer(
     rows = "    (0, 0, 0, 0, 0, 0, 0, 0),\n" * 130
     (project / "rows.py").write_text(f"LIMIT = 1\nROWS = (\n{rows})\n")
     pipeline.ollama.answers.default = Answer(fenced(f"LIMIT = 2\nROWS = (\n{rows})\n"))
-    outcome = await pipeline.run("Set LIMIT to 2 in this file.", files=("rows.py",), output="rows.py")
+    outcome = await pipeline.run("Set the limit to 2.", files=("rows.py",), output="rows.py")
     assert outcome.name == "delivered", outcome.text
 
 

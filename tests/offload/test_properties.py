@@ -128,7 +128,7 @@ def test_an_indented_selection_never_touches_what_is_around(
 ) -> None:
     start = draw.draw(st.integers(0, len(text)))
     end = draw.draw(st.integers(start, len(text)))
-    source = Source(Path("/f"), "f", text, "", "utf-8", False, "\n", start, end)
+    source = Source(Path("/f"), "f", text, "", start, end)
     edit = replace_selection(source, answer)
     assert (edit.start, edit.end) == (start, end)
     after = apply(text, (edit,))
@@ -143,9 +143,7 @@ def test_git_applies_the_diffs(tmp_path: Path, data: bytes, new: str) -> None:
     path.write_bytes(data)
     decoded = decode(data, "f")
     assume(not decoded.encoding.startswith("utf-16"))
-    source = Source(
-        path, path.name, decoded.text, digest_of(data), decoded.encoding, decoded.bom, decoded.newline, 0, 0
-    )
+    source = Source(path, path.name, decoded.text, digest_of(data), 0, 0)
     edits = edits_between(decoded.text, new)
     diff = diff_of(source, edits)
     assume(diff != "")

@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 
 import server.offload
-from server.offload.checks.run import check_answer
 from server.offload.code.python_tree import nodes_of, own_tree, parse_python, trees_kept
-from server.offload.values import Generation
-from tests.offload.plans import plan_of, source
 
 
 class _Garbage:
@@ -59,12 +56,3 @@ def test_trees_are_kept_for_one_answer_and_no_longer() -> None:
         assert parse_python("x = 2") is not tree
         assert own_tree("x = 1") is not tree
     assert parse_python("x = 1") is not tree
-
-
-def test_a_check_that_takes_docstrings_away_takes_them_from_no_other_check() -> None:
-    before = 'def f():\n    """It has one."""\n\n\ndef g():\n    return f()\n'
-    after = before.replace("    return", '    """And now this one, too."""\n    return')
-    plan = plan_of("Add a docstring to every function.", "a.py", source("a.py", before))
-    verdict = check_answer(plan, Generation(f"```python\n{after}```", "", "stop", 1, 1))
-    assert verdict.passed, verdict.checks
-    assert "documented" in [check.name for check in verdict.checks]

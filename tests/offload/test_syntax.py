@@ -1,10 +1,12 @@
 """Definitions in every language: found by name, with what belongs to them, and shown in outline."""
 
+import sys
+
 import pytest
 
 from server.common.errors import SelectionNotFound
-from server.offload.code.languages import LANGUAGES, language_of, named_language
-from server.offload.code.parsing import new_syntax_error, syntax_error
+from server.offload.checks.parses import Parsed, parse_result
+from server.offload.code.languages import LANGUAGES, language_in, language_of, named_language
 from server.offload.code.syntax import definitions
 from server.offload.files.selection import find, outline
 
@@ -90,6 +92,16 @@ CASES = [
     ),
     ("a.php", "<?php\nclass A {\n  public function m() {}\n}\n", "A::m", "  public function m() {}"),
     ("a.sh", "#!/bin/bash\nf() {\n  echo\n}\n", "f", "f() {\n  echo\n}"),
+    ("a.kt", "class A {\n  // x\n  fun f(a: Int) = a\n}\n", "A.f", "  // x\n  fun f(a: Int) = a"),
+    ("a.swift", "class A {\n  @x func f() {}\n}\n", "A.f", "  @x func f() {}"),
+    ("a.scala", "object A {\n  def f(a: Int) = a\n}\n", "A.f", "  def f(a: Int) = a"),
+    ("a.dart", "class A {\n  int f() { return 1; }\n}\n", "A.f", "  int f() { return 1; }"),
+    ("a.lua", "local M = {}\nfunction M.f(a) return a end\n", "M.f", "function M.f(a) return a end"),
+    ("a.ex", "defmodule A do\n  def f(a), do: a\nend\n", "A.f", "  def f(a), do: a"),
+    ("a.zig", "const A = struct {\n    fn f() void {}\n};\n", "A.f", "    fn f() void {}"),
+    ("a.ps1", "function Get-A {\n  1\n}\n", "Get-A", "function Get-A {\n  1\n}"),
+    ("a.js", "class A {\n  #f() {}\n}\n", "A.#f", "  #f() {}"),
+    ("a.rb", "class A\n  def f?\n  end\nend\n", "A.f?", "  def f?\n  end"),
 ]
 
 
@@ -147,22 +159,51 @@ def test_an_outline_shows_signatures_and_marks_the_part() -> None:
 )
 def test_syntax_errors_are_found(name: str, good: str, bad: str) -> None:
     language = language_of(name)
-    assert syntax_error(good, name, language) == ""
-    assert syntax_error(bad, name, language)
-    assert new_syntax_error(good, bad, name, language)
-    assert new_syntax_error(bad, bad, name, language) == ""
+    assert parse_result("", good, name, language) == Parsed()
+    assert parse_result("", bad, name, language).error
+    assert parse_result(good, bad, name, language).error
+    assert not parse_result(bad, bad, name, language).error
 
 
-def test_other_files_are_not_parsed() -> None:
-    assert syntax_error("anything (", "a.txt", None) is None
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "anything ("),
+        ("a.c", "static int __init f(void)\n{\n\treturn 0;\n}\n"),
+        ("a.cpp", 'TEST_CASE("adds") {\n    REQUIRE(add(1, 2) == 3);\n}\n'),
+        ("a.css", "@container (width > 30rem) {\n  .card { display: grid; }\n}\n"),
+        ("a.yaml", "{{- if .x }}\nname: a\n{{- end }}\n"),
+        ("a.py", "type Maybe[T] = T | None\n"),
+        ("a.py", 'def f(names):\n    return f"Hello {", ".join(names)}"\n'),
+    ],
+    ids=["text", "kernel macro", "test macro", "new rule", "template", "type statement", "nested quotes"],
+)
+def test_what_a_parser_cannot_tell_is_not_checked(name: str, text: str) -> None:
+    parsed = parse_result("", text, name, language_of(name))
+    assert not parsed.error
+    if sys.version_info < (3, 12) or name != "a.py":
+        assert not parsed.checked or name == "a.css"
+
+
+def test_headers_are_cpp_where_c_cannot_parse_them() -> None:
+    text = "class A {\npublic:\n    A(int x) : x_(x) {}\n\nprivate:\n    int x_;\n};\n"
+    assert language_in("a.h", text) == named_language("cpp")
+    assert language_in("a.h", "struct a { int x; };\n") == named_language("c")
+
+
+def test_names_and_endings_tell_the_language() -> None:
     assert language_of("a.md", "python") is None
     assert language_of("Makefile", "bash") == named_language("sh")
 
 
-def test_deep_nesting_is_survived() -> None:
-    assert syntax_error("(" * 50_000, "a.py", language_of("a.py"))
-    assert syntax_error("[" * 50_000, "a.json", language_of("a.json"))
+def test_deep_input_is_survived() -> None:
+    python, json_ = language_of("a.py"), language_of("a.json")
+    assert python is not None
+    parse_result("", "(" * 50_000, "a.py", python)
+    parse_result("", "[" * 50_000, "a.json", json_)
     text = (
         "class A:\n" + "".join("    " * n + f"class B{n}:\n" for n in range(1, 90)) + "    " * 90 + "pass\n"
     )
-    assert len(definitions(text, language_of("a.py"))) == 90  # type: ignore[arg-type]
+    assert len(definitions(text, python)) == 90
+    long = "x = " + " + ".join(["1"] * 5_000) + "\n\n\ndef f():\n    return 1\n"
+    assert [each.name for each in definitions(long, python)] == ["f"]

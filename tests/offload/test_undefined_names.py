@@ -2,7 +2,12 @@
 
 import pytest
 
-from server.offload.checks.undefined_names import missing_imports, undefined_attributes, undefined_names
+from server.offload.checks.undefined_names import (
+    missing_imports,
+    own_imports,
+    undefined_attributes,
+    undefined_names,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -59,12 +64,28 @@ def test_undefined_attributes(text: str, names: list[str]) -> None:
     [
         ("from shop import total", []),
         ("from shop import total, tax", [("shop", "tax")]),
-        ("from src.shop import tax", [("shop", "tax")]),
-        ("from your_module import total", [("your_module", "")]),
-        ("import my_module", [("my_module", "")]),
+        ("from src.shop import tax", []),
+        ("from .shop import tax", [("app.shop", "tax")]),
+        ("from app.shop import tax", [("app.shop", "tax")]),
+        ("from django.db.shop import tax", []),
         ("from numpy import array", []),
         ("from shop import *", []),
     ],
 )
 def test_missing_imports(text: str, missing: list[tuple[str, str]]) -> None:
-    assert missing_imports(text, {"shop": "def total(): pass"}) == missing
+    assert missing_imports(text, "app/use.py", {"app/shop.py": "def total(): pass"}) == missing
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "own"),
+    [
+        ("from shop.utils import x", "shop/utils.py", ["shop.utils"]),
+        ("from .utils import x", "shop/utils.py", [".utils"]),
+        ("import shop", "shop.py", ["shop"]),
+        ("from django.utils import timezone", "shop/utils.py", []),
+        ("import logging", "logging.py", []),
+        ("from . import other", "shop/utils.py", []),
+    ],
+)
+def test_imports_of_the_module_itself(text: str, path: str, own: list[str]) -> None:
+    assert own_imports(text, path) == own

@@ -150,7 +150,9 @@ def test_files_are_read_once(workspace: Workspace) -> None:
         (b"", ("utf-8", False, "\n", "")),
         (b"\x1b[31mred\x1b[0m\n", ("utf-8", False, "\n", "\x1b[31mred\x1b[0m\n")),
         (b"a\r\nb\nc\r\n", ("utf-8", False, "\r\n", "a\nb\nc\n")),
-        (b"old\rmac\r", ("utf-8", False, "\n", "old\rmac\r")),
+        (b"old\rmac\r", ("utf-8", False, "\r", "old\nmac\n")),
+        (b"a\r\r\nb\r\r\n", ("utf-8", False, "\r\r\n", "a\nb\n")),
+        (b"# coding: latin-1\nx = 1\n", ("iso8859-1", False, "\n", "# coding: latin-1\nx = 1\n")),
     ],
 )
 def test_encodings_and_line_endings_are_known(

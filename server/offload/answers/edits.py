@@ -6,9 +6,12 @@ white space at line ends and a common indentation are left out of account; never
 
 import contextlib
 import itertools
+import math
 import re
 from dataclasses import dataclass
 
+from server.offload.code.languages import Language
+from server.offload.code.syntax import captured, tree_of
 from server.offload.files.textfile import edits_between
 from server.offload.values import Edit, Source
 
@@ -91,8 +94,30 @@ def replace_selection(source: Source, answer: str) -> Edit:
     """Return the edit that puts ``answer`` in the place of the selection, at the same indentation."""
     lines = answer.strip("\n").rstrip().split("\n")
     if not source.text[source.text.rfind("\n", 0, source.start) + 1 : source.start]:
-        lines = indented_like(source.selected.split("\n"), lines)
+        lines = indented_like(source.selected.split("\n"), with_indents_of(source.text, lines))
     return Edit(source.start, source.end, "\n".join(lines))
+
+
+def with_indents_of(text: str, lines: list[str]) -> list[str]:
+    """Return lines indented with tabs where the text is, and they are with spaces; or the other way round."""
+    tabs, spaces = _indents(text.split("\n"))
+    own_tabs, own_spaces = _indents(lines)
+    if tabs > spaces and own_spaces and not own_tabs:
+        widths = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
+        unit = math.gcd(0, *(width for width in widths if width)) or 4
+        return [_tabbed(line, unit if unit > 1 else 4) for line in lines]
+    return lines
+
+
+def _indents(lines: list[str]) -> tuple[int, int]:
+    """Return how many lines begin with a tab, and how many with two spaces."""
+    return sum(line.startswith("\t") for line in lines), sum(line.startswith("  ") for line in lines)
+
+
+def _tabbed(line: str, unit: int) -> str:
+    body = line.lstrip(" ")
+    width = len(line) - len(body)
+    return "\t" * (width // unit) + " " * (width % unit) + body
 
 
 def indented_like(old: list[str], new: list[str]) -> list[str]:
@@ -110,14 +135,50 @@ def indented_like(old: list[str], new: list[str]) -> list[str]:
 def replace_whole(source: Source, answer: str) -> tuple[Edit, ...]:
     """Return the edits that make the file what ``answer`` is, line by line.
 
-    The file ends as it did, with a line ending or without. Where other lines changed too, empty lines that
-    came or went are left as they were: models squeeze them by the way.
+    The file ends as it did, with a line ending or without, which an answer cannot tell.
     """
+    if not source.text:
+        return edits_between("", answer.rstrip("\n") + "\n")
+    end = source.text[len(source.text.rstrip("\n")) :]
     body = answer.rstrip("\n")
-    new = body + "\n" if source.text == "" or source.text.endswith("\n") else body
-    edits = edits_between(source.text, new)
-    meant = tuple(edit for edit in edits if (source.text[edit.start : edit.end] + edit.text).strip())
-    return meant or edits
+    blank = len(answer) - len(body)
+    # What a block holds has no ending of its own; empty lines at its end are the file's where it had some.
+    new = body + "\n" * (blank + 1 if len(end) > 1 and blank else min(len(end), 1))
+    return edits_between(source.text, new)
+
+
+def without_blanks(source: Source, edits: tuple[Edit, ...], language: Language | None) -> tuple[Edit, ...]:
+    """Return the edits without blanks at the ends of the lines that they add.
+
+    Lines that the file has already, lines inside of texts, and kinds of files in which blanks mean something
+    keep theirs.
+    """
+    if language is None or not any(_BLANKS.search(edit.text) for edit in edits):
+        return edits
+    known = set(source.text.split("\n"))
+    after = apply(source.text, edits)
+    texts = captured(tree_of(after, language).root_node, language, _TEXT_NODES)
+    inside = {row for node in texts for row in range(node.start_point.row, node.end_point.row)}
+    result: list[Edit] = []
+    shift = 0
+    for edit in sorted(edits, key=lambda each: each.start):
+        row = after.count("\n", 0, edit.start + shift)
+        lines = edit.text.split("\n")
+        for index, line in enumerate(lines):
+            last = index == len(lines) - 1 and source.text[edit.end : edit.end + 1] not in ("", "\n")
+            if line not in known and row + index not in inside and not last:
+                lines[index] = line.rstrip(" \t")
+        result.append(Edit(edit.start, edit.end, "\n".join(lines)))
+        shift += len(edit.text) - (edit.end - edit.start)
+    return tuple(result)
+
+
+_BLANKS = re.compile(r"[ \t](?:\n|$)")
+_TEXT_NODES = (
+    "string", "string_literal", "template_string", "raw_string_literal", "interpreted_string_literal",
+    "heredoc_body", "multi_line_string_literal", "text_block", "comment", "block_comment",
+    "interpolated_string_expression", "verbatim_string_literal", "encapsed_string", "heredoc",
+)  # fmt: skip
 
 
 def apply(text: str, edits: tuple[Edit, ...]) -> str:

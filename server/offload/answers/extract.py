@@ -1,14 +1,18 @@
-"""Takes a model's answer apart: thoughts, fences and chatter off, the code or text itself out.
+"""The code or text itself out of a model's answer: fences, labels and chatter off.
 
 Nothing is guessed: an answer that could mean two things is a ``Muddled`` one, and the model is asked
-again.
+again. What stands inside a block is not altered.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 
-from server.backends.thinking import TAGS
+from server.offload.answers.cleaning import without_thinking
 from server.offload.code.languages import Language, named_language
+
+__all__ = ["Block", "Content", "Muddled", "all_code_of", "code_of", "text_of_file", "without_thinking"]
 
 _FENCE = re.compile(r"^ {0,3}(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 _CHATTER = re.compile(
@@ -18,6 +22,11 @@ _CHATTER = re.compile(
 )
 _CODE_LIKE = re.compile(r"[{}();=<>\[\]#@]|^\s")
 _OTHER_FENCES = frozenset({"bash", "sh", "shell", "console", "text", "plaintext", "output", "txt"})
+_WRAPPING = frozenset({"markdown", "md", "text", "txt", "plaintext", "mdx", "rst", "adoc", "asciidoc", ""})
+_LABEL = re.compile(
+    r"^\W*(?:(?:FILE|File|file|Path|path|Filename|filename)\s*:?\s*)?\W*"
+    r"(?P<path>[\w.\-][\w./\\\-+\[\]]*\.\w{1,10}|Makefile|Dockerfile)\W*:?\s*$"
+)
 
 
 class Muddled(Exception):
@@ -26,41 +35,54 @@ class Muddled(Exception):
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: what stands behind the backticks, and what is inside."""
+    """A fenced block: what stands behind the backticks, the line above it, and what is inside."""
 
     info: str
     text: str
+    label: str = ""
+
+    @property
+    def path(self) -> str:
+        """The file that the block is labelled for, empty where there is no label."""
+        words = self.info.split()
+        for word in (*words[1:], *(words[0].split(":", 1)[1:] if words else ())):
+            plain = word.removeprefix("title=").removeprefix("file=").strip("\"'{}")
+            if re.fullmatch(r"[\w.\-][\w./\\\-]*\.\w{1,10}", plain):
+                return str(plain)
+        found = _LABEL.match(self.label) if self.label else None
+        return str(found["path"]) if found else ""
 
 
-def without_thinking(text: str) -> tuple[str, str]:
-    """Return the answer, and the thoughts that a model left in front of it between tags."""
-    begun = text.lstrip()
-    for opening, closing in TAGS:
-        if begun.startswith(opening):
-            thought, found, answer = begun.removeprefix(opening).partition(closing)
-            return (answer.lstrip("\n") if found else "", thought)
-        # Some templates open the thought themselves, so that only its end is in the text.
-        thought, found, answer = text.partition(f"{closing}\n")
-        if found and opening not in thought and "```" not in thought:
-            return answer.lstrip("\n"), thought
-    return text, ""
+@dataclass(frozen=True)
+class Content:
+    """What a file is to hold; ``fenced`` where it stood in a block, so that its ends are known."""
+
+    text: str
+    fenced: bool
 
 
-def code_of(text: str, language: Language | None, fence: str = "") -> str:
+def code_of(text: str, language: Language | None, fence: str = "", known: str = "") -> str:
     """Return the code in an answer: the content of its only block, or all of it where there is none.
 
     Raises:
         Muddled: there are several blocks that could be meant, or none and only chatter.
     """
-    blocks = _blocks(text)
-    if not blocks:
-        return _without_chatter(text)
-    meant = _meant(blocks, language, fence)
-    if len(meant) == 1 or len({block.text for block in meant}) == 1:
-        return meant[0].text
-    raise Muddled(
-        f"The answer has {len(meant)} blocks of code; put the whole result into one block and nothing else."
-    )
+    return _code(text, language, fence, known).text
+
+
+def text_of_file(
+    text: str, file_name: str, language: Language | None, fence: str = "", known: str = ""
+) -> Content:
+    """Return what a file is to hold; ``known`` is what it holds now.
+
+    Raises:
+        Muddled: it is not clear which part of the answer that is, or it is labelled for another file.
+    """
+    if language is not None:
+        content = _code(text, language, fence, known, file_name)
+    else:
+        content = _prose(text, file_name, fence, known)
+    return content
 
 
 def all_code_of(text: str) -> str:
@@ -68,48 +90,161 @@ def all_code_of(text: str) -> str:
     return "\n\n".join(block.text for block in _blocks(text)) or _without_chatter(text)
 
 
-def prose_of(text: str) -> str:
-    """Return a text: without a fence around the whole of it and without a line of chatter in front."""
+def _code(text: str, language: Language | None, fence: str, known: str, file_name: str = "") -> Content:
+    if "```" in known or "~~~" in known:
+        outer = _outer(text, lambda _info: True)
+        if outer is not None:
+            return Content(outer, fenced=True)
+    blocks = _blocks(text)
+    if not blocks:
+        return Content(_without_chatter(text), fenced=False)
+    meant = _meant(_own(blocks, file_name), language, fence)
+    if len(meant) == 1 or len({block.text for block in meant}) == 1:
+        return Content(meant[0].text, fenced=True)
+    raise Muddled(
+        f"The answer has {len(meant)} blocks of code; put the whole result into one block and nothing else."
+    )
+
+
+def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
+    """Return a text: the content of the one block around all of it, else all of it."""
     text = text.strip("\n")
+    suffix = PurePath(file_name).suffix.lower()
+    first = next((line for line in known.split("\n") if line.strip()), "")
+    answered = next((line for line in text.split("\n") if line.strip()), "")
+    if first and _FENCE.match(first) and answered.strip() == first.strip():
+        return Content(text, fenced=False)  # the file itself begins with a block
+
+    def wraps(info: str) -> bool:
+        word = info.split(maxsplit=1)[0].lower() if info.split() else ""
+        return suffix not in _PROSE or word in _WRAPPING or word == fence or file_name in info
+
+    before = _before_fence(text)
+    if before is not None and _is_beside(before, known):
+        outer = _outer(text, wraps)
+        if outer is not None:
+            blocks = _own([*_blocks(text)], file_name)
+            several = len({block.text for block in blocks}) > 1
+            if suffix not in _PROSE and several and not _nests(text):
+                meant = _meant(blocks, None, fence)
+                if len({block.text for block in meant}) > 1:
+                    raise Muddled("The answer has several blocks; put the whole result into one.")
+                return Content(meant[0].text, fenced=True)
+            return Content(outer, fenced=True)
+    return Content(_without_preface(text, first), fenced=False)
+
+
+def _without_preface(text: str, first: str) -> str:
+    """Return a text without a line of chatter that announces the begin of the file, or a title."""
     lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    if len(lines) - first > 3 and _is_introduction(lines[first]) and not lines[first + 1].strip():
-        lines = lines[first + 1 :]
-        while lines and not lines[0].strip():
-            lines.pop(0)
-    opening = _FENCE.match(lines[0]) if lines else None
-    closing = next((i for i in range(len(lines) - 1, 0, -1) if lines[i].strip()), 0)
-    if opening and lines[closing].strip() == opening["marks"] and _wraps(lines[: closing + 1]):
-        lines = lines[1:closing]
-    return "\n".join(lines)
+    rest = [index for index, line in enumerate(lines) if line.strip()][1:2]
+    if not rest or not _is_introduction(lines[0]) or lines[0].strip() == first.strip():
+        return text
+    begins = lines[rest[0]]
+    announced = begins.strip() == first.strip() if first else begins.startswith("# ")
+    return "\n".join(lines[rest[0] :]) if announced else text
 
 
-def _wraps(lines: list[str]) -> bool:
-    """Whether the first fence closes with the last line, rather than somewhere before."""
-    info = (_FENCE.match(lines[0]) or {"info": ""})["info"].strip().lower()
-    inner = sum(1 for line in lines[1:-1] if _FENCE.match(line))
-    return inner == 0 or (inner % 2 == 0 and info in ("markdown", "md", "text", "txt", ""))
+_PROSE = frozenset({".md", ".markdown", ".mdx", ".txt", ".rst", ".adoc", ".org"})
+
+
+def _before_fence(text: str) -> list[str] | None:
+    """Return the lines before the first fence, None where there is none."""
+    lines = text.split("\n")
+    at = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
+    return None if at is None else [line.strip() for line in lines[:at] if line.strip()]
+
+
+def _is_beside(lines: list[str], known: str) -> bool:
+    """Whether the lines before a block are chatter: few, and none of the file's own."""
+    if len(lines) > 3 or any(line.startswith("#") and not _LABEL.match(line) for line in lines):
+        return False
+    own = {line.strip() for line in known.split("\n")}
+    return not any(line in own for line in lines)
+
+
+def _outer(text: str, wraps: Callable[[str], bool]) -> str | None:
+    """Return what stands between the first fence and the last one that can close it."""
+    lines = text.split("\n")
+    start = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
+    if start is None:
+        return None
+    opening = _FENCE.match(lines[start])
+    if opening is None or not wraps(opening["info"].strip()):
+        return None
+    marks = opening["marks"]
+    closing = [
+        index
+        for index in range(start + 1, len(lines))
+        if (found := _FENCE.match(lines[index]))
+        and found["marks"][0] == marks[0]
+        and len(found["marks"]) >= len(marks)
+        and not found["info"].strip()
+    ]
+    if not closing:
+        return "\n".join(lines[start + 1 :])
+    inner = [
+        index
+        for index in range(start + 1, closing[-1])
+        if (found := _FENCE.match(lines[index]))
+        and found["marks"][0] == marks[0]
+        and len(found["marks"]) >= len(marks)
+    ]
+    if len(inner) % 2:
+        raise Muddled("It is not clear where the block ends; put more backticks around the whole of it.")
+    tail = [line for line in lines[closing[-1] + 1 :] if line.strip()]
+    if len(tail) > 12:
+        raise Muddled("It is not clear which part is the content; put the whole result into one block.")
+    return "\n".join(lines[start + 1 : closing[-1]])
+
+
+def _nests(text: str) -> bool:
+    """Whether all blocks of an answer lie in the first one."""
+    lines = text.split("\n")
+    fences = [line for line in lines if _FENCE.match(line)]
+    return len(fences) > 2 and bool(fences[0].strip("`~ ")) and fences[0].strip("`~ ").lower() in _WRAPPING
+
+
+def _own(blocks: list[Block], file_name: str) -> list[Block]:
+    """Return the blocks that are for this file, as far as labels tell.
+
+    Raises:
+        Muddled: the only block is labelled for another file.
+    """
+    base = PurePath(file_name.replace("\\", "/")).name
+    if not base:
+        return blocks
+    labelled = [block for block in blocks if block.path]
+    other = [block for block in labelled if PurePath(block.path.replace("\\", "/")).name != base]
+    own = [block for block in blocks if block not in other]
+    if other and not own:
+        raise Muddled(f"The answer is for {other[0].path}; give the content of {base}.")
+    return [block for block in own if block.path] or own
 
 
 def _blocks(text: str) -> list[Block]:
     """Return the fenced blocks; a fence with a name inside a block opens one within it."""
     blocks: list[Block] = []
-    info, marks, depth = "", "", 0
+    info, marks, label, depth = "", "", "", 0
     inside: list[str] = []
+    above = ""
     for line in text.split("\n"):
         fence = _FENCE.match(line)
         if depth == 0:
             if fence:
-                info, marks, depth, inside = fence["info"].strip(), fence["marks"], 1, []
+                info, marks, depth, inside, label = fence["info"].strip(), fence["marks"], 1, [], above
+            elif line.strip():
+                above = line.strip()
             continue
         if fence and fence["marks"][0] == marks[0] and len(fence["marks"]) >= len(marks):
             depth += 1 if fence["info"].strip() else -1
             if depth == 0:
-                blocks.append(Block(info, "\n".join(inside)))
+                blocks.append(Block(info, "\n".join(inside), label=label))
+                above = ""
                 continue
         inside.append(line)
     if depth:
-        blocks.append(Block(info, "\n".join(inside)))
+        blocks.append(Block(info, "\n".join(inside), label=label))
     return blocks
 
 

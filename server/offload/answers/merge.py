@@ -9,7 +9,7 @@ from collections import Counter
 
 from server.offload.answers.edits import indented_like
 from server.offload.code.languages import Language
-from server.offload.code.syntax import Definition, definitions, loose_code
+from server.offload.code.syntax import Definition, definitions, imports, loose_code
 from server.offload.values import Edit, Source
 
 
@@ -32,14 +32,19 @@ def selected_definition(source: Source, code: str, language: Language) -> tuple[
 def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
     """Return the edits that put each definition of ``code`` in the place of the one of its name, or none.
 
-    None are returned where a definition has no such place, or where ``code`` holds more than definitions,
-    comments and lines that the file has already.
+    None are returned where a definition has no such place, where one is given twice, or where ``code`` holds
+    more than definitions, imports, comments and lines that the file has already.
     """
     known = {line.strip() for line in source.text.split("\n")}
-    if any(line not in known for line in loose_code(code, language)):
+    fresh = [each for each in imports(code, language) if each not in known]
+    said = {line.strip() for each in fresh for line in each.split("\n")}
+    if any(line not in known and line not in said for line in loose_code(code, language)):
         return ()
     old, new = definitions(source.text, language), definitions(code, language)
-    edits: list[Edit] = []
+    counts = Counter((each.name, code[each.head : each.body]) for each in new)
+    if any(count > 1 for count in counts.values()):
+        return ()
+    edits: list[Edit] = _with_imports(source.text, fresh, language)
     for each in new:
         if each.level == 0:
             own = _edits_of(source, old, code, new, each)
@@ -47,6 +52,19 @@ def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit,
                 return ()
             edits += own
     return tuple(edit for edit in edits if source.text[edit.start : edit.end] != edit.text)
+
+
+def _with_imports(text: str, fresh: list[str], language: Language) -> list[Edit]:
+    """Return the edit that adds import statements behind those of the file, or at its top."""
+    if not fresh:
+        return []
+    lines = "\n".join(fresh)
+    last = imports(text, language)[-1:]
+    if last:
+        at = text.rfind(last[0]) + len(last[0])
+        return [Edit(at, at, f"\n{lines}")]
+    first = min((each.start for each in definitions(text, language)), default=0)
+    return [Edit(first, first, f"{lines}\n\n\n")]
 
 
 def _edits_of(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from server.common.errors import BadArguments
 from server.offload.asking.targets import parts_named
-from server.offload.code.languages import PROSE_ENDINGS, Language, language_of
+from server.offload.code.languages import PROSE_ENDINGS, Language, language_in, language_of
 from server.offload.files.workspace import Reading
 from server.offload.values import Source, Target, Task
 
@@ -23,7 +23,7 @@ class Plan:
     ``edit_selection``, ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited``
     is the input that an edit changes, with the span that is replaced. ``target`` is where the result is
     written, None where it is returned. ``language`` is that of the result. ``parts`` are the spans of the
-    edited file that the task names.
+    edited file that the model is shown and gives anew, ``selections`` the inputs as the caller selected them.
     """
 
     kind: str
@@ -33,6 +33,31 @@ class Plan:
     edited: Source | None = None
     language: Language | None = None
     parts: tuple[tuple[int, int], ...] = ()
+    selections: tuple[Source, ...] = ()
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the app itself chose the part of the file that the answer gives."""
+        return bool(self.parts) and not self.selected
+
+    @property
+    def selected(self) -> tuple[tuple[int, int], ...]:
+        """The spans of the edited file that the caller selected; nothing outside of them may change."""
+        own = [each for each in self.selections if self.edited and each.path == self.edited.path]
+        if not all(each.selection for each in own):
+            return ()
+        return tuple((each.start, each.end) for each in own)
+
+    @property
+    def shows_outline(self) -> bool:
+        """Whether the prompt shows the edited file in outline around the parts to change."""
+        return bool(self.parts) or (self.edited is not None and not self.edited.whole)
+
+    @property
+    def known(self) -> str:
+        """All that the model was given: what stands in there is no invention of it."""
+        texts = [source.text for source in self.sources]
+        return "\n".join([self.task.task, self.task.context, *texts])
 
     @property
     def in_place(self) -> bool:
@@ -100,15 +125,18 @@ def _one_part(parts: tuple[Source, ...]) -> Source:
 def _edit_plan(
     task: Task, sources: tuple[Source, ...], edited: Source, target: Target | None, most_output_tokens: int
 ) -> Plan:
-    language = language_of(edited.path.name, task.language)
+    language = language_in(edited.path.name, edited.text, task.language)
     others = tuple(source for source in sources if source.path != edited.path)
+    own = tuple(source for source in sources if source.path == edited.path)
     parts: tuple[tuple[int, int], ...] = ()
-    if edited.whole and len(edited.text) > WORTH_NARROWING:
+    if len(own) > 1 and not any(source.whole for source in own) and language is not None:
+        parts = tuple(sorted({(source.start, source.end) for source in own}))
+    elif edited.whole and len(edited.text) > WORTH_NARROWING:
         parts = parts_named(task.task, edited.text, language)
-    if len(parts) == 1:
+    if len(parts) == 1 and edited.whole:
         start, end = parts[0]
         edited = replace(edited, start=start, end=end)
     small = len(edited.text) <= min(REWRITTEN_WHOLE, 2 * most_output_tokens)
     whole_kind = "edit_definitions" if parts else "edit_file" if small else "edit_blocks"
     kind = whole_kind if edited.whole else "edit_selection"
-    return Plan(kind, task, (*others, edited), target, edited, language, parts)
+    return Plan(kind, task, (*others, edited), target, edited, language, parts, sources)

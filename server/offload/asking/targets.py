@@ -1,4 +1,4 @@
-"""Finds the parts of a file that an edit is about, where the task names them.
+"""Finds the parts of a file that an edit is about, where the task names them as code.
 
 A small model edits one function far better, and faster, than a file of hundreds of lines.
 """
@@ -9,41 +9,48 @@ from server.offload.code.languages import Language
 from server.offload.code.syntax import Definition, definitions
 
 MOST_PARTS = 6
-_BEYOND = re.compile(
-    r"\b(every|all|each|everywhere|file|module|whole|import\w*|callers?|remove|delete|move|extract|split|"
-    r"rename(?! the (?:local|parameter|argument|variable)))\b",
-    re.IGNORECASE,
-)
-_CONSTANT = re.compile(r"\b(?:[A-Z][A-Z0-9_]{2,}|[a-z]+(?:_[a-z0-9]+)+)\b")
+_CONSTANT = re.compile(r"(?<!\w)(?:[A-Z][A-Z0-9_]{2,}|[a-z]+(?:_[a-z0-9]+)+)(?!\w)")
 
 
 def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[int, int], ...]:
-    """Return the spans of the definitions, or of the one constant, that the task is about; else none.
+    """Return the spans of the definitions, or of the one constant, that the task names; else none.
 
-    None are returned for a task that may reach beyond them: one that speaks of the file, of imports, of
-    all of something.
+    None are returned where the file uses what is named elsewhere, too: the task may be about those uses.
     """
-    if language is None or not language.has_definitions or _BEYOND.search(task):
+    if language is None or not language.has_definitions:
         return ()
     found = definitions(text, language)
-    named = [each for each in found if is_named(task, each)] or [
-        each for each in found if re.search(rf"(?<![\w.]){re.escape(each.last)}(?!\w)", task)
-    ]
+    named = [each for each in found if is_named(task, each)]
+    if not named:
+        named = [each for each in found if _has_word(task, each.last)]
     inner = [each for each in named if not any(_inside(other, each) for other in named)]
     if inner:
-        return tuple((each.start, each.end) for each in inner) if len(inner) <= MOST_PARTS else ()
+        alone = len(inner) <= MOST_PARTS and not any(_is_used(text, each, inner) for each in inner)
+        return tuple((each.start, each.end) for each in inner) if alone else ()
     return _assignment(task, text)
 
 
 def is_named(task: str, definition: Definition) -> bool:
     """Say whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
     last, whole = re.escape(definition.last), re.escape(definition.name)
-    as_code = rf"`(?:[\w.]+\.)?{last}(?:\(\))?`|(?<![\w.]){last}\(|\b(?:function|method|class) {last}\b"
+    as_code = rf"`(?:[\w.]+\.)?{last}(?:\(\))?`|(?<![\w.]){last}\("
     if "." in definition.name:
         as_code += rf"|(?<![\w.]){whole}(?!\w)"
-    if "_" in definition.last or re.search(r"[a-z][A-Z0-9]", definition.last):
-        as_code += rf"|(?<![\w.]){last}(?!\w)"  # no word of English looks like this
+    if "_" in definition.last.strip("_") or re.search(r"[a-z][A-Z0-9]", definition.last):
+        as_code += rf"|(?<![\w.]){last}(?!\w)"  # no word of a language looks like this
     return re.search(as_code, task) is not None
+
+
+def _has_word(task: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", task) is not None
+
+
+def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool:
+    """Whether the name of a definition stands anywhere outside of the parts."""
+    pattern = re.compile(rf"(?<!\w){re.escape(definition.last)}(?!\w)")
+    return any(
+        not any(part.start <= found.start() < part.end for part in parts) for found in pattern.finditer(text)
+    )
 
 
 def _assignment(task: str, text: str) -> tuple[tuple[int, int], ...]:
@@ -51,7 +58,7 @@ def _assignment(task: str, text: str) -> tuple[tuple[int, int], ...]:
     for name in dict.fromkeys(_CONSTANT.findall(task)):
         lines = re.compile(rf"^[^\n#/\"'(]*\b{name}\b[^\n=(]*=(?!=)[^\n]*$", re.MULTILINE)
         found = list(lines.finditer(text))
-        if len(found) == 1 and text.count(found[0].group(0)) == 1 and _is_whole(found[0].group(0)):
+        if len(found) == 1 and text.count(name) == 1 and _is_whole(found[0].group(0)):
             return (found[0].span(),)
     return ()
 

@@ -1,13 +1,14 @@
 """Slips in Python that are wrong whatever was meant, and that reading shows as well as running would."""
 
 import ast
+import re
 from collections.abc import Iterator
 
-from server.offload.code.python_tree import nodes_of
+from server.offload.code.python_tree import nodes_of, parse_python
 
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+_PATTERN = re.compile(r"\[\^?[^\]]*\w-\w[^\]]*\]|\\[wWdDsS][+*]")
 _IN_PLACE = frozenset({"sort", "reverse", "append", "extend", "insert", "clear"})
-_PATTERN_SIGNS = ("[^", "[a-z", "[A-Z", "[0-9", r"\w", r"\W", r"\d", r"\D", r"\s", r"\S")
 
 
 def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
@@ -22,25 +23,21 @@ def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
 
 def _slips(node: ast.AST) -> Iterator[str]:
     match node:
-        case ast.ClassDef() if any("dataclass" in ast.unparse(each) for each in node.decorator_list):
-            for each in node.body:
-                if isinstance(each, ast.AnnAssign) and isinstance(each.value, _MUTABLE):
-                    given = f"{ast.unparse(each.target)} = {ast.unparse(each.value)}"
-                    yield f"a dataclass cannot have {given}; use field(default_factory=…)."
         case ast.Call(
-            func=ast.Attribute(value=owner, attr="replace" | "split" | "count" | "find" as method),
+            func=ast.Attribute(attr="replace" | "split" | "count" | "find" as method),
             args=[ast.Constant(value=str(text)), *_],
-        ):
-            if any(sign in text for sign in _PATTERN_SIGNS) and not _takes_patterns(owner):
+        ) if _PATTERN.search(text):
+            if not _takes_patterns(node.func):
                 yield f"str.{method} takes {text!r} literally, not as a pattern; use re."
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             yield from _in_place(node)
 
 
-def _takes_patterns(owner: ast.expr) -> bool:
+def _takes_patterns(called: ast.expr) -> bool:
     """Whether it is no method of a plain text: the owner is ``re``, or the ``str`` of a table's column."""
-    names = {each.attr for each in ast.walk(owner) if isinstance(each, ast.Attribute)}
-    return "str" in names or (isinstance(owner, ast.Name) and owner.id in ("re", "regex", "pattern"))
+    names = {each.attr for each in ast.walk(called) if isinstance(each, ast.Attribute)}
+    owners = {each.id for each in ast.walk(called) if isinstance(each, ast.Name)}
+    return "str" in names or bool(owners & {"re", "regex", "pattern"})
 
 
 def _in_place(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
@@ -59,6 +56,89 @@ def _in_place(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]
                 owner = called.value
                 if _is_list(owner) or (isinstance(owner, ast.Name) and owner.id in lists):
                     yield f"list.{called.attr} changes the list and gives None; do not use its result."
+
+
+def tried_out(text: str) -> tuple[tuple[int, str], ...]:
+    """Return the calls at the end of a module of functions that only print what these return: whoever imports
+    the module runs them."""
+    try:
+        body = parse_python(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    last = next((at for at in range(len(body) - 1, -1, -1) if not _only_prints(body[at])), -1)
+    if last < 0 or last == len(body) - 1:
+        return ()
+    if not isinstance(body[last], ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return ()
+    return ((body[last + 1].lineno, "calls that only print what the functions return, on every import"),)
+
+
+def _only_prints(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Try):
+        return all(_only_prints(each) for each in statement.body) and not statement.orelse
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+        and isinstance(statement.value.func, ast.Name)
+        and statement.value.func.id == "print"
+    )
+
+
+def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
+    """Return each field of a dataclass of the standard library that makes its class fail to be made."""
+    try:
+        nodes = nodes_of(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    imported = any(isinstance(node, ast.ImportFrom) and node.module == "dataclasses" for node in nodes)
+    found = []
+    for node in nodes:
+        if not isinstance(node, ast.ClassDef) or not imported:
+            continue
+        if any(ast.unparse(each).split("(")[0] == "dataclass" for each in node.decorator_list):
+            for each in node.body:
+                if isinstance(each, ast.AnnAssign) and isinstance(each.value, _MUTABLE):
+                    given = f"{ast.unparse(each.target)} = {ast.unparse(each.value)}"
+                    found.append(
+                        (each.lineno, f"a dataclass cannot have {given}; use field(default_factory=…).")
+                    )
+    return tuple(found)
+
+
+def misplaced_docstrings(text: str) -> tuple[tuple[int, str], ...]:
+    """Return each string that stands where a docstring is meant and is none: behind the first statement of a
+    function, or right above a definition that has none."""
+    try:
+        tree = parse_python(text)
+        nodes = nodes_of(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    found: list[tuple[int, str]] = []
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found += [
+                (each.lineno, f"a string in {node.name} that is not its docstring")
+                for each in node.body[1:]
+                if _is_text(each)
+            ]
+    first, second = (*tree.body[:2], None, None)[:2]
+    if (
+        first is not None
+        and _is_text(first)
+        and isinstance(second, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and second.lineno - len(second.decorator_list) <= (first.end_lineno or first.lineno) + 1
+        and not (second.body and _is_text(second.body[0]))
+    ):
+        found.append((first.lineno, f"a docstring of the module right above {second.name}, which has none"))
+    return tuple(found)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _is_list(node: ast.expr) -> bool:

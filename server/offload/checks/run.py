@@ -1,120 +1,143 @@
-"""Checks one answer, in order: complete, clean, applies, parses, names, scope. The first failure ends it.
+"""The verdict on one answer: complete, content, applies, parses, compared by form.
 
-Each check has its name in the history. What passes is the result: a file's new text, or a text to return.
+Each check has its name in the history; the first failure ends them. What passes is the result: a file's new
+text, or a text to return, with the notices that go with it.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from server.offload.answers import extract
-from server.offload.answers.edits import (
-    EditFailed,
-    apply,
-    locate,
-    parse_blocks,
-    replace_selection,
-    replace_whole,
-)
+from server.offload.answers import cleaning
+from server.offload.answers.edits import EditFailed, apply, without_blanks
 from server.offload.answers.extract import Muddled
-from server.offload.answers.merge import by_definitions, selected_definition
+from server.offload.answers.readings import content_of, readings, require_content
 from server.offload.asking.generate import REPEATING
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
-from server.offload.checks.comment_only import check_documented
-from server.offload.checks.demo_code import without_demonstration
+from server.offload.checks.parses import parse_result
 from server.offload.checks.python import check_python
 from server.offload.checks.quotes import misplaced_quote, missing_quotes
-from server.offload.checks.requirements import check_asked
-from server.offload.checks.scope import check_replaced, check_scope
-from server.offload.checks.test_quality import check_tests
-from server.offload.code.languages import PROSE_ENDINGS, Language, language_of
-from server.offload.code.parsing import new_syntax_error
-from server.offload.code.python_tree import same_code, trees_kept
-from server.offload.values import Check, Edit, Generation, Source, Verdict
-
-_COMMENT = r"[ \t]*(?:#|//|/\*|<!--|--|;|%)"
-# Bounded, as all else here: the time must grow with the text and not with its square.
-_SOME, _GAP = r".{0,200}", r"[ \t]{0,40}"
-_PLACEHOLDERS = re.compile(
-    rf"^{_COMMENT}{_SOME}\b(?:rest of|remaining|other|existing|previous|unchanged|same as)\b{_SOME}"
-    rf"(?:\.\.\.|…|\bunchanged\b|\bremains?\b|\bhere\b|\bsame\b|\bomitted\b|\bas before\b).*$"
-    rf"|^{_COMMENT}{_GAP}(?:\.\.\.|…){_GAP}(?:\*/|-->)?[ \t]*+$"
-    rf"|^{_COMMENT}{_GAP}(?:\.\.\.|…){_GAP}(?:existing|rest|other|remaining|previous|more|unchanged|code)\b.*$"
-    rf"|^{_COMMENT}{_SOME}\byour (?:code|implementation|logic)\b.*$"
-    rf"|^{_COMMENT}{_SOME}\b(?:add|insert|implement|put) .{{0,40}}\b(?:code|logic)\b.{{0,10}}\bhere\b.*$"
-    rf"|^{_COMMENT}{_GAP}TODO:?{_GAP}implement\b.*$"
-    rf"|^{_COMMENT} \(\S{{1,200}}: (?:the part )?given below\)$",  # the prompt's own outline
-    re.IGNORECASE | re.MULTILINE,
-)
-
-_ADDS = re.compile(r"\s*(?:please\s+)?(?:add|insert|document|annotate|implement)\b", re.IGNORECASE)
-_SPACE = re.compile(
-    r"(?<!one[- ])(?<!single[- ])\blines?\b|\b(?:newlines?|blanks?|spac\w+|white ?space|indent\w*|dedent\w*|"
-    r"tabs?|format\w*|wrap\w*|align\w*|layout|padding|margins?|gaps?|paragraphs?|separat\w+|style|lint\w*|"
-    r"pep ?8)\b",
-    re.IGNORECASE,
-)
-"""A task that may mean blank space itself."""
+from server.offload.checks.structure import check_structure, hollow
+from server.offload.code.languages import language_of
+from server.offload.code.python_tree import trees_kept
+from server.offload.code.syntax import definitions
+from server.offload.files.textfile import unencodable
+from server.offload.values import Check, Edit, Generation, Notice, Source, Verdict
 
 
 def check_answer(plan: Plan, generation: Generation) -> Verdict:
-    """Return the verdict on one answer.
-
-    An edit that does not pass as the answer gives it is read by its definitions, see ``merge``: where that
-    passes every check, it is the result.
-    """
+    """Return the verdict on one answer. Of several ways to read it, the best one counts: see ``rank``."""
     with trees_kept():
         return _verdict(plan, generation)
 
 
+def rank(verdict: Verdict) -> tuple[int, int, int]:
+    """Return a measure of how bad a verdict is: failed, likely slips, notices."""
+    slips = sum(1 for notice in verdict.notices if notice.likely)
+    return (0 if verdict.passed else 1, slips, len(verdict.notices))
+
+
 def _verdict(plan: Plan, generation: Generation) -> Verdict:
-    text, _ = extract.without_thinking(generation.text)
+    text, _ = cleaning.without_thinking(generation.text, plan.known)
+    text = cleaning.without_tokens(text, plan.known)
     complete = _complete(generation, text)
     if not complete.passed:
         return Verdict((complete,))
-    first = _judge(plan, text, complete)
-    if first.passed or plan.edited is None or plan.language is None or not plan.language.has_definitions:
-        return first
-    for edits in _readings(plan, plan.edited, plan.language, extract.all_code_of(text)):
-        verdict = _judged(plan, complete, apply(plan.edited.text, edits), edits)
-        if edits and verdict.passed and not any(_placeholder(plan, edit.text) for edit in edits):
-            return verdict
-    return first
-
-
-def _readings(plan: Plan, edited: Source, language: Language, code: str) -> Iterator[tuple[Edit, ...]]:
-    if plan.kind == "edit_selection":
-        yield selected_definition(edited, code, language)
-    elif plan.kind in ("edit_file", "edit_blocks", "edit_definitions"):
-        yield by_definitions(edited, code, language)
-
-
-def _judge(plan: Plan, text: str, complete: Check) -> Verdict:
-    """Return the verdict on the answer as it is given."""
-    clean = Check("clean", passed=True)
-    if plan.kind not in ("explain", "raw", "write") and (left_out := _placeholder(plan, text)):
-        message = f"It leaves code out: {left_out!r}. Write every line."
-        return Verdict((Check("complete", False, message, codes.PLACEHOLDER),))
     try:
-        result, edits = _result(plan, text)
+        if plan.kind not in ("explain", "raw"):
+            require_content(plan, text)
+        if plan.edited is not None and plan.kind != "diff":
+            return _best_reading(plan, plan.edited, text, complete)
+        return _new(plan, text, complete)
     except Muddled as error:
-        return Verdict((complete, Check("clean", False, str(error), codes.MUDDLED)))
+        return Verdict((complete, Check("content", False, str(error), codes.MUDDLED)))
     except EditFailed as error:
-        return Verdict((complete, clean, Check("applies", False, str(error), codes.EDIT_NOT_FOUND)))
-    if not result.strip():
-        return Verdict((Check("complete", False, "The answer was empty.", codes.ANSWER_EMPTY),))
-    return _judged(plan, complete, result, edits)
+        applies = Check("applies", False, str(error), codes.EDIT_NOT_FOUND)
+        return Verdict((complete, Check("content", passed=True), applies))
 
 
-def _judged(plan: Plan, complete: Check, result: str, edits: tuple[Edit, ...]) -> Verdict:
+def _best_reading(plan: Plan, edited: Source, text: str, complete: Check) -> Verdict:
+    best: Verdict | None = None
+    for reading in readings(plan, edited, text):
+        edits = without_blanks(edited, reading.edits, plan.language)
+        after = apply(edited.text, edits)
+        verdict = _judged(complete, after, edits, check_edit(plan, edited, after, edits))
+        if best is not None and reading.way == "definitions" and verdict.passed:
+            left_out = [
+                notice.text.removeprefix("removed ")
+                for notice in best.notices
+                if notice.text.startswith("removed ")
+            ]
+            said = Notice(f"kept, though the answer left it out: {', '.join(left_out)[:60]}")
+            if left_out:
+                verdict = replace(verdict, notices=(said, *verdict.notices))
+        if best is not None and verdict.passed and best.failure is not None:
+            why = best.failure.message.partition(";")[0]
+            said = Notice(f"only the answer's definitions were taken: {why}")
+            verdict = replace(verdict, notices=(said, *verdict.notices))
+        if best is None or rank(verdict) < rank(best):
+            best = verdict
+        if rank(best)[:2] == (0, 0):
+            break
+    return best or Verdict((_empty(),))
+
+
+def _new(plan: Plan, text: str, complete: Check) -> Verdict:
+    if plan.kind == "diff":
+        return Verdict((complete, Check("content", passed=True)), text)  # see ``patches``
+    if plan.kind in ("explain", "raw"):
+        body = text.strip("\n")
+        return _judged(complete, body, (), [_quotes(plan, body)] if plan.kind == "explain" else [])
+    body = content_of(plan, text).text.strip("\n")
+    result = body + "\n" if plan.target is not None else body
+    return _judged(complete, result, (), _checks_of_new(plan, result))
+
+
+def _judged(
+    complete: Check, result: str, edits: Sequence[Edit], found: "Iterator[Finding] | Sequence[Finding]"
+) -> Verdict:
     """Return the verdict on a result, up to the first check that fails."""
-    checks = [complete, Check("clean", passed=True)]
-    for check in _checks_of_result(plan, result):
-        if check is not None:
-            checks.append(check)
-            if not check.passed:
+    if not result.strip() and not edits:
+        return Verdict((_empty(),))
+    checks = [complete, Check("content", passed=True)]
+    notices: list[Notice] = []
+    unchecked: list[str] = []
+    for each in found:
+        if isinstance(each, Notice):
+            notices.append(each)
+        elif isinstance(each, str):
+            unchecked.append(each)
+        elif each is not None:
+            checks.append(each)
+            if not each.passed:
                 return Verdict(tuple(checks), result)
-    return Verdict(tuple(checks), result, edits)
+    once = tuple(dict.fromkeys(notices))
+    return Verdict(tuple(checks), result, tuple(edits), once, tuple(unchecked))
+
+
+Finding = Check | Notice | str | None
+"""A check, a notice, the name of a check that could not be made, or nothing."""
+
+
+def check_edit(plan: Plan, edited: Source, after: str, edits: Sequence[Edit]) -> Iterator[Finding]:
+    """Yield the findings on one edited file, one by one."""
+    yield _changed(edited.text, after)
+    yield from _parses(plan, edited.text, after)
+    yield _encodes(edited, edits)
+    checks, notices = check_structure(plan, edited.text, after, edits)
+    yield from checks
+    yield from notices
+    if edited.text.split() == after.split():
+        yield Notice("only blank space changed", likely=True)
+    yield from check_python(plan, edited.text, after)
+
+
+def _checks_of_new(plan: Plan, result: str) -> Iterator[Finding]:
+    yield from _parses(plan, "", result)
+    yield from _replaced(plan, result)
+    yield _copied(plan, result)
+    yield from hollow("", result, plan.language)
+    yield from check_python(plan, "", result)
 
 
 def _complete(generation: Generation, text: str) -> Check:
@@ -133,115 +156,72 @@ def _complete(generation: Generation, text: str) -> Check:
     if generation.finish_reason == REPEATING:
         return failed("The answer repeats itself without end.", codes.REPEATS_ITSELF)
     if not text.strip():
-        return failed("The answer was empty.", codes.ANSWER_EMPTY)
+        return _empty()
     return Check("complete", passed=True)
 
 
-def _placeholder(plan: Plan, text: str) -> str | None:
-    known = "\n".join(source.text for source in plan.sources)
-    for match in _PLACEHOLDERS.finditer(text):
-        line = match.group(0).strip()
-        if line not in known:
-            return line[:80]
-    return None
+def _empty() -> Check:
+    return Check("complete", False, "The answer was empty.", codes.ANSWER_EMPTY)
 
 
-def _result(plan: Plan, text: str) -> tuple[str, tuple[Edit, ...]]:
-    """Return the new text and, for an edit, the spans of the edited file that it replaces.
-
-    Raises:
-        Muddled: it is not clear what the result is.
-        EditFailed: an edit cannot be applied.
-    """
-    if plan.kind == "diff":
-        return text, ()  # the edits of several files, see ``patches``
-    if plan.kind in ("explain", "raw"):
-        return text.strip("\n"), ()
-    if plan.edited is None:
-        return _new_text(plan, text), ()
-    edits = _edits(plan, plan.edited, text)
-    return apply(plan.edited.text, edits), edits
-
-
-def _edits(plan: Plan, edited: Source, text: str) -> tuple[Edit, ...]:
-    if plan.kind == "edit_blocks" or (plan.kind == "edit_definitions" and "<<<<<<<" in text):
-        return locate(edited.text, parse_blocks(text), edited.shown)
-    code = _code(plan, text)
-    if plan.kind == "edit_selection":
-        return (replace_selection(edited, code),)
-    if plan.kind == "edit_file" or plan.language is None:
-        return replace_whole(edited, code)
-    edits = by_definitions(edited, code, plan.language)
-    if not edits:
-        raise EditFailed("Give each changed function whole, under its own name, and no other code.")
-    return edits
-
-
-def _new_text(plan: Plan, text: str) -> str:
-    body = extract.prose_of(text) if plan.kind == "write" else _code(plan, text)
-    if plan.language is not None and plan.language.name == "Python":
-        body = without_demonstration(body, plan.task.task)
-    return body.strip("\n") + "\n" if plan.target is not None else body.strip("\n")
-
-
-def _code(plan: Plan, text: str) -> str:
-    ending = "." + plan.file_name.rpartition(".")[2].lower() if "." in plan.file_name else ""
-    if plan.language is None and ending in PROSE_ENDINGS and plan.file_name:
-        return extract.prose_of(text)
-    return extract.code_of(text, plan.language)
-
-
-def _checks_of_result(plan: Plan, result: str) -> Iterator[Check | None]:
-    """Yield the checks one by one: the caller stops at the first failure."""
-    if plan.kind == "explain":
-        yield _quotes(plan, result)
-    if plan.kind in ("explain", "raw", "write", "diff"):
-        return
-    if plan.edited is not None:
-        yield from check_edit(plan, plan.edited, result)
-    else:
-        old, shown = (plan.target.text, plan.target.shown) if plan.target else ("", "")
-        yield _parses(plan, "", result)
-        yield check_tests(plan, result)
-        yield check_replaced(old, result, plan.language, shown)
-        yield from check_python(plan, "", result)
-    if not plan.is_test:
-        yield from check_asked(plan, result)
-
-
-def check_edit(plan: Plan, edited: Source, after: str) -> Iterator[Check | None]:
-    """Yield the checks of one edited file, one by one; None where there is nothing to say."""
-    yield _changed(plan, edited.text, after)
-    yield _parses(plan, edited.text, after)
-    yield check_scope(plan, edited.text, after)
-    yield check_documented(plan, edited, after)
-    yield from check_python(plan, edited.text, after)
-
-
-def _changed(plan: Plan, before: str, after: str) -> Check | None:
-    if before == after:
-        message = "The answer is the same as the file was; make the change that the task asks for."
-    elif _only_spaced(plan, before, after):
-        message = "Only blank space changed; make the change that the task asks for."
-    else:
+def _changed(before: str, after: str) -> Check | None:
+    if before != after:
         return None
+    message = "The answer is the same as the file was; make the change that the task asks for."
     return Check("changed", passed=False, message=message, code=codes.NOTHING_CHANGED)
 
 
-def _only_spaced(plan: Plan, before: str, after: str) -> bool:
-    """Whether a task that adds something to code got nothing but blank space."""
-    if plan.language is None or not plan.language.has_definitions or before.split() != after.split():
-        return False
-    if not _ADDS.match(plan.task.task) or _SPACE.search(plan.task.task):
-        return False
-    return plan.language.name != "Python" or same_code(before, after)
+def _parses(plan: Plan, before: str, after: str) -> Iterator[Finding]:
+    if not plan.file_name and plan.language is None:
+        return
+    parsed = parse_result(before, after, plan.file_name, plan.language)
+    if not parsed.checked:
+        yield "parses"
+    else:
+        yield Check("parses", not parsed.error, parsed.error, codes.DOES_NOT_PARSE if parsed.error else "")
 
 
-def _parses(plan: Plan, before: str, after: str) -> Check | None:
-    error = new_syntax_error(before, after, plan.file_name, plan.language)
-    if error is None:
+def _encodes(edited: Source, edits: Sequence[Edit]) -> Check | None:
+    """Look for characters that the file's encoding lacks, or that an unknown encoding may lack."""
+    added = "".join(edit.text for edit in edits)
+    fault = unencodable(added, edited.text, edited.encoding, guessed=edited.guessed)
+    return None if not fault else Check("encoding", False, fault, codes.OUT_OF_SCOPE)
+
+
+def _replaced(plan: Plan, after: str) -> Iterator[Finding]:
+    """Compare a file that the task writes anew, without having read it, with what was there."""
+    language, target = plan.language, plan.target
+    if target is None or language is None or not language.has_definitions or not target.text.strip():
+        return
+    left = {each.name for each in definitions(after, language)}
+    gone = [each.name for each in definitions(target.text, language) if each.name not in left]
+    if not gone:
+        yield Check("definitions", passed=True)
+        return
+    message = (
+        f"{target.shown} exists and would lose {_list(gone)}; "
+        "name it in files to edit it, or remove it to have it new."
+    )
+    yield Check("definitions", passed=False, message=message, code=codes.OUT_OF_SCOPE, hopeless=True)
+
+
+def _copied(plan: Plan, after: str) -> Check | None:
+    """Look at a new file of tests: what it tests must be imported, not defined again."""
+    language = plan.language
+    if not plan.is_test or language is None or not language.has_definitions:
         return None
-    return Check("parses", not error, error, codes.DOES_NOT_PARSE if error else "")
+    own = {each.name: after[each.start : each.end].split() for each in definitions(after, language)}
+    for source in plan.sources:
+        if language_of(source.path.name) == language:
+            copied = [
+                each.name
+                for each in definitions(source.text, language)
+                if each.level == 0 and own.get(each.name) == source.text[each.start : each.end].split()
+            ]
+            if copied:
+                message = f"It defines {_list(copied)} again; import what it tests from {source.path.stem}."
+                return Check("tests", passed=False, message=message, code=codes.OUT_OF_SCOPE)
+    return None
 
 
 def _quotes(plan: Plan, text: str) -> Check | None:
@@ -261,6 +241,9 @@ def _quotes(plan: Plan, text: str) -> Check | None:
         message = misplaced_quote(text, source.selected, first) or ""
     else:
         message = ""
-    if not message:
-        return Check("quotes", passed=True)
-    return Check("quotes", passed=False, message=message, code=codes.QUOTE_MISSING)
+    passed = replace(Check("quotes", passed=True), message=message)
+    return passed if not message else replace(passed, passed=False, code=codes.QUOTE_MISSING)
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

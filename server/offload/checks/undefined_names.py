@@ -5,7 +5,6 @@ A name counts as defined if anything in the module binds it, anywhere: that errs
 
 import ast
 import builtins
-import re
 import sys
 from collections.abc import Iterable, Mapping
 
@@ -15,10 +14,6 @@ _MODULE_NAMES = frozenset(
     {"__name__", "__file__", "__doc__", "__spec__", "__package__", "__loader__", "__path__", "__builtins__",
      "__annotations__", "__class__", "__module__", "__qualname__", "__debug__", "reveal_type", "WindowsError"}
 )  # fmt: skip
-
-_MADE_UP = re.compile(
-    r"(your|my|the)_?(module|file|script|code|package|app|project|function)\w*|module_name|some_module"
-)
 
 
 def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
@@ -82,28 +77,73 @@ def _bound_in_body(statement: ast.stmt) -> list[str]:
     return [name for inner in ast.walk(statement) for name in _bound(inner)]
 
 
-def missing_imports(text: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what ``text`` imports from modules of ``given`` (name to text) that these lack.
+def missing_imports(text: str, shown: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what ``text`` imports from the files of ``given`` (path to text) that these lack.
 
-    Also imports of modules with a made-up name such as ``your_module``, with an empty second part.
+    ``shown`` is the path of the text itself. A module is one of the files only where all of its name fits.
     """
     try:
         nodes = nodes_of(text)
-        known = {module: _top_names(nodes_of(source)) for module, source in given.items()}
+        known = {_module(path): bound_names(source) for path, source in given.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     missing: list[tuple[str, str]] = []
     for node in nodes:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            last = node.module.rpartition(".")[2]
-            if _MADE_UP.fullmatch(last) and last not in known:
-                missing.append((node.module, ""))
-            names = known.get(last)
-            if names is not None and "*" not in names and last not in sys.stdlib_module_names:
-                missing += [(last, a.name) for a in node.names if a.name != "*" and a.name not in names]
-        elif isinstance(node, ast.Import):
-            missing += [(alias.name, "") for alias in node.names if _MADE_UP.fullmatch(alias.name)]
+        if isinstance(node, ast.ImportFrom):
+            module = _imported(node, shown)
+            names = next((own for name, own in known.items() if _is_module(module, name)), None)
+            if names and not names & {"*", "__getattr__"}:
+                missing += [(module, a.name) for a in node.names if a.name != "*" and a.name not in names]
     return missing
+
+
+def own_imports(text: str, shown: str) -> list[str]:
+    """Return the modules that a module imports and that are the module itself."""
+    try:
+        nodes = nodes_of(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    own = _module(shown)
+    if not own or own.partition(".")[0] in sys.stdlib_module_names:
+        return []
+    found: list[str] = []
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and _imported(node, shown) == own:
+            found.append("." * node.level + (node.module or ""))
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name == own]
+    return found
+
+
+def _module(path: str) -> str:
+    """Return the dotted name of a Python file by its path in the project."""
+    parts = path.replace("\\", "/").removesuffix(".pyi").removesuffix(".py").strip("/").split("/")
+    if parts and parts[0] in ("src", "lib"):
+        parts = parts[1:]
+    return ".".join(parts)
+
+
+def _imported(node: ast.ImportFrom, shown: str) -> str:
+    """Return the absolute name of the module that a statement imports from."""
+    if not node.level:
+        return node.module or ""
+    package = _module(shown).split(".")[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def _is_module(imported: str, known: str) -> bool:
+    if not imported or imported.partition(".")[0] in sys.stdlib_module_names:
+        return False
+    return known == imported or known.endswith(f".{imported}")
+
+
+def bound_names(text: str) -> set[str]:
+    """Return what a module binds at any depth, and ``*`` where it imports all of another; nothing where the
+    text does not parse."""
+    try:
+        return _top_names(nodes_of(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
 
 
 def _top_names(nodes: Iterable[ast.AST]) -> set[str]:

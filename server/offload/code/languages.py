@@ -15,6 +15,8 @@ class Language:
 
     ``defines`` maps node types to what they define; ``imports`` are node types shown in an outline.
     ``fence`` is the name after the backticks of a Markdown block, ``other_names`` what else it is called.
+    ``lags``: the grammar rejects code that compilers accept (macros, recent syntax), so that only unbalanced
+    brackets are an error. ``overloads``: parameter types tell definitions of one name apart.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Language:
     defines: Mapping[str, str] = field(default_factory=dict)
     imports: tuple[str, ...] = ()
     comment: str = "#"
+    lags: bool = False
+    overloads: bool = False
 
     @property
     def has_definitions(self) -> bool:
@@ -104,16 +108,17 @@ LANGUAGES: tuple[Language, ...] = (
             "record_declaration": "record", "annotation_type_declaration": "annotation",
             "method_declaration": "method", "constructor_declaration": "constructor",
         },
-        imports=("package_declaration", "import_declaration"), comment="//",
+        imports=("package_declaration", "import_declaration"), comment="//", overloads=True,
     ),
     Language(
         "C", "c", (".c", ".h"), "tree_sitter_c", defines=_C, imports=("preproc_include",), comment="//",
+        lags=True,
     ),
     Language(
         "C++", "cpp", (".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx"), "tree_sitter_cpp",
         other_names=("c++", "cxx"),
         defines={**_C, "class_specifier": "class", "namespace_definition": "namespace"},
-        imports=("preproc_include", "using_declaration"), comment="//",
+        imports=("preproc_include", "using_declaration"), comment="//", lags=True, overloads=True,
     ),
     Language(
         "C#", "csharp", (".cs",), "tree_sitter_c_sharp", other_names=("c#", "cs"),
@@ -125,7 +130,8 @@ LANGUAGES: tuple[Language, ...] = (
             "namespace_declaration": "namespace", "local_function_statement": "function",
             "delegate_declaration": "delegate",
         },
-        imports=("using_directive", "file_scoped_namespace_declaration"), comment="//",
+        imports=("using_directive", "file_scoped_namespace_declaration"), comment="//", lags=True,
+        overloads=True,
     ),
     Language(
         "Ruby", "ruby", (".rb", ".rake", ".gemspec"), "tree_sitter_ruby", other_names=("rb",),
@@ -147,13 +153,70 @@ LANGUAGES: tuple[Language, ...] = (
     ),
     Language("JSON", "json", (".json", ".jsonc"), "tree_sitter_json", other_names=("jsonc",), comment="//"),
     Language("HTML", "html", (".html", ".htm"), "tree_sitter_html", comment="<!--"),
-    Language("CSS", "css", (".css",), "tree_sitter_css", comment="/*"),
+    Language("CSS", "css", (".css",), "tree_sitter_css", comment="/*", lags=True),
+    Language(
+        "Kotlin", "kotlin", (".kt", ".kts"), "tree_sitter_kotlin", other_names=("kt",),
+        defines={
+            "class_declaration": "class", "object_declaration": "object", "function_declaration": "function",
+            "type_alias": "type", "companion_object": "object",
+        },
+        imports=("package_header", "import"), comment="//", lags=True, overloads=True,
+    ),
+    Language(
+        "Swift", "swift", (".swift",), "tree_sitter_swift",
+        defines={
+            "class_declaration": "class", "protocol_declaration": "protocol",
+            "function_declaration": "function", "init_declaration": "constructor",
+            "protocol_function_declaration": "function", "typealias_declaration": "type",
+        },
+        imports=("import_declaration",), comment="//", lags=True, overloads=True,
+    ),
+    Language(
+        "Scala", "scala", (".scala", ".sc"), "tree_sitter_scala",
+        defines={
+            "object_definition": "object", "class_definition": "class", "trait_definition": "trait",
+            "function_definition": "function", "function_declaration": "function",
+            "enum_definition": "enum", "type_definition": "type",
+        },
+        imports=("package_clause", "import_declaration"), comment="//", lags=True, overloads=True,
+    ),
+    Language(
+        "Dart", "dart", (".dart",), "tree_sitter_dart",
+        defines={
+            "class_definition": "class", "enum_declaration": "enum", "mixin_declaration": "mixin",
+            "extension_declaration": "extension", "function_signature": "function",
+            "getter_signature": "getter", "setter_signature": "setter",
+            "constructor_signature": "constructor",
+        },
+        imports=("import_or_export",), comment="//", lags=True,
+    ),
+    Language(
+        "Lua", "lua", (".lua",), "tree_sitter_lua",
+        defines={"function_declaration": "function", "assignment_statement": "function"}, comment="--",
+    ),
+    Language(
+        "Elixir", "elixir", (".ex", ".exs"), "tree_sitter_elixir", defines={"call": "function"},
+    ),
+    Language(
+        "Zig", "zig", (".zig",), "tree_sitter_zig",
+        defines={"function_declaration": "function", "variable_declaration": "struct"}, comment="//",
+        lags=True,
+    ),
+    Language(
+        "PowerShell", "powershell", (".ps1", ".psm1"), "tree_sitter_powershell",
+        other_names=("pwsh", "ps1"),
+        defines={
+            "function_statement": "function", "class_statement": "class",
+            "class_method_definition": "method",
+        },
+        lags=True,
+    ),
 )  # fmt: skip
 
 PLAIN_FENCES = {
     ".md": "markdown", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".sql": "sql", ".xml": "xml",
-    ".txt": "text", ".ini": "ini", ".kt": "kotlin", ".swift": "swift", ".scala": "scala", ".lua": "lua",
-    ".scss": "scss", ".vue": "vue", ".svelte": "svelte", ".dart": "dart", ".r": "r", ".pl": "perl",
+    ".txt": "text", ".ini": "ini", ".scss": "scss", ".vue": "vue", ".svelte": "svelte", ".r": "r",
+    ".pl": "perl",
 }  # fmt: skip
 """Names after the backticks for files whose grammar the app does not bring."""
 
@@ -172,6 +235,20 @@ def language_of(name: str, asked: str = "") -> Language | None:
     return named_language(asked)
 
 
+def language_in(name: str, text: str, asked: str = "") -> Language | None:
+    """Return the language of a file with this text: a header ``.h`` is C++ where C cannot parse it."""
+    language = language_of(name, asked)
+    if language is not None and language.name == "C" and name.lower().endswith(".h"):
+        other = named_language("cpp")
+        if other is not None and _broken(text, language) and not _broken(text, other):
+            return other
+    return language
+
+
+def _broken(text: str, language: Language) -> bool:
+    return parser_of(language).parse(text.encode()).root_node.has_error
+
+
 def named_language(asked: str) -> Language | None:
     """Return the language that goes by this name, None if there is none."""
     wanted = asked.strip().lower()
@@ -184,5 +261,11 @@ def named_language(asked: str) -> Language | None:
 @cache
 def parser_of(language: Language) -> tree_sitter.Parser:
     """Return the language's parser. Not for two threads at once: parsing is under the interpreter's lock."""
+    return tree_sitter.Parser(grammar_of(language))
+
+
+@cache
+def grammar_of(language: Language) -> tree_sitter.Language:
+    """Return the language's grammar, loaded on first use."""
     module = importlib.import_module(language.module)
-    return tree_sitter.Parser(tree_sitter.Language(getattr(module, language.function)()))
+    return tree_sitter.Language(getattr(module, language.function)())

@@ -4,11 +4,11 @@ import bisect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
-from tree_sitter import Node
+from tree_sitter import Node, Query, QueryCursor, Tree
 
-from server.offload.code.languages import Language, parser_of
+from server.offload.code.languages import Language, grammar_of, parser_of
 
 _VALUES_THAT_DEFINE = frozenset(
     {"arrow_function", "function_expression", "function", "generator_function", "class", "class_expression"}
@@ -18,7 +18,17 @@ _WRAPPERS = frozenset(
 )
 _COMMENTS = frozenset({"comment", "line_comment", "block_comment"})
 _ATTRIBUTES = frozenset({"attribute_item"})
-_TRANSPARENT = frozenset({"lexical_declaration", "variable_declaration", "type_declaration"})
+_TRANSPARENT = frozenset(
+    {"lexical_declaration", "variable_declaration", "type_declaration", "method_signature", "declaration"}
+)
+_ELIXIR = {
+    "defmodule": "module", "defprotocol": "protocol", "defimpl": "impl", "def": "function",
+    "defp": "function", "defmacro": "macro", "defmacrop": "macro",
+}  # fmt: skip
+_UNUSUAL_VALUES = frozenset(
+    {"function_definition", "struct_declaration", "enum_declaration", "union_declaration"}
+)
+_NAMES = frozenset({"function_name", "simple_name", "identifier", "type_identifier"})
 MOST_ERRORS = 20
 
 
@@ -53,26 +63,68 @@ class SyntaxProblem:
     message: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """A definition with its node, and the outermost node that is only this definition."""
+
+    definition: Definition
+    node: Node
+    first: Node
+
+
+@lru_cache(maxsize=4)
+def tree_of(text: str, language: Language) -> Tree:
+    """Return the syntax tree of a text; those of the last texts are kept."""
+    return parser_of(language).parse(text.encode())
+
+
 @lru_cache(maxsize=16)
 def definitions(text: str, language: Language) -> tuple[Definition, ...]:
     """Return all definitions in order of appearance, nested ones after the one around them.
 
     Those of the last texts are kept: plan, prompt, checks and digest of one offload look at the same ones.
     """
+    return tuple(found.definition for found in found_definitions(text, language))
+
+
+def found_definitions(text: str, language: Language) -> list[Found]:
+    """Return all definitions with their nodes, in the order of ``definitions``."""
     if not language.has_definitions:
-        return ()
-    data = text.encode()
-    root = parser_of(language).parse(data).root_node
-    at = _Offsets(text, data)
-    return tuple(_definitions(root, language, at, (), text))
+        return []
+    at = offsets_of(text)
+    around: list[tuple[int, tuple[str, ...]]] = []
+    found: list[Found] = []
+    for node in captured(tree_of(text, language).root_node, language, tuple(language.defines)):
+        while around and node.start_byte >= around[-1][0]:
+            around.pop()
+        name = _name(node, language)
+        if not name:
+            continue
+        outer = around[-1][1] if around else ()
+        found.append(_found(node, (*outer, *name.split(".")), len(around), language, at, text))
+        around.append((node.end_byte, (*outer, *name.split("."))))
+    return found
+
+
+def captured(root: Node, language: Language, types: tuple[str, ...]) -> list[Node]:
+    """Return all nodes of some types, in order of appearance, outer ones first; found without recursion."""
+    nodes = QueryCursor(_query(language, types)).captures(root).get("n", [])
+    return sorted(nodes, key=lambda node: (node.start_byte, -node.end_byte))
+
+
+@cache
+def _query(language: Language, types: tuple[str, ...]) -> Query:
+    grammar = grammar_of(language)
+    known = [each for each in types if grammar.id_for_node_kind(each, True) is not None]
+    return Query(grammar, f"[{' '.join(f'({each})' for each in known)}] @n" if known else "(ERROR) @n")
 
 
 def problems(text: str, language: Language) -> tuple[SyntaxProblem, ...]:
     """Return the syntax errors that the grammar finds, at most ``MOST_ERRORS``."""
-    data = text.encode()
-    root = parser_of(language).parse(data).root_node
+    root = tree_of(text, language).root_node
     if not root.has_error:
         return ()
+    data = text.encode()
     found: list[SyntaxProblem] = []
     for node in _broken(root):
         line = data.split(b"\n")[node.start_point.row].decode(errors="replace").strip()[:80]
@@ -85,16 +137,15 @@ def problems(text: str, language: Language) -> tuple[SyntaxProblem, ...]:
 
 def imports(text: str, language: Language) -> tuple[str, ...]:
     """Return the import statements at the top level, as they are written."""
-    data = text.encode()
-    root = parser_of(language).parse(data).root_node
-    return tuple(_text(node).strip() for node in root.children if node.type in language.imports)
+    root = tree_of(text, language).root_node
+    return tuple(text_of(node).strip() for node in root.children if node.type in language.imports)
 
 
 def loose_code(text: str, language: Language) -> tuple[str, ...]:
     """Return the lines of ``text`` outside of all definitions, without comments, blanks and brackets."""
     spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
     data = text.encode()
-    at = _Offsets(text, data)
+    at = Offsets(text, data)
     spans += [
         (at(node.start_byte), at(node.end_byte))
         for node in parser_of(language).parse(data).root_node.children
@@ -108,29 +159,32 @@ def loose_code(text: str, language: Language) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip().strip("{}();,"))
 
 
-def _definitions(
-    node: Node, language: Language, at: "_Offsets", outer: tuple[str, ...], text: str
-) -> Iterator[Definition]:
-    for child in node.children:
-        name = _name(child, language)
-        if name is None:
-            yield from _definitions(child, language, at, outer, text)
-            continue
-        first = _first_node(child)
-        last = first if first.end_byte > child.end_byte else child
-        body = child.child_by_field_name("body") or _value_body(child)
-        names = (*outer, *name.split("."))
-        start, end = _whole_lines(text, at(_with_comments(first).start_byte), at(last.end_byte))
-        yield Definition(
-            name=".".join(names),
-            kind=language.defines[child.type],
-            start=start,
-            end=end,
-            head=at(child.start_byte),
-            body=at(body.start_byte) if body else at(child.end_byte),
-            level=len(outer),
-        )
-        yield from _definitions(child, language, at, names, text)
+def _found(  # noqa: PLR0917 - the state of one walk
+    node: Node, names: tuple[str, ...], level: int, language: Language, at: "Offsets", text: str
+) -> Found:
+    first = _first_node(node)
+    last = first if first.end_byte >= node.end_byte else node
+    behind = last.next_sibling
+    if behind is not None and behind.type == "function_body" and node.type.endswith("_signature"):
+        last = behind  # Dart's grammar puts the body beside the signature
+    body = node.child_by_field_name("body") or _value_body(node) or (behind if last is behind else None)
+    start, end = _whole_lines(text, at(_with_comments(first).start_byte), at(last.end_byte))
+    definition = Definition(
+        name=".".join(names),
+        kind=_kind(node, language),
+        start=start,
+        end=end,
+        head=at(node.start_byte),
+        body=at(body.start_byte) if body else at(node.end_byte),
+        level=level,
+    )
+    return Found(definition, node, first)
+
+
+def _kind(node: Node, language: Language) -> str:
+    if node.type == "call":
+        return _ELIXIR.get(text_of(node.child_by_field_name("target")), "function")
+    return language.defines[node.type]
 
 
 def _name(node: Node, language: Language) -> str | None:  # noqa: PLR0911 - one for each kind of node
@@ -142,28 +196,57 @@ def _name(node: Node, language: Language) -> str | None:  # noqa: PLR0911 - one 
         if value is None or value.type not in _VALUES_THAT_DEFINE:
             return None
         named = node.child_by_field_name("name") or node.child_by_field_name("property")
-        return _text(named) if named else None
+        return text_of(named) if named else None
     if node.type in ("struct_specifier", "enum_specifier", "union_specifier", "class_specifier"):
         named = node.child_by_field_name("name")
-        return _text(named) if named and node.child_by_field_name("body") else None
+        return text_of(named) if named and node.child_by_field_name("body") else None
+    if node.type in ("call", "assignment_statement", "companion_object") or (
+        node.type == "variable_declaration" and "zig" in language.fence
+    ):
+        return _unusual_name(node)
     if node.type == "impl_item":
         named = node.child_by_field_name("type")
-        return _text(named).partition("<")[0] if named else None
+        return text_of(named).partition("<")[0] if named else None
     if node.type == "method_declaration" and (receiver := node.child_by_field_name("receiver")):
-        return f"{_receiver(receiver)}.{_text(node.child_by_field_name('name'))}"
+        return f"{_receiver(receiver)}.{text_of(node.child_by_field_name('name'))}"
     return _declared(node)
+
+
+def _unusual_name(node: Node) -> str | None:
+    """Return the name of a definition that has the form of something else: a call, an assignment."""
+    if node.type == "companion_object":
+        return text_of(node.child_by_field_name("name")) or "Companion"
+    if node.type == "call":
+        arguments = next((child for child in node.children if child.type == "arguments"), None)
+        if text_of(node.child_by_field_name("target")) not in _ELIXIR or arguments is None:
+            return None
+        named = first_named(arguments)
+        while named is not None and named.type not in ("identifier", "alias"):
+            named = first_named(named)
+        return text_of(named) or None
+    children = node.named_children
+    value = children[-1] if children else None
+    if value is not None and value.type == "expression_list":
+        value = first_named(value)
+    if value is None or value.type not in _UNUSUAL_VALUES:
+        return None
+    return text_of(first_named(node)) or None
 
 
 def _declared(node: Node) -> str | None:
     """Follow declarators (of C and C++) down to the name."""
     named = node.child_by_field_name("name")
+    if named is None and node.child_by_field_name("declarator") is None:
+        if node.type == "init_declaration":
+            return "init"
+        named = next((child for child in node.named_children if child.type in _NAMES), None)
     if named is not None:
-        return _text(named).replace("::", ".")
+        return text_of(named).replace("::", ".").replace(":", ".")
     inner = node.child_by_field_name("declarator")
     while inner is not None:
         if inner.type in ("identifier", "field_identifier", "qualified_identifier", "destructor_name",
                           "operator_name", "type_identifier"):  # fmt: skip
-            return _text(inner).replace("::", ".")
+            return text_of(inner).replace("::", ".")
         inner = inner.child_by_field_name("declarator") or next(
             (
                 child
@@ -181,7 +264,7 @@ def _receiver(node: Node) -> str:
     while pending:
         current = pending.pop(0)
         if current.type == "type_identifier":
-            return _text(current)
+            return text_of(current)
         pending.extend(current.named_children)
     return ""
 
@@ -207,7 +290,7 @@ def _with_comments(node: Node) -> Node:
         ends = before.end_point.row + (0 if before.end_point.column == 0 and before.type in _COMMENTS else 1)
         if before.type not in _COMMENTS | _ATTRIBUTES or ends < node.start_point.row:
             break
-        if _text(before).startswith("#!"):
+        if text_of(before).startswith("#!"):
             break
         above = before.prev_sibling
         if above is not None and above.end_point.row == before.start_point.row and above.end_point.column:
@@ -248,11 +331,22 @@ def _broken(node: Node) -> Iterator[Node]:
             pending.extend(reversed(current.children))
 
 
-def _text(node: Node | None) -> str:
+def first_named(node: Node) -> Node | None:
+    """Return the first named child, None where there is none."""
+    return node.named_child(0) if node.named_child_count else None
+
+
+def text_of(node: Node | None) -> str:
     return (node.text or b"").decode(errors="replace") if node is not None else ""
 
 
-class _Offsets:
+@lru_cache(maxsize=4)
+def offsets_of(text: str) -> "Offsets":
+    """Return what turns offsets in the bytes of a text into offsets in its characters."""
+    return Offsets(text, text.encode())
+
+
+class Offsets:
     """Turns offsets in UTF-8 bytes into offsets in characters."""
 
     def __init__(self, text: str, data: bytes) -> None:

@@ -12,7 +12,7 @@ from server.offload.delivery import atomic
 from server.offload.delivery.change import unified_diff
 from server.offload.files.textfile import apply_edits, raw_text
 from server.offload.files.workspace import digest_of
-from server.offload.values import Check, Edit, Source, Verdict
+from server.offload.values import Check, Edit, Notice, Source, Verdict
 
 
 def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
@@ -27,19 +27,28 @@ def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
         failed = Check("applies", passed=False, message=str(error), code=codes.EDIT_NOT_FOUND)
         return replace(verdict, checks=(*verdict.checks, failed))
     checks = [*verdict.checks, Check("applies", passed=True)]
+    notices: list[Notice] = []
+    unchecked: list[str] = []
     for source, edits in changes:
         language = language_of(source.path.name, plan.task.language)
         one = replace(plan, kind="edit_blocks", edited=source, language=language)
-        for check in check_edit(one, source, apply(source.text, edits)):
-            if check is not None and not check.passed:
-                failed = replace(check, message=f"{source.shown}: {check.message}")
+        for found in check_edit(one, source, apply(source.text, edits), edits):
+            if isinstance(found, Notice):
+                notices.append(replace(found, text=f"{source.shown}: {found.text}"))
+            elif isinstance(found, str):
+                unchecked.append(found)
+            elif found is not None and not found.passed:
+                failed = replace(found, message=f"{source.shown}: {found.message}")
                 return replace(verdict, checks=(*checks, failed))
-    checks += [Check("parses", passed=True), Check("scope", passed=True)]
+            elif found is not None and found.name not in {each.name for each in checks}:
+                checks.append(found)
     return replace(
         verdict,
         checks=tuple(checks),
         text="".join(diff_of(source, edits) for source, edits in changes),
         edits=(),
+        notices=tuple(notices),
+        unchecked=tuple(dict.fromkeys(unchecked)),
     )
 
 

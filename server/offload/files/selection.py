@@ -66,9 +66,12 @@ def _lines(text: str, first: int, last: int, shown: str) -> tuple[int, int]:
 
 
 def _definition(found: tuple[Definition, ...], part: str, shown: str) -> tuple[int, int]:
-    wanted = part.replace("::", ".").replace("#", ".").removesuffix("()").strip()
-    matches = [d for d in found if d.name == wanted] or [d for d in found if d.name.endswith(f".{wanted}")]
-    matches = [d for d in matches if d.kind != "impl"] or matches  # Rust: the struct, not its impl
+    wanted = part.replace("::", ".").removesuffix("()").strip()
+    matches: list[Definition] = []
+    for name in dict.fromkeys((wanted, wanted.replace("#", "."), wanted.replace(".#", "."))):
+        matches = matches or [d for d in found if d.name == name]
+        matches = matches or [d for d in found if d.name.endswith(f".{name}")]
+    matches = [d for d in matches if d.kind != "impl"] or matches  # of Rust's struct and its impl, the struct
     if len(matches) == 1:
         return matches[0].start, matches[0].end
     if matches:

@@ -3,6 +3,7 @@
 import bisect
 import codecs
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,14 +15,27 @@ _UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")
 _ALLOWED_CONTROLS = frozenset("\t\n\f\r\x1b\x08\v")
 
 
+_DECLARED = (
+    re.compile(rb"\A(?:[^\n]*\n)?[^\n]*?coding[:=][ \t]*([-\w.]+)"),  # PEP 263, Emacs, Vim
+    re.compile(rb"\A\s*<\?xml[^>]*?encoding\s*=\s*[\"']([-\w.]+)[\"']"),
+    re.compile(rb"\A[\s\S]{0,1024}?<meta[^>]*?charset\s*=\s*[\"']?([-\w.]+)", re.IGNORECASE),
+    re.compile(rb"\A@charset[ ]+\"([-\w.]+)\";"),
+)
+SURE_BYTES = 64
+"""Bytes beyond ASCII from which on a detected encoding counts as known."""
+_LONG, _DOUBLE = re.compile(r"\r\n"), re.compile(r"\r?\r\n")
+
+
 @dataclass(frozen=True)
 class Decoded:
-    """The text of a file with ``\\n`` line endings. ``newline`` is the ending of most lines on disk."""
+    """A file's text with ``\\n`` line endings. ``newline`` is the ending that most of its lines have;
+    ``guessed`` where nothing says which encoding it is and the bytes do not either."""
 
     text: str
     encoding: str
     bom: bool
     newline: str
+    guessed: bool = False
 
 
 def decode(data: bytes, shown: str) -> Decoded:
@@ -30,11 +44,22 @@ def decode(data: bytes, shown: str) -> Decoded:
     Raises:
         BinaryFile: no known encoding decodes the bytes and encodes the text back to them.
     """
-    encoding, bom = _encoding(data, shown)
+    encoding, bom, guessed = _encoding(data, shown)
     raw = _to_text(data, encoding, bom)
-    crlf = raw.count("\r\n")
-    newline = "\r\n" if crlf * 2 > raw.count("\n") else "\n"
-    return Decoded(raw.replace("\r\n", "\n"), encoding, bom, newline)
+    return Decoded(_short(raw), encoding, bom, _usual_newline(raw), guessed)
+
+
+def unencodable(added: str, before: str, encoding: str, *, guessed: bool) -> str:
+    """Return why characters cannot be written in a file's encoding, empty if they can."""
+    try:
+        added.encode(encoding)
+    except UnicodeEncodeError as error:
+        return f"The file is encoded as {encoding}, which has no {error.object[error.start]!r}; leave it out."
+    if guessed:
+        new = next((sign for sign in added if sign > "\x7f" and sign not in before), "")
+        if new:
+            return f"Nothing says which encoding the file has, so that {new!r} cannot be written; use ASCII."
+    return ""
 
 
 def encode(text: str, encoding: str, bom: bool, newline: str, shown: str) -> bytes:
@@ -54,7 +79,7 @@ def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
     """
     decoded = decode(data, shown)
     raw = _to_text(data, decoded.encoding, decoded.bom)
-    at = _RawOffsets(raw)
+    at = _RawOffsets(raw, _ending(raw))
     parts: list[str] = []
     done = 0
     for edit in sorted(edits, key=lambda each: each.start):
@@ -72,7 +97,7 @@ def raw_text(data: bytes, shown: str) -> str:
     Raises:
         BinaryFile: as ``decode``.
     """
-    encoding, _ = _encoding(data, shown)
+    encoding, _, _ = _encoding(data, shown)
     return data.decode(encoding)
 
 
@@ -98,30 +123,95 @@ def edits_between(before: str, after: str) -> tuple[Edit, ...]:
     )
 
 
-def _encoding(data: bytes, shown: str) -> tuple[str, bool]:
+def _encoding(data: bytes, shown: str) -> tuple[str, bool, bool]:
+    """Return the encoding, whether there is a byte order mark, and whether the encoding is a guess."""
+    marked = next((name for mark, name in _UTF16 if data.startswith(mark)), None)
     if data.startswith(codecs.BOM_UTF8):
-        candidates, bom = ["utf-8"], True
+        marked = "utf-8"
+    if marked is not None:
+        candidates = [(marked, False)]
     else:
-        wide = next((name for mark, name in _UTF16 if data.startswith(mark)), None)
-        candidates, bom = ([wide], True) if wide else (["utf-8", "cp1252"], False)
-    for encoding in candidates:
+        detected = _detected(data)
+        candidates = [
+            *((name, False) for name in (_declared(data), "utf-8") if name),
+            *(each for each in detected if not each[1]),
+            ("cp1252", True),
+            *detected,
+        ]
+    for encoding, guessed in candidates:
         try:
-            text = _to_text(data, encoding, bom)
-        except UnicodeDecodeError:
+            text = _to_text(data, encoding, marked is not None)
+        except (UnicodeDecodeError, LookupError):
             continue
-        if _is_text(text) and _to_bytes(text, encoding, bom, shown) == data:
-            return encoding, bom
+        if _is_text(text) and _to_bytes(text, encoding, marked is not None, shown) == data:
+            return encoding, marked is not None, guessed
     raise BinaryFile(f"{shown} is not a text file.", "Name text files only.")
+
+
+def _declared(data: bytes) -> str:
+    """Return the encoding that a file declares for itself, empty where it declares none that is known."""
+    for pattern in _DECLARED:
+        if (found := pattern.search(data[:2_048])) is not None:
+            try:
+                return codecs.lookup(found[1].decode("ascii")).name
+            except (LookupError, UnicodeDecodeError):
+                continue
+    return ""
+
+
+def _detected(data: bytes) -> list[tuple[str, bool]]:
+    """Return the encoding that the bytes themselves suggest; only of files that are not UTF-8."""
+    beyond = sum(1 for byte in data if byte > 0x7F)
+    if not beyond or _is_utf8(data):
+        return []
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - for the few files that need it
+
+    best = from_bytes(data[:200_000]).best()
+    if best is None or best.encoding.startswith(("utf_16", "utf_32", "utf_7")):
+        return []
+    return [(best.encoding, beyond < SURE_BYTES or best.chaos > 0.1)]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_text(text: str) -> bool:
     return not any(c < " " and c not in _ALLOWED_CONTROLS for c in set(text))
 
 
+def _ending(raw: str) -> re.Pattern[str] | None:
+    """Return what the longer line endings of a text are, None where ``\\r`` alone ends its lines."""
+    if "\n" not in raw and "\r" in raw:
+        return None
+    return _DOUBLE if raw.count("\r\r\n") * 2 > raw.count("\n") else _LONG
+
+
+def _short(raw: str) -> str:
+    """Return a text with ``\\n`` for each of its line endings."""
+    ending = _ending(raw)
+    return raw.replace("\r", "\n") if ending is None else ending.sub("\n", raw)
+
+
+def _usual_newline(raw: str) -> str:
+    ending = _ending(raw)
+    if ending is None:
+        return "\r"
+    if ending is _DOUBLE:
+        return "\r\r\n"
+    return "\r\n" if raw.count("\r\n") * 2 > raw.count("\n") else "\n"
+
+
 def _newline_of(raw: str) -> str:
-    """Return the line ending that all lines of ``raw`` share, empty if there is none or if they are mixed."""
+    """Return the line ending that all lines of ``raw`` have, empty if there is none or both."""
+    if "\r\r\n" in raw or "\n" not in raw:
+        return ""
     long, all_lines = raw.count("\r\n"), raw.count("\n")
-    if all_lines == 0 or 0 < long < all_lines:
+    if 0 < long < all_lines:
         return ""
     return "\r\n" if long else "\n"
 
@@ -144,14 +234,16 @@ def _to_bytes(text: str, encoding: str, bom: bool, shown: str) -> bytes:
 class _RawOffsets:
     """Maps offsets in the text with ``\\n`` endings to offsets in the text on disk."""
 
-    def __init__(self, raw: str) -> None:
+    def __init__(self, raw: str, ending: re.Pattern[str] | None) -> None:
         self._positions: list[int] = []
-        position = raw.find("\r\n")
-        while position >= 0:
-            # The offset of this line's end in the text with ``\n`` endings.
-            self._positions.append(position - len(self._positions))
-            position = raw.find("\r\n", position + 2)
+        self._extra = [0]
+        if ending is None:
+            return
+        for found in ending.finditer(raw):
+            # The offset, in the text with short endings, of this line's end.
+            self._positions.append(found.start() - self._extra[-1])
+            self._extra.append(self._extra[-1] + len(found[0]) - 1)
 
     def __call__(self, offset: int) -> int:
-        """Return the offset on disk: one more for each ``\\r\\n`` before it."""
-        return offset + bisect.bisect_left(self._positions, offset)
+        """Return how far on it is: one more for each further character of the endings before it."""
+        return offset + self._extra[bisect.bisect_left(self._positions, offset)]

@@ -114,6 +114,9 @@ def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
     """
     if not globs.is_pattern(given) or _exists(workspace, given):
         return (given,)
+    name, part = split_selection(workspace, given)
+    if part and (not globs.is_pattern(name) or _exists(workspace, name)):
+        return (given,)  # names of definitions may end with a question mark
     if given not in workspace.expanded:
         workspace.expanded[given] = _found(workspace, given)
     return workspace.expanded[given]
@@ -152,6 +155,8 @@ def read_source(workspace: Workspace, given: str) -> Source:
         start=start,
         end=end,
         selection=part,
+        encoding=decoded.encoding,
+        guessed=decoded.guessed,
     )
 
 

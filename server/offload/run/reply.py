@@ -1,8 +1,12 @@
 """The reply to Claude at the end of an offload: facts only, at most 400 characters."""
 
-from server.offload.values import Attempt, Check, Delivery
+from collections.abc import Sequence
+
+from server.offload.values import Attempt, Check, Delivery, Notice, Verdict
 
 LONGEST = 400
+LONGEST_NOTICES = 120
+"""Characters of all notices in a reply: some 35 tokens."""
 LONG_TEXT = 2_000
 """Characters of a returned text above which the hint about ``output`` pays for its tokens."""
 NOT_BY_CLAUDE = "net 0, not by Claude"
@@ -14,21 +18,25 @@ HINT = "\n\n(Pass `output` to write long text to a file and get a short reply.)"
 def delivered(
     offload_id: str,
     delivery: Delivery,
-    attempts: tuple[Attempt, ...],
+    verdict: Verdict,
     *,
+    repairs: int,
     model: str,
     seconds: float,
     net: int | None,
 ) -> str:
     """Return the reply for a written file. ``net`` is None if Claude did not make the call."""
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
-    checks = ", ".join(check.name for check in attempts[-1].verdict.checks)
-    repairs = len(attempts) - 1
+    checks = ", ".join(check.name for check in verdict.checks)
+    unchecked = f" Not checked: {', '.join(verdict.unchecked)}." if verdict.unchecked else ""
     repaired = f" after {counted(repairs, 'repair')}" if repairs else ""
     saved = f"net {net:+,} tokens" if net is not None else NOT_BY_CLAUDE
     cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
-    tail = f"Checks passed{repaired}: {checks}. {cost}. id {offload_id}"
+    tail = f"Checks passed{repaired}: {checks}.{unchecked} {cost}. id {offload_id}"
     head = f"{short_path(delivery.shown)}: {change} lines"
+    notices = noticed(verdict.notices)
+    if notices:
+        return f"{head}. {notices}\n{tail}"[:LONGEST]
     room = LONGEST - len(head) - len(tail) - 4
     names = _names(delivery.names, room)
     return f"{head}{names}.\n{tail}"[:LONGEST]
@@ -55,9 +63,24 @@ def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
     return tries + where
 
 
-def returned(text: str) -> str:
-    """Return the text, with a hint if it is long."""
-    return text + HINT if len(text) > LONG_TEXT else text
+def noticed(notices: Sequence[Notice]) -> str:
+    """Return the notices on one line, the likely slips first; empty if there are none."""
+    texts = [each.text for each in sorted(notices, key=lambda each: not each.likely)]
+    if not texts:
+        return ""
+    shown: list[str] = []
+    for text in texts:
+        if shown and len("; ".join((*shown, text))) > LONGEST_NOTICES:
+            break
+        shown.append(short(text, LONGEST_NOTICES))
+    rest = f"; {len(texts) - len(shown)} more in the history" if len(shown) < len(texts) else ""
+    return f"Notice: {'; '.join(shown)}{rest}."
+
+
+def returned(text: str, notices: Sequence[Notice] = ()) -> str:
+    """Return the text itself, with its notices, and with a hint where it is long."""
+    said = f"\n\n({noticed(notices)})" if notices else ""
+    return text + said + (HINT if len(text) > LONG_TEXT else "")
 
 
 def counted(number: int, noun: str) -> str:

@@ -25,6 +25,7 @@ from server.offload.values import (
     OutcomeName,
     Source,
     Task,
+    Verdict,
 )
 from server.store.history import History
 from server.store.records import OffloadEnd, OffloadStart
@@ -57,11 +58,18 @@ class OffloadState:
     model: str = ""
     backend: str = ""
     attempts: list[Attempt] = field(default_factory=list)
+    chosen: Attempt | None = None
     unwritten: Attempt | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     delivery: Delivery | None = None
     outcome: Outcome | None = None
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the attempt that counts: the chosen one, else the last."""
+        attempt = self.chosen or self.attempts[-1]
+        return attempt.verdict
 
     @property
     def elapsed(self) -> float:
@@ -128,8 +136,9 @@ class OffloadRecorder:
     async def attempt(self, run: OffloadState, attempt: Attempt, *, last: bool = False) -> None:
         """Record one attempt; call again when the user's check adds to its verdict. The attempt marked as
         ``last`` is written together with the end of the offload, in one transaction."""
-        if run.attempts and run.attempts[-1].number == attempt.number:
-            run.attempts[-1] = attempt
+        numbers = [each.number for each in run.attempts]
+        if attempt.number in numbers:
+            run.attempts[numbers.index(attempt.number)] = attempt
         else:
             run.attempts.append(attempt)
         run.unwritten = attempt if last else None
@@ -159,6 +168,8 @@ class OffloadRecorder:
         if name in ("delivered", "returned"):
             self._once.add(run.session, run.inputs)
         generations = [attempt.generation for attempt in run.attempts]
+        kept = name in ("delivered", "returned") and run.attempts
+        notices = tuple(notice.text for notice in run.verdict.notices) if kept else ()
         end = OffloadEnd(
             ended_at=time.time(),
             outcome=name,
@@ -172,6 +183,7 @@ class OffloadRecorder:
             completion_tokens=sum(each.completion_tokens for each in generations),
             files=history_rows.file_records(run.sources, delivery),
             receipt=receipt.as_record(),
+            notices=notices,
             attempts=(history_rows.attempt_record(run.unwritten),) if run.unwritten else (),
         )
         outcome = Outcome(
@@ -182,6 +194,7 @@ class OffloadRecorder:
             net_tokens=receipt.net_tokens,
             delivery=delivery,
             attempts=tuple(run.attempts),
+            notices=notices,
         )
         try:
             await self._history.finish(run.id, end)

@@ -1,0 +1,229 @@
+"""The ways in which an answer can be read as edits of a file, the likeliest first."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from server.offload.answers.cleaning import declines, is_tool_call, token_in
+from server.offload.answers.edits import EditFailed, locate, parse_blocks, replace_selection, replace_whole
+from server.offload.answers.extract import Content, Muddled, all_code_of, text_of_file
+from server.offload.answers.merge import by_definitions, selected_definition
+from server.offload.asking.plan import Plan
+from server.offload.code.languages import PLAIN_FENCES, Language
+from server.offload.code.syntax import definitions
+from server.offload.compare.usage import uses
+from server.offload.values import Edit, Source
+
+SHARE_OF_FILE = 0.5
+"""Share of the file's other lines from which on an answer to a selection is the whole file."""
+_PATCH = re.compile(
+    r"^\*\*\* (?:Begin Patch|Update File:)|^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@|^--- \S.*\n\+\+\+ \S",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Edits, and how the answer was read: ``whole``, ``selection``, ``definitions`` or ``blocks``."""
+
+    edits: tuple[Edit, ...]
+    way: str
+
+
+def require_content(plan: Plan, text: str) -> None:
+    """Return if an answer is the content that was asked for.
+
+    Raises:
+        Muddled: it is a tool call, an apology, a patch, or holds special tokens.
+    """
+    known = plan.known
+    if is_tool_call(text, known):
+        raise Muddled("The answer is the call of a tool; give the content itself.")
+    if declines(text) and text.strip().split("\n")[0].strip() not in known:
+        raise Muddled("The answer declines the task in words; give the content itself.")
+    if plan.kind != "diff" and not plan.file_name.endswith((".diff", ".patch")):
+        found = _PATCH.search(text)
+        if found is not None and found[0] not in known and plan.target is not None:
+            raise Muddled("The answer is a patch; give the content in the form that was asked for.")
+    if token := token_in(text, known):
+        raise Muddled(f"The answer holds the special token {token}; give the content alone.")
+
+
+def content_of(plan: Plan, text: str) -> Content:
+    """Return the content in an answer.
+
+    Raises:
+        Muddled: it is not clear which part of the answer that is.
+    """
+    fence = PLAIN_FENCES.get("." + plan.file_name.rpartition(".")[2].lower(), "")
+    known = plan.edited.text if plan.edited is not None else ""
+    content = text_of_file(text, plan.file_name, plan.language, fence, known)
+    if plan.edited is not None and plan.language is not None and plan.shows_outline:
+        return Content(_marks_put_back(plan.edited, content.text, plan.language), content.fenced)
+    return content
+
+
+def readings(plan: Plan, edited: Source, text: str) -> list[Reading]:
+    """Return the ways to read an answer as edits of a file.
+
+    Raises:
+        Muddled: it is not clear what the result is.
+        EditFailed: its edits cannot be applied.
+    """
+    if plan.kind == "edit_blocks" or ("<<<<<<< SEARCH" in text and "<<<<<<< SEARCH" not in edited.text):
+        return _blocks(plan, edited, text)
+    content = content_of(plan, text)
+    language = plan.language if plan.language is not None and plan.language.has_definitions else None
+    if plan.kind == "edit_selection":
+        return _selection(plan, edited, content, language)
+    whole = Reading(replace_whole(edited, content.text), "whole")
+    if language is None:
+        return [whole]
+    merged = Reading(by_definitions(edited, all_code_of(text), language), "definitions")
+    if not merged.edits:
+        return [whole]
+    if plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),)):
+        return [merged]
+    return [merged] if _is_part(edited, content.text, language) else [whole, merged]
+
+
+def is_whole_file(edited: Source, text: str, spans: tuple[tuple[int, int], ...]) -> bool:
+    """Whether an answer gives the file around some spans of it, too."""
+    around = edited.text
+    for start, end in sorted(spans, reverse=True):
+        around = around[:start] + around[end:]
+    lines = [line.strip() for line in around.split("\n") if len(line.strip()) > 2]
+    given = {line.strip() for line in text.split("\n")}
+    found = sum(1 for line in lines if line in given)
+    return found >= min(2, len(lines)) and found >= SHARE_OF_FILE * len(lines) > 0
+
+
+def _blocks(plan: Plan, edited: Source, text: str) -> list[Reading]:
+    try:
+        blocks = parse_blocks(text)
+    except EditFailed:
+        if plan.language is not None and plan.language.has_definitions:
+            merged = by_definitions(edited, all_code_of(text), plan.language)
+            if merged:
+                return [Reading(merged, "definitions")]
+        content = content_of(plan, text)
+        if content.fenced and is_whole_file(edited, content.text, ((0, 0),)):
+            return [Reading(replace_whole(edited, content.text), "whole")]
+        raise
+    base = PurePath(edited.shown).name
+    other = next((each.path for each in blocks if each.path and PurePath(each.path).name != base), "")
+    if other:
+        raise EditFailed(f"An edit is for {other}; edit {edited.shown} alone.")
+    return [Reading(locate(edited.text, blocks, edited.shown), "blocks")]
+
+
+def _selection(  # noqa: PLR0911 - one for each form that the answer can have
+    plan: Plan, edited: Source, content: Content, language: Language | None
+) -> list[Reading]:
+    """Read an answer to a selection: a whole file is cut down to it, or taken where the app selected."""
+    span = ((edited.start, edited.end),)
+    if not content.text.strip():
+        if not content.fenced:
+            return []
+        return [Reading((Edit(edited.start, edited.end, ""),), "selection")]
+    if is_whole_file(edited, content.text, span):
+        whole = replace_whole(edited, content.text)
+        if plan.narrowed or all(edited.start <= edit.start and edit.end <= edited.end for edit in whole):
+            return [Reading(whole, "whole")]
+        cut = selected_definition(edited, content.text, language) if language is not None else ()
+        if cut:
+            return [Reading(cut, "selection")]
+        raise EditFailed("The answer changes the file outside of the selection; give only the selected part.")
+    plain = Reading((replace_selection(edited, content.text),), "selection")
+    if language is None:
+        return [plain]
+    cut = selected_definition(edited, content.text, language)
+    if _repeats(edited, content.text, language):
+        merged = by_definitions(edited, content.text, language) if plan.narrowed else ()
+        if merged:
+            return [Reading(merged, "definitions")]
+        if cut:
+            return [Reading(cut, "selection")]
+        raise EditFailed(
+            "The answer repeats code from outside of the selection; give only the selected part."
+        )
+    if not cut or cut == plain.edits:
+        merged = by_definitions(edited, content.text, language) if plan.narrowed else ()
+        return [plain, Reading(merged, "definitions")] if merged else [plain]
+    more = [each for each in definitions(content.text, language) if each.level == 0]
+    if len(more) == 1 and not _has_more(content.text, language):
+        return [plain, Reading(cut, "selection")]
+    if plan.narrowed and (merged := by_definitions(edited, content.text, language)):
+        return [Reading(merged, "definitions"), Reading(cut, "selection"), plain]
+    return [plain, Reading(cut, "selection")]
+
+
+def _repeats(edited: Source, text: str, language: Language) -> bool:
+    """Whether an answer to a selection defines what the file defines outside of it, at the same level."""
+    inside = [each for each in definitions(edited.text, language)
+              if edited.start <= each.start and each.end <= edited.end]  # fmt: skip
+    level = min((each.level for each in inside), default=-1)
+    own = {each.last for each in inside}
+    outside = {
+        each.name
+        for each in definitions(edited.text, language)
+        if not (edited.start <= each.start and each.end <= edited.end)
+    }
+    if level > 0:
+        return any(each.level == 0 and each.name in outside and each.last not in own
+                   for each in definitions(text, language))  # fmt: skip
+    return any(
+        each.level == 0 and each.name in outside and each.name not in own
+        for each in definitions(text, language)
+    )
+
+
+def _has_more(text: str, language: Language) -> bool:
+    """Whether code holds more than one definition and the comments above it."""
+    spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
+    rest = text
+    for start, end in reversed(spans):
+        rest = rest[:start] + rest[end:]
+    return any(line.strip() and not line.strip().startswith(language.comment) for line in rest.split("\n"))
+
+
+def _is_part(edited: Source, text: str, language: Language) -> bool:
+    """Whether an answer gives only some definitions of the file, rather than all that are to be left.
+
+    What it lacks was left out, unless the definitions that it gives used it before and no longer do: then
+    they were changed so that it is not needed.
+    """
+    old, new = definitions(edited.text, language), definitions(text, language)
+    given = {each.name for each in new} | {each.last for each in new}
+    top = [each for each in old if each.level == 0]
+    lost = [each for each in top if each.name not in given and each.last not in given]
+    if not lost or 2 * len(lost) < len(top):
+        return False
+    before: set[str] = set()
+    for each in top:
+        if each.name in given:
+            before.update(uses(edited.text[each.start : each.end], language))
+    after = set(uses(text, language))
+    needed = before | {name for each in lost for name in uses(edited.text[each.start : each.end], language)
+                       if each.last in before}  # fmt: skip
+    changed = any(edited.text[each.start : each.end] not in text for each in top if each.name in given)
+    explained = all(each.last in needed and each.last not in after for each in lost)
+    return changed and not explained
+
+
+def _marks_put_back(edited: Source, text: str, language: Language) -> str:
+    """Return an answer with the definitions that it only marks, as the outline in the prompt does."""
+    mark = re.compile(rf"^[ \t]*{re.escape(language.comment)} \((?P<name>\S+): given below\)[ \t]*$")
+    if "given below)" not in text:
+        return text
+    given = {each.last for each in definitions(text, language)}
+    lines: list[str] = []
+    for line in text.split("\n"):
+        found = mark.match(line)
+        if found is None or line in edited.text:
+            lines.append(line)
+            continue
+        own = [each for each in definitions(edited.text, language) if each.last == found["name"]]
+        if own and found["name"] not in given:
+            lines.append(edited.text[own[0].start : own[0].end])
+    return "\n".join(lines)

@@ -1,0 +1,177 @@
+"""The verdict on what an edit changed by form: refused, delivered with a notice, delivered."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from server.offload.asking.plan import Plan
+from server.offload.checks import codes
+from server.offload.code.languages import Language
+from server.offload.compare.code import changed_units
+from server.offload.compare.compare import compare
+from server.offload.compare.units import Unit, units_of
+from server.offload.compare.usage import code_of, uses
+from server.offload.compare.values import Change
+from server.offload.values import Check, Edit, Notice
+
+_WORD = re.compile(r"[^\W_][\w\-]*|\w+")
+LEAST_STEM = 4
+"""Letters that a definition's name must have for a longer word of the task to name it."""
+GROWTH_LINES = 300
+"""Lines that a file may always grow by; beyond it, three times its own length."""
+
+
+def check_structure(
+    plan: Plan, before: str, after: str, edits: Sequence[Edit]
+) -> tuple[list[Check], list[Notice]]:
+    """Return the checks of an edited file, the first failure last, and what its reader must know."""
+    if outside := _outside(plan, edits):
+        return [Check("selection", passed=False, message=outside, code=codes.OUT_OF_SCOPE)], []
+    if headless := _headless(plan, after, edits):
+        return [Check("selection", passed=False, message=headless, code=codes.OUT_OF_SCOPE)], []
+    found = compare(before, after, plan.file_name, plan.language)
+    words = words_of(plan.task.task, plan.file_name)
+    named = _named_units(before, plan.language, words) if plan.language is not None else []
+    notices: list[Notice] = []
+    for change in found.changes:
+        if change.weight == "wrong":
+            message = f"It {change.text} (line {change.line}); keep what the task does not change as it was."
+            code = codes.PLACEHOLDER if change.how.startswith("left out") else codes.OUT_OF_SCOPE
+            return [Check(found.compared, passed=False, message=message, code=code)], []
+        if not _is_named(change, words):
+            # A task that names something else in the file hardly means this.
+            notices.append(Notice(change.text, change.weight == "slip" or bool(named)))
+    if plan.language is not None:
+        notices += _beside(plan, before, after, plan.language, words, named)
+    notices += _size(before, after, shrinking=found.compared in ("lines", "sections"))
+    checks = [Check("selection", passed=True)] if plan.selected else []
+    return [*checks, Check(found.compared, passed=True)], notices
+
+
+def words_of(task: str, file_name: str) -> frozenset[str]:
+    """Return the words of a task without the file's own name, qualified names also by their parts."""
+    task = task.replace(file_name, " ") if file_name else task
+    return frozenset(_WORD.findall(task)) | frozenset(re.findall(r"[\w.\-/@]+", task))
+
+
+def _outside(plan: Plan, edits: Sequence[Edit]) -> str:
+    """Return what lies outside of what the caller selected, empty if nothing does."""
+    spans = plan.selected
+    if not spans or plan.edited is None:
+        return ""
+    for edit in edits:
+        if not any(start <= edit.start and edit.end <= end for start, end in spans):
+            line = plan.edited.text.count("\n", 0, edit.start) + 1
+            return f"It changes line {line}, which is outside of the selection; change only what is selected."
+    return ""
+
+
+def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
+    """Return what to say of a selected function that came back as lines of its body alone."""
+    edited, language = plan.edited, plan.language
+    if plan.kind != "edit_selection" or edited is None or language is None or len(edits) != 1:
+        return ""
+    edit = edits[0]
+    selected = [
+        unit
+        for unit in units_of(edited.text, language)
+        if (unit.start, unit.end) == (edit.start, edit.end) and edit.text.strip()
+    ]
+    inside = [
+        unit
+        for unit in units_of(after, language)
+        if edit.start <= unit.end and unit.start <= edit.start + len(edit.text)
+        if not selected or unit.level == selected[0].level
+    ]
+    if not selected or inside:
+        return ""
+    head = selected[0].head.strip().split("\n")[0]
+    return f"The answer lacks {selected[0].last} itself; give the whole of it, beginning with `{head}`."
+
+
+def _is_named(change: Change, words: frozenset[str]) -> bool:
+    return bool(change.words) and change.words[0] in words
+
+
+def _named_units(before: str, language: Language, words: frozenset[str]) -> list[Unit]:
+    return [unit for unit in units_of(before, language) if unit.last in words]
+
+
+def _beside(  # noqa: PLR0917 - both texts, and what the task says of them
+    plan: Plan,
+    before: str,
+    after: str,
+    language: Language,
+    words: frozenset[str],
+    named: Sequence[Unit],
+) -> list[Notice]:
+    """Look for definitions that changed although the task names others that they have nothing to do with."""
+    if not language.has_definitions or plan.selected:
+        return []
+    changed = changed_units(before, after, language)
+    meant = [pair for pair in changed if _names(words, pair[0]) or _names(words, pair[1])]
+    if not (named or meant) or len(meant) == len(changed):
+        return []
+    related = {name for old, new in meant for unit in (old, new) for name in (unit.last, unit.outer) if name}
+    related |= {name for unit in named for name in (unit.last, unit.outer) if name}
+    for unit in named:
+        related |= set(uses(before[unit.start : unit.end], language))
+    for old, new in meant:
+        related |= _differing(before, old, after, new, language)
+    around = [unit.name for unit in named] + [old.name for old, _ in meant]
+    found: list[Notice] = []
+    for old, new in changed:
+        inner = any(a.startswith(f"{old.name}.") or old.name.startswith(f"{a}.") for a in around)
+        if (old, new) in meant or inner or old.name != new.name or old.kind in _CONTAINERS:
+            continue
+        if not (_differing(before, old, after, new, language) | {old.last}) & related:
+            found.append(Notice(f"changed {old.kind} {old.name}", likely=not meant))
+    return found
+
+
+_CONTAINERS = frozenset({"class", "module", "impl", "namespace", "interface", "struct", "object", "trait"})
+
+
+def hollow(before: str, after: str, language: Language | None) -> list[Notice]:
+    """Return the new definitions whose body is nothing but a comment: work that was put off."""
+    if language is None or not language.has_definitions:
+        return []
+    known = {unit.name for unit in units_of(before, language)}
+    code = code_of(after, language)
+    found: list[Notice] = []
+    for unit in units_of(after, language):
+        start = unit.end - len(unit.body)
+        plain = code[start : unit.end].strip(_HOLLOW)
+        if unit.kind in _CONTAINERS or unit.name in known or plain not in ("", "pass", "..."):
+            continue
+        head = after.find(unit.head.split("\n")[-1], unit.start)
+        lines = zip(after[head : unit.end].split("\n"), code[head : unit.end].split("\n"), strict=True)
+        if any(line.strip() and not rest.strip() for line, rest in lines) and not unit.docstring:
+            found.append(Notice(f"{unit.name} holds only a comment", likely=True))
+    return found
+
+
+_HOLLOW = " \t\n{};"
+
+
+def _names(words: Iterable[str], unit: Unit) -> bool:
+    """Whether a task names a definition, or has a longer word that begins as its name does."""
+    name = unit.last
+    if name in words:
+        return True
+    return len(name) >= LEAST_STEM and any(word.lower().startswith(name.lower()) for word in words)
+
+
+def _differing(before: str, old: Unit, after: str, new: Unit, language: Language) -> set[str]:
+    """Return the names that a definition uses more often, or less often, than before."""
+    a, b = uses(before[old.start : old.end], language), uses(after[new.start : new.end], language)
+    return {name for name in a | b if a[name] != b[name] and len(name) > 1}
+
+
+def _size(before: str, after: str, *, shrinking: bool) -> list[Notice]:
+    old = sum(1 for line in before.split("\n") if line.strip())
+    new = sum(1 for line in after.split("\n") if line.strip())
+    if shrinking and old >= 8 and new * 2 < old:
+        return [Notice(f"only {new} of {old} lines are left", likely=True)]
+    if new > old + max(GROWTH_LINES, 3 * old):
+        return [Notice(f"the file grew from {old} to {new} lines", likely=False)]
+    return []

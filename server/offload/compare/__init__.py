@@ -1,0 +1,1 @@
+"""Structural comparison of a file before and after an edit."""

@@ -1,0 +1,151 @@
+"""Comparison of plain lines: what became of characters, which lines are gone."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+from server.offload.compare.hunks import Hunk, hunks
+from server.offload.compare.matching import likeness
+from server.offload.compare.values import Change
+
+_FLAT = str.maketrans(
+    {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "–": "-", "—": "-",
+     "‑": "-", "−": "-", "…": "...", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
+)  # fmt: skip
+_JOINERS = "\u200c\u200d"
+_NUMBERED = re.compile(r"^\s*\d+\s*[|:→]\s?|^\s*L\d+[:|]\s?")
+_ALIKE_LINE = 0.34
+_TARGET = re.compile(r"^([^\s:#=][^:=#]*?)\s*::?(?!=)")
+_KEY = re.compile(r"^\s*(\[[^\]]+\]|[\w.\-]+(?=\s*[:+?]?=))")
+
+
+def compare_characters(before: str, after: str) -> Iterator[Change]:
+    """Yield what became of characters, at most one change of each kind."""
+    runs = hunks(before, after)
+    for find in (_invisible, _flattened, _indented, _numbered, _elided):
+        for hunk in runs:
+            if (change := find(hunk, before)) is not None:
+                yield change
+                break
+
+
+def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
+    """Yield the lines that are gone with no other one in their place."""
+    left = Counter(line.strip() for line in after.split("\n"))
+    for line in before.split("\n"):
+        left[line.strip()] -= 1
+    for hunk in hunks(before, after):
+        new = [line for line in hunk.new if line.strip()]
+        old = [(hunk.start + index, line) for index, line in enumerate(hunk.old) if line.strip()]
+        if len(new) >= len(old):
+            continue
+        for number, line in _unmatched(old, new):
+            if left[line.strip()] < 0 and len(line.strip()) > 2:
+                kind, name = _named(line, file_name)
+                yield Change("removed", kind, name, number, "loss", _words(line))
+
+
+def _unmatched(old: list[tuple[int, str]], new: list[str]) -> list[tuple[int, str]]:
+    """Return the old lines that none of the new ones resembles; each new one stands for one old one."""
+    rest = list(new)
+    gone: list[tuple[int, str]] = []
+    for number, line in old:
+        best = max(rest, key=lambda each: likeness(line, each), default=None)
+        if best is not None and likeness(line, best) >= _ALIKE_LINE:
+            rest.remove(best)
+        else:
+            gone.append((number, line))
+    return gone[: max(0, len(old) - len(new))] if rest else gone
+
+
+def _named(line: str, file_name: str) -> tuple[str, str]:
+    """Return what a line is called in a reply: a target, an instruction, a key, or the line itself."""
+    base = file_name.lower()
+    if (base.startswith(("makefile", "gnumakefile")) or base.endswith(".mk")) and (
+        found := _TARGET.match(line)
+    ):
+        return "target", found[1]
+    if "dockerfile" in base or "containerfile" in base:
+        word = line.split(maxsplit=1)[0]
+        return ("instruction", line.strip()) if word.isupper() else ("", line.strip())
+    if found := _KEY.match(line):
+        return "key", found[1]
+    return "line", line.strip()
+
+
+def _words(line: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^\W\d_][\w\-]{2,}", line))
+
+
+def _invisible(hunk: Hunk, before: str) -> Change | None:
+    had = set("".join(hunk.old))
+    for offset, line in enumerate(hunk.new):
+        for sign in set(line) - had:
+            if unicodedata.category(sign) not in ("Cf", "Co", "Cn") or sign in before or sign in _JOINERS:
+                continue
+            if unicodedata.category(sign) == "Cn" or sign >= "\ufffe":
+                continue
+            name = f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".strip()
+            return Change("added", "invisible character", name, hunk.new_start + offset, "slip")
+    return None
+
+
+def _flattened(hunk: Hunk, _before: str) -> Change | None:
+    new = set(hunk.new)
+    for offset, line in enumerate(hunk.old):
+        flat = unicodedata.normalize("NFKC", line.translate(_FLAT)).translate(_FLAT)
+        if flat == line or line in new:
+            continue
+        for other in new:
+            if (
+                other != line
+                and unicodedata.normalize("NFKC", other.translate(_FLAT)).translate(_FLAT) == flat
+            ):
+                lost = next((a for a in line if a not in other), "")
+                return Change("changed", "characters such as", lost, hunk.start + offset, "slip")
+    return None
+
+
+def _indented(hunk: Hunk, _before: str) -> Change | None:
+    new = {line.strip(): line for line in hunk.new if line.startswith(" ")}
+    for offset, line in enumerate(hunk.old):
+        other = new.get(line.strip()) if line.startswith("\t") and line.strip() else None
+        if other is not None:
+            return Change("changed", "indentation:", "tabs became spaces", hunk.start + offset, "slip")
+    return None
+
+
+def _numbered(hunk: Hunk, before: str) -> Change | None:
+    for offset, line in enumerate(hunk.new):
+        found = _NUMBERED.match(line)
+        if found is None or not line[found.end() :].strip() or _NUMBERED.search(before):
+            continue
+        rest = line[found.end() :]
+        if any(likeness(rest, each) >= 0.5 for each in hunk.old if each.strip()):
+            return Change("added", "line number", line.strip(), hunk.new_start + offset, "wrong")
+    return None
+
+
+def _elided(hunk: Hunk, before: str) -> Change | None:
+    """Look for a comment, or an ellipsis, that stands for lines that were there."""
+    new = [line.strip() for line in hunk.new if line.strip()]
+    old = [line.strip() for line in hunk.old if line.strip()]
+    if not new or len(old) < 1 or any(line in before for line in new if len(line) > 6):
+        return None
+    elided = [line for line in new if _ELLIPSIS.search(line)]
+    if elided and len(old) > len(new):
+        return Change("left out", "", elided[0], hunk.new_start, "wrong")
+    marks = [_COMMENT.match(line) for line in new]
+    if all(marks) and not all(_COMMENT.match(line) for line in old):
+        said = " ".join(new)
+        if likeness(said, " ".join(old)) < 0.4:
+            return Change("replaced by a comment:", "", new[0], hunk.new_start, "slip")
+    return None
+
+
+_COMMENT = re.compile(r"(?:#(?!include|define|if|endif|pragma|!|\[)|//|/\*|\*|<!--|--\s|;|%|\{/\*|\{#)")
+_ELLIPSIS = re.compile(
+    r"^(?:#|//|/\*|<!--|--|;|%|\{/\*|\{#)?\s*(?:\.\.\.|…)\s*(?:\*/\}?|-->|#\})?$"
+    r"|^(?:#|//|/\*|<!--|--|;|%|\{/\*|\{#)\s*(?:\.\.\.|…)|^(?:#|//|/\*|<!--|--|;|%|\{/\*|\{#).*(?:\.\.\.|…)\s*(?:\*/\}?|-->|#\})?$"
+)

@@ -1,0 +1,146 @@
+"""Which definition of the text before is which definition of the text after."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from server.offload.compare.units import Unit
+
+ALIKE = 0.5
+"""Share of words in common from which on a definition of another name counts as the same one."""
+ALIKE_IN_PLACE = 0.2
+"""The same for a definition that stands in the place of the old one."""
+_WORD = re.compile(r"\w+")
+MOST_WORDS = 4_000
+_SLOT = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """``pairs`` are definitions before and after, of renamed and moved ones too; ``gone`` those without a
+    counterpart, without the ones inside of them; ``added`` the new ones."""
+
+    pairs: tuple[tuple[Unit, Unit], ...]
+    gone: tuple[Unit, ...]
+    added: tuple[Unit, ...]
+
+
+def match(old: Sequence[Unit], new: Sequence[Unit]) -> Matching:
+    """Pair definitions: by name and signature, then by name, then moved ones, then renamed ones."""
+    pairs, rest, added = _by_name(old, new)
+    rest, added = _moved(pairs, rest, added)
+    rest, added = _renamed(pairs, rest, added, old, new)
+    gone = {unit.name for unit in rest}
+    replaced = {a.name for a, b in pairs if _group(a.kind) != _group(b.kind)}
+    top = [
+        unit for unit in rest if not any(outer in gone or outer in replaced for outer in _outers(unit.name))
+    ]
+    return Matching(tuple(pairs), tuple(top), tuple(added))
+
+
+def likeness(one: str, other: str) -> float:
+    """Return the share of words that two texts have in common, from 0 to 1."""
+    a, b = Counter(_WORD.findall(one)[:MOST_WORDS]), Counter(_WORD.findall(other)[:MOST_WORDS])
+    total = a.total() + b.total()
+    return 2 * (a & b).total() / total if total else 1.0
+
+
+def _by_name(
+    old: Sequence[Unit], new: Sequence[Unit]
+) -> tuple[list[tuple[Unit, Unit]], list[Unit], list[Unit]]:
+    named: dict[str, list[Unit]] = defaultdict(list)
+    for unit in new:
+        named[unit.name].append(unit)
+    pairs: list[tuple[Unit, Unit]] = []
+    rest = list(old)
+    for same in (
+        lambda a, b: _whole_head(a) == _whole_head(b) and a.body == b.body,
+        lambda a, b: _whole_head(a) == _whole_head(b),
+        lambda a, b: a.signature == b.signature and a.kind == b.kind,
+        lambda a, b: len(a.signature) <= len(b.signature) and a.kind == b.kind,
+        lambda _a, _b: True,
+    ):
+        left: list[Unit] = []
+        for unit in rest:
+            found = next((each for each in named[unit.name] if same(unit, each)), None)
+            if found is None:
+                left.append(unit)
+            else:
+                named[unit.name].remove(found)
+                pairs.append((unit, found))
+        rest = left
+    return pairs, rest, [unit for units in named.values() for unit in units]
+
+
+def _whole_head(unit: Unit) -> tuple[object, ...]:
+    return unit.kind, unit.signature, unit.attributes, unit.scope > 0
+
+
+def _moved(
+    pairs: list[tuple[Unit, Unit]], rest: list[Unit], added: list[Unit]
+) -> tuple[list[Unit], list[Unit]]:
+    """Pair what kept its last name and went elsewhere: out of a class, into a module."""
+    left: list[Unit] = []
+    for unit in rest:
+        found = [each for each in added if each.last == unit.last]
+        best = max(found, key=lambda each: likeness(unit.body, each.body), default=None)
+        if best is None or (len(found) > 1 and likeness(unit.body, best.body) < ALIKE):
+            left.append(unit)
+        else:
+            added = [each for each in added if each is not best]
+            pairs.append((unit, best))
+    return left, added
+
+
+def _renamed(
+    pairs: list[tuple[Unit, Unit]],
+    rest: list[Unit],
+    added: list[Unit],
+    old: Sequence[Unit],
+    new: Sequence[Unit],
+) -> tuple[list[Unit], list[Unit]]:
+    known = {id(a): b.name for a, b in pairs} | {id(b): b.name for _, b in pairs}
+    slots_old, slots_new = _slots(old, known), _slots(new, known)
+    left: list[Unit] = []
+    for unit in rest:
+        best, best_share = None, 0.0
+        for each in added:
+            if _group(each.kind) != _group(unit.kind):
+                continue
+            share = likeness(unit.body, each.body)
+            in_place = slots_old[id(unit)] == slots_new[id(each)]
+            if share >= (ALIKE_IN_PLACE if in_place else ALIKE) and share > best_share:
+                best, best_share = each, share
+        if best is None:
+            left.append(unit)
+        else:
+            added = [each for each in added if each is not best]
+            pairs.append((unit, best))
+    return left, added
+
+
+def _slots(units: Sequence[Unit], known: dict[int, str]) -> dict[int, _SLOT]:
+    """Return between which known definitions each unknown one stands."""
+    slots: dict[int, _SLOT] = {}
+    before = ""
+    waiting: list[tuple[Unit, str]] = []
+    for unit in units:
+        if id(unit) in known:
+            slots |= {id(each): (each.outer, first, known[id(unit)]) for each, first in waiting}
+            waiting, before = [], known[id(unit)]
+        else:
+            waiting.append((unit, before))
+    return slots | {id(each): (each.outer, first, "") for each, first in waiting}
+
+
+def _group(kind: str) -> str:
+    """Return the kind, with all that is called as one and all that has members as another."""
+    if kind in ("function", "method", "constructor", "property", "getter", "setter", "macro", "delegate"):
+        return "callable"
+    return "container"
+
+
+def _outers(name: str) -> Iterable[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]

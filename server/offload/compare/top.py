@@ -1,0 +1,63 @@
+"""The comments at the top of a file: shebang, licence, encoding, pragmas, build tags, prolog."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from server.offload.compare.values import Change
+
+_LINE = re.compile(
+    r"\s*(?:#(?!\s*(?:include|define|if|pragma|import|region)\b)|//|--|;|%|'''?\s|<\?|<!DOCTYPE)",
+    re.IGNORECASE,
+)
+_PRAGMA = re.compile(r"\s*#\s*pragma\b|\s*[\"']use [a-z]+[\"'];?\s*$")
+_BLOCKS = (("/*", "*/"), ("<!--", "-->"), ("{-", "-}"), ("(*", "*)"), ("=begin", "=end"), ("<#", "#>"))
+_WITHOUT = frozenset(
+    {".md", ".markdown", ".txt", ".rst", ".adoc", ".org", ".json", ".ipynb", ".diff", ".patch"}
+)
+
+
+@dataclass(frozen=True)
+class TopComment:
+    """The lines of the comments at the top, without blank ones; ``end`` is the last line (from 1)."""
+
+    lines: tuple[str, ...]
+    end: int
+
+
+def top_comment(text: str, suffix: str) -> TopComment:
+    """Return the comments at the top of a file with this ending."""
+    if suffix in _WITHOUT:
+        return TopComment((), 0)
+    found: list[str] = []
+    closing = ""
+    number = end = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        plain = line.strip()
+        if closing:
+            found.append(plain)
+            end = number
+            closing = "" if closing in plain else closing
+        elif opened := next((pair for pair in _BLOCKS if plain.startswith(pair[0])), None):
+            found.append(plain)
+            end = number
+            closing = "" if opened[1] in plain[len(opened[0]) :] else opened[1]
+        elif _LINE.match(line) or _PRAGMA.match(line):
+            found.append(plain)
+            end = number
+        elif plain and plain != "<?php":
+            break
+    return TopComment(tuple(line for line in found if line.strip("#/*-;%! ")), end)
+
+
+def compare_tops(before: str, after: str, suffix: str) -> Iterator[Change]:
+    """Yield what the comments at the top lost, at most one change."""
+    old, new = top_comment(before, suffix), top_comment(after, suffix)
+    if old.lines == new.lines or not old.lines:
+        return
+    everywhere = {line.strip() for line in after.split("\n")}
+    gone = [line for line in old.lines if line not in everywhere]
+    if gone:
+        fresh = [line for line in new.lines if line not in old.lines]
+        how = "changed" if len(fresh) >= len(gone) else "removed"
+        yield Change(how, "top comment", gone[0], 1, "slip", ())

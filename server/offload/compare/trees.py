@@ -1,0 +1,340 @@
+"""Comparison of data: JSON, YAML and TOML as parsed trees."""
+
+import json
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import yaml
+
+from server.offload.compare.values import Change
+
+_IDENTITY = ("id", "name", "key", "title", "path", "uses", "url")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """One value of a data file. ``items`` are the entries of a mapping, with their keys, or of a list."""
+
+    kind: Literal["mapping", "list", "text", "number", "other"]
+    text: str = ""
+    items: tuple[tuple[str, "Tree"], ...] = ()
+    line: int = 0
+    doubled: tuple[str, ...] = field(default=())
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def parse_tree(text: str, kind: str) -> Tree | None:
+    """Return the tree of a ``json``, ``jsonc``, ``yaml`` or ``toml`` text, None where it does not parse."""
+    try:
+        if kind == "yaml":
+            return _from_yaml(text)
+        if kind == "toml":
+            return _from_python(tomllib.loads(text, parse_float=_Number))
+        return _from_python(
+            json.loads(
+                without_json_comments(text) if kind == "jsonc" else text,
+                object_pairs_hook=_Pairs,
+                parse_float=_Number,
+                parse_int=_Number,
+            )
+        )
+    except (ValueError, yaml.YAMLError, RecursionError):
+        return None
+
+
+def without_json_comments(text: str) -> str:
+    """Return JSON with comments blanked out and commas before closing brackets removed."""
+    plain = re.sub(
+        r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/',
+        lambda match: match[0] if match[0][0] == '"' else re.sub(r"[^\n]", " ", match[0]),
+        text,
+        flags=re.DOTALL,
+    )
+    return re.sub(
+        r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])', lambda match: match[0] if match[0] != "," else " ", plain
+    )
+
+
+def compare_trees(old: Tree, new: Tree, before: str) -> tuple[Change, ...]:
+    """Return the keys and items that vanished, moved, came twice or changed their type."""
+    gone: list[tuple[tuple[str, ...], Tree, str]] = []
+    added: list[tuple[tuple[str, ...], Tree, str]] = []
+    changes: list[Change] = []
+    pending: list[tuple[tuple[str, ...], Tree, Tree]] = [((), old, new)]
+    seen: set[tuple[int, int]] = set()
+    while pending:
+        path, a, b = pending.pop()
+        if (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
+        if a.kind == b.kind == "mapping":
+            pending += _compare_mappings(path, a, b, gone, added)
+        elif a.kind == b.kind == "list":
+            pending += _compare_lists(path, a, b, gone)
+        elif change := _compare_values(path, a, b):
+            changes.append(change)
+    changes += _doubled(old, new)
+    changes += _lost(gone, added)
+    return tuple(_with_line(change, before) for change in changes)
+
+
+def _compare_mappings(
+    path: tuple[str, ...], a: Tree, b: Tree, gone: list[Any], added: list[Any]
+) -> list[Any]:
+    old, new = dict(a.items), dict(b.items)
+    common = [key for key in old if key in new]
+    gone += [((*path, key), value, _before(a, key, new)) for key, value in old.items() if key not in new]
+    added += [((*path, key), value, _before(b, key, old)) for key, value in new.items() if key not in old]
+    return [((*path, key), old[key], new[key]) for key in common]
+
+
+def _before(tree: Tree, key: str, other: dict[str, Tree]) -> str:
+    """Return the last key before ``key`` that the other mapping has, too."""
+    last = ""
+    for each, _ in tree.items:
+        if each == key:
+            return last
+        if each in other:
+            last = each
+    return last
+
+
+def _compare_lists(path: tuple[str, ...], a: Tree, b: Tree, gone: list[Any]) -> list[Any]:
+    old = [value for _, value in a.items]
+    new = [value for _, value in b.items]
+    known = Counter(dump(value) for value in new)
+    left: list[Tree] = []
+    for value in old:
+        if known[dump(value)] > 0:
+            known[dump(value)] -= 1
+        else:
+            left.append(value)
+    fresh: list[Tree] = []
+    for value in reversed(new):
+        if known[dump(value)] > 0:
+            known[dump(value)] -= 1
+            fresh.insert(0, value)
+    pairs: list[Any] = []
+    by_name = {_identity(value): value for value in fresh if _identity(value)}
+    rest: list[Tree] = []
+    for value in left:
+        other = by_name.pop(_identity(value), None)
+        if other is None:
+            rest.append(value)
+        else:
+            fresh.remove(other)
+            pairs.append(((*path, _identity(value)), value, other))
+    for value in rest:
+        other = next((each for each in fresh if each.kind == value.kind), None)
+        name = _identity(value) or (
+            value.text if value.kind in ("text", "number") else f"[{old.index(value)}]"
+        )
+        if other is None:
+            gone.append(((*path, name), value, ""))
+        else:
+            fresh.remove(other)
+            if value.kind in ("mapping", "list"):
+                pairs.append(((*path, name), value, other))
+    return pairs
+
+
+def _identity(tree: Tree) -> str:
+    values = {key: value.text for key, value in tree.items if value.kind in ("text", "number")}
+    return next((values[key] for key in _IDENTITY if values.get(key)), "") if tree.kind == "mapping" else ""
+
+
+def _compare_values(path: tuple[str, ...], a: Tree, b: Tree) -> Change | None:
+    name = ".".join(path) or "the document"
+    words = tuple(path[-2:])
+    if a.kind != b.kind:
+        if {a.kind, b.kind} <= {"text", "number", "other"} and a.text != b.text:
+            return None
+        if not path:
+            return Change("changed", "type of", name, a.line or 1, "wrong", words)
+        if a.kind == "other" and a.text in ("null", "", "~"):
+            return None
+        return Change("changed", "type of", name, a.line, "slip", words)
+    if a.kind == "number" and a.text != b.text and _lost_digits(a.text, b.text):
+        return Change("changed", "", f"{name}: {a.text} became {b.text}", a.line, "slip", words)
+    return None
+
+
+def _lost_digits(old: str, new: str) -> bool:
+    try:
+        same = float(old) == float(new)
+    except (ValueError, OverflowError):
+        return False
+    return same and old.strip("+") != new.strip("+")
+
+
+def _doubled(old: Tree, new: Tree) -> Iterator[Change]:
+    before = Counter(name for tree in _walk(old) for name in tree.doubled)
+    for tree in _walk(new):
+        for name in tree.doubled:
+            if not before[name]:
+                yield Change("given twice:", "key", name, tree.line, "wrong", (name,))
+
+
+def _walk(tree: Tree) -> Iterator[Tree]:
+    pending, seen = [tree], set()
+    while pending:
+        each = pending.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            pending += [value for _, value in each.items]
+
+
+def _lost(gone: list[Any], added: list[Any]) -> Iterator[Change]:
+    moved = {(path[-1], dump(value)) for path, value, _ in added if path}
+    slots = Counter((path[:-1], slot) for path, _, slot in added)
+    values = Counter((path[:-1], dump(value)) for path, value, _ in added)
+    for path, value, slot in gone:
+        name = ".".join(path)
+        if (path[-1], dump(value)) in moved:
+            yield Change("moved", "key", name, value.line, "slip", tuple(path))
+        elif values[path[:-1], dump(value)] > 0 and value.kind != "other":
+            values[path[:-1], dump(value)] -= 1  # renamed
+        elif slots[path[:-1], slot] > 0:
+            slots[path[:-1], slot] -= 1  # another one in its place
+        else:
+            kind = "cell" if path[0] == "cells" and len(path) == 2 else "key"
+            yield Change("removed", kind, name, value.line, "loss", tuple(path[-1:]))
+
+
+def _with_line(change: Change, before: str) -> Change:
+    if change.line or not change.words:
+        return change
+    at = before.find(change.words[-1])
+    return Change(
+        change.how,
+        change.kind,
+        change.name,
+        before.count("\n", 0, max(at, 0)) + 1,
+        change.weight,
+        change.words,
+    )
+
+
+def dump(tree: Tree) -> str:
+    """Return a text that is the same for equal trees; built without recursion."""
+    cached = _DUMPS.get(id(tree))
+    if cached is not None and cached[0] is tree:
+        return cached[1]
+    parts: list[str] = []
+    pending: list[Tree | str] = [tree]
+    count = 0
+    while pending and count < 20_000:
+        each = pending.pop()
+        count += 1
+        if isinstance(each, str):
+            parts.append(each)
+            continue
+        parts.append(f"{each.kind}:{each.text}(")
+        pending.append(")")
+        for key, value in reversed(each.items):
+            pending += [value, key + "="]
+    if len(_DUMPS) > 50_000:
+        _DUMPS.clear()
+    _DUMPS[id(tree)] = (tree, "".join(parts))
+    return _DUMPS[id(tree)][1]
+
+
+_DUMPS: dict[int, tuple[Tree, str]] = {}
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The entries of a JSON object, in order, with those that are given twice."""
+
+
+def _from_python(value: Any) -> Tree:
+    """Return the tree of parsed JSON or TOML; from the leaves up, without recursion."""
+    order: list[Any] = []
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        order.append(each)
+        pending += [inner for _, inner in _entries(each)]
+    trees: dict[int, Tree] = {}
+    for each in reversed(order):
+        trees[id(each)] = _tree(each, trees)
+    return trees[id(value)]
+
+
+def _entries(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, _Pairs):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value.items())
+    return [("", each) for each in value] if isinstance(value, list) else []
+
+
+def _tree(value: Any, trees: dict[int, Tree]) -> Tree:
+    if isinstance(value, _Pairs | dict):
+        entries = _entries(value)
+        counts = Counter(key for key, _ in entries)
+        items = tuple({key: trees[id(inner)] for key, inner in entries}.items())
+        return Tree("mapping", items=items, doubled=tuple(key for key, count in counts.items() if count > 1))
+    if isinstance(value, list):
+        return Tree("list", items=tuple(("", trees[id(inner)]) for inner in value))
+    if isinstance(value, _Number) or (isinstance(value, int) and not isinstance(value, bool)):
+        return Tree("number", str(value))
+    return Tree("text" if isinstance(value, str) else "other", str(value))
+
+
+def _from_yaml(text: str) -> Tree:
+    nodes = list(yaml.compose_all(text, Loader=_LOADER))
+    trees: dict[int, Tree] = {}
+    order: list[yaml.Node] = []
+    pending: list[yaml.Node] = [node for node in nodes if node is not None]
+    seen: set[int] = set()
+    while pending:
+        node = pending.pop()
+        order.append(node)
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            pending += [each for pair in node.value for each in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            pending += node.value
+    for node in reversed(order):
+        trees[id(node)] = _of_node(node, trees)
+    roots = [trees[id(node)] for node in nodes if node is not None]
+    return roots[0] if len(roots) == 1 else Tree("list", items=tuple(("", root) for root in roots), line=1)
+
+
+def _of_node(node: yaml.Node, trees: dict[int, Tree]) -> Tree:
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        items: dict[str, Tree] = {}
+        doubled: list[str] = []
+        for key, value in node.value:
+            name = key.value if isinstance(key.value, str) else dump(trees.get(id(key), Tree("other")))
+            if name in items and name != "<<":
+                doubled.append(name)
+            items[name] = _at(trees.get(id(value), Tree("other")), key.start_mark.line + 1)
+        return Tree("mapping", items=tuple(items.items()), line=line, doubled=tuple(doubled))
+    if isinstance(node, yaml.SequenceNode):
+        return Tree(
+            "list", items=tuple(("", trees.get(id(each), Tree("other"))) for each in node.value), line=line
+        )
+    number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    kind: Literal["text", "number", "other"] = (
+        "number" if number else "text" if node.tag == "tag:yaml.org,2002:str" else "other"
+    )
+    return Tree(kind, node.value, line=line)
+
+
+def _at(tree: Tree, line: int) -> Tree:
+    return tree if tree.line == line else Tree(tree.kind, tree.text, tree.items, line, tree.doubled)

@@ -1,0 +1,313 @@
+"""Definitions with their heads taken apart: attributes, modifiers, parameters, bases, comments."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tree_sitter import Node
+
+from server.offload.code.languages import Language
+from server.offload.code.syntax import Found, first_named, found_definitions, offsets_of, text_of
+
+_ATTRIBUTES = frozenset(
+    {"decorator", "annotation", "marker_annotation", "attribute_list", "attribute_item", "attribute"}
+)
+_COMMENTS = frozenset(
+    {"comment", "line_comment", "block_comment", "multiline_comment", "documentation_comment"}
+)
+_PARAMETERS = frozenset(
+    {"parameters", "formal_parameters", "parameter_list", "function_value_parameters",
+     "formal_parameter_list", "method_parameters", "class_parameters", "class_method_parameter_list"}
+)  # fmt: skip
+_BASES = frozenset(
+    {"class_heritage", "superclass", "super_interfaces", "extends_interfaces", "base_list",
+     "base_class_clause", "delegation_specifiers", "inheritance_specifier", "extends_clause", "base_clause",
+     "class_interface_clause", "interfaces", "mixins"}
+)  # fmt: skip
+_BODIES = frozenset(
+    {"block", "do_block", "compound_statement", "declaration_list", "field_declaration_list", "script_block",
+     "statement_block"}
+)  # fmt: skip
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_CONDITIONS = re.compile(r"^(?:if|elif|else|try|except|case|match|switch|#|preproc)|_clause$|preproc")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter. ``type`` and ``default`` are empty where there are none."""
+
+    name: str
+    type: str
+    default: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One definition. ``start``/``end`` are characters, ``line`` counts from 1.
+
+    ``comment`` is the text of the comments right above, ``docstring`` that of Python's; ``body`` is the text
+    of the body. ``scope`` tells the branches of a conditional apart.
+    """
+
+    name: str
+    kind: str
+    start: int
+    end: int
+    line: int
+    level: int
+    attributes: tuple[str, ...]
+    modifiers: frozenset[str]
+    parameters: tuple[Parameter, ...]
+    bases: tuple[str, ...]
+    comment: str
+    docstring: str
+    head: str
+    body: str
+    scope: int
+
+    @property
+    def last(self) -> str:
+        """The unqualified name."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def outer(self) -> str:
+        """The qualified name of the definition around it, empty at the top."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def signature(self) -> tuple[str, ...]:
+        """The types of the parameters, or their names where there are no types."""
+        return tuple(each.type or each.name for each in self.parameters)
+
+
+@lru_cache(maxsize=4)
+def units_of(text: str, language: Language) -> tuple[Unit, ...]:
+    """Return all definitions of a text, in the order of ``syntax.definitions``."""
+    starts = _line_starts(text)
+    traits: dict[str, str] = {}
+    return tuple(_unit(found, text, starts, traits) for found in found_definitions(text, language))
+
+
+def label(unit: Unit) -> str:
+    """Return how a definition is named in a reply: with its parameters where it has any."""
+    if not unit.parameters:
+        return unit.name
+    return f"{unit.name}({', '.join(each.type or each.name for each in unit.parameters)})"
+
+
+def _unit(found: Found, text: str, starts: list[int], traits: dict[str, str]) -> Unit:
+    definition, node = found.definition, found.node
+    at = offsets_of(text)
+    body = _body(node)
+    head = list(_head_nodes(found, body))
+    parameters = _parameter_list(node)
+    name = definition.name
+    if definition.kind == "impl" and (trait := node.child_by_field_name("trait")) is not None:
+        name = f"{name} as {text_of(trait)}"
+        traits[definition.name] = name
+    else:
+        outer = name.rpartition(".")[0]
+        if definition.kind == "impl":
+            traits.pop(name, None)
+        elif outer in traits:
+            name = f"{traits[outer]}.{definition.last}"
+    first = at(found.first.start_byte)
+    return Unit(
+        name=name,
+        kind=definition.kind,
+        start=definition.start,
+        end=definition.end,
+        line=_line_of(starts, definition.head),
+        level=definition.level,
+        attributes=tuple(_plain(text_of(each)) for each in head if each.type in _ATTRIBUTES),
+        modifiers=frozenset(text_of(each) for each in head if each.type not in _ATTRIBUTES),
+        parameters=tuple(each for node in parameters for each in _parameters(node)),
+        bases=tuple(_bases(node)),
+        comment="\n".join(_comments_above(found.first)),
+        docstring=_docstring(body),
+        head=text[first : definition.body],
+        body=text[definition.body : definition.end],
+        scope=_scope(found.first),
+    )
+
+
+def _body(node: Node) -> Node | None:
+    value = node.child_by_field_name("value")
+    for holder in (node, value) if value is not None else (node,):
+        if (body := holder.child_by_field_name("body")) is not None:
+            return body
+        for child in holder.children:
+            if child.type in _BODIES or child.type.endswith("_body"):
+                return child
+    return None
+
+
+def _head_nodes(found: Found, body: Node | None) -> Iterator[Node]:
+    """Yield the attributes, and the keywords before the name that are no part of a type."""
+    sibling = found.first.prev_sibling
+    above: list[Node] = []
+    while sibling is not None and (sibling.type in _ATTRIBUTES or sibling.type in _COMMENTS):
+        if sibling.type in _ATTRIBUTES:
+            above.append(sibling)
+        sibling = sibling.prev_sibling
+    yield from reversed(above)
+    end = body.start_byte if body is not None else found.node.end_byte
+    pending = [found.first]
+    while pending:
+        node = pending.pop()
+        if node.start_byte >= end or node.type in _PARAMETERS or node.type in _COMMENTS:
+            continue
+        if node.type in _ATTRIBUTES:
+            yield node
+        elif node.child_count:
+            if node is found.first or not node.type.endswith(
+                ("_type", "type_annotation", "type_list", "value")
+            ):
+                pending.extend(reversed(node.children))
+        elif not node.is_named and _IDENTIFIER.fullmatch(text_of(node)):
+            yield node
+
+
+def _parameter_list(node: Node) -> list[Node]:
+    """Return the node, or nodes, that hold the parameters."""
+    value = node.child_by_field_name("value")
+    for holder in (node, value) if value is not None else (node,):
+        named = holder.child_by_field_name("parameters") or holder.child_by_field_name("class_parameters")
+        if named is not None:
+            return [named]
+        if found := [child for child in holder.children if child.type in _PARAMETERS]:
+            return found[:1]
+    inner = node.child_by_field_name("declarator")
+    while inner is not None:
+        if (named := inner.child_by_field_name("parameters")) is not None:
+            return [named]
+        inner = inner.child_by_field_name("declarator")
+    return [child for child in node.children if child.type == "parameter"]  # Swift's stand without a list
+
+
+def _parameters(node: Node) -> Iterator[Parameter]:
+    if node.type == "parameter":
+        behind = node.next_sibling
+        default = ""
+        if behind is not None and behind.type == "=" and behind.next_sibling is not None:
+            default = _plain(text_of(behind.next_sibling))
+        yield _parameter(text_of(node), default)
+        return
+    for child in node.named_children:
+        if child.type in _COMMENTS:
+            continue
+        names = child.children_by_field_name("name")
+        if len(names) > 1 and (kind := child.child_by_field_name("type")) is not None:
+            yield from (Parameter(text_of(each), _plain(text_of(kind)), "") for each in names)
+        else:
+            yield _parameter(text_of(child), "")
+
+
+def _parameter(text: str, default: str) -> Parameter:
+    left, found, right = _split(_plain(text), "=")
+    default = right if found else default
+    name, found, kind = _split(left, ":")
+    if found and not name.startswith(("'", '"')):
+        words = name.split()
+        return Parameter(words[-1] if words else name, kind, default)
+    words = left.replace("*", " * ").replace("&", " & ").split()
+    if len(words) > 1:
+        return Parameter(words[-1], " ".join(words[:-1]), default)
+    return Parameter(left, "", default)
+
+
+def _split(text: str, mark: str) -> tuple[str, bool, str]:
+    """Split at the first ``mark`` outside of brackets that is no part of a longer operator."""
+    depth = 0
+    for index, sign in enumerate(text):
+        if sign in "([{<":
+            depth += 1
+        elif sign in ")]}>":
+            depth -= 1
+        elif (
+            sign == mark and depth <= 0 and mark not in (text[index - 1 : index], text[index + 1 : index + 2])
+        ):
+            return text[:index].strip(), True, text[index + 1 :].strip()
+    return text.strip(), False, ""
+
+
+def _bases(node: Node) -> Iterator[str]:
+    holders = [child for child in node.children if child.type in _BASES]
+    if (superclasses := node.child_by_field_name("superclasses")) is not None:
+        holders.append(superclasses)
+    for holder in holders:
+        yield from _IDENTIFIER.findall(text_of(holder))
+
+
+def _comments_above(node: Node) -> list[str]:
+    found: list[str] = []
+    row = node.start_point.row
+    sibling = node.prev_sibling
+    if sibling is None and node.parent is not None and node.parent.type == "block":
+        sibling = node.parent.prev_sibling
+    while sibling is not None and (sibling.type in _COMMENTS or sibling.type in _ATTRIBUTES):
+        ends = sibling.end_point.row + (0 if sibling.end_point.column == 0 else 1)
+        if ends < row or text_of(sibling).startswith("#!"):
+            break
+        if sibling.type in _COMMENTS:
+            above = sibling.prev_sibling
+            if (
+                above is not None
+                and above.end_point.row == sibling.start_point.row
+                and above.end_point.column
+            ):
+                break
+            found.insert(0, text_of(sibling).strip())
+        row = sibling.start_point.row
+        sibling = sibling.prev_sibling
+    return found
+
+
+def _docstring(body: Node | None) -> str:
+    first = first_named(body) if body is not None and body.type == "block" else None
+    while first is not None and first.type == "comment":
+        first = first.next_named_sibling
+    if first is None or first.type not in ("expression_statement", "string"):
+        return ""
+    text = first if first.type == "string" else first_named(first)
+    return text_of(text) if text is not None and text.type == "string" else ""
+
+
+def _scope(node: Node) -> int:
+    """Return what differs between the branches of a conditional: the byte at which the branch begins."""
+    parent = node.parent
+    while parent is not None:
+        if parent.type in ("block", "compound_statement", "statement_block") and parent.parent is not None:
+            if _CONDITIONS.search(parent.parent.type):
+                return parent.start_byte + 1
+            return 0
+        if _CONDITIONS.search(parent.type):
+            return parent.start_byte + 1
+        parent = parent.parent
+    return 0
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _line_starts(text: str) -> list[int]:
+    starts = [0]
+    at = text.find("\n")
+    while at >= 0:
+        starts.append(at + 1)
+        at = text.find("\n", at + 1)
+    return starts
+
+
+def _line_of(starts: list[int], offset: int) -> int:
+    low, high = 0, len(starts)
+    while low < high:
+        middle = (low + high) // 2
+        if starts[middle] <= offset:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,75 @@
+"""A short replay of commits: right answers are delivered to the byte, losses beside them are found."""
+
+import random
+import subprocess
+from pathlib import Path
+
+from tests.bench.mutations import mutate
+from tests.bench.replay import Edited, edited_files, replay
+
+STATES = {
+    "shop.py": (
+        "#!/usr/bin/env python3\n# Licence: MIT\n\nimport os\n\nRATE = 2\n\n\n"
+        "def price(x):\n    return x\n\n\n"
+        "@property\ndef tax(x):\n    return x * RATE\n",
+        ("return x\n", "return round(x, 2)\n"),
+    ),
+    "Calc.java": (
+        "class Calc {\n    @Override\n    public int add(int a, int b) {\n        return a + b;\n    }\n\n"
+        "    int sub(int a, int b) {\n        return a - b;\n    }\n}\n",
+        ("return a - b;", "return a - b - 0;"),
+    ),
+    "conf.yml": ("name: build\njobs:\n  test:\n    node: 18\n    cache: npm\n", ("node: 18", "node: 20")),
+    "package.json": ('{\n  "name": "a",\n  "version": "1.0.0",\n  "license": "MIT"\n}\n', ("1.0.0", "1.1.0")),
+    "GUIDE.md": ("# Guide\n\nPort 8080.\n\n```sh\nrun\n```\n\n## More\n\nText.\n", ("8080", "9090")),
+    "Makefile": ("CC = gcc\n\nall: app\n\napp: main.o\n\t$(CC) -o app main.o\n", ("gcc", "clang")),
+}
+
+
+def test_right_answers_of_a_small_repository_are_delivered(tmp_path: Path) -> None:
+    _git(tmp_path, "init", "-q")
+    for name, (text, _) in STATES.items():
+        (tmp_path / name).write_text(text)
+    _commit(tmp_path, "Begin")
+    for name, (text, change) in STATES.items():
+        (tmp_path / name).write_text(text.replace(*change, 1))
+        _commit(tmp_path, f"Change {change[0]} to {change[1]}")
+    report = replay(edited_files(tmp_path, 50), seed=1)
+    assert report.forms["whole"].counts == {"delivered": len(STATES)}
+    assert report.forms["blocks"].counts["delivered"] >= len(STATES) - 1
+    assert report.forms["selection"].counts["delivered"] == 2
+    assert report.share(("delivered",), mutated=False) == 1.0
+    assert report.share(("refused", "named", "restored"), mutated=True) == 1.0
+
+
+def test_mutations_leave_what_the_commit_touches() -> None:
+    text, change = STATES["shop.py"]
+    after = text.replace(*change, 1)
+    kinds = set()
+    for seed in range(40):
+        mutation = mutate(text, after, "shop.py", random.Random(seed))
+        assert mutation is not None
+        assert change[1] in mutation.text
+        kinds.add(mutation.what.partition(":")[0])
+    assert kinds == {"definition", "decorator", "top comment"}
+
+
+def test_a_merge_of_nothing_is_no_task(tmp_path: Path) -> None:
+    _git(tmp_path, "init", "-q")
+    (tmp_path / "a.txt").write_text("a\n")
+    _commit(tmp_path, "Begin")
+    (tmp_path / "a.txt").write_text("a \n")
+    _commit(tmp_path, "Blanks")
+    assert list(edited_files(tmp_path, 10)) == []
+    same = Edited("0", "m", "a.txt", b"a\n", b"a\n")
+    assert replay(iter([same]), seed=1).forms == {}
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def _commit(folder: Path, message: str) -> None:
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-qm", message)
