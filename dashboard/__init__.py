@@ -1,1 +1,1 @@
-"""The NiceGUI pages and their components. Imports ``server``; nothing in ``server`` imports this."""
+"""The dashboard: NiceGUI pages and their components. It imports ``server``; ``server`` never imports it."""

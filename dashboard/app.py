@@ -1,19 +1,19 @@
-"""The dashboard: the pages as an app, which the hub mounts into its own.
+"""The dashboard as an ASGI app that the hub mounts.
 
 ============================  ======================================================
-``/``                         what happens now
-``/history``                  every offload, filtered by the address
-``/offload/{id}``             all about one offload
-``/batches``, ``/batch/{id}`` many tasks as one job
-``/models``                   installed, loaded, being fetched
-``/savings``                  what was spared and spent (``/savings.csv``: by day)
+``/``                         running and latest offloads
+``/history``                  all offloads, with filters in the address
+``/offload/{id}``             one offload
+``/batches``, ``/batch/{id}`` all batches, one batch
+``/models``                   installed and recommended models
+``/savings``                  tokens saved and spent (``/savings.csv``: by day)
 ``/policy``                   approvals, rules, audit trail
-``/settings``                 every setting and where it comes from
-``/welcome``                  the first steps, until they are done
+``/settings``                 all settings with their sources
+``/welcome``                  the first steps of a new user
 ``/assets/…``                 the stylesheet and the logo
 ============================  ======================================================
 
-Everything is served by the hub itself: no page asks another host for anything.
+The hub serves everything itself; no page contacts another host.
 """
 
 import contextlib
@@ -50,23 +50,22 @@ from server.web.dashboard_mount import Dashboard
 
 ASSETS = Path(str(files("assets")))
 RECONNECT_SECONDS = 30.0
-"""How long a page whose connection broke may come back to where it was; after that it loads anew."""
+"""A page that reconnects within this time resumes where it was; later it reloads."""
 
 PAGE_SECONDS = 30.0
-"""How long a page may take to read what it shows: a busy machine is slow to, and NiceGUI's own three seconds
-would make an error of that."""
+"""Time limit for building a page. NiceGUI's default of three seconds is too short on a busy machine."""
 
 
 def build_dashboard(hub: Hub) -> Dashboard:
-    """Return the pages. Once in a process: NiceGUI knows one app."""
+    """Return the pages. Call it once per process, because NiceGUI has one global app."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     updates = HubUpdates(hub)
     Unit.prefer(hub.settings.ledger)
     _add_pages(hub, updates)
     _add_assets()
-    # Nothing is kept there so far, but the place must never be the working directory.
+    # Nothing is stored there today, but it must never be the working directory.
     pages.storage.path = hub.folders.state / "dashboard"
-    # Quasar's bar for requests under way has no name for a screen reader, and says nothing that pages do not.
+    # Quasar's loading bar has no accessible name and adds nothing.
     pages.config.quasar_config["loadingBar"]["skipHijack"] = True
     ui.run_with(
         app,
@@ -74,7 +73,7 @@ def build_dashboard(hub: Hub) -> Dashboard:
         favicon=(ASSETS / "logo.svg").read_text(encoding="utf-8"),
         dark=DARK[hub.settings.appearance],
         language="en-US",
-        # The stylesheet does it all: neither a CSS compiler in the browser nor bindings that are polled.
+        # One static stylesheet: no CSS compiler in the browser, no polled bindings.
         tailwind=False,
         binding_refresh_interval=None,
         reconnect_timeout=RECONNECT_SECONDS,
@@ -82,23 +81,22 @@ def build_dashboard(hub: Hub) -> Dashboard:
     )
     pages.on_startup(updates.start)
     pages.on_shutdown(updates.stop)
-    # Not the lifespan that `run_with` made for `app`: that looks through all objects there are, for a server
-    # that nothing here needs, and CPython 3.11 may fail to build a tuple in another thread meanwhile
-    # (`SystemError`). Within it is this one.
+    # Not the lifespan that `run_with` made for `app`: it searches all objects of the process for a server,
+    # and CPython 3.11 may then fail in another thread (`SystemError`). It only wraps this one.
     return Dashboard(app, lambda: pages.router.lifespan_context(pages))
 
 
 def _add_pages(hub: Hub, updates: HubUpdates) -> None:
     page = partial(ui.page, response_timeout=PAGE_SECONDS)
 
-    async def or_error_page(section: str, filled: Awaitable[None]) -> None:
+    async def or_error_page(section: str, content: Awaitable[None]) -> None:
         try:
-            await filled
+            await content
         except TokenSaverError as error:
             error_page.show(hub, updates, section, error)
 
     async def wants_welcome() -> bool:
-        with contextlib.suppress(StoreError):  # the page itself says what is wrong with the history
+        with contextlib.suppress(StoreError):  # the page itself shows the error of the history
             return await welcome.is_wanted(hub)
         return False
 

@@ -1,4 +1,4 @@
-"""The state of the app in words: what is going on, and the next step where there is one."""
+"""The state of the app in words, with the next step if the user must act."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,13 @@ DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}
 """The phases of a ``ModelActivity`` in words."""
 
 
+PAUSED = "Offloading is paused. Claude does the work itself until you resume."
+
+
 @dataclass(frozen=True)
 class Headline:
-    """``word`` is the state in a word or two, ``detail`` one line on it, ``next_step`` what to do about
-    it (empty where nothing needs to be done)."""
+    """``word`` is the state in one or two words, ``detail`` one line about it. ``next_step`` is empty if
+    there is nothing to do."""
 
     state: str
     word: str
@@ -23,14 +26,14 @@ class Headline:
 
 
 def headline(snapshot: Snapshot) -> Headline:
-    """Say how the app is. What keeps it from working comes before what it does."""
+    """Describe the state of the app. Obstacles take precedence over work."""
     return _obstacle(snapshot) or _work(snapshot) or _rest(snapshot.engine)
 
 
 def split(
     offloads: tuple[RunningOffload, ...],
 ) -> tuple[tuple[RunningOffload, ...], tuple[RunningOffload, ...]]:
-    """Return those that run and those that wait for the engine."""
+    """Return the running offloads and those that wait for the engine."""
     waiting = tuple(each for each in offloads if each.stage == "queue")
     return tuple(each for each in offloads if each.stage != "queue"), waiting
 
@@ -38,14 +41,14 @@ def split(
 def _obstacle(snapshot: Snapshot) -> Headline | None:
     engine = snapshot.engine
     if snapshot.giving_way:
-        return Headline("paused", "Paused", snapshot.giving_way, "Claude does its work itself meanwhile.")
+        return Headline("paused", "Paused", snapshot.giving_way, PAUSED)
     if snapshot.paused_until is not None:
         until = clock_time(snapshot.paused_until) if snapshot.paused_until else ""
         detail = f"until {until}" if until else "until you resume"
-        return Headline("paused", "Paused", detail, "Claude does its work itself meanwhile.")
+        return Headline("paused", "Paused", detail, PAUSED)
     if engine.error and not snapshot.running:
         if not engine.label:
-            return Headline("error", "No engine", "none was found so far", engine.error)
+            return Headline("error", "No engine", "none found yet", engine.error)
         return Headline("error", "Engine trouble", engine.label, engine.error)
     return None
 
@@ -65,15 +68,15 @@ def _rest(engine: EngineView) -> Headline:
     if engine.loaded:
         return Headline("loaded", "Ready", ", ".join(model.name for model in engine.loaded))
     if not engine.installed and not engine.default_model:
-        next_step = f"{engine.label} has no model yet: fetch one on the page Models."
+        next_step = f"{engine.label} has no model yet. Download one on the Models page."
         return Headline("idle", "No model", engine.label, next_step)
     if missing := to_fetch(engine):
-        return Headline("idle", "Idle", f"no model here yet; the next offload fetches {missing} first")
+        return Headline("idle", "Idle", f"the next offload first downloads {missing}")
     return Headline("idle", "Idle", "no model loaded; the next offload loads one")
 
 
 def to_fetch(engine: EngineView) -> str:
-    """Return the model that the next offload downloads first, with its size; empty if it has all it needs."""
+    """Return the model that the next offload must download first, with its size; empty if none."""
     name = engine.default_model
     pinned = pinned_models().get(name) if engine.capabilities.run_by_app else None
     if pinned is None or any(model.name == name for model in engine.installed):

@@ -1,6 +1,6 @@
-"""Figures and times as words: one way for the whole dashboard.
+"""Numbers, money, sizes and times as text, in one format for the whole dashboard.
 
-A true minus sign and a plus sign mark signed figures, so that a gain and a loss never look alike.
+Signed figures carry a plus sign or a true minus sign, so that a gain and a loss never look alike.
 """
 
 import datetime
@@ -35,50 +35,53 @@ def short(value: int) -> str:
 
 
 def signed(value: int) -> str:
-    """``short`` with its sign: ``+12.3k``, ``−310``, ``0``."""
+    """``short`` with a sign: ``+12.3k``, ``−310``, ``0``."""
     return f"+{short(value)}" if value > 0 else short(value)
 
 
 def signed_exact(value: int) -> str:
-    """``number`` with its sign: ``+12,345``."""
+    """``number`` with a sign: ``+12,345``."""
     return f"+{number(value)}" if value > 0 else number(value)
 
 
 def money(microusd: int) -> str:
-    """Micro-dollars as dollars, fine enough to tell a small amount from none: ``$12.34``, ``$0.0021``."""
-    dollars = abs(microusd) / 1e6
+    """Micro-dollars as dollars with two decimals, or as cents below ten: ``$12.34``, ``2.1¢``, ``0.21¢``."""
+    cents = abs(microusd) / 1e4
     sign = MINUS if microusd < 0 else ""
-    if microusd and dollars < 0.00005:
-        return f"{sign}<$0.0001"
-    digits = 2 if dollars >= 1 or not microusd else 3 if dollars >= 0.1 else 4
-    return f"{sign}${dollars:,.{digits}f}"
+    if not microusd:
+        return "$0.00"
+    if cents < 0.005:
+        return f"{sign}<0.01¢"
+    if cents < 9.95:
+        return f"{sign}{cents:.{2 if cents < 0.995 else 1}f}¢"
+    return f"{sign}${cents / 100:,.2f}"
 
 
 def signed_money(microusd: int) -> str:
-    """``money`` with its sign: ``+$1.23``."""
+    """``money`` with a sign: ``+$1.23``."""
     return f"+{money(microusd)}" if microusd > 0 else money(microusd)
 
 
 class Unit:
-    """What sums of money are shown in: dollars, or the share of a week's quota where the user prefers."""
+    """The unit for money: dollars, or the share of a weekly quota if the user prefers."""
 
     quota_dollars = 0.0
 
     @classmethod
     def prefer(cls, settings: LedgerSettings) -> None:
-        """Show what the user prefers from now on."""
+        """Use the unit of these settings from now on."""
         cls.quota_dollars = settings.quota_dollars if settings.unit == "quota" else 0.0
 
 
 def worth(microusd: int) -> str:
-    """A sum in the user's unit: ``$12.34``, ``0.42% of a week``."""
+    """Money in the user's unit: ``$12.34``, ``0.42% of a week``."""
     if Unit.quota_dollars:
         return share_of_quota(microusd, Unit.quota_dollars).lstrip("+").replace("-", MINUS)
     return money(microusd)
 
 
 def signed_worth(microusd: int) -> str:
-    """``worth`` with its sign."""
+    """``worth`` with a sign."""
     return f"+{worth(microusd)}" if microusd > 0 else worth(microusd)
 
 
@@ -108,7 +111,7 @@ def duration(seconds: float) -> str:
 
 
 def countdown(seconds: float) -> str:
-    """Seconds to go: ``0:07``, ``9:41``, ``1:02:03``."""
+    """Remaining seconds: ``0:07``, ``9:41``, ``1:02:03``."""
     whole = max(0, math.ceil(seconds))
     hours, rest = divmod(whole, HOUR)
     minutes, last = divmod(rest, MINUTE)
@@ -116,12 +119,13 @@ def countdown(seconds: float) -> str:
 
 
 def speed(tokens_per_second: float) -> str:
-    """``35 tokens/s``; one decimal below ten."""
+    """``35 tokens/s``, with one decimal below ten."""
     return f"{tokens_per_second:.{1 if tokens_per_second < 9.95 else 0}f} tokens/s"
 
 
 def ago(at: float, now: float) -> str:
-    """How long before ``now`` (both seconds since the epoch): ``just now``, ``3 min ago``, ``12 Nov``."""
+    """The time between ``at`` and ``now`` (seconds since the epoch): ``just now``, ``3 min ago``, ``12
+    Nov``."""
     seconds = now - at
     if seconds < 5:
         return "just now"
@@ -138,18 +142,18 @@ def ago(at: float, now: float) -> str:
 
 
 def exact(at: float) -> str:
-    """The instant in the machine's own time zone: ``Sat 21 Nov 2026, 08:23:11``."""
+    """The local time: ``Sat 21 Nov 2026, 08:23:11``."""
     then = _local(at)
     return f"{then:%a} {then.day} {then:%b %Y, %H:%M:%S}"
 
 
 def iso(at: float) -> str:
-    """The instant for machines, as HTML's ``datetime`` wants it."""
+    """The local time in ISO 8601, for HTML's ``datetime``."""
     return _local(at).isoformat(timespec="seconds")
 
 
 def clock_time(at: float) -> str:
-    """``14:05``, in the machine's own time zone."""
+    """The local time of day: ``14:05``."""
     return f"{_local(at):%H:%M}"
 
 
@@ -171,28 +175,28 @@ def count(value: int, one: str, many: str = "") -> str:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """The text on one line, cut with an ellipsis after ``limit`` characters."""
+    """The text on one line, at most ``limit`` characters, cut with an ellipsis."""
     line = " ".join(text[: 4 * limit].split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 STAGES: Mapping[str, str] = {
     "read": "Reading files",
-    "fit": "Fitting the prompt",
+    "fit": "Fitting the prompt into the context",
     "download": "Downloading the model",
     "queue": "Waiting for the engine",
     "load": "Loading the model",
-    "prompt": "Processing the prompt",
+    "prompt": "Reading the prompt",
     "generate": "Writing the answer",
     "check": "Checking the answer",
     "repair": "Repairing the answer",
     "deliver": "Writing the file",
 }
-"""The stages of ``events.OffloadStage``, in words."""
+"""The stages of ``events.OffloadStage`` in words."""
 
 
 def stage(name: str) -> str:
-    """The stage in words; one that is new here by its own name."""
+    """The stage in words; an unknown stage by its own name."""
     return STAGES.get(name, name.replace("_", " ").capitalize())
 
 
@@ -206,7 +210,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
     "interrupted": ("Interrupted", "power_off"),
     "running": ("Running", "pending"),
 }
-"""The outcomes of an offload: in words, and by an icon's name."""
+"""The outcomes of an offload: a word and the name of an icon."""
 
 
 def outcome(name: str) -> str:

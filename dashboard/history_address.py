@@ -1,4 +1,4 @@
-"""The history's filters as part of the address, so that a view can be linked and comes back on reload."""
+"""The history's filters as a URL, so that a view can be linked and survives a reload."""
 
 import datetime
 from collections.abc import Mapping
@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 from server.store.records import OffloadFilter
 
 SPANS = {"today": 0, "7d": 6, "30d": 29}
-"""The choices of time, as local days before today's beginning."""
+"""The time spans, as the number of local days before today."""
 
 
 @dataclass(frozen=True)
 class HistoryAddress:
-    """What ``/history`` shows. Empty means all; ``before`` is the id that the page begins below."""
+    """The filters of ``/history``. An empty field matches everything; ``before`` is the id above the first
+    row."""
 
     q: str = ""
     outcome: str = ""
@@ -26,18 +27,18 @@ class HistoryAddress:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "HistoryAddress":
-        """Return what the query says; what it says beyond that is left out."""
+        """Read the known fields of a query and ignore the rest."""
         return cls(**{field.name: query.get(field.name, "").strip() for field in fields(cls)})
 
     @property
     def url(self) -> str:
-        """The address, with nothing in it that is empty."""
-        said = {name: value for name, value in vars(self).items() if value}
-        return f"/history?{urlencode(said)}" if said else "/history"
+        """The URL, without empty fields."""
+        query = {name: value for name, value in vars(self).items() if value}
+        return f"/history?{urlencode(query)}" if query else "/history"
 
     @property
     def filters(self) -> bool:
-        """Whether anything narrows the list."""
+        """Whether a filter is set."""
         return replace(self, before="") != HistoryAddress()
 
     def filter(self, today: datetime.date) -> OffloadFilter:

@@ -1,4 +1,4 @@
-"""What fills the memory that models use: models, other programs, free room. Sizes are bytes."""
+"""The use of the memory that models run in: models, other programs, free. Sizes are bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ PartKind = Literal["model", "other", "free"]
 
 @dataclass(frozen=True)
 class Part:
-    """One stretch of the bar. ``name`` is the model's for ``model``, a word of ours for the others."""
+    """One part of a memory. ``name`` is the model's name, or a fixed word for the other kinds."""
 
     kind: PartKind
     name: str
@@ -21,7 +21,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Pool:
-    """One memory: a GPU's, several GPUs' together, or the machine's RAM."""
+    """One memory: that of a GPU, or the machine's RAM."""
 
     name: str
     total: int
@@ -29,19 +29,19 @@ class Pool:
 
     @property
     def used(self) -> int:
-        """Bytes that are not free."""
+        """Bytes in use."""
         return sum(part.size for part in self.parts if part.kind != "free")
 
 
 ENGINES = ("ollama", "llama", "lm studio", "lmstudio", "vllm", "python")
-"""In the names of the programs that hold models; the embedded engine's is Python."""
+"""Parts of process names that identify engines. The embedded engine runs in Python."""
 
 
 def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
-    """Return the memories worth showing: each GPU, and RAM where models (may) lie in it.
+    """Return the memories to show: each GPU, and RAM if models are or may be in it.
 
-    Engines tell how much of a model is on GPUs, not on which of several: it is divided as the memory is that
-    the engines' programs hold on each, or where no driver tells that, as all that is taken there.
+    Engines report how much of a model is on GPUs, but not on which. It is divided in proportion to the memory
+    that the engines' processes hold on each GPU; if the driver does not report that, to all used memory.
     """
     gpus = tuple(gpu for gpu in machine.gpus if not gpu.unified)
     if not gpus:
@@ -64,7 +64,7 @@ def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
 
 
 def _shares(gpus: Sequence[Gpu]) -> list[float]:
-    """The part of the models on each GPU, 1 in all."""
+    """Return each GPU's share of the models; the shares add up to 1."""
     held = [sum(each.used or 0 for each in gpu.processes if _is_engine(each.name)) for gpu in gpus]
     if not any(held):
         held = [gpu.used or 0 for gpu in gpus]
@@ -79,7 +79,7 @@ def _is_engine(name: str) -> bool:
 
 
 def _ram(name: str, machine: Machine, models: Sequence[tuple[str, int]]) -> Pool:
-    """RAM, of which the system counts as available what models have mapped from their files."""
+    """Return the RAM. The system counts file pages that models have mapped as available; they are not."""
     size = sum(size for _, size in models)
     mapped = 0 if machine.engine_ram is None else max(0, size - machine.engine_ram)
     return _pool(name, machine.ram_total, machine.ram_available - mapped, models)

@@ -1,4 +1,4 @@
-"""Runs an offload of the history again, with the same or another model."""
+"""Runs an offload from the history again, with the same or another model."""
 
 import asyncio
 import secrets
@@ -14,31 +14,31 @@ from server.store.records import DASHBOARD, OffloadDetail
 
 TOOL = "offload_work"
 START_SECONDS = 60.0
-"""How long the row of a new offload may take to appear (seconds)."""
+"""Time limit for the row of a new offload to appear (seconds)."""
 
 
 def can_run_again(detail: OffloadDetail) -> bool:
-    """Whether the history kept what the call said."""
+    """Return whether the history kept the call's arguments."""
     return detail.row.tool == TOOL and bool(detail.arguments.get("task"))
 
 
 async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:
-    """Start the task anew and return the new offload's id once its row is there.
+    """Start the task again and return the new offload's id once its row exists.
 
     Raises:
         Paused: the user paused offloading.
-        NotFound: the call was not kept.
+        NotFound: the history did not keep the call.
         StoreError: the history cannot be written.
     """
     hub.check_paused()
     if not can_run_again(detail):
-        raise NotFound("The history did not keep this call.", "Ask Claude for it again.")
+        raise NotFound("The history did not keep this call.", "Ask Claude to do it again.")
     project = Path(detail.row.project) if detail.row.project else None
     return await run_task(hub, task_of(detail, model), project)
 
 
 async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
-    """Start a task in a project's folder and return the offload's id once its row is there.
+    """Start a task in a project's folder and return the offload's id once its row exists.
 
     Raises:
         Paused: the user paused offloading.
@@ -48,7 +48,7 @@ async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
     offload_id = secrets.token_hex(4)
     roots = (project, *hub.settings.roots) if project else hub.settings.roots
     caller = Caller(DASHBOARD, f"{DASHBOARD}-{offload_id}", project, roots)
-    work = background_tasks.create(hub.offloader.run(task, caller, _say_nothing, offload_id=offload_id))
+    work = background_tasks.create(hub.offloader.run(task, caller, _ignore_progress, offload_id=offload_id))
     async with asyncio.timeout(START_SECONDS):
         while await hub.history.get(offload_id) is None:
             if work.done():
@@ -58,9 +58,9 @@ async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
 
 
 def task_of(detail: OffloadDetail, model: str) -> Task:
-    """Return the task as it was called, for ``model`` (empty: the one that is chosen anew)."""
+    """Return the original task for ``model`` (empty: choose a model again)."""
     return replace(Task.from_arguments(detail.arguments), model=model or None)
 
 
-async def _say_nothing(_done: float, _total: float | None, _words: str) -> None:
-    """Report to nobody: the page follows the events."""
+async def _ignore_progress(_done: float, _total: float | None, _words: str) -> None:
+    """Ignore the progress: the page follows the hub's events."""

@@ -1,4 +1,4 @@
-"""Where the value of each setting comes from: its default, ``config.toml``, or the environment."""
+"""The settings with the source of each value: default, ``config.toml``, or environment variable."""
 
 import os
 import tomllib
@@ -15,15 +15,15 @@ from server.config.settings import ENV_PREFIX, Settings
 Kind = Literal["bool", "choice", "int", "float", "text", "list", "checks"]
 Source = Literal["default", "file", "environment"]
 SECRETS = frozenset({"backend.api_key"})
-"""Never shown, not even to their owner: a page may be on a second screen."""
+"""Values that are never shown, not even to the user: others may see the screen."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. ``variable`` is the environment's name for it, ``section`` empty at the top level.
+    """One setting. ``variable`` is its environment variable; ``section`` is empty at the top level.
 
-    ``raw`` is the value in force, ``kind`` how it is edited: ``bool``, ``choice`` (one of ``choices``),
-    ``int``, ``float``, ``text``, ``list``, or ``checks`` for the table of those: see ``list_checks``.
+    ``raw`` is the value in force. ``kind`` selects the editor: ``bool``, ``choice`` (one of ``choices``),
+    ``int``, ``float``, ``text``, ``list``, or ``checks`` (see ``list_checks``).
     """
 
     section: str
@@ -38,12 +38,12 @@ class Setting:
 
     @property
     def editable(self) -> bool:
-        """Whether the page may change it: the environment goes before the file."""
+        """Whether the page can change it. The environment overrides the file that the page writes."""
         return self.source != "environment"
 
 
 def list_settings(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
-    """Return every setting in the order of their definition, those of no section first."""
+    """Return all settings in the order of their definition, those without a section first."""
     written = _read(folders)
     found = list(_settings(settings, written, ""))
     for name in type(settings).model_fields:
@@ -73,13 +73,13 @@ def _settings(part: BaseModel, written: Any, section: str) -> Iterator[Setting]:
 
 
 def list_checks(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
-    """Return the user's checks: ``name`` and, as ``value``, the command."""
+    """Return the user's checks: ``name``, and the command as ``value``."""
     written = _read(folders).get("checks", {})
     return tuple(_check(name, command, written) for name, command in settings.checks.items())
 
 
 def _check(name: str, command: str, written: Any) -> Setting:
-    # Variables are read without regard to case, so that a check's name is in them in lower case.
+    # Variables are case-insensitive, so a check's name is in lower case there.
     whole, own = f"{ENV_PREFIX}CHECKS", f"{ENV_PREFIX}CHECKS__{name}".upper()
     in_file = isinstance(written, dict) and written.get(name) == command
     variable = own if in_file or own in (each.upper() for each in os.environ) else whole
@@ -103,7 +103,7 @@ def _source(variable: str, name: str, written: Any) -> Source:
 
 
 def shown(value: Any, name: str) -> str:
-    """Return a value in words; ``name`` is the setting's, with its section."""
+    """Return a value as text; ``name`` is the setting's name with its section."""
     if name in SECRETS:
         return "set" if value else "not set"
     if isinstance(value, bool):
@@ -123,4 +123,4 @@ def _read(folders: Folders) -> dict[str, Any]:
     try:
         return tomllib.loads(folders.config_file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
-        return {}  # none, or broken since the start: what holds then comes from elsewhere
+        return {}  # missing, or broken since the start: then no value in force comes from it

@@ -95,8 +95,8 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
         page.goto(f"{hub.info.url}{shot.path}")
         settle(page)
         if shot.working:
-            page.locator(".stream-text", has_text="def test_").first.wait_for(timeout=15_000)
-            page.locator(".loaded .model").wait_for(timeout=15_000)  # the next look at the engine shows it
+            page.locator(".ts-stream-text", has_text="def test_").first.wait_for(timeout=15_000)
+            page.locator(".ts-loaded .ts-model").wait_for(timeout=15_000)  # at the next engine poll
         if shot.batch:
             page.get_by_text("about").first.wait_for()
         page.wait_for_timeout(400)

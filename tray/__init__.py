@@ -1,1 +1,1 @@
-"""The tray icon, its menu, and the entry point that starts icon, hub and dashboard together."""
+"""The tray icon with its menu, and the entry point that starts hub, dashboard and icon in one process."""

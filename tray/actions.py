@@ -1,4 +1,4 @@
-"""What the menu's entries do. Nothing here waits: the tray's thread must stay free for the desktop."""
+"""The actions of the menu. None of them blocks: the tray's thread must stay responsive to the desktop."""
 
 import concurrent.futures
 import contextlib
@@ -20,38 +20,38 @@ from server.hub import Hub
 from server.models.hardware import read_machine
 from server.models.recommend import memory_room
 from server.policy.approvals import EXTENTS, ApprovalAnswer, Extent
-from tray.menu import Action, Surroundings
+from tray.menu import Action, SystemState
 from tray.notices import Notice
 
 logger = logging.getLogger(__name__)
 
 
 class Actions:
-    """Carries out clicks. What goes wrong is said in a notice, through ``tell``; ``changed`` is called
-    when what ``surroundings`` returns may be different."""
+    """Carries out clicks. Errors become notices, through ``notify``. ``changed`` is called when the result of
+    ``system_state`` may have changed."""
 
     def __init__(
         self,
         hub: Hub,
         autostart: Autostart | None,
-        tell: Callable[[Notice], None],
+        notify: Callable[[Notice], None],
         changed: Callable[[], None],
     ) -> None:
         self._hub = hub
         self._autostart = autostart
-        self._tell = tell
+        self._notify = notify
         self._changed = changed
 
-    def surroundings(self) -> Surroundings:
-        """Ask the system: some small files are read, and how much memory is free."""
+    def system_state(self) -> SystemState:
+        """Read a few small files and the free memory."""
         autostart = self._autostart.enabled() if self._autostart is not None else None
         machine = read_machine()
         loaded = self._hub.snapshot().engine.loaded
         held = sum((each.size_vram if machine.gpus else each.size) for each in loaded)
-        return Surroundings(autostart, tuple(_clients()), memory_room(machine, held))
+        return SystemState(autostart, tuple(_clients()), memory_room(machine, held))
 
     def run(self, action: Action) -> None:
-        """Start what the action names; its end shows in the next snapshot."""
+        """Start an action. Its result appears in a later snapshot."""
         match action.name:
             case "open":
                 self.open_dashboard()
@@ -76,7 +76,7 @@ class Actions:
                 self._submit(self._work(action))
 
     def _work(self, action: Action) -> Coroutine[Any, Any, Any]:
-        """Return what the hub shall do."""
+        """Return the hub's part of the action."""
         works: dict[str, Callable[[str], Coroutine[Any, Any, Any]]] = {
             "load": self._hub.engine.load,
             "cancel": self._hub.offloader.cancel,
@@ -91,11 +91,13 @@ class Actions:
         extent = extents.get(action.extent, "once")
         answer = ApprovalAnswer(approved=action.name == "approve", extent=extent, by="tray")
         if not self._hub.gate.approvals.answer(action.target, answer):
-            self._tell(Notice("Answered already", "Somebody else was faster, or the time was over."))
+            self._notify(
+                Notice("Already answered", "Someone else answered this call, or its time limit passed.")
+            )
 
     def open_dashboard(self) -> None:
         """Open the dashboard in the user's browser, logged in."""
-        # Some browsers are started in the foreground, hence a thread.
+        # Some browsers start in the foreground and would block.
         self._in_thread(webbrowser.open, self._hub.login_link())
 
     def _unload(self, model: str) -> None:
@@ -111,14 +113,14 @@ class Actions:
             place = next(place for place in _places() if place.client == client)
             if connected(place) is None:
                 connect.turn_on(plan_connect(place), self._hub.folders)
-                self._tell(Notice("Connected", f"Start {client} again to see token-saver there."))
+                self._notify(Notice("Connected", f"Restart {client} to use token-saver there."))
             else:
                 connect.turn_off(plan_disconnect(place, self._hub.folders), self._hub.folders)
                 if client == "claude-code":
                     advice.take_out(advice.KINDS, "user", self._hub.folders)
-                self._tell(Notice("Disconnected", f"{client} no longer knows token-saver."))
+                self._notify(Notice("Disconnected", f"{client} no longer uses token-saver."))
         except (TokenSaverError, OSError) as error:
-            self._tell(Notice("Not done", str(error)))
+            self._notify(Notice("Action failed", str(error)))
         self._changed()
 
     def _toggle_autostart(self) -> None:
@@ -131,19 +133,19 @@ class Actions:
                 self._autostart.enable()
             self._hub.events.publish(SettingsChanged("start at login", self._autostart.where))
         except OSError as error:
-            self._tell(Notice("Start at login", f"It could not be changed: {error}."))
+            self._notify(Notice("Start at login", f"The entry could not be changed: {error}."))
         self._changed()
 
     def _about(self) -> None:
         snapshot = self._hub.snapshot()
-        engine = snapshot.engine.label or "no engine"
-        self._tell(Notice(f"Claude Token Saver {snapshot.version}", f"{engine}\n{snapshot.url}"))
+        engine = snapshot.engine.label or "No engine"
+        self._notify(Notice(f"Claude Token Saver {snapshot.version}", f"{engine}\n{snapshot.url}"))
 
     def _submit(self, work: Coroutine[Any, Any, Any]) -> None:
         try:
             future = self._hub.submit(work)
         except TokenSaverError as error:
-            self._tell(Notice("Not done", str(error)))
+            self._notify(Notice("Action failed", str(error)))
             return
         future.add_done_callback(self._report)
 
@@ -151,10 +153,12 @@ class Actions:
         if future.cancelled() or (error := future.exception()) is None:
             return
         if isinstance(error, TokenSaverError):
-            self._tell(Notice("Not done", f"{error.cause} {error.next_step}"))
+            self._notify(Notice("Action failed", f"{error.cause} {error.next_step}"))
         else:
             logger.error("a menu entry failed", exc_info=error)
-            self._tell(Notice("Not done", "An unexpected error; see the log (`token-saver logs`)."))
+            self._notify(
+                Notice("Action failed", "Unexpected error. Details are in the log (`token-saver logs`).")
+            )
 
 
 def _clients() -> Iterator[tuple[str, bool]]:
@@ -163,7 +167,7 @@ def _clients() -> Iterator[tuple[str, bool]]:
 
 
 def _places() -> Iterator[Place]:
-    """Yield the user's file of every client that is installed."""
+    """Yield the configuration file of every installed client."""
     for client in CLIENTS:
         with contextlib.suppress(NotFound):
             yield find_place(client, "user", bridge_command())

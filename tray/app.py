@@ -1,4 +1,4 @@
-"""The tray: an icon and a menu that follow the hub's snapshots, on the main thread."""
+"""The tray: an icon and a menu that show the hub's state. It runs on the main thread."""
 
 import logging
 import queue
@@ -17,7 +17,7 @@ from tray.approvals import ApprovalWatch
 from tray.batches import Batch, BatchWatch
 from tray.host import WAITING, make_icon
 from tray.icon import Face, draw
-from tray.menu import SEPARATOR, Entry, Menu, Pending, build_menu, face, tooltip
+from tray.menu import SEPARATOR, Menu, MenuEntry, Pending, build_menu, face, tooltip
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 from tray.toolkit import Menu as NativeMenu
 from tray.toolkit import MenuItem
@@ -26,33 +26,33 @@ logger = logging.getLogger(__name__)
 
 NAME = "token-saver"
 PACE_SECONDS = 0.2
-"""The least time between two changes of the icon (seconds): a model writes many events a second."""
-# Python sees Ctrl-C only when it runs a line of its own, which the loops of Windows and macOS keep it
-# from: there, the tray calls back that often.
+"""Least time between two updates of the icon (seconds). A model causes many events per second."""
+# Python handles Ctrl-C only between its own instructions. The native loops of Windows and macOS run none, so
+# the tray calls back at this interval there.
 TICK_SECONDS = 0.5 if sys.platform in ("win32", "darwin") else 20.0
 
 
 def run_tray(hub: Hub, say: Callable[[str], None] = say_no_tray) -> None:
-    """Show the icon until the hub quits. Call in the main thread; it blocks.
+    """Show the icon until the hub quits. Call this in the main thread; it blocks.
 
-    Where a panel is missing, ``say`` gets one line, and the icon appears once a panel starts.
+    Without a panel, ``say`` gets one line, and the icon appears as soon as a panel starts.
 
     Raises:
-        TrayUnavailable: there can be no icon in this session (any more).
+        TrayUnavailable: this session cannot show an icon (any more).
     """
     Tray(hub, find_autostart(), say).run()
 
 
 class Tray:
-    """Keeps the icon up to date. What it shows is computed and compared in a thread of its own."""
+    """Keeps the icon up to date. A separate thread computes what to show."""
 
     def __init__(self, hub: Hub, autostart: Autostart | None, say: Callable[[str], None]) -> None:
         self._hub = hub
         self._say = say
-        self._actions = Actions(hub, autostart, self._tell, self._look_around)
+        self._actions = Actions(hub, autostart, self._notify, self._refresh_system)
         self._notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self._changed = threading.Event()
-        self._around = self._actions.surroundings()
+        self._system = self._actions.system_state()
         self._stale = threading.Event()
         self._batches = BatchWatch(hub, self._on_batch)
         self._approvals = ApprovalWatch()
@@ -65,14 +65,14 @@ class Tray:
             self._shown[1],
             self._native(self._shown[2]),
             on_host=self._on_host,
-            on_open=self._look_around,
+            on_open=self._refresh_system,
         )
 
     def run(self) -> None:
         """Block until the hub quits.
 
         Raises:
-            TrayUnavailable: the session bus does not answer, or went away.
+            TrayUnavailable: the session bus does not answer or has ended.
         """
         self._hub.on_quit(self._end)
         forget_change = self._hub.on_change(self._changed.set)
@@ -85,7 +85,7 @@ class Tray:
             forget_event()
 
     def _start(self, icon: Any) -> None:
-        """Called by pystray, in a thread, once the icon's loop runs."""
+        """Start updating. pystray calls this in a thread once the icon's loop runs."""
         icon.visible = True
         threading.Thread(target=self._follow, name="tray", daemon=True).start()
 
@@ -96,8 +96,8 @@ class Tray:
             try:
                 self._refresh()
             except Exception:
-                # The icon is the only way out for many users: it must outlive a failed update.
-                logger.exception("the tray could not be brought up to date")
+                # For many users the icon is the only control: it must survive a failed update.
+                logger.exception("could not update the tray")
             self._ended.wait(PACE_SECONDS)
         self._icon.on_main(self._icon.stop)
 
@@ -108,18 +108,18 @@ class Tray:
         self._last = snapshot
         if self._stale.is_set():
             self._stale.clear()
-            self._around = self._actions.surroundings()
+            self._system = self._actions.system_state()
         picture = self._picture(snapshot)
         self._icon.on_main(lambda: self._show(picture))
         self._send_notices()
 
     def _picture(self, snapshot: Snapshot) -> tuple[Face, str, Menu]:
         pending = Pending(self._batches.open(), self._approvals.waiting())
-        menu = build_menu(snapshot, self._around, pending)
+        menu = build_menu(snapshot, self._system, pending)
         return face(snapshot, pending), tooltip(snapshot, pending), menu
 
     def _show(self, picture: tuple[Face, str, Menu]) -> None:
-        """Change what differs from what is shown. Runs on the icon's thread."""
+        """Update what differs from the current display. Runs on the icon's thread."""
         before, self._shown = self._shown, picture
         if picture[0] != before[0]:
             self._icon.icon = draw(picture[0])
@@ -140,17 +140,17 @@ class Tray:
     def _native(self, menu: Menu) -> Any:
         return NativeMenu(*(self._item(entry) for entry in menu))
 
-    def _item(self, entry: Entry) -> Any:
+    def _item(self, entry: MenuEntry) -> Any:
         if entry is SEPARATOR:
             return NativeMenu.SEPARATOR
-        # On Windows "&" marks the letter that a keyboard selects; doubled, it is itself.
+        # On Windows "&" marks the access key; "&&" is a literal "&".
         label = entry.label.replace("&", "&&") if sys.platform == "win32" else entry.label
         action = entry.action
         does: Any = None
         if entry.children:
             does = self._native(entry.children)
         elif action is not None:
-            does = lambda: self._actions.run(action)  # noqa: E731 - pystray counts a function's arguments
+            does = lambda: self._actions.run(action)  # noqa: E731 - pystray inspects the number of arguments
         checked = None if entry.checked is None else (lambda _, on=entry.checked: on)
         return MenuItem(label, does, checked=checked, default=entry.default, enabled=entry.enabled)
 
@@ -168,17 +168,17 @@ class Tray:
         if self._approvals.take(event):
             self._changed.set()
         if isinstance(event, SettingsChanged):
-            self._look_around()
+            self._refresh_system()
         if notice := notice_of_event(event, self._hub.settings.tray):
-            self._tell(notice)
+            self._notify(notice)
 
-    def _tell(self, notice: Notice) -> None:
-        """Show a notice soon; from any thread."""
+    def _notify(self, notice: Notice) -> None:
+        """Queue a notice. Any thread may call this."""
         self._notices.put(notice)
         self._changed.set()
 
-    def _look_around(self) -> None:
-        """Ask the system again (start at login, clients): before the menu opens, and after a change."""
+    def _refresh_system(self) -> None:
+        """Read the system's state again: before the menu opens and after a change."""
         self._stale.set()
         self._changed.set()
 

@@ -1,4 +1,4 @@
-"""The calls that wait for the user, kept from the hub's events."""
+"""Pending approvals, collected from the hub's events."""
 
 import threading
 
@@ -6,14 +6,14 @@ from server.common.events import ApprovalAnswered, ApprovalRequested, Event
 
 
 class ApprovalWatch:
-    """Keeps the requests that nobody has answered yet. All methods may be called from any thread."""
+    """Keeps the unanswered requests. Any thread may call any method."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, ApprovalRequested] = {}
 
     def take(self, event: Event) -> bool:
-        """Take in an event; return whether what waits is another now."""
+        """Process an event. Return whether the pending requests changed."""
         with self._lock:
             match event:
                 case ApprovalRequested():
@@ -25,6 +25,6 @@ class ApprovalWatch:
         return True
 
     def waiting(self) -> tuple[ApprovalRequested, ...]:
-        """Return the requests, the oldest first."""
+        """Return the pending requests, oldest first."""
         with self._lock:
             return tuple(self._waiting.values())

@@ -1,4 +1,4 @@
-"""The open batches as the tray shows them, looked up whenever the hub says that one changed."""
+"""The open batches for the tray, read again after each change of a batch."""
 
 import concurrent.futures
 import logging
@@ -17,7 +17,7 @@ OPEN_STATES = ("running", "paused")
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch: ``ended`` of ``total`` items need no more work, ``wrong`` of them have no result."""
+    """A batch: ``ended`` of ``total`` items are finished, ``wrong`` of them without a result."""
 
     id: str
     task: str
@@ -29,38 +29,38 @@ class Batch:
 
     @property
     def open(self) -> bool:
-        """Whether it goes on, or could."""
+        """Whether it is running or can be resumed."""
         return self.state in OPEN_STATES
 
 
 class BatchWatch:
-    """Keeps the open batches. ``on_change`` is called with how a batch was before (None: not known) and
-    how it is now, on the hub's thread."""
+    """Keeps the open batches. ``on_change`` gets the previous state of a batch (None if unknown) and its
+    current one, on the hub's thread."""
 
     def __init__(self, hub: Hub, on_change: Callable[[Batch | None, Batch], None]) -> None:
         self._hub = hub
         self._on_change = on_change
         self._lock = threading.Lock()
         self._open: dict[str, Batch] = {}
-        self._asked: dict[str, bool] = {}
+        self._reading: dict[str, bool] = {}
 
     def open(self) -> tuple[Batch, ...]:
-        """Return the open batches, the oldest first."""
+        """Return the open batches, oldest first."""
         with self._lock:
             return tuple(self._open.values())
 
     def take(self, event: Event) -> None:
-        """Look a batch up if the event is about one; never waits."""
+        """Read the batch of an event again. This never blocks."""
         if not isinstance(event, JobChanged):
             return
         with self._lock:
-            under_way = event.job_id in self._asked
-            # A change during a look-up asks for one more, however many they are.
-            self._asked[event.job_id] = under_way
+            under_way = event.job_id in self._reading
+            # Any number of changes during a read lead to one more read.
+            self._reading[event.job_id] = under_way
         if not under_way:
-            self._look_up(event.job_id)
+            self._start_reading(event.job_id)
 
-    def _look_up(self, job_id: str) -> None:
+    def _start_reading(self, job_id: str) -> None:
         future = self._hub.submit(self._read(job_id))
         future.add_done_callback(lambda done: self._settle(job_id, done))
 
@@ -70,16 +70,16 @@ class BatchWatch:
 
     def _settle(self, job_id: str, done: "concurrent.futures.Future[Batch]") -> None:
         with self._lock:
-            again = self._asked.pop(job_id, False)
+            again = self._reading.pop(job_id, False)
             if again:
-                self._asked[job_id] = False
+                self._reading[job_id] = False
         if not done.cancelled():
             if (error := done.exception()) is None:
                 self._keep(done.result())
             else:
-                logger.error("batch %s could not be looked up: %s", job_id, error)
+                logger.error("could not read batch %s: %s", job_id, error)
         if again:
-            self._look_up(job_id)
+            self._start_reading(job_id)
 
     def _keep(self, batch: Batch) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """A ``pystray`` menu on the session bus, as ``com.canonical.dbusmenu`` (version 3).
 
 The protocol: https://github.com/AyatanaIndicators/libdbusmenu/blob/master/libdbusmenu-glib/dbus-menu.xml
-Every method runs in the loop of the bus, and so do the callbacks of the entries.
+Every method, and every callback of an entry, runs in the bus's event loop.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from tray.toolkit import Menu
 
 INTERFACE = "com.canonical.dbusmenu"
 ROOT = 0
-"""The id of the menu itself; its entries have others."""
+"""The id of the menu itself."""
 
 Properties = dict[str, Variant]
 Layout = list[Any]
@@ -27,7 +27,7 @@ Layout = list[Any]
 
 @dataclass
 class Node:
-    """One entry as the panel sees it. ``item`` is what a click calls, None for the root."""
+    """One entry as the panel sees it. A click calls ``item``, which is None for the root."""
 
     id: int
     properties: Properties
@@ -35,12 +35,12 @@ class Node:
     children: list["Node"] = field(default_factory=list)
 
     def layout(self, depth: int) -> Layout:
-        """Return the entry and what is below it; -1 for all of it, 0 for none of it."""
+        """Return the entry with ``depth`` levels of children: -1 for all, 0 for none."""
         children = [] if depth == 0 else [Variant("(ia{sv}av)", c.layout(depth - 1)) for c in self.children]
         return [self.id, self.properties, children]
 
     def walk(self) -> Iterator["Node"]:
-        """Yield the entry and all below it."""
+        """Yield the entry and all its descendants."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -49,8 +49,8 @@ class Node:
 class DBusMenu(ServiceInterface):
     """Shows a menu and reports clicks to ``on_click``.
 
-    An entry keeps its id as long as its path of labels stays, and an id is never used again: a click
-    that crosses a change of the menu reaches the entry that was meant, or none.
+    An entry keeps its id while its path of labels stays the same, and ids are never reused. A click that
+    arrives during a change of the menu reaches the intended entry or none.
     """
 
     def __init__(self, on_click: Callable[[Any], None], on_open: Callable[[], None]) -> None:
@@ -64,7 +64,7 @@ class DBusMenu(ServiceInterface):
         self._nodes = {ROOT: self._root}
 
     def replace(self, menu: Any) -> None:
-        """Show ``menu`` (a ``pystray.Menu`` or None); the panel is told only if something changed."""
+        """Show ``menu`` (a ``pystray.Menu`` or None). The panel is notified only of actual changes."""
         ids: dict[tuple[str, ...], int] = {}
         root = _root(list(self._nodes_of(menu or (), (), ids)))
         changed = root.layout(-1) != self._root.layout(-1)
@@ -87,7 +87,7 @@ class DBusMenu(ServiceInterface):
     def get_layout(
         self, parent: DBusInt32, depth: DBusInt32, names: Annotated[list[str], DBusSignature("as")]
     ) -> Annotated[tuple[int, Layout], DBusSignature("u(ia{sv}av)")]:
-        """Return the revision and the tree below ``parent``. All properties are sent: few exist."""
+        """Return the revision and the tree below ``parent``, with all properties: there are few."""
         del names
         return self._revision, self._node(parent).layout(depth)
 
@@ -97,7 +97,7 @@ class DBusMenu(ServiceInterface):
         ids: Annotated[list[int], DBusSignature("ai")],
         names: Annotated[list[str], DBusSignature("as")],
     ) -> Annotated[list[Any], DBusSignature("a(ia{sv})")]:
-        """Return the properties of several entries, of all where ``ids`` is empty."""
+        """Return the properties of several entries, or of all if ``ids`` is empty."""
         del names
         chosen = ids or list(self._nodes)
         return [[each, self._nodes[each].properties] for each in chosen if each in self._nodes]
@@ -112,7 +112,7 @@ class DBusMenu(ServiceInterface):
 
     @dbus_method(name="Event")
     def event(self, entry: DBusInt32, kind: DBusStr, data: DBusVariant, timestamp: DBusUInt32) -> None:
-        """Take a click; hovering, opening and closing need nothing."""
+        """Handle a click. Hovering, opening and closing need no action."""
         del data, timestamp
         self._take(self._node(entry), kind)
 
@@ -120,7 +120,7 @@ class DBusMenu(ServiceInterface):
     def event_group(
         self, events: Annotated[list[Any], DBusSignature("a(isvu)")]
     ) -> Annotated[list[int], DBusSignature("ai")]:
-        """Take several events; return the ids that are not (any more) in the menu."""
+        """Handle several events. Return the ids that are not in the menu."""
         unknown = [entry for entry, *_ in events if entry not in self._nodes]
         for entry, kind, *_ in events:
             if (node := self._nodes.get(entry)) is not None:
@@ -129,7 +129,7 @@ class DBusMenu(ServiceInterface):
 
     @dbus_method(name="AboutToShow")
     def about_to_show(self, entry: DBusInt32) -> DBusBool:
-        """Refresh before the menu opens; True where the panel shall read the layout again."""
+        """Refresh before the menu opens. Return whether the panel must read the layout again."""
         before = self._revision
         if entry == ROOT:
             self._on_open()
@@ -139,7 +139,7 @@ class DBusMenu(ServiceInterface):
     def about_to_show_group(
         self, ids: Annotated[list[int], DBusSignature("ai")]
     ) -> Annotated[tuple[list[int], list[int]], DBusSignature("aiai")]:
-        """Do the same for several entries: those that changed, those that are unknown."""
+        """Do the same for several entries. Return the changed and the unknown ones."""
         before = self._revision
         if ROOT in ids:
             self._on_open()
@@ -148,14 +148,14 @@ class DBusMenu(ServiceInterface):
 
     @dbus_signal(name="LayoutUpdated")
     def layout_updated(self) -> Annotated[tuple[int, int], DBusSignature("ui")]:
-        """Tell the panel that the tree below the root is new."""
+        """Notify the panel that the tree below the root changed."""
         return self._revision, ROOT
 
     @dbus_signal(name="ItemsPropertiesUpdated")
     def items_properties_updated(
         self,
     ) -> Annotated[tuple[list[Any], list[Any]], DBusSignature("a(ia{sv})a(ias)")]:
-        """Part of the protocol; never sent, since ``LayoutUpdated`` says it all."""
+        """Required by the protocol, never sent: ``LayoutUpdated`` covers it."""
         return [], []
 
     @dbus_property(access=PropertyAccess.READ, name="Version")
@@ -165,12 +165,12 @@ class DBusMenu(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="TextDirection")
     def text_direction(self) -> DBusStr:
-        """Left to right: the labels are English."""
+        """Left to right, because the labels are English."""
         return "ltr"
 
     @dbus_property(access=PropertyAccess.READ, name="Status")
     def status(self) -> DBusStr:
-        """``normal``: the menu never asks for attention, the icon does."""
+        """``normal``: the icon asks for attention, the menu never does."""
         return "normal"
 
     @dbus_property(access=PropertyAccess.READ, name="IconThemePath")
@@ -180,7 +180,7 @@ class DBusMenu(ServiceInterface):
 
     def _node(self, entry: int) -> Node:
         if (node := self._nodes.get(entry)) is None:
-            raise DBusError(ErrorType.INVALID_ARGS, f"no entry {entry} in the menu")
+            raise DBusError(ErrorType.INVALID_ARGS, f"the menu has no entry {entry}")
         return node
 
     def _take(self, node: Node, kind: str) -> None:
@@ -195,7 +195,7 @@ def _root(children: list[Node]) -> Node:
 def _properties(item: Any) -> Properties:
     if item is Menu.SEPARATOR:
         return {"type": Variant("s", "separator")}
-    # In a label "_" marks the letter that a keyboard selects; doubled, it is itself.
+    # In a label "_" marks the access key; "__" is a literal "_".
     properties = {"label": Variant("s", item.text.replace("_", "__"))}
     if not item.enabled:
         properties["enabled"] = Variant("b", False)

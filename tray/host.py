@@ -1,4 +1,4 @@
-"""Which kind of icon this desktop can show, and what is missing where it can show none."""
+"""The kind of icon that this desktop can show, or what is missing."""
 
 import asyncio
 import os
@@ -9,33 +9,35 @@ from typing import Any
 from tray.toolkit import TrayUnavailable
 
 GRACE_SECONDS = 3.0
-"""How long an X11 tray of the old kind has to wait for the bus's answer to be a panel's (seconds)."""
+"""Wait for a panel on the bus before an old X11 tray is used (seconds)."""
 QUERY_SECONDS = 2.0
-"""How long the session bus may take to say whether a panel runs (seconds)."""
-WAITING = "no panel shows tray icons (GNOME needs the AppIndicator extension); the icon appears once one does"
+"""Time limit for asking the session bus whether a panel runs (seconds)."""
+WAITING = (
+    "no panel shows tray icons (GNOME needs the AppIndicator extension); the icon appears as soon as one does"
+)
 
 
 def make_icon(*args: Any, **kwargs: Any) -> Any:
-    """Return the icon that suits this desktop; the arguments are ``tray.sni.Icon``'s.
+    """Return an icon for this desktop; the arguments are those of ``tray.sni.Icon``.
 
-    Where only a session bus is there, the icon waits on it for a panel.
+    With a session bus but no panel, the icon waits for a panel.
 
     Raises:
-        TrayUnavailable: there can be no icon in this session.
+        TrayUnavailable: this session cannot show an icon.
     """
     if sys.platform == "win32":
-        from tray.windows import Icon as WindowsIcon  # noqa: PLC0415 - imports what exists there alone
+        from tray.windows import Icon as WindowsIcon  # noqa: PLC0415 - works on this system only
 
         return WindowsIcon(*args, **kwargs)
     if sys.platform == "darwin":
-        from tray.macos import Icon as MacIcon  # noqa: PLC0415 - imports what exists there alone
+        from tray.macos import Icon as MacIcon  # noqa: PLC0415 - works on this system only
 
         return MacIcon(*args, **kwargs)
-    from tray.sni import Icon, session_bus_address  # noqa: PLC0415 - dbus-fast exists on Linux alone
+    from tray.sni import Icon, session_bus_address  # noqa: PLC0415 - dbus-fast exists on Linux only
 
     address = session_bus_address()
     if _has_x11_tray() and (address is None or not _awaits_watcher(address)):
-        from tray.xembed import Icon as X11Icon  # noqa: PLC0415 - its import opens the display
+        from tray.xembed import Icon as X11Icon  # noqa: PLC0415 - the import opens the display
 
         return X11Icon(*args, **kwargs)
     if address is None:
@@ -44,10 +46,10 @@ def make_icon(*args: Any, **kwargs: Any) -> Any:
 
 
 def missing_host() -> str:
-    """Return one line that says why no icon can be seen now, empty where one can."""
+    """Return one line that says why no icon is visible, or an empty string."""
     if sys.platform in ("win32", "darwin"):
         return ""
-    from tray.sni import session_bus_address  # noqa: PLC0415 - dbus-fast exists on Linux alone
+    from tray.sni import session_bus_address  # noqa: PLC0415 - dbus-fast exists on Linux only
 
     address = session_bus_address()
     if (address is not None and _has_watcher(address)) or _has_x11_tray():
@@ -56,8 +58,8 @@ def missing_host() -> str:
 
 
 def _awaits_watcher(address: str) -> bool:
-    """Whether a panel answers on the bus, soon: at login, one that speaks both protocols may come up with
-    the old one first, which has no menu."""
+    """Return whether a panel appears on the bus soon. At login, a panel with both protocols may start the old
+    one first, which has no menu."""
     deadline = time.monotonic() + GRACE_SECONDS
     while not _has_watcher(address):
         if time.monotonic() > deadline:
@@ -67,9 +69,9 @@ def _awaits_watcher(address: str) -> bool:
 
 
 def _has_watcher(address: str) -> bool:
-    from dbus_fast.errors import DBusFastError  # noqa: PLC0415 - exists on Linux alone
+    from dbus_fast.errors import DBusFastError  # noqa: PLC0415 - exists on Linux only
 
-    from tray.sni import has_watcher  # noqa: PLC0415 - dbus-fast exists on Linux alone
+    from tray.sni import has_watcher  # noqa: PLC0415 - dbus-fast exists on Linux only
 
     try:
         return asyncio.run(asyncio.wait_for(has_watcher(address), QUERY_SECONDS))
@@ -78,10 +80,10 @@ def _has_watcher(address: str) -> bool:
 
 
 def _has_x11_tray() -> bool:
-    """Whether an X11 window manages a tray of the old kind (freedesktop's system tray protocol 0.3)."""
+    """Return whether an X11 window manages an old tray (freedesktop's system tray protocol 0.3)."""
     if not os.environ.get("DISPLAY"):
         return False
-    from Xlib import X, display, error  # noqa: PLC0415 - exists on Linux alone
+    from Xlib import X, display, error  # noqa: PLC0415 - exists on Linux only
 
     try:
         connection = display.Display()

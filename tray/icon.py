@@ -1,8 +1,8 @@
-"""The icon, drawn in code: one shape and one colour for each state, at any size.
+"""The icon, drawn in code: one shape and one colour per state, at any size.
 
-A token (a disc) with an arrow down into the machine. The states differ in outline and sign, not in
-colour alone, and every colour is of middle brightness: legible on light and on dark panels, and to
-those who see no colours. ``assets/logo.svg`` is the same drawing.
+It is a token (a disc) with an arrow down into the machine. The states differ in outline and sign as well as
+in colour, so that colour-blind users can tell them apart. All colours have medium brightness and are legible
+on light and dark panels. ``assets/logo.svg`` is the same drawing.
 """
 
 import math
@@ -16,11 +16,11 @@ IconState = Literal["idle", "loaded", "working", "paused", "attention", "error"]
 ICON_STATES: tuple[IconState, ...] = ("idle", "loaded", "working", "paused", "attention", "error")
 
 MASTER_SIZE = 128
-"""Pixels of the picture that is handed to the desktop, which scales it down."""
+"""Size of the picture in pixels; the desktop scales it down."""
 SCALE = 4
-"""Every pixel is drawn as this many squared and averaged: smooth edges."""
+"""Supersampling factor for smooth edges."""
 PROGRESS_STEPS = 24
-"""A progress arc moves in so many steps: a panel redraws at most so often."""
+"""Number of steps of the progress arc, which limits the panel's redraws."""
 
 GREY = (128, 136, 148)
 TEAL = (18, 150, 132)
@@ -34,14 +34,14 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Face:
-    """What the icon shows. ``progress`` (0 to 1) is the arc while working, None where unknown."""
+    """The content of the icon. ``progress`` (0 to 1) is the arc while working, None if unknown."""
 
     state: IconState
     progress: float | None = None
 
 
 def draw(face: Face, size: int = MASTER_SIZE) -> Image.Image:
-    """Return the icon, ``size`` x ``size`` pixels, on a transparent ground."""
+    """Return the icon, ``size`` x ``size`` pixels, on a transparent background."""
     step = None if face.progress is None else round(min(max(face.progress, 0), 1) * PROGRESS_STEPS)
     return _drawn(face.state, step, size).copy()
 
@@ -77,7 +77,7 @@ def _drawn(state: IconState, step: int | None, size: int) -> Image.Image:
 
 
 class _Canvas:
-    """A square to draw on, in units of its side: (0, 0) is the top left, (1, 1) the bottom right."""
+    """A square canvas with coordinates from (0, 0) at the top left to (1, 1) at the bottom right."""
 
     def __init__(self, side: int) -> None:
         self.side = side
@@ -91,7 +91,7 @@ class _Canvas:
         self._draw.ellipse(self._box(radius), outline=(*colour, alpha), width=round(width * self.side))
 
     def arc(self, colour: tuple[int, int, int], radius: float, width: float, part: float) -> None:
-        """A part of a ring, clockwise from the top."""
+        """Draw a part of a ring, clockwise from the top."""
         if part > 0:
             end = -90 + 360 * part
             self._draw.arc(self._box(radius), -90, end, fill=(*colour, 255), width=round(width * self.side))
@@ -104,7 +104,7 @@ class _Canvas:
         self._draw.polygon([self._at(point) for point in points], fill=(*colour, 255))
 
     def arrow(self, colour: tuple[int, int, int], scale: float) -> None:
-        """An arrow down to a line, around the centre; 1 fills a disc of radius 0.48 well."""
+        """Draw an arrow down to a line, around the centre. Scale 1 suits a disc of radius 0.48."""
         shape = (
             (-0.07, -0.27),
             (0.07, -0.27),

@@ -1,6 +1,6 @@
-"""The icon on macOS: pystray's own, with all changes made on the main thread.
+"""The icon on macOS: pystray's icon, changed only on the main thread.
 
-A change from another thread ends the process from macOS 26 on.
+From macOS 26 on, a change from another thread ends the process.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ class Icon(pystray._darwin.Icon):  # type: ignore[misc]  # noqa: SLF001 - no typ
     def __init__(
         self, *args: Any, on_host: Callable[[bool], None], on_open: Callable[[], None], **kwargs: Any
     ) -> None:
-        del on_host, on_open  # the menu bar is always there, and does not tell before it opens a menu
+        del on_host, on_open  # the menu bar always exists and does not announce that a menu opens
         super().__init__(*args, **kwargs)
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Call in AppKit's loop, soon; from any thread."""
+        """Schedule a call in AppKit's loop. Any thread may call this."""
         AppHelper.callAfter(call)
 
     def _run(self) -> None:
-        # Not pystray's own, which ends the process at Ctrl-C without the app's knowledge.
+        # pystray's own version ends the process on Ctrl-C without telling the app.
         self._mark_ready()
         try:
             self._app.run()

@@ -1,4 +1,4 @@
-"""``token-saver``: the commands, and the app itself: hub, dashboard and tray icon in one process."""
+"""``token-saver``: the commands, and the app with hub, dashboard and tray icon in one process."""
 
 import contextlib
 import gc
@@ -20,18 +20,18 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Run a command, or the app where none is named."""
+    """Run a command, or the app if no command is given."""
     _have_streams()
     run_cli(start_app, _missing_tray)
 
 
 def start_app(start: Start) -> NoReturn:
-    """Run the app until the user ends it; a second start shows the first one's dashboard instead.
+    """Run the app until the user quits. A second start opens the dashboard of the first instead.
 
     Raises:
         TokenSaverError: the app cannot start.
     """
-    from server.commands.page import show_running  # noqa: PLC0415 - other commands shall not wait for it
+    from server.commands.page import show_running  # noqa: PLC0415 - other commands must not wait for it
     from server.web.instance import AlreadyRunning, claim  # noqa: PLC0415
 
     try:
@@ -43,10 +43,10 @@ def start_app(start: Start) -> NoReturn:
 
 
 def _run(start: Start) -> None:
-    # What is imported stays. To look for garbage among it takes a sixth of the start, and later a fifth of a
-    # second each time, in which all threads stand still.
+    # Imported modules stay. Garbage collection among them takes a sixth of the start, and later stops all
+    # threads for a fifth of a second each time.
     gc.disable()
-    # Imported here: it takes a second, which commands and second starts shall not wait for.
+    # Imported here, because commands and second starts must not wait a second for it.
     from server.commands.welcome import say_no_tray, say_ready  # noqa: PLC0415
     from server.web.dashboard_mount import Pages  # noqa: PLC0415
     from server.web.serve import Signals, log_to_file, running_hub  # noqa: PLC0415
@@ -73,43 +73,43 @@ def _run(start: Start) -> None:
 
 
 def _open_pages(hub: "Hub", pages: "Pages") -> None:
-    """Load the dashboard. The hub goes on without one where that fails: clients need no pages."""
+    """Load the dashboard. If that fails, the hub goes on without it: clients need no pages."""
     try:
-        # Imported here: by now the hub answers clients, which shall not wait for it.
+        # Imported here, so that clients need not wait for it: the hub answers them by now.
         from dashboard.app import build_dashboard  # noqa: PLC0415
 
         hub.submit(pages.open(build_dashboard(hub))).result()
     except Exception as error:
-        logger.exception("the dashboard could not be loaded")
+        logger.exception("could not load the dashboard")
         hub.submit(pages.give_up(str(error))).result()
 
 
 @contextlib.contextmanager
 def _errors_logged() -> Iterator[None]:
-    """Let the log say, too, what ended the app: who started it from a menu or at login sees nothing else."""
+    """Log the error that ended the app. After a start from a menu or at login the log is the only trace."""
     try:
         yield
     except Exception as error:
         trace = None if isinstance(error, TokenSaverError) else error
-        logger.critical("The app ends: %s", error, exc_info=trace)
+        logger.critical("the app ended: %s", error, exc_info=trace)
         raise
 
 
 def _have_streams() -> None:
-    """Open the streams where there are none: ``pythonw``, which starts the app at login on Windows."""
+    """Open missing standard streams. ``pythonw`` has none; it starts the app at login on Windows."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - to the end
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open until exit
 
 
 def _missing_tray() -> str:
-    from tray.host import missing_host  # noqa: PLC0415 - other commands shall not wait for it
+    from tray.host import missing_host  # noqa: PLC0415 - other commands must not wait for it
 
     return missing_host()
 
 
 def _leave() -> NoReturn:
-    """End now. Threads of libraries that still wait for something must not hold up the end."""
+    """Exit now, without waiting for threads of libraries."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

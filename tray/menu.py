@@ -1,7 +1,7 @@
-"""What the tray says: from one snapshot to the menu, the icon's face and the tooltip, as pure functions.
+"""The menu, the icon's face and the tooltip as pure functions of a snapshot.
 
-Two equal menus look the same, so the tray shows a new one only when something differs: nothing in a
-label moves faster than once a minute or with every task.
+The tray rebuilds the menu when it differs from the last one. Labels therefore change at most once a minute or
+with every task.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from server.engine.view import EngineView
 from server.models.catalogue import CatalogueModel
 from server.models.recommend import memory_needed
 from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
-from tray import words
+from tray import formats
 from tray.batches import Batch
 from tray.icon import Face
 
@@ -35,16 +35,16 @@ ActionName = Literal[
     "quit",
 ]
 APPROVALS = (("Approve once", "once"), ("For this session", "session"), ("Always in this project", "project"))
-"""Labels, and the extents of an approval."""
+"""Labels and extents of an approval."""
 SHOWN_PATHS = 5
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
-"""Labels, and seconds (0: without end)."""
+"""Labels and seconds (0: until resumed)."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a click does. ``target`` is a model, the id of an offload, a batch or an approval, the seconds of
-    a pause, or a client; ``extent`` is that of an approval."""
+    """The action of a click. ``target`` is a model, a client, the seconds of a pause, or the id of an
+    offload, batch or approval; ``extent`` applies to approvals."""
 
     name: ActionName
     target: str = ""
@@ -52,12 +52,12 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the menu; with ``children`` it opens another menu, without ``action`` it only tells."""
+class MenuEntry:
+    """One line of the menu. ``children`` form a submenu; a line without action or children only informs."""
 
     label: str
     action: Action | None = None
-    children: tuple["Entry", ...] = ()
+    children: tuple["MenuEntry", ...] = ()
     checked: bool | None = None
     default: bool = False
 
@@ -68,10 +68,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What the system around the app says. ``autostart`` is None where it has no start at login;
-    ``clients`` are the MCP clients that are installed, and whether they are connected; ``room`` is memory
-    (bytes) for a model, with the loaded ones gone, None where nobody looked."""
+class SystemState:
+    """The state of the system. ``autostart`` is None if the system has no start at login. ``clients`` are the
+    installed MCP clients and whether they are connected. ``room`` is the memory for a model in bytes once the
+    loaded models are unloaded; None if unknown."""
 
     autostart: bool | None = None
     clients: tuple[tuple[str, bool], ...] = ()
@@ -80,19 +80,19 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Pending:
-    """What goes on or waits beside what the snapshot shows."""
+    """Open batches and pending approvals, which the snapshot does not contain."""
 
     batches: tuple[Batch, ...] = ()
     approvals: tuple[ApprovalRequested, ...] = ()
 
 
 NOTHING = Pending()
-SEPARATOR = Entry("-")
+SEPARATOR = MenuEntry("-")
 
-Menu = tuple[Entry, ...]
+Menu = tuple[MenuEntry, ...]
 
 
-def build_menu(snapshot: Snapshot, around: Surroundings, pending: Pending = NOTHING) -> Menu:
+def build_menu(snapshot: Snapshot, system: SystemState, pending: Pending = NOTHING) -> Menu:
     """Return the menu."""
     engine = snapshot.engine
     return (
@@ -100,25 +100,25 @@ def build_menu(snapshot: Snapshot, around: Surroundings, pending: Pending = NOTH
         *((SEPARATOR,) if pending.approvals else ()),
         *_status(snapshot),
         SEPARATOR,
-        Entry("Open dashboard", Action("open"), default=True),
+        MenuEntry("Open dashboard", Action("open"), default=True),
         SEPARATOR,
-        *_load(engine, around.room),
+        *_load(engine, system.room),
         *_unload(engine),
         _pause(snapshot.paused_until),
         *(_batch(batch) for batch in pending.batches),
         *_running(snapshot.running),
         SEPARATOR,
-        Entry(words.saved(snapshot.saved_today.net_tokens)),
+        MenuEntry(formats.saved(snapshot.saved_today.net_tokens)),
         SEPARATOR,
-        *_connect(around.clients),
-        *_autostart(around.autostart),
-        Entry(f"About Claude Token Saver {snapshot.version}", Action("about")),
-        Entry(_quit_label(snapshot, pending.batches), Action("quit")),
+        *_connect(system.clients),
+        *_autostart(system.autostart),
+        MenuEntry(f"About Claude Token Saver {snapshot.version}", Action("about")),
+        MenuEntry(_quit_label(snapshot, pending.batches), Action("quit")),
     )
 
 
 def face(snapshot: Snapshot, pending: Pending = NOTHING) -> Face:
-    """Return what the icon shows: the arc is that of the batches, or else of a download."""
+    """Return the icon's face. Its arc shows the progress of the batches, otherwise of the downloads."""
     if pending.approvals:
         return Face("attention")
     working = [batch for batch in pending.batches if batch.state == "running"]
@@ -130,10 +130,10 @@ def face(snapshot: Snapshot, pending: Pending = NOTHING) -> Face:
 
 
 def tooltip(snapshot: Snapshot, pending: Pending = NOTHING) -> str:
-    """Return the one line that is shown when the pointer rests on the icon."""
-    saved = words.saved(snapshot.saved_today.net_tokens)
+    """Return the tooltip, one line."""
+    saved = formats.saved(snapshot.saved_today.net_tokens)
     waits = len(pending.approvals)
-    headline = f"{words.count(waits, 'call')} to approve" if waits else _headline(snapshot)
+    headline = f"{formats.count(waits, 'call')} waiting for approval" if waits else _headline(snapshot)
     return f"Claude Token Saver: {headline}; {saved}"
 
 
@@ -142,11 +142,11 @@ def _headline(snapshot: Snapshot) -> str:
     if snapshot.paused_until is not None:
         return "paused"
     if snapshot.running:
-        return f"{words.count(len(snapshot.running), 'task')} at work"
+        return f"{formats.count(len(snapshot.running), 'task')} running"
     if snapshot.activities:
         return _activity(snapshot.activities[0])
     if engine.error:
-        return words.shorten(engine.error, 80)
+        return formats.shorten(engine.error, 80)
     if engine.loaded:
         return f"{', '.join(model.name for model in engine.loaded)} loaded"
     return "no model loaded"
@@ -154,24 +154,24 @@ def _headline(snapshot: Snapshot) -> str:
 
 def _status(snapshot: Snapshot) -> Menu:
     engine = snapshot.engine
-    lines = [Entry(_loaded(model, snapshot.taken_at)) for model in engine.loaded]
+    lines = [MenuEntry(_loaded(model, snapshot.taken_at)) for model in engine.loaded]
     if engine.error:
-        lines = [Entry(words.shorten(engine.error, 80))]
+        lines = [MenuEntry(formats.shorten(engine.error, 80))]
     elif not lines:
-        lines = [Entry("No model loaded")]
+        lines = [MenuEntry("No model loaded")]
     if snapshot.giving_way:
-        lines.append(Entry(words.shorten(f"Paused: {snapshot.giving_way}", 80)))
-    return (*lines, *(Entry(_activity(activity)) for activity in snapshot.activities))
+        lines.append(MenuEntry(formats.shorten(f"Paused: {snapshot.giving_way}", 80)))
+    return (*lines, *(MenuEntry(_activity(activity)) for activity in snapshot.activities))
 
 
 def _loaded(model: LoadedModel, now: float) -> str:
     parts = [model.name]
     if model.size:
-        parts.append(words.size(model.size))
+        parts.append(formats.size(model.size))
         if 0 < model.size_vram < model.size:
             parts.append(f"{round(100 * model.size_vram / model.size)} % on the GPU")
     if model.expires_at is not None:
-        parts.append(f"{words.time_left(model.expires_at - now)} left")
+        parts.append(f"{formats.time_left(model.expires_at - now)} left")
     return " · ".join(parts)
 
 
@@ -179,24 +179,28 @@ def _activity(activity: ModelActivity) -> str:
     verb = {"download": "Downloading", "measure": "Measuring"}.get(activity.phase, "Loading")
     if not activity.total:
         return f"{verb} {activity.model}"
-    # In steps of 5 %: the menu is rebuilt with every change of a label.
+    # Steps of 5 %, because every change of a label rebuilds the menu.
     return f"{verb} {activity.model}: {100 * activity.completed // activity.total // 5 * 5} %"
 
 
 def _load(engine: EngineView, room: int | None) -> Menu:
     if not engine.capabilities.load:
-        return (Entry(f"{engine.label} loads models by itself"),) if engine.label and not engine.error else ()
+        return (
+            (MenuEntry(f"{engine.label} loads models on its own"),)
+            if engine.label and not engine.error
+            else ()
+        )
     loaded = {model.name for model in engine.loaded}
     models = [model for model in engine.installed if model.generates]
-    return (Entry("Load", children=tuple(_loadable(model, loaded, room) for model in models)),)
+    return (MenuEntry("Load", children=tuple(_loadable(model, loaded, room) for model in models)),)
 
 
-def _loadable(model: InstalledModel, loaded: set[str], room: int | None) -> Entry:
-    label = f"{model.name} ({words.size(model.size)})" if model.size else model.name
+def _loadable(model: InstalledModel, loaded: set[str], room: int | None) -> MenuEntry:
+    label = f"{model.name} ({formats.size(model.size)})" if model.size else model.name
     if room is not None and model.size and model.name not in loaded:
         needed = memory_needed(CatalogueModel(name=model.name, size=model.size))
         label += " · fits" if needed <= room else " · too large now"
-    return Entry(label, Action("load", model.name), checked=model.name in loaded)
+    return MenuEntry(label, Action("load", model.name), checked=model.name in loaded)
 
 
 def _unload(engine: EngineView) -> Menu:
@@ -204,46 +208,50 @@ def _unload(engine: EngineView) -> Menu:
         return ()
     names = [model.name for model in engine.loaded]
     if len(names) == 1:
-        return (Entry(f"Unload {names[0]}", Action("unload", names[0])),)
-    each = tuple(Entry(name, Action("unload", name)) for name in names)
-    return (Entry("Unload", children=(*each, SEPARATOR, Entry("All", Action("unload")))),)
+        return (MenuEntry(f"Unload {names[0]}", Action("unload", names[0])),)
+    each = tuple(MenuEntry(name, Action("unload", name)) for name in names)
+    return (MenuEntry("Unload", children=(*each, SEPARATOR, MenuEntry("All", Action("unload")))),)
 
 
-def _pause(paused_until: float | None) -> Entry:
+def _pause(paused_until: float | None) -> MenuEntry:
     if paused_until is None:
-        choices = tuple(Entry(label, Action("pause", str(seconds))) for label, seconds in PAUSES)
-        return Entry("Pause offloading", children=choices)
-    until = f" (paused until {words.clock(paused_until)})" if paused_until else ""
-    return Entry(f"Resume offloading{until}", Action("resume"))
+        choices = tuple(MenuEntry(label, Action("pause", str(seconds))) for label, seconds in PAUSES)
+        return MenuEntry("Pause offloading", children=choices)
+    until = f" (paused until {formats.clock(paused_until)})" if paused_until else ""
+    return MenuEntry(f"Resume offloading{until}", Action("resume"))
 
 
-def _approval(request: ApprovalRequested) -> Entry:
+def _approval(request: ApprovalRequested) -> MenuEntry:
     more = request.files - min(len(request.paths), SHOWN_PATHS)
-    return Entry(
-        f"Approve {request.tool} of {request.client or 'a client'} ({words.count(request.files, 'file')})…",
+    client, files = request.client or "a client", formats.count(request.files, "file")
+    return MenuEntry(
+        f"Approve {request.tool} from {client} ({files})…",
         children=(
-            Entry(words.shorten(request.reason, 80)),
-            *(Entry(words.shorten(path, 80)) for path in request.paths[:SHOWN_PATHS]),
-            *((Entry(f"and {more} more"),) if more > 0 else ()),
+            MenuEntry(formats.shorten(request.reason, 80)),
+            *(MenuEntry(formats.shorten(path, 80)) for path in request.paths[:SHOWN_PATHS]),
+            *((MenuEntry(f"and {more} more"),) if more > 0 else ()),
             SEPARATOR,
-            *(Entry(label, Action("approve", request.approval_id, extent)) for label, extent in APPROVALS),
-            Entry("Deny", Action("deny", request.approval_id)),
+            *(
+                MenuEntry(label, Action("approve", request.approval_id, extent))
+                for label, extent in APPROVALS
+            ),
+            MenuEntry("Deny", Action("deny", request.approval_id)),
         ),
     )
 
 
-def _batch(batch: Batch) -> Entry:
-    task = words.shorten(batch.task, 32)
-    wrong = f", {batch.wrong} went wrong" if batch.wrong else ""
+def _batch(batch: Batch) -> MenuEntry:
+    task = formats.shorten(batch.task, 32)
+    wrong = f", {batch.wrong} failed" if batch.wrong else ""
     paused = " (paused)" if batch.state == "paused" else ""
     switch = (
-        Entry("Resume", Action("resume-batch", batch.id))
+        MenuEntry("Resume", Action("resume-batch", batch.id))
         if batch.state == "paused"
-        else Entry("Pause", Action("pause-batch", batch.id))
+        else MenuEntry("Pause", Action("pause-batch", batch.id))
     )
-    return Entry(
+    return MenuEntry(
         f"Batch “{task}”: {batch.ended} of {batch.total} done{wrong}{paused}",
-        children=(switch, Entry("Cancel", Action("cancel-batch", batch.id))),
+        children=(switch, MenuEntry("Cancel", Action("cancel-batch", batch.id))),
     )
 
 
@@ -251,10 +259,10 @@ def _running(running: tuple[RunningOffload, ...]) -> Menu:
     if not running:
         return ()
     entries = tuple(
-        Entry(f"Cancel “{words.shorten(each.task)}”{_state(each)}", Action("cancel", each.id))
+        MenuEntry(f"Cancel “{formats.shorten(each.task)}”{_state(each)}", Action("cancel", each.id))
         for each in running
     )
-    return (Entry(f"At work: {words.count(len(running), 'task')}", children=entries),)
+    return (MenuEntry(f"Running: {formats.count(len(running), 'task')}", children=entries),)
 
 
 def _state(offload: RunningOffload) -> str:
@@ -262,12 +270,14 @@ def _state(offload: RunningOffload) -> str:
 
 
 def _connect(clients: tuple[tuple[str, bool], ...]) -> Menu:
-    children = tuple(Entry(name, Action("connect", name), checked=connected) for name, connected in clients)
-    return (Entry("Connect", children=children),) if children else ()
+    children = tuple(
+        MenuEntry(name, Action("connect", name), checked=connected) for name, connected in clients
+    )
+    return (MenuEntry("Connect", children=children),) if children else ()
 
 
 def _autostart(enabled: bool | None) -> Menu:
-    return (Entry("Start at login", Action("autostart"), checked=enabled),) if enabled is not None else ()
+    return (MenuEntry("Start at login", Action("autostart"), checked=enabled),) if enabled is not None else ()
 
 
 def _progress(activities: tuple[ModelActivity, ...]) -> float | None:
@@ -285,5 +295,6 @@ def _quit_label(snapshot: Snapshot, batches: tuple[Batch, ...]) -> str:
     }
     if not any(working.values()):
         return "Quit"
-    what = " and ".join(words.count(number, noun) for noun, number in working.items() if number)
-    return f"Quit ({what} still {'runs' if sum(working.values()) == 1 else 'run'})"
+    *first, last = [formats.count(number, noun) for noun, number in working.items() if number]
+    what = f"{', '.join(first)} and {last}" if first else last
+    return f"Quit ({what} still running)"

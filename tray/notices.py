@@ -1,4 +1,4 @@
-"""Which happenings are worth a notice on the screen; ``[tray]`` in ``config.toml`` turns each off."""
+"""Desktop notices for important events. ``[tray]`` in ``config.toml`` turns each kind off."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from server.common.events import ApprovalRequested, Event, ModelProgress, PauseC
 from server.config.settings import TraySettings
 from server.state.snapshot import Snapshot
 from tray.batches import Batch
-from tray.words import count, shorten
+from tray.formats import count, shorten
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,15 @@ class Notice:
 
 
 def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
-    """Return what to say of an event, None for most."""
+    """Return the notice for an event, or None, as for most events."""
     match event:
         case ModelProgress(phase="download", done=True, error="") if settings.notify_model:
-            return Notice("Model ready", f"{event.model} was downloaded and can be used.")
+            return Notice("Model ready", f"{event.model} is downloaded and ready.")
         case ModelProgress(phase="download", done=True) if settings.notify_model:
             return Notice("Download failed", f"{event.model}: {event.error}")
         case ApprovalRequested() if settings.notify_approval:
-            wish = f"{shorten(event.client) or 'A client'} wants {event.tool} on {count(event.files, 'file')}"
+            client = shorten(event.client) or "A client"
+            wish = f"{client} wants to use {event.tool} on {count(event.files, 'file')}"
             return Notice("Approval needed", f"{wish}: {event.reason.rstrip('.')}.")
         case PauseChanged(giving_way=True) if settings.notify_pause:
             return Notice("Offloading is paused", event.reason)
@@ -34,19 +35,19 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
 
 
 def notice_of_batch(before: Batch | None, after: Batch, settings: TraySettings) -> Notice | None:
-    """Return what to say of a batch that ended by itself; one that the user ended is no news."""
+    """Return the notice for a batch that ended, unless the user ended it."""
     ended = before is not None and before.open and not after.open
     if not settings.notify_batch or not ended or after.state == "cancelled":
         return None
     done = f"{after.ended - after.wrong} of {after.total} done"
-    wrong = f", {after.wrong} went wrong" if after.wrong else ""
+    wrong = f", {after.wrong} failed" if after.wrong else ""
     title = "Batch finished" if after.state == "done" else "Batch stopped"
     return Notice(title, f"{shorten(after.task)}: {done}{wrong}. {after.reason}".rstrip())
 
 
 def notice_of_change(before: Snapshot, after: Snapshot, settings: TraySettings) -> Notice | None:
-    """Return what to say of the difference between two snapshots: an engine that went away."""
+    """Return the notice for an engine that stopped responding between two snapshots."""
     lost = after.engine.error and not before.engine.error and before.engine.label
     if lost and settings.notify_engine:
-        return Notice("The engine is gone", after.engine.error)
+        return Notice("Engine not responding", after.engine.error)
     return None

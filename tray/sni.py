@@ -1,8 +1,8 @@
-"""The tray icon of Linux: a StatusNotifierItem with its menu, over the session bus.
+"""The tray icon on Linux: a StatusNotifierItem with a menu, over the session bus.
 
-pystray's own backends need GTK (not there in an environment of its own) or show no menu (X11), hence
-this one. It needs nothing but a bus: the panel may come, go and come again, and gets the icon each
-time. Specification: https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/
+pystray's own backends need GTK, which a virtual environment lacks, or have no menu (X11). This one only needs
+a session bus. The panel may start and stop at any time; it gets the icon at each start. Specification:
+https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/
 """
 
 import asyncio
@@ -35,20 +35,20 @@ _ICONS = iter(range(1, 1_000_000))
 
 
 def session_bus_address() -> str | None:
-    """Return the address of the user's session bus, None where there is none."""
+    """Return the address of the user's session bus, or None."""
     if address := os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
         return address
-    # Where systemd runs the bus, a shell without the variable (ssh, cron) still finds it here.
+    # systemd puts the bus here; sessions without the variable (ssh, cron) can still find it.
     socket = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent") / "bus"
     return f"unix:path={socket}" if socket.is_socket() else None
 
 
 async def has_watcher(address: str) -> bool:
-    """Whether a panel (or what stands between panels and icons) runs on the bus at ``address``.
+    """Return whether a StatusNotifierWatcher runs on the bus at ``address``.
 
     Raises:
-        OSError: nothing listens there.
-        DBusFastError: what listens there does not speak D-Bus.
+        OSError: nothing listens at this address.
+        DBusFastError: the listener does not speak D-Bus.
     """
     bus = await MessageBus(address).connect()
     try:
@@ -68,10 +68,10 @@ async def has_watcher(address: str) -> bool:
 
 
 class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
-    """pystray's ``Icon`` over D-Bus. ``run`` blocks; all else may be called from any thread.
+    """pystray's ``Icon`` over D-Bus. ``run`` blocks; any thread may call the other methods.
 
-    ``on_host`` is called with whether a panel shows the icon, at first and whenever that changes;
-    ``on_open`` before the menu is shown. Both run on the thread of ``run`` and must not block.
+    ``on_host`` gets whether a panel shows the icon, at the start and after each change. ``on_open`` is called
+    before the menu opens. Both run on the thread of ``run`` and must not block.
     """
 
     HAS_MENU_RADIO = True
@@ -96,7 +96,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._notice_id = 0
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Call at once: everything here may be called from any thread."""
+        """Call at once: every method here is thread-safe."""
         call()
 
     def _run(self) -> None:
@@ -105,7 +105,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         finally:
             self._loop = self._bus = None
             if not self._running:
-                # Lets the thread that waits for readiness end, else the process could not.
+                # A thread waits for readiness; the process could not end before it.
                 self._mark_ready()
             self._running = False
 
@@ -116,7 +116,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._menu_export = DBusMenu(self._click, self._on_open)
         bus.export(ITEM_PATH, self._item)
         bus.export(MENU_PATH, self._menu_export)
-        # The name before all else: a panel may come at any moment, and is told it.
+        # The name comes first: a panel may start at any moment and needs it.
         await bus.request_name(self._bus_name)
         if self._icon:
             self._item.set_pixmaps(pixmaps(self._icon))
@@ -145,18 +145,18 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         return self._bus
 
     async def _until_stopped(self, bus: MessageBus) -> None:
-        """Return on ``stop``, raise where the bus goes away (the user's session ended)."""
+        """Return on ``stop``; raise if the bus ends with the user's session."""
         stopping = asyncio.create_task(self._stopping.wait())
-        lost = asyncio.create_task(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # its gap
+        lost = asyncio.create_task(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # untyped in dbus-fast
         try:
             await asyncio.wait((stopping, lost), return_when=asyncio.FIRST_COMPLETED)
             if not self._stopping.is_set():
-                raise TrayUnavailable("the session bus went away")
+                raise TrayUnavailable("the session bus ended")
         finally:
             await cancel_and_wait(stopping, lost)
 
     async def _register(self) -> None:
-        """Hand the icon to the panel, if one runs."""
+        """Register the icon with the panel, if one runs."""
         hosted = False
         try:
             owned = await self._call(BUS, "/org/freedesktop/DBus", BUS, "NameHasOwner", "s", WATCHER)
@@ -166,14 +166,14 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
                 )
                 hosted = await self._host_registered()
         except DBusError as error:
-            # It went away while it was asked; its return is announced.
-            logger.info("the tray host did not take the icon: %s", error.text)
+            # The panel ended during the call; the bus announces its return.
+            logger.info("the panel did not accept the icon: %s", error.text)
         if hosted != self._hosted:
             self._hosted = hosted
             self._on_host(hosted)
 
     async def _host_registered(self) -> bool:
-        """Whether the watcher has something that shows icons (KDE's runs without, too)."""
+        """Return whether the watcher has a host that shows icons; KDE's watcher also runs without one."""
         get = (WATCHER, WATCHER_PATH, "org.freedesktop.DBus.Properties", "Get", "ss")
         answer = await self._call(*get, WATCHER, "IsStatusNotifierHostRegistered")
         return bool(answer[0].value)
@@ -203,7 +203,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         try:
             call()
         except Exception:
-            # A failed entry must not take the icon with it.
+            # A failing entry must not stop the icon.
             logger.exception("a menu entry failed")
 
     def _show(self) -> None:
@@ -226,7 +226,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
 
     def _stop(self) -> None:
         if self._loop is not None:
-            # Even on the loop's own thread: a signal's handler must wake the loop up.
+            # Also on the loop's own thread: a signal handler must wake the loop.
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _notify(self, message: str, title: str | None = None) -> None:
@@ -241,13 +241,13 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         server = (NOTIFICATIONS, NOTIFICATIONS_PATH, NOTIFICATIONS)
         try:
             able = await self._call(*server, "GetCapabilities", "")
-            # Where the text is markup, what a client calls itself shall not become any.
+            # If the server renders markup, a client's name must not be interpreted as markup.
             text = html.escape(message, quote=False) if "body-markup" in able[0] else message
             body = (self.name, self._notice_id, "", title, text, ["default", "Open dashboard"], hints, -1)
             answer = await self._call(*server, "Notify", "susssasa{sv}i", *body)
             self._notice_id = int(answer[0])
         except DBusError as error:
-            logger.info("no notice was shown: %s", error.text)
+            logger.info("the desktop did not show a notice: %s", error.text)
 
     def _remove_notification(self) -> None:
         if self._notice_id:
@@ -258,15 +258,15 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         try:
             await call
         except DBusError as error:
-            logger.info("the notice stays: %s", error.text)
+            logger.info("the desktop did not close a notice: %s", error.text)
 
     async def _call(
         self, name: str, path: str, interface: str, member: str, signature: str, *body: Any
     ) -> list[Any]:
-        """Call a method and return what it answers.
+        """Call a method and return its result.
 
         Raises:
-            DBusError: it answered with an error, or nobody is there.
+            DBusError: the method failed, or its service does not exist.
         """
         if self._bus is None:
             return []
@@ -289,7 +289,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._tasks.start(work)
 
     def _soon(self, call: Callable[[], Any]) -> None:
-        """Call on the loop's thread: at once when there, else as soon as it is free."""
+        """Call on the loop's thread: at once if already there, otherwise as soon as it is free."""
         loop = self._loop
         if loop is None or self._bus is None or loop.is_closed():
             return

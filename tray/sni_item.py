@@ -1,4 +1,4 @@
-"""The icon's object on the bus: ``org.kde.StatusNotifierItem``, which panels read and click."""
+"""The icon's object on the bus, ``org.kde.StatusNotifierItem``."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -12,16 +12,16 @@ INTERFACE = "org.kde.StatusNotifierItem"
 ITEM_PATH = "/StatusNotifierItem"
 MENU_PATH = "/MenuBar"
 SIZES = (16, 22, 24, 32, 44, 48, 64)
-"""Pixels: what panels of 16 to 32 points take at scales 1 and 2."""
+"""Sizes in pixels for panels of 16 to 32 points at scales 1 and 2."""
 
 Pixmap = tuple[int, int, bytes]
-"""Width, height and the pixels as ARGB32 in network byte order."""
+"""Width, height, and pixels as ARGB32 in network byte order."""
 Pixmaps = Annotated[list[Any], DBusSignature("a(iiay)")]
 ToolTip = Annotated[list[Any], DBusSignature("(sa(iiay)ss)")]
 
 
 def pixmaps(image: Image.Image) -> list[Pixmap]:
-    """Return the image in every size that panels ask for."""
+    """Return the image in every size that panels use."""
     return [pixmap(image, size) for size in SIZES]
 
 
@@ -33,7 +33,7 @@ def pixmap(image: Image.Image, size: int) -> Pixmap:
 
 
 class StatusNotifierItem(ServiceInterface):
-    """What the panel shows. A click calls ``on_activate``; the menu is at ``MENU_PATH``."""
+    """The item that the panel shows. A click calls ``on_activate``; the menu is at ``MENU_PATH``."""
 
     def __init__(self, name: str, title: str, on_activate: Callable[[], None]) -> None:
         super().__init__(INTERFACE)
@@ -50,7 +50,7 @@ class StatusNotifierItem(ServiceInterface):
             self.new_status()
 
     def set_title(self, title: str) -> None:
-        """Set the one line that is shown when the pointer rests on the icon."""
+        """Set the tooltip, one line."""
         if title != self._title:
             self._title = title
             self.new_title()
@@ -64,54 +64,54 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_method(name="Activate")
     def activate(self, x: DBusInt32, y: DBusInt32) -> None:
-        """Take a left click."""
+        """Handle a left click."""
         del x, y
         self._on_activate()
 
     @dbus_method(name="SecondaryActivate")
     def secondary_activate(self, x: DBusInt32, y: DBusInt32) -> None:
-        """Take a middle click: the same."""
+        """Handle a middle click like a left click."""
         del x, y
         self._on_activate()
 
     @dbus_method(name="ContextMenu")
     def context_menu(self, x: DBusInt32, y: DBusInt32) -> None:
-        """Take a right click: nothing to do, since the panel shows ``Menu`` itself."""
+        """Ignore a right click: the panel shows ``Menu`` itself."""
 
     @dbus_method(name="Scroll")
     def scroll(self, delta: DBusInt32, orientation: DBusStr) -> None:
-        """Take a turn of the wheel: nothing to do."""
+        """Ignore the mouse wheel."""
 
     @dbus_signal(name="NewIcon")
     def new_icon(self) -> None:
-        """Tell the panel to read the picture again."""
+        """Ask the panel to read the picture again."""
 
     @dbus_signal(name="NewTitle")
     def new_title(self) -> None:
-        """Tell the panel to read the title again."""
+        """Ask the panel to read the title again."""
 
     @dbus_signal(name="NewToolTip")
     def new_tool_tip(self) -> None:
-        """Tell the panel to read the tooltip again."""
+        """Ask the panel to read the tooltip again."""
 
     @dbus_signal(name="NewStatus")
     def new_status(self) -> DBusStr:
-        """Tell the panel whether the icon is to be seen."""
+        """Tell the panel whether to show the icon."""
         return self._status
 
     @dbus_property(access=PropertyAccess.READ, name="Category")
     def category(self) -> DBusStr:
-        """The kind of program."""
+        """The category of the program."""
         return "ApplicationStatus"
 
     @dbus_property(access=PropertyAccess.READ, name="Id")
     def id(self) -> DBusStr:
-        """A name that stays between sessions, by which panels remember their settings."""
+        """A stable name; panels store their settings under it."""
         return self._name
 
     @dbus_property(access=PropertyAccess.READ, name="Title")
     def title(self) -> DBusStr:
-        """The icon's name for people."""
+        """The title for users."""
         return self._title
 
     @dbus_property(access=PropertyAccess.READ, name="Status")
@@ -121,12 +121,12 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="WindowId")
     def window_id(self) -> DBusInt32:
-        """No window belongs to the icon."""
+        """0: the icon has no window."""
         return 0
 
     @dbus_property(access=PropertyAccess.READ, name="IconName")
     def icon_name(self) -> DBusStr:
-        """Empty: the picture is not from a theme."""
+        """Empty: the picture does not come from a theme."""
         return ""
 
     @dbus_property(access=PropertyAccess.READ, name="IconPixmap")
@@ -136,22 +136,22 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="OverlayIconName")
     def overlay_icon_name(self) -> DBusStr:
-        """None: the state is in the picture."""
+        """Empty: the picture itself shows the state."""
         return ""
 
     @dbus_property(access=PropertyAccess.READ, name="OverlayIconPixmap")
     def overlay_icon_pixmap(self) -> Pixmaps:
-        """None."""
+        """Empty."""
         return []
 
     @dbus_property(access=PropertyAccess.READ, name="AttentionIconName")
     def attention_icon_name(self) -> DBusStr:
-        """None: the status is never ``NeedsAttention``."""
+        """Empty: the status is never ``NeedsAttention``."""
         return ""
 
     @dbus_property(access=PropertyAccess.READ, name="AttentionIconPixmap")
     def attention_icon_pixmap(self) -> Pixmaps:
-        """None."""
+        """Empty."""
         return []
 
     @dbus_property(access=PropertyAccess.READ, name="ToolTip")
@@ -166,5 +166,5 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="Menu")
     def menu(self) -> DBusObjectPath:
-        """Where the menu is."""
+        """The object path of the menu."""
         return MENU_PATH

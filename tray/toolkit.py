@@ -1,7 +1,7 @@
 """pystray's classes, importable on every system.
 
-On Linux ``import pystray`` opens a display and raises where there is none. Its own backends are not
-used there (see ``tray.sni`` and ``tray.xembed``), so it is told to take its empty one.
+On Linux ``import pystray`` opens a display and fails without one. ``tray.sni`` and ``tray.xembed`` replace
+its backends there, so this module selects its dummy backend.
 """
 
 import os
@@ -16,9 +16,9 @@ def _import_pystray() -> Any:
     if sys.platform not in ("win32", "darwin"):
         os.environ[_BACKEND] = "dummy"
     try:
-        import pystray  # noqa: PLC0415 - only now may it be imported
+        import pystray  # noqa: PLC0415 - the variable must be set first
     finally:
-        # Child processes shall not inherit it.
+        # Child processes must not inherit it.
         if before is None:
             os.environ.pop(_BACKEND, None)
         else:
@@ -28,10 +28,11 @@ def _import_pystray() -> Any:
 
 _pystray = _import_pystray()
 
-BaseIcon: Any = _pystray._base.Icon  # noqa: SLF001 - where pystray keeps the class that backends extend
+BaseIcon: Any = _pystray._base.Icon  # noqa: SLF001 - the base class of pystray's backends is not exported
 Menu: Any = _pystray.Menu
 MenuItem: Any = _pystray.MenuItem
 
 
 class TrayUnavailable(Exception):
-    """There can be no icon, the app goes on without: the message is one line that says what is missing."""
+    """No icon is possible, and the app continues without one. The message is one line that says what is
+    missing."""

@@ -1,4 +1,4 @@
-"""The icon on Windows: pystray's own, with all changes made on the main thread."""
+"""The icon on Windows: pystray's icon, changed only on the main thread."""
 
 import queue
 from collections.abc import Callable
@@ -8,31 +8,31 @@ import pystray._win32
 from pystray._util import win32
 
 WM_APP = 0x8000
-"""The first message number that belongs to the program (WinUser.h)."""
+"""The first message number for applications (WinUser.h)."""
 WM_CALLS = WM_APP + 1
 
 
 class Icon(pystray._win32.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types; pystray's Windows class
-    """pystray's icon; ``on_main`` runs calls in its message loop, and not while the menu is open."""
+    """pystray's icon; ``on_main`` runs calls in its message loop, but never while the menu is open."""
 
     def __init__(
         self, *args: Any, on_host: Callable[[bool], None], on_open: Callable[[], None], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        del on_host  # the taskbar is always there, and pystray follows its restarts
+        del on_host  # the taskbar always exists, and pystray handles its restarts
         self._on_open = on_open
         self._calls: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
         self._menu_is_open = False
-        self._message_handlers[WM_CALLS] = lambda wparam, lparam: self._run_calls()  # noqa: ARG005 - pystray's
+        self._message_handlers[WM_CALLS] = lambda wparam, lparam: self._run_calls()  # noqa: ARG005 - pystray's signature
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Call in the message loop, soon; from any thread."""
+        """Schedule a call in the message loop. Any thread may call this."""
         self._calls.put(call)
         if self._hwnd:
             win32.PostMessage(self._hwnd, WM_CALLS, 0, 0)
 
     def _run_calls(self) -> None:
-        # The loop also runs while the menu is open; to replace the menu then would take it away.
+        # The loop also runs while the menu is open. Replacing the menu then would close it.
         while not self._menu_is_open:
             try:
                 call = self._calls.get_nowait()

@@ -1,4 +1,4 @@
-"""The icon in an X11 tray of the old kind: a picture whose left click opens the dashboard, no menu."""
+"""The icon in an old X11 tray: a picture without a menu; a left click opens the dashboard."""
 
 import contextlib
 import select
@@ -9,29 +9,29 @@ import pystray._xorg
 from Xlib import X, error
 
 PAUSE = 0.25
-"""Seconds after which a waiting thread looks for events that another one read from the display."""
+"""Interval at which a waiting thread checks for events that another thread has read (seconds)."""
 
 
 class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types; pystray's only X11 class
-    """pystray's X11 icon, made to see clicks: it never asks the display for button events."""
+    """pystray's X11 icon with clicks: pystray never requests button events."""
 
     def __init__(
         self, *args: Any, on_host: Callable[[bool], None], on_open: Callable[[], None], **kwargs: Any
     ) -> None:
-        del on_host, on_open  # a tray was there when it was asked, and there is no menu
+        del on_host, on_open  # a tray exists by now, and there is no menu
         super().__init__(*args, **kwargs)
 
     def __del__(self) -> None:
-        # The display can be gone before this object is, as at the end of the user's session.
+        # The display may close first, for example at the end of the session.
         with contextlib.suppress(error.ConnectionClosedError):
             super().__del__()
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Call at once: the methods that touch the display hand over to its thread themselves."""
+        """Call at once: the methods that use the display switch to its thread themselves."""
         call()
 
     def _events(self) -> Iterator[Any]:
-        """Yield the display's events; pystray's own waits for ever where ``stop`` has read the last one."""
+        """Yield the display's events. pystray's version waits forever if ``stop`` has read the last one."""
         while True:
             while self._display.pending_events():
                 yield self._display.next_event()

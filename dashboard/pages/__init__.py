@@ -1,1 +1,1 @@
-"""The pages, one a file. Each has a ``show`` that fills the page for one visitor."""
+"""The pages, one per module. ``show`` fills a page for one visitor."""

@@ -1,4 +1,4 @@
-"""*Batches*: many tasks as one job, and one job with its items."""
+"""The page *Batches*, and the page of one batch with its items."""
 
 from collections.abc import Sequence
 
@@ -24,38 +24,43 @@ ITEMS_AT_ONCE = 50
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
-    """Fill the page with the last jobs."""
+    """Fill the page with the latest batches."""
     jobs = Jobs(hub.history.database)
-    asked = Event[[]]()
+    acted = Event[[]]()
     with page_frame(hub, updates, "Batches", "/batches") as page:
         cards = KeyedList[BatchView](
-            box("stack"), lambda view: view.job.id, lambda view: BatchCard(hub, page.clock, view.job, asked)
+            box("ts-stack"),
+            lambda view: view.job.id,
+            lambda view: BatchCard(hub, page.clock, view.job, acted),
         )
         with box() as nothing, card("No batches yet"):
-            empty("Claude makes one with the tool batch_offload; from a shell:", command=_example())
+            empty(
+                "Claude starts a batch with the tool batch_offload. To try it in a terminal:",
+                command=_example(),
+            )
 
     async def load() -> None:
         views = [await read_batch(hub, job) for job in await jobs.page(MOST_JOBS)]
         cards.update(views)
         nothing.set_visibility(not views)
 
-    await page.follow(load, updates.jobs_changed, updates.history_changed, asked=asked)
+    await page.reload_on(load, updates.jobs_changed, updates.history_changed, requested=acted)
 
 
 async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
-    """Fill the page of one job."""
+    """Fill the page of one batch."""
     jobs = Jobs(hub.history.database)
     job = await jobs.get(job_id)
     if job is None:
         with page_frame(hub, updates, "No such batch", "/batches"), card("Not found"):
             empty(f"There is no batch {job_id}.")
-            link("/batches", "more", "All batches")
+            link("/batches", "ts-more", "All batches")
         return
-    asked = Event[[]]()
-    with page_frame(hub, updates, f"Batch {job.id}", "/batches") as page, box("stack"):
-        head = BatchCard(hub, page.clock, job, asked, linked=False)
+    acted = Event[[]]()
+    with page_frame(hub, updates, f"Batch {job.id}", "/batches") as page, box("ts-stack"):
+        head = BatchCard(hub, page.clock, job, acted, linked=False)
         with card("Items"):
-            items = Items(hub, job_id, asked)
+            items = Items(hub, job_id, acted)
 
     async def load() -> None:
         if (now := await jobs.get(job_id)) is not None:
@@ -63,50 +68,50 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
             head.update(view)
             items.update(await jobs.items(job_id, items.most), view.counts.total)
 
-    await page.follow(load, updates.jobs_changed, updates.history_changed, asked=asked)
+    await page.reload_on(load, updates.jobs_changed, updates.history_changed, requested=acted)
 
 
 class Items:
-    """The first items of a batch, and more of them at a click."""
+    """The first items of a batch, with a button that shows more."""
 
-    def __init__(self, hub: Hub, job_id: str, asked: Event[[]]) -> None:
+    def __init__(self, hub: Hub, job_id: str, acted: Event[[]]) -> None:
         self.most = ITEMS_AT_ONCE
-        self._asked = asked
+        self._acted = acted
         self._items = KeyedList[ItemRecord](
-            box("rows", "ul"), lambda item: item.position, lambda item: _Item(hub, job_id, item, asked)
+            box("ts-rows", "ul"), lambda item: item.position, lambda item: _Item(hub, job_id, item, acted)
         )
         self._more = button("Show more", self._show_more, look="quiet")
 
     def update(self, items: Sequence[ItemRecord], total: int) -> None:
-        """Show these of ``total``."""
+        """Show these items out of ``total``."""
         self._items.update(items)
         self._more.set_text(f"Show more of {formats.number(total)}")
         self._more.set_visibility(total > len(items))
 
     def _show_more(self) -> None:
         self.most += ITEMS_AT_ONCE
-        self._asked.emit()
+        self._acted.emit()
 
 
 class _Item:
-    """One task of the batch; what waits or runs can be cancelled, what went wrong tried again."""
+    """One item. A waiting or running item can be cancelled, a failed one retried."""
 
-    def __init__(self, hub: Hub, job_id: str, item: ItemRecord, asked: Event[[]]) -> None:
+    def __init__(self, hub: Hub, job_id: str, item: ItemRecord, acted: Event[[]]) -> None:
         self._ended = False
 
         async def cancel_or_retry() -> None:
             act = hub.batches.retry if self._ended else hub.batches.cancel
             await run_action(act(job_id, item.position))
-            asked.emit()
+            acted.emit()
 
         self._words = name = _name(item)
-        with box("item", "li") as self.element:
+        with box("ts-item", "li") as self.element:
             self._state = OutcomeBadge()
-            with box("offload-task"):
-                self._link = link("", "task", name)
-                self._name = text(name, "task")
-                self._summary = text("", "sub")
-            self._seconds = text("", "num sub")
+            with box("ts-offload-task"):
+                self._link = link("", "ts-task", name)
+                self._name = text(name, "ts-task")
+                self._summary = text("", "ts-sub")
+            self._seconds = text("", "ts-num ts-sub")
             self._button = button("Cancel", cancel_or_retry)
 
     def update(self, item: ItemRecord) -> None:

@@ -1,4 +1,4 @@
-"""What stands in a page's place where it cannot be shown: why, and what to do about it."""
+"""The page shown instead of a page that failed: the cause and the next step."""
 
 from nicegui import ui
 
@@ -12,11 +12,11 @@ from server.hub import Hub
 
 
 def show(hub: Hub, updates: HubUpdates, section: str, error: TokenSaverError) -> None:
-    """Fill the page anew, with the error in words."""
+    """Replace the content of the page by the error."""
     ui.context.client.content.clear()
-    with page_frame(hub, updates, "This page cannot be shown", section), card("What is wrong"):
+    with page_frame(hub, updates, "This page cannot be shown", section), card("What went wrong"):
         text(error.cause, "", "p")
         text(error.next_step, "", "p")
-        text(error.code, "code")
-        with box("actions"):
+        text(error.code, "ts-code")
+        with box("ts-actions"):
             button("Try again", ui.navigate.reload, look="main", icon="refresh")

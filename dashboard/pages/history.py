@@ -1,4 +1,4 @@
-"""*History*: every offload, newest first, narrowed by filters that stand in the address."""
+"""The page *History*: every offload, newest first, with filters in the address."""
 
 import datetime
 from dataclasses import replace
@@ -20,62 +20,65 @@ ROWS = 50
 
 
 async def show(hub: Hub, updates: HubUpdates, address: HistoryAddress) -> None:
-    """Fill the page for what the address says."""
+    """Fill the page for an address."""
     facets = await hub.history.facets()
     with page_frame(hub, updates, "History", "/history") as page:
         listing = Listing(page, address)
-        with box("card"):
+        with box("ts-card"):
             HistoryFilters(address, facets, listing.change)
             listing.place()
-    await page.follow(listing.load, updates.history_changed, asked=listing.asked)
+    await page.reload_on(listing.load, updates.history_changed, requested=listing.requested)
 
 
 class Listing:
-    """One page of rows, and the way to older ones."""
+    """One page of rows, with links to newer and older ones."""
 
     def __init__(self, page: Page, address: HistoryAddress) -> None:
-        self.asked = Event[[]]()
-        """Another address is to be shown."""
+        self.requested = Event[[]]()
+        """The user chose another address."""
         self._page = page
         self._address = address
         self._shown: HistoryAddress | None = None
 
     def place(self) -> None:
-        """Put the list here."""
-        with box("listing"):
+        """Build the list in the current container."""
+        with box("ts-listing"):
             self._rows = OffloadList(self._page.clock, head=True)
             self._empty = RebuiltSection(box())
-            with box("pager", "nav", "Pages of the history"):
-                self._newest = link("", "btn-link", "Newest")
-                self._older = link("", "btn-link", "Older")
+            with box("ts-pager", "nav", "Pages of the history"):
+                self._newest = link("", "ts-btn-link", "Newest")
+                self._older = link("", "ts-btn-link", "Older")
 
     def change(self, address: HistoryAddress) -> None:
-        """Show another address, in place."""
+        """Show another address in place."""
         self._address = address
         ui.navigate.history.replace(address.url)
-        self.asked.emit()
+        self.requested.emit()
 
     async def load(self) -> None:
-        """Read the rows and show them, unless they are older ones, which do not change."""
-        asked = self._address
-        if asked.before and asked == self._shown:
+        """Read and show the rows. Older pages never change, so they are read once."""
+        wanted = self._address
+        if wanted.before and wanted == self._shown:
             return
-        where = asked.filter(datetime.date.today())  # noqa: DTZ011 - the days of the machine's own time zone
-        rows = await self._page.hub.history.page(where, ROWS + 1, asked.before or None)
-        self._shown = asked
+        where = wanted.filter(datetime.date.today())  # noqa: DTZ011 - days are those of the local time zone
+        rows = await self._page.hub.history.page(where, ROWS + 1, wanted.before or None)
+        self._shown = wanted
         self._rows.update(rows[:ROWS])
         self._rows.element.set_visibility(bool(rows))
-        self._empty.show(None if rows else asked, lambda: None if rows else self._say_empty(asked))
-        self._newest.set_visibility(bool(asked.before))
-        set_prop(self._newest, "href", replace(asked, before="").url)
+        self._empty.show(None if rows else wanted, lambda: None if rows else self._say_empty(wanted))
+        self._newest.set_visibility(bool(wanted.before))
+        set_prop(self._newest, "href", replace(wanted, before="").url)
         self._older.set_visibility(len(rows) > ROWS)
         if len(rows) > ROWS:
-            set_prop(self._older, "href", replace(asked, before=rows[ROWS - 1].id).url)
+            set_prop(self._older, "href", replace(wanted, before=rows[ROWS - 1].id).url)
 
-    def _say_empty(self, asked: HistoryAddress) -> None:
-        if asked.filters:
-            empty("Nothing matches. Clear a filter, or search for fewer words.")
-        elif asked.before:
-            empty("That was the oldest.")
+    def _say_empty(self, wanted: HistoryAddress) -> None:
+        if wanted.filters:
+            empty("No offload matches. Clear a filter or search for fewer words.")
+        elif wanted.before:
+            empty("There are no older offloads.")
         else:
-            empty("No offloads yet. Connect Claude Code, then ask it for a chore:", command=connect_line())
+            empty(
+                "No offloads yet. Connect Claude Code with this command, then give it a task:",
+                command=connect_line(),
+            )

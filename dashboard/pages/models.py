@@ -1,4 +1,4 @@
-"""*Models*: what is installed, what it needs and does here, what would suit; fetch, load, measure, delete."""
+"""The page *Models*: installed and recommended models, memory, downloads."""
 
 from nicegui import ui
 
@@ -10,7 +10,7 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from dashboard.components.models.model_list import ModelList
-from dashboard.components.models.recommended_models import RecommendedModels, say_nothing
+from dashboard.components.models.recommended_models import RecommendedModels, ignore_progress
 from dashboard.hub_updates import HubUpdates
 from server.backends.base import Capabilities
 from server.backends.embedded.catalogue import pinned_models
@@ -23,17 +23,17 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     if updates.machine is None:
         await updates.refresh_machine()
-    with page_frame(hub, updates, "Models", "/models") as page, box("two-columns"):
-        with box("stack"):
+    with page_frame(hub, updates, "Models", "/models") as page, box("ts-two-columns"):
+        with box("ts-stack"):
             with card("Installed"):
                 listing = ModelList(page)
-            with card("Recommended for this machine", aside="coding, best first"):
+            with card("Recommended for this machine", aside="for coding, best first"):
                 recommended = RecommendedModels(hub)
-        with box("stack"):
+        with box("ts-stack"):
             with card("Memory"):
                 memory = MemoryBars()
-            with card("Fetch a model"):
-                fetch = Fetch(hub)
+            with card("Download a model"):
+                download = DownloadForm(hub)
 
         known: dict[str, Evidence] = {}
 
@@ -46,51 +46,52 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         def update(snapshot: Snapshot) -> None:
             listing.update(snapshot, known)
             memory.update(updates.machine, snapshot.engine.loaded)
-            fetch.update(snapshot)
+            download.update(snapshot)
 
         page.follow_changes(update)
-    await page.follow(learn, updates.history_changed, updates.measured)
-    await page.follow(recommended.load, updates.models_changed, updates.measured, later=True)
+    await page.reload_on(learn, updates.history_changed, updates.measured)
+    await page.reload_on(recommended.load, updates.models_changed, updates.measured, later=True)
 
 
-def fetchable(capabilities: Capabilities) -> str:
-    """Which names an engine accepts for a download, with an example."""
+def downloadable(capabilities: Capabilities) -> str:
+    """Say which model names an engine accepts, with an example."""
     if capabilities.run_by_app:
-        return f"The embedded engine fetches {', '.join(pinned_models())}; the best here are recommended."
+        names = ", ".join(pinned_models())
+        return f"The embedded engine can download {names}. The recommendations rank them for this machine."
     return (
-        "A name of the engine's own registry, such as qwen2.5-coder:7b, or one that is recommended. "
-        "A model of 7B in Q4 takes some 5 GiB."
+        "Any name from the engine's registry, such as qwen2.5-coder:7b, or a recommended model. "
+        "A 7B model in Q4 takes about 5 GiB."
     )
 
 
-class Fetch:
-    """A name to pull, and how far each download is."""
+class DownloadForm:
+    """A field for the model's name, and the progress of the downloads."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._activities = ModelActivities(hub)
-        with box("load") as self._form:
+        with box("ts-load") as self._form:
             self._name = ui.input("Model name").props("outlined dense")
-            self._name.classes("grow").on("keydown.enter", self._pull)
-            button("Pull", self._pull, icon="cloud_download", label="Pull the named model")
-        self._hint = text("", "sub", "p")
+            self._name.classes("ts-grow").on("keydown.enter", self._pull)
+            button("Download", self._pull, icon="cloud_download", label="Download the named model")
+        self._hint = text("", "ts-sub", "p")
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show what can be fetched from this engine."""
+        """Show what this engine can download."""
         view = snapshot.engine
         self._activities.update(snapshot.activities)
         self._form.set_visibility(view.capabilities.pull)
         if view.capabilities.pull:
-            self._hint.set_text(fetchable(view.capabilities))
+            self._hint.set_text(downloadable(view.capabilities))
             example = next(iter(pinned_models())) if view.capabilities.run_by_app else "qwen2.5-coder:7b"
             set_prop(self._name, "placeholder", example)
         else:
             self._hint.set_text(
                 ""
                 if view.error
-                else f"{view.label or 'This engine'} does not download models: install them there."
+                else f"{view.label or 'This engine'} cannot download models. Install them there by hand."
             )
 
     async def _pull(self) -> None:
         if name := (self._name.value or "").strip():
-            await run_action(self._hub.engine.pull(name, say_nothing), f"{name} is installed.")
+            await run_action(self._hub.engine.pull(name, ignore_progress), f"{name} is installed.")

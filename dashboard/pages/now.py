@@ -1,4 +1,4 @@
-"""*Now*: is it working, what is it doing, what has it saved, what went wrong."""
+"""The page *Now*: running offloads, tokens saved, the engine, the latest results."""
 
 from dashboard.app_status import split
 from dashboard.components.controls.card import card, empty
@@ -22,25 +22,26 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     if updates.machine is None:
         await updates.refresh_machine()
-    with page_frame(hub, updates, "Now", "/") as page, box("now"):
-        with box("now-runs stack"):
+    with page_frame(hub, updates, "Now", "/") as page, box("ts-now"):
+        with box("ts-now-runs ts-stack"):
             asking = box()
             with asking, card("Waiting for you"):
                 approvals = ApprovalList(hub, page.clock)
             with card("Running now"):
                 running = RunningList(hub, page.clock)
                 waiting = WaitingList(hub)
-        with box("now-side"):
+        with box("ts-now-side"):
             with card("Tokens saved", aside="net, estimated"):
                 saved = SavedFigures()
             with card("Model and memory"):
                 engine = EngineCard(hub, page.clock)
-        with box("now-last"), card("Last offloads"):
+        with box("ts-now-last"), card("Latest offloads"):
             last = OffloadList(page.clock)
-            more = link("/history", "more", "All offloads")
+            more = link("/history", "ts-more", "All offloads")
             with box() as nothing:
                 empty(
-                    "No offloads yet. Connect Claude Code, then ask it for a chore:", command=connect_line()
+                    "No offloads yet. Connect Claude Code with this command, then give it a task:",
+                    command=connect_line(),
                 )
 
         def update(snapshot: Snapshot) -> None:
@@ -49,7 +50,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             waiting.update(waits)
             engine.update(snapshot.engine, snapshot.activities, updates.machine)
 
-        async def update_recorded() -> None:
+        async def update_history() -> None:
             saved.update(await hub.history.by_day(CHART_DAYS), await hub.history.totals())
             rows = await hub.history.page(OffloadFilter(), LAST_OFFLOADS + len(hub.snapshot().running))
             ended = [row for row in rows if row.outcome != "running"][:LAST_OFFLOADS]
@@ -64,4 +65,4 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         page.follow_changes(lambda snapshot: running.update(split(snapshot.running)[0]), updates.text_written)
         update_approvals()
         updates.policy_changed.subscribe(update_approvals)
-        await page.follow(update_recorded, updates.history_changed)
+        await page.reload_on(update_history, updates.history_changed)

@@ -1,4 +1,4 @@
-"""All about one offload: how it ended, what changed, what it spared, each round with the model."""
+"""The page of one offload: result, change, receipt, attempts of the model."""
 
 import json
 
@@ -29,35 +29,37 @@ from server.store.records import OffloadDetail, ReceiptRecord
 
 
 async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
-    """Fill the page; while the offload runs, it is followed."""
+    """Fill the page and keep it up to date while the offload runs."""
     detail = await hub.history.get(offload_id)
     if detail is None:
         with page_frame(hub, updates, "No such offload", "/history"), card("Not found"):
-            empty(f"There is no offload {offload_id}: it was removed after the days that the history keeps.")
-            link("/history", "more", "All offloads")
+            empty(
+                f"There is no offload {offload_id}. The history removes offloads after the days in [history]."
+            )
+            link("/history", "ts-more", "All offloads")
         return
     with page_frame(
         hub, updates, formats.one_line(detail.row.task, 110) or detail.row.tool, "/history"
     ) as page:
-        shown = Shown(page, detail)
+        shown = OffloadView(page, detail)
 
         async def load() -> None:
             if (now := await hub.history.get(offload_id)) is not None:
                 shown.show(now)
 
         page.follow_changes(shown.update, updates.changed, updates.text_written)
-        await page.follow(load, updates.history_changed)
+        await page.reload_on(load, updates.history_changed)
 
 
-class Shown:
-    """One offload as the page shows it; what did not change stays as it is, with its open folds."""
+class OffloadView:
+    """One offload. Sections that did not change stay as they are, with their open folds."""
 
     def __init__(self, page: Page, detail: OffloadDetail) -> None:
         self._page = page
         self._id = detail.row.id
         self._running: RunningList | None = None
-        with box("details-page"):
-            with box("stack"):
+        with box("ts-details-page"):
+            with box("ts-stack"):
                 with card("Result"):
                     self._result = RebuiltSection(box())
                 self._change, self._rounds, self._call = (
@@ -65,7 +67,7 @@ class Shown:
                     RebuiltSection(box()),
                     RebuiltSection(box()),
                 )
-            with box("stack"):
+            with box("ts-stack"):
                 self._receipt, self._time, self._files = (
                     RebuiltSection(box()),
                     RebuiltSection(box()),
@@ -74,7 +76,7 @@ class Shown:
         self.show(detail)
 
     def show(self, detail: OffloadDetail) -> None:
-        """Show everything that is known."""
+        """Show everything known about it."""
         row, receipt = detail.row, detail.receipt if detail.row.ended_at is not None else None
         self._result.show((row, detail.undo), lambda: self._show_result(detail))
         self._change.show(detail.diff, lambda: _change(detail))
@@ -85,23 +87,23 @@ class Shown:
         self._files.show(detail.files, lambda: _files(detail))
 
     def update(self, snapshot: Snapshot) -> None:
-        """Follow it while it runs."""
+        """Show its progress while it runs."""
         if self._running is not None:
             self._running.update([each for each in snapshot.running if each.id == self._id])
 
     def _show_result(self, detail: OffloadDetail) -> None:
         row = detail.row
         self._running = None
-        with box("result-head"):
+        with box("ts-result-head"):
             outcome_badge(row.outcome, undone=row.undone)
             if row.code:
-                text(row.code, "code")
-            self._page.clock.ago(row.started_at, "sub")
+                text(row.code, "ts-code")
+            self._page.clock.ago(row.started_at, "ts-sub")
         if row.outcome == "running":
             self._running = RunningList(self._page.hub, self._page.clock)
             self.update(self._page.hub.snapshot())
         if row.summary:
-            text(row.summary, "summary", "p")
+            text(row.summary, "ts-summary", "p")
             if row.outcome == "returned":
                 copy_button(row.summary, "Copy the answer")
         if detail.notices:
@@ -124,15 +126,15 @@ class Shown:
 
     def _actions(self, detail: OffloadDetail) -> None:
         hub = self._page.hub
-        with box("actions"):
+        with box("ts-actions"):
             if detail.undo is not None and not detail.row.undone:
-                label = f"Undo: put back {detail.undo.path} as it was before"
+                label = f"Undo: restore {detail.undo.path}"
                 button("Undo", lambda: self._undo(detail), icon="undo", label=label)
             if can_run_again(detail):
                 models = [model.name for model in hub.snapshot().engine.installed if model.generates]
                 value = detail.row.model if detail.row.model in models else None
                 choice = ui.select(models, value=value, label="Model").props("outlined dense options-dense")
-                choice.classes("rerun-model")
+                choice.classes("ts-rerun-model")
 
                 async def rerun() -> None:
                     try:
@@ -143,9 +145,7 @@ class Shown:
                 button("Run again", rerun, icon="replay", label="Run again with the chosen model")
 
     async def _undo(self, detail: OffloadDetail) -> None:
-        await run_action(
-            self._page.hub.offloader.undo(detail.row.id), "Undone: the file is as it was before."
-        )
+        await run_action(self._page.hub.offloader.undo(detail.row.id), "Undone. The file is restored.")
 
 
 def _change(detail: OffloadDetail) -> None:
@@ -157,15 +157,15 @@ def _change(detail: OffloadDetail) -> None:
 
 def _rounds(detail: OffloadDetail) -> None:
     if detail.attempts:
-        with card("Rounds with the model"):
+        with card("Attempts of the model"):
             for each in detail.attempts:
                 attempt_view(each)
 
 
 def _call(detail: OffloadDetail) -> None:
-    with card("The call"):
+    with card("Call"):
         fold(
-            "As you made it" if detail.row.by_user else "As Claude made it",
+            "Your call" if detail.row.by_user else "Claude's call",
             json.dumps(detail.arguments, indent=2, ensure_ascii=False),
             open_at_first=True,
         )
@@ -186,19 +186,19 @@ def _files(detail: OffloadDetail) -> None:
 def _facts(detail: OffloadDetail) -> None:
     row = detail.row
     facts = (
-        ("Began", formats.exact(row.started_at)),
+        ("Started", formats.exact(row.started_at)),
         ("Client", row.client),
         ("Tool", row.tool),
         ("Model", row.model),
         ("Engine", detail.backend),
         ("Project", row.project),
-        ("Output", row.output or "none: the text was the answer"),
+        ("Output", row.output or "none (answer returned as text)"),
         ("Id", row.id),
     )
-    with box("facts facts-wide", "dl"):
+    with box("ts-facts ts-facts-wide", "dl"):
         for name, words in facts:
             if words:
-                with box("fact"):
+                with box("ts-fact"):
                     text(name, "", "dt")
                     text(words, "", "dd")
 

@@ -1,4 +1,4 @@
-"""*Policy*: calls that wait for the user, the rules in force and where each stands, the audit trail."""
+"""The page *Policy*: pending approvals, rules in force, audit trail."""
 
 from typing import Any
 
@@ -22,23 +22,23 @@ from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
 
 ROWS = 50
-"""Rows of the trail that are shown at first, and more at each click."""
+"""Rows of the trail shown at first, and added by each click."""
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
-    with page_frame(hub, updates, "Policy", "/policy") as page, box("two-columns"):
-        with box("stack"):
+    with page_frame(hub, updates, "Policy", "/policy") as page, box("ts-two-columns"):
+        with box("ts-stack"):
             with card("Waiting for you"):
                 nothing = text(
-                    "Nothing waits. A call that a rule wants approved is shown here and in the tray.",
-                    "sub",
+                    "No calls are waiting. A call that needs your approval appears here and in the tray.",
+                    "ts-sub",
                     "p",
                 )
                 waiting = ApprovalList(hub, page.clock)
             with card("Audit trail"):
                 trail = TrailList(page)
-        with box("stack"), card("Rules in force"):
+        with box("ts-stack"), card("Rules in force"):
             rules = RebuiltSection(box())
 
     async def update() -> None:
@@ -46,12 +46,14 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         loaded = hub.gate.file.current()
         rules.show(loaded, lambda: _rules(loaded, hub.settings.paths))
 
-    await page.follow(update, updates.policy_changed)
-    await page.follow(trail.load, updates.policy_changed, updates.history_changed, asked=trail.asked)
+    await page.reload_on(update, updates.policy_changed)
+    await page.reload_on(
+        trail.load, updates.policy_changed, updates.history_changed, requested=trail.requested
+    )
 
 
 class TrailList:
-    """The newest rows of the trail that hold what is searched for."""
+    """The newest rows of the trail that match the search."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -59,30 +61,30 @@ class TrailList:
         self._kind = ""
         self._ruled = True
         self._most = ROWS
-        self.asked = Event[[]]()
-        """Something else is searched for."""
-        with box("load"):
+        self.requested = Event[[]]()
+        """The user changed the search."""
+        with box("ts-load"):
             search = (
-                ui.input("Search the trail").props("outlined dense clearable debounce=300").classes("grow")
+                ui.input("Search the trail").props("outlined dense clearable debounce=300").classes("ts-grow")
             )
             search.on_value_change(self._search)
             kinds = ui.select({"": "Everything", **{kind: kind for kind in KINDS}}, value="", label="Kind")
             kinds.props("outlined dense options-dense").on_value_change(self._choose)
-            button("Verify", self._verify, icon="verified_user", label="Verify that the trail is whole")
-        every = ui.switch("Also calls that no rule concerns", value=False)
-        set_prop(every, "aria-label", "Also calls that no rule concerns")
-        every.on_value_change(self._take_in)
-        self._verdict = text("", "sub", "p")
-        with box("trail"):
+            button("Verify", self._verify, icon="verified_user", label="Verify that the trail is complete")
+        every = ui.switch("Include calls that no rule matched", value=False)
+        set_prop(every, "aria-label", "Include calls that no rule matched")
+        every.on_value_change(self._include_all)
+        self._verdict = text("", "ts-sub", "p")
+        with box("ts-trail"):
             self._rows = KeyedList[Record](
-                box("rows", "ul"), lambda row: row.seq, lambda row: _Row(row, page.clock)
+                box("ts-rows", "ul"), lambda row: row.seq, lambda row: _Row(row, page.clock)
             )
             with box() as self._nothing:
-                empty("Nothing is recorded that matches.")
+                empty("No record matches.")
             self._more = button("Show more", self._show_more, look="quiet", label="Show more of the trail")
 
     async def load(self) -> None:
-        """Read the rows and show them."""
+        """Read and show the rows."""
         rows = await self._page.hub.gate.trail.search(
             self._text, self._kind, self._most + 1, ruled=self._ruled
         )
@@ -92,83 +94,85 @@ class TrailList:
 
     def _search(self, event: ValueChangeEventArguments[Any]) -> None:
         self._text = (event.value or "").strip()
-        self.asked.emit()
+        self.requested.emit()
 
     def _choose(self, event: ValueChangeEventArguments[Any]) -> None:
         self._kind = event.value or ""
-        self.asked.emit()
+        self.requested.emit()
 
-    def _take_in(self, event: ValueChangeEventArguments[Any]) -> None:
+    def _include_all(self, event: ValueChangeEventArguments[Any]) -> None:
         self._ruled = not event.value
-        self.asked.emit()
+        self.requested.emit()
 
     def _show_more(self) -> None:
         self._most += ROWS
-        self.asked.emit()
+        self.requested.emit()
 
     async def _verify(self) -> None:
         found = await self._page.hub.gate.trail.verify()
-        whole = f"The trail is whole: {formats.count(found.rows, 'row')}, each chained to the one before."
-        self._verdict.set_text(found.problem or whole)
+        complete = (
+            f"The trail is complete: {formats.count(found.rows, 'row')}, each linked to the one before."
+        )
+        self._verdict.set_text(found.problem or complete)
 
 
 class _Row:
     def __init__(self, row: Record, clock: Clock) -> None:
-        with box("trail-row", "li") as self.element:
-            clock.ago(row.at, "sub")
-            text(row.kind, "tag")
-            with box("grow"):
-                text(row.text, "trail-text", "p")
+        with box("ts-trail-row", "li") as self.element:
+            clock.ago(row.at, "ts-sub")
+            text(row.kind, "ts-tag")
+            with box("ts-grow"):
+                text(row.text, "ts-trail-text", "p")
                 about = (row.tool, row.verdict, row.client, row.project)
-                text(" · ".join(part for part in about if part), "sub", "p")
+                text(" · ".join(part for part in about if part), "ts-sub", "p")
 
     def update(self, _row: Record) -> None:
-        """What is recorded never changes."""
+        """A record never changes."""
 
 
 def _rules(loaded: Loaded, paths: PathsSettings) -> None:
     policy = loaded.policy
     own = loaded.path != SHIPPED
     where = (
-        f"{loaded.path} (written as {FORMATS[policy.format]})"
+        f"{loaded.path} ({FORMATS[policy.format]})"
         if own
-        else "The app's own rules, until you write policy.yaml."
+        else "The app's default rules. Write a policy.yaml to replace them."
     )
-    text(where, "sub", "p")
+    text(where, "ts-sub", "p")
     if loaded.error:
-        text(f"{loaded.error} {loaded.until_then}", "job-reason", "p")
+        text(f"{loaded.error} {loaded.until_then}", "ts-job-reason", "p")
     if policy.description:
-        text(policy.description, "rules-default", "p")
+        text(policy.description, "ts-rules-default", "p")
     text(
-        f"What no rule speaks of is {'allowed' if policy.default == 'allow' else 'denied'}.",
-        "rules-default",
+        f"Everything else is {'allowed' if policy.default == 'allow' else 'denied'}.",
+        "ts-rules-default",
         "p",
     )
     if policy.hide:
-        text(f"Hidden from clients: {', '.join(sorted(policy.hide))}", "sub", "p")
+        text(f"Hidden from clients: {', '.join(sorted(policy.hide))}", "ts-sub", "p")
     _path_rules(paths)
     for tool, rules in policy.tools.items():
         if rules:
-            with box("rules"):
-                text("every tool" if tool == EVERY_TOOL else tool, "mono", "h3")
+            with box("ts-rules"):
+                text("All tools" if tool == EVERY_TOOL else tool, "ts-mono", "h3")
                 with box("", "ul"):
                     for rule in rules:
                         _rule(rule, loaded.path.name if own else "")
 
 
 def _rule(rule: Rule, file: str) -> None:
-    with box("rule", "li"):
-        text(rule.name, "rule-name")
+    with box("ts-rule", "li"):
+        text(rule.name, "ts-rule-name")
         text(describe_rule(rule))
         if file and rule.line:
-            text(f"{file}, line {rule.line}", "sub num")
+            text(f"{file}, line {rule.line}", "ts-sub ts-num")
 
 
 def _path_rules(paths: PathsSettings) -> None:
-    with box("path-rules"):
-        text("Files, whatever the rules below say", tag="h3")
+    with box("ts-path-rules"):
+        text("Files (these rules come first)", tag="h3")
         with box("", "ul"):
             for words in path_rules(paths):
-                with box("rule", "li"):
+                with box("ts-rule", "li"):
                     text(words)
-        text("From [paths] in config.toml.", "sub", "p")
+        text("Set in [paths] of config.toml.", "ts-sub", "p")

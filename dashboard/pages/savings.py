@@ -1,4 +1,4 @@
-"""*Savings*: what was spared and what it cost, by day, tool, model and project, and what lost."""
+"""The page *Savings*: tokens saved and spent, by day, tool, model and project, and the largest losses."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
-    """Fill the page for a span of ``SPANS``, empty for all time."""
+    """Fill the page for a time span of ``SPANS``; an empty one means all time."""
     since = _since(time)
     history = hub.history
     totals = await history.totals(since)
@@ -48,31 +48,31 @@ async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
     with page_frame(hub, updates, "Savings", "/savings") as page:
         _spans(time)
         if not totals.offloads:
-            with card("Nothing yet"):
-                empty("No offload in this time. What Claude hands over from now on is counted here.")
+            with card("No data yet"):
+                empty("No offloads in this time span. The work that Claude sends here will be counted.")
             return
-        with box("two-columns savings"):
-            with box("stack"):
+        with box("ts-two-columns ts-savings"):
+            with box("ts-stack"):
                 with card("Net tokens by day"):
                     DayChart().update(days)
                 for name, rows in groups.items():
                     with card(f"By {name}"):
                         group_table(rows, name.capitalize())
-            with box("stack"):
-                with card("The sum"):
+            with box("ts-stack"):
+                with card("Total"):
                     _sum(totals)
-                with card("Against Claude Code's transcripts"):
+                with card("Check against Claude Code's transcripts"):
                     audit = TranscriptCheckCard(hub)
                 with card("Largest losses"):
                     if losses:
                         offload_list(losses, page.clock)
                     else:
-                        empty("No call lost tokens in this time.")
-        await page.follow(audit.update, updates.transcript_check_changed)
+                        empty("No call lost tokens in this time span.")
+        await page.reload_on(audit.update, updates.transcript_check_changed)
 
 
 async def as_csv(hub: Hub) -> str:
-    """Return the sums of every day that had offloads, as CSV with a header; money in micro-dollars."""
+    """Return the totals of every day with offloads as CSV with a header; money is in micro-dollars."""
     text_file = io.StringIO()
     writer = csv.writer(text_file)
     writer.writerow(COLUMNS)
@@ -83,41 +83,41 @@ async def as_csv(hub: Hub) -> str:
 
 
 def _spans(chosen: str) -> None:
-    with box("spans", "nav", "Span of time"):
+    with box("ts-spans", "nav", "Time span"):
         for span, name in TIMES.items():
-            entry = link(f"/savings?time={span}" if span else "/savings", "btn-link", name)
+            entry = link(f"/savings?time={span}" if span else "/savings", "ts-btn-link", name)
             if span == chosen:
                 entry.props["aria-current"] = "page"
-        box("grow")
-        link("/savings.csv", "btn-link", "CSV by day").props["download"] = "token-saver-savings.csv"
+        box("ts-grow")
+        link("/savings.csv", "ts-btn-link", "CSV by day").props["download"] = "token-saver-savings.csv"
 
 
 def _sum(totals: Totals) -> None:
-    with box("figures"):
+    with box("ts-figures"):
         _figure(
             "Net",
             formats.signed(totals.net_tokens),
             formats.signed_worth(totals.net_microusd),
             tone(totals.net_tokens),
         )
-        _figure("Spared", formats.short(totals.spared_tokens), formats.worth(totals.spared_microusd))
-        _figure("Spent", formats.short(totals.spent_tokens), formats.worth(totals.spent_microusd))
+        _figure("Saved", formats.short(totals.spared_tokens), formats.worth(totals.spared_microusd))
+        _figure("Cost", formats.short(totals.spent_tokens), formats.worth(totals.spent_microusd))
     facts = (
         ("Offloads", formats.number(totals.offloads)),
         ("Written or returned", formats.number(totals.delivered + totals.returned)),
         ("Handed back", formats.number(totals.handed_back)),
         ("Failed, cancelled, denied, interrupted", formats.number(_ended_otherwise(totals))),
         ("Calls that lost tokens", formats.number(totals.losing)),
-        ("Calls of your own, net 0", formats.number(totals.by_user)),
+        ("Your own calls (not counted as savings)", formats.number(totals.by_user)),
         ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
-        ("Tokens written by it", formats.short(totals.completion_tokens)),
+        ("Tokens written by the local model", formats.short(totals.completion_tokens)),
     )
-    with box("facts", "dl"):
+    with box("ts-facts", "dl"):
         for name, words in facts:
-            with box("fact"):
+            with box("ts-fact"):
                 text(name, tag="dt")
-                text(words, "num", "dd")
-    text(_audited(totals), "sub", "p")
+                text(words, "ts-num", "dd")
+    text(_audited(totals), "ts-sub", "p")
 
 
 def _ended_otherwise(totals: Totals) -> int:
@@ -125,19 +125,19 @@ def _ended_otherwise(totals: Totals) -> int:
 
 
 def _figure(name: str, value: str, money: str, colour: str = "") -> None:
-    with box("figure"):
-        text(name, "figure-name")
-        text(value, f"figure-value {colour}")
-        text(money, "sub num")
+    with box("ts-figure"):
+        text(name, "ts-figure-name")
+        text(value, f"ts-figure-value {colour}")
+        text(money, "ts-sub ts-num")
 
 
 def _audited(totals: Totals) -> str:
     if not totals.audited:
-        return "All of these are estimates; none was checked against Claude Code's transcripts yet."
+        return "All figures are estimates. None has been checked against Claude Code's transcripts yet."
     estimated, found = totals.audited_estimate_tokens, totals.audited_net_tokens
     return (
-        f"{formats.count(totals.audited, 'offload')} checked against Claude Code's transcripts: estimated "
-        f"{formats.signed(estimated)}, found {formats.signed(found)} tokens. Corrected by that: "
+        f"{formats.count(totals.audited, 'offload')} checked against Claude Code's transcripts. Estimate: "
+        f"{formats.signed(estimated)} tokens, actual: {formats.signed(found)}. Correction: "
         f"{formats.signed(totals.corrected_tokens)}, {formats.signed_worth(totals.corrected_microusd)}."
     )
 

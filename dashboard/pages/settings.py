@@ -1,4 +1,4 @@
-"""*Settings*: every setting with its value and where that comes from; prices; connecting clients."""
+"""The page *Settings*: every setting with its source, client connections, prices, file locations."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ from server.state.snapshot import Snapshot
 async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     settings = await asyncio.to_thread(list_settings, hub.settings, hub.folders)
-    with page_frame(hub, updates, "Settings", "/settings") as page, box("settings-page"):
+    with page_frame(hub, updates, "Settings", "/settings") as page, box("ts-settings-page"):
         _index(settings)
         connect, engine, audit = _columns(hub, updates, settings)
         page.follow_changes(engine.update)
-    await connect.look()
-    await page.follow(audit.update, updates.transcript_check_changed)
+    await connect.refresh()
+    await page.reload_on(audit.update, updates.transcript_check_changed)
 
 
 def _index(settings: Sequence[Setting]) -> None:
     """Show links to the sections."""
-    with box("sections", "nav", "Sections of this page"):
+    with box("ts-sections", "nav", "Sections of this page"):
         for section in dict.fromkeys(each.section for each in settings):
-            link(f"#{_anchor(section)}", "", section or "the app").props["title"] = _heading(section)
+            link(f"#{_anchor(section)}", "", section or "general").props["title"] = _heading(section)
             if not section:
                 link("#settings-checks", "", "checks")
         link("#settings-clients", "", "clients")
@@ -52,21 +52,21 @@ def _anchor(section: str) -> str:
 def _columns(
     hub: Hub, updates: HubUpdates, settings: Sequence[Setting]
 ) -> tuple[ClientConnections, "EngineTest", "AuditSwitch"]:
-    with box("two-columns"):
-        with box("stack"):
+    with box("ts-two-columns"):
+        with box("ts-stack"):
             for section, rows in groupby(settings, key=lambda each: each.section):
                 aside = f"[{section}]" if section else ""
-                with card(_heading(section), aside=aside, anchor=_anchor(section)), box("settings", "dl"):
+                with card(_heading(section), aside=aside, anchor=_anchor(section)), box("ts-settings", "dl"):
                     if not section:
                         AutostartRow(hub, updates)
                     for row in rows:
                         _line(hub, row)
                 if not section:
-                    with card("Checks of your own", aside="[checks]", anchor="settings-checks"):
+                    with card("Your own checks", aside="[checks]", anchor="settings-checks"):
                         CheckList(hub)
-        with box("stack"):
+        with box("ts-stack"):
             with card("First steps"):
-                link("/welcome", "", "The machine, the engine, a model, Claude Code, a first offload")
+                link("/welcome", "", "Machine, engine, model, Claude Code, first offload")
             with card("Engine"):
                 engine = EngineTest(hub)
             with card("Connect clients", anchor="settings-clients"):
@@ -74,61 +74,61 @@ def _columns(
                 connect_by_hand()
             with card("Check against Claude Code's transcripts"):
                 audit = AuditSwitch(hub)
-            with card("The file"):
+            with card("Settings file"):
                 _how(hub)
-            with card("Prices", aside=f"of {hub.ledger.prices.dated:%d %b %Y}", anchor="settings-prices"):
+            with card("Prices", aside=f"as of {hub.ledger.prices.dated:%d %b %Y}", anchor="settings-prices"):
                 _prices(hub.ledger.prices)
-            with card("Files"):
+            with card("File locations"):
                 _files(hub)
     return connect, engine, audit
 
 
 class EngineTest:
-    """The engine as last seen, and a button that asks it now."""
+    """The latest state of the engine, and a button that tests it."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._words = text("", "", "p")
-        with box("actions"):
+        with box("ts-actions"):
             button("Test the engine", self._test, icon="network_check")
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show what is known of it."""
+        """Show the latest state."""
         view = snapshot.engine
         models = formats.count(len(view.installed), "model")
-        self._words.set_text(view.error or f"{view.label} answers and has {models}.")
+        self._words.set_text(view.error or f"{view.label} responds and has {models}.")
 
     async def _test(self) -> None:
         async def ask() -> None:
             await self._hub.engine.refresh(installed=True)
-            await self._hub.engine.use()  # one that did not answer is looked for once more
-            if said := self._hub.engine.view().error:
-                raise BackendFailed(said, "Then test it again.")
+            await self._hub.engine.use()  # search again for an engine that did not answer
+            if error := self._hub.engine.view().error:
+                raise BackendFailed(error, "Then test the engine again.")
 
-        await run_action(ask(), "The engine answers.")
+        await run_action(ask(), "The engine responds.")
         self.update(self._hub.snapshot())
 
 
 class AuditSwitch:
-    """The user's consent to reading transcripts, given and taken back."""
+    """The user's consent to reading transcripts."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._words = text("", "", "p")
-        with box("actions"):
-            self._button = button("Allow it", self._switch)
+        with box("ts-actions"):
+            self._button = button("Allow", self._switch)
 
     async def update(self) -> None:
-        """Show whether it is given."""
+        """Show the current choice."""
         on = self._hub.settings.savings.audit
         where = self._hub.transcript_check.folder
         self._words.set_text(
-            f"Token Saver reads {where} to find what each offload truly saved."
+            f"On. Token Saver reads {where} to find what each offload really saved."
             if on
-            else f"Off. When allowed, Token Saver reads {where} to find what each offload truly saved; "
-            "nothing is written there, and nothing leaves this machine."
+            else f"Off. If you allow it, Token Saver reads {where} to find what each offload really saved. "
+            "It writes nothing there, and nothing leaves this machine."
         )
-        self._button.set_text("Allow it no more" if on else "Allow it")
+        self._button.set_text("Stop reading" if on else "Allow reading")
 
     async def _switch(self) -> None:
         await run_action(self._hub.switch_transcript_check(on=not self._hub.settings.savings.audit))
@@ -143,26 +143,30 @@ def _line(hub: Hub, setting: Setting) -> None:
 
 def _heading(section: str) -> str:
     if not section:
-        return "The app"
+        return "General"
     kind = type(getattr(Settings.model_fields[section], "default", None))
     meaning = (kind.__doc__ or "").partition(": ")[2].splitlines()[0].rstrip(".")
     return meaning[:1].upper() + meaning[1:] or section.capitalize()
 
 
 def _how(hub: Hub) -> None:
-    text("All settings can be written into this file, too; then they hold at the next start:", "", "p")
-    text(str(hub.folders.config_file), "command", "code")
-    text('[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"', "command pre", "pre")
+    text("You can also edit this file. Changes take effect at the next start:", "", "p")
+    text(str(hub.folders.config_file), "ts-command", "code")
     text(
-        "A variable of the environment goes before the file. A mistake in the file is named with its line, "
-        "and the app does not start until it is mended.",
-        "sub",
+        '[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"',
+        "ts-command ts-pre",
+        "pre",
+    )
+    text(
+        "Environment variables override the file. If the file contains an error, the app names the line and "
+        "does not start until you fix it.",
+        "ts-sub",
         "p",
     )
 
 
 def _prices(prices: Prices) -> None:
-    with box("receipt", "table"):
+    with box("ts-receipt", "table"):
         with box("", "thead"), box("", "tr"):
             for name in ("Per million tokens", "Input", "Cache write", "Cache read", "Output"):
                 text(name, tag="th").props["scope"] = "col"
@@ -172,7 +176,7 @@ def _prices(prices: Prices) -> None:
                 with box("", "tr"):
                     text(model, tag="th").props["scope"] = "row"
                     for amount in (price.input, price.cache_write, price.cache_read, price.output):
-                        text(formats.money(int(amount * 1_000_000)), "num", "td")
+                        text(f"${amount:,.2f}", "ts-num", "td")
 
 
 def _files(hub: Hub) -> None:
@@ -185,8 +189,8 @@ def _files(hub: Hub) -> None:
         ("Models", folders.models),
         ("Log", folders.log_file),
     )
-    with box("facts", "dl"):
+    with box("ts-facts", "dl"):
         for name, path in facts:
-            with box("fact"):
+            with box("ts-fact"):
                 text(name, tag="dt")
-                text(str(path), "mono", "dd")
+                text(str(path), "ts-mono", "dd")

@@ -1,4 +1,4 @@
-"""*Welcome*: the first steps, each with what it found and a button, until they are done once."""
+"""The page *Welcome*: the first steps of a new user."""
 
 from nicegui import ui
 
@@ -28,7 +28,7 @@ DONE_FILE = "welcome-done"
 
 
 async def is_wanted(hub: Hub) -> bool:
-    """Whether the first steps come first: they were never done or left, and nothing was ever offloaded."""
+    """Return whether to start with the first steps: never finished or skipped, and no offload yet."""
     done = (hub.folders.state / DONE_FILE).exists()
     return not done and not await hub.history.page(OffloadFilter(), 1)
 
@@ -37,7 +37,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     if updates.machine is None:
         await updates.refresh_machine()
-    with page_frame(hub, updates, "Welcome", "/") as page, box("welcome stack"):
+    with page_frame(hub, updates, "Welcome", "/") as page, box("ts-welcome ts-stack"):
         with card("1. This machine"):
             text(_machine(updates.machine), "", "p")
             memory = MemoryBars()
@@ -55,22 +55,22 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             with box() as working:
                 running = RunningList(hub, page.clock)
             first.place_result()
-        with box("actions"):
+        with box("ts-actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
-            text("Either ends these steps; the page Settings leads back to them.", "sub")
+            text("Both end these steps. The page Settings has a link back.", "ts-sub")
 
         def update(snapshot: Snapshot) -> None:
             view = snapshot.engine
             memory.update(updates.machine, view.loaded)
-            engine.set_text(view.error or f"{view.label} was found.")
+            engine.set_text(view.error or f"Found {view.label}.")
             names = [each.name for each in view.installed if each.generates]
             if names:
                 model.set_text(
-                    f"{formats.count(len(names), 'model')} installed; {view.default_model} is used."
+                    f"{formats.count(len(names), 'model')} installed. Default: {view.default_model}."
                 )
             else:
-                model.set_text("No model is installed yet. This one suits the machine:")
+                model.set_text("No model is installed yet. This one suits your machine:")
             activities.update(snapshot.activities)
             first.update(snapshot)
             mine = [each for each in snapshot.running if each.id == first.offload_id]
@@ -78,39 +78,39 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             working.set_visibility(bool(mine))
 
         page.follow_changes(update)
-    await connect.look()
-    await page.follow(first.load, updates.history_changed)
-    await page.follow(recommended.load, updates.models_changed, later=True)
+    await connect.refresh()
+    await page.reload_on(first.load, updates.history_changed)
+    await page.reload_on(recommended.load, updates.models_changed, later=True)
 
 
 class FirstOffload:
-    """A task to try, and what came of it."""
+    """A task to try, and its result."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.offload_id = ""
-        self._about = text("", "sub", "p")
-        with box("load"):
-            self._task = ui.input("Task", value=FIRST_TASK).props("outlined dense").classes("grow")
+        self._about = text("", "ts-sub", "p")
+        with box("ts-load"):
+            self._task = ui.input("Task", value=FIRST_TASK).props("outlined dense").classes("ts-grow")
             button("Try it", self._run, look="main", icon="play_arrow", label="Try it: offload this task")
 
     def update(self, snapshot: Snapshot) -> None:
-        """Say what the first offload does."""
+        """Explain what the first offload does."""
         missing = to_fetch(snapshot.engine)
-        first = f" It fetches {missing} first, which may take some minutes." if missing else ""
-        self._about.set_text(f"The model on this machine writes the answer; Claude is not asked.{first}")
+        first = f" It first downloads {missing}, which may take some minutes." if missing else ""
+        self._about.set_text(f"The model on this machine writes the answer, without Claude.{first}")
 
     def place_result(self) -> None:
-        """Show the answer here."""
+        """Build the place of the answer in the current container."""
         with box() as self._result:
             self._state = text("", "", "p")
-            self._answer = text("", "long-text first-answer", "pre")
+            self._answer = text("", "ts-long-text ts-first-answer", "pre")
             self._answer.props.update({"tabindex": "0", "role": "region", "aria-label": "The answer"})
-            self._more = link("", "more", "All about this offload")
+            self._more = link("", "ts-more", "Details of this offload")
         self._result.set_visibility(False)
 
     async def load(self) -> None:
-        """Show the answer once it is there."""
+        """Show the answer once the offload has ended."""
         detail = await self._hub.history.get(self.offload_id) if self.offload_id else None
         self._result.set_visibility(detail is not None and detail.row.ended_at is not None)
         if detail is not None:
@@ -133,7 +133,7 @@ def _finish(hub: Hub) -> None:
     try:
         (hub.folders.state / DONE_FILE).touch()
     except OSError as error:
-        show_notice(f"The first steps will be shown again: {error.strerror}.")
+        show_notice(f"The first steps will appear again: {error.strerror}.")
     ui.navigate.to("/")
 
 
@@ -142,4 +142,4 @@ def _machine(machine: Machine | None) -> str:
         return ""
     gpus = ", ".join(f"{gpu.name} with {formats.size(gpu.total)}" for gpu in machine.gpus)
     what = f"{formats.count(machine.cores, 'core')}, {formats.size(machine.ram_total)} of RAM"
-    return f"{gpus}; {what}." if gpus else f"{what}; no GPU, so small models suit it best."
+    return f"{gpus}; {what}." if gpus else f"{what}. There is no GPU, so small models suit it best."

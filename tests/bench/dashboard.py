@@ -56,7 +56,7 @@ RESULT = Path(__file__).parent / "results" / "dashboard.json"
 NOTE_CHANGES = """() => {
   document.addEventListener('click', () => { window.clickedAt = performance.now(); }, true);
   new MutationObserver(() => { window.changedAt = performance.now(); })
-    .observe(document.querySelector('.chip-word'), {subtree: true, childList: true, characterData: true});
+    .observe(document.querySelector('.ts-chip-word'), {subtree: true, childList: true, characterData: true});
 }"""
 
 
@@ -124,9 +124,9 @@ def shown(page: Page) -> dict[str, float]:
 
 
 def _until_shown(page: Page, button: Locator) -> float:
-    before = page.locator(".chip-word").inner_text()
+    before = page.locator(".ts-chip-word").inner_text()
     button.click()
-    expect(page.locator(".chip-word")).not_to_have_text(before)
+    expect(page.locator(".ts-chip-word")).not_to_have_text(before)
     return float(page.evaluate("window.changedAt - window.clickedAt"))
 
 
@@ -246,7 +246,7 @@ def opened(browser: Browser, hub: HubProcess) -> Iterator[Page]:
     try:
         page = context.new_page()
         page.goto(login_link(hub))
-        page.locator(".chip-word").wait_for()
+        page.locator(".ts-chip-word").wait_for()
         settle(page)
         yield page
     finally:

@@ -1,4 +1,4 @@
-"""The system's Chromium, kept from calling anybody."""
+"""The system's Chromium, without any background traffic."""
 
 import shutil
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ FLAGS = (
 
 @contextmanager
 def launch(playwright: Playwright, *more: str) -> Iterator[Browser]:
-    """Start the browser, with ``more`` flags, for the ``with`` block."""
+    """Run the browser, with ``more`` flags, for the ``with`` block."""
     browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, *more])
     try:
         yield browser

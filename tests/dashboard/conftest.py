@@ -1,4 +1,4 @@
-"""One hub with a month of history and one browser for each file of tests."""
+"""One hub with a month of history and one browser per test module."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.hub_process import start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.system import require
 
-# A page shows most changes within a quarter of a second, but a machine that runs tests is a busy one.
+# A page shows most changes within half a second, but the machine is busy during tests.
 expect.set_options(timeout=60_000)
 
 
@@ -23,7 +23,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardHarness
     home, project = folder / "home", folder / "project"
     project.mkdir()
     ids = write_month(home / "history.db", count=70)
-    # A home of its own, too: the settings look for clients in it. And settings that cannot be edited.
+    # The settings search HOME for clients. The variables are settings that cannot be edited.
     environ = {"TOKEN_SAVER_CHECKS__LINT": "ruff check {file}", "TOKEN_SAVER_PATHS__READ": '["~/.netrc"]'}
     with (
         OllamaStandIn() as ollama,

@@ -1,6 +1,6 @@
-"""A month of offloads as a developer's would be: for screenshots, and for tests that need a past.
+"""A month of a developer's offloads, for screenshots and for tests that need a history.
 
-Figures come from a fixed seed and the real ledger, so that every receipt adds up.
+The figures come from a fixed seed and the real ledger, so that every receipt adds up.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def overdue(bookings: list[Booking], today: date) -> list[Booking]:
 
 @dataclass(frozen=True)
 class Chore:
-    """One kind of work: its task, files, output, and the tokens it spares about."""
+    """One kind of work: task, files, output, approximate tokens saved."""
 
     task: str
     files: tuple[str, ...]
@@ -123,8 +123,8 @@ CHORES = (
 
 
 def write_month(database: Path, count: int = 90) -> list[str]:
-    """Write the month into a new database and return the ids, the newest last."""
-    # In a thread of its own: Playwright keeps an event loop running in this one.
+    """Write the month into a new database and return the ids, newest last."""
+    # In a separate thread, because Playwright runs an event loop in this one.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, _write_month(database, count)).result()
 
@@ -313,5 +313,5 @@ def _summary(outcome: str, chore: Chore, receipt: ReceiptRecord, seconds: float)
 
 
 def hash_of(text: str) -> str:
-    """Return a digest that looks like one."""
+    """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

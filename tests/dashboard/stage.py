@@ -1,4 +1,4 @@
-"""A hub with a past, an engine that answers, a project, and a browser that notes whatever goes wrong."""
+"""A hub with a history, a stand-in engine, a project, and a browser that records errors."""
 
 import http.client
 import json
@@ -15,13 +15,13 @@ from tests.bridge_client import RawClient
 from tests.hub_process import HubProcess
 from tests.standins.ollama import OllamaStandIn
 
-# The browser itself says so when a connection breaks, as it does whenever a test stops the hub.
+# The browser reports broken connections, which tests that stop the hub cause.
 EXPECTED_WHILE_DOWN = re.compile(r"ERR_CONNECTION_REFUSED|WebSocket connection to")
 
 
 @dataclass(frozen=True)
 class DashboardHarness:
-    """The hub, the engine behind it, a project to work in, and the ids of the past, the newest last."""
+    """The hub, its engine, a project folder, and the ids of the history, newest last."""
 
     hub: HubProcess
     ollama: OllamaStandIn
@@ -34,20 +34,20 @@ class DashboardHarness:
 
     @contextmanager
     def client(self) -> Iterator[RawClient]:
-        """Connect an MCP client that stays for the ``with`` block."""
+        """Connect an MCP client for the ``with`` block."""
         with RawClient(self.hub.environ, self.project) as client:
             client.initialize()
             yield client
 
 
 def settle(page: Page) -> None:
-    """Wait until the page is connected to the hub and has drawn what it was given."""
+    """Wait until the page is connected to the hub and has drawn its content."""
     page.wait_for_function("window.did_handshake")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def login_link(hub: HubProcess) -> str:
-    """Return an address that logs one browser in."""
+    """Return a URL that logs in one browser."""
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=120)
     try:
         connection.request("POST", "/api/login", headers={"Authorization": f"Bearer {hub.token}"})
@@ -57,13 +57,14 @@ def login_link(hub: HubProcess) -> str:
 
 
 def ask(client: RawClient, task: str, **arguments: object) -> int:
-    """Ask for an offload without waiting for it; return the request's id."""
+    """Request an offload without waiting for it. Return the request's id."""
     return client.send("tools/call", {"name": "offload_work", "arguments": {"task": task, **arguments}})
 
 
 @contextmanager
 def batch(client: RawClient, **arguments: object) -> Iterator[str]:
-    """Start a batch for the ``with`` block, and give its id; what is left of it is cancelled."""
+    """Start a batch for the ``with`` block and yield its id. The rest of the batch is cancelled at the
+    end."""
     asked = {"name": "batch_offload", "arguments": {**arguments, "wait": False}}
     answer = str(client.answer(client.send("tools/call", asked)))
     found = re.search(r"\bj[0-9a-f]{8}\b", answer)
@@ -77,14 +78,14 @@ def batch(client: RawClient, **arguments: object) -> Iterator[str]:
 
 @dataclass
 class Witness:
-    """What went wrong in one browser context."""
+    """The errors of one browser context."""
 
     port: int
     hub_may_be_down: bool = False
     errors: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
-        """Note everything on this page that should not be."""
+        """Record every error of this page."""
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.errors.append(f"script: {error}"))
         page.on("request", self._request)
@@ -102,7 +103,7 @@ class Witness:
             self.errors.append(f"another host: {request.url}")
 
     def _failed(self, request: Request) -> None:
-        # Leaving a page breaks off what it still loads.
+        # Leaving a page aborts its pending requests.
         if not self.hub_may_be_down and request.failure != "net::ERR_ABORTED":
             self.errors.append(f"failed: {request.url}: {request.failure}")
 
@@ -115,7 +116,8 @@ class Witness:
 def visit(
     browser: Browser, hub: HubProcess, *, width: int = 1280, scheme: str = "light", **context_options: object
 ) -> Iterator[tuple[Page, Witness]]:
-    """Open the dashboard in a browser of its own, logged in; in the end, nothing may have gone wrong."""
+    """Open the dashboard in a new browser context, logged in. Any recorded error fails the test at the
+    end."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,  # type: ignore[arg-type]

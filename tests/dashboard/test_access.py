@@ -1,11 +1,11 @@
-"""The pages without a mouse: the keyboard reaches what the mouse does."""
+"""Keyboard access: the keyboard reaches everything that the mouse does."""
 
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.stage import settle
 
 
-def test_the_keyboard_goes_straight_to_the_content_and_to_every_page(page: Page) -> None:
+def test_the_keyboard_reaches_the_content_and_every_page(page: Page) -> None:
     settle(page)
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the page's content")

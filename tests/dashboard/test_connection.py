@@ -1,4 +1,4 @@
-"""What the page says when something is gone: the engine, the hub, the login."""
+"""The page without an engine, without a hub, without a login."""
 
 import os
 import signal
@@ -12,8 +12,12 @@ from tests.dashboard.stage import DashboardHarness, visit
 from tests.hub_process import start_hub
 from tests.system import require
 
+COLOUR = "element => getComputedStyle(element).backgroundColor"
+LOST = "rgb(179, 38, 30)"
+"""The stylesheet's error colour in light mode."""
 
-def test_a_dead_engine_is_shown_with_the_next_step(browser: Browser, tmp_path: Path) -> None:
+
+def test_a_missing_engine_is_shown_with_the_next_step(browser: Browser, tmp_path: Path) -> None:
     require("chromium")
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / DONE_FILE).touch()
@@ -21,13 +25,13 @@ def test_a_dead_engine_is_shown_with_the_next_step(browser: Browser, tmp_path: P
         start_hub(tmp_path / "home") as hub,
         visit(browser, hub) as (page, _),
     ):
-        expect(page.locator(".chip")).to_have_class("chip chip-error")
-        expect(page.locator(".banner-words")).to_contain_text("127.0.0.1:9")
-        expect(page.locator(".now-last")).to_contain_text("claude mcp add token-saver")
+        expect(page.locator(".ts-chip")).to_have_class("ts-chip ts-chip-error")
+        expect(page.locator(".ts-banner-words")).to_contain_text("127.0.0.1:9")
+        expect(page.locator(".ts-now-last")).to_contain_text("claude mcp add token-saver")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_lost_hub_is_shown_and_the_page_heals_when_it_is_back(browser: Browser, tmp_path: Path) -> None:
+def test_a_lost_hub_is_shown_and_the_page_recovers(browser: Browser, tmp_path: Path) -> None:
     require("chromium")
     home = tmp_path / "home"
     home.mkdir()
@@ -41,12 +45,16 @@ def test_a_lost_hub_is_shown_and_the_page_heals_when_it_is_back(browser: Browser
             hub.process.wait()
             expect(page.locator("#popup")).to_be_visible()
             expect(page.locator("#popup")).to_contain_text("Connection lost")
+            chip = page.locator(".ts-chip")
+            expect(chip).to_have_text("Not connected", use_inner_text=True)
+            assert page.locator(".ts-chip .ts-dot").evaluate(COLOUR) == LOST
             with start_hub(home, TOKEN_SAVER_PORT=port):
                 expect(page.locator("#popup")).to_be_hidden(timeout=120_000)
+                expect(chip).not_to_contain_text("Not connected", use_inner_text=True)
                 expect(page.locator("h1")).to_have_text("Now")
 
 
-def test_without_login_there_is_nothing_to_see(browser: Browser, stage: DashboardHarness) -> None:
+def test_every_page_requires_a_login(browser: Browser, stage: DashboardHarness) -> None:
     context = browser.new_context()
     try:
         page = context.new_page()

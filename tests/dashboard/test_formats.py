@@ -1,4 +1,4 @@
-"""Figures and times as a reader sees them."""
+"""Numbers, money, sizes and times as text."""
 
 import datetime
 
@@ -25,19 +25,32 @@ pytestmark = pytest.mark.fast
         (3_500_000_000_000, "3500G"),
         (-310, "−310"),
     ],
+    ids=[
+        "zero",
+        "below-thousand",
+        "thousand",
+        "thousands",
+        "hundred-thousand",
+        "below-million",
+        "rounded-up-to-million",
+        "millions",
+        "billions",
+        "beyond-the-largest-unit",
+        "negative",
+    ],
 )
-def test_short_numbers_keep_three_figures(value: int, words: str) -> None:
+def test_short_numbers_have_three_significant_figures(value: int, words: str) -> None:
     assert formats.short(value) == words
 
 
-def test_a_gain_and_a_loss_carry_their_signs() -> None:
+def test_gains_and_losses_have_signs() -> None:
     assert [formats.signed(value) for value in (12_345, 0, -12_345)] == ["+12.3k", "0", "−12.3k"]
     assert formats.signed_exact(12_345) == "+12,345"
     assert formats.signed_exact(-1) == "−1"
 
 
-def test_sums_are_shown_in_the_users_unit() -> None:
-    assert formats.signed_worth(-2_100) == "−$0.0021"
+def test_money_is_shown_in_the_users_unit() -> None:
+    assert formats.signed_worth(-2_100) == "−0.21¢"
     formats.Unit.prefer(LedgerSettings(unit="quota", quota_dollars=50))
     try:
         shown = [formats.signed_worth(value) for value in (2_500_000, -2_500_000, -7_000, 0)]
@@ -52,14 +65,36 @@ def test_sums_are_shown_in_the_users_unit() -> None:
         (0, "$0.00"),
         (12_345_678, "$12.35"),
         (999_000_000_000, "$999,000.00"),
-        (123_456, "$0.123"),
-        (2_100, "$0.0021"),
-        (1, "<$0.0001"),
-        (-2_100, "−$0.0021"),
-        (-1, "−<$0.0001"),
+        (979_000, "$0.98"),
+        (123_456, "$0.12"),
+        (99_500, "$0.10"),
+        (99_400, "9.9¢"),
+        (9_949, "0.99¢"),
+        (2_100, "0.21¢"),
+        (1, "<0.01¢"),
+        (-4_900, "−0.49¢"),
+        (-979_000, "−$0.98"),
+        (-2_100, "−0.21¢"),
+        (-1, "−<0.01¢"),
+    ],
+    ids=[
+        "zero",
+        "dollars",
+        "thousands-of-dollars",
+        "below-a-dollar",
+        "tenth-of-a-dollar",
+        "rounded-up-to-ten-cents",
+        "cents",
+        "below-a-cent",
+        "fractions-of-a-cent",
+        "almost-nothing",
+        "half-a-cent-lost",
+        "below-a-dollar-lost",
+        "fractions-of-a-cent-lost",
+        "almost-nothing-lost",
     ],
 )
-def test_money_tells_a_small_amount_from_none(microusd: int, words: str) -> None:
+def test_money_has_two_decimals_or_is_in_cents(microusd: int, words: str) -> None:
     assert formats.money(microusd) == words
 
 
@@ -79,6 +114,15 @@ def test_signed_money() -> None:
         (5 * 2**30, "5.0 GiB"),
         (3 * 2**50, "3072 TiB"),
     ],
+    ids=[
+        "zero",
+        "bytes",
+        "kibibytes",
+        "mebibytes",
+        "rounded-up-to-gibibytes",
+        "gibibytes",
+        "beyond-the-largest-unit",
+    ],
 )
 def test_sizes(count: int, words: str) -> None:
     assert formats.size(count) == words
@@ -95,6 +139,16 @@ def test_sizes(count: int, words: str) -> None:
         (125, "2 min 05 s"),
         (3599.6, "1 h 00 min"),
         (3840, "1 h 04 min"),
+    ],
+    ids=[
+        "zero",
+        "almost-zero",
+        "tenths",
+        "seconds",
+        "rounded-up-to-a-minute",
+        "minutes",
+        "rounded-up-to-an-hour",
+        "hours",
     ],
 )
 def test_durations(seconds: float, words: str) -> None:
@@ -125,13 +179,25 @@ def test_countdowns_never_go_below_zero() -> None:
         (86_400, "1 d ago"),
         (7 * 86_400 - 1, "6 d ago"),
     ],
+    ids=[
+        "future",
+        "now",
+        "seconds",
+        "almost-a-minute",
+        "minute",
+        "almost-an-hour",
+        "hour",
+        "almost-a-day",
+        "day",
+        "almost-a-week",
+    ],
 )
 def test_times_ago(before: float, words: str) -> None:
     now = 1_790_000_000.0
     assert formats.ago(now - before, now) == words
 
 
-def test_long_ago_is_a_date_with_the_year_only_where_it_is_another() -> None:
+def test_old_times_are_dates_with_the_year_if_it_differs() -> None:
     now = at(2026, 11, 21, 12)
     assert formats.ago(at(2026, 11, 2, 9), now) == "2 Nov"
     assert formats.ago(at(2025, 3, 2, 9), now) == "2 Mar 2025"
@@ -154,7 +220,7 @@ def test_counts_and_names() -> None:
     assert formats.count(1, "offload") == "1 offload"
     assert formats.count(1200, "offload") == "1,200 offloads"
     assert formats.count(2, "try", "tries") == "2 tries"
-    assert formats.stage("prompt") == "Processing the prompt"
+    assert formats.stage("prompt") == "Reading the prompt"
     assert formats.stage("new_stage") == "New stage"
     assert formats.outcome("handed_back") == "Handed back"
     assert formats.speed(9.94) == "9.9 tokens/s"
@@ -168,6 +234,6 @@ def test_every_outcome_of_the_app_has_a_word() -> None:
 
 
 def at(*moment: int) -> float:
-    """Return a moment of the machine's own time zone as seconds since the epoch."""
+    """Return a local time as seconds since the epoch."""
     year, month, day, *time = moment
     return datetime.datetime(year, month, day, *time).astimezone().timestamp()

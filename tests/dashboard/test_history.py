@@ -1,4 +1,4 @@
-"""The history and the details of one offload in a real browser."""
+"""The history and the page of one offload in a real browser."""
 
 import json
 import re
@@ -14,18 +14,18 @@ from tests.standins.serving import wait_until
 FIXED = "def double(number: int) -> int:\n    return 2 * number\n"
 
 
-def test_filters_stand_in_the_address_and_come_back(page: Page, stage: DashboardHarness) -> None:
+def test_filters_are_part_of_the_address_and_survive_a_reload(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history"))
-    expect(page.locator(".rows .offload")).to_have_count(50)
+    expect(page.locator(".ts-rows .ts-offload")).to_have_count(50)
     page.get_by_label("Search tasks and files").fill("docstrings")
-    expect(page.locator(".rows .offload .task").first).to_contain_text("docstrings")
-    expect(page.locator(".rows .offload", has_not_text="docstrings")).to_have_count(0)
+    expect(page.locator(".ts-rows .ts-offload .ts-task").first).to_contain_text("docstrings")
+    expect(page.locator(".ts-rows .ts-offload", has_not_text="docstrings")).to_have_count(0)
     page.get_by_label("Model").click()
     page.get_by_role("option", name="qwen2.5-coder:7b").click()
     page.wait_for_url(re.compile("model="))
     query = parse_qs(urlsplit(page.url).query)
     assert query == {"q": ["docstrings"], "model": ["qwen2.5-coder:7b"]}
-    found = page.locator(".rows .offload")
+    found = page.locator(".ts-rows .ts-offload")
     expect(found.filter(has_text="1.5b")).to_have_count(0)
     expect(found).not_to_have_count(0)
     count = found.count()
@@ -38,41 +38,41 @@ def test_filters_stand_in_the_address_and_come_back(page: Page, stage: Dashboard
     expect(found).to_have_count(50)
 
 
-def test_older_pages_have_an_address_of_their_own(page: Page, stage: DashboardHarness) -> None:
+def test_older_pages_have_their_own_address(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history"))
-    last = page.locator(".rows .offload").nth(49).get_attribute("href")
+    last = page.locator(".ts-rows .ts-offload").nth(49).get_attribute("href")
     page.get_by_role("link", name="Older").click()
     page.wait_for_url(re.compile("before="))
-    expect(page.locator(".rows .offload").first).to_be_visible()
-    assert last not in [row.get_attribute("href") for row in page.locator(".rows .offload").all()]
+    expect(page.locator(".ts-rows .ts-offload").first).to_be_visible()
+    assert last not in [row.get_attribute("href") for row in page.locator(".ts-rows .ts-offload").all()]
     page.go_back()
-    expect(page.locator(".rows .offload")).to_have_count(50)
+    expect(page.locator(".ts-rows .ts-offload")).to_have_count(50)
 
 
-def test_nothing_found_says_what_to_do(page: Page, stage: DashboardHarness) -> None:
+def test_an_empty_result_says_what_to_do(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history?q=zebra"))
-    expect(page.locator(".listing")).to_contain_text("Clear a filter")
+    expect(page.locator(".ts-listing")).to_contain_text("Clear a filter")
     page.goto(stage.url("/offload/00000000"))
-    expect(page.locator(".main")).to_contain_text("There is no offload 00000000")
+    expect(page.locator(".ts-main")).to_contain_text("There is no offload 00000000")
 
 
 def test_the_details_show_everything(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/history"))
     page.locator(f'a[href="/offload/{stage.ids[-1]}"]').click()
     expect(page.locator("h1")).to_have_text("Add type hints and one-line docstrings to every function")
-    expect(page.locator(".diff-added").first).to_contain_text("def berth_fee(length: float")
-    expect(page.locator(".diff-removed").first).to_contain_text("def berth_fee(length, days)")
-    expect(page.locator(".attempt")).to_have_count(2)
-    expect(page.locator(".attempt").first).to_contain_text("parses: failed")
-    expect(page.locator(".files li")).to_have_count(2)
-    expect(page.locator(".receipt tbody tr").nth(1)).to_be_visible()
-    rows = [row.inner_text().split("\t") for row in page.locator(".receipt tbody tr").all()]
+    expect(page.locator(".ts-diff-added").first).to_contain_text("def berth_fee(length: float")
+    expect(page.locator(".ts-diff-removed").first).to_contain_text("def berth_fee(length, days)")
+    expect(page.locator(".ts-attempt")).to_have_count(2)
+    expect(page.locator(".ts-attempt").first).to_contain_text("parses: failed")
+    expect(page.locator(".ts-files li")).to_have_count(2)
+    expect(page.locator(".ts-receipt tbody tr").nth(1)).to_be_visible()
+    rows = [row.inner_text().split("\t") for row in page.locator(".ts-receipt tbody tr").all()]
     tokens = [int(row[1].replace("−", "-").replace("+", "").replace(",", "")) for row in rows]
     assert sum(tokens[:-1]) == tokens[-1]
-    prompt = page.locator(".attempt").first.locator("details", has_text="Prompt")
+    prompt = page.locator(".ts-attempt").first.locator("details", has_text="Prompt")
     prompt.locator("summary").click()
     expect(prompt.locator("pre")).to_contain_text("File harbour/fees.py")
-    call = page.locator("details", has_text="As Claude made it").locator("pre")
+    call = page.locator("details", has_text="Claude's call").locator("pre")
     assert json.loads(call.inner_text())["output"] == "harbour/fees.py"
 
 
@@ -80,13 +80,13 @@ def test_a_text_is_copied(browser: Browser, stage: DashboardHarness) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, stage.hub, permissions=permissions) as (page, _):
         page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
-        page.get_by_role("button", name="Copy: As Claude made it").click()
-        expect(page.locator(".notice")).to_contain_text("Copied")
+        page.get_by_role("button", name="Copy: Claude's call").click()
+        expect(page.locator(".ts-notice")).to_contain_text("Copied")
         copied = page.wait_for_function("navigator.clipboard.readText()").json_value()
         assert json.loads(copied)["files"] == ["harbour/fees.py"]
 
 
-def test_an_offload_is_followed_undone_and_run_again(page: Page, stage: DashboardHarness) -> None:
+def test_an_offload_is_shown_live_undone_and_run_again(page: Page, stage: DashboardHarness) -> None:
     file = stage.project / "double.py"
     before = "def double(number):\n    return 2 * number\n"
     file.write_text(before)
@@ -95,26 +95,26 @@ def test_an_offload_is_followed_undone_and_run_again(page: Page, stage: Dashboar
     stage.ollama.answers.when("type hints to double", answer)
     with stage.client() as client:
         request = ask(client, "Add type hints to double", files=["double.py"], output="double.py")
-        page.locator(".run .run-task").click()
+        page.locator(".ts-run .ts-run-task").click()
         page.wait_for_url(re.compile("/offload/"))
-        expect(page.locator(".run .stream-text")).to_contain_text("def double")
+        expect(page.locator(".ts-run .ts-stream-text")).to_contain_text("def double")
         seen.set()
         client.answer(request)
-    expect(page.locator(".result-head .outcome")).to_contain_text("Written")
+    expect(page.locator(".ts-result-head .ts-outcome")).to_contain_text("Written")
     assert "int" in file.read_text()
-    page.get_by_role("button", name="Undo: put back").click()
-    expect(page.locator(".result-head .outcome")).to_contain_text("Undone")
-    expect(page.get_by_role("button", name="Undo: put back")).to_have_count(0)
+    page.get_by_role("button", name="Undo: restore").click()
+    expect(page.locator(".ts-result-head .ts-outcome")).to_contain_text("Undone")
+    expect(page.get_by_role("button", name="Undo: restore")).to_have_count(0)
     assert file.read_text() == before
-    expect(page.locator(".receipt-sum .num").first).to_have_class(re.compile("loss"))
+    expect(page.locator(".ts-receipt-sum .ts-num").first).to_have_class(re.compile("loss"))
     undone = page.url
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(lambda url: "/offload/" in url and url != undone)
-    expect(page.locator(".result-head .outcome")).to_contain_text("Written")
+    expect(page.locator(".ts-result-head .ts-outcome")).to_contain_text("Written")
     wait_until(lambda: "int" in file.read_text())
-    expect(page.locator(".facts-wide")).to_contain_text("dashboard")
-    expect(page.locator(".details-page")).to_contain_text("You asked for this yourself")
-    expect(page.locator(".receipt")).to_have_count(0)
-    expect(page.locator("summary", has_text="As you made it")).to_have_count(1)
+    expect(page.locator(".ts-facts-wide")).to_contain_text("dashboard")
+    expect(page.locator(".ts-details-page")).to_contain_text("You started this yourself")
+    expect(page.locator(".ts-receipt")).to_have_count(0)
+    expect(page.locator("summary", has_text="Your call")).to_have_count(1)
     page.goto(stage.url("/history"))
-    expect(page.locator(".offload").nth(1)).to_contain_text("not by Claude")
+    expect(page.locator(".ts-offload").nth(1)).to_contain_text("your own")

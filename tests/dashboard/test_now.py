@@ -1,4 +1,4 @@
-"""The page *Now* in a real browser: it follows the hub by itself."""
+"""The page *Now* in a real browser: it follows the hub without a reload."""
 
 import re
 from threading import Event
@@ -18,7 +18,7 @@ def slugify(text: str) -> str:
     return "-".join(text.lower().split())
 '''
 TASK = "Write slugify(text) in Python: lower case, words joined by dashes."
-# What a browser does with a tab that goes behind another one; here every tab has a window of its own.
+# What a browser does with a background tab. Here every tab has its own window and is visible.
 HIDE = """hidden => {
   Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
   document.dispatchEvent(new Event('visibilitychange'));
@@ -28,28 +28,28 @@ HIDE = """hidden => {
 def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: DashboardHarness) -> None:
     seen = Event()
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```", delay=0.02, held=seen))
-    in_all = page.locator(".figure", has_text="In all").locator(".figure-value")
+    in_all = page.locator(".ts-figure", has_text="Total").locator(".ts-figure-value")
     expect(in_all).to_have_attribute("title", re.compile("tokens"))
     before = in_all.get_attribute("title")
     assert before
-    expect(page.locator(".run")).to_have_count(0)
+    expect(page.locator(".ts-run")).to_have_count(0)
     with stage.client() as client:
         request = ask(client, TASK, output="slug.py")
-        run = page.locator(".run")
-        expect(run.locator(".task")).to_have_text(TASK)
-        expect(run.locator(".stream-text")).to_contain_text("def slugify")
-        expect(run.locator(".run-stage")).to_have_text("Writing the answer")
+        run = page.locator(".ts-run")
+        expect(run.locator(".ts-task")).to_have_text(TASK)
+        expect(run.locator(".ts-stream-text")).to_contain_text("def slugify")
+        expect(run.locator(".ts-run-stage")).to_have_text("Writing the answer")
         expect(run).to_contain_text(re.compile(r"~\d+ tokens"))
         expect(run).to_contain_text("tokens/s")
-        expect(page.locator(".chip-word")).to_have_text("Working")
+        expect(page.locator(".ts-chip-word")).to_have_text("Working")
         seen.set()
         client.answer(request)
-    expect(page.locator(".run")).to_have_count(0)
-    first = page.locator(".now-last .offload").first
-    expect(first.locator(".task")).to_have_text(TASK)
-    expect(first.locator(".outcome")).to_contain_text("Written")
+    expect(page.locator(".ts-run")).to_have_count(0)
+    first = page.locator(".ts-now-last .ts-offload").first
+    expect(first.locator(".ts-task")).to_have_text(TASK)
+    expect(first.locator(".ts-outcome")).to_contain_text("Written")
     expect(in_all).not_to_have_attribute("title", before)
-    expect(page.locator(".chip-word")).to_have_text("Ready")
+    expect(page.locator(".ts-chip-word")).to_have_text("Ready")
     assert "def slugify" in (stage.project / "slug.py").read_text()
 
 
@@ -58,28 +58,28 @@ def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: DashboardHarnes
     stage.ollama.answers.when("count on", Answer(words, delay=0.005, held=Event()))
     with stage.client() as client:
         ask(client, "Please count on", output="count.txt")
-        stream = page.locator(".run .stream-text")
-        expect(stream).to_contain_text("w00598_")  # the very last is held back, so that it stands still
+        stream = page.locator(".ts-run .ts-stream-text")
+        expect(stream).to_contain_text("w00598_")  # the last word is held back, so that the text stops here
         shown = [int(number) for number in re.findall(r"w(\d{5})_x{24} ", stream.inner_text())]
-        assert len(shown) > 100  # its end alone is kept
+        assert len(shown) > 100  # only the end is kept
         assert shown == list(range(shown[0], shown[0] + len(shown)))
-        page.locator(".run").get_by_role("button", name="Cancel").click()
-        expect(page.locator(".run")).to_have_count(0)
+        page.locator(".ts-run").get_by_role("button", name="Cancel").click()
+        expect(page.locator(".ts-run")).to_have_count(0)
 
 
-def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: DashboardHarness) -> None:
+def test_running_and_waiting_offloads_can_be_cancelled(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.answers.when("essay", without_end())
     with stage.client() as first, stage.client() as second:
         ask(first, "Write the first essay", output="a.txt")
-        expect(page.locator(".run .stream-text")).to_contain_text("word")
+        expect(page.locator(".ts-run .ts-stream-text")).to_contain_text("word")
         ask(second, "Write the second essay", output="b.txt")
-        waiting = page.locator(".wait", has_text="second essay")
+        waiting = page.locator(".ts-wait", has_text="second essay")
         waiting.get_by_role("button", name="Cancel").click()
-        expect(page.locator(".wait")).to_have_count(0)
-        page.locator(".run").get_by_role("button", name="Cancel").click()
-        expect(page.locator(".run")).to_have_count(0)
+        expect(page.locator(".ts-wait")).to_have_count(0)
+        page.locator(".ts-run").get_by_role("button", name="Cancel").click()
+        expect(page.locator(".ts-run")).to_have_count(0)
     wait_until(lambda: stage.ollama.running == 0)
-    outcomes = page.locator(".now-last .offload .outcome")
+    outcomes = page.locator(".ts-now-last .ts-offload .ts-outcome")
     expect(outcomes.nth(0)).to_contain_text("Cancelled")
     expect(outcomes.nth(1)).to_contain_text("Cancelled")
     assert not (stage.project / "a.txt").exists()
@@ -87,11 +87,11 @@ def test_what_runs_and_what_waits_can_be_cancelled(page: Page, stage: DashboardH
 
 def test_a_model_is_loaded_and_unloaded(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.loaded.clear()
-    expect(page.locator(".loaded .model")).to_have_count(0)
+    expect(page.locator(".ts-loaded .ts-model")).to_have_count(0)
     page.get_by_role("button", name="Load the chosen model into memory").click()
-    model = page.locator(".loaded .model", has_text=CODER)
+    model = page.locator(".ts-loaded .ts-model", has_text=CODER)
     expect(model).to_contain_text(re.compile(r"unloads in \d+:\d\d"))
-    expect(page.locator(".pool .legend")).to_contain_text(CODER)
+    expect(page.locator(".ts-pool .ts-legend")).to_contain_text(CODER)
     assert CODER in stage.ollama.loaded
     page.get_by_role("button", name=f"Unload {CODER}").click()
     expect(model).to_have_count(0)
@@ -104,7 +104,7 @@ def test_an_error_names_its_code_and_next_step(page: Page, stage: DashboardHarne
     stage.ollama.models[CODER] = type(model)(needs=8 << 30)
     try:
         page.get_by_role("button", name="Load the chosen model into memory").click()
-        notice = page.locator(".notice")
+        notice = page.locator(".ts-notice")
         expect(notice).to_contain_text(re.compile("model_too_large|backend_failed"))
         notice.get_by_role("button", name="Close").click()
         expect(notice).to_have_count(0)
@@ -115,18 +115,18 @@ def test_an_error_names_its_code_and_next_step(page: Page, stage: DashboardHarne
 def test_offloading_is_paused_and_resumed(page: Page, stage: DashboardHarness) -> None:
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("For 1 hour").click()
-    expect(page.locator(".chip-word")).to_have_text("Paused")
+    expect(page.locator(".ts-chip-word")).to_have_text("Paused")
     assert stage.hub.get("/api/status")["state"] == "paused"
     page.get_by_role("button", name="Resume").click()
-    expect(page.locator(".chip-word")).not_to_have_text("Paused")
+    expect(page.locator(".ts-chip-word")).not_to_have_text("Paused")
     assert stage.hub.get("/api/status")["paused_until"] is None
 
 
-def test_times_stay_true_while_the_page_is_open(page: Page, stage: DashboardHarness) -> None:
+def test_times_stay_correct_while_the_page_is_open(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```"))
     with stage.client() as client:
         client.answer(ask(client, TASK, output="again.py"))
-    when = page.locator(".now-last .offload time").first
+    when = page.locator(".ts-now-last .ts-offload time").first
     expect(when).to_have_text(re.compile(r"just now|\d s ago"))
     shown = when.inner_text()
     expect(when).not_to_have_text(shown)
@@ -143,13 +143,13 @@ def test_two_pages_show_the_same(browser: Browser, stage: DashboardHarness) -> N
     ):
         ask(client, "Write an essay for both", output="c.txt")
         for page in (one, two):
-            expect(page.locator(".run .stream-text")).to_contain_text("word")
-        two.locator(".run").get_by_role("button", name="Cancel").click()
+            expect(page.locator(".ts-run .ts-stream-text")).to_contain_text("word")
+        two.locator(".ts-run").get_by_role("button", name="Cancel").click()
         for page in (one, two):
-            expect(page.locator(".run")).to_have_count(0)
+            expect(page.locator(".ts-run")).to_have_count(0)
 
 
-def test_a_page_that_nobody_sees_is_sent_nothing_until_it_is_seen(
+def test_a_hidden_page_receives_nothing_until_it_is_visible(
     browser: Browser, stage: DashboardHarness
 ) -> None:
     words = " ".join(f"w{number:05}" for number in range(4000))
@@ -161,28 +161,28 @@ def test_a_page_that_nobody_sees_is_sent_nothing_until_it_is_seen(
     ):
         ask(client, "Please count behind a tab", output="d.txt")
         for page in (seen, behind):
-            expect(page.locator(".run .stream-text")).to_contain_text(re.compile(r"w\d{5}"))
+            expect(page.locator(".ts-run .ts-stream-text")).to_contain_text(re.compile(r"w\d{5}"))
         hide(behind, seen)
         assert last_word(seen) > last_word(behind)
         behind.evaluate(HIDE, False)
-        expect(behind.locator(".run .stream-text")).to_contain_text(last_word(seen))
+        expect(behind.locator(".ts-run .ts-stream-text")).to_contain_text(last_word(seen))
         shown = [
-            int(number) for number in re.findall(r"w(\d{5})", behind.locator(".stream-text").inner_text())
+            int(number) for number in re.findall(r"w(\d{5})", behind.locator(".ts-stream-text").inner_text())
         ]
         assert shown == list(range(shown[0], shown[0] + len(shown)))
         hide(behind, seen)
-        seen.locator(".run").get_by_role("button", name="Cancel").click()
-        expect(seen.locator(".run")).to_have_count(0)
-        expect(seen.locator(".chip-word")).not_to_have_text("Working")
-        assert behind.locator(".run").count() == 1
-        assert behind.locator(".chip-word").inner_text() == "Working"
+        seen.locator(".ts-run").get_by_role("button", name="Cancel").click()
+        expect(seen.locator(".ts-run")).to_have_count(0)
+        expect(seen.locator(".ts-chip-word")).not_to_have_text("Working")
+        assert behind.locator(".ts-run").count() == 1
+        assert behind.locator(".ts-chip-word").inner_text() == "Working"
         behind.evaluate(HIDE, False)
-        expect(behind.locator(".run")).to_have_count(0)
-        expect(behind.locator(".chip-word")).not_to_have_text("Working")
+        expect(behind.locator(".ts-run")).to_have_count(0)
+        expect(behind.locator(".ts-chip-word")).not_to_have_text("Working")
 
 
 def hide(behind: Page, seen: Page) -> None:
-    """Have nobody see the page, and wait until the hub has heard of it."""
+    """Hide a page and wait until the hub stops sending to it."""
     behind.evaluate(HIDE, True)
     before = ""
     while (now := last_word(behind)) != before:
@@ -191,21 +191,21 @@ def hide(behind: Page, seen: Page) -> None:
 
 
 def last_word(page: Page) -> str:
-    return re.findall(r"w\d{5}", page.locator(".run .stream-text").inner_text())[-1]
+    return re.findall(r"w\d{5}", page.locator(".ts-run .ts-stream-text").inner_text())[-1]
 
 
 def wait_for_words(page: Page) -> None:
-    """Wait until the page shows some more."""
+    """Wait until the page shows more words."""
     wanted = int(last_word(page)[1:]) + 20
-    expect(page.locator(".run .stream-text")).to_contain_text(f"w{wanted:05}")
+    expect(page.locator(".ts-run .ts-stream-text")).to_contain_text(f"w{wanted:05}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 2560])
+@pytest.mark.parametrize("width", [360, 2560], ids=["phone", "large-screen"])
 def test_nothing_is_wider_than_the_window(
     browser: Browser, stage: DashboardHarness, width: int, scheme: str
 ) -> None:
-    stage.ollama.loaded.clear()  # the longest words beside the heading
+    stage.ollama.loaded.clear()  # the state with the longest detail beside the heading
     with visit(browser, stage.hub, width=width, scheme=scheme) as (page, _):
         for path in (*(path for path, _, _ in PAGES), f"/offload/{stage.ids[-1]}", "/welcome"):
             page.goto(stage.url(path))

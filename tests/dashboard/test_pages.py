@@ -35,62 +35,60 @@ def client(stage: DashboardHarness) -> Iterator[RawClient]:
         yield client
 
 
-def test_a_batch_is_followed_paused_resumed_and_cancelled(
+def test_a_batch_is_shown_live_paused_resumed_and_cancelled(
     page: Page, stage: DashboardHarness, client: RawClient
 ) -> None:
     for number in range(4):
         (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
     stage.ollama.answers.when("comment each part", without_end(delay=0.02))
     page.goto(stage.url("/batches"))
-    expect(page.locator(".empty")).to_contain_text("batch_offload")
+    expect(page.locator(".ts-empty")).to_contain_text("batch_offload")
     with batch(client, task="comment each part", each=["part*.py"], output="{path}") as job_id:
         job = page.get_by_label(f"Batch {job_id}", exact=True)
         expect(job).to_contain_text("0 of 4 items")
         job.get_by_role("button", name="Pause batch").click()
-        expect(job.locator(".outcome")).to_contain_text("Paused")
+        expect(job.locator(".ts-outcome")).to_contain_text("Paused")
         job.get_by_role("button", name="Resume batch").click()
-        expect(job.locator(".outcome")).to_contain_text("Running")
-        job.locator(".job-task").click()
+        expect(job.locator(".ts-outcome")).to_contain_text("Running")
+        job.locator(".ts-job-task").click()
         page.wait_for_url(re.compile("/batch/j"))
-        expect(page.locator(".item")).to_have_count(4)
-        expect(page.locator(".item", has_text="part3.py")).to_be_visible()
+        expect(page.locator(".ts-item")).to_have_count(4)
+        expect(page.locator(".ts-item", has_text="part3.py")).to_be_visible()
         page.get_by_role("button", name="Cancel batch").click()
-        expect(page.locator(".job .outcome")).to_contain_text("Cancelled")
-        expect(page.locator(".item .outcome", has_text="Cancelled")).to_have_count(4)
+        expect(page.locator(".ts-job .ts-outcome")).to_contain_text("Cancelled")
+        expect(page.locator(".ts-item .ts-outcome", has_text="Cancelled")).to_have_count(4)
 
 
-def test_failed_items_are_grouped_and_tried_again(
-    page: Page, stage: DashboardHarness, client: RawClient
-) -> None:
+def test_failed_items_are_grouped_and_retried(page: Page, stage: DashboardHarness, client: RawClient) -> None:
     (stage.project / "sum.py").write_text("def total(x):\n    return sum(x)\n")
     stage.ollama.answers.when("annotate the sum", "I cannot.")
     page.goto(stage.url("/batches"))
     with batch(client, task="annotate the sum", each=["sum.py"], output="{path}") as job_id:
         job = page.get_by_label(f"Batch {job_id}", exact=True)
-        expect(job.locator(".failures li")).to_have_count(1)
+        expect(job.locator(".ts-failures li")).to_have_count(1)
         fixed = "def total(x: list[int]) -> int:\n    return sum(x)\n"
         stage.ollama.answers.when("annotate the sum", f"```python\n{fixed}```")
         job.get_by_role("button", name="Retry 1 failed").click()
-        expect(job.locator(".failures li")).to_have_count(0)
-        expect(job.locator(".legend")).to_have_text("done well1")
+        expect(job.locator(".ts-failures li")).to_have_count(0)
+        expect(job.locator(".ts-legend")).to_have_text("done1")
 
 
-def test_a_model_is_pulled_and_a_pull_is_cancelled(page: Page, stage: DashboardHarness) -> None:
+def test_a_model_is_downloaded_and_a_download_is_cancelled(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/models"))
-    expect(page.locator(".models .model")).to_have_count(1)
+    expect(page.locator(".ts-models .ts-model")).to_have_count(1)
     stage.ollama.registry["tiny:1b"] = Registered(layers=(4000,), delay=0.05)
     page.get_by_label("Model name").fill("tiny:1b")
-    page.get_by_role("button", name="Pull").click()
-    expect(page.locator(".models .model", has_text="tiny:1b")).to_be_visible()
+    page.get_by_role("button", name="Download the named model").click()
+    expect(page.locator(".ts-models .ts-model", has_text="tiny:1b")).to_be_visible()
     stage.ollama.registry["huge:70b"] = Registered(layers=(40_000_000,), held=Event())
     page.get_by_label("Model name").fill("huge:70b")
-    page.get_by_role("button", name="Pull").click()
-    expect(page.locator(".activity", has_text="Downloading huge:70b")).to_be_visible()
+    page.get_by_role("button", name="Download the named model").click()
+    expect(page.locator(".ts-activity", has_text="Downloading huge:70b")).to_be_visible()
     page.get_by_role("button", name="Cancel the download of huge:70b").click()
-    expect(page.locator(".activity")).to_have_count(0)
+    expect(page.locator(".ts-activity")).to_have_count(0)
     page.get_by_label("Model name").fill("nowhere:1b")
-    page.get_by_role("button", name="Pull").click()
-    expect(page.locator(".notice", has_text="no_network")).to_be_visible()
+    page.get_by_role("button", name="Download the named model").click()
+    expect(page.locator(".ts-notice", has_text="no_network")).to_be_visible()
 
 
 def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: DashboardHarness) -> None:
@@ -99,24 +97,24 @@ def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: Dashboa
     page.get_by_role("button", name=f"Load {CODER}", exact=True).click()
     unload = page.get_by_role("button", name=f"Unload {CODER}")
     expect(unload).to_be_visible()
-    expect(page.locator(".models .model", has_text=CODER)).to_contain_text("unloads in")
+    expect(page.locator(".ts-models .ts-model", has_text=CODER)).to_contain_text("unloads in")
     unload.click()
     expect(page.get_by_role("button", name=f"Load {CODER}", exact=True)).to_be_visible()
 
 
-def test_a_model_is_deleted_after_a_question(page: Page, stage: DashboardHarness) -> None:
+def test_a_model_is_deleted_after_a_confirmation(page: Page, stage: DashboardHarness) -> None:
     stage.ollama.models["spare:1b"] = StandInModel(size=1 << 30)
     page.goto(stage.url("/settings"))
     page.get_by_role("button", name="Test the engine").click()
-    expect(page.locator(".notice")).to_contain_text("The engine answers")
+    expect(page.locator(".ts-notice")).to_contain_text("The engine responds")
     page.goto(stage.url("/models"))
-    line = page.locator(".models .model", has_text="spare:1b")
+    line = page.locator(".ts-models .ts-model", has_text="spare:1b")
     line.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Keep it").click()
-    expect(page.locator(".dialog")).to_have_count(0)
+    page.get_by_role("button", name="Keep").click()
+    expect(page.locator(".ts-dialog")).to_have_count(0)
     assert "spare:1b" in stage.ollama.models
     line.get_by_role("button", name="Delete").click()
-    page.locator(".dialog").get_by_role("button", name="Delete").click()
+    page.locator(".ts-dialog").get_by_role("button", name="Delete").click()
     expect(line).to_have_count(0)
     assert "spare:1b" not in stage.ollama.models
 
@@ -125,30 +123,30 @@ def test_a_model_is_measured(page: Page, stage: DashboardHarness) -> None:
     before = stage.ollama.answers.default
     stage.ollama.answers.default = without_end()
     page.goto(stage.url("/models"))
-    line = page.locator(".models .model", has_text=CODER).first
+    line = page.locator(".ts-models .ts-model", has_text=CODER).first
     line.get_by_role("button", name="Measure").click()
-    expect(page.locator(".activity")).to_contain_text(f"Measuring {CODER}")
+    expect(page.locator(".ts-activity")).to_contain_text(f"Measuring {CODER}")
     line.get_by_role("button", name="Stop measuring").click()
-    expect(page.locator(".notice")).to_contain_text("was stopped")
-    expect(page.locator(".activity")).to_have_count(0)
+    expect(page.locator(".ts-notice")).to_contain_text("was stopped")
+    expect(page.locator(".ts-activity")).to_have_count(0)
     stage.ollama.answers.default = before
 
 
-def test_what_suits_the_machine_is_recommended(page: Page, stage: DashboardHarness) -> None:
+def test_models_that_suit_the_machine_are_recommended(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/models"))
     recommended = page.get_by_label("Recommended for this machine")
     expect(recommended.get_by_role("button", name="Download").first).to_be_visible()
-    expect(recommended.locator(".model").first).to_contain_text(re.compile("fits|short"))
+    expect(recommended.locator(".ts-model").first).to_contain_text(re.compile("Fits|short"))
 
 
 def test_savings_by_span_and_as_csv(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/savings"))
-    net = page.locator(".figure", has_text="Net").locator(".figure-value")
+    net = page.locator(".ts-figure", has_text="Net").locator(".ts-figure-value")
     of_all = net.inner_text()
     page.get_by_role("link", name="Last 7 days").click()
     page.wait_for_url(re.compile("time=7d"))
     expect(net).not_to_have_text(of_all)
-    expect(page.locator(".groups")).to_have_count(3)
+    expect(page.locator(".ts-groups")).to_have_count(3)
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV by day").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
@@ -156,38 +154,40 @@ def test_savings_by_span_and_as_csv(page: Page, stage: DashboardHarness) -> None
     assert sum(int(row["net_tokens"]) for row in rows) == totals["net_tokens"]
 
 
-def test_the_user_lets_the_audit_read_and_sees_what_it_found(page: Page, stage: DashboardHarness) -> None:
+def test_the_user_allows_the_transcript_check_and_sees_its_result(
+    page: Page, stage: DashboardHarness
+) -> None:
     conversation = Conversation(stage.hub.home / "claude")
     conversation.read("/home/me/project/log.txt", "some words in a line\n" * 1000, 9_000)
     page.goto(stage.url("/savings"))
-    card = page.get_by_role("region", name="Against Claude Code's transcripts")
+    card = page.get_by_role("region", name="Check against Claude Code's transcripts")
     expect(card).to_contain_text(str(stage.hub.home / "claude"))
     card.get_by_role("button", name="Check against the transcripts").click()
     expect(card).to_contain_text("1 large files read")
-    expect(card).to_contain_text("Claude called of the times it could have: 0%")
+    expect(card).to_contain_text("Claude used Token Saver in 0% of the cases")
     expect(card.locator("pre")).to_contain_text("compress_context")
-    card.get_by_role("button", name="Read no more transcripts").click()
+    card.get_by_role("button", name="Stop reading transcripts").click()
     expect(card.get_by_role("button", name="Check against the transcripts")).to_be_visible()
 
 
-def test_a_call_that_waits_is_approved_and_denied(
+def test_waiting_calls_are_approved_and_denied(
     page: Page, stage: DashboardHarness, client: RawClient
 ) -> None:
     (stage.hub.home / "policy.yaml").write_text(POLICY)
     stage.ollama.answers.when("careful", "done\n")
     try:
         request = ask(client, "Write a careful note", output="note.txt")
-        approval = page.locator(".approval")
+        approval = page.locator(".ts-approval")
         expect(approval).to_contain_text("wants to use offload_work")
-        expect(approval).to_contain_text(re.compile(r"denied in [12]:\d\d"))
+        expect(approval).to_contain_text(re.compile(r"denied automatically in [12]:\d\d"))
         approval.get_by_role("button", name="Approve").click()
         expect(approval).to_have_count(0)
         client.answer(request)
         assert (stage.project / "note.txt").read_text() == "done\n"
 
         page.goto(stage.url("/policy"))
-        expect(page.locator(".rules")).to_contain_text("ask first")
-        expect(page.locator(".path-rules")).to_contain_text("asks for approval before writing .env*")
+        expect(page.locator(".ts-rules")).to_contain_text("ask first")
+        expect(page.locator(".ts-path-rules")).to_contain_text("asks for approval before writing .env*")
         request = ask(client, "Write another careful note", output="other.txt")
         approval.get_by_role("button", name="Deny").click()
         assert "denied" in str(client.answer(request))
@@ -207,15 +207,15 @@ def test_the_trail_is_searched_and_verified(page: Page, stage: DashboardHarness,
     stage.ollama.answers.when("trail", "done\n")
     client.answer(ask(client, "Write to the trail", output="trail.txt"))
     page.goto(stage.url("/policy"))
-    expect(page.locator(".trail-row").first).to_be_visible()
+    expect(page.locator(".ts-trail-row").first).to_be_visible()
     page.get_by_label("Search the trail").fill("zebra")
-    expect(page.locator(".trail")).to_contain_text("Nothing is recorded")
+    expect(page.locator(".ts-trail")).to_contain_text("No record matches")
     page.get_by_label("Search the trail").fill("offload_work")
-    expect(page.locator(".trail-row").first).to_contain_text("offload_work")
+    expect(page.locator(".ts-trail-row").first).to_contain_text("offload_work")
     client.answer(client.send("tools/call", {"name": "list_loaded_models", "arguments": {}}))
     page.get_by_label("Search the trail").fill("list_loaded_models")
-    expect(page.locator(".trail")).to_contain_text("Nothing is recorded")
-    page.get_by_role("switch", name="Also calls that no rule concerns").click()
-    expect(page.locator(".trail-row").first).to_contain_text("No rule applies")
+    expect(page.locator(".ts-trail")).to_contain_text("No record matches")
+    page.get_by_role("switch", name="Include calls that no rule matched").click()
+    expect(page.locator(".ts-trail-row").first).to_contain_text("No rule applies")
     page.get_by_role("button", name="Verify").click()
-    expect(page.get_by_text("The trail is whole")).to_be_visible()
+    expect(page.get_by_text("The trail is complete")).to_be_visible()

@@ -1,8 +1,8 @@
-"""Every page and every button, narrow and wide, light and dark, in the midst of work.
+"""Every page and every button, narrow and wide, light and dark, while work is running.
 
-What each button does in full is held elsewhere; here each is pressed as a user of each look has it. Each
-page is looked at with what its buttons open: nothing wider than the window, nothing serious for axe-core.
-Whatever goes wrong in the browser meanwhile is noted by ``visit``.
+Other tests cover the effect of each button; here each is pressed once per width and scheme. Each page is
+checked with everything that its buttons open: no content wider than the window, no serious finding of
+axe-core. ``visit`` records the browser's errors.
 """
 
 import re
@@ -22,7 +22,7 @@ from tests.standins.ollama_registry import Registered
 
 WALKED = [(360, "dark"), (1280, "light")]
 SEEN = [(360, "light"), (1280, "dark")]
-"""The other two of the four looks: the pages without pressing every button once more."""
+"""The other two combinations: pages only, without the buttons."""
 PATHS = (
     "/",
     "/history",
@@ -48,17 +48,17 @@ NOTICES_LET_CLICKS_THROUGH = ".q-notification { pointer-events: none; }"
 
 
 NO_SHADE = ".q-dialog__backdrop { visibility: hidden; }"
-"""axe-core takes the shade behind a dialog for something before it, and finds too little contrast."""
+"""axe-core takes the backdrop of a dialog for something in front of it and reports too little contrast."""
 TOO_WIDE = """[...document.querySelectorAll('body *')]
     .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth
                          && getComputedStyle(element).overflowX === 'visible')
     .slice(-2).map((element) => `${element.className}: ${element.textContent.slice(0, 80)}`)"""
-"""The innermost elements whose text or children reach beyond them."""
+"""The innermost elements with overflowing text or children."""
 
 
 @dataclass(frozen=True)
 class Walk:
-    """One user's way through the pages."""
+    """One user's walk through the pages."""
 
     page: Page
     stage: DashboardHarness
@@ -72,7 +72,8 @@ class Walk:
         self.page.add_style_tag(content=NOTICES_LET_CLICKS_THROUGH)
 
     def look(self, within: str | None = None) -> None:
-        """See that nothing is too wide, and that everybody can read it: all, or what is ``within``."""
+        """Check that nothing is too wide and that axe-core finds nothing serious, on the page or ``within`` a
+        selector."""
         self.page.wait_for_function("!document.querySelector('[class*=-enter-active]')")
         wide = self.page.evaluate(TOO_WIDE)
         assert self.page.evaluate("document.documentElement.scrollWidth") <= self.width, (self.page.url, wide)
@@ -80,11 +81,11 @@ class Walk:
         assert not found, "\n".join((self.page.url, *found))
 
     def button(self, name: str, within: Locator | None = None) -> Locator:
-        """Return the first button whose name has these words."""
+        """Return the first button whose name contains these words."""
         return (within or self.page).get_by_role("button", name=name).first
 
     def press(self, *names: str, within: Locator | None = None) -> None:
-        """Press buttons one after the other."""
+        """Press buttons one after another."""
         for name in names:
             self.button(name, within).click()
 
@@ -97,7 +98,7 @@ def client(stage: DashboardHarness) -> Iterator[RawClient]:
 
 @pytest.fixture(autouse=True)
 def _work(stage: DashboardHarness) -> None:
-    """Let the engine have something to do, to fetch and to give away."""
+    """Give the engine work, a model to download and a model to delete."""
     stage.ollama.answers.when("essay", without_end())
     stage.ollama.answers.when("refuse", "I cannot.")
     stage.ollama.models["spare:1b"] = StandInModel(size=1 << 30)
@@ -109,7 +110,7 @@ def _work(stage: DashboardHarness) -> None:
         (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
 
 
-@pytest.mark.parametrize(("width", "scheme"), WALKED)
+@pytest.mark.parametrize(("width", "scheme"), WALKED, ids=["narrow-dark", "wide-light"])
 def test_every_page_and_every_button(
     browser: Browser, stage: DashboardHarness, client: RawClient, width: int, scheme: str
 ) -> None:
@@ -124,11 +125,11 @@ def test_every_page_and_every_button(
         policy.unlink()
 
 
-@pytest.mark.parametrize(("width", "scheme"), SEEN)
-def test_every_page_in_the_other_looks(
+@pytest.mark.parametrize(("width", "scheme"), SEEN, ids=["narrow-light", "wide-dark"])
+def test_every_page_in_the_other_combinations(
     browser: Browser, stage: DashboardHarness, client: RawClient, width: int, scheme: str
 ) -> None:
-    stage.ollama.loaded.clear()  # the longest words beside the heading
+    stage.ollama.loaded.clear()  # the state with the longest detail beside the heading
     with visit(browser, stage.hub, width=width, scheme=scheme, reduced_motion="reduce") as (page, _):
         walk = Walk(page, stage, client, width)
         for path in PATHS:
@@ -137,37 +138,37 @@ def test_every_page_in_the_other_looks(
 
 
 def now(walk: Walk) -> None:
-    """Deny, cancel what waits and what runs, pause, resume, unload and load."""
+    """Deny, cancel waiting and running offloads, pause, resume, unload and load."""
     page = walk.page
     for task in ("Write an essay", "Write a second essay", "Write a careful note"):
         ask(walk.client, task, output="out.txt")
     walk.open("/")
-    expect(page.locator(".wait")).to_have_count(1)  # at first none of them runs
-    expect(page.locator(".run .stream-text")).to_contain_text("word")
-    expect(page.locator(".approval")).to_be_visible()
+    expect(page.locator(".ts-wait")).to_have_count(1)  # at first none of them is running
+    expect(page.locator(".ts-run .ts-stream-text")).to_contain_text("word")
+    expect(page.locator(".ts-approval")).to_be_visible()
     walk.look()
     walk.press("Deny")
-    walk.press("Cancel", within=page.locator(".wait"))
-    expect(page.locator(".wait")).to_have_count(0)
-    walk.press("Cancel", within=page.locator(".run"))
-    expect(page.locator(".run")).to_have_count(0)
+    walk.press("Cancel", within=page.locator(".ts-wait"))
+    expect(page.locator(".ts-wait")).to_have_count(0)
+    walk.press("Cancel", within=page.locator(".ts-run"))
+    expect(page.locator(".ts-run")).to_have_count(0)
     walk.press("Pause offloading")
     page.get_by_text("For 15 minutes").click()
-    expect(page.locator(".banner-words")).to_be_visible()
+    expect(page.locator(".ts-banner-words")).to_be_visible()
     walk.look()
     walk.press("Resume")
     walk.press(f"Unload {CODER}")
-    expect(page.locator(".loaded .model")).to_have_count(0)
+    expect(page.locator(".ts-loaded .ts-model")).to_have_count(0)
     walk.press("Load the chosen model")
-    expect(page.locator(".loaded .model")).to_have_count(1)
+    expect(page.locator(".ts-loaded .ts-model")).to_have_count(1)
 
 
 def policy_page(walk: Walk) -> None:
-    """Approve, always, search, verify."""
+    """Approve once, approve always, search, verify."""
     for _ in range(2):
         ask(walk.client, "Write a careful note", output="out.txt")
     walk.open("/policy")
-    approvals = walk.page.locator(".approval")
+    approvals = walk.page.locator(".ts-approval")
     expect(approvals).to_have_count(2)
     walk.page.get_by_label("Search the trail").fill("offload_work")
     walk.look()
@@ -175,18 +176,18 @@ def policy_page(walk: Walk) -> None:
     expect(approvals).to_have_count(1)
     walk.press("Always in this project", "Verify")
     expect(approvals).to_have_count(0)
-    expect(walk.page.get_by_text("The trail is whole")).to_be_visible()
+    expect(walk.page.get_by_text("The trail is complete")).to_be_visible()
 
 
 def batches(walk: Walk) -> None:
-    """Retry, pause, resume, cancel, a batch and an item of it."""
+    """Retry, pause, resume and cancel a batch and one of its items."""
     page = walk.page
     refused = {"task": "refuse it", "each": ["part0.py"], "output": "{path}"}
     work = {"task": "an essay on each", "each": ["part*.py"], "output": "{path}"}
     with batch(walk.client, **refused) as first, batch(walk.client, **work) as second:
         walk.open("/batches")
         failed = page.get_by_label(f"Batch {first}", exact=True)
-        expect(failed.locator(".failures li")).to_have_count(1)
+        expect(failed.locator(".ts-failures li")).to_have_count(1)
         walk.look()
         walk.press("Retry 1 failed", within=failed)
         walk.open(f"/batch/{second}")
@@ -194,55 +195,55 @@ def batches(walk: Walk) -> None:
         expect(walk.button("Resume batch")).to_be_visible()
         walk.look()
         walk.press("Resume batch")
-        expect(page.locator(".job .outcome")).to_contain_text("Running")
-        last = page.locator(".item").last
+        expect(page.locator(".ts-job .ts-outcome")).to_contain_text("Running")
+        last = page.locator(".ts-item").last
         walk.press("Cancel", within=last)
-        expect(last.locator(".outcome")).to_contain_text("Cancelled")
+        expect(last.locator(".ts-outcome")).to_contain_text("Cancelled")
         walk.press("Retry", within=last)
-        expect(last.locator(".outcome")).to_contain_text("Waiting")
+        expect(last.locator(".ts-outcome")).to_contain_text("Waiting")
         walk.press("Cancel batch")
-        expect(page.locator(".job .outcome")).to_contain_text("Cancelled")
+        expect(page.locator(".ts-job .ts-outcome")).to_contain_text("Cancelled")
 
 
 def models(walk: Walk) -> None:
-    """Pull and cancel, load, unload, measure and stop, delete after a question."""
+    """Download and cancel, load, unload, measure and stop, delete after a confirmation."""
     page = walk.page
     walk.open("/models")
     expect(walk.button("Download", page.get_by_label("Recommended for this machine"))).to_be_visible()
     page.get_by_label("Model name").fill("slow:70b")
-    walk.press("Pull")
-    expect(page.locator(".activity")).to_contain_text("Downloading slow:70b")
-    walk.open("/")  # nobody knows yet how large it is
-    expect(page.locator(".activity")).to_contain_text("Downloading slow:70b")
+    walk.press("Download the named model")
+    expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")
+    walk.open("/")  # its size is not known yet
+    expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")
     walk.look()
     walk.open("/models")
-    spare = page.locator(".models .model", has_text="spare:1b")
-    expect(spare).to_be_visible(timeout=120_000)  # what is installed is asked for every half minute
+    spare = page.locator(".ts-models .ts-model", has_text="spare:1b")
+    expect(spare).to_be_visible(timeout=120_000)  # the hub reads the installed models every half minute
     walk.look()
     walk.press("Delete", within=spare)
     expect(page.get_by_role("dialog", name="Delete spare:1b?")).to_be_visible()
     page.add_style_tag(content=NO_SHADE)
     walk.look("[role=dialog]")
-    walk.press("Keep it")
-    expect(page.locator(".dialog")).to_have_count(0)
+    walk.press("Keep")
+    expect(page.locator(".ts-dialog")).to_have_count(0)
     walk.press("Cancel the download of slow:70b")
-    expect(page.locator(".activity")).to_have_count(0)
+    expect(page.locator(".ts-activity")).to_have_count(0)
     walk.press("Load spare:1b")
     expect(walk.button("Unload spare:1b")).to_be_visible()
     walk.press("Unload spare:1b", "Measure", within=spare)
     walk.press("Stop measuring", within=spare)
-    expect(page.locator(".activity")).to_have_count(0)
+    expect(page.locator(".ts-activity")).to_have_count(0)
     walk.press("Delete", within=spare)
-    walk.press("Delete", within=page.locator(".dialog"))
+    walk.press("Delete", within=page.locator(".ts-dialog"))
     expect(spare).to_have_count(0)
 
 
 def history(walk: Walk) -> None:
-    """Search, filter, clear, go to what is older."""
+    """Search, filter, clear, go to older offloads."""
     page = walk.page
     walk.open("/history?outcome=delivered")
     page.get_by_label("Search tasks and files").fill("docstrings")
-    expect(page.locator(".rows .offload", has_not_text="docstrings")).to_have_count(0)
+    expect(page.locator(".ts-rows .ts-offload", has_not_text="docstrings")).to_have_count(0)
     walk.look()
     walk.press("Clear filters")
     page.get_by_role("link", name="Older").click()
@@ -250,7 +251,7 @@ def history(walk: Walk) -> None:
 
 
 def offload(walk: Walk) -> None:
-    """Unfold, copy, run again; undo what that did."""
+    """Unfold, copy, undo, run again."""
     page = walk.page
     walk.client.answer(ask(walk.client, "Write a note", output="note.txt"))
     walk.open(f"/offload/{walk.stage.ids[-1]}")
@@ -260,44 +261,44 @@ def offload(walk: Walk) -> None:
     walk.look()
     walk.press("Copy")
     walk.open("/")
-    page.locator(".now-last .offload", has_text="Write a note").first.click()
+    page.locator(".ts-now-last .ts-offload", has_text="Write a note").first.click()
     walk.press("Undo")
-    expect(page.locator(".result-head .outcome")).to_contain_text("Undone")
+    expect(page.locator(".ts-result-head .ts-outcome")).to_contain_text("Undone")
     undone = page.url
     walk.press("Run again")
     page.wait_for_url(lambda url: "/offload/" in url and url != undone)
-    expect(page.locator(".result-head .outcome")).to_contain_text("Written")
+    expect(page.locator(".ts-result-head .ts-outcome")).to_contain_text("Written")
 
 
 def savings(walk: Walk) -> None:
-    """Choose a span, take the CSV, allow the audit and take that back."""
+    """Choose a time span, download the CSV, allow the transcript check and stop it."""
     page = walk.page
     walk.open("/savings")
     page.get_by_role("link", name="Last 7 days").click()
     page.wait_for_url(re.compile("time=7d"))
     walk.press("Check against the transcripts")
-    expect(walk.button("Read no more transcripts")).to_be_visible()
+    expect(walk.button("Stop reading transcripts")).to_be_visible()
     walk.look()
-    walk.press("Read no more transcripts")
+    walk.press("Stop reading transcripts")
     with page.expect_download():
         page.get_by_role("link", name="CSV by day").click()
 
 
 def settings(walk: Walk) -> None:
-    """Open an editor, save, leave; add and remove; see what would be written for a client."""
+    """Open an editor, save, cancel; add and remove; show the change of a client's file."""
     page = walk.page
     walk.open("/settings")
     walk.press("Change repair_rounds", "Change max_file_bytes", "Cancel: max_file_bytes")
     walk.press("Turn on: start at login")
-    page.get_by_label("Another folder").fill(str(walk.stage.project))
+    page.get_by_label("Add a folder to roots").fill(str(walk.stage.project))
     walk.press("Add to roots")
-    expect(page.locator(".setting-row", has_text=str(walk.stage.project))).to_be_visible()
+    expect(page.locator(".ts-setting-row", has_text=str(walk.stage.project))).to_be_visible()
     page.get_by_label("Name of the check").fill("test")
-    page.get_by_label("Its command").fill("true")
+    page.get_by_label("Command", exact=True).fill("true")
     walk.press("Add check")
     connect = page.get_by_label("Claude Code", exact=True)
     walk.press("Connect", within=connect)
-    expect(connect.locator(".diff-added").first).to_be_visible()
+    expect(connect.locator(".ts-diff-added").first).to_be_visible()
     expect(walk.button("Remove test")).to_be_visible()
     walk.look()
     walk.press("Cancel", within=connect)
@@ -306,16 +307,16 @@ def settings(walk: Walk) -> None:
     )
     expect(walk.button("Remove test")).to_have_count(0)
     walk.press("Test the engine", "Copy the command")
-    page.get_by_role("button", name="Allow it", exact=True).click()
-    walk.press("Allow it no more")
-    expect(page.get_by_role("button", name="Allow it", exact=True)).to_be_visible()
+    walk.press("Allow reading")
+    walk.press("Stop reading")
+    expect(walk.button("Allow reading")).to_be_visible()
 
 
 def welcome(walk: Walk) -> None:
-    """Try a first offload, and be done."""
+    """Try a first offload and finish."""
     walk.open("/welcome")
     walk.press("Connect", "Cancel", "Try it")
-    expect(walk.page.locator(".first-answer")).to_be_visible()
+    expect(walk.page.locator(".ts-first-answer")).to_be_visible()
     walk.look()
     walk.press("Done")
     expect(walk.page.locator("h1")).to_have_text("Now")

@@ -28,7 +28,7 @@ def fresh(tmp_path: Path, ollama: OllamaStandIn) -> Iterator[HubProcess]:
         yield hub
 
 
-def test_the_first_steps_lead_to_a_result_and_come_once(
+def test_the_first_steps_lead_to_a_result_and_appear_once(
     browser: Browser, fresh: HubProcess, ollama: OllamaStandIn
 ) -> None:
     ollama.answers.when("slugify", "```python\ndef slugify(text: str) -> str:\n    return text\n```")
@@ -39,18 +39,18 @@ def test_the_first_steps_lead_to_a_result_and_come_once(
         expect(page.get_by_label("3. A model")).to_contain_text(CODER)
         client = page.get_by_label("Claude Code", exact=True)
         client.get_by_role("button", name="Connect").click()
-        expect(client.locator(".diff-added").first).to_be_visible()
-        client.get_by_role("button", name="Write it").click()
-        expect(client.locator(".tag")).to_have_text("connected")
+        expect(client.locator(".ts-diff-added").first).to_be_visible()
+        client.get_by_role("button", name="Write the file").click()
+        expect(client.locator(".ts-tag")).to_have_text("connected")
         page.get_by_role("button", name="Try it").click()
-        expect(page.locator(".first-answer")).to_contain_text("def slugify")
+        expect(page.locator(".ts-first-answer")).to_contain_text("def slugify")
         page.get_by_role("button", name="Done").click()
         expect(page.locator("h1")).to_have_text("Now")
         page.goto(f"{fresh.info.url}/")
         expect(page.locator("h1")).to_have_text("Now")
 
 
-def test_a_model_is_fetched_and_the_steps_can_be_skipped(browser: Browser, tmp_path: Path) -> None:
+def test_a_model_is_downloaded_and_the_steps_can_be_skipped(browser: Browser, tmp_path: Path) -> None:
     require("chromium")
     with OllamaStandIn() as ollama:
         ollama.models.clear()
@@ -61,9 +61,9 @@ def test_a_model_is_fetched_and_the_steps_can_be_skipped(browser: Browser, tmp_p
         ):
             step = page.get_by_label("3. A model")
             expect(step).to_contain_text("No model is installed yet")
-            name = step.locator(".model-name").inner_text()
+            name = step.locator(".ts-model-name").inner_text()
             ollama.registry[name] = Registered(layers=(4000,))
             step.get_by_role("button", name="Download").click()
-            expect(step).to_contain_text(f"1 model installed; {name}")
+            expect(step).to_contain_text(f"1 model installed. Default: {name}")
             page.get_by_role("button", name="Skip").click()
             expect(page.locator("h1")).to_have_text("Now")

@@ -1,4 +1,4 @@
-"""The real app, started as a user would, in a session of its own."""
+"""The real app, started as by a user, in its own session."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from tests.tray.panel import SessionBus
 
 @dataclass(frozen=True)
 class App:
-    """The process, and where its hub is."""
+    """The process and its hub."""
 
     process: "subprocess.Popen[bytes]"
     info: HubInfo
@@ -22,13 +22,13 @@ class App:
 
     @property
     def output(self) -> str:
-        """All that it printed."""
+        """The output so far."""
         return (self.home / "output.log").read_text(encoding="utf-8", errors="replace")
 
 
 @contextmanager
 def running_app(home: Path, session: SessionBus | None, engine_url: str, **settings: str) -> Iterator[App]:
-    """Run ``token-saver`` in ``session`` (None: in none), with its files in ``home``."""
+    """Run ``token-saver`` in ``session`` (None: without one), with its files in ``home``."""
     environ = (
         dict(session.environment) if session is not None else {"PATH": "/usr/bin:/bin", "HOME": str(home)}
     )

@@ -1,4 +1,4 @@
-"""A real desktop without a screen: an X server, a session bus, xfce4-panel, a mouse, and its pixels."""
+"""A real desktop without a screen: X server, session bus, xfce4-panel, mouse, pixels."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ class Desktop:
         self._panel: subprocess.Popen[bytes] | None = None
 
     def start_panel(self) -> None:
-        """Start xfce4-panel and wait until it is drawn."""
+        """Start xfce4-panel and wait until it is visible."""
         before = self.screen()
         command = ["xfce4-panel", "--disable-wm-check", "--sm-client-disable"]
         self._panel = subprocess.Popen(command, env=self.bus.environment)
@@ -60,14 +60,14 @@ class Desktop:
         self.settle()
 
     def kill_panel(self) -> None:
-        """End the panel as a crash would."""
+        """Kill the panel, as in a crash."""
         assert self._panel is not None
         self._panel.kill()
         self._panel.wait()
         self._panel = None
 
     def screen(self) -> Image.Image:
-        """Return what is on the screen."""
+        """Return a picture of the screen."""
         raw = self._display.screen().root.get_image(0, 0, WIDTH, HEIGHT, X.ZPixmap, 0xFFFFFFFF)
         return Image.frombytes("RGB", (WIDTH, HEIGHT), raw.data, "raw", "BGRX")
 
@@ -76,11 +76,11 @@ class Desktop:
         return self.screen().crop((0, 0, WIDTH, PANEL_HEIGHT))
 
     def find(self, colour: tuple[int, int, int]) -> Box | None:
-        """Return the box around what has (nearly) this colour on the panel, None where nothing has."""
+        """Return the bounding box of (nearly) this colour on the panel, or None."""
         return self._near(colour).getbbox()
 
     def amount(self, colour: tuple[int, int, int]) -> int:
-        """Return how many pixels of the panel have (nearly) this colour."""
+        """Return the number of pixels of (nearly) this colour on the panel."""
         return self._near(colour).histogram()[255]
 
     def _near(self, colour: tuple[int, int, int]) -> Image.Image:
@@ -89,7 +89,7 @@ class Desktop:
         return ImageChops.multiply(ImageChops.multiply(near[0], near[1]), near[2])
 
     def wait_for(self, colour: tuple[int, int, int]) -> Box:
-        """Wait until a sign of this colour is on the panel, and return where."""
+        """Wait for an icon of this colour on the panel and return its box."""
         self.until(lambda: (box := self.find(colour)) and box[2] - box[0] > 8, f"colour {colour}")
         self.settle()
         box = self.find(colour)
@@ -97,7 +97,7 @@ class Desktop:
         return box
 
     def click(self, x: int, y: int, button: int = 1) -> None:
-        """Move the mouse there, as a hand would, and click."""
+        """Move the mouse there in small steps and click."""
         xtest.fake_input(self._display, X.MotionNotify, x=x, y=y)
         self._display.sync()
         time.sleep(0.1)
@@ -106,7 +106,7 @@ class Desktop:
         self._display.sync()
 
     def press(self, *keys: int) -> None:
-        """Press keys, one after the other, by their X keysyms."""
+        """Press keys one after another, given as X keysyms."""
         for key in keys:
             code = self._display.keysym_to_keycode(key)
             xtest.fake_input(self._display, X.KeyPress, code)
@@ -115,7 +115,7 @@ class Desktop:
             time.sleep(0.05)
 
     def menu(self, x: int, y: int, *keys: int) -> None:
-        """Open the menu of the icon at this place, and choose an entry by these keys and Return."""
+        """Open the menu of the icon at this place and choose an entry with these keys and Return."""
         before = self.screen()
         self.click(x, y, button=3)
         self.opened(before)
@@ -125,7 +125,7 @@ class Desktop:
         self.press(XK.XK_Return)
 
     def opened(self, before: Image.Image) -> Box:
-        """Wait until something new stands still below the panel (a menu), and return where."""
+        """Wait until a menu below the panel stops moving and return its box."""
         area = (0, PANEL_HEIGHT, WIDTH, HEIGHT)
         self.until(
             lambda: (box := _changed(before.crop(area), self.screen().crop(area))) and box[3] - box[1] > 40,
@@ -137,7 +137,7 @@ class Desktop:
         return (box[0], box[1] + PANEL_HEIGHT, box[2], box[3] + PANEL_HEIGHT)
 
     def settle(self) -> None:
-        """Wait until the screen stands still."""
+        """Wait until the screen stops changing."""
         last, still = self.screen(), 0
         for _ in range(150):
             time.sleep(0.1)
@@ -149,7 +149,7 @@ class Desktop:
             last = now
 
     def until(self, condition: Callable[[], object], what: str) -> None:
-        """Wait for something to come true."""
+        """Wait until the condition is true."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
             if time.monotonic() > deadline:
@@ -158,12 +158,12 @@ class Desktop:
             time.sleep(0.05)
 
     def keep(self, name: str) -> None:
-        """Save a picture of the screen where ``TOKEN_SAVER_TEST_PICTURES`` names a folder."""
+        """Save a picture of the screen if ``TOKEN_SAVER_TEST_PICTURES`` names a folder."""
         if folder := os.environ.get("TOKEN_SAVER_TEST_PICTURES"):
             self.screen().save(Path(folder) / f"{name}.png")
 
     def close(self) -> None:
-        """End the panel and let go of the display."""
+        """Stop the panel and close the display."""
         if self._panel is not None:
             self.kill_panel()
         self._display.close()
@@ -171,7 +171,7 @@ class Desktop:
 
 @contextmanager
 def desktop(home: Path) -> Iterator[Desktop]:
-    """Run a desktop of its own, with a panel."""
+    """Run a separate desktop with a panel."""
     require("Xvfb", "dbus-daemon", "xfce4-panel", "xfconf-query")
     settings = home / "config" / "xfce4" / "xfconf" / "xfce-perchannel-xml"
     settings.mkdir(parents=True)

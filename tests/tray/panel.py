@@ -1,6 +1,6 @@
-"""A private session bus, and a panel in it as far as a tray icon can tell: it takes icons and clicks.
+"""A private session bus with a panel that accepts icons and clicks.
 
-The panel speaks the real protocols over the real bus; it only has no pixels.
+The panel uses the real protocols on a real bus; it only has no pixels.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ ITEM = "org.kde.StatusNotifierItem"
 MENU = "com.canonical.dbusmenu"
 NOTIFICATIONS = "org.freedesktop.Notifications"
 PATIENCE = 120.0
-"""Seconds after which something that should have happened counts as missing."""
+"""Time limit for an expected event (seconds)."""
 
 
 @dataclass(frozen=True)
 class SessionBus:
-    """A bus of its own, and the environment of programs that live in its session."""
+    """A private bus, and the environment of the programs in its session."""
 
     address: str
     environment: dict[str, str]
@@ -37,8 +37,8 @@ class SessionBus:
 
 @contextmanager
 def session_bus(home: Path, **more: str) -> Iterator[SessionBus]:
-    """Run a bus whose session knows nothing of the user's own. The variables are set before it starts:
-    programs that the bus itself starts inherit them."""
+    """Run a bus without access to the user's session. Programs that the bus starts inherit these
+    variables."""
     require("dbus-daemon")
     environment = {
         "PATH": os.environ["PATH"],
@@ -112,7 +112,7 @@ class Notifications(ServiceInterface):
 
 @dataclass
 class Shown:
-    """An entry of a menu as the panel would show it."""
+    """A menu entry as the panel would show it."""
 
     id: int
     label: str
@@ -123,7 +123,7 @@ class Shown:
 
 
 class Panel:
-    """Takes the icons of one session bus. Use as ``async with``."""
+    """Accepts the icons of one session bus. Use it with ``async with``."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -155,7 +155,7 @@ class Panel:
         await self._bus.wait_for_disconnect()
 
     async def icon(self) -> str:
-        """Wait until an icon registers; it is the one that all else is about."""
+        """Wait until an icon registers. The other methods use this icon."""
         async with asyncio.timeout(PATIENCE):
             self.item = await self.watcher.items.get()
         return self.item
@@ -171,7 +171,7 @@ class Panel:
         await self._call(self.item, "/StatusNotifierItem", ITEM, "Activate", "ii", 3, 4)
 
     async def menu(self, *, opened: bool = True) -> list[Shown]:
-        """Return the menu; the app is told that it opens, unless it is only looked at as it stands."""
+        """Return the menu. With ``opened`` the app is told that it opens and updates it first."""
         path = (await self.properties())["Menu"]
         if opened:
             await self._call(self.item, path, MENU, "AboutToShow", "i", 0)
@@ -182,7 +182,7 @@ class Panel:
         return [entry.label for entry in await self.menu()]
 
     async def click(self, *labels: str) -> None:
-        """Click the entry below these labels; each needs only begin as given."""
+        """Click the entry at this path of labels. Each label matches by its start."""
         entry = await self.find(*labels)
         path = (await self.properties())["Menu"]
         await self._call(self.item, path, MENU, "Event", "isvu", entry.id, "clicked", Variant("i", 0), 0)
@@ -194,7 +194,7 @@ class Panel:
         return found[0]
 
     async def until_label(self, start: str) -> None:
-        """Wait until an entry of the menu begins so."""
+        """Wait until the label of an entry starts with ``start``."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while not any(label.startswith(start) for label in await self.labels()):
@@ -203,13 +203,13 @@ class Panel:
             raise AssertionError(f"no {start!r} in {await self.labels()}") from None
 
     async def until_entry(self, *labels: str) -> None:
-        """Wait until there is an entry below these labels; each needs only begin as given."""
+        """Wait until an entry exists at this path of labels. Each label matches by its start."""
         async with asyncio.timeout(PATIENCE):
             while not _below(await self.menu(), labels):
                 await asyncio.sleep(0.05)
 
     async def until_no_label(self, start: str) -> None:
-        """Wait until no entry of the menu begins so."""
+        """Wait until no label starts with ``start``."""
         async with asyncio.timeout(PATIENCE):
             while any(label.startswith(start) for label in await self.labels()):
                 await asyncio.sleep(0.05)
@@ -243,7 +243,7 @@ class Panel:
 
 
 def _below(entries: list[Shown], labels: tuple[str, ...]) -> list[Shown]:
-    """Return the entries that begin with the last label, below the first ones that begin with the others."""
+    """Return the entries at a path of labels. Each label matches by its start."""
     label, *rest = labels
     found = [entry for entry in entries if entry.label.startswith(label)]
     return _below(found[0].children, tuple(rest)) if rest and found else found

@@ -1,4 +1,4 @@
-"""The whole app on a session bus without a display: its icon and menu as a panel finds and uses them."""
+"""The whole app on a session bus without a display, used through its icon and menu."""
 
 import asyncio
 import threading
@@ -37,7 +37,7 @@ def app(tmp_path: Path, bus: SessionBus, ollama_standin: OllamaStandIn) -> Itera
 
 
 async def colour(panel: Panel) -> tuple[int, ...]:
-    """The colour at the upper edge of the icon as it is now."""
+    """Return the current colour at the upper edge of the icon."""
     width, _, pixels = max((await panel.properties())["IconPixmap"])
     start = 4 * (width * 4 + width // 2)
     return tuple(pixels[start + 1 : start + 4])
@@ -114,7 +114,7 @@ def test_start_at_login_is_switched(app: App, bus: SessionBus) -> None:
     asyncio.run(scene())
 
 
-def test_start_at_login_shows_what_the_dashboard_made_of_it(app: App, bus: SessionBus) -> None:
+def test_start_at_login_follows_a_change_on_the_dashboard(app: App, bus: SessionBus) -> None:
     require("chromium")
 
     def turn_on() -> None:
@@ -125,7 +125,7 @@ def test_start_at_login_shows_what_the_dashboard_made_of_it(app: App, bus: Sessi
             page.get_by_role("button", name="Turn off: start at login").wait_for()
 
     async def ticked(panel: Panel) -> bool | None:
-        # As it stands: a menu that opens is brought up to date whatever happened.
+        # Without opening the menu, because opening updates it anyway.
         entries = await panel.menu(opened=False)
         return next(each.checked for each in entries if each.label == "Start at login")
 
@@ -151,7 +151,7 @@ def test_quit_ends_the_process(app: App, bus: SessionBus) -> None:
     assert app.process.wait(PATIENCE) == 0
 
 
-def test_sigterm_ends_it_with_its_icon(app: App, bus: SessionBus) -> None:
+def test_sigterm_ends_the_process_and_its_icon(app: App, bus: SessionBus) -> None:
     async def scene() -> None:
         async with Panel(bus.address) as panel:
             await panel.icon()
@@ -162,7 +162,7 @@ def test_sigterm_ends_it_with_its_icon(app: App, bus: SessionBus) -> None:
     assert app.process.returncode == 0
 
 
-def test_an_engine_that_goes_away_is_seen_and_said(tmp_path: Path, bus: SessionBus) -> None:
+def test_a_lost_engine_changes_the_icon_and_sends_a_notice(tmp_path: Path, bus: SessionBus) -> None:
     with OllamaStandIn() as ollama, running_app(tmp_path / "home", bus, ollama.url) as app:
 
         async def scene() -> None:
@@ -175,15 +175,13 @@ def test_an_engine_that_goes_away_is_seen_and_said(tmp_path: Path, bus: SessionB
                 await until_colour(panel, RED)
                 async with asyncio.timeout(PATIENCE):
                     title, _ = await panel.notifications.notices.get()
-                assert title == "The engine is gone"
+                assert title == "Engine not responding"
 
         asyncio.run(scene())
         assert app.process.poll() is None
 
 
-def test_without_a_panel_one_line_says_so_and_a_panel_that_starts_later_gets_the_icon(
-    app: App, bus: SessionBus
-) -> None:
+def test_a_missing_panel_is_reported_once_and_a_later_panel_gets_the_icon(app: App, bus: SessionBus) -> None:
     async def scene() -> None:
         await until(lambda: "  Tray  " in app.output)
         assert app.output.count("  Tray  ") == 1
@@ -195,7 +193,7 @@ def test_without_a_panel_one_line_says_so_and_a_panel_that_starts_later_gets_the
     asyncio.run(scene())
 
 
-def test_without_a_session_bus_the_hub_goes_on(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
+def test_without_a_session_bus_the_hub_continues(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
     with running_app(tmp_path / "home", None, ollama_standin.url) as app:
         deadline = time.monotonic() + PATIENCE
         while "  Tray  " not in app.output and time.monotonic() < deadline:
@@ -205,10 +203,10 @@ def test_without_a_session_bus_the_hub_goes_on(tmp_path: Path, ollama_standin: O
         assert app.process.poll() is None
 
 
-def test_a_batch_shows_its_progress_and_says_when_it_ends(
+def test_a_batch_shows_its_progress_and_sends_a_notice_at_the_end(
     app: App, bus: SessionBus, ollama_standin: OllamaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The first is done at once, so that there is an arc; the rest when all was seen.
+    # The first task ends at once, so that the arc has progress; the others wait for the checks below.
     seen = threading.Event()
     ollama_standin.answers.default = Answer("def f():\n    return 1\n", held=seen)
     ollama_standin.answers.when("function number 0", "def f():\n    return 1\n")
@@ -219,7 +217,7 @@ def test_a_batch_shows_its_progress_and_says_when_it_ends(
     tasks = [{"task": f"Write function number {n}.", "output": f"f{n}.py"} for n in range(4)]
 
     async def scene() -> None:
-        # In a group, so that a failed call ends the scene and says why.
+        # In a group, so that a failed call ends the scene with its error.
         async with Panel(bus.address) as panel, asyncio.TaskGroup() as group:
             await panel.icon()
             await panel.until_label("Load")
@@ -229,7 +227,7 @@ def test_a_batch_shows_its_progress_and_says_when_it_ends(
             await panel.until_label("Batch ")
             await until_colour(panel, BLUE)
             assert [child.label for child in (await panel.find("Batch ")).children] == ["Pause", "Cancel"]
-            assert "still run" in (await panel.find("Quit")).label
+            assert "still running" in (await panel.find("Quit")).label
             seen.set()
             async with asyncio.timeout(PATIENCE):
                 title, text = await panel.notifications.notices.get()

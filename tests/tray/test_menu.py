@@ -1,4 +1,4 @@
-"""The menu, the face and the tooltip, for every snapshot that matters."""
+"""The menu, the icon's face and the tooltip for all relevant snapshots."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
 from tray.batches import Batch
 from tray.icon import Face
-from tray.menu import SEPARATOR, Action, Entry, Pending, Surroundings, build_menu, face, tooltip
+from tray.menu import SEPARATOR, Action, MenuEntry, Pending, SystemState, build_menu, face, tooltip
 
 pytestmark = pytest.mark.fast
 
@@ -33,53 +33,53 @@ GONE = replace(
 
 
 def labels(snapshot: Snapshot) -> list[str]:
-    return [entry.label for entry in build_menu(snapshot, Surroundings(autostart=False))]
+    return [entry.label for entry in build_menu(snapshot, SystemState(autostart=False))]
 
 
-def entry(snapshot: Snapshot, start: str) -> Entry:
+def entry(snapshot: Snapshot, start: str) -> MenuEntry:
     return next(
-        each for each in build_menu(snapshot, Surroundings(autostart=False)) if each.label.startswith(start)
+        each for each in build_menu(snapshot, SystemState(autostart=False)) if each.label.startswith(start)
     )
 
 
 def test_the_whole_menu_of_an_idle_app() -> None:
-    assert build_menu(IDLE, Surroundings(True, (("claude-code", True), ("cursor", False)))) == (
-        Entry("No model loaded"),
+    assert build_menu(IDLE, SystemState(True, (("claude-code", True), ("cursor", False)))) == (
+        MenuEntry("No model loaded"),
         SEPARATOR,
-        Entry("Open dashboard", Action("open"), default=True),
+        MenuEntry("Open dashboard", Action("open"), default=True),
         SEPARATOR,
-        Entry(
+        MenuEntry(
             "Load",
             children=(
-                Entry("qwen2.5-coder:1.5b (1.1 GB)", Action("load", CODER.name), checked=False),
-                Entry("smollm2:135m (145 MB)", Action("load", SMALL.name), checked=False),
+                MenuEntry("qwen2.5-coder:1.5b (1.1 GB)", Action("load", CODER.name), checked=False),
+                MenuEntry("smollm2:135m (145 MB)", Action("load", SMALL.name), checked=False),
             ),
         ),
-        Entry(
+        MenuEntry(
             "Pause offloading",
             children=(
-                Entry("15 minutes", Action("pause", "900")),
-                Entry("1 hour", Action("pause", "3600")),
-                Entry("Until I resume", Action("pause", "0")),
+                MenuEntry("15 minutes", Action("pause", "900")),
+                MenuEntry("1 hour", Action("pause", "3600")),
+                MenuEntry("Until I resume", Action("pause", "0")),
             ),
         ),
         SEPARATOR,
-        Entry("0 tokens saved today (net)"),
+        MenuEntry("0 tokens saved today (net)"),
         SEPARATOR,
-        Entry(
+        MenuEntry(
             "Connect",
             children=(
-                Entry("claude-code", Action("connect", "claude-code"), checked=True),
-                Entry("cursor", Action("connect", "cursor"), checked=False),
+                MenuEntry("claude-code", Action("connect", "claude-code"), checked=True),
+                MenuEntry("cursor", Action("connect", "cursor"), checked=False),
             ),
         ),
-        Entry("Start at login", Action("autostart"), checked=True),
-        Entry("About Claude Token Saver 0.1.0", Action("about")),
-        Entry("Quit", Action("quit")),
+        MenuEntry("Start at login", Action("autostart"), checked=True),
+        MenuEntry("About Claude Token Saver 0.1.0", Action("about")),
+        MenuEntry("Quit", Action("quit")),
     )
 
 
-def test_a_loaded_model_says_what_it_takes_and_how_long_it_stays() -> None:
+def test_a_loaded_model_shows_its_size_and_remaining_time() -> None:
     assert labels(LOADED)[0] == "qwen2.5-coder:1.5b · 1.9 GB · 10 min left"
     assert entry(LOADED, "Load").children[0].checked is True
     assert entry(LOADED, "Unload").action == Action("unload", CODER.name)
@@ -94,6 +94,7 @@ def test_a_loaded_model_says_what_it_takes_and_how_long_it_stays() -> None:
         (LoadedModel("m", expires_at=NOW - 5), "m · 1 min left"),
         (LoadedModel("m", expires_at=NOW + 3 * 3600), "m · 3 h left"),
     ],
+    ids=["nothing-known", "in-ram", "partly-on-the-gpu", "expired", "hours-left"],
 )
 def test_the_line_of_a_loaded_model(model: LoadedModel, line: str) -> None:
     assert labels(replace(LOADED, engine=replace(ENGINE, loaded=(model,))))[0] == line
@@ -113,7 +114,7 @@ def test_several_loaded_models_are_unloaded_one_by_one_or_all() -> None:
 def test_an_engine_that_can_neither_load_nor_unload_offers_neither() -> None:
     fixed = replace(LOADED, engine=replace(LOADED.engine, capabilities=Capabilities()))
     assert not any(label.startswith(("Load", "Unload")) for label in labels(fixed))
-    assert f"{fixed.engine.label} loads models by itself" in labels(fixed)
+    assert f"{fixed.engine.label} loads models on its own" in labels(fixed)
 
 
 def test_models_that_fit_in_memory_are_marked() -> None:
@@ -123,7 +124,7 @@ def test_models_that_fit_in_memory_are_marked() -> None:
     engine = replace(ENGINE, installed=(CODER, large, unknown, embeds), loaded=(CODER_LOADED,))
 
     def shown(room: int | None) -> list[tuple[str, bool | None]]:
-        menu = build_menu(replace(LOADED, engine=engine), Surroundings(room=room))
+        menu = build_menu(replace(LOADED, engine=engine), SystemState(room=room))
         [load] = [each for each in menu if each.label == "Load"]
         return [(each.label, each.checked) for each in load.children]
 
@@ -132,7 +133,7 @@ def test_models_that_fit_in_memory_are_marked() -> None:
         ("qwen3-coder:30b (18.6 GB) · fits", False),
         ("mystery", False),
     ]
-    # The weights alone would fit; the cache of a usual context would not.
+    # The weights alone would fit, but not with the cache of a usual context.
     assert shown(19 * 10**9)[1][0] == "qwen3-coder:30b (18.6 GB) · too large now"
     assert shown(None)[1][0] == "qwen3-coder:30b (18.6 GB)"
 
@@ -141,22 +142,22 @@ def test_no_installed_model_leaves_load_grey() -> None:
     assert not entry(replace(IDLE, engine=replace(ENGINE, installed=())), "Load").enabled
 
 
-def test_what_runs_and_waits_can_be_cancelled() -> None:
+def test_running_and_waiting_tasks_can_be_cancelled() -> None:
     waiting = replace(TASK, id="01B", task="x" * 200, stage="queue")
-    children = entry(replace(WORKING, running=(TASK, waiting)), "At work: 2 tasks").children
-    assert children[0] == Entry("Cancel “Write docstrings”", Action("cancel", "01A"))
+    children = entry(replace(WORKING, running=(TASK, waiting)), "Running: 2 tasks").children
+    assert children[0] == MenuEntry("Cancel “Write docstrings”", Action("cancel", "01A"))
     assert children[1].action == Action("cancel", "01B")
     assert children[1].label.endswith("…” (waiting)")
     assert len(children[1].label) < 80
 
 
-def test_a_batch_says_how_far_it_is_and_can_be_paused_and_cancelled() -> None:
+def test_a_batch_shows_its_progress_and_can_be_paused_and_cancelled() -> None:
     batch = Batch("j1", "Docstrings for src/**.py", "running", total=40, ended=12, wrong=2)
     paused = replace(batch, id="j2", state="paused", wrong=0)
-    menu = build_menu(WORKING, Surroundings(), Pending(batches=(batch, paused)))
+    menu = build_menu(WORKING, SystemState(), Pending(batches=(batch, paused)))
     shown = [each for each in menu if each.label.startswith("Batch")]
     assert [each.label for each in shown] == [
-        "Batch “Docstrings for src/**.py”: 12 of 40 done, 2 went wrong",
+        "Batch “Docstrings for src/**.py”: 12 of 40 done, 2 failed",
         "Batch “Docstrings for src/**.py”: 12 of 40 done (paused)",
     ]
     assert [child.action for child in shown[0].children] == [
@@ -166,7 +167,7 @@ def test_a_batch_says_how_far_it_is_and_can_be_paused_and_cancelled() -> None:
     assert shown[1].children[0].action == Action("resume-batch", "j2")
 
 
-def test_the_arc_is_that_of_the_running_batches() -> None:
+def test_the_arc_shows_the_progress_of_the_running_batches() -> None:
     batch = Batch("j1", "x", "running", total=40, ended=10, wrong=0)
     assert face(WORKING, Pending((batch,))) == Face("working", 0.25)
     assert face(LOADED, Pending((batch,))) == Face("working", 0.25)
@@ -185,9 +186,9 @@ REQUEST = ApprovalRequested(
 )
 
 
-def test_a_call_to_approve_comes_first_and_says_what_it_touches() -> None:
-    first = build_menu(WORKING, Surroundings(), Pending(approvals=(REQUEST,)))[0]
-    assert first.label == "Approve offload_work of claude-code (120 files)…"
+def test_a_pending_approval_comes_first_with_its_files() -> None:
+    first = build_menu(WORKING, SystemState(), Pending(approvals=(REQUEST,)))[0]
+    assert first.label == "Approve offload_work from claude-code (120 files)…"
     told = [child.label for child in first.children if child.action is None]
     assert told[:2] == ["It would touch more than 50 files", "src/0.py"]
     assert "and 115 more" in told
@@ -199,39 +200,39 @@ def test_a_call_to_approve_comes_first_and_says_what_it_touches() -> None:
     ]
 
 
-def test_a_call_to_approve_calls_for_attention() -> None:
+def test_a_pending_approval_asks_for_attention() -> None:
     waiting = Pending(approvals=(REQUEST,))
     for snapshot in (IDLE, WORKING, GONE, replace(IDLE, state="paused", paused_until=0.0)):
         assert face(snapshot, waiting) == Face("attention")
-        assert "1 call to approve" in tooltip(snapshot, waiting)
+        assert "1 call waiting for approval" in tooltip(snapshot, waiting)
 
 
-def test_a_pause_to_give_way_says_why_and_can_be_ended() -> None:
+def test_an_automatic_pause_shows_its_reason_and_can_be_ended() -> None:
     paused = replace(IDLE, state="paused", paused_until=0.0, giving_way="game.exe runs full-screen.")
     assert "Paused: game.exe runs full-screen." in labels(paused)
     assert entry(paused, "Resume").action == Action("resume")
 
 
-def test_quit_says_what_still_runs() -> None:
+def test_quit_names_running_work() -> None:
     assert labels(IDLE)[-1] == "Quit"
-    assert labels(WORKING)[-1] == "Quit (1 task still runs)"
-    assert labels(replace(WORKING, running=(TASK, TASK)))[-1] == "Quit (2 tasks still run)"
+    assert labels(WORKING)[-1] == "Quit (1 task still running)"
+    assert labels(replace(WORKING, running=(TASK, TASK)))[-1] == "Quit (2 tasks still running)"
     download = ModelActivity("qwen", "download")
     batch = Batch("j1", "x", "running", total=4, ended=1, wrong=0)
     pending = Pending((batch, replace(batch, id="j2"), replace(batch, id="j3", state="paused")))
-    menu = build_menu(replace(WORKING, activities=(download,)), Surroundings(), pending)
-    assert menu[-1].label == "Quit (1 task and 2 batches and 1 download still run)"
-    assert build_menu(IDLE, Surroundings(), Pending((batch,)))[-1].label == "Quit (1 batch still runs)"
+    menu = build_menu(replace(WORKING, activities=(download,)), SystemState(), pending)
+    assert menu[-1].label == "Quit (1 task, 2 batches and 1 download still running)"
+    assert build_menu(IDLE, SystemState(), Pending((batch,)))[-1].label == "Quit (1 batch still running)"
 
 
-def test_a_loss_is_called_one() -> None:
+def test_a_loss_is_named_a_loss() -> None:
     lost = replace(IDLE, saved_today=Totals(offloads=1, net_tokens=-1250))
     assert "-1,250 tokens today (net loss)" in labels(lost)
     won = replace(IDLE, saved_today=Totals(offloads=1, net_tokens=12_400))
     assert "12,400 tokens saved today (net)" in labels(won)
 
 
-def test_a_pause_is_ended_where_it_was_begun() -> None:
+def test_a_pause_is_ended_in_the_same_place() -> None:
     paused = replace(IDLE, state="paused", paused_until=0.0)
     assert entry(paused, "Resume").label == "Resume offloading"
     assert entry(paused, "Resume").action == Action("resume")
@@ -240,7 +241,7 @@ def test_a_pause_is_ended_where_it_was_begun() -> None:
     )
 
 
-def test_a_lost_engine_is_said_first() -> None:
+def test_a_lost_engine_comes_first() -> None:
     assert labels(GONE)[0] == "Ollama at 127.0.0.1:11434 does not answer. Start it."
 
 
@@ -249,28 +250,28 @@ def test_a_download_shows_its_progress_in_steps() -> None:
         return replace(IDLE, activities=(ModelActivity("qwen", "download", completed, 1000),))
 
     assert labels(pulling(437))[1] == "Downloading qwen: 40 %"
-    assert build_menu(pulling(437), Surroundings()) == build_menu(pulling(449), Surroundings())
+    assert build_menu(pulling(437), SystemState()) == build_menu(pulling(449), SystemState())
     assert labels(replace(IDLE, activities=(ModelActivity("qwen", "load"),)))[1] == "Loading qwen"
 
 
 def test_a_system_without_start_at_login_does_not_offer_it() -> None:
-    assert all(each.label != "Start at login" for each in build_menu(IDLE, Surroundings()))
+    assert all(each.label != "Start at login" for each in build_menu(IDLE, SystemState()))
 
 
-def test_without_clients_there_is_nothing_to_connect() -> None:
-    assert all(each.label != "Connect" for each in build_menu(IDLE, Surroundings(autostart=True)))
+def test_without_clients_the_menu_has_no_connect_entry() -> None:
+    assert all(each.label != "Connect" for each in build_menu(IDLE, SystemState(autostart=True)))
 
 
 def test_the_menu_does_not_change_with_every_second_or_token() -> None:
     later = replace(
         WORKING, taken_at=NOW + 0.5, running=(replace(TASK, tokens=70, tokens_per_second=9.0, text="def f"),)
     )
-    assert build_menu(later, Surroundings()) == build_menu(WORKING, Surroundings())
+    assert build_menu(later, SystemState()) == build_menu(WORKING, SystemState())
 
 
-def test_there_is_one_default_entry_and_every_entry_does_something_or_only_tells() -> None:
+def test_the_menu_has_one_default_entry() -> None:
     for snapshot in (IDLE, LOADED, WORKING, GONE):
-        menu = build_menu(snapshot, Surroundings(autostart=True))
+        menu = build_menu(snapshot, SystemState(autostart=True))
         assert [each.label for each in menu if each.default] == ["Open dashboard"]
 
 
@@ -285,6 +286,7 @@ def test_there_is_one_default_entry_and_every_entry_does_something_or_only_tells
         (replace(IDLE, activities=(ModelActivity("m", "download", 30, 120),)), Face("working", 0.25)),
         (replace(IDLE, activities=(ModelActivity("m", "load"),)), Face("working")),
     ],
+    ids=["idle", "loaded", "working", "error", "paused", "downloading", "loading"],
 )
 def test_the_face_of_each_state(snapshot: Snapshot, shown: Face) -> None:
     assert face(snapshot) == shown
@@ -295,11 +297,12 @@ def test_the_face_of_each_state(snapshot: Snapshot, shown: Face) -> None:
     [
         (IDLE, "no model loaded"),
         (LOADED, "qwen2.5-coder:1.5b loaded"),
-        (WORKING, "1 task at work"),
+        (WORKING, "1 task running"),
         (GONE, "does not answer"),
         (replace(IDLE, state="paused", paused_until=0.0), "paused"),
         (replace(IDLE, activities=(ModelActivity("m", "load"),)), "Loading m"),
     ],
+    ids=["idle", "loaded", "working", "error", "paused", "loading"],
 )
 def test_the_tooltip_is_one_line(snapshot: Snapshot, part: str) -> None:
     text = tooltip(snapshot)

@@ -1,4 +1,4 @@
-"""Notices say what is worth saying, and each kind can be turned off."""
+"""Notices for important events; each kind can be turned off."""
 
 from dataclasses import replace
 
@@ -28,22 +28,34 @@ LOST = replace(WELL, engine=replace(ENGINE, error="Ollama does not answer. Start
 @pytest.mark.parametrize(
     ("event", "notice"),
     [
-        (PULLED, Notice("Model ready", "qwen was downloaded and can be used.")),
+        (PULLED, Notice("Model ready", "qwen is downloaded and ready.")),
         (replace(PULLED, error="no_network: x."), Notice("Download failed", "qwen: no_network: x.")),
         (replace(PULLED, done=False), None),
         (ModelProgress("qwen", "load", done=True), None),
         (
             ApprovalRequested("a1", "offload_work", "cursor", "Over 50 files", 60, (), 0.0),
-            Notice("Approval needed", "cursor wants offload_work on 60 files: Over 50 files."),
+            Notice("Approval needed", "cursor wants to use offload_work on 60 files: Over 50 files."),
         ),
         (
             ApprovalRequested("a1", "offload_work", "x\n" + 60 * "y", "Only documents.", 1, (), 0.0),
-            Notice("Approval needed", f"x {45 * 'y'}… wants offload_work on 1 file: Only documents."),
+            Notice("Approval needed", f"x {45 * 'y'}… wants to use offload_work on 1 file: Only documents."),
         ),
         (EngineChanged(), None),
         (PauseChanged(paused=True, reason=GAME, giving_way=True), Notice("Offloading is paused", GAME)),
         (PauseChanged(paused=True, reason="by the user"), None),
         (PauseChanged(paused=False), None),
+    ],
+    ids=[
+        "model-downloaded",
+        "download-failed",
+        "download-running",
+        "model-loaded",
+        "approval",
+        "approval-with-a-long-client-name",
+        "engine-changed",
+        "automatic-pause",
+        "pause-by-the-user",
+        "resumed",
     ],
 )
 def test_events(event: Event, notice: Notice | None) -> None:
@@ -51,34 +63,34 @@ def test_events(event: Event, notice: Notice | None) -> None:
     assert notice_of_event(event, NONE) is None
 
 
-def test_an_engine_that_goes_away_is_said_once() -> None:
+def test_a_lost_engine_is_reported_once() -> None:
     assert notice_of_change(WELL, LOST, ALL) == Notice(
-        "The engine is gone", "Ollama does not answer. Start it."
+        "Engine not responding", "Ollama does not answer. Start it."
     )
     assert notice_of_change(LOST, LOST, ALL) is None
     assert notice_of_change(LOST, WELL, ALL) is None
     assert notice_of_change(WELL, LOST, NONE) is None
 
 
-def test_an_engine_that_never_was_is_no_news() -> None:
+def test_a_missing_engine_is_not_reported() -> None:
     nothing = replace(WELL, engine=replace(ENGINE, label=""))
     assert notice_of_change(nothing, LOST, ALL) is None
 
 
-def test_a_batch_that_ends_by_itself_is_said() -> None:
+def test_the_end_of_a_batch_is_reported() -> None:
     running = Batch("j1", "Docstrings", "running", total=40, ended=39, wrong=2)
     done = replace(running, state="done", ended=40)
     assert notice_of_batch(running, done, ALL) == Notice(
-        "Batch finished", "Docstrings: 38 of 40 done, 2 went wrong."
+        "Batch finished", "Docstrings: 38 of 40 done, 2 failed."
     )
     stopped = replace(running, state="stopped", reason="Stopped at its deadline.")
     assert notice_of_batch(running, stopped, ALL) == Notice(
-        "Batch stopped", "Docstrings: 37 of 40 done, 2 went wrong. Stopped at its deadline."
+        "Batch stopped", "Docstrings: 37 of 40 done, 2 failed. Stopped at its deadline."
     )
     assert notice_of_batch(running, done, NONE) is None
 
 
-def test_other_changes_of_a_batch_are_no_news() -> None:
+def test_other_changes_of_a_batch_are_not_reported() -> None:
     running = Batch("j1", "Docstrings", "running", total=2, ended=0, wrong=0)
     assert notice_of_batch(None, running, ALL) is None
     assert notice_of_batch(running, replace(running, ended=1), ALL) is None

@@ -1,4 +1,4 @@
-"""The icon in a real panel, with a real mouse: what counts are pixels."""
+"""The icon in a real panel with a real mouse, checked by pixels."""
 
 import gc
 import threading
@@ -53,7 +53,7 @@ def wait_for(clicks: list[str], expected: list[str]) -> None:
     assert clicks == expected
 
 
-def test_seen_clicked_and_followed_through_the_panels_end(scene: Desktop) -> None:
+def test_the_icon_is_seen_clicked_and_returns_after_a_crash_of_the_panel(scene: Desktop) -> None:
     clicks: list[str] = []
     load = Menu(MenuItem("qwen", lambda: clicks.append("load")))
     menu = Menu(
@@ -89,12 +89,12 @@ def test_the_app_loads_unloads_and_pauses_by_the_mouse(
     with running_app(tmp_path / "app", scene.bus, ollama_standin.url) as app:
         left, top, right, bottom = scene.wait_for(GREY)
         x, y = (left + right) // 2, (top + bottom) // 2
-        # Before the app knows the models, "Load" is grey, too.
+        # "Load" is grey until the app knows the models.
         hub = HubClient(app.info, read_token(str(app.home)))
         scene.until(lambda: hub.get("/api/status")["engine"]["installed"], "the engine's models")
         assert 60 < scene.amount(GREY) < disc
 
-        # Grey entries are passed over: the first that a key reaches is "Open dashboard".
+        # The keyboard skips grey entries: the first one that it reaches is "Open dashboard".
         scene.menu(x, y, XK.XK_Down, XK.XK_Down, XK.XK_Right)
         scene.wait_for(TEAL)
         assert CODER in ollama_standin.loaded
@@ -118,7 +118,7 @@ tools:
 """
 
 
-def test_the_apps_icon_calls_for_approval_works_and_fails_through_a_panels_end(
+def test_the_apps_icon_shows_approval_work_and_error_across_a_crash_of_the_panel(
     scene: Desktop, tmp_path: Path, ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, project = tmp_path / "app", tmp_path / "project"
@@ -141,7 +141,7 @@ def test_the_apps_icon_calls_for_approval_works_and_fails_through_a_panels_end(
         scene.start_panel()
         left, top, right, bottom = scene.wait_for(AMBER)
 
-        # "Approve …" comes first; in its menu grey lines are passed over up to "Approve once".
+        # "Approve …" comes first. The keyboard skips the grey lines of its menu up to "Approve once".
         scene.menu((left + right) // 2, (top + bottom) // 2, XK.XK_Down, XK.XK_Right)
         scene.wait_for(BLUE)
         scene.keep("working")
@@ -165,7 +165,7 @@ def test_an_old_x11_tray_gets_a_picture_that_opens_the_dashboard(scene: Desktop)
         wait_for(clicks, ["open"])
 
 
-def test_the_display_may_go_before_the_icon_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_display_may_close_before_the_icon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with desktop(tmp_path) as shown:
         monkeypatch.setenv("DISPLAY", shown.bus.environment["DISPLAY"])
         from tray.xembed import Icon as X11Icon
@@ -173,6 +173,6 @@ def test_the_display_may_go_before_the_icon_does(tmp_path: Path, monkeypatch: py
         icon = X11Icon(
             "token-saver", draw(Face("idle")), "title", on_host=lambda _: None, on_open=lambda: None
         )
-    # An error in a finalizer would fail the test: warnings are errors here.
+    # An error in a finalizer would fail the test, because warnings are errors here.
     del icon
     gc.collect()

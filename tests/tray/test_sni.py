@@ -1,4 +1,4 @@
-"""The icon over a real session bus: seen, clicked and told by a panel that speaks the protocols."""
+"""The icon on a real session bus, with a panel that uses the real protocols."""
 
 import asyncio
 import subprocess
@@ -43,7 +43,7 @@ def menu(clicks: list[str]) -> Any:
 
 
 def with_panel(bus: SessionBus, icon: Any, scene: Callable[[Panel], Awaitable[None]]) -> None:
-    """Run the icon in a thread and ``scene`` with a panel that has it."""
+    """Run the icon in a thread, and ``scene`` with a panel that shows it."""
     thread = threading.Thread(target=icon.run)
     thread.start()
 
@@ -60,7 +60,7 @@ def with_panel(bus: SessionBus, icon: Any, scene: Callable[[Panel], Awaitable[No
     assert not thread.is_alive()
 
 
-def test_a_panel_reads_all_that_it_shows(bus: SessionBus, menu: Any) -> None:
+def test_a_panel_reads_all_properties(bus: SessionBus, menu: Any) -> None:
     icon = Icon("token-saver", draw(Face("loaded")), "Claude Token Saver: qwen loaded", menu)
 
     async def scene(panel: Panel) -> None:
@@ -122,13 +122,13 @@ def test_the_rest_of_the_menu_protocol(bus: SessionBus, menu: Any, clicks: list[
     with_panel(bus, icon, scene)
 
 
-def test_changes_are_told_and_only_changes(bus: SessionBus, menu: Any) -> None:
+def test_only_actual_changes_are_signalled(bus: SessionBus, menu: Any) -> None:
     icon = Icon("token-saver", draw(Face("idle")), "title", menu)
 
     async def scene(panel: Panel) -> None:
         await panel.find("Quit")
         await _until_active(panel)
-        # What it told up to that answer came before the answer.
+        # Every signal sent before that answer has arrived.
         while not panel.signals.empty():
             panel.signals.get_nowait()
         icon.icon = draw(Face("idle"))
@@ -151,7 +151,7 @@ def test_changes_are_told_and_only_changes(bus: SessionBus, menu: Any) -> None:
     with_panel(bus, icon, scene)
 
 
-def test_a_click_that_crosses_a_change_never_hits_another_entry(
+def test_a_click_during_a_change_never_hits_another_entry(
     bus: SessionBus, menu: Any, clicks: list[str]
 ) -> None:
     icon = Icon("token-saver", draw(Face("idle")), "title", menu)
@@ -174,7 +174,7 @@ def test_a_click_that_crosses_a_change_never_hits_another_entry(
     with_panel(bus, icon, scene)
 
 
-def test_an_entry_that_fails_leaves_the_icon_alive(bus: SessionBus) -> None:
+def test_a_failing_entry_does_not_stop_the_icon(bus: SessionBus) -> None:
     def fail() -> None:
         raise RuntimeError("broken entry")
 
@@ -208,7 +208,7 @@ def test_notices_reach_the_desktop_and_open_the_default_entry(
     with_panel(bus, icon, scene)
 
 
-@pytest.mark.parametrize("markup", [True, False])
+@pytest.mark.parametrize("markup", [True, False], ids=["markup", "plain"])
 def test_a_notices_text_is_never_markup(bus: SessionBus, menu: Any, markup: bool) -> None:
     icon = Icon("token-saver", draw(Face("idle")), "title", menu)
 
@@ -248,7 +248,7 @@ def test_a_panel_that_starts_later_or_again_gets_the_icon(bus: SessionBus, menu:
 
 
 async def _until_active(panel: Panel) -> dict[str, Any]:
-    """Wait until the icon is shown, and return its properties."""
+    """Wait until the icon is shown and return its properties."""
     async with asyncio.timeout(PATIENCE):
         while (properties := await panel.properties())["Status"] != "Active":
             await asyncio.sleep(0.01)
@@ -261,7 +261,7 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_without_a_session_bus_one_line_says_so(
+def test_a_missing_session_bus_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, menu: Any
 ) -> None:
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
@@ -271,9 +271,7 @@ def test_without_a_session_bus_one_line_says_so(
     assert "\n" not in str(caught.value)
 
 
-def test_a_bus_that_does_not_answer_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, menu: Any
-) -> None:
+def test_an_unresponsive_bus_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, menu: Any) -> None:
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'gone'}")
     with pytest.raises(TrayUnavailable, match="gone does not answer"):
         Icon("token-saver", draw(Face("idle")), "title", menu).run()

@@ -1,4 +1,4 @@
-"""One batch: how far it is, how fast, what went wrong and why; pause, resume, cancel, retry."""
+"""One batch: progress, speed, failures by cause; pause, resume, cancel, retry."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ STATES = {
     "stopped": ("Stopped", "error"),
 }
 PARTS = (
-    ("done well", "model-0", ("delivered", "returned")),
-    ("handed back", "model-2", ("handed_back",)),
-    ("failed", "part-failed", ("failed", "denied")),
-    ("cancelled", "part-other", ("cancelled",)),
-    ("running", "model-1", ("running",)),
-    ("waiting", "part-free", ("waiting",)),
+    ("done", "ts-model-0", ("delivered", "returned")),
+    ("handed back", "ts-model-2", ("handed_back",)),
+    ("failed", "ts-part-failed", ("failed", "denied")),
+    ("cancelled", "ts-part-other", ("cancelled",)),
+    ("running", "ts-model-1", ("running",)),
+    ("waiting", "ts-part-free", ("waiting",)),
 )
-"""The segments of the bar: in words, a colour, the states of items in it."""
+"""The segments of the bar: name, colour, item states."""
 
 
 @dataclass(frozen=True)
 class BatchView:
-    """A batch with everything that its card shows. ``seconds_left`` is None where nobody knows."""
+    """A batch with everything that its card shows. ``seconds_left`` is None if unknown."""
 
     job: JobRecord
     counts: JobCounts
@@ -45,7 +45,7 @@ class BatchView:
 
 
 async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
-    """Read what the card shows."""
+    """Read everything that the card shows."""
     batches = hub.batches
     counts = await batches.counts(job.id)
     left = await batches.time_left(job.id, counts) if job.state == "running" else None
@@ -53,39 +53,39 @@ async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
 
 
 class BatchCard:
-    """A batch, changed in place; ``asked`` is told of its buttons, ``linked`` makes its task the way to its
-    items."""
+    """A batch, updated in place. Its buttons emit ``acted``; ``linked`` links the task to the batch's
+    page."""
 
     def __init__(
-        self, hub: Hub, clock: Clock, job: JobRecord, asked: Event[[]], *, linked: bool = True
+        self, hub: Hub, clock: Clock, job: JobRecord, acted: Event[[]], *, linked: bool = True
     ) -> None:
-        with box("card job", "section", f"Batch {job.id}") as self.element:
-            with box("job-head"):
-                with box("outcome", "span") as self._state:
+        with box("ts-card ts-job", "section", f"Batch {job.id}") as self.element:
+            with box("ts-job-head"):
+                with box("ts-outcome", "span") as self._state:
                     self._picture = icon("")
                     self._word = text("")
-                task = job.task or "A batch (its text was not kept)"
+                task = job.task or "A batch (task text not kept)"
                 if linked:
-                    link(f"/batch/{job.id}", "task job-task", formats.one_line(task, 160))
+                    link(f"/batch/{job.id}", "ts-task ts-job-task", formats.one_line(task, 160))
                 else:
-                    text(task, "task job-task")
-                self._net = NetTokens("job-net")
+                    text(task, "ts-task ts-job-task")
+                self._net = NetTokens("ts-job-net")
             self._bar = StackedBar()
-            with box("sub job-line", "p"):
+            with box("ts-sub ts-job-line", "p"):
                 self._facts = [text("") for _ in range(4)]
                 text(job.client)
                 clock.ago(job.created_at)
-            self._reason = text("", "job-reason", "p")
+            self._reason = text("", "ts-job-reason", "p")
             self._failures = KeyedList[FailureGroup](
-                box("failures", "ul"), lambda group: group.code, _Failure
+                box("ts-failures", "ul"), lambda group: group.code, _Failure
             )
-            self._actions = _Actions(hub, job, asked)
+            self._actions = _Actions(hub, job, acted)
 
     def update(self, view: BatchView) -> None:
-        """Show how far it is."""
+        """Show its progress."""
         job = view.job
         word, picture, look = state_of(job.state, view.counts.unsuccessful)
-        set_classes(self._state, f"outcome job-{look}")
+        set_classes(self._state, f"ts-outcome ts-job-{look}")
         self._picture.set_text(picture)
         self._word.set_text(word)
         self._net.update(view.counts.net_tokens, 0, by_user=view.job.by_user)
@@ -102,7 +102,7 @@ class BatchCard:
 
 
 def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
-    """The state of a batch in words, its icon and its look: not green where items failed."""
+    """Return the state in words, its icon and its look. A batch with failed items is not green."""
     word, picture = STATES.get(state, (state, "help"))
     if state == "done" and unsuccessful:
         return f"{word}, {formats.number(unsuccessful)} failed", "error", "wrong"
@@ -110,9 +110,9 @@ def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
 
 
 class _Actions:
-    """The buttons of a batch. They are made once and only hidden: a click is never lost to news."""
+    """The buttons of a batch. They are built once and only hidden, so an update never swallows a click."""
 
-    def __init__(self, hub: Hub, job: JobRecord, asked: Event[[]]) -> None:
+    def __init__(self, hub: Hub, job: JobRecord, acted: Event[[]]) -> None:
         batches = hub.batches
         self._paused = False
 
@@ -127,9 +127,9 @@ class _Actions:
 
         async def press(action: Awaitable[object]) -> None:
             await run_action(action)
-            asked.emit()
+            acted.emit()
 
-        with box("actions") as self._row:
+        with box("ts-actions") as self._row:
             self._pause = button("Pause", pause_or_resume, icon="pause")
             self._cancel = button("Cancel", cancel, look="danger", label=f"Cancel batch {job.id}")
             self._retry = button("Retry failed", retry, icon="replay")
@@ -151,12 +151,12 @@ class _Actions:
 
 
 class _Failure:
-    """The items that went wrong for one reason."""
+    """Failed items with the same cause."""
 
     def __init__(self, _group: FailureGroup) -> None:
         with box("", "li") as self.element:
-            self._count = text("", "code")
-            self._example = text("", "sub")
+            self._count = text("", "ts-code")
+            self._example = text("", "ts-sub")
 
     def update(self, group: FailureGroup) -> None:
         self._count.set_text(f"{group.count} × {group.code}")
@@ -176,7 +176,7 @@ def _facts(view: BatchView) -> tuple[str, str, str, str]:
     counts, left = view.counts, view.seconds_left
     return (
         f"{formats.number(counts.ended)} of {formats.count(counts.total, 'item')}",
-        f"{60 * (counts.total - counts.ended) / left:.0f} items a minute" if left else "",
+        f"{60 * (counts.total - counts.ended) / left:.0f} items per minute" if left else "",
         f"about {formats.duration(left)} left" if left else "",
-        f"{formats.short(counts.tokens)} tokens by the local model" if counts.tokens else "",
+        f"{formats.short(counts.tokens)} tokens processed locally" if counts.tokens else "",
     )

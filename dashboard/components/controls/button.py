@@ -1,4 +1,4 @@
-"""Buttons, all of one kind: Quasar's, in the colours of the stylesheet."""
+"""Quasar buttons in the colours of the stylesheet."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -16,9 +16,10 @@ def button(
     icon: str | None = None,
     label: str = "",
 ) -> ui.button:
-    """Show a button. ``label`` says more to a screen reader than the words alone; it contains them."""
+    """Show a button. ``label`` is a fuller name for screen readers and the tooltip; it must contain the
+    words."""
     made = ui.button(words, on_click=on_click, icon=icon, color=None)
-    made.classes(f"btn btn-{look}").props("no-caps unelevated")
+    made.classes(f"ts-btn ts-btn-{look}").props("no-caps unelevated")
     if label:
         made.props["aria-label"] = label
         made.props["title"] = label

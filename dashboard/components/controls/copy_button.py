@@ -1,4 +1,4 @@
-"""A button that puts a text on the clipboard."""
+"""A button that copies a text to the clipboard."""
 
 from nicegui import ui
 
@@ -7,7 +7,7 @@ from dashboard.components.controls.notices import show_notice
 
 
 def copy_button(words: str, label: str) -> None:
-    """Show the button; ``label`` says what is copied."""
+    """Show the button; ``label`` names the text for screen readers."""
 
     def copy() -> None:
         ui.clipboard.write(words)

@@ -1,11 +1,14 @@
-"""Plain HTML: words in a tag, a box, a link. Everything else is made of these and NiceGUI's controls."""
+"""Plain HTML elements: text, box, link, icon. All components consist of these and NiceGUI's controls.
+
+The stylesheet's classes start with ``ts-``, so that they never meet a class of NiceGUI or Quasar.
+"""
 
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 
 def text(words: str = "", classes: str = "", tag: str = "span", title: str = "") -> TextElement:
-    """Show words; ``title`` appears on hover."""
+    """Show a text; ``title`` appears on hover."""
     element = TextElement(tag=tag, text=words).classes(classes)
     if title:
         element.props["title"] = title
@@ -13,7 +16,7 @@ def text(words: str = "", classes: str = "", tag: str = "span", title: str = "")
 
 
 def box(classes: str = "", tag: str = "div", label: str = "") -> Element:
-    """Open a container; ``label`` names it to a screen reader."""
+    """Open a container; ``label`` is its name for screen readers."""
     element = Element(tag).classes(classes)
     if label:
         element.props["aria-label"] = label
@@ -21,31 +24,31 @@ def box(classes: str = "", tag: str = "div", label: str = "") -> Element:
 
 
 def link(href: str, classes: str = "", words: str = "") -> TextElement:
-    """Open a link to a page of this dashboard; it may hold other elements."""
+    """Open a link to a page of the dashboard. It may contain other elements."""
     element = TextElement(tag="a", text=words).classes(classes)
     element.props["href"] = href
     return element
 
 
 def icon(name: str, classes: str = "") -> TextElement:
-    """Show an icon of the font that is served locally; a picture for the eye only."""
-    element = TextElement(tag="i", text=name).classes(f"icon material-icons {classes}")
+    """Show an icon of the local icon font. Screen readers skip it."""
+    element = TextElement(tag="i", text=name).classes(f"ts-icon material-icons {classes}")
     element.props["aria-hidden"] = "true"
     return element
 
 
 def set_prop(element: Element, name: str, value: object) -> None:
-    """Change an attribute where it differs."""
+    """Set an attribute; an equal value sends nothing."""
     if element.props.get(name) != value:
         element.props[name] = value
 
 
 def set_title(element: Element, title: str) -> None:
-    """Change what appears on hover."""
+    """Set the text that appears on hover."""
     set_prop(element, "title", title)
 
 
 def set_classes(element: Element, classes: str) -> None:
-    """Change an element's classes where they differ."""
+    """Set an element's classes; equal ones send nothing."""
     if element.classes != classes.split():
         element.classes(replace=classes)

@@ -1,7 +1,7 @@
-"""A list on the page that is changed in place.
+"""Lists and sections that change in place.
 
-What stays is never built anew, so that news never takes a click, the focus, an open fold or a selection
-away from the reader.
+Unchanged parts are never rebuilt, so an update never swallows a click or loses the focus, an open fold or a
+selection.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -14,19 +14,19 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
 class ListEntry(Protocol[Item_contra]):
-    """What the page shows of one item: an element, and a way to change what is in it."""
+    """The view of one item: an element, and a method that updates its content."""
 
     element: Element
 
     def update(self, item: Item_contra, /) -> None:
-        """Show the item as it is now."""
+        """Show the current state of the item."""
 
 
 class KeyedList(Generic[Item]):
-    """The entries of ``body``, one an item, in the order of the items.
+    """The entries of ``body``: one per item, in the order of the items.
 
-    ``key`` tells which item is which, ``make`` builds the entry of a new one inside ``body``, which is
-    shown by ``update`` right after.
+    ``key`` identifies an item. ``make`` builds the entry of a new item inside ``body``; ``ListEntry.update``
+    is called right after.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class KeyedList(Generic[Item]):
         self._shown: dict[Hashable, Item] = {}
 
     def update(self, items: Sequence[Item]) -> None:
-        """Show these items, and no others."""
+        """Show exactly these items."""
         if self._body.is_deleted:
-            return  # the reader left while this was read
+            return  # the page was closed in the meantime
         wanted = {self._key(item): item for item in items}
         for gone in [key for key in self._entries if key not in wanted]:
             self._entries.pop(gone).element.delete()
@@ -63,16 +63,16 @@ class KeyedList(Generic[Item]):
 
 
 class RebuiltSection:
-    """A place on the page that is built anew only when what it shows is another."""
+    """A section that is rebuilt only when its content changes."""
 
     def __init__(self, element: Element) -> None:
         self._element = element
         self._shown: object = self
 
-    def show(self, what: object, build: Callable[[], object]) -> None:
-        """Let ``build`` fill the place, unless it shows ``what`` already."""
-        if what != self._shown and not self._element.is_deleted:
-            self._shown = what
+    def show(self, content: object, build: Callable[[], object]) -> None:
+        """Call ``build`` to fill the section, unless it already shows ``content``."""
+        if content != self._shown and not self._element.is_deleted:
+            self._shown = content
             self._element.clear()
             with self._element:
                 build()

@@ -1,44 +1,47 @@
-"""A signed figure of tokens, coloured by its sign, with the exact one and the money on hover."""
+"""Net tokens: a signed figure, coloured by its sign, with the exact value and the money on hover."""
 
 from dashboard import formats
 from dashboard.components.controls.elements import set_classes, set_title, text
 
-NOT_BY_CLAUDE = "You asked for this yourself: Claude was spared nothing, and it cost Claude nothing."
+NOT_BY_CLAUDE = "You started this yourself, so it saved Claude nothing and cost Claude nothing."
 
-ASKED_ABOUT = "You asked for this yourself: Claude was spared nothing. It cost what Claude asked about it."
-"""Of a batch that an older version charged with Claude's questions; today these have rows of their own."""
+ASKED_ABOUT = (
+    "You started this yourself, so it saved Claude nothing. The cost is Claude's questions about it."
+)
+"""For batches of older versions, which were charged with Claude's questions. Today these have rows of their
+own."""
 
 
 def tone(value: int) -> str:
-    """The class of a gain, a loss, or nothing."""
-    return "gain" if value > 0 else "loss" if value < 0 else "zero"
+    """Return the class of a gain, a loss, or zero."""
+    return "ts-gain" if value > 0 else "ts-loss" if value < 0 else "ts-zero"
 
 
 class NetTokens:
-    """A net of tokens that may change."""
+    """A net figure that may change."""
 
     def __init__(self, classes: str = "") -> None:
         self._classes = classes
-        self._figure = text("", f"num {classes}")
+        self._figure = text("", f"ts-num {classes}")
 
     def update(self, tokens: int, microusd: int, *, by_user: bool = False) -> None:
-        """Show another net; none where it is ``by_user`` and so has none."""
+        """Show another figure. A call by the user has none, unless it cost something."""
         if by_user and not tokens:
-            self._figure.set_text("not by Claude")
-            set_classes(self._figure, f"sub {self._classes}")
+            self._figure.set_text("your own")
+            set_classes(self._figure, f"ts-sub {self._classes}")
             set_title(self._figure, NOT_BY_CLAUDE)
             return
         self._figure.set_text(formats.signed(tokens))
-        set_classes(self._figure, f"num {tone(tokens)} {self._classes}")
+        set_classes(self._figure, f"ts-num {tone(tokens)} {self._classes}")
         title = f"{formats.signed_exact(tokens)} tokens net, {formats.signed_worth(microusd)}"
         set_title(self._figure, title)
 
     def clear(self) -> None:
-        """Show no figure."""
+        """Remove the figure."""
         self._figure.set_text("")
         set_title(self._figure, "")
 
 
 def net_tokens(tokens: int, microusd: int, classes: str = "") -> None:
-    """Show a net of tokens that stays."""
+    """Show a net figure that does not change."""
     NetTokens(classes).update(tokens, microusd)

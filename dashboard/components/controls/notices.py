@@ -1,4 +1,4 @@
-"""What happened after a click: done, or an error with its code and next step."""
+"""Notices after an action of the user: success, or an error with its code and next step."""
 
 from collections.abc import Awaitable
 
@@ -7,12 +7,12 @@ from nicegui import ui
 from server.common.errors import TokenSaverError
 
 GROUP = "notice"
-"""Notices of one group take each other's place: "Saved." does not stand beside the error before it."""
+"""Notices of one group replace each other, so that "Saved." does not appear beside an older error."""
 
 
 async def run_action(action: Awaitable[object], done: str = "") -> bool:
-    """Await an action of the user's; say ``done``, or what went wrong. Return whether it went well."""
-    # The page says it, not the button: the action itself may have taken that off the page.
+    """Await an action and show ``done`` or the error. Return whether it succeeded."""
+    # The notice belongs to the page: the action may have removed the button.
     page = ui.context.client
     try:
         await action
@@ -27,12 +27,12 @@ async def run_action(action: Awaitable[object], done: str = "") -> bool:
 
 
 def show_notice(words: str) -> None:
-    """Say something that went well."""
-    ui.notify(words, type="positive", position="bottom-right", classes="notice", group=GROUP)
+    """Show a notice of success."""
+    ui.notify(words, type="positive", position="bottom-right", classes="ts-notice", group=GROUP)
 
 
 def show_error(error: TokenSaverError) -> None:
-    """Show an error until it is closed: cause, next step, code."""
+    """Show an error until the user closes it: cause, next step, code."""
     ui.notify(
         f"{error.cause} {error.next_step}",
         caption=error.code,
@@ -41,6 +41,6 @@ def show_error(error: TokenSaverError) -> None:
         multi_line=True,
         close_button="Close",
         timeout=0,
-        classes="notice",
+        classes="ts-notice",
         group=GROUP,
     )

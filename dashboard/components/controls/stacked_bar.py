@@ -1,4 +1,4 @@
-"""A bar of segments with a legend, changed in place."""
+"""A stacked bar with a legend, updated in place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from dashboard.components.controls.keyed_list import KeyedList
 
 @dataclass(frozen=True)
 class BarSegment:
-    """One part of a bar. ``share`` is of the whole, 0 to 1; ``colour`` a class of the stylesheet."""
+    """One part of a bar. ``share`` is its fraction of the whole, 0 to 1; ``colour`` is a class of the
+    stylesheet."""
 
     key: str
     name: str
@@ -19,16 +20,16 @@ class BarSegment:
 
 
 class StackedBar:
-    """The segments in a row, said in words to a screen reader; what each is stands in the legend."""
+    """The segments in a row, with a description for screen readers; the legend names each segment."""
 
     def __init__(self) -> None:
-        with box("bar") as self._bar:
+        with box("ts-bar") as self._bar:
             self._bar.props["role"] = "img"
         self._segments = KeyedList[BarSegment](self._bar, _key, _Segment)
-        self._legend = KeyedList[BarSegment](box("legend", "ul"), _key, _LegendEntry)
+        self._legend = KeyedList[BarSegment](box("ts-legend", "ul"), _key, _LegendEntry)
 
     def update(self, segments: Sequence[BarSegment], label: str) -> None:
-        """Show these; ``label`` is the bar in words."""
+        """Show these segments; ``label`` describes the bar in words."""
         set_prop(self._bar, "aria-label", label)
         self._segments.update(segments)
         self._legend.update(segments)
@@ -40,10 +41,10 @@ def _key(segment: BarSegment) -> str:
 
 class _Segment:
     def __init__(self, _segment: BarSegment) -> None:
-        self.element = box("bar-part")
+        self.element = box("ts-bar-part")
 
     def update(self, segment: BarSegment) -> None:
-        set_classes(self.element, f"bar-part {segment.colour}")
+        set_classes(self.element, f"ts-bar-part {segment.colour}")
         self.element.style(f"flex-grow: {segment.share:.4f}")
         set_title(self.element, f"{segment.name} {segment.words}")
 
@@ -51,11 +52,11 @@ class _Segment:
 class _LegendEntry:
     def __init__(self, _segment: BarSegment) -> None:
         with box("", "li") as self.element:
-            self._swatch = box("swatch", "span")
-            self._name = text("", "legend-name")
-            self._words = text("", "num sub")
+            self._swatch = box("ts-swatch", "span")
+            self._name = text("", "ts-legend-name")
+            self._words = text("", "ts-num ts-sub")
 
     def update(self, segment: BarSegment) -> None:
-        set_classes(self._swatch, f"swatch {segment.colour}")
+        set_classes(self._swatch, f"ts-swatch {segment.colour}")
         self._name.set_text(segment.name)
         self._words.set_text(segment.words)

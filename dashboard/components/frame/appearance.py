@@ -1,4 +1,4 @@
-"""Light, dark, or as the system has it: the setting in force, on every page that is open."""
+"""Light or dark appearance of the open pages, as the setting says."""
 
 from nicegui import app as pages
 from nicegui import ui
@@ -7,15 +7,15 @@ from dashboard.hub_updates import HubUpdates
 from server.hub import Hub
 
 DARK = {"system": None, "light": False, "dark": True}
-"""The setting ``appearance`` as NiceGUI and the stylesheet know it."""
+"""Values of the setting ``appearance``, as NiceGUI and the stylesheet know them."""
 
 
 def follow_appearance(hub: Hub, updates: HubUpdates) -> None:
-    """Let the page that is being built look as it is set, from now on, too."""
+    """Apply the setting to the page under construction, now and after every change."""
     mode = ui.dark_mode(DARK[hub.settings.appearance])
 
     def update() -> None:
-        # A page that is opened later has it in its first bytes, so that nothing flashes.
+        # Pages opened later get the mode in their first bytes, so that they do not flash.
         pages.config.dark = DARK[hub.settings.appearance]
         mode.set_value(pages.config.dark)
 

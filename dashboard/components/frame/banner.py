@@ -1,4 +1,4 @@
-"""What stands in the way and what to do about it, under the header of every page."""
+"""The banner under the header of every page: what is wrong, and what to do about it."""
 
 from dashboard.app_status import Headline
 from dashboard.components.controls.button import button
@@ -8,46 +8,43 @@ from server.hub import Hub
 
 
 class Banner:
-    """Shown while something needs the user."""
+    """Visible while something needs the user."""
 
     def __init__(self, hub: Hub) -> None:
         self._database = hub.history.database
         self._headline: Headline | None = None
-        self._troubles: dict[object, TokenSaverError] = {}
+        self._errors: dict[object, TokenSaverError] = {}
         with box("hidden") as self._banner:
             self._banner.props["role"] = "alert"
-            icon("info", "banner-icon")
-            self._words = text("", "banner-words")
-            self._code = text("", "code")
+            icon("info", "ts-banner-icon")
+            self._words = text("", "ts-banner-words")
+            self._code = text("", "ts-code")
             self._resume = button("Resume", hub.resume, look="main")
 
     def update(self, headline: Headline) -> None:
-        """Show the next step of the headline, or nothing."""
+        """Show the next step of the headline, if there is one."""
         self._headline = headline
-        self._show()
+        self.refresh()
 
-    def look(self) -> None:
-        """Show what the last write into the history met."""
-        self._show()
+    def show_error(self, source: object, error: TokenSaverError) -> None:
+        """Show an error until ``clear_error`` is called for the same source."""
+        self._errors[source] = error
+        self.refresh()
 
-    def tell_trouble(self, of: object, error: TokenSaverError) -> None:
-        """Show an error of this page until ``of`` calls ``end_trouble``."""
-        self._troubles[of] = error
-        self._show()
+    def clear_error(self, source: object) -> None:
+        """Remove the error of this source."""
+        self._errors.pop(source, None)
+        self.refresh()
 
-    def end_trouble(self, of: object) -> None:
-        """Take it back."""
-        self._troubles.pop(of, None)
-        self._show()
-
-    def _show(self) -> None:
-        trouble: TokenSaverError | None = next(iter(self._troubles.values()), self._database.trouble)
-        said = self._headline.next_step if self._headline else ""
+    def refresh(self) -> None:
+        """Show the most urgent message: a page's error, the last failed write, the next step, a remark."""
+        error: TokenSaverError | None = next(iter(self._errors.values()), self._database.trouble)
+        next_step = self._headline.next_step if self._headline else ""
         state = self._headline.state if self._headline else ""
-        words = f"{trouble.cause} {trouble.next_step}" if trouble else said or self._database.notice
-        look = "banner banner-error" if trouble else f"banner banner-{state}"
+        words = f"{error.cause} {error.next_step}" if error else next_step or self._database.notice
+        look = "ts-banner ts-banner-error" if error else f"ts-banner ts-banner-{state}"
         set_classes(self._banner, look if words else "hidden")
         self._words.set_text(words)
-        self._code.set_text(trouble.code if trouble else "")
-        self._code.set_visibility(trouble is not None)
+        self._code.set_text(error.code if error else "")
+        self._code.set_visibility(error is not None)
         self._resume.set_visibility(state == "paused")

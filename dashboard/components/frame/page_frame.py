@@ -1,4 +1,4 @@
-"""What every page has: the way to the other pages, the state of the app, what needs the user."""
+"""The frame of every page: navigation, the state of the app, the banner."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ PAGES = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a page needs to show itself and to stay true."""
+    """What a page needs to show its content and to keep it up to date."""
 
     hub: Hub
     updates: HubUpdates
@@ -41,55 +41,60 @@ class Page:
     banner: Banner
     visibility: PageVisibility
 
-    def follow_changes(self, update: Callable[[Snapshot], None], *news: Event[Snapshot]) -> None:
-        """Run ``update`` now, at every change or at the ``news`` given, and when the page is seen again;
-        never while nobody sees it."""
+    def follow_changes(self, update: Callable[[Snapshot], None], *events: Event[Snapshot]) -> None:
+        """Run ``update`` now, at every change (or only at ``events``), and when the page becomes visible.
 
-        def update_seen(snapshot: Snapshot) -> None:
+        It never runs while the page is hidden.
+        """
+
+        def update_visible(snapshot: Snapshot) -> None:
             if self.visibility.page_visible:
                 update(snapshot)
 
         update(self.hub.snapshot())
-        for event in news or (self.updates.changed,):
-            event.subscribe(update_seen)
+        for event in events or (self.updates.changed,):
+            event.subscribe(update_visible)
         self.visibility.became_visible.subscribe(lambda: update(self.hub.snapshot()))
 
-    async def follow(
+    async def reload_on(
         self,
         load: Callable[[], Awaitable[object]],
-        *news: Event[[]],
-        asked: Event[[]] | None = None,
+        *events: Event[[]],
+        requested: Event[[]] | None = None,
         later: bool = False,
     ) -> None:
-        """Run ``load`` now (``later``: when the page is shown), at all news, and where the user ``asked``
-        for it without delay: see ``Refresher``."""
+        """Run ``load`` now (``later``: once the page is shown), after ``events``, and at once when
+        ``requested``.
+
+        ``Refresher`` sets the pace.
+        """
         refresher = Refresher(load, self.banner, self.visibility)
-        for event in news:
-            event.subscribe(refresher.run)
-        if asked is not None:
-            asked.subscribe(refresher.hurry)
+        for event in events:
+            event.subscribe(refresher.refresh)
+        if requested is not None:
+            requested.subscribe(refresher.refresh_now)
         self.visibility.became_visible.subscribe(refresher.catch_up)
-        self.updates.second_passed.subscribe(refresher.heal)
+        self.updates.second_passed.subscribe(refresher.retry)
         if later:
-            ui.timer(0.01, refresher.run, once=True, immediate=False)
+            ui.timer(0.01, refresher.refresh, once=True, immediate=False)
         else:
-            await refresher.run()
+            await refresher.refresh()
 
 
 @contextmanager
 def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Iterator[Page]:
-    """Open a page. ``section`` is the path of the page in the navigation that it belongs to."""
+    """Open a page. ``section`` is the path of its entry in the navigation."""
     ui.page_title(f"{title} · Claude Token Saver")
-    with box("app"):
+    with box("ts-app"):
         _navigation(hub, section)
-        with box("column"):
-            with box("topbar", "header"):
+        with box("ts-column"):
+            with box("ts-topbar", "header"):
                 text(title, tag="h1")
                 chip = StateChip()
                 pause = PauseButton(hub)
             banner = Banner(hub)
-            main = box("main", "main")
-    # NiceGUI's own page element is a <main> as well, around everything: there shall be one.
+            main = box("ts-main", "main")
+    # NiceGUI wraps everything in a <main> of its own. A page should have only one.
     around = ui.context.client.content.parent_slot
     if around is not None:
         around.parent.props["role"] = "presentation"
@@ -106,21 +111,21 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
         visibility = PageVisibility(updates)
         page = Page(hub, updates, Clock(updates, visibility), banner, visibility)
         page.follow_changes(update)
-        updates.second_passed.subscribe(banner.look)
+        updates.second_passed.subscribe(banner.refresh)
         yield page
 
 
 def _navigation(hub: Hub, section: str) -> None:
-    with box("rail", "nav", "Pages"), box("rail-inside"):
-        with link("/", "brand"):
-            logo = box("brand-logo", "img")
+    with box("ts-rail", "nav", "Pages"), box("ts-rail-inside"):
+        with link("/", "ts-brand"):
+            logo = box("ts-brand-logo", "img")
             logo.props["src"] = "/assets/logo.svg"
             logo.props["alt"] = ""
-            text("Token Saver", "brand-name")
+            text("Token Saver", "ts-brand-name")
         for path, name, picture in PAGES:
-            with link(path, "nav-item") as entry:
+            with link(path, "ts-nav-item") as entry:
                 if path == section:
                     entry.props["aria-current"] = "page"
                 icon(picture)
-                text(name, "nav-name")
-        text(f"Version {hub.version}", "rail-foot")
+                text(name, "ts-nav-name")
+        text(f"Version {hub.version}", "ts-rail-foot")

@@ -1,4 +1,4 @@
-"""Pausing: Claude is told to do its work itself for a while."""
+"""The button that pauses offloading. While it is paused, Claude does its work itself."""
 
 import time
 
@@ -12,7 +12,7 @@ CHOICES = (("For 15 minutes", 15 * MINUTE), ("For 1 hour", HOUR), ("Until I resu
 
 
 class PauseButton:
-    """A button with a menu, hidden while paused (the banner resumes)."""
+    """A button with a menu. It is hidden during a pause; the banner has the button that resumes."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

@@ -1,4 +1,4 @@
-"""Keeps a part of a page true: loads it anew whenever there is news."""
+"""Reloads of a part of a page after changes, at a pace that the machine can afford."""
 
 import asyncio
 import contextlib
@@ -6,20 +6,22 @@ from collections.abc import Awaitable, Callable
 
 from dashboard.components.frame.banner import Banner
 from dashboard.components.live.page_visibility import PageVisibility
+from dashboard.throttle import Throttle
 from server.common.errors import TokenSaverError
 
-LEAST_REST, MOST_REST = 0.4, 3.0
-"""Between two loads, in seconds: while news pours in, one waits half of it, and a quarter second is quick."""
+LEAST_PAUSE, MOST_PAUSE = 0.4, 3.0
+"""Limits of the pause between two loads (seconds)."""
 REST = 9
-"""Times as long as it took to load: a page takes a tenth of what there is, however busy the machine."""
+"""The pause as a multiple of the loading time: a page uses at most a tenth of the time, even on a busy
+machine."""
 
 
 class Refresher:
-    """Runs ``load`` for news, one at a time; what comes meanwhile leads to one more.
+    """Runs ``load`` after changes, one at a time. Changes during a load lead to one more load.
 
-    The first piece of news is loaded at once, and so is what the user asked for; others wait for a rest, and
-    all of them while nobody sees the page. What goes wrong stands in the page's banner, and is tried again
-    every second until it goes well.
+    The first change and the user's own requests load at once. Other changes wait for the pause, and all of
+    them wait while the page is hidden. An error appears in the page's banner, and the load is retried every
+    second.
     """
 
     def __init__(
@@ -31,42 +33,42 @@ class Refresher:
         self._wanted = False
         self._busy = False
         self._failed = False
-        self._next_at = 0.0
+        self._throttle = Throttle(LEAST_PAUSE, rest=REST, most=MOST_PAUSE)
         self._hurried = asyncio.Event()
 
-    async def run(self) -> None:
-        """Load, unless that is going on: then once more after it."""
+    async def refresh(self) -> None:
+        """Load; if a load is running, load once more after it."""
         self._wanted = True
         if self._busy:
             return
         self._busy = True
         try:
             while self._wanted and self._visibility.page_visible and not self._visibility.is_deleted:
-                await self._rest()
+                await self._pause()
                 if self._visibility.is_deleted:
-                    return  # the reader left meanwhile
+                    return  # the page was closed in the meantime
                 self._wanted = False
                 await self._try()
         finally:
             self._busy = False
 
-    async def hurry(self) -> None:
-        """Load without a rest: the user waits for it."""
+    async def refresh_now(self) -> None:
+        """Load without a pause: the user is waiting."""
         self._hurried.set()
-        await self.run()
+        await self.refresh()
 
     async def catch_up(self) -> None:
-        """Load what came while nobody saw the page."""
+        """Load the changes that arrived while the page was hidden."""
         if self._wanted:
-            await self.run()
+            await self.refresh()
 
-    async def heal(self) -> None:
-        """Load again if the last time went wrong."""
+    async def retry(self) -> None:
+        """Load again after an error."""
         if self._failed:
-            await self.run()
+            await self.refresh()
 
-    async def _rest(self) -> None:
-        left = self._next_at - asyncio.get_running_loop().time()
+    async def _pause(self) -> None:
+        left = self._throttle.next_at - asyncio.get_running_loop().time()
         if left > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurried.wait(), left)
@@ -79,11 +81,10 @@ class Refresher:
             await self._load()
         except TokenSaverError as error:
             self._failed = True
-            self._banner.tell_trouble(self, error)
+            self._banner.show_error(self, error)
         else:
             if self._failed:
                 self._failed = False
-                self._banner.end_trouble(self)
+                self._banner.clear_error(self)
         finally:
-            now = loop.time()
-            self._next_at = now + min(MOST_REST, max(LEAST_REST, REST * (now - began)))
+            self._throttle.ran(began, loop.time())

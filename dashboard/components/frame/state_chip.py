@@ -1,4 +1,4 @@
-"""The state of the app in a word, at the top of every page."""
+"""The state of the app in one word, at the top of every page."""
 
 from dashboard.app_status import Headline
 from dashboard.components.controls.elements import box, set_classes, text
@@ -6,17 +6,21 @@ from dashboard.components.live.live_text import LiveText
 
 
 class StateChip:
-    """A dot, the word and one line of detail; read aloud when it changes."""
+    """A dot, the word, and one line of detail. Screen readers announce changes.
+
+    The stylesheet replaces the state by "Not connected" while the browser has no connection to the hub.
+    """
 
     def __init__(self) -> None:
-        with box("chip") as self._chip:
+        with box("ts-chip") as self._chip:
             self._chip.props["role"] = "status"
-            box("dot")
-            self._word = text("", "chip-word")
-            self._detail = LiveText().classes("chip-detail")
+            box("ts-dot")
+            self._word = text("", "ts-chip-word")
+            self._detail = LiveText().classes("ts-chip-detail")
+            text("Not connected", "ts-chip-lost")
 
     def update(self, headline: Headline) -> None:
         """Show another state."""
-        set_classes(self._chip, f"chip chip-{headline.state}")
+        set_classes(self._chip, f"ts-chip ts-chip-{headline.state}")
         self._word.set_text(headline.word)
-        self._detail.put(headline.detail)
+        self._detail.set_text(headline.detail)

@@ -1,7 +1,7 @@
-"""Calls of methods that components have in the browser: all that are made at once go in one message.
+"""Method calls on components in the browser, collected into one message per page.
 
-What one message changes is drawn in one frame, and a frame is what costs a browser most. Pages get theirs in
-turn: ten browsers that draw at the same moment would take every core from the model that writes.
+The browser draws the changes of one message in one frame, and frames are its highest cost. Pages take turns:
+ten browsers that draw at the same moment would take every core away from the model.
 """
 
 import asyncio
@@ -11,15 +11,18 @@ from weakref import WeakKeyDictionary
 from nicegui import Client
 from nicegui.element import Element
 
+from dashboard.throttle import Throttle
+
 TURN_SECONDS = 0.04
-"""Between the messages of two pages: about what a frame takes without a graphics card."""
+"""Pause between the messages to two pages: about one frame without a graphics card."""
 
 _waiting: WeakKeyDictionary[Client, list[tuple[int, str, tuple[object, ...]]]] = WeakKeyDictionary()
-_next_turn = 0.0
+_turns = Throttle(TURN_SECONDS)
+"""Shared by all pages of the process: they share its cores."""
 
 
 def call_in_browser(element: Element, method: str, *arguments: object) -> None:
-    """Call a method of the element's component; arguments are what JSON can say. In the hub's loop alone."""
+    """Call a method of the element's component with JSON arguments. Only the hub's event loop may do this."""
     client = element.client
     calls = _waiting.setdefault(client, [])
     if not calls:
@@ -28,11 +31,10 @@ def call_in_browser(element: Element, method: str, *arguments: object) -> None:
 
 
 def _take_turn(client: Client) -> None:
-    """Send what is called until then as soon as the page that came before has had its time."""
-    global _next_turn  # noqa: PLW0603 - all pages of this process share its cores
+    """Schedule the page's message after the turn of the page before it."""
     loop = asyncio.get_running_loop()
-    at = max(loop.time(), _next_turn)
-    _next_turn = at + TURN_SECONDS
+    at = max(loop.time(), _turns.next_at)
+    _turns.ran(at, at)
     loop.call_at(at, _send, client)
 
 

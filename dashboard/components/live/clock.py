@@ -1,4 +1,4 @@
-"""Times that stay true while the page is open: ago, still to go, so far."""
+"""Times that stay correct while a page is open: elapsed, remaining, "3 min ago"."""
 
 import time
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from dashboard.components.live.page_visibility import PageVisibility
 from dashboard.hub_updates import HubUpdates
 
 Words = Callable[[float], str]
-"""Seconds since the epoch in, what to show at that moment out."""
+"""Takes seconds since the epoch, returns the text for that moment."""
 
 
 class Clock:
-    """One per page: changes the words of its times every second, and only where they differ.
+    """One per page. Updates its times every second, where their text changes.
 
-    A page that nobody sees gets them once it is seen again.
+    A hidden page is updated as soon as it becomes visible.
     """
 
     def __init__(self, updates: HubUpdates, visibility: PageVisibility) -> None:
@@ -25,14 +25,14 @@ class Clock:
         visibility.became_visible.subscribe(lambda: self.tick(time.time()))
 
     def show(self, words: Words, classes: str = "") -> "TimeText":
-        """Show words that depend on the time."""
+        """Show a text that depends on the time."""
         moment = TimeText(words)
         moment.classes(classes)
         self._times.append(moment)
         return moment
 
     def ago(self, at: float, classes: str = "") -> "TimeText":
-        """Show how long ago something was; the exact time appears on hover."""
+        """Show how long ago ``at`` was, with the exact time on hover."""
         moment = TimeText(lambda now: formats.ago(at, now), tag="time")
         moment.classes(classes)
         moment.props.update({"title": formats.exact(at), "datetime": formats.iso(at)})
@@ -40,21 +40,21 @@ class Clock:
         return moment
 
     def tick(self, now: float) -> None:
-        """Bring every time that is still on the page up to ``now``."""
+        """Update every time that is still on the page."""
         self._times = [moment for moment in self._times if not moment.is_deleted]
         if not self._visibility.page_visible:
             return
         for moment in self._times:
-            moment.say(now)
+            moment.refresh(now)
 
 
 class TimeText(LiveText):
-    """Words that depend on the time."""
+    """A text that depends on the time."""
 
     def __init__(self, words: Words, tag: str = "span") -> None:
         super().__init__(words(time.time()), tag)
         self._words = words
 
-    def say(self, now: float) -> None:
-        """Show the words for ``now``, where they are others."""
-        self.put(self._words(now))
+    def refresh(self, now: float) -> None:
+        """Show the text for ``now``."""
+        self.set_text(self._words(now))

@@ -1,4 +1,4 @@
-// Words that change often. They are changed in place: the rest of the page is not built again for them.
+// A text that changes often. It changes in place; the rest of the page is not rendered again.
 export default {
   template: "<component :is='tag'>{{ shown }}</component>",
   props: { words: String, tag: { type: String, default: "span" } },

@@ -1,4 +1,4 @@
-"""Words that change often: in place, without the rest of the page being built again for them."""
+"""A text that changes often, replaced in place without a rebuild of its surroundings."""
 
 from nicegui.element import Element
 
@@ -6,15 +6,15 @@ from dashboard.components.live.browser_calls import call_in_browser
 
 
 class LiveText(Element, component="live_text.js"):
-    """A span, or another tag, with nothing but words in it."""
+    """A span, or an element with another tag, that contains only text."""
 
     def __init__(self, words: str = "", tag: str = "span") -> None:
         super().__init__()
         self.props.update({"words": words, "tag": tag})
 
-    def put(self, words: str) -> None:
-        """Show these words, where they are others."""
+    def set_text(self, words: str) -> None:
+        """Show another text; an equal one sends nothing."""
         if words != self.props["words"]:
-            with self.props.suspend_updates():  # a page begins with them, one that is open is told
+            with self.props.suspend_updates():  # the props serve new pages; an open page gets a call
                 self.props["words"] = words
             call_in_browser(self, "show", words)

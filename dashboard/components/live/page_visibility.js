@@ -1,16 +1,16 @@
-// Tells whether the page is seen: a tab behind another one, or in a window that is put away, is not.
+// Reports whether the page is visible. A page in a background tab or a minimised window is not.
 export default {
   template: "<span hidden></span>",
   mounted() {
-    document.addEventListener("visibilitychange", this.tell);
-    if (document.hidden) this.tell();
+    document.addEventListener("visibilitychange", this.report);
+    if (document.hidden) this.report();
   },
   unmounted() {
-    document.removeEventListener("visibilitychange", this.tell);
+    document.removeEventListener("visibilitychange", this.report);
   },
   methods: {
-    tell() {
-      this.$emit("seen", !document.hidden);
+    report() {
+      this.$emit("visibility", !document.hidden);
     },
   },
 };

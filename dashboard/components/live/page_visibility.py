@@ -1,4 +1,4 @@
-"""Whether anybody can see the page: one behind another tab is sent nothing that only the eye needs."""
+"""Whether the page is visible in the browser. Hidden pages receive no updates."""
 
 from nicegui import Event
 from nicegui.element import Element
@@ -8,21 +8,21 @@ from dashboard.hub_updates import HubUpdates
 
 
 class PageVisibility(Element, component="page_visibility.js"):
-    """One per page. Until the browser says otherwise, the page is seen."""
+    """One per page. A page counts as visible until its browser reports otherwise."""
 
     def __init__(self, updates: HubUpdates) -> None:
         super().__init__()
         self.became_visible = Event[[]]()
-        """The page is seen again."""
+        """The page is visible again."""
         self._updates = updates
-        self.on("seen", self._take)
+        self.on("visibility", self._set)
 
     @property
     def page_visible(self) -> bool:
-        """Whether the page is drawn."""
+        """Whether the browser draws the page."""
         return self.client not in self._updates.hidden_pages
 
-    def _take(self, event: GenericEventArguments) -> None:
+    def _set(self, event: GenericEventArguments) -> None:
         if not event.args:
             self._updates.hidden_pages.add(self.client)
         elif not self.page_visible:

@@ -1,4 +1,4 @@
-// Text that grows at its end. It is changed in place: the rest of the page is not drawn again for it.
+// Text that grows at its end. It changes in place; the rest of the page is not rendered again.
 const MOST = 8192;
 const KEPT = 4096;
 
@@ -10,7 +10,8 @@ export default {
     this.$el.append(document.createTextNode(this.text));
   },
   methods: {
-    // `end` is how long the whole text is then. A page may begin with what it is sent once more: that is left out.
+    // `end` is the length of the whole text after this call. A new page may get its first piece twice; the second
+    // copy is ignored.
     add(text, end) {
       if (end <= this.at) return;
       const node = this.$el.firstChild;

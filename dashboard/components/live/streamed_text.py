@@ -1,4 +1,4 @@
-"""The text of an answer as it is written: only what is new goes to the page."""
+"""The answer of a running offload as the model writes it. Only new text is sent to the page."""
 
 from nicegui.element import Element
 
@@ -7,29 +7,29 @@ from server.state.snapshot import RunningOffload
 
 
 class StreamedText(Element, component="streamed_text.js"):
-    """Shows what an offload has written so far."""
+    """Shows the text that an offload has written so far."""
 
     def __init__(self, offload: RunningOffload) -> None:
         super().__init__()
-        self.classes("stream-text")
+        self.classes("ts-stream-text")
         self._shown = offload
-        self._keep()
+        self._set_props()
 
     def show(self, offload: RunningOffload) -> None:
-        """Add what came since; another round's answer takes the place of the one before."""
+        """Append new text; the answer of another round replaces the text."""
         before, self._shown = self._shown, offload
         new = offload.characters - before.characters
         if offload.round != before.round or not 0 <= new <= len(offload.text):
-            self._tell("put", offload.text)
+            self._send("put", offload.text)
         elif new:
-            self._tell("add", offload.text[-new:])
+            self._send("add", offload.text[-new:])
 
-    def _tell(self, method: str, words: str) -> None:
-        self._keep()
+    def _send(self, method: str, words: str) -> None:
+        self._set_props()
         call_in_browser(self, method, words, self._shown.characters)
 
-    def _keep(self) -> None:
-        """Keep what a page begins with; one that is open is not sent it."""
+    def _set_props(self) -> None:
+        """Set the text for new pages; open pages get calls instead."""
         with self.props.suspend_updates():
             self.props["text"] = self._shown.text
             self.props["end"] = self._shown.characters

@@ -1,4 +1,4 @@
-"""The engine and what is loaded: for how long, in how much memory; load and unload."""
+"""The engine and its loaded models: memory, time until unload, buttons to load and unload."""
 
 import time
 from collections.abc import Sequence
@@ -20,31 +20,31 @@ from server.models.hardware import Machine
 from server.state.snapshot import ModelActivity
 
 FOREVER_SECONDS = 10 * 365 * formats.DAY
-"""Ollama gives a model that stays for ever an end in three centuries."""
+"""Ollama reports an end three centuries away for a model that never unloads."""
 
 
 class EngineCard:
-    """Changed only where the engine changed, so that an open list is not closed."""
+    """Updated only when the engine's state changes, so that an open list stays open."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
         self._view: EngineView | None = None
-        with box("engine"):
-            self._label = text("", "sub", "p")
+        with box("ts-engine"):
+            self._label = text("", "ts-sub", "p")
             self._memory = MemoryBars()
             self._loaded = KeyedList[LoadedModel](
-                box("loaded"), lambda model: model.name, lambda model: _Loaded(hub, clock, model)
+                box("ts-loaded"), lambda model: model.name, lambda model: _Loaded(hub, clock, model)
             )
-            with box("empty") as self._empty:
+            with box("ts-empty") as self._empty:
                 self._next = text("", tag="p")
             self._activities = ModelActivities(hub)
-            with box("load") as self._load:
+            with box("ts-load") as self._load:
                 self._choice = ui.select([], label="Model").props("outlined dense options-dense")
-                self._choice.classes("grow")
+                self._choice.classes("ts-grow")
                 button("Load", self._load_chosen, icon="download", label="Load the chosen model into memory")
 
     def update(self, view: EngineView, activities: Sequence[ModelActivity], machine: Machine | None) -> None:
-        """Show the engine as last seen."""
+        """Show the latest state of the engine."""
         self._memory.update(machine, view.loaded)
         self._activities.update(activities)
         if view != self._view:
@@ -52,10 +52,10 @@ class EngineCard:
             self._view = view
 
     def _show_models(self, view: EngineView) -> None:
-        self._label.set_text(view.label or "No engine was found so far.")
+        self._label.set_text(view.label or "No engine found yet.")
         self._loaded.update(view.loaded)
         self._empty.set_visibility(not view.loaded and bool(view.label) and not view.error)
-        what = view.default_model or "one"
+        what = view.default_model or "a model"
         self._next.set_text(f"No model is loaded. The next offload loads {what}, which takes a moment.")
         names = [model.name for model in view.installed if model.generates]
         if names != self._choice.options:
@@ -73,10 +73,10 @@ class _Loaded:
 
     def __init__(self, hub: Hub, clock: Clock, model: LoadedModel) -> None:
         self._model = model
-        with box("model") as self.element:
-            with box("model-words"):
-                text(model.name, "model-name")
-                with box("sub", "p"):
+        with box("ts-model") as self.element:
+            with box("ts-model-words"):
+                text(model.name, "ts-model-name")
+                with box("ts-sub", "p"):
                     self._about = text("")
                     self._stays = clock.show(lambda now: stays(self._model, now))
             button(
@@ -88,16 +88,16 @@ class _Loaded:
     def update(self, model: LoadedModel) -> None:
         self._model = model
         self._about.set_text(about(model))
-        self._stays.say(time.time())
+        self._stays.refresh(time.time())
 
 
 def about(model: LoadedModel) -> str:
-    """What a loaded model takes, in words."""
+    """Describe a loaded model: size, share on the GPU, context, slots."""
     parts = [formats.size(model.size)] if model.size else []
     if model.size and model.estimated:
-        parts.append(f"{formats.size(model.estimated)} was expected")
+        parts.append(f"estimate was {formats.size(model.estimated)}")
     if model.size and 0 < model.size_vram < model.size:
-        parts.append(f"{model.size_vram / model.size:.0%} on GPU")
+        parts.append(f"{model.size_vram / model.size:.0%} on the GPU")
     if model.num_ctx:
         parts.append(f"context {formats.number(model.num_ctx)}")
     parts.append(formats.count(model.slots, "slot"))
@@ -105,7 +105,7 @@ def about(model: LoadedModel) -> str:
 
 
 def stays(model: LoadedModel, now: float) -> str:
-    """How long a loaded model stays, to be put behind ``about``."""
+    """Return how long a loaded model stays, as a suffix to ``about``."""
     if model.expires_at is None or model.expires_at - now > FOREVER_SECONDS:
         return " · stays loaded"
     return f" · unloads in {formats.countdown(model.expires_at - now)}"

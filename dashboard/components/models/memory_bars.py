@@ -1,4 +1,4 @@
-"""The memory that models use, each as one bar: models, other programs, free room."""
+"""One bar per memory: models, other programs, free memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,18 +11,18 @@ from server.backends.base import LoadedModel
 from server.models.hardware import Machine
 
 COLOURS = 6
-"""How many colours the stylesheet has for models (``--model-0`` and on)."""
+"""Number of model colours in the stylesheet (``--model-0`` and on)."""
 
 
 class MemoryBars:
-    """The bars of this machine; each model has the same colour in all of them."""
+    """The bars of this machine. A model has the same colour in all of them."""
 
     def __init__(self) -> None:
-        self._pools = KeyedList[Pool](box("memory"), lambda pool: pool.name, self._bar)
+        self._pools = KeyedList[Pool](box("ts-memory"), lambda pool: pool.name, self._bar)
         self._colours: Mapping[str, int] = {}
 
     def update(self, machine: Machine | None, loaded: Sequence[LoadedModel]) -> None:
-        """Show what fills the memory; nothing while the machine was not looked at."""
+        """Show the use of the memory; show nothing before the first reading of the machine."""
         if machine is not None:
             self._colours = {
                 name: at % COLOURS for at, name in enumerate(sorted(model.name for model in loaded))
@@ -33,7 +33,9 @@ class MemoryBars:
         return MemoryBar(pool, self._colour)
 
     def _colour(self, part: Part) -> str:
-        return f"model-{self._colours.get(part.name, 0)}" if part.kind == "model" else f"part-{part.kind}"
+        return (
+            f"ts-model-{self._colours.get(part.name, 0)}" if part.kind == "model" else f"ts-part-{part.kind}"
+        )
 
 
 class MemoryBar:
@@ -41,14 +43,14 @@ class MemoryBar:
 
     def __init__(self, pool: Pool, colour: Callable[[Part], str]) -> None:
         self._colour = colour
-        with box("pool") as self.element:
-            with box("pool-head"):
-                text(pool.name, "pool-name")
-                self._used = text("", "num sub")
+        with box("ts-pool") as self.element:
+            with box("ts-pool-head"):
+                text(pool.name, "ts-pool-name")
+                self._used = text("", "ts-num ts-sub")
             self._bar = StackedBar()
 
     def update(self, pool: Pool) -> None:
-        """Show what fills it."""
+        """Show its parts."""
         self._used.set_text(f"{formats.size(pool.used)} of {formats.size(pool.total)}")
         segments = [
             BarSegment(

@@ -1,4 +1,4 @@
-"""Models that are being downloaded or loaded, each with its progress."""
+"""Downloads, loads and measurements of models, with their progress."""
 
 from collections.abc import Sequence
 
@@ -13,33 +13,33 @@ from server.state.snapshot import ModelActivity
 
 
 class ModelActivities:
-    """One line each, changed in place."""
+    """One line each, updated in place."""
 
     def __init__(self, hub: Hub) -> None:
         self._lines = KeyedList[ModelActivity](
-            box("activities"),
+            box("ts-activities"),
             lambda activity: (activity.model, activity.phase),
             lambda activity: _Activity(hub, activity),
         )
 
     def update(self, activities: Sequence[ModelActivity]) -> None:
-        """Show how far each is."""
+        """Show the progress of each."""
         self._lines.update(activities)
 
 
 class _Activity:
     def __init__(self, hub: Hub, activity: ModelActivity) -> None:
         downloads = activity.phase == "download"
-        with box("activity") as self.element:
+        with box("ts-activity") as self.element:
             icon("downloading")
-            with box("grow"):
+            with box("ts-grow"):
                 text(f"{DOING[activity.phase]} {activity.model}", tag="p")
-                self._progress = text("", "sub num", "p")
+                self._progress = text("", "ts-sub ts-num", "p")
                 self._meter = Meter(activity.model)
             if downloads:
                 button(
                     "Cancel",
-                    lambda: run_action(hub.engine.cancel_download(activity.model), "Cancelled."),
+                    lambda: run_action(hub.engine.cancel_download(activity.model), "Download cancelled."),
                     label=f"Cancel the download of {activity.model}",
                     look="danger",
                 )
@@ -50,16 +50,16 @@ class _Activity:
 
 
 class Meter:
-    """How much of something is done, as a bar."""
+    """A progress bar."""
 
     def __init__(self, label: str) -> None:
-        with box("meter meter-unknown") as self._meter:
+        with box("ts-meter ts-meter-unknown") as self._meter:
             self._meter.props.update({"role": "progressbar", "aria-label": label})
-            self._fill = box("meter-fill")
+            self._fill = box("ts-meter-fill")
 
     def update(self, share: float | None) -> None:
-        """Show a share of 0 to 1, None where nobody knows."""
-        set_classes(self._meter, "meter" if share is not None else "meter meter-unknown")
+        """Show a share from 0 to 1, or None if unknown."""
+        set_classes(self._meter, "ts-meter" if share is not None else "ts-meter ts-meter-unknown")
         if share is None:
             self._fill.style(replace="")
             for name in ("aria-valuenow", "aria-valuemin", "aria-valuemax"):

@@ -1,4 +1,4 @@
-"""The installed models: what each needs and does here; load, unload, measure, delete."""
+"""The installed models: memory, speed on this machine; load, unload, measure, delete."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ from server.state.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model with what its line shows besides. ``free`` is bytes, None where nobody looked."""
+    """A model with everything that its line shows. ``free`` is free memory in bytes, None if unknown."""
 
     model: InstalledModel
     loaded: LoadedModel | None
@@ -37,18 +37,18 @@ class ModelEntry:
 
 
 class ModelList:
-    """The installed models by their names, which is an order that loading does not change."""
+    """The installed models, sorted by name so that loading does not change the order."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self._models = KeyedList[ModelEntry](
-            box("models"), lambda entry: entry.model.name, lambda entry: _Line(page, entry)
+            box("ts-models"), lambda entry: entry.model.name, lambda entry: _Line(page, entry)
         )
-        with box("empty") as self._empty:
+        with box("ts-empty") as self._empty:
             self._nothing = text("", tag="p")
 
     def update(self, snapshot: Snapshot, known: Mapping[str, Evidence]) -> None:
-        """Show what the engine has, and what is ``known`` of it."""
+        """Show the engine's models with the evidence that is ``known`` about them."""
         view, machine = snapshot.engine, self._page.updates.machine
         loaded = {model.name: model for model in view.loaded}
         entries = [
@@ -71,24 +71,24 @@ class ModelList:
 
 
 class _Line:
-    """One model; its buttons are made once and only hidden."""
+    """One model. Its buttons are built once and only hidden."""
 
     def __init__(self, page: Page, entry: ModelEntry) -> None:
         self._entry = entry
         self._hub = page.hub
         self._name = entry.model.name
-        with box("model") as self.element:
-            with box("model-words"):
-                with box("model-title"):
-                    text(self._name, "model-name")
-                    self._default = text("default", "tag", title="Used unless a call names another")
-                    self._tag = text("loaded", "tag tag-on")
-                with box("sub", "p"):
+        with box("ts-model") as self.element:
+            with box("ts-model-words"):
+                with box("ts-model-title"):
+                    text(self._name, "ts-model-name")
+                    self._default = text("default", "ts-tag", title="Used unless a call names another model")
+                    self._tag = text("loaded", "ts-tag ts-tag-on")
+                with box("ts-sub", "p"):
                     self._about = text("")
                     self._stays = page.clock.show(self._time_left)
-                self._fit = text("", "sub", "p")
-                self._known = text("", "sub", "p")
-            with box("model-actions"):
+                self._fit = text("", "ts-sub", "p")
+                self._known = text("", "ts-sub", "p")
+            with box("ts-model-actions"):
                 self._load = button("Load", self._load_or_unload)
                 self._measure = button("Measure", self._measure_or_stop)
                 self._delete = button(
@@ -101,7 +101,7 @@ class _Line:
         self._default.set_visibility(entry.default)
         self._tag.set_visibility(loaded is not None)
         self._about.set_text(about(loaded) if loaded else _about(entry.model))
-        self._stays.say(time.time())
+        self._stays.refresh(time.time())
         self._fit.set_text(_fit(entry) if loaded is None else "")
         self._known.set_text(_known(entry.evidence))
         word = "Unload" if loaded else "Load"
@@ -129,24 +129,24 @@ class _Line:
             self._hub.measuring.cancel()
             return
         page = ui.context.client
-        # In a task of its own, so that stopping it ends that alone.
+        # In a separate task, so that stopping it ends nothing else.
         work = asyncio.ensure_future(self._hub.measure(self._name))
         await asyncio.wait([work])
         if work.cancelled():
             with page:
-                show_notice("Measuring was stopped; nothing of it is kept.")
+                show_notice("Measuring was stopped. No result was kept.")
         else:
             await run_action(work, f"{self._name} was measured.")
 
     async def _ask_to_delete(self) -> None:
-        size = formats.size(self._entry.model.size) if self._entry.model.size else "its room"
-        with ui.dialog() as dialog, box("card dialog"):
+        size = formats.size(self._entry.model.size) if self._entry.model.size else "its space"
+        with ui.dialog() as dialog, box("ts-card ts-dialog"):
             dialog.props["aria-label"] = f"Delete {self._name}?"
             text(f"Delete {self._name}?", tag="h2")
-            text(f"This frees {size} on the disk. It can be downloaded again.", "", "p")
-            with box("actions"):
+            text(f"This frees {size} of disk space. You can download the model again.", "", "p")
+            with box("ts-actions"):
                 button("Delete", lambda: dialog.submit(True), look="danger", icon="delete")
-                button("Keep it", lambda: dialog.submit(False))
+                button("Keep", lambda: dialog.submit(False))
         if await dialog:
             await run_action(delete_model(self._hub.engine, self._name), f"{self._name} was deleted.")
         dialog.delete()
@@ -166,9 +166,10 @@ def _about(model: InstalledModel) -> str:
 def _fit(entry: ModelEntry) -> str:
     if entry.free is None or not entry.model.size:
         return ""
-    need = f"needs {formats.size(entry.model.size)} and room for its context"
-    room = f"{formats.size(entry.free)} of {'GPU memory' if entry.on_gpu else 'RAM'} free"
-    return f"{need}; {room}" if entry.model.size <= entry.free else f"does not fit now: {need}; {room}"
+    need = f"needs {formats.size(entry.model.size)} plus its context"
+    free = f"{formats.size(entry.free)} of {'GPU memory' if entry.on_gpu else 'RAM'} free"
+    verdict = "Fits" if entry.model.size <= entry.free else "Does not fit now"
+    return f"{verdict}: {need} · {free}"
 
 
 def _known(evidence: Evidence) -> str:
@@ -177,12 +178,12 @@ def _known(evidence: Evidence) -> str:
         parts.append(f"reads {formats.speed(evidence.prompt_rate)}")
     if evidence.load_seconds:
         parts.append(f"loads in {formats.duration(evidence.load_seconds)}")
-    return ", ".join(parts)
+    return " · ".join(parts)
 
 
 def _nothing(view: EngineView) -> str:
     if view.error and view.label:
-        return f"{view.label} does not say now which models it has."
+        return f"{view.label} does not answer, so its models are unknown."
     if not view.label:
-        return "No engine was found. Install Ollama, or start the server you have; it is found by itself."
-    return f"{view.label} has no model yet. Download one of those that are recommended below."
+        return "No engine found. Install Ollama or start your own server; the app finds it automatically."
+    return f"{view.label} has no model yet. Download one of the recommended models below."

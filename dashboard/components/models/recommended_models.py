@@ -1,5 +1,6 @@
-"""The models that suit this machine best, each with its reason and a button that fetches it."""
+"""The models that suit this machine best, with the reasons and a download button."""
 
+from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
@@ -15,24 +16,24 @@ MOST = 5
 
 
 class RecommendedModels:
-    """The best few of the catalogue."""
+    """The best models of the catalogue."""
 
     def __init__(self, hub: Hub, most: int = MOST) -> None:
         self._hub = hub
         self._most = most
         self._models = KeyedList[Recommendation](
-            box("suggestions"), lambda each: each.model.name, lambda each: _Line(hub, each)
+            box("ts-suggestions"), lambda each: each.model.name, lambda each: _Line(hub, each)
         )
         with box() as self._nothing:
-            empty("Nothing to recommend without an engine: start Ollama, or the server you have.")
+            empty("No recommendations without an engine. Start Ollama or your own server.")
 
     async def load(self) -> None:
-        """Rank them anew."""
+        """Rank the models again."""
         try:
             measured = self._hub.measuring.measurements
             found = await ranked(self._hub.engine, self._hub.folders, "coding", measured)
         except BackendError:
-            found = ()  # the banner says what is wrong with the engine
+            found = ()  # the banner shows the engine's error
         best = [each for each in found if each.fits][: self._most] or list(found[:1])
         self._models.update(best)
         self._nothing.set_visibility(not best)
@@ -43,18 +44,57 @@ class _Line:
         name = each.model.name
 
         async def pull() -> None:
-            await run_action(hub.engine.pull(name, say_nothing), f"{name} is installed.")
+            await run_action(hub.engine.pull(name, ignore_progress), f"{name} is installed.")
 
-        with box("model") as self.element:
-            with box("model-words"):
-                text(name, "model-name", "p")
-                self._why = text("", "sub", "p")
+        with box("ts-model") as self.element:
+            with box("ts-model-words"):
+                text(name, "ts-model-name", "p")
+                self._why = text("", "ts-sub", "p")
             self._pull = button("Download", pull, icon="cloud_download", label=f"Download {name}")
 
     def update(self, each: Recommendation) -> None:
-        self._why.set_text(each.line.removeprefix(f"{each.model.name}: "))
+        self._why.set_text(facts(each))
         self._pull.set_visibility(not each.installed)
 
 
-async def say_nothing(_progress: PullProgress) -> None:
-    """Report to nobody: the page follows the events."""
+def facts(each: Recommendation) -> str:
+    """Return what a choice depends on: ``Fits (2.7 GiB spare) · 13.8 GB download · ≈ 8 tokens/s ·
+    Apache-2.0``."""
+    model, evidence = each.model, each.evidence
+    about = "≈ " if model.size_estimated else ""
+    quality = model.quality if evidence.quality is None else None
+    parts = (
+        "Your choice" if each.custom else "",
+        _fit(each),
+        "installed" if each.installed else f"{about}{model.size / 1e9:.1f} GB download" if model.size else "",
+        _speed(each),
+        "" if evidence.quality is None else f"right in {evidence.quality:.0%} of its tasks here",
+        f"{quality.benchmark} {quality.value:g} ({quality.date})" if quality else "",
+        model.license or "licence unknown",
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def _fit(each: Recommendation) -> str:
+    if not each.model.size:
+        return "Size unknown"
+    if each.fits:
+        return f"Fits ({formats.size(each.left)} spare)"
+    return f"Does not fit now ({formats.size(-each.left)} short)"
+
+
+def _speed(each: Recommendation) -> str:
+    measured = each.evidence.generate_rate
+    known = (
+        f"{formats.speed(measured)} measured"
+        if measured
+        else f"≈ {each.rate:.0f} tokens/s"
+        if each.rate
+        else ""
+    )
+    slow = ("slow here" if measured else "slow without a GPU") if each.slow else ""
+    return ", ".join(part for part in (known, slow) if part)
+
+
+async def ignore_progress(_progress: PullProgress) -> None:
+    """Ignore the progress: the page follows the hub's events."""

@@ -1,4 +1,4 @@
-"""The calls that wait for the user: approve, deny, or always approve in this project."""
+"""Calls that wait for approval: approve, deny, or always approve in this project."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -11,35 +11,40 @@ from server.policy.approvals import Approval, ApprovalAnswer, Extent
 
 
 class ApprovalList:
-    """One section a call; those that wait are left alone while others come and go."""
+    """One section per call. The others stay as they are when a call arrives or goes."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
-        self._asked = KeyedList[Approval](
-            box("approvals"), lambda approval: approval.id, lambda approval: _Asked(hub, clock, approval)
+        self._waiting = KeyedList[Approval](
+            box("ts-approvals"),
+            lambda approval: approval.id,
+            lambda approval: _WaitingCall(hub, clock, approval),
         )
 
     def update(self) -> int:
-        """Show what waits, and return how many calls that are."""
+        """Show the waiting calls and return their number."""
         waiting = self._hub.gate.approvals.pending()
-        self._asked.update(waiting)
+        self._waiting.update(waiting)
         return len(waiting)
 
 
-class _Asked:
+class _WaitingCall:
     def __init__(self, hub: Hub, clock: Clock, approval: Approval) -> None:
         self._hub = hub
         call = approval.call
-        with box("approval", "section", f"Approval of {call.tool}") as self.element:
-            with box("approval-head"):
+        with box("ts-approval", "section", f"Approval for {call.tool}") as self.element:
+            with box("ts-approval-head"):
                 icon("front_hand")
-                text(f"{call.client or 'A client'} wants to use {call.tool}", "task grow")
-                clock.show(lambda now: f"denied in {formats.countdown(approval.deadline - now)}", "sub num")
+                text(f"{call.client or 'A client'} wants to use {call.tool}", "ts-task ts-grow")
+                clock.show(
+                    lambda now: f"denied automatically in {formats.countdown(approval.deadline - now)}",
+                    "ts-sub ts-num",
+                )
             text(approval.reason, "", "p")
             if call.paths:
                 more = f" and {call.files - len(call.paths)} more" if call.files > len(call.paths) else ""
-                text(", ".join(call.paths) + more, "sub mono", "p")
-            with box("actions"):
+                text(", ".join(call.paths) + more, "ts-sub ts-mono", "p")
+            with box("ts-actions"):
                 button("Approve", lambda: self._answer(approval, approved=True), look="main", icon="check")
                 button("Deny", lambda: self._answer(approval, approved=False), look="danger", icon="block")
                 if call.project:
@@ -50,11 +55,11 @@ class _Asked:
                     )
 
     def update(self, _approval: Approval) -> None:
-        """Nothing changes while a call waits."""
+        """A waiting call does not change."""
 
     def _answer(self, approval: Approval, *, approved: bool, extent: Extent = "once") -> None:
-        reason = "" if approved else "The user said no."
+        reason = "" if approved else "The user denied it."
         if not self._hub.gate.approvals.answer(
             approval.id, ApprovalAnswer(approved, extent, "dashboard", reason)
         ):
-            show_notice("This call was answered elsewhere.")
+            show_notice("Someone already answered this call.")

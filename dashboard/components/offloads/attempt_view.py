@@ -1,49 +1,49 @@
-"""One round with the model: what it was asked, what it said, what the checks found."""
+"""One attempt of the model: prompt, answer, results of the checks."""
 
 from dashboard import formats
 from dashboard.components.controls.copy_button import copy_button
 from dashboard.components.controls.elements import box, icon, text
 from server.store.records import AttemptRecord
 
-NAMES = {"system": "Instructions", "user": "Prompt", "assistant": "Answer before"}
+NAMES = {"system": "Instructions", "user": "Prompt", "assistant": "Previous answer"}
 
 
 def attempt_view(attempt: AttemptRecord) -> None:
-    """Show a round; the long texts are folded."""
-    with box("attempt", "section", f"Attempt {attempt.number}"):
-        with box("attempt-head"):
+    """Show an attempt, with its long texts folded."""
+    with box("ts-attempt", "section", f"Attempt {attempt.number}"):
+        with box("ts-attempt-head"):
             text(f"Attempt {attempt.number}", tag="h3")
             words = (
-                f"{attempt.kind} · {formats.number(attempt.prompt_tokens)} prompt tokens, "
-                f"{formats.number(attempt.completion_tokens)} written"
-                + (" · ended by length" if attempt.finish_reason == "length" else "")
+                f"{attempt.kind} · {formats.number(attempt.prompt_tokens)} tokens read, "
+                f"{formats.number(attempt.completion_tokens)} tokens written"
+                + (" · cut off at the length limit" if attempt.finish_reason == "length" else "")
             )
-            text(words, "sub")
-        with box("checks", "ul"):
+            text(words, "ts-sub")
+        with box("ts-checks", "ul"):
             for check in attempt.checks:
-                with box(f"check {'check-passed' if check.passed else 'check-failed'}", "li"):
+                with box(f"ts-check {'ts-check-passed' if check.passed else 'ts-check-failed'}", "li"):
                     icon("check" if check.passed else "close")
-                    text(f"{check.name}: {'passed' if check.passed else 'failed'}", "check-name")
+                    text(f"{check.name}: {'passed' if check.passed else 'failed'}", "ts-check-name")
                     if check.message:
-                        text(check.message, "sub")
+                        text(check.message, "ts-sub")
         for message in attempt.prompt:
             fold(NAMES.get(message["role"], message["role"]), message["content"])
         if attempt.thinking:
-            fold("Thoughts", attempt.thinking)
+            fold("Thinking", attempt.thinking)
         fold("Answer", attempt.answer)
 
 
 def fold(name: str, words: str, *, open_at_first: bool = False) -> None:
-    """Show a long text behind its name."""
+    """Show a long text in a fold with this name."""
     if not words:
         return
-    with box("fold", "details") as details:
+    with box("ts-fold", "details") as details:
         if open_at_first:
             details.props["open"] = True
         with box("", "summary"):
             text(name)
-            text(formats.count(len(words), "character"), "sub")
-        with box("fold-body"):
+            text(formats.count(len(words), "character"), "ts-sub")
+        with box("ts-fold-body"):
             copy_button(words, f"Copy: {name}")
-            pane = text(words, "long-text", "pre")
+            pane = text(words, "ts-long-text", "pre")
             pane.props.update({"tabindex": "0", "role": "region", "aria-label": name})

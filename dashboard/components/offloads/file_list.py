@@ -1,4 +1,4 @@
-"""The files of an offload: what was read and what was written, each with its digest."""
+"""The files of an offload, read and written, each with its SHA-256."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -9,18 +9,18 @@ from server.store.records import FileRecord
 
 
 def file_list(files: Sequence[FileRecord], project: str) -> None:
-    """Show the files, by their paths inside the project."""
-    with box("files", "ul"):
+    """Show the files with paths relative to the project."""
+    with box("ts-files", "ul"):
         for file in files:
             written = file.role == "output"
-            with box("file", "li"):
+            with box("ts-file", "li"):
                 icon("edit_note" if written else "description")
-                with box("grow"):
-                    text(_shown(file, project), "mono", title=file.path)
+                with box("ts-grow"):
+                    text(_shown(file, project), "ts-mono", title=file.path)
                     words = f"{'written' if written else 'read'} · {formats.size(file.size)} · SHA-256 "
-                    with box("sub"):
+                    with box("ts-sub"):
                         text(words)
-                        text(file.digest[:12], "mono", title=file.digest)
+                        text(file.digest[:12], "ts-mono", title=file.digest)
 
 
 def _shown(file: FileRecord, project: str) -> str:

@@ -1,4 +1,4 @@
-"""The filters of the history: a search and a choice for each column."""
+"""Filters of the history: a search field and one choice per column."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,29 +16,29 @@ from server.store.records import Facets
 
 TIMES = {"": "Any time", "today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
 TYPING_SECONDS = 0.3
-"""How long typing must rest before the list follows (seconds)."""
+"""Delay between the last keystroke and the search (seconds)."""
 
 
 class HistoryFilters:
-    """Shows an address and calls ``on_change`` with every other one that is chosen."""
+    """Shows the filters of an address and calls ``on_change`` with every new address."""
 
     def __init__(
         self, address: HistoryAddress, facets: Facets, on_change: Callable[[HistoryAddress], object]
     ) -> None:
         self._address = address
         self._on_change = on_change
-        with box("filters", "search", "Filter the history"):
+        with box("ts-filters", "search", "Filter the history"):
             search = ui.input("Search tasks and files", value=address.q).props(
                 f"outlined dense clearable debounce={TYPING_SECONDS * 1000:.0f}"
             )
-            search.classes("filter-search").on_value_change(lambda event: self._choose("q", event))
+            search.classes("ts-filter-search").on_value_change(lambda event: self._choose("q", event))
             self._choice("outcome", "Outcome", {name: formats.outcome(name) for name in facets.outcomes})
             self._choice("model", "Model", {name: name for name in facets.models if name})
             self._choice("project", "Project", {path: _project(path) for path in facets.projects if path})
             self._choice("client", "Client", {name: name for name in facets.clients if name})
             self._choice("tool", "Tool", {name: name for name in facets.tools})
             times = ui.select(TIMES, value=address.time if address.time in TIMES else "", label="Time")
-            times.props("outlined dense options-dense").classes("filter")
+            times.props("outlined dense options-dense").classes("ts-filter")
             times.on_value_change(lambda event: self._choose("time", event))
             clear = button("Clear filters", lambda: ui.navigate.to("/history"), icon="close", look="quiet")
             clear.set_visibility(address.filters)
@@ -49,7 +49,7 @@ class HistoryFilters:
         if value and value not in options:
             options = {value: value, **options}
         choice = ui.select(options, value=value or None, label=name, clearable=True)
-        choice.props("outlined dense options-dense").classes("filter")
+        choice.props("outlined dense options-dense").classes("ts-filter")
         choice.on_value_change(lambda event: self._choose(field, event))
 
     def _choose(self, field: str, event: ValueChangeEventArguments[Any]) -> None:

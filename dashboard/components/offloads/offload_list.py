@@ -1,4 +1,4 @@
-"""Offloads as a list, each a link to all about it."""
+"""A list of offloads; each row links to the offload's page."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -15,16 +15,16 @@ COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
 class OffloadList:
-    """The rows in their order, changed in place; ``head`` names the columns."""
+    """The rows in the given order, updated in place; ``head`` adds the column names."""
 
     def __init__(self, clock: Clock, *, head: bool = False) -> None:
-        with box("offloads") as self.element:
+        with box("ts-offloads") as self.element:
             if head:
-                with box("offload offloads-head") as names:
+                with box("ts-offload ts-offloads-head") as names:
                     names.props["aria-hidden"] = "true"
                     for name in COLUMNS:
                         text(name)
-            rows = box("rows", "ul")
+            rows = box("ts-rows", "ul")
         self._rows = KeyedList[OffloadRow](rows, lambda row: row.id, lambda row: _Row(row, clock))
 
     def update(self, rows: Sequence[OffloadRow]) -> None:
@@ -33,20 +33,20 @@ class OffloadList:
 
 
 def offload_list(rows: Sequence[OffloadRow], clock: Clock) -> None:
-    """Show rows that stay."""
+    """Show rows that do not change."""
     OffloadList(clock).update(rows)
 
 
 class _Row:
     def __init__(self, row: OffloadRow, clock: Clock) -> None:
-        with box("", "li") as self.element, link(f"/offload/{row.id}", "offload"):
+        with box("", "li") as self.element, link(f"/offload/{row.id}", "ts-offload"):
             self._outcome = OutcomeBadge()
-            with box("offload-task", "span"):
-                text(title(row), "task", title=row.task[:1000])
-                self._about = text("", "sub")
-            self._time = text("", "num offload-time")
+            with box("ts-offload-task", "span"):
+                text(title(row), "ts-task", title=row.task[:1000])
+                self._about = text("", "ts-sub")
+            self._time = text("", "ts-num ts-offload-time")
             self._net = NetTokens()
-            clock.ago(row.started_at, "offload-when")
+            clock.ago(row.started_at, "ts-offload-when")
 
     def update(self, row: OffloadRow) -> None:
         self._outcome.update(row.outcome, undone=row.undone)
@@ -61,8 +61,8 @@ class _Row:
 
 
 def title(row: OffloadRow) -> str:
-    """The task on one line; where contents are not kept, the tool's name."""
-    return formats.one_line(row.task) or f"{row.tool} (the text was not kept)"
+    """Return the task on one line, or the tool's name if the history keeps no contents."""
+    return formats.one_line(row.task) or f"{row.tool} (task text not kept)"
 
 
 def _about(row: OffloadRow) -> str:

@@ -1,4 +1,4 @@
-"""How an offload ended, as an icon and a word."""
+"""The outcome of an offload as an icon and a word."""
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, icon, set_classes, text
@@ -8,20 +8,20 @@ class OutcomeBadge:
     """An outcome that may change."""
 
     def __init__(self) -> None:
-        with box("outcome", "span") as self._badge:
+        with box("ts-outcome", "span") as self._badge:
             self._picture = icon("")
             self._word = text("")
 
     def update(self, name: str, *, undone: bool = False) -> None:
-        """Show an outcome of ``OffloadRow.outcome``, or a state of an item of a batch."""
+        """Show an outcome (``OffloadRow.outcome``) or the state of a batch item."""
         word, picture = formats.OUTCOMES.get(name, (formats.outcome(name), "schedule"))
         if undone:
             word, picture = "Undone", "undo"
-        set_classes(self._badge, f"outcome outcome-{'undone' if undone else name}")
+        set_classes(self._badge, f"ts-outcome ts-outcome-{'undone' if undone else name}")
         self._picture.set_text(picture)
         self._word.set_text(word)
 
 
 def outcome_badge(name: str, *, undone: bool = False) -> None:
-    """Show an outcome that stays."""
+    """Show an outcome that does not change."""
     OutcomeBadge().update(name, undone=undone)

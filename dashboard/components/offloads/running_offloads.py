@@ -1,4 +1,4 @@
-"""What runs now, with the text as the model writes it, and what waits."""
+"""Running offloads with their text as the model writes it, and the queue."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -22,19 +22,19 @@ PHASES = (
     ("Check", ("check", "repair")),
     ("Deliver", ("deliver",)),
 )
-"""The steps of one offload as the track shows them, and the stages of each."""
+"""The steps of an offload on the track, with the stages of each."""
 MOST_LINES = 20
-"""Of a longer queue, only so many are shown."""
+"""Limit on the queue entries shown."""
 
 
 class RunningList:
-    """The offloads under way: a pane for each, changed in place."""
+    """The running offloads: one pane each, updated in place."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
-        body = box("runs")
+        body = box("ts-runs")
         with box() as self._empty:
             empty(
-                "Nothing runs. Claude hands work over by itself; from a shell you can try:",
+                "Nothing is running. Claude sends work here on its own. To try it in a terminal:",
                 command='token-saver offload "Write slugify(text) in Python" --output slug.py',
             )
         self._panes = KeyedList[RunningOffload](
@@ -48,35 +48,35 @@ class RunningList:
 
 
 class RunningPane:
-    """One offload under way."""
+    """One running offload."""
 
     def __init__(self, hub: Hub, clock: Clock, offload: RunningOffload) -> None:
         self._hub = hub
         self._offload = offload
-        with box("run", "article", formats.one_line(offload.task, 80)) as self.element:
-            with box("run-head"):
-                with link(f"/offload/{offload.id}", "run-task"):
-                    text(formats.one_line(offload.task, 240), "task")
+        with box("ts-run", "article", formats.one_line(offload.task, 80)) as self.element:
+            with box("ts-run-head"):
+                with link(f"/offload/{offload.id}", "ts-run-task"):
+                    text(formats.one_line(offload.task, 240), "ts-task")
                 button("Cancel", self._cancel, label="Cancel this offload", look="danger")
-            self._about = text("", "sub")
-            with box("track", "ol") as track:
+            self._about = text("", "ts-sub")
+            with box("ts-track", "ol") as track:
                 track.props["aria-hidden"] = "true"
-                self._steps = [text(name, "step", "li") for name, _ in PHASES]
-            with box("run-line"):
-                self._stage = text("", "run-stage")
-                self._detail = text("", "sub")
-                # Once a second is as fast as figures are read; the text is as fast as it comes.
-                clock.show(lambda _: _tokens(self._offload), "num")
-                clock.show(lambda _: _speed(self._offload), "num")
-                clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "num")
-            with box("stream") as self._stream:
+                self._steps = [text(name, "ts-step", "li") for name, _ in PHASES]
+            with box("ts-run-line"):
+                self._stage = text("", "ts-run-stage")
+                self._detail = text("", "ts-sub")
+                # Figures change once a second, which is as fast as people read them.
+                clock.show(lambda _: _tokens(self._offload), "ts-num")
+                clock.show(lambda _: _speed(self._offload), "ts-num")
+                clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "ts-num")
+            with box("ts-stream") as self._stream:
                 self._stream.props.update(
                     {"tabindex": "0", "role": "region", "aria-label": "The answer so far"}
                 )
                 self._text = StreamedText(offload)
 
     def update(self, offload: RunningOffload) -> None:
-        """Show how far it is."""
+        """Show its progress."""
         self._offload = offload
         about = (
             offload.client,
@@ -89,7 +89,9 @@ class RunningPane:
         self._detail.set_text(offload.detail)
         at = next((at for at, (_, stages) in enumerate(PHASES) if offload.stage in stages), 0)
         for number, step in enumerate(self._steps):
-            set_classes(step, f"step {'step-done' if number < at else 'step-now' if number == at else ''}")
+            set_classes(
+                step, f"ts-step {'ts-step-done' if number < at else 'ts-step-now' if number == at else ''}"
+            )
         self._text.show(offload)
         self._stream.set_visibility(bool(offload.text))
 
@@ -106,19 +108,19 @@ def _speed(offload: RunningOffload) -> str:
 
 
 class WaitingList:
-    """The queue in front of the engine, in one line each."""
+    """The offloads that wait for the engine, one line each."""
 
     def __init__(self, hub: Hub) -> None:
-        with box("waiting") as self._body:
-            self._head = text("", "waiting-head", "h3")
+        with box("ts-waiting") as self._body:
+            self._head = text("", "ts-waiting-head", "h3")
             self._lines = KeyedList[RunningOffload](
-                box("rows", "ul"), lambda offload: offload.id, lambda offload: _Line(hub, offload)
+                box("ts-rows", "ul"), lambda offload: offload.id, lambda offload: _Line(hub, offload)
             )
-            self._more = text("", "sub", "p")
+            self._more = text("", "ts-sub", "p")
         self._body.set_visibility(False)
 
     def update(self, offloads: Sequence[RunningOffload]) -> None:
-        """Show what waits, the next one first."""
+        """Show the queue, the next offload first."""
         self._body.set_visibility(bool(offloads))
         self._head.set_text(f"{len(offloads)} waiting for the engine")
         self._lines.update(offloads[:MOST_LINES])
@@ -129,10 +131,10 @@ class WaitingList:
 
 class _Line:
     def __init__(self, hub: Hub, offload: RunningOffload) -> None:
-        with box("wait", "li") as self.element:
+        with box("ts-wait", "li") as self.element:
             icon("hourglass_empty")
-            text(formats.one_line(offload.task, 120), "task")
-            text(offload.client, "sub")
+            text(formats.one_line(offload.task, 120), "ts-task")
+            text(offload.client, "ts-sub")
             button(
                 "Cancel",
                 lambda: run_action(hub.offloader.cancel(offload.id), "Cancelled."),
@@ -141,4 +143,4 @@ class _Line:
             )
 
     def update(self, _offload: RunningOffload) -> None:
-        """Nothing is seen to change while an offload waits."""
+        """The line of a waiting offload does not change."""

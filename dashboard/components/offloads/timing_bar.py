@@ -1,4 +1,4 @@
-"""Where the seconds of an offload went, as one bar."""
+"""The time of an offload by stage, as one bar."""
 
 from collections.abc import Mapping
 
@@ -6,39 +6,39 @@ from dashboard import formats
 from dashboard.components.controls.elements import box, text
 
 STAGES = (
-    ("queue", "waiting", "part-other"),
-    ("load", "loading the model", "model-3"),
-    ("prompt", "reading the prompt", "model-1"),
-    ("generate", "writing", "model-0"),
-    ("check", "checking", "model-2"),
-    ("write", "delivering", "model-4"),
+    ("queue", "waiting", "ts-part-other"),
+    ("load", "loading the model", "ts-model-3"),
+    ("prompt", "reading the prompt", "ts-model-1"),
+    ("generate", "writing the answer", "ts-model-0"),
+    ("check", "checking", "ts-model-2"),
+    ("write", "writing the file", "ts-model-4"),
 )
-"""The keys of ``OffloadEnd.timings``, in words, each with a colour."""
+"""The keys of ``OffloadEnd.timings``, their names, and their colours."""
 
 
 def timing_bar(timings: Mapping[str, float]) -> None:
-    """Show the stages in their order; ``total`` may be more than they add up to."""
+    """Show the stages in order. ``total`` may exceed their sum; the rest is shown as one more stage."""
     total = timings.get("total", 0.0)
     stages = [(words, colour, timings.get(name, 0.0)) for name, words, colour in STAGES]
     rest = total - sum(seconds for _, _, seconds in stages)
     if rest > 0.05:
-        stages.append(("everything else", "part-free", rest))
+        stages.append(("everything else", "ts-part-free", rest))
     shown = [(words, colour, seconds) for words, colour, seconds in stages if seconds > 0]
-    with box("bar") as bar:
+    with box("ts-bar") as bar:
         bar.props["role"] = "img"
         bar.props["aria-label"] = (
-            ", ".join(f"{words} {formats.duration(s)}" for words, _, s in shown) or "no times"
+            ", ".join(f"{words} {formats.duration(s)}" for words, _, s in shown) or "no times recorded"
         )
         for words, colour, seconds in shown:
-            segment = box(f"bar-part {colour}").style(f"flex-grow: {seconds / total if total else 0:.4f}")
+            segment = box(f"ts-bar-part {colour}").style(f"flex-grow: {seconds / total if total else 0:.4f}")
             segment.props["title"] = f"{words} {formats.duration(seconds)}"
-    with box("facts", "dl"):
+    with box("ts-facts", "dl"):
         for words, colour, seconds in shown:
-            with box("fact"):
+            with box("ts-fact"):
                 with box("", "dt"):
-                    box(f"swatch {colour}", "span")
+                    box(f"ts-swatch {colour}", "span")
                     text(words)
-                text(formats.duration(seconds), "num", "dd")
-        with box("fact fact-sum"):
-            text("In all", "", "dt")
-            text(formats.duration(total), "num", "dd")
+                text(formats.duration(seconds), "ts-num", "dd")
+        with box("ts-fact ts-fact-sum"):
+            text("Total", "", "dt")
+            text(formats.duration(total), "ts-num", "dd")

@@ -1,7 +1,7 @@
-"""Net tokens by day as bars, gains up and losses down.
+"""Net tokens by day as bars: gains up, losses down.
 
-Drawn as SVG, whose colours the stylesheet replaces: it alone decides, and a change between light and dark
-needs no new drawing.
+The chart is SVG, and the stylesheet replaces its colours. A switch between light and dark needs no new
+drawing.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,20 @@ from dashboard import formats
 from server.store.records import DayTotal
 
 GAIN, LOSS, INK, LINE = "#0a7a4b", "#b3261e", "#55606a", "#dfe3e6"
-"""The colours that the stylesheet looks for."""
+"""The colours that the stylesheet replaces."""
 
 
 class DayChart:
-    """The chart; says in words what it shows, too."""
+    """The chart, with a description for screen readers."""
 
     def __init__(self) -> None:
-        self._chart = ui.echart(_options([]), renderer="svg").classes("chart")
+        self._chart = ui.echart(_options([]), renderer="svg").classes("ts-chart")
         self._chart.props["role"] = "img"
         self._shown: tuple[DayTotal, ...] | None = None
 
     def update(self, days: Sequence[DayTotal]) -> None:
-        """Show these days, the last one on the right. A browser draws it for 40 ms: never in vain."""
+        """Show these days, the last one on the right. Drawing takes a browser 40 ms, so equal days change
+        nothing."""
         shown = tuple(days)
         if shown == self._shown:
             return
@@ -42,7 +43,7 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
         "tooltip": {
             "trigger": "axis",
             "axisPointer": {"type": "none"},
-            "className": "chart-tip",
+            "className": "ts-chart-tip",
             "confine": True,
             ":formatter": "points => points[0].data.words",
         },
@@ -58,6 +59,7 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
             "axisLabel": {"color": INK, ":formatter": _SHORT},
             "splitLine": {"lineStyle": {"color": LINE}},
             "splitNumber": 3,
+            "minInterval": 1,
         },
         "series": [
             {"type": "bar", "barMaxWidth": 22, "barMinHeight": 2, "data": [_bar(day) for day in days]}
@@ -66,7 +68,7 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
 
 
 _SHORT = "v => Math.abs(v) >= 1e6 ? v / 1e6 + 'M' : Math.abs(v) >= 1e3 ? v / 1e3 + 'k' : '' + v"
-"""``formats.short`` for the round figures of an axis, which only the browser knows."""
+"""``formats.short`` in the browser, for the axis."""
 
 
 def _bar(day: DayTotal) -> dict[str, Any]:
@@ -84,10 +86,10 @@ def _bar(day: DayTotal) -> dict[str, Any]:
 def _in_words(days: Sequence[DayTotal]) -> str:
     busy = [day for day in days if day.totals.offloads]
     if not busy:
-        return "Net tokens by day: nothing yet."
+        return "Net tokens by day: no data yet."
     net = sum(day.totals.net_tokens for day in busy)
     best = max(busy, key=lambda day: day.totals.net_tokens)
     return (
-        f"Net tokens by day, {len(days)} days: {formats.signed_exact(net)} in all, "
+        f"Net tokens by day, {len(days)} days: {formats.signed_exact(net)} in total, "
         f"best day {formats.day_name(best.day)} with {formats.signed_exact(best.totals.net_tokens)}."
     )

@@ -1,4 +1,4 @@
-"""Sums by tool, model or project as a table with a bar for each."""
+"""Totals by tool, model or project: a table with a bar per row."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from server.store.records import GroupTotal
 
 
 def group_table(groups: Sequence[GroupTotal], name: str) -> None:
-    """Show the groups, the largest net first; ``name`` heads the first column."""
+    """Show the groups, the largest net first; ``name`` is the heading of the first column."""
     most = max((abs(group.totals.net_tokens) for group in groups), default=0)
-    with box("groups", "table"):
+    with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
             for head in (name, "Offloads", "Accepted", "Net tokens", "Money"):
                 text(head, tag="th").props["scope"] = "col"
@@ -26,11 +26,13 @@ def _row(group: GroupTotal, most: int) -> None:
     with box("", "tr"):
         with box("", "th") as head:
             head.props["scope"] = "row"
-            text(group.name or "none", "group-name", title=group.name)
+            text(group.name or "none", "ts-group-name", title=group.name)
             share = abs(totals.net_tokens) / most if most else 0
-            box(f"group-bar {'' if totals.net_tokens >= 0 else 'group-loss'}").style(f"width: {share:.1%}")
-        text(formats.number(totals.offloads), "num", "td")
-        text(f"{accepted / totals.offloads:.0%}" if totals.offloads else "–", "num", "td")
+            box(f"ts-group-bar {'' if totals.net_tokens >= 0 else 'ts-group-loss'}").style(
+                f"width: {share:.1%}"
+            )
+        text(formats.number(totals.offloads), "ts-num", "td")
+        text(f"{accepted / totals.offloads:.0%}" if totals.offloads else "–", "ts-num", "td")
         with box("", "td"):
             net_tokens(totals.net_tokens, totals.net_microusd)
-        text(formats.signed_worth(totals.net_microusd), "num", "td")
+        text(formats.signed_worth(totals.net_microusd), "ts-num", "td")

@@ -1,4 +1,4 @@
-"""What was saved: today, in a week, in all; net, with its sign; and by day."""
+"""Net tokens saved today, in seven days and in total, and a chart by day."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ class SavedFigures:
     """Three figures and a chart."""
 
     def __init__(self) -> None:
-        with box("figures"):
+        with box("ts-figures"):
             self._today = Figure("Today")
             self._week = Figure("7 days")
-            self._all = Figure("In all")
+            self._all = Figure("Total")
         self._chart = DayChart()
 
     def update(self, days: Sequence[DayTotal], everything: Totals) -> None:
-        """Show these sums; ``days`` ends with today."""
+        """Show these totals; ``days`` ends with today."""
         self._today.update([days[-1].totals] if days else [])
         self._week.update([day.totals for day in days[-WEEK:]])
         self._all.update([everything])
@@ -31,22 +31,25 @@ class SavedFigures:
 
 
 class Figure:
-    """One signed net with the money and the number of offloads under it."""
+    """A signed net figure, with the money and the number of offloads below it."""
 
     def __init__(self, name: str) -> None:
-        with box("figure"):
-            text(name, "figure-name")
-            self._tokens = text("", "figure-value")
-            self._money = text("", "sub num")
-            self._offloads = text("", "sub num")
+        with box("ts-figure"):
+            text(name, "ts-figure-name")
+            self._tokens = text("", "ts-figure-value")
+            self._money = text("", "ts-sub ts-num")
+            self._offloads = text("", "ts-sub ts-num")
 
     def update(self, sums: Sequence[Totals]) -> None:
-        """Show the sum of these sums."""
+        """Show the sum of these totals."""
         tokens = sum(each.net_tokens for each in sums)
         microusd = sum(each.net_microusd for each in sums)
         self._tokens.set_text(formats.signed(tokens))
-        set_classes(self._tokens, f"figure-value {tone(tokens)}")
-        set_title(self._tokens, f"{formats.signed_exact(tokens)} tokens, spared less spent")
+        set_classes(self._tokens, f"ts-figure-value {tone(tokens)}")
+        set_title(self._tokens, f"{formats.signed_exact(tokens)} tokens: saved minus cost")
         self._money.set_text(formats.signed_worth(microusd))
-        set_title(self._money, "At list prices: what Claude was spared less what the calls cost it")
+        set_title(
+            self._money,
+            "At list prices: what Claude did not have to read and write, minus what the calls cost it",
+        )
         self._offloads.set_text(formats.count(sum(each.offloads for each in sums), "offload"))

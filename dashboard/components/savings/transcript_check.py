@@ -1,4 +1,4 @@
-"""The audit: the user's consent, what it found, how far estimates are off, and what was missed."""
+"""The transcript check: the user's consent, its results, the error of the estimates, missed opportunities."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -10,23 +10,23 @@ from server.ledger.transcripts.check import TranscriptReport
 from server.store.records import Totals
 
 ENDINGS = {
-    "left_alone": "left as it was",
+    "left_alone": "left unchanged by Claude",
     "read_again": "read again by Claude",
     "edited": "edited by Claude",
     "rewritten": "rewritten by Claude",
-    "nothing_delivered": "nothing was delivered",
+    "nothing_delivered": "nothing delivered",
 }
 
 
 class TranscriptCheckCard:
-    """What is in the card of the audit; ``update`` shows it anew."""
+    """The content of the card."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._box = box("stack audit")
+        self._box = box("ts-stack ts-audit")
 
     async def update(self) -> None:
-        """Show the state of now."""
+        """Read the results again and show them."""
         report = await self._hub.transcript_check.report()
         totals = await self._hub.history.totals()
         self._box.clear()
@@ -40,39 +40,41 @@ class TranscriptCheckCard:
 
     def _ask(self) -> None:
         text(
-            "All figures are estimates. Claude Code's transcripts contain the true sizes, and what Claude "
-            "did with each result. The transcript check reads the folder "
-            f"{self._hub.transcript_check.folder}. It writes nothing there, and nothing leaves this machine.",
-            "sub",
+            "All figures are estimates. Claude Code's transcripts contain the true sizes and show what "
+            f"Claude did with each result. The check only reads {self._hub.transcript_check.folder}; "
+            "nothing leaves this machine.",
+            "ts-sub",
             "p",
         )
-        with box("actions"):
+        with box("ts-actions"):
             button("Check against the transcripts", lambda: self._switch(on=True), look="main", icon="rule")
 
     def _agreed(self, report: TranscriptReport) -> None:
         if not report.transcripts:
-            text(f"No transcript was found yet in {self._hub.transcript_check.folder}.", "sub", "p")
-        with box("actions"):
-            button("Read no more transcripts", lambda: self._switch(on=False), look="quiet")
+            text(f"No transcripts found yet in {self._hub.transcript_check.folder}.", "ts-sub", "p")
+        with box("ts-actions"):
+            button("Stop reading transcripts", lambda: self._switch(on=False), look="quiet")
 
     async def _switch(self, *, on: bool) -> None:
         await run_action(self._hub.switch_transcript_check(on=on))
 
 
 def _found(totals: Totals, report: TranscriptReport) -> None:
-    with box("figures"):
+    with box("ts-figures"):
         _figure("Estimated", totals.audited_estimate_tokens)
-        _figure("Found", totals.audited_net_tokens)
-        _figure("Corrected", totals.corrected_tokens)
+        _figure("Actual", totals.audited_net_tokens)
+        _figure("Correction", totals.corrected_tokens)
     facts = [
         ("Offloads checked", formats.number(totals.audited)),
         *((ENDINGS[name].capitalize(), formats.number(report.endings.get(name, 0))) for name in ENDINGS),
-        ("Calls in transcripts that this history lacks", formats.number(report.unmatched)),
+        ("Calls in transcripts but not in the history", formats.number(report.unmatched)),
     ]
     for family, accuracy in report.accuracy.items():
         if accuracy.median is not None:
-            off = f"{accuracy.median:.1%} at the median, {accuracy.aggregate or 0:+.1%} in all"
-            facts.append((f"Sizes are misjudged by (family {family}, {accuracy.items:,} items)", off))
+            off = f"{accuracy.median:.1%} median, {accuracy.aggregate or 0:+.1%} in total"
+            facts.append(
+                (f"Error of the size estimates (model family {family}, {accuracy.items:,} items)", off)
+            )
     _facts(facts)
     _missed(report)
 
@@ -81,28 +83,28 @@ def _missed(report: TranscriptReport) -> None:
     missed = report.missed
     if not missed.kinds:
         return
-    text("Missed", tag="h3")
-    called = f"Claude called of the times it could have: {missed.rate or 0:.0%}"
+    text("Missed opportunities", tag="h3")
+    called = f"Claude used Token Saver in {missed.rate or 0:.0%} of the cases where it could have"
     _facts(
         [
             (f"{formats.number(each.count)} {each.kind}", f"~{formats.short(each.tokens)} tokens")
             for each in missed.kinds
         ]
     )
-    text(f"{called}. These lines in your CLAUDE.md would help:", "sub", "p")
-    text(missed.advice, "command pre", "pre")
+    text(f"{called}. These lines in your CLAUDE.md would help:", "ts-sub", "p")
+    text(missed.advice, "ts-command ts-pre", "pre")
     copy_button(missed.advice, "Copy the lines for CLAUDE.md")
 
 
 def _figure(name: str, tokens: int) -> None:
-    with box("figure"):
-        text(name, "figure-name")
-        text(formats.signed(tokens), f"figure-value {'loss' if tokens < 0 else ''}")
+    with box("ts-figure"):
+        text(name, "ts-figure-name")
+        text(formats.signed(tokens), f"ts-figure-value {'ts-loss' if tokens < 0 else ''}")
 
 
 def _facts(facts: list[tuple[str, str]]) -> None:
-    with box("facts", "dl"):
+    with box("ts-facts", "dl"):
         for name, words in facts:
-            with box("fact"):
+            with box("ts-fact"):
                 text(name, tag="dt")
-                text(words, "num", "dd")
+                text(words, "ts-num", "dd")

@@ -1,4 +1,4 @@
-"""Start at login: whether, by which entry of the system's, and a way to change that."""
+"""Start at login: its state, the system's entry for it, and a switch."""
 
 import asyncio
 
@@ -13,18 +13,18 @@ from server.hub import Hub
 
 
 class AutostartRow:
-    """A line among the settings. No setting holds it: the entry that the system reads does."""
+    """A row among the settings. The state is an entry of the operating system, not a setting."""
 
     def __init__(self, hub: Hub, updates: HubUpdates) -> None:
         self._hub = hub
         self._autostart = find_autostart()
-        with box("setting"):
+        with box("ts-setting"):
             with box("", "dt"):
-                text("start at login", "mono")
-                text("Start Token Saver, with its icon in the tray, when you log in.", "sub")
+                text("start at login", "ts-mono")
+                text("Start Token Saver and its tray icon when you log in.", "ts-sub")
             with box("", "dd"):
-                self._value = text("", "setting-value")
-                text("login entry", "tag", title=f"That is whether {self._autostart.where} exists.")
+                self._value = text("", "ts-setting-value")
+                text("login entry", "ts-tag", title=f"On if {self._autostart.where} exists.")
                 self._switch = button("", self._change, look="quiet")
         self._show()
         updates.settings_changed.subscribe(self._show)
@@ -38,10 +38,8 @@ class AutostartRow:
 
     async def _change(self) -> None:
         on = self._autostart.enabled()
-        said = (
-            "Token Saver no longer starts when you log in." if on else "Token Saver starts when you log in."
-        )
-        if await run_action(asyncio.to_thread(self._put, not on), said):
+        notice = "Token Saver no longer starts at login." if on else "Token Saver will start at login."
+        if await run_action(asyncio.to_thread(self._put, not on), notice):
             self._hub.events.publish(SettingsChanged("start at login", self._autostart.where))
         self._show()
 
@@ -54,5 +52,5 @@ class AutostartRow:
         except OSError as error:
             raise WriteFailed(
                 f"{self._autostart.where} could not be changed: {error.strerror or error}.",
-                "Free some space or mend its permissions, then try again.",
+                "Free some disk space or fix the file's permissions, then try again.",
             ) from None

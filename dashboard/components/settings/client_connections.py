@@ -1,4 +1,4 @@
-"""Connecting MCP clients: what would be written into a client's file is shown before it is."""
+"""Connections to MCP clients. The change to a client's file is shown before it is written."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ NAMES: dict[ClientName, str] = {
 
 
 class ClientConnections:
-    """One line a client: connected or not, and the way to change that."""
+    """One line per client: its state, and a button that changes it."""
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class ClientConnections:
         on_change: Callable[[], object] | None = None,
     ) -> None:
         self._lines = [_Client(folders, name, on_change) for name in clients]
-        self._others = text("", "sub", "p")
+        self._others = text("", "ts-sub", "p")
 
-    async def look(self) -> None:
-        """Read the clients' files; of clients that are not installed, show the names alone."""
-        missing = [line.name for line in self._lines if not await line.look()]
-        self._others.set_text(f"Not installed here: {', '.join(missing)}.")
+    async def refresh(self) -> None:
+        """Read the clients' files. Clients that are not installed appear by name only."""
+        missing = [line.name for line in self._lines if not await line.refresh()]
+        self._others.set_text(f"Not installed: {', '.join(missing)}.")
         self._others.set_visibility(bool(missing))
 
 
@@ -53,21 +53,21 @@ class _Client:
         self._client = client
         self.name = NAMES.get(client, client)
         self._on_change = on_change
-        with box("client", "section", self.name) as self._element:
-            with box("client-head"):
-                text(self.name, "grow", "h3")
-                self._state = text("", "tag")
+        with box("ts-client", "section", self.name) as self._element:
+            with box("ts-client-head"):
+                text(self.name, "ts-grow", "h3")
+                self._state = text("", "ts-tag")
                 self._off = button("Disconnect…", self._plan_off, label=f"Disconnect… {self.name}")
                 self._on = button("Connect…", self._plan_on, label=f"Connect… {self.name}")
-            self._about = text("", "sub", "p")
-            self._preview = box("preview")
+            self._about = text("", "ts-sub", "p")
+            self._preview = box("ts-preview")
         self._preview.set_visibility(False)
 
-    async def look(self) -> bool:
-        """Read the client's file; return whether the client is installed, and be hidden if not."""
+    async def refresh(self) -> bool:
+        """Read the client's file. Return whether the client is installed; if not, hide the line."""
         connected, words = await asyncio.to_thread(self._read)
         self._state.set_text("connected" if connected else "not connected")
-        self._state.classes(add="tag-on" if connected else "", remove="" if connected else "tag-on")
+        self._state.classes(add="ts-tag-on" if connected else "", remove="" if connected else "ts-tag-on")
         self._about.set_text(words)
         self._off.set_visibility(connected is True)
         self._on.set_visibility(connected is False)
@@ -84,12 +84,12 @@ class _Client:
             return False, f"{error.cause} {error.next_step}"
 
     async def _plan_on(self) -> None:
-        await self._show(lambda: config_change.plan_connect(self._place()), "Write it", connect.turn_on)
+        await self._show(lambda: config_change.plan_connect(self._place()), "Write the file", connect.turn_on)
 
     async def _plan_off(self) -> None:
         await self._show(
             lambda: config_change.plan_disconnect(self._place(), self._folders),
-            "Take it out",
+            "Remove the entry",
             connect.turn_off,
         )
 
@@ -99,7 +99,7 @@ class _Client:
     async def _show(
         self, plan: Callable[[], ConfigChange], words: str, act: Callable[[ConfigChange, Folders], object]
     ) -> None:
-        """Show what would be written, with a button that writes it."""
+        """Show the change, with a button that writes it."""
         try:
             change = await asyncio.to_thread(plan)
         except TokenSaverError as error:
@@ -109,16 +109,16 @@ class _Client:
         async def write() -> None:
             if await run_action(asyncio.to_thread(_act, act, change, self._folders), _done(self.name)):
                 self._close()
-                await self.look()
+                await self.refresh()
                 if self._on_change is not None:
                     self._on_change()
 
         self._preview.clear()
         self._preview.set_visibility(True)
         with self._preview:
-            text(f"This would be written into {change.place.path}:", "", "p")
+            text(f"This changes {change.place.path}:", "", "p")
             diff_view(change.diff())
-            with box("actions"):
+            with box("ts-actions"):
                 button(words, write, look="main", icon="check", label=f"{words}: {self.name}")
                 button("Cancel", self._close)
 
@@ -128,9 +128,9 @@ class _Client:
 
 
 def connect_by_hand() -> None:
-    """Show the command that connects Claude Code from a shell."""
-    text("Or from a shell; the paths are absolute, so that it works from everywhere:", "sub", "p")
-    text(connect_line(), "command", "code")
+    """Show the command that connects Claude Code from a terminal."""
+    text("Or in a terminal, in any folder:", "ts-sub", "p")
+    text(connect_line(), "ts-command", "code")
     copy_button(connect_line(), "Copy the command that connects Claude Code")
 
 
@@ -140,9 +140,9 @@ def _act(act: Callable[[ConfigChange, Folders], object], change: ConfigChange, f
     except OSError as error:
         raise WriteFailed(
             f"{change.place.path} could not be written: {error.strerror or error}.",
-            "Free some space or mend its permissions, then try again.",
+            "Free some disk space or fix the file's permissions, then try again.",
         ) from None
 
 
 def _done(name: str) -> str:
-    return f"Done. Start {name} again to see it."
+    return f"Done. Restart {name} for the change to take effect."

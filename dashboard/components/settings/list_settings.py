@@ -1,4 +1,4 @@
-"""Settings of which there are several: the entries of a list, and the user's own checks."""
+"""Settings with several values: lists, and the user's own checks."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,27 +19,27 @@ EXAMPLE = 'test = "uv run pytest -q {file}"'
 
 
 class ListSetting:
-    """A setting that is a list: each entry can be taken out, and one can be added."""
+    """A setting that is a list: entries can be removed and added."""
 
     def __init__(self, hub: Hub, setting: Setting) -> None:
         self._hub = hub
         self._setting = setting
         self._values = tuple(map(str, setting.raw))
-        with box("setting"):
+        with box("ts-setting"):
             name_of(setting)
             with box("", "dd"):
-                self._none = text("none", "setting-value")
+                self._none = text("none", "ts-setting-value")
                 self._tag = source_tag(setting)
-            with box("setting-editor", "dd"):
-                self._rows = box("rows setting-rows", "ul")
+            with box("ts-setting-editor", "dd"):
+                self._rows = box("ts-rows ts-setting-rows", "ul")
                 if setting.editable:
                     self._adder()
         self._show()
 
     def _adder(self) -> None:
         kind = "folder" if self._setting.name == "roots" else "pattern"
-        self._entry = ui.input(f"Another {kind} in {self._setting.name}").props("outlined dense")
-        self._entry.classes("grow").on("keydown.enter", self._add)
+        self._entry = ui.input(f"Add a {kind} to {self._setting.name}").props("outlined dense")
+        self._entry.classes("ts-grow").on("keydown.enter", self._add)
         button("Add", self._add, label=f"Add to {self._setting.name}")
 
     def _show(self) -> None:
@@ -51,11 +51,11 @@ class ListSetting:
                 _row(value, "", self._remove(value) if self._setting.editable else None)
 
     async def _add(self) -> None:
-        said = str(self._entry.value or "").strip()
-        if not said:
+        entered = str(self._entry.value or "").strip()
+        if not entered:
             return
         try:
-            value = _folder(said) if self._setting.name == "roots" else said
+            value = _folder(entered) if self._setting.name == "roots" else entered
         except TokenSaverError as error:
             show_error(error)
             return
@@ -74,16 +74,19 @@ class ListSetting:
 
 
 class CheckList:
-    """The user's checks: a name and a command each."""
+    """The user's checks: each has a name and a command."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._rows = box("rows setting-rows", "ul")
+        self._rows = box("ts-rows ts-setting-rows", "ul")
         with box() as self._nothing:
-            empty("No checks yet. One is a name, and a command in which {file} is the file:", command=EXAMPLE)
-        with box("setting-editor"):
+            empty(
+                "No checks yet. A check has a name and a command; {file} stands for the file:",
+                command=EXAMPLE,
+            )
+        with box("ts-setting-editor"):
             self._name = ui.input("Name of the check").props("outlined dense")
-            self._command = ui.input("Its command").props("outlined dense").classes("grow")
+            self._command = ui.input("Command").props("outlined dense").classes("ts-grow")
             self._command.on("keydown.enter", self._add)
             button("Add check", self._add)
         self._show()
@@ -103,9 +106,11 @@ class CheckList:
         name, command = (str(entry.value or "").strip() for entry in (self._name, self._command))
         try:
             if not name:
-                raise SettingsError("The check has no name.", "Give it one; Claude calls it by that.")
+                raise SettingsError(
+                    "The check has no name.", "Enter a name; Claude uses it to request the check."
+                )
             if any(each.name == name and not each.editable for each in self._checks):
-                raise SettingsError(f"The environment sets the check {name}.", "Take another name.")
+                raise SettingsError(f"An environment variable sets the check {name}.", "Choose another name.")
             command_of(name, {name: command}, Path("file"))
         except TokenSaverError as error:
             show_error(error)
@@ -124,18 +129,18 @@ class CheckList:
 
 
 def _row(name: str, words: str, remove: Callable[[], Awaitable[None]] | None) -> ui.element:
-    with box("setting-row", "li") as row:
-        with box("grow"):
-            text(name, "mono")
+    with box("ts-setting-row", "li") as row:
+        with box("ts-grow"):
+            text(name, "ts-mono")
             if words:
-                text(words, "mono sub")
+                text(words, "ts-mono ts-sub")
         if remove is not None:
             button("Remove", remove, look="quiet", label=f"Remove {name}")
     return row
 
 
-def _folder(said: str) -> str:
-    folder = Path(said).expanduser()
+def _folder(entered: str) -> str:
+    folder = Path(entered).expanduser()
     if not folder.is_absolute() or not folder.is_dir():
-        raise SettingsError(f"There is no folder {said}.", "Give the whole path of one that exists.")
+        raise SettingsError(f"There is no folder {entered}.", "Enter the full path of an existing folder.")
     return str(folder)

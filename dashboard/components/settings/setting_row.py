@@ -1,4 +1,4 @@
-"""One setting: its value, where that comes from, and a way to change it."""
+"""One setting: its value, the source of the value, and an editor."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ SOURCES: dict[Source, str] = {"default": "default", "file": "config.toml", "envi
 
 
 class SettingRow:
-    """A setting with its editor, which opens at a click."""
+    """A setting with an editor that opens on a click."""
 
     def __init__(self, hub: Hub, setting: Setting) -> None:
         self._hub = hub
         self._setting = setting
-        with box("setting"):
+        with box("ts-setting"):
             name_of(setting)
             with box("", "dd"):
-                self._value = text(setting.value, "setting-value")
+                self._value = text(setting.value, "ts-setting-value")
                 self._tag = source_tag(setting)
                 if setting.editable:
                     self._edit = button("Change", self._open, look="quiet", label=f"Change {setting.name}")
-            self._editor = box("setting-editor", "dd")
+            self._editor = box("ts-setting-editor", "dd")
             self._editor.set_visibility(False)
 
     def _open(self) -> None:
@@ -59,34 +59,34 @@ class SettingRow:
 
 
 async def save_setting(hub: Hub, section: str, name: str, value: object) -> bool:
-    """Write a setting, and say from when on it holds. Return whether that went well."""
+    """Write a setting and say when it takes effect. Return whether it was written."""
     at_once = (section or name) in AT_ONCE
-    said = "Saved." if at_once else "Saved. It holds when Token Saver starts again."
-    return await run_action(hub.change_setting(section, name, value), said)
+    notice = "Saved." if at_once else "Saved. It takes effect when Token Saver restarts."
+    return await run_action(hub.change_setting(section, name, value), notice)
 
 
 def name_of(setting: Setting) -> None:
-    """Show what the setting is called and means."""
+    """Show the name and the meaning of the setting."""
     with box("", "dt"):
-        text(setting.name, "mono")
-        text(setting.description, "sub")
+        text(setting.name, "ts-mono")
+        text(setting.description, "ts-sub")
 
 
 def source_tag(setting: Setting) -> TextElement:
-    """Show where the value comes from."""
-    tag = text("", "tag")
+    """Show the source of the value."""
+    tag = text("", "ts-tag")
     show_source(tag, setting.source)
     if setting.source == "environment":
-        set_title(tag, f"Set by {setting.variable}, which goes before the file: change it there.")
+        set_title(tag, f"Set by {setting.variable}, which overrides the file. Change it there.")
     else:
-        set_title(tag, f"The environment variable {setting.variable} would go before it.")
+        set_title(tag, f"The environment variable {setting.variable} would override it.")
     return tag
 
 
 def show_source(tag: TextElement, source: Source) -> None:
-    """Change it."""
+    """Show another source."""
     tag.set_text(SOURCES[source])
-    set_classes(tag, f"tag tag-{source}")
+    set_classes(tag, f"ts-tag ts-tag-{source}")
 
 
 def _entry(setting: Setting) -> Any:

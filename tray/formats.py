@@ -1,4 +1,4 @@
-"""Figures as the menu and the tooltip say them: short, rounded, English."""
+"""Numbers and texts for the menu and the tooltip: short and rounded."""
 
 import datetime
 import math
@@ -15,18 +15,18 @@ def size(count: int) -> str:
 
 
 def time_left(seconds: float) -> str:
-    """Return a time to come, rounded up to minutes (hours from two on): it changes once a minute."""
+    """Return a remaining time, rounded up to minutes, or to hours from two hours on."""
     minutes = max(1, math.ceil(seconds / 60))
     return f"{minutes} min" if minutes < 120 else f"{math.ceil(minutes / 60)} h"
 
 
 def clock(instant: float) -> str:
-    """Return the time of day, in the machine's own time zone."""
+    """Return the local time of day."""
     return f"{datetime.datetime.fromtimestamp(instant).astimezone():%H:%M}"
 
 
 def saved(net_tokens: int) -> str:
-    """Return the net of today: a loss is negative, and called one."""
+    """Return today's net figure; a loss is negative and named as such."""
     if net_tokens < 0:
         return f"-{-net_tokens:,} tokens today (net loss)"
     return f"{net_tokens:,} tokens saved today (net)"
