@@ -1,6 +1,6 @@
-"""Write the reference pages of ``docs/`` from the code: ``uv run python docs/generate.py``.
+"""Generator of the reference pages in ``docs/``: ``uv run python docs/generate.py``.
 
-A test fails while a page differs from what this would write.
+A test fails if a page differs from the generated text.
 """
 
 import sys
@@ -29,19 +29,19 @@ def pages() -> dict[str, str]:
 
 
 def settings_page() -> str:
-    """Return the table of all settings, a section each."""
+    """Return the tables of all settings, one for each section."""
     lines = [
         "# Settings",
         "",
-        "Read from defaults, then `config.toml`, then environment variables. The file lies in",
+        "Values come from the defaults, then `config.toml`, then environment variables. The file is in",
         "`~/.config/token-saver/` (Linux), `~/Library/Application Support/token-saver/` (macOS) or",
         "`%LOCALAPPDATA%\\token-saver\\` (Windows); `token-saver status` and `doctor` print its path. With",
-        "`TOKEN_SAVER_HOME` set, everything lies in that one folder. An unknown key or a bad value is an",
+        "`TOKEN_SAVER_HOME` set, everything is in that folder. An unknown key or an invalid value is an",
         "error that names the line.",
         "",
-        "A change of the file holds when the app starts again (`token-saver quit`, then `token-saver`), but",
-        "for `[checks]`, which are read again when a task names one. What Claude may do is in",
-        "[policy.yaml](policy.md).",
+        "A change of the file applies at the next start of the app (`token-saver quit`, then `token-saver`);",
+        "only `[checks]` are read again for each task that names one. [policy.yaml](policy.md) controls what",
+        "Claude may do.",
         "",
     ]
     top = {n: f for n, f in Settings.model_fields.items() if _section(f) is None}
@@ -64,8 +64,8 @@ def errors_page() -> str:
         "",
         "## Why a result was handed back",
         "",
-        "An answer that did not pass, after the repairs, is no error: nothing was written, and the digest",
-        "says which check it failed, by one of these codes.",
+        "An answer that fails the checks even after repairs is not an error: nothing was written, and the",
+        "summary names the failed check by one of these codes.",
         "",
         "| code | meaning |",
         "| --- | --- |",
@@ -75,7 +75,7 @@ def errors_page() -> str:
 
 
 def commands_page() -> str:
-    """Return every command with its options and an example, and what commands end with."""
+    """Return every command with its options and an example, and the exit statuses."""
     root: Any = get_command(build_cli(lambda _: None, str))
     lines = [
         "# Commands",
