@@ -1,18 +1,29 @@
-"""Everything that does the work: the hub, its MCP tools, engines, checks, history and ledger.
+"""The hub and everything behind it.
 
-A reader's map, in the order in which one offload passes through:
+The rooms from top to bottom. An import points down this list, never up:
 
-``bridge``    stdio to HTTP, for clients that start a command (standard library only)
-``http``      the ASGI app: routes, tokens, Host and Origin checks
-``tools``     the MCP tools: arguments in, text out, nothing else
-``policy``    what a call may touch: roots, rules, limits, approvals
-``offload``   one task from files to checked result (start in ``offload/pipeline.py``)
-``batch``     many tasks as durable jobs
-``models``    what fits this machine, and how well it works
-``backends``  the engines: Ollama, OpenAI-compatible servers, the embedded one
-``ledger``    tokens and money, spared and spent
-``store``     tables, migrations, queries
-``hub``       composes all of these from ``settings``; ``snapshot`` is what it shows the world
+``commands``   the command line of ``token-saver``
+``web``        the HTTP server: routes, authentication, limits, start and stop
+``tools``      the MCP tools: arguments in, text out
+``calls``      a tool call before it runs: prepared, judged by the policy, entered
+``hub``        all parts of the app, composed by ``open_hub(settings, folders)``
+``batch``      many tasks as one durable job
+``digests``    digests of logs, outputs and data; ``compress`` adds the local model
+``offload``    one task, from its files to a checked result (start in ``offload/pipeline.py``)
+``execution``  code in a sandbox: checks, examples, candidates, mutants
+``models``     models that fit this machine, and how well they work
+``ledger``     tokens and money saved and spent; the transcript check
+``policy``     rules, limits, approvals, audit trail, file access, secrets
+``clients``    connections of MCP clients to this app
+``state``      the snapshot that tray, dashboard and ``status`` show
+``engine``     the engine in use: discovery, queue, model selection, pausing
+``backends``   engine protocols: Ollama, OpenAI-compatible servers, the embedded engine
+``store``      tables, migrations and queries of ``history.db``
+``config``     settings, folders, edits of configuration files
+``bridge``     MCP on standard input and output, forwarded to the hub (standard library only)
+``common``     errors, events, days, atomic writes, asyncio building blocks
 
-``server`` imports neither ``tray`` nor ``dashboard``.
+``reminder`` is a plugin for Claude Code that stands alone. ``server`` imports neither ``tray`` nor
+``dashboard``.
+``docs/architecture.md`` follows one call through the rooms.
 """
