@@ -22,7 +22,7 @@ from tests.mcp_clients import text_of
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 POLICY = """\
 version: "1"

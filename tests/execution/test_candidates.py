@@ -9,7 +9,7 @@ from server.execution.inputs import probe_calls
 from server.execution.python.facts import parse_fact
 from server.execution.sandbox.find import Sandbox
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 RIGHT = "def f(x):\n    return sorted(set(x))\n"
 RIGHT_TOO = (

@@ -8,7 +8,7 @@ from server.execution.mutants import mutants
 from server.execution.sandbox.find import Sandbox
 from server.execution.test_trim import trim_tests
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 CODE = '''"""Slots."""
 

@@ -22,8 +22,6 @@ from server.policy.files.safe_open import HAS_HANDLES, open_for_reading
 from server.policy.files.special_names import is_credential_file, is_protected_folder, windows_problem
 from tests.policy.hostile_paths import CLIMBS, PROTECTED, WINDOWS, WINDOWS_FINE
 
-pytestmark = pytest.mark.fast
-
 SECRET = "a secret outside"
 
 
