@@ -41,6 +41,14 @@ NOT_RUN = {
     "token-saver-mcp": "a name, not a command to type",
 }
 START = "pip install uv && uv run token-saver"
+BUILD_LOG = (
+    "".join(f"[{number}/400] cc -c part{number}.c\n" for number in range(400))
+    + "ld: main.o: undefined reference to `berth_fee'\nmake: *** [all] Error 1\n"
+)
+TEST_FILE = (
+    "import unittest\n\n\n"
+    "class T(unittest.TestCase):\n    def test_one(self):\n        self.assertEqual(1, 1)\n"
+)
 DOCSTRINGS = 'def f():\n    """Return one."""\n    return 1\n'
 
 
@@ -203,9 +211,18 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         user.types("token-saver undo ID".replace("ID", offload[0]), project)
         assert not (project / "slug.py").exists()
 
+        (project / "build.log").write_text(BUILD_LOG)
+        assert "undefined reference to `berth_fee'" in user.types(
+            "token-saver digest build.log --focus linker", project
+        )
+        (project / "test_one.py").write_text(TEST_FILE)
+        assert "1" in user.types("token-saver run -- python -m unittest", project)
+        assert str(user.home) in user.types("token-saver logs")
+
         user.types("token-saver disconnect claude-code")
         assert not (user.home / ".claude" / "CLAUDE.md").exists()
         assert not (user.home / ".claude" / "settings.json").exists()
+        user.types("uv tool uninstall claude-token-saver-app")
     assert user.types("uv run python packaging/build_mcpb.py").strip().endswith(".mcpb")
 
 
