@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from server.bridge import wire
 from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
 
@@ -65,13 +66,15 @@ class Exchange:
                 raise HubGone("it was cancelled", sent=False)
             self._begun = True
         try:
-            connection.send(method, "/mcp", {**headers, "Authorization": f"Bearer {self._token}"}, body)
+            connection.send(
+                method, wire.MCP_PATH, {**headers, wire.AUTHORIZATION: wire.bearer(self._token)}, body
+            )
             self.sent.set()
             self._answer = connection.answer()
         except OSError as error:
             raise HubGone(str(error) or type(error).__name__, sent=True) from None
         self.status = self._answer.status
-        self.session_id = self._answer.headers.get("mcp-session-id", "")
+        self.session_id = self._answer.headers.get(wire.SESSION_ID.lower(), "")
         self.content_type = self._answer.headers.get("content-type", "")
 
     def messages(self) -> Iterator[bytes]:

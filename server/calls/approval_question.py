@@ -11,11 +11,11 @@ from typing import Any
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
+from server.bridge import wire
 from server.calls.caller import ToolContext
 from server.hub import Hub
 from server.policy.approvals import EXTENTS, Approval, ApprovalAnswer
 
-FIRST_WITHOUT_REQUESTS = "2026-07-28"
 _QUESTION = "approval"
 _CHOICES: dict[str, Any] = {
     "type": "object",
@@ -35,7 +35,7 @@ def asks_between_calls(context: ToolContext) -> bool:
     """Whether the client takes a question as a call's result, and calls again with the answer."""
     capabilities = context.client_capabilities
     asks = capabilities is not None and capabilities.elicitation is not None
-    return asks and (context.protocol_version or "") >= FIRST_WITHOUT_REQUESTS
+    return asks and (context.protocol_version or "") >= wire.MODERN_VERSION
 
 
 def question_as_result(approval: Approval) -> InputRequiredResult:

@@ -12,14 +12,10 @@ from mcp.shared.message import ServerMessageMetadata
 from mcp_types import ListRootsRequest, ListRootsResult
 from pydantic import ValidationError
 
+from server.bridge import wire
 from server.offload.values import Caller
 from server.store.records import OWN_CLIENTS, SHELL, SHELL_SESSION
 
-PROJECT_HEADER = "x-token-saver-project"
-"""The client's project folder, percent-encoded UTF-8; the bridge sends it."""
-SESSION_HEADER = "x-token-saver-session"
-"""What the bridge calls one client's session, where the protocol has none."""
-TOOL_USE_ID = "claudecode/toolUseId"
 ROOTS_SECONDS = 15.0
 """How long a client may take to say its roots (seconds): they are in its memory; the machine may be busy."""
 
@@ -34,11 +30,13 @@ async def build_caller(
     The project is the bridge's header, else the client's first MCP root, else the only configured root.
     """
     headers = ctx.headers or {}
-    named = _project(headers.get(PROJECT_HEADER, ""))
+    named = _project(headers.get(wire.PROJECT.lower(), ""))
     roots = [*([named] if named else []), *await _client_roots(ctx), *configured_roots]
     params = ctx.session.client_params
-    session = unquote(headers.get(SESSION_HEADER, "")) or headers.get("mcp-session-id") or ""
-    tool_use_id = (ctx.request_context.meta or {}).get(TOOL_USE_ID)
+    session = (
+        unquote(headers.get(wire.CLIENT_SESSION.lower(), "")) or headers.get(wire.SESSION_ID.lower()) or ""
+    )
+    tool_use_id = (ctx.request_context.meta or {}).get(wire.META_TOOL_USE)
     return Caller(
         client=_client(params.client_info.name, session) if params is not None else "unknown",
         session=session,

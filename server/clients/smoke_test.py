@@ -10,7 +10,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-PROTOCOL = "2025-11-25"
+from server.bridge import wire
+
 PROOF_SECONDS = 20.0
 """Time limit of the command's answer (seconds); it may have to start the hub first."""
 
@@ -67,16 +68,7 @@ def _inherited() -> dict[str, str]:
 
 
 def _ask(process: "subprocess.Popen[bytes]", seconds: float) -> dict[str, Any] | None:
-    request = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": PROTOCOL,
-            "capabilities": {},
-            "clientInfo": {"name": "token-saver-connect", "version": "1"},
-        },
-    }
+    request = wire.initialize_request("token-saver-connect")
     if process.stdin is None or process.stdout is None:
         return None
     lines: SimpleQueue[bytes] = SimpleQueue()

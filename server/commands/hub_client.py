@@ -3,13 +3,12 @@
 import contextlib
 import json
 import os
-import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.bridge import discovery
+from server.bridge import discovery, wire
 from server.bridge.discovery import HubInfo
 from server.bridge.exchange import SILENCE_SECONDS, Exchange, HubGone
 from server.bridge.http1 import HubConnection, HubResponse
@@ -19,9 +18,6 @@ from server.config.folders import Folders
 from server.config.settings import Settings
 from server.store.records import SHELL, SHELL_SESSION
 from server.web.instance import AlreadyRunning, claim
-
-PROTOCOL = "2026-07-28"
-"""In this version each call is independent: one request, one answer; closing the connection cancels."""
 
 ANSWER_SECONDS = 30.0
 """Time limit for the hub's silence before its answer (seconds)."""
@@ -110,20 +106,19 @@ class HubClient:
 
     def _tool_request(self, name: str, arguments: dict[str, Any]) -> tuple[dict[str, str], bytes]:
         meta = {
-            "io.modelcontextprotocol/protocolVersion": PROTOCOL,
-            "io.modelcontextprotocol/clientInfo": {"name": SHELL, "version": self.info.version},
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "progressToken": 1,
+            wire.META_VERSION: wire.MODERN_VERSION,
+            wire.META_CLIENT: {"name": SHELL, "version": self.info.version},
+            wire.META_CAPABILITIES: {},
+            wire.META_PROGRESS: 1,
         }
         params = {"name": name, "arguments": arguments, "_meta": meta}
         headers = {
-            "Accept": "application/json, text/event-stream",
-            "Content-Type": "application/json",
-            "MCP-Protocol-Version": PROTOCOL,
-            "Mcp-Method": "tools/call",
-            "Mcp-Name": name,
-            "X-Token-Saver-Project": urllib.parse.quote(os.fsencode(Path.cwd())),
-            "X-Token-Saver-Session": f"{SHELL_SESSION}{os.getppid()}",
+            **wire.JSON_HEADERS,
+            wire.PROTOCOL_VERSION: wire.MODERN_VERSION,
+            wire.METHOD: "tools/call",
+            wire.NAME: name,
+            wire.PROJECT: wire.percent_encoded(os.fsencode(Path.cwd())),
+            wire.CLIENT_SESSION: f"{SHELL_SESSION}{os.getppid()}",
         }
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         return headers, json.dumps(request).encode()
@@ -138,7 +133,7 @@ class HubClient:
     @contextlib.contextmanager
     def _answer(self, method: str, path: str, body: bytes, seconds: float) -> Iterator[HubResponse]:
         """Send a request with the token, after the hub proved its identity."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {**wire.JSON_HEADERS, wire.AUTHORIZATION: wire.bearer(self._token)}
         try:
             with contextlib.closing(HubConnection(self.info.address, seconds)) as connection:
                 demand_proof(connection, self._token)

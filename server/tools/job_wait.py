@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from server.batch.reply import describe, in_words
+from server.bridge import wire
 from server.calls.caller import ToolContext
 from server.calls.progress import progress_to
 from server.hub import Hub
@@ -85,6 +86,6 @@ async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool 
 def _patience(hub: Hub, ctx: ToolContext) -> float:
     params = ctx.session.client_params
     client = params.client_info.name if params is not None else ""
-    has_progress = bool((ctx.request_context.meta or {}).get("progressToken"))
+    has_progress = bool((ctx.request_context.meta or {}).get(wire.META_PROGRESS))
     patience = hub.settings.offload.client_patience
     return max(patience, PATIENT_CLIENTS.get(client, 0.0)) if has_progress else patience

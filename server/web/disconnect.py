@@ -12,6 +12,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.bridge import wire
 from server.common.aio import BackgroundTasks
 
 
@@ -76,8 +77,8 @@ def _is_legacy_call(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] != "POST":
         return False
     headers = Headers(scope=scope)
-    version = headers.get("mcp-protocol-version")
-    return "mcp-session-id" in headers and (version is None or version in HANDSHAKE_PROTOCOL_VERSIONS)
+    version = headers.get(wire.PROTOCOL_VERSION)
+    return wire.SESSION_ID in headers and (version is None or version in HANDSHAKE_PROTOCOL_VERSIONS)
 
 
 def _request_id(body: bytes) -> str | int | None:

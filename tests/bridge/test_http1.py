@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from server.bridge.http1 import HubConnection, HubResponse, NotHttp
-from server.bridge.session import _quoted
+from server.bridge.wire import percent_encoded
 
 pytestmark = pytest.mark.fast
 
@@ -114,7 +114,7 @@ def test_a_truncated_answer_is_an_error(rest: bytes) -> None:
 
 
 def test_bytes_are_quoted_like_the_standard_library() -> None:
-    assert _quoted(bytes(range(256))) == urllib.parse.quote(bytes(range(256)))
+    assert percent_encoded(bytes(range(256))) == urllib.parse.quote(bytes(range(256)))
 
 
 def test_the_bridge_starts_without_slow_modules() -> None:
