@@ -24,6 +24,5 @@ The rooms from top to bottom. An import points down this list, never up:
 ``common``     errors, events, days, atomic writes, asyncio building blocks
 
 ``reminder`` is a plugin for Claude Code that stands alone. ``server`` imports neither ``tray`` nor
-``dashboard``.
-``docs/architecture.md`` follows one call through the rooms.
+``dashboard``. ``docs/architecture.md`` follows one call through the rooms.
 """

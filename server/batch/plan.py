@@ -1,4 +1,4 @@
-"""From one call to its items, before anything runs: a bad pattern is an error, not a half-done job.
+"""The plan of a batch: its items, checked before anything runs.
 
 The map form takes one ``task``, inputs ``each`` and an ``output`` pattern with the placeholders
 ``{path}`` ``{dir}`` ``{name}`` ``{stem}`` ``{ext}`` of the input, relative to the project. The list form

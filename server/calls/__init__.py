@@ -1,1 +1,1 @@
-"""Tool calls before they run: caller, affected files, policy input."""
+"""Tool calls before they run: prepared, judged by the policy, entered."""

@@ -17,7 +17,7 @@ from server.offload.values import Caller
 from server.store.records import OWN_CLIENTS, SHELL, SHELL_SESSION
 
 ROOTS_SECONDS = 15.0
-"""How long a client may take to say its roots (seconds): they are in its memory; the machine may be busy."""
+"""Seconds that a client has to answer with its roots: the machine may be busy."""
 
 ToolContext = Context[Any, Any]
 
@@ -48,33 +48,33 @@ async def build_caller(
 
 
 def _client(name: str, session: str) -> str:
-    """Return the client's name. One that is only called like a part of this app is told from it, as what
-    that asks for is the user's own."""
+    """Return the client's name. A client with the name of a part of this app gets a suffix, because calls of
+    those parts count as the user's own."""
     shell = name == SHELL and session.startswith(SHELL_SESSION)
     return f"{name} (MCP)" if name in OWN_CLIENTS and not shell else name
 
 
 def _project(header: str) -> Path | None:
-    # Names of files need not be UTF-8 on Linux; Python carries such bytes as surrogates.
+    # File names need not be UTF-8 on Linux; Python represents such bytes as surrogates.
     path = Path(unquote(header, errors="surrogateescape"))
     return path if header and _is_project(path) else None
 
 
 def _is_project(path: Path) -> bool:
-    """Whether a client can mean this folder. One that was started nowhere in particular names the disk's
-    root, the user's home or a folder above it, which would be everything there is."""
+    """Whether the folder can be a project. A client that was not started in a project names the root folder,
+    the user's home or a folder above it, which would allow everything."""
     if not path.is_absolute() or "\0" in str(path):
         return False
     return not Path.home().resolve().is_relative_to(path.resolve())
 
 
 async def _client_roots(ctx: ToolContext) -> list[Path]:
-    """Ask the client for its roots, where its protocol has that (up to 2025-11-25)."""
+    """Ask the client for its roots, if its protocol has them (up to 2025-11-25)."""
     capabilities = ctx.client_capabilities
     if capabilities is None or capabilities.roots is None or not ctx.session.can_send_request:
         return []
     try:
-        # Related to the call, so that it travels on the call's own stream and needs no other.
+        # Related to the call, so that it is sent on the call's own stream.
         result = await ctx.session.send_request(
             ListRootsRequest(),
             ListRootsResult,
@@ -82,7 +82,7 @@ async def _client_roots(ctx: ToolContext) -> list[Path]:
             metadata=ServerMessageMetadata(related_request_id=ctx.request_id),
         )
     except (MCPError, NoBackChannelError, ValidationError):
-        return []  # a client that declares roots but cannot name them has none
+        return []  # the client declares roots but cannot list them
     return [path for root in result.roots if (path := _root_path(str(root.uri))) is not None]
 
 

@@ -1,4 +1,4 @@
-"""Progress to the client while a call runs, at least every 10 s: silence makes clients give up."""
+"""Progress reports to the client during a call, at least every 10 s: without them clients give up."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from server.common.aio import running
 from server.offload.values import Report
 
 HEARTBEAT_SECONDS = 8.0
-"""Seconds of silence after which the last line is sent again, well within the promised 10."""
+"""Seconds after which the last line is sent again, well within the promised 10."""
 
 
 class _Relay:
@@ -25,7 +25,7 @@ class _Relay:
 
     async def report(self, done: float, total: float | None, message: str) -> None:
         self._total, self._message = total, message
-        # The protocol wants progress to increase with each notification, whatever the stages count.
+        # The protocol requires progress to increase with each notification, but stages count from 0.
         self._last = max(done, self._last + 0.001)
         await self._send(message)
 
@@ -44,8 +44,8 @@ class _Relay:
 
 @contextlib.asynccontextmanager
 async def progress_to(ctx: ToolContext, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncIterator[Report]:
-    """Give the function that reports progress to the client; between reports the last line is repeated
-    every ``heartbeat`` seconds."""
+    """Yield the function that reports progress to the client; the last line is repeated every ``heartbeat``
+    seconds."""
     relay = _Relay(ctx, heartbeat)
     async with running(relay.beat()):
         yield relay.report

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime
-import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,7 +14,6 @@ from server.config.folders import Folders, find_folders
 from server.store.job_records import JobCounts, JobRecord
 
 LONGEST_TASK = 50
-_CALL = re.compile(r'check_job\(job="(\w+)", (?:wait=\d+|action="(\w+)")\)')
 Item = Annotated[
     int | None, typer.Option("--item", min=0, help="Number of the item, from 0 (see `jobs show`).")
 ]
@@ -111,8 +109,7 @@ def _call(tool: str, arguments: dict[str, Any]) -> None:
         line.clear()
     if answer.failed:
         raise HubAnswered(answer.text)
-    # Tools address Claude; a shell has commands for the same actions.
-    echo(_CALL.sub(lambda call: f"`token-saver jobs {call[2] or 'wait'} {call[1]}`", answer.text))
+    echo(answer.text)
 
 
 def _list(folders: Folders, *, as_json: bool) -> None:

@@ -1,10 +1,10 @@
-"""The errors that a user or Claude can see.
+"""The errors that a person or an agent (Claude) can see.
 
-Every one has a stable ``code``, says the cause, and names the next step::
+Each has a stable ``code``, a cause and a next step for either audience::
 
     TokenSaverError
     ├── SettingsError            settings_invalid
-    ├── WorkspaceError           (what a task may read and write)
+    ├── WorkspaceError           (files that a task reads or writes)
     │   ├── PathOutsideRoots     path_outside_roots
     │   ├── PathProtected        path_protected
     │   ├── PathNotFound         path_not_found
@@ -17,7 +17,7 @@ Every one has a stable ``code``, says the cause, and names the next step::
     ├── BadArguments             bad_arguments
     ├── WouldLose                would_lose
     ├── NotFound                 not_found
-    ├── PolicyError              (what the user's rules say)
+    ├── PolicyError              (the user's rules)
     │   ├── Denied               denied
     │   ├── Limited              limited
     │   └── Paused               paused
@@ -43,7 +43,7 @@ Every one has a stable ``code``, says the cause, and names the next step::
         ├── PortTaken            port_taken
         └── NotAuthorized        not_authorized
 
-A result that failed its checks is not an error but a hand-back: see ``offload/values.py``.
+A result that fails its checks is not an error but a hand-back: see ``offload/values.py``.
 """
 
 from typing import ClassVar
@@ -83,7 +83,7 @@ class SettingsError(TokenSaverError):
 
 
 class WorkspaceError(TokenSaverError):
-    """A path that the task may not read or write, or that cannot be."""
+    """A file that a task may not read or write, or cannot."""
 
     code = "workspace_error"
 
@@ -95,19 +95,19 @@ class PathOutsideRoots(WorkspaceError):
 
 
 class PathProtected(WorkspaceError):
-    """The path is one that is never written, or never read: ``.git``, keys, the app's files."""
+    """The path is never written, or never read: ``.git``, keys, the app's files."""
 
     code = "path_protected"
 
 
 class PathNotFound(WorkspaceError):
-    """Nothing is at the path, or no file matches the pattern."""
+    """The path does not exist, or no file matches the pattern."""
 
     code = "path_not_found"
 
 
 class NotAFile(WorkspaceError):
-    """The path is a directory, a socket, a device."""
+    """The path is a directory, a socket or a device."""
 
     code = "not_a_file"
 
@@ -131,7 +131,7 @@ class SelectionNotFound(WorkspaceError):
 
 
 class FileChanged(WorkspaceError):
-    """The file changed between being read and being written; it was left alone."""
+    """The file changed after it was read; it was not overwritten."""
 
     code = "file_changed"
 
@@ -149,7 +149,7 @@ class BadArguments(TokenSaverError):
 
 
 class WouldLose(TokenSaverError):
-    """The call costs Claude more than it can spare; the next step is the cheaper form."""
+    """The call would cost more tokens than it saves; the next step is the cheaper form."""
 
     code = "would_lose"
 
@@ -161,31 +161,31 @@ class NotFound(TokenSaverError):
 
 
 class PolicyError(TokenSaverError):
-    """The user's rules stand against the call."""
+    """The user's rules forbid the call."""
 
     code = "policy_error"
 
 
 class Denied(PolicyError):
-    """A rule or the user said no."""
+    """A rule or the user denied the call."""
 
     code = "denied"
 
 
 class Limited(PolicyError):
-    """A rate limit is used up until its window ends."""
+    """A rate limit is reached until its window ends."""
 
     code = "limited"
 
 
 class Paused(PolicyError):
-    """Offloading is paused, by the user or to give way to another program."""
+    """Offloading is paused, by the user or because another program needs the GPU."""
 
     code = "paused"
 
 
 class BackendError(TokenSaverError):
-    """The engine could not do what was asked."""
+    """The engine could not do its work."""
 
     code = "backend_error"
 
@@ -197,13 +197,13 @@ class BackendUnreachable(BackendError):
 
 
 class BackendFailed(BackendError):
-    """The engine answered with an error, broke off, or answered garbage."""
+    """The engine answered with an error, closed the connection, or sent an invalid answer."""
 
     code = "backend_failed"
 
 
 class BackendUnsupported(BackendError):
-    """This engine cannot do that (see its ``Capabilities``)."""
+    """This engine does not support the request (see its ``Capabilities``)."""
 
     code = "backend_unsupported"
 
@@ -221,55 +221,55 @@ class ModelBlocked(BackendError):
 
 
 class ModelTooLarge(BackendError):
-    """The model with this context would not fit in the memory that is free."""
+    """The model with this context length does not fit into the free memory."""
 
     code = "model_too_large"
 
 
 class PromptTooLong(BackendError):
-    """The prompt and the room for an answer exceed the context length."""
+    """The prompt and its answer do not fit into the context length."""
 
     code = "prompt_too_long"
 
 
 class QueueFull(BackendError):
-    """As many tasks wait for the engine as the queue holds."""
+    """The engine's queue is full."""
 
     code = "queue_full"
 
 
 class DownloadError(TokenSaverError):
-    """A model could not be fetched."""
+    """A model could not be downloaded."""
 
     code = "download_failed"
 
 
 class NoNetwork(DownloadError):
-    """None of the model's sources can be reached."""
+    """None of the model's sources is reachable."""
 
     code = "no_network"
 
 
 class NoDiskSpace(DownloadError):
-    """The disk has less room than the model needs."""
+    """The disk has less free space than the model needs."""
 
     code = "no_disk_space"
 
 
 class ChecksumMismatch(DownloadError):
-    """The downloaded bytes are not the pinned ones; they were removed."""
+    """The downloaded file does not have the expected checksum; it was removed."""
 
     code = "checksum_mismatch"
 
 
 class StillDownloading(DownloadError):
-    """The model is on its way; the call was handed back so that the client does not time out."""
+    """The model is still being downloaded; the call ended so that the client does not time out."""
 
     code = "still_downloading"
 
 
 class ClientFailed(TokenSaverError):
-    """An MCP client's own command failed while it was being connected."""
+    """An MCP client's command failed while the client was being connected."""
 
     code = "client_failed"
 
@@ -281,25 +281,25 @@ class StoreError(TokenSaverError):
 
 
 class InternalError(TokenSaverError):
-    """Something failed that nobody foresaw; the log has the details."""
+    """The app has a defect; the log has the details."""
 
     code = "internal_error"
 
 
 class HubError(TokenSaverError):
-    """The app's own process is not there, or not as it should be."""
+    """The app's own process does not run, or not as it should."""
 
     code = "hub_error"
 
 
 class HubUnreachable(HubError):
-    """No hub runs, or it does not answer."""
+    """No hub is running, or it does not answer."""
 
     code = "hub_unreachable"
 
 
 class PortTaken(HubError):
-    """Another program listens on the hub's port."""
+    """Another program uses the hub's port."""
 
     code = "port_taken"
 

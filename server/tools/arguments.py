@@ -1,4 +1,4 @@
-"""Arguments as the tools will read them, whatever way a client spells a list."""
+"""Normalised arguments: lists, numbers and truth values that a client wrote as text."""
 
 from typing import Any, get_args
 
@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 
 def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments as the tool will read them: what the user's rules see must be what runs.
+    """Return the arguments as the tool reads them, so that the policy judges what will run.
 
-    The package takes a list that is written as JSON in a text; here, a bare text for a list of texts is a
-    list of one, or of none where it is empty, and so it is in the ``tasks`` of a batch.
+    The package accepts a list that is written as JSON in a text. Here, a plain text in place of a list of
+    texts becomes a list of one, or an empty list if it is empty; this includes the ``tasks`` of a batch.
     """
     read = tool.fn_metadata.pre_parse_json(arguments)
     for name, field in tool.fn_metadata.arg_model.model_fields.items():
@@ -24,7 +24,7 @@ def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _converted(tool: Tool, read: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers and truth values that the package reads out of texts, such as ``"true"``."""
+    """Return the numbers and truth values that the package accepts as texts, such as ``"true"``."""
     try:
         values = tool.fn_metadata.validate_arguments(read)
     except ValidationError:

@@ -21,7 +21,7 @@ DESCRIPTION = (
     "selection (`src/a.py::*` for its functions) with an `output` pattern. Returns counts and a job id."
 )
 MOST_SHOWN = 12
-"""Files that a dry run names; the rest is a number."""
+"""Files that a dry run names; it counts the others."""
 
 
 def batch_offload_tool(hub: Hub) -> Tool:
@@ -50,7 +50,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
         hub.check_paused()
         planned = ctx.prepared.require_plan()
         if max_hours < 0:
-            raise BadArguments("max_hours is negative.", "Leave it out for the limit of the settings.")
+            raise BadArguments("max_hours is negative.", "Leave it out to use the limit of the settings.")
         if dry_run:
             return await _preview(hub, planned)
         job_id = await hub.batches.submit(planned, ctx.caller, max_hours)
@@ -68,7 +68,7 @@ async def _preview(hub: Hub, planned: Planned) -> str:
     outputs = planned.outputs
     seconds = await hub.batches.estimate(planned)
     lines = [
-        f"Dry run, nothing was touched: {counted(len(planned.items), 'task')}, "
+        f"Dry run, nothing was changed: {counted(len(planned.items), 'task')}, "
         f"{counted(len(outputs), 'file')} would be written."
     ]
     if seconds is not None:

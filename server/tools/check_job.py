@@ -1,4 +1,4 @@
-"""``check_job``: wait for, look at, pause, resume, cancel or retry a batch."""
+"""``check_job``: wait for, inspect, pause, resume, cancel or retry a batch."""
 
 from typing import Literal
 
@@ -13,15 +13,15 @@ from server.store.job_records import ItemRecord
 from server.tools.job_wait import answer_for_job, wait_for_job
 from server.tools.make_tool import make_tool
 
-DESCRIPTION = "Wait `wait` s for a batch job, look at it, act on it or on one `item`."
+DESCRIPTION = "Wait `wait` s for a batch job, inspect it, act on it or on one `item`."
 MOST_WAIT = 1800
 MOST_ITEMS = 40
 EVERY_ITEM = -1
 LONGEST_LINE = 200
-"""Characters of an item's line: a reason of two sentences stands in it whole."""
+"""Characters of an item's line, enough for a reason of two sentences."""
 
 CLOSED = {"cancelled": "was cancelled", "done": "has ended"}
-"""What became of a job that cannot be resumed, by its state."""
+"""The end of a job that cannot be resumed, by its state."""
 
 Action = Literal["look", "items", "pause", "resume", "cancel", "retry"]
 
@@ -51,7 +51,7 @@ def check_job_tool(hub: Hub) -> Tool:
             if caller.by_user and before.state in CLOSED:
                 raise BadArguments(
                     f"Job {job} {CLOSED[before.state]}: there is nothing to resume.",
-                    f"`token-saver jobs retry {job}` does again what has no result.",
+                    f"`token-saver jobs retry {job}` retries what has no result.",
                 )
             await hub.batches.resume(job, by_user=caller.by_user)
         elif action == "cancel":
@@ -69,16 +69,16 @@ def check_job_tool(hub: Hub) -> Tool:
 
 
 def _refuse_bad_values(wait: int, action: Action, item: int) -> None:
-    # Checked here, as bounds in the schema would cost every session tokens.
+    # Checked here, because limits in the schema would cost tokens in every session.
     if not 0 <= wait <= MOST_WAIT:
-        raise BadArguments(f"wait is {wait}; it takes 0 to {MOST_WAIT} seconds.", "Wait again afterwards.")
+        raise BadArguments(f"wait is {wait}; it takes 0 to {MOST_WAIT} seconds.", "Then call again.")
     if item != EVERY_ITEM and action not in ("cancel", "retry"):
-        raise BadArguments(f"item does not go with {action}.", "Use it with cancel or retry.")
+        raise BadArguments(f"item cannot be used with {action}.", "Use it with cancel or retry.")
 
 
 def _list(items: tuple[ItemRecord, ...]) -> str:
     if not items:
-        return "No item went wrong."
+        return "All ended items have a result."
     lines = [_line(item) for item in items[:MOST_ITEMS]]
     if len(items) > MOST_ITEMS:
         lines.append(f"… and {len(items) - MOST_ITEMS} more on the dashboard")

@@ -1,4 +1,4 @@
-"""``compress_context``: a short digest of long files, without their passing through Claude."""
+"""``compress_context``: a short digest of long files, which Claude need not read."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Waiting for a job as long as the client is patient, with progress; then its id instead."""
+"""Waiting for a job, with progress, until it ends or the client would give up."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from server.offload.values import Caller
 from server.tools.task_handoff import handoff_of
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
-"""Seconds that a client waits for a call that reports progress, beyond ``[offload] client_patience``.
+"""Seconds that a client waits for a call that reports progress, if that is more than ``client_patience``.
 Claude Code's idle limit (5 min over HTTP, 30 min over stdio) is reset by progress; ten minutes keep a
 conversation usable."""
 
@@ -23,7 +23,8 @@ conversation usable."""
 async def wait_for_job(
     hub: Hub, ctx: ToolContext, job_id: str, *, cancel_with_call: bool, seconds: float | None = None
 ) -> None:
-    """Return when the job ends, the wait is over, or the hub closes: then the job goes on at its next start.
+    """Return when the job ends, the wait is over, or the hub closes; in the last case the job continues after
+    the next start.
 
     ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
     given the job's id does not. Where the client knows tasks, the job is then handed over as one.
@@ -48,14 +49,14 @@ async def wait_for_job(
                     handoff.job_id = job_id
     except asyncio.CancelledError:
         if cancel_with_call and not hub.batches.closed:
-            await hub.batches.cancel(job_id, by_user=False)  # which comes to its end though this is cancelled
+            await hub.batches.cancel(job_id, by_user=False)  # finishes although this call is cancelled
         raise
 
 
 async def answer_for_job(
     hub: Hub, job_id: str, caller: Caller, asked: Mapping[str, Any] | None = None
 ) -> str:
-    """Return the job's digest and book what it costs the caller, and with ``asked`` the call with these
+    """Return the job's digest, and record the cost of it and, with ``asked``, of the call with these
     arguments.
 
     The net that the digest tells has its own cost in it; one for the user costs nothing.
@@ -63,7 +64,7 @@ async def answer_for_job(
     if caller.by_user:
         return await describe_job(hub, job_id, for_user=True)
     text = await describe_job(hub, job_id)
-    if not (await hub.batches.get(job_id)).by_user:  # else its net is 0: the call has a receipt of its own
+    if not (await hub.batches.get(job_id)).by_user:  # else the call has its own receipt
         spent = hub.ledger.cost_of_result(text) + (hub.ledger.cost_of_call(asked) if asked is not None else 0)
         text = await describe_job(hub, job_id, spent)
     await hub.batches.charge(job_id, asked, text, caller)
@@ -71,8 +72,8 @@ async def answer_for_job(
 
 
 async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool = False) -> str:
-    """Return the job's digest, at most 600 characters; ``spent`` are tokens that are not booked yet,
-    ``for_user`` is for who asks in a shell."""
+    """Return the job's digest, at most 600 characters; ``spent`` are tokens that are not recorded yet,
+    ``for_user`` is set for a call from a shell."""
     counts = await hub.batches.counts(job_id)
     return describe(
         await hub.batches.get(job_id),

@@ -1,4 +1,4 @@
-"""One function to make a tool: text results, right annotations, a small schema."""
+"""Construction of a tool: text results, annotations, a small schema."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from server.tools.schema import compact
 
 ALWAYS_LOAD_KEY = "anthropic/alwaysLoad"
 ALWAYS_LOAD = {ALWAYS_LOAD_KEY: True}
-"""Claude Code shows a tool's definition from the start, instead of its name alone."""
+"""Lets Claude Code load a tool's whole definition from the start, not only its name."""
 
 
 def make_tool(

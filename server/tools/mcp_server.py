@@ -57,7 +57,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         self._hub = hub
 
     async def list_tools(self) -> list[MCPTool]:
-        """List the tools, but for those that the user's policy hides."""
+        """List the tools, except those that the user's policy hides."""
         return [tool for tool in await super().list_tools() if not self._hub.gate.hidden(tool.name)]
 
     async def call_tool(
@@ -129,7 +129,7 @@ def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
 
 
 def build_mcp(hub: Hub) -> TokenSaverServer:
-    """Return the server with all tools of this hub, and let the hub's ledger know what they cost."""
+    """Return the server with all tools of this hub, and tell the ledger the cost of their definitions."""
     tools = all_tools(hub)
     hub.ledger.definitions_tokens = _definitions_tokens(tools, hub.ledger.family)
     return TokenSaverServer(
@@ -158,13 +158,13 @@ def all_tools(hub: Hub) -> list[Tool]:
 
 
 def _state_security(hub: Hub) -> RequestStateSecurity | None:
-    """Return what seals the state of a call that left to ask its client: a key that outlives a restart, so
-    that a client which comes back to a new hub is asked again instead of failing."""
+    """Return the key that seals the state of a call while its client is asked. It survives a restart, so that
+    a client that comes back to a new hub is asked again instead of getting an error."""
     return RequestStateSecurity(keys=[hub.keys.sign("request state")]) if hub.keys is not None else None
 
 
 def _definitions_tokens(tools: list[Tool], family: Family) -> int:
-    """Return what every session pays for: the definitions that are always loaded, and the instructions."""
+    """Return the tokens that every session pays for: always loaded definitions, and the instructions."""
     eager = [tool for tool in tools if (tool.meta or {}).get(ALWAYS_LOAD_KEY)]
     definitions = [
         {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}

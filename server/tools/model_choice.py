@@ -1,4 +1,4 @@
-"""``recommend_model``, ``auto_setup`` and ``configure_model_selector``: which model, and why."""
+"""``recommend_model``, ``auto_setup`` and ``configure_model_selector``: the choice of a model."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -61,10 +61,10 @@ def _auto_setup(hub: Hub) -> Tool:
             async def relay(progress: PullProgress) -> None:
                 await report(progress.completed, progress.total or None, pulled(progress))
 
-            did = await _made_ready(hub, usable, relay, load=not skip_preload and can.load)
+            done = await _prepare_best(hub, usable, relay, load=not skip_preload and can.load)
         if not skip_preload and not can.load:
-            did += " This engine loads models by itself."
-        return f"{hub.engine.view().label}. {did}"
+            done += " This engine loads models by itself."
+        return f"{hub.engine.view().label}. {done}"
 
     return make_tool(auto_setup, "Choose, download and load the best local model.", CHANGES)
 
@@ -108,13 +108,13 @@ async def _ranked(hub: Hub, category: Category, *, prefer_quality: bool) -> tupl
     found = await ranked(hub.engine, hub.folders, category, measurements, prefer_quality=prefer_quality)
     if not found:
         raise ModelNotFound(
-            "No model passes the user's filters.", "Show them with configure_model_selector, action get."
+            "The user's filters exclude all models.", "Show them with configure_model_selector, action get."
         )
     return found
 
 
 def _usable(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> list[Recommendation]:
-    """Return what fits and is there or can be had, best first.
+    """Return the models that fit and are installed or can be downloaded, best first.
 
     Raises:
         BackendUnsupported: nothing fits.
@@ -125,16 +125,16 @@ def _usable(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> list[Recom
         return usable
     if any(each.installed or may_pull for each in ranked):
         raise BackendUnsupported(
-            "No model fits in the memory that is free.",
-            "Close other programs, or choose one by preload_model.",
+            "No model fits into the free memory.",
+            "Close other programs, or load a model with preload_model.",
         )
     raise ModelNotFound(
         "No suitable model is installed.", "Install one in the engine, or call auto_setup without skip_pull."
     )
 
 
-async def _made_ready(hub: Hub, usable: list[Recommendation], report: ReportPull, *, load: bool) -> str:
-    """Make the best ready, or the best installed one where that cannot be had, and say which it is.
+async def _prepare_best(hub: Hub, usable: list[Recommendation], report: ReportPull, *, load: bool) -> str:
+    """Prepare the best model, or the best installed one if it cannot be downloaded; return a report.
 
     Raises:
         DownloadError, ModelTooLarge: neither can be had.
@@ -146,19 +146,19 @@ async def _made_ready(hub: Hub, usable: list[Recommendation], report: ReportPull
         spare = next((each for each in usable[1:] if each.installed), None)
         if spare is None:
             raise
-        instead = f"{best.model.name} cannot be had ({error.code}). Chose instead {spare.line}."
+        instead = f"{best.model.name} cannot be downloaded ({error.code}). Chose instead {spare.line}."
         return instead + await _ready(hub, spare, report, load=load)
 
 
 async def _ready(hub: Hub, chosen: Recommendation, report: ReportPull, *, load: bool) -> str:
-    did = ""
+    done = ""
     if not chosen.installed:
         await hub.engine.pull(chosen.model.name, report)
-        did = " Downloaded it."
+        done = " Downloaded it."
     if load:
         await hub.engine.load(chosen.model.name)
-        did += " It is loaded and warm."
-    return did
+        done += " It is loaded and warm."
+    return done
 
 
 def _changed(

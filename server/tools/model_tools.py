@@ -1,4 +1,4 @@
-"""``list_loaded_models``, ``preload_model`` and ``pull_model``: who holds the memory."""
+"""``list_loaded_models``, ``preload_model`` and ``pull_model``: the models in memory and on disk."""
 
 import time
 from typing import Annotated
@@ -36,7 +36,7 @@ def _list_loaded_models(hub: Hub) -> Tool:
         if view.error:
             return view.error
         if not view.capabilities.list_loaded:
-            return f"{view.label} does not tell what is loaded; it loads models by itself."
+            return f"{view.label} does not report its loaded models; it loads models by itself."
         if not view.loaded:
             return f"No model is loaded. {view.label}: {len(view.installed)} installed."
         return "\n".join([view.label, *(_line(model) for model in view.loaded)])
@@ -89,7 +89,7 @@ def _named(model: str) -> str:
 
 
 def pulled(progress: PullProgress) -> str:
-    """Say how far a download is: bytes, speed and the time left, as far as they are known."""
+    """Return a download's progress in words: bytes, speed and time left, as far as known."""
     if not progress.total:
         return f"{progress.model}: {progress.status}"
     share = progress.completed / progress.total
@@ -109,11 +109,10 @@ def _memory(model: LoadedModel) -> str:
 
 
 def _nearest(hub: Hub, name: str) -> str:
-    """Name the models of the catalogue that are most like it, as a next step; empty where none is for the
-    engine in use."""
+    """Return a next step that names similar models of the catalogue; empty if the engine in use has none."""
     kind = hub.engine.view().kind
     near = nearest(name, [each.name for each in load_catalogue(hub.folders) if each.engine == kind])
-    return f"Known ones most like it: {', '.join(near)}." if near else ""
+    return f"Similar known models: {', '.join(near)}." if near else ""
 
 
 def _line(model: LoadedModel) -> str:

@@ -1,4 +1,4 @@
-"""``cost_dashboard`` and ``get_metrics``: what was truly saved, for Claude and for programs."""
+"""``cost_dashboard`` and ``get_metrics``: the net savings, for Claude and for programs."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
 def savings_tools(hub: Hub) -> list[Tool]:
-    """Return the tools that report savings and figures."""
+    """Return the tools that report savings and metrics."""
     return [_cost_dashboard(hub), _get_metrics(hub)]
 
 

@@ -1,4 +1,4 @@
-"""Small input schemas: every character of them is paid for in each of Claude's sessions."""
+"""Small input schemas: every character costs tokens in each of Claude's sessions."""
 
 from typing import Any
 
@@ -8,10 +8,7 @@ _EMPTY: tuple[Any, ...] = ("", None, [])
 
 
 def compact(schema: Schema) -> Schema:
-    """Return the schema without pydantic's titles, with ``$defs`` put in place and empty defaults left out.
-
-    What it accepts stays the same.
-    """
+    """Return an equivalent schema without pydantic's titles, ``$defs`` and empty defaults."""
     return _compact(schema, schema.get("$defs", {}))
 
 

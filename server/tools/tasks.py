@@ -1,11 +1,11 @@
 """Long calls as tasks, for clients that declare the extension ``io.modelcontextprotocol/tasks``.
 
-A call that outlives ``[offload] client_patience`` is answered with a task, which the client looks at with
-``tasks/get`` and ends with ``tasks/cancel``, as the extension's draft of 2026 has it. A batch is in the
-store: its task is known again after a restart. Any other call is kept in memory for an hour after its end.
+A call that takes longer than ``[offload] client_patience`` is answered with a task, which the client polls
+with ``tasks/get`` and ends with ``tasks/cancel``, as in the extension's draft of 2026. A batch is in the
+database, so its task survives a restart. Any other call is kept in memory for an hour after its end.
 
-The server asks for nothing on the way, so ``tasks/update`` has nothing to deliver, and it sends no
-``notifications/tasks``: a client is told to look again every few seconds.
+The server asks the client nothing during a task, so ``tasks/update`` has no effect, and it sends no
+``notifications/tasks``: the client is told to poll every few seconds.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ from server.tools.task_handoff import TaskHandoff, with_handoff
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000
-"""Milliseconds after which a client is told to look again."""
+"""Milliseconds between polls, as the client is told."""
 HANDOVER_SECONDS = 2.0
-"""Within which a batch hands itself over when the client's patience has ended."""
+"""Seconds after the client's patience within which a call hands its batch over."""
 KEPT_SECONDS = 3_600.0
-"""How long the result of a call can be fetched after its end; a batch's for as long as its row is kept."""
+"""Seconds for which a call's result can be fetched after its end; a batch's result: while its row is kept."""
 
 
 class TaskParams(RequestParams):
@@ -57,7 +57,7 @@ class TaskUpdateParams(TaskParams):
 
 @dataclass
 class _Call:
-    """A call that goes on behind its answer."""
+    """A call that continues after it was answered with a task."""
 
     work: "asyncio.Task[HandlerResult]"
     created_at: float = field(default_factory=time.time)
@@ -75,7 +75,7 @@ class Tasks(Extension):
         self._secret = secrets.token_hex(16)
 
     def methods(self) -> Sequence[MethodBinding]:
-        """The three requests about a task."""
+        """Return the three requests about a task."""
         versions = frozenset(MODERN_PROTOCOL_VERSIONS)
         return (
             MethodBinding("tasks/get", TaskParams, self._get, versions),
@@ -89,13 +89,13 @@ class Tasks(Extension):
         ctx: ServerRequestContext[Any, Any],
         call_next: CallNext,
     ) -> HandlerResult:
-        """Let the call run as long as its client is patient, then answer with a task."""
+        """Run the call for as long as its client is patient, then answer with a task."""
         if not _declares(ctx):
             return await call_next(ctx)
         handoff = TaskHandoff()
         work = asyncio.ensure_future(call_next(with_handoff(ctx, handoff)))
         try:
-            # A call that waits for a batch hands it over a moment before.
+            # A call that waits for a batch hands it over shortly before.
             await asyncio.wait({work}, timeout=self._hub.settings.offload.client_patience + HANDOVER_SECONDS)
         except asyncio.CancelledError:
             work.cancel()
@@ -144,12 +144,12 @@ class Tasks(Extension):
         return {}
 
     async def _job(self, task_id: str, action: str) -> JobRecord:
-        """Return the batch of a task, if ``check_job`` might do the same with it."""
+        """Return the batch of a task, if the policy allows ``check_job`` the same."""
         job_id, _, signature = task_id.partition(".")
         try:
             job = await self._hub.batches.get(job_id) if self._is_signed(job_id, signature) else None
         except NotFound:
-            job = None  # removed with the history; as unknown as one that never was
+            job = None  # removed with the history
         if job is None:
             raise MCPError(INVALID_PARAMS, "Failed to retrieve task: Task not found")
         if denied := await self._hub.gate.denies_look(_look_at(job, action)):
@@ -170,7 +170,7 @@ class Tasks(Extension):
         return {**task, "status": "completed", "result": _text_result(text)}
 
     def _signature(self, job_id: str) -> str:
-        """Return what makes the id of a batch's task impossible to guess."""
+        """Return the part of a task's id that makes it impossible to guess."""
         keys = self._hub.keys
         return keys.sign(f"task {job_id}") if keys is not None else self._secret + job_id
 
@@ -196,13 +196,13 @@ def _look_at(job: JobRecord, action: str = "look") -> Call:
 
 def _declares(ctx: ServerRequestContext[Any, Any]) -> bool:
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-        return False  # what a result may be is fixed there
+        return False  # older versions allow no other result
     capabilities = ctx.session.client_capabilities
     return bool(capabilities and EXTENSION in (capabilities.extensions or {}))
 
 
 def _created(task: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to a call that became a task: the task without what it holds."""
+    """Return the answer to a call that became a task: the task without its result."""
     seed = {key: value for key, value in task.items() if key not in ("result", "error")}
     return {**seed, "resultType": "task"}
 

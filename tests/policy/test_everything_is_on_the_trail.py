@@ -97,4 +97,4 @@ def test_connections_and_decisions_and_an_intact_chain(place: Place) -> None:
     place.call("list_loaded_models")
     assert place.rows("connection")
     assert place.rows("decision")[0]["tool"] == "list_loaded_models"
-    assert place.command("audit", "verify").startswith("whole")
+    assert place.command("audit", "verify").startswith("intact")

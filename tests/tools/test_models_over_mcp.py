@@ -103,7 +103,7 @@ async def test_auto_setup_uses_and_names_what_is_there_where_the_best_cannot_be_
 ) -> None:
     async def work(client: Client, hub: Hub) -> None:
         done = await _said(client, "auto_setup", category="coding", prefer_quality=True)
-        assert "cannot be had (" in done
+        assert "cannot be downloaded (" in done
         assert f"Chose instead {CODER}" in done
         assert len(done) < 600
         assert [each.name for each in hub.engine.view().loaded] == [CODER]
@@ -148,7 +148,7 @@ async def test_what_a_server_cannot_do_is_said(dialect: str, loads: bool, pulls:
         async def work(client: Client, hub: Hub) -> None:
             said = await _said(client, "list_loaded_models")
             assert (MODEL in said) is lists
-            assert ("does not tell what is loaded" in said) is not lists
+            assert ("does not report its loaded models" in said) is not lists
             can = hub.engine.view().capabilities
             assert (can.load, can.unload, can.pull, can.list_loaded) == (loads, loads, pulls, lists)
             for arguments in ({"model": MODEL}, {"model": MODEL, "keep_alive": "0"}):
