@@ -21,13 +21,13 @@ from server.policy.approvals import (
     Approvals,
     AskElsewhere,
     grant_in_project,
-    granted_in_project,
 )
-from server.policy.limits import counter_reader, reserve, roll_back
-from server.policy.rules.evaluate import approved_before, denied_item, denied_look, evaluate
+from server.policy.judge import judge
+from server.policy.limits import reserve, roll_back
+from server.policy.rules.evaluate import denied_item, denied_look
 from server.policy.rules.policy_file import DENY_ALL, Loaded, PolicyFile
 from server.policy.trail import Record, Trail, TrailEntry, append
-from server.policy.values import Call, Decision, Item, Reservation, Rule
+from server.policy.values import Call, Decision, Item, Reservation
 from server.store.database import Database
 
 KEPT_SECONDS = 600.0
@@ -165,14 +165,9 @@ class Gate:
         if (call.client, call.session) not in self._seen:
             self._seen.add((call.client, call.session))
             append(connection, _connection(call), now)
-        decision = evaluate(loaded.policy, call, counter_reader(connection), now)
-        if decision.verdict == "approve":
-            decision = approved_before(decision, lambda rule: self._granted(connection, call, rule))
+        decision = judge(loaded.policy, call, connection, now, self.approvals.granted_in_session)
         reserve(connection, decision.reservations, now)
         return decision, append(connection, _decision(call, decision), now)
-
-    def _granted(self, connection: Connection, call: Call, rule: Rule) -> bool:
-        return self.approvals.granted_in_session(call, rule) or granted_in_project(connection, call, rule)
 
     def _raise_refusal(self, loaded: Loaded, decision: Decision) -> None:
         if decision.verdict == "limit":

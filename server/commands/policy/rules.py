@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from server.calls.judge import refused_path
 from server.calls.prepare import prepare
 from server.commands.output import echo, print_json
@@ -18,11 +16,9 @@ from server.config.folders import Folders, find_folders
 from server.config.settings import Settings, load_settings
 from server.offload.files.workspace import Workspace, open_workspace
 from server.offload.values import Caller
-from server.policy.approvals import granted_in_project
-from server.policy.limits import counter_reader
+from server.policy.judge import judge
 from server.policy.rules.describe import FORMATS, describe_rule, path_rules
 from server.policy.rules.detect_format import parse_policy
-from server.policy.rules.evaluate import approved_before, evaluate
 from server.policy.rules.policy_file import read_policy_text
 from server.policy.values import EVERY_TOOL, Call, Decision, Policy
 from server.store.records import SHELL
@@ -159,12 +155,7 @@ def _workspace(settings: Settings, folders: Folders, root: Path | None, session:
 def _decide(policy: Policy, call: Call, folders: Folders) -> Decision:
     now = datetime.now(UTC).timestamp()
     if not folders.database.exists():
-        return evaluate(policy, call, lambda _key, _window, _start: 0.0, now)
-
-    def judge(connection: Connection) -> Decision:
-        decision = evaluate(policy, call, counter_reader(connection), now)
-        if decision.verdict != "approve":
-            return decision
-        return approved_before(decision, lambda rule: granted_in_project(connection, call, rule))
-
-    return with_database(folders, lambda database: database.read(judge))
+        return judge(policy, call, None, now)
+    return with_database(
+        folders, lambda database: database.read(lambda connection: judge(policy, call, connection, now))
+    )
