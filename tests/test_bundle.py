@@ -44,7 +44,8 @@ def test_it_has_the_apps_version_and_command(bundle: zipfile.ZipFile) -> None:
     assert manifest["manifest_version"] == "0.4"
     assert manifest["version"] == project["version"]
     assert manifest["server"]["type"] == "uv"
-    assert manifest["server"]["mcp_config"]["args"][-1] in project["scripts"]
+    module = manifest["server"]["mcp_config"]["args"][-1]
+    assert f"{module}.main:main" == project["scripts"]["token-saver-mcp"]
     assert manifest["compatibility"]["runtimes"]["python"] == project["requires-python"]
 
 

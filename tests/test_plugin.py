@@ -85,7 +85,8 @@ def test_it_has_the_apps_version_and_command() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert plugin["version"] == project["version"]
     assert plugin["license"] == project["license"]
-    assert plugin["mcpServers"]["token-saver"]["args"][-1] in project["scripts"]
+    module = plugin["mcpServers"]["token-saver"]["args"][-1]
+    assert f"{module}.main:main" == project["scripts"]["token-saver-mcp"]
     assert (ROOT / plugin["icon"]).is_file()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from server.clients import config_change
+from server.clients.bridge_command import ISOLATION
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import Place, Scope, Surroundings
 from server.config.folders import Folders
@@ -89,7 +90,7 @@ def hook_entry() -> dict[str, Any]:
     command = {
         "type": "command",
         "command": str(Path(sys.executable).absolute()),
-        "args": ["-P", "-m", MODULE],
+        "args": [*ISOLATION, "-m", MODULE],
         "timeout": HOOK_SECONDS,
     }
     return {"matcher": "Read|Write", "hooks": [command]}

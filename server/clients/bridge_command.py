@@ -1,13 +1,13 @@
 """Command with which MCP clients start the bridge."""
 
-import shutil
 import sys
 from pathlib import Path
+
+ISOLATION = ("-E", "-P")
+"""Options of Python for a process that a client starts in the user's project. ``-E`` ignores ``PYTHONPATH``,
+where an empty or relative entry means the project's folder. ``-P`` keeps that folder off the import path."""
 
 
 def bridge_command() -> list[str]:
     """Return the command that starts the bridge. Its path is absolute: desktop clients lack our ``PATH``."""
-    name = "token-saver-mcp.exe" if sys.platform == "win32" else "token-saver-mcp"
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    return [str(Path(found).absolute())] if found else [sys.executable, "-P", "-m", "server.bridge"]
+    return [str(Path(sys.executable).absolute()), *ISOLATION, "-m", "server.bridge"]

@@ -5,7 +5,6 @@ Claude Code knows its files best, and rewrites some of them while it runs.
 
 import json
 import os
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from server.clients.config_change import ConfigChange, connected, entry_in, keep, plan_connect, write
 from server.clients.config_files import SERVER_NAME, Place
 from server.common.errors import ClientFailed
+from server.common.processes import find_program
 from server.config.folders import Folders
 
 COMMAND_SECONDS = 60.0
@@ -21,7 +21,7 @@ COMMAND_SECONDS = 60.0
 
 def find_command() -> str | None:
     """Return the path of ``claude``, None if it is not installed."""
-    return shutil.which("claude")
+    return find_program("claude")
 
 
 def add(claude: str, place: Place, folders: Folders) -> Path:

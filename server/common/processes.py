@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 TAIL = 2_000
 """Characters kept of a child's error output."""
@@ -14,6 +15,21 @@ if sys.platform == "win32":
     NO_WINDOW = subprocess.CREATE_NO_WINDOW
 else:
     NO_WINDOW = 0
+
+
+def find_program(name: str) -> str | None:
+    """Return the absolute path of a program on ``PATH``, None where there is none.
+
+    Relative entries are skipped, and so is the working directory, which Windows searches first: both mean the
+    user's project, whose files must not run by themselves.
+    """
+    endings = os.environ.get("PATHEXT", ".EXE").split(os.pathsep) if sys.platform == "win32" else [""]
+    for folder in map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep)):
+        for ending in endings if folder.is_absolute() else ():
+            program = folder / (name if name.lower().endswith(ending.lower()) else name + ending)
+            if program.is_file() and os.access(program, os.X_OK):
+                return str(program)
+    return None
 
 
 async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:

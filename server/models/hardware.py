@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from server.common.processes import find_program
 
 logger = logging.getLogger(__name__)
 
@@ -233,7 +234,7 @@ def _sysctl_number(key: str) -> int | None:
 
 
 def _sysctl(key: str) -> str:
-    sysctl = shutil.which("sysctl")
+    sysctl = find_program("sysctl")
     if sysctl is None:
         return ""
     try:
