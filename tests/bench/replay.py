@@ -139,7 +139,8 @@ def _selected(each: Edited, before: str, after: str) -> Verdict | None:
     start = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), None)
     if start is None:
         return None
-    tail = next(i for i, (a, b) in enumerate(zip(reversed(before), reversed(after), strict=False)) if a != b)
+    ends = enumerate(zip(reversed(before), reversed(after), strict=False))
+    tail = next((i for i, (a, b) in ends if a != b), min(len(before), len(after)))
     end = len(before) - tail
     around = [d for d in definitions(before, language) if d.start <= start and end <= d.end]
     if not around:

@@ -195,7 +195,8 @@ def _is_part(edited: Source, text: str, language: Language) -> bool:
     """
     old, new = definitions(edited.text, language), definitions(text, language)
     given = {each.name for each in new} | {each.last for each in new}
-    top = [each for each in old if each.level == 0]
+    outer = {each.name.rpartition(".")[0] for each in old}
+    top = [each for each in old if each.name not in outer]
     lost = [each for each in top if each.name not in given and each.last not in given]
     if not lost or 2 * len(lost) < len(top):
         return False

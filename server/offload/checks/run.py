@@ -62,22 +62,13 @@ def _best_reading(plan: Plan, edited: Source, text: str, complete: Check) -> Ver
         edits = without_blanks(edited, reading.edits, plan.language)
         after = apply(edited.text, edits)
         verdict = _judged(complete, after, edits, check_edit(plan, edited, after, edits))
-        if best is not None and reading.way == "definitions" and verdict.passed:
-            left_out = [
-                notice.text.removeprefix("removed ")
-                for notice in best.notices
-                if notice.text.startswith("removed ")
-            ]
-            said = Notice(f"kept, though the answer left it out: {', '.join(left_out)[:60]}")
-            if left_out:
-                verdict = replace(verdict, notices=(said, *verdict.notices))
         if best is not None and verdict.passed and best.failure is not None:
             why = best.failure.message.partition(";")[0]
             said = Notice(f"only the answer's definitions were taken: {why}")
             verdict = replace(verdict, notices=(said, *verdict.notices))
         if best is None or rank(verdict) < rank(best):
             best = verdict
-        if rank(best)[:2] == (0, 0):
+        if best.passed:
             break
     return best or Verdict((_empty(),))
 

@@ -1,7 +1,7 @@
 """Comparison of source code: definitions, their heads, what stands beside them, comments."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -200,18 +200,24 @@ def _word_in(name: str, text: str) -> bool:
 
 def _doubled(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[Change]:
     def key(unit: Unit) -> tuple[object, ...]:
-        return unit.name, unit.signature, unit.attributes, unit.scope, unit.kind, unit.modifiers
+        return unit.name, unit.signature, unit.attributes, unit.kind, unit.modifiers
 
-    before, after = Counter(map(key, old)), Counter(map(key, new))
+    known_twice = {key(unit) for unit, count in _counted(old, key) if count > 1}
     kinds = {each.name: each.kind for each in new}
     known = {each.name for each in old}
     for unit in new:
         within = unit.outer.rpartition(".")[2] == unit.last and kinds.get(unit.outer) == unit.kind
         if within and unit.outer and unit.name not in known:
             yield Change("given within itself:", unit.kind, unit.last, unit.line, "wrong")
-    for unit in {key(each): each for each in new}.values():
-        if after[key(unit)] > max(1, before[key(unit)]) and unit.body.strip() and unit.last != "_":
+    for unit, count in _counted(new, key):
+        if count > 1 and key(unit) not in known_twice and unit.body.strip() and unit.last != "_":
             yield Change("given twice:", unit.kind, label(unit), unit.line, "slip")
+
+
+def _counted(units: Sequence[Unit], key: Callable[[Unit], tuple[object, ...]]) -> list[tuple[Unit, int]]:
+    """Return the definitions, each kind of them once, with how often they stand in one block."""
+    counts = Counter((key(unit), unit.block) for unit in units)
+    return [(unit, counts[key(unit), unit.block]) for unit in {(key(u), u.block): u for u in units}.values()]
 
 
 _CONSTANTS = (
@@ -292,6 +298,7 @@ def _loose(before: str, after: str, language: Language, matching: Matching) -> I
             if name and not new_uses[name] and old_uses[name] > _count(name, text, language):
                 continue  # all its uses went with it
             yield Change("removed", "", text, number, "loss", tuple(uses(text, language)))
+            break  # the first line of a run stands for all of it
 
 
 def _first_name(line: str, language: Language) -> str:

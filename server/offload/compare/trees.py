@@ -13,6 +13,7 @@ import yaml
 from server.offload.compare.values import Change
 
 _IDENTITY = ("id", "name", "key", "title", "path", "uses", "url")
+_NULL = ("", "~", "null", "None")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -77,6 +78,8 @@ def compare_trees(old: Tree, new: Tree, before: str) -> tuple[Change, ...]:
         if (id(a), id(b)) in seen:
             continue
         seen.add((id(a), id(b)))
+        if a.kind in ("mapping", "list") and b.kind == "other" and b.text in _NULL and path:
+            b = Tree(a.kind, line=b.line)  # its last entry went
         if a.kind == b.kind == "mapping":
             pending += _compare_mappings(path, a, b, gone, added)
         elif a.kind == b.kind == "list":

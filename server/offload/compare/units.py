@@ -29,6 +29,8 @@ _BODIES = frozenset(
     {"block", "do_block", "compound_statement", "declaration_list", "field_declaration_list", "script_block",
      "statement_block"}
 )  # fmt: skip
+LONGEST_OWNED = 40
+"""Characters of a qualified name; of a longer one the last part is shown."""
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _CONDITIONS = re.compile(r"^(?:if|elif|else|try|except|case|match|switch|#|preproc)|_clause$|preproc")
 
@@ -47,7 +49,7 @@ class Unit:
     """One definition. ``start``/``end`` are characters, ``line`` counts from 1.
 
     ``comment`` is the text of the comments right above, ``docstring`` that of Python's; ``body`` is the text
-    of the body. ``scope`` tells the branches of a conditional apart.
+    of the body. ``scope`` tells the branches of a conditional apart, ``block`` the blocks of a text.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Unit:
     head: str
     body: str
     scope: int
+    block: int
 
     @property
     def last(self) -> str:
@@ -92,9 +95,10 @@ def units_of(text: str, language: Language) -> tuple[Unit, ...]:
 
 def label(unit: Unit) -> str:
     """Return how a definition is named in a reply: with its parameters where it has any."""
+    name = unit.name if len(unit.name) <= LONGEST_OWNED else unit.last
     if not unit.parameters:
-        return unit.name
-    return f"{unit.name}({', '.join(each.type or each.name for each in unit.parameters)})"
+        return name
+    return f"{name}({', '.join(each.type or each.name for each in unit.parameters)})"
 
 
 def _unit(found: Found, text: str, starts: list[int], traits: dict[str, str]) -> Unit:
@@ -130,6 +134,7 @@ def _unit(found: Found, text: str, starts: list[int], traits: dict[str, str]) ->
         head=text[first : definition.body],
         body=text[definition.body : definition.end],
         scope=_scope(found.first),
+        block=found.first.parent.start_byte if found.first.parent is not None else 0,
     )
 
 

@@ -30,7 +30,9 @@ class Change:
     def text(self) -> str:
         """The change in a few words: ``removed function parse``."""
         name = " ".join(self.name.split())
-        name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        if len(name) > LONGEST_NAME:  # of a path, the end tells most
+            cut = LONGEST_NAME - 1
+            name = "…" + name[-cut:] if self.kind in ("key", "cell") else name[:cut] + "…"
         return " ".join(part for part in (self.how, self.kind, name) if part)
 
 
