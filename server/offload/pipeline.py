@@ -1,8 +1,8 @@
-"""One offload, top to bottom: read, weigh, fit, generate, check, repair, deliver, book.
+"""The pipeline of one offload: read, plan, check the profit, fit, generate, check, repair, deliver, record.
 
-``Offloader.run`` is the whole of it. Each stage takes a frozen value and returns the next (see
-``values.py``); nothing is written before all checks passed, and whatever was in place for a check of the
-user's is taken back unless that passed.
+``Offloader.run`` is the entry point. Each stage takes a frozen value and returns the next (see
+``values.py``). Nothing is written before all built-in checks passed. A file that was written for the user's
+own check is restored unless that check passes.
 """
 
 import asyncio
@@ -47,13 +47,13 @@ from server.store.history import History
 from server.store.measurements import Measurements
 
 PATIENCE_RESERVE = 5.0
-"""Seconds before the client's patience ends at which a call that waits for a download is handed back."""
+"""Seconds before the client's timeout at which a call that waits for a download returns."""
 
 
 class Offloader:
-    """Runs offloads. For one event loop; any number at once, the engine's queue puts them in order."""
+    """Runs offloads on one event loop, any number at once; the engine's queue orders them."""
 
-    def __init__(  # noqa: PLR0917 - the parts of the hub, in the order it has them
+    def __init__(  # noqa: PLR0917 - parts of the hub, in the hub's order
         self,
         settings: Settings,
         engine: Engine,
@@ -80,21 +80,22 @@ class Offloader:
         self._closing = False
 
     async def start(self) -> tuple[str, ...]:
-        """Put back what a crash left in place unaccepted; return the paths. Call it before ``run``."""
+        """Restore the files that a crash left written but not accepted; return their paths. Runs before
+        ``run``."""
         return await undo.recover(self._history, self._rescue_copies)
 
     def use_checks(self, checks: Mapping[str, str]) -> None:
-        """Let these be the checks that tasks may name from now on."""
+        """Use these checks from now on."""
         self._deliverer.checks.use(checks)
 
     async def close(self) -> None:
-        """Cancel what runs, and wait until all of it is taken back and recorded."""
+        """Cancel all running offloads; wait until their files are restored and they are recorded."""
         self._closing = True
         await cancel_and_wait(*self._running.values())
         await self._finish_retrier.close()
 
     async def settled(self) -> None:
-        """Wait until every offload that broke off has its end in the history, and its file as before."""
+        """Wait until every interrupted offload is recorded and its file restored."""
         await self._finish_retrier.drain()
 
     async def run(
@@ -108,14 +109,14 @@ class Offloader:
         item_of: ItemOf | None = None,
         workspace: Workspace | None = None,
     ) -> Outcome:
-        """Do one task and return how it ended; an error of the tree is an outcome, too.
+        """Run one task and return its outcome; a ``TokenSaverError`` becomes an outcome too.
 
-        ``interactive`` tasks go before those of batches; ``item_of`` is the batch of one that has one;
-        ``workspace`` is the caller's, where the call was prepared before.
-        Cancelling the call cancels the offload, which is recorded before ``CancelledError`` goes on.
+        ``interactive`` tasks go before batch items in the queue. ``item_of`` is set for a batch item.
+        ``workspace`` is set if the call was already prepared. Cancelling the call cancels the offload, which
+        is recorded before ``CancelledError`` is raised.
 
         Raises:
-            StoreError: the history cannot be written; then nothing was done.
+            StoreError: the history cannot be written; nothing was done.
         """
         run = self.new_run(task, caller, report, arguments_of(task), offload_id)
         run.interactive = interactive
@@ -124,11 +125,11 @@ class Offloader:
         return await self.drive(run, lambda: self._work(run, place))
 
     async def refused(self, tool: str, caller: Caller, error: TokenSaverError) -> None:
-        """Record a call that was refused before it began: Claude wrote it, and reads the reason, all the
-        same."""
+        """Record a call that was refused before it began. It has a cost: Claude wrote it and reads the
+        reason."""
         arguments = dict(caller.arguments or {})
         task = Task(str(arguments.get("task") or arguments.get("focus") or tool), tool=tool)
-        run = self.new_run(task, caller, _to_nobody, arguments, None)
+        run = self.new_run(task, caller, _ignore_progress, arguments, None)
         await self.recorder.open(run)
         await self.recorder.close_failed(run, error)
 
@@ -140,14 +141,14 @@ class Offloader:
         arguments: dict[str, Any],
         offload_id: str | None = None,
     ) -> OffloadState:
-        """Return the state of an offload that has not begun; ``drive`` runs it."""
+        """Return the state of a new offload; ``drive`` runs it."""
         run_id = offload_id or secrets.token_hex(4)
         return OffloadState(run_id, task, caller, Progress(run_id, report, self._events), arguments)
 
     async def drive(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Run the work of one offload, recorded and cancellable; return or raise as ``run`` does."""
-        # A task of its own, so that ``cancel`` ends the offload and not the caller, and so that taking back
-        # and recording are not themselves cancelled.
+        """Run the work of one offload, recorded and cancellable; return or raise like ``run``."""
+        # A separate task: ``cancel`` then ends the offload but not its caller, and cancelling the caller
+        # does not interrupt restoring and recording.
         work = asyncio.create_task(self._recorded(run, work_of), name=f"offload {run.id}")
         self._running[run.id] = work
         work.add_done_callback(lambda _: self._running.pop(run.id, None))
@@ -162,15 +163,15 @@ class Offloader:
         return _cancelled(run, closing=self._closing)
 
     def workspace(self, caller: Caller) -> Workspace:
-        """Return where this caller may read and write."""
+        """Return the caller's workspace: the folders that it may read and write."""
         return self._open_workspace(caller)
 
     async def cancel(self, offload_id: str) -> None:
-        """Cancel a running offload; its caller gets an outcome that says so, or the one that the offload came
-        to before that could be heeded.
+        """Cancel a running offload. Its caller gets an outcome that says so, or the real one if it was
+        already reached.
 
         Raises:
-            NotFound: none of that id is running.
+            NotFound: no offload with that id is running.
         """
         work = self._running.get(offload_id)
         if work is None:
@@ -179,11 +180,11 @@ class Offloader:
         await asyncio.wait([work])
 
     async def undo(self, offload_id: str) -> str:
-        """Put back what the offload overwrote; see ``undo.undo``."""
+        """Restore what the offload overwrote; see ``undo.undo``."""
         return await undo.undo(self._history, self._events, offload_id)
 
     async def _recorded(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Run the offload with its row in the history, however it ends."""
+        """Run the offload and record it in the history, however it ends."""
         try:
             await self.recorder.open(run)
             async with run.progress.reporting():
@@ -193,11 +194,11 @@ class Offloader:
             raise
         except TokenSaverError as error:
             return await self._settle(run, error)
-        except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a row that never ends
+        except Exception as error:  # noqa: BLE001 - a bug must not leave a row without an end
             return await self._settle(run, error)
 
     async def _settle(self, run: OffloadState, error: Exception | None) -> Outcome:
-        """Record an offload that was broken off: by ``error``, or by being cancelled (None)."""
+        """Record an offload that was interrupted: by ``error``, or by cancellation (None)."""
         try:
             return await self._end(run, error)
         except StoreError as unwritten:
@@ -208,7 +209,7 @@ class Offloader:
     async def _end(self, run: OffloadState, error: Exception | None) -> Outcome:
         if run.outcome is not None:
             return run.outcome
-        if run.delivery is not None:  # written and passed before it was broken off
+        if run.delivery is not None:  # written and accepted before the interruption
             return await self._delivered(run, run.delivery)
         if error is None:
             text = "cancelled: The call was cancelled. Nothing was written."
@@ -232,12 +233,12 @@ class Offloader:
         return await self._delivered(run, delivery)
 
     async def hand_back(self, run: OffloadState, failure: Check) -> Outcome:
-        """Record that the result failed a check, and return the outcome that says so."""
+        """Record that the result failed a check; return that outcome."""
         text = reply.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
         return await self.recorder.close(run, "handed_back", text, failure.code)
 
     def _plan(self, run: OffloadState, workspace: Workspace) -> Plan:
-        """Read what the task names, and refuse what cannot be done or would save nothing; blocks."""
+        """Read the task's files; refuse a task that cannot be done or would save nothing; blocks."""
         reading = read_task(workspace, run.task)
         plan = make_plan(run.task, reading, self._settings.max_output_tokens)
         run.sources = plan.sources
@@ -247,20 +248,20 @@ class Offloader:
         return plan
 
     def sampling(self, run: OffloadState) -> Sampling:
-        """Return how the model samples for this offload."""
+        """Return the sampling settings of this offload."""
         return Sampling(
             run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
         )
 
     async def _delivered(self, run: OffloadState, delivery: Delivery) -> Outcome:
-        """Book what was written; the digest holds the net, which in turn counts the digest."""
+        """Record what was written. The reply states the net, which includes the cost of the reply itself."""
         net = 0
         for _ in range(2):
-            text = self._digest(run, delivery, net)
+            text = self._reply_text(run, delivery, net)
             net = self.recorder.receipt(run, delivery, text, "delivered").net_tokens
-        return await self.recorder.close(run, "delivered", self._digest(run, delivery, net), "", delivery)
+        return await self.recorder.close(run, "delivered", self._reply_text(run, delivery, net), "", delivery)
 
-    def _digest(self, run: OffloadState, delivery: Delivery, net: int) -> str:
+    def _reply_text(self, run: OffloadState, delivery: Delivery, net: int) -> str:
         return reply.delivered(
             run.id,
             delivery,
@@ -272,10 +273,11 @@ class Offloader:
         )
 
     async def model_for(self, run: OffloadState) -> str:
-        """Return the model to use, once its weights are there.
+        """Return the model to use, as soon as its weights are downloaded.
 
         Raises:
-            StillDownloading: they are on their way and the client would not wait any longer; the user does.
+            StillDownloading: the download outlasts the client's patience. The user's own calls and batch
+                items wait without a limit.
             BackendError: no engine, or no such model.
         """
         backend = await self._engine.use()
@@ -291,7 +293,7 @@ class Offloader:
         async def report(progress: PullProgress) -> None:
             nonlocal so_far
             so_far = progress
-            run.progress.stage("download", _how_far(progress))
+            run.progress.stage("download", _describe_progress(progress))
 
         patience = max(1.0, self._settings.client_patience - PATIENCE_RESERVE)
         waits = run.caller.by_user or not run.interactive
@@ -300,9 +302,9 @@ class Offloader:
                 await self._engine.ensure_model(report, model)
         except TimeoutError:
             raise StillDownloading(
-                f"The model {model} is being downloaded: {_how_far(so_far)}.",
-                "The download goes on; try again in some minutes.",
-                "The download goes on; call again in some minutes, or do this task yourself.",
+                f"The model {model} is being downloaded: {_describe_progress(so_far)}.",
+                "The download continues; try again in a few minutes.",
+                "The download continues; call again in a few minutes, or do this task yourself.",
             ) from None
         return model
 
@@ -311,7 +313,7 @@ def _cancelled(run: OffloadState, *, closing: bool) -> Outcome:
     if run.outcome is not None and run.outcome.name != "cancelled":
         return run.outcome
     why = "Token Saver is closing" if closing else "The user cancelled this offload"
-    step = "Do this task yourself, or call again later." if closing else "Ask how to go on."
+    step = "Do this task yourself, or call again later." if closing else "Ask the user how to continue."
     if run.caller.by_user:
         step = "Try again later." if closing else ""
     return Outcome(
@@ -323,11 +325,11 @@ def _cancelled(run: OffloadState, *, closing: bool) -> Outcome:
     )
 
 
-async def _to_nobody(_done: float, _total: float | None, _message: str) -> None:
-    """A call that does not begin has no progress."""
+async def _ignore_progress(_done: float, _total: float | None, _message: str) -> None:
+    """Ignore progress: a refused call has none."""
 
 
-def _how_far(progress: PullProgress) -> str:
+def _describe_progress(progress: PullProgress) -> str:
     if not progress.total:
         return progress.status or "starting"
     return f"{progress.completed / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"

@@ -1,4 +1,4 @@
-"""The rounds of one offload with the model: ask, check, write, ask again; the best attempt counts."""
+"""The rounds of one offload: ask, check, write, ask again. The best attempt counts."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, 
 
 @dataclass(frozen=True)
 class Rounds:
-    """Asks the model as often as it takes, and as the settings allow."""
+    """Asks the model until an answer passes or the settings allow no further round."""
 
     engine: Engine
     recorder: OffloadRecorder
@@ -30,10 +30,10 @@ class Rounds:
     async def play(
         self, run: OffloadState, workspace: Workspace, plan: Plan, prompt: Prompt, sampling: Sampling
     ) -> tuple[Delivery | None, Check | None]:
-        """Return what was written, None where the text is to be returned, and the failure that is left.
+        """Return the delivery (None if the text is returned instead) and the remaining failure.
 
-        An answer with a notice of what is rarely meant is asked for once more before it is delivered; of
-        the two, the later one counts only where it is better. ``run.chosen`` is the attempt that counts.
+        If an answer passes with a notice of a likely mistake, the model is asked once more before delivery.
+        The later of the two answers counts only if it is better. ``run.chosen`` is the attempt that counts.
         """
         number = 0
         kept: Attempt | None = None
@@ -65,7 +65,7 @@ class Rounds:
         number: int,
         kept: Attempt | None,
     ) -> Attempt:
-        """Ask once, and check the answer; an engine that fails does not lose an answer that passed."""
+        """Ask once and check the answer. If the engine fails, an earlier answer that passed is kept."""
         try:
             generation, waited = await generate(self.engine, prompt, sampling.of_round(number), run.progress)
         except BackendError:
@@ -97,7 +97,7 @@ class Rounds:
         return delivery, verdict.failure
 
     async def _repair(self, run: OffloadState, failure: Check) -> Prompt | None:
-        """Return the prompt of the next round, None where it does not fit the model's context."""
+        """Return the prompt of the next round, None if it does not fit the model's context."""
         run.progress.stage("repair", failure.name)
         return await fit_repair(
             run.attempts, failure, self.engine, run.model, self.settings.max_output_tokens
@@ -109,7 +109,7 @@ def _checked(plan: Plan, generation: Generation) -> Verdict:
 
 
 def _doubt(verdict: Verdict) -> Check | None:
-    """Return what to ask the model again about, None where nothing is likely to be a slip."""
+    """Return the question about likely mistakes, None if there are none."""
     likely = [notice.text for notice in verdict.notices if notice.likely]
     if not verdict.passed or not likely:
         return None

@@ -1,7 +1,7 @@
-"""The values that pass from stage to stage of one offload, each frozen.
+"""The frozen values that pass from stage to stage of one offload.
 
-``Task`` → (read) ``Source`` → (fit) ``Prompt`` → (generate) ``Generation`` → (check) ``Verdict``
-→ (deliver) ``Delivery`` → (book) ``Receipt`` (in ``ledger.receipt``), and to the caller ``Outcome``.
+``Task`` → (read) ``Source`` → (fit) ``Prompt`` → (generate) ``Generation`` → (check) ``Verdict`` → (deliver)
+``Delivery`` → (record) ``Receipt`` (in ``ledger.receipt``); the caller gets the ``Outcome``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,12 +19,12 @@ OutputFormat = Literal["code", "diff", "explanation", "raw"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw")
 
 TaskCategory = Literal["", Category]
-"""The kind of work, where the caller names one."""
+"""The kind of work, empty if the caller names none."""
 
 OutcomeName = Literal["delivered", "returned", "handed_back", "failed", "cancelled", "denied"]
-"""``delivered``: written to a file. ``returned``: the text itself was the answer. ``handed_back``: the
-model's answer did not pass, nothing written. ``failed``: an error with a code. ``cancelled``: by the
-caller or the user. ``denied``: by policy."""
+"""``delivered``: written to a file. ``returned``: the reply is the text itself. ``handed_back``: the model's
+answer failed a check and nothing was written. ``failed``: an error with a code. ``cancelled``: by the caller
+or the user. ``denied``: by policy."""
 OUTCOMES: tuple[OutcomeName, ...] = (
     "delivered",
     "returned",
@@ -36,17 +36,18 @@ OUTCOMES: tuple[OutcomeName, ...] = (
 
 
 ERRORS = frozenset({"failed", "cancelled", "denied"})
-"""Outcomes that the client gets as an error; a hand-back is an answer."""
+"""Outcomes that the client gets as an error. A hand-back is not an error."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, and which folders are its project.
+    """The caller of an offload and the folders of its project.
 
-    ``client`` is the client's own name (``claude-code``), ``session`` one connection of it, ``project``
-    the folder that relative paths start from, ``roots`` all folders it may touch (``project`` among
-    them), ``tool_use_id`` Claude Code's id of the call, None elsewhere. ``arguments`` are those of the call,
-    as it was sent: what its cost is reckoned from; None where nothing was sent.
+    ``client`` is the client's name for itself (``claude-code``); ``session`` is one connection of it.
+    ``project`` is the base folder of relative paths; ``roots`` are all folders that the caller may touch,
+    ``project`` included. ``tool_use_id`` is Claude Code's id of the call, None for other clients.
+    ``arguments`` are those of the call as sent; its cost is computed from them. They are None if nothing was
+    sent.
     """
 
     client: str
@@ -58,13 +59,14 @@ class Caller:
 
     @property
     def by_user(self) -> bool:
-        """Whether the user asks, from the dashboard or a shell: nothing of Claude's is spared or spent."""
+        """Whether the user calls, from the dashboard or a shell: such a call neither saves nor costs Claude
+        tokens."""
         return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)
 class ItemOf:
-    """The batch that a task is an item of, and what the item bears of what the batch's call cost."""
+    """The batch that a task belongs to, and the item's share of the cost of the batch's call."""
 
     job_id: str
     cost: Cost
@@ -72,9 +74,9 @@ class ItemOf:
 
 @dataclass(frozen=True)
 class Task:
-    """One call, as the caller made it. Paths are as given; nothing is resolved yet.
+    """One call, as the caller made it. Paths are as given, not resolved.
 
-    ``category`` is the kind of work, by which the model is chosen where ``model`` names none.
+    ``category`` is the kind of work. It selects the model if ``model`` is empty.
     """
 
     task: str
@@ -90,15 +92,17 @@ class Task:
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any], tool: str = "offload_work") -> "Task":
-        """Return the task that arguments of ``offload_work`` describe: of a call, of a batch's item, or of a
-        row in the history. Unknown values of ``output_format`` and ``category`` count as not given.
+        """Return the task for arguments of ``offload_work``: from a call, a batch item, or a row of the
+        history.
+
+        Unknown values of ``output_format`` and ``category`` count as not given.
 
         Raises:
-            BadArguments: there is no task text.
+            BadArguments: the task text is missing.
         """
         text = str(arguments.get("task") or "")
         if not text.strip():
-            raise BadArguments("task is empty.", "Say what the local model shall do.")
+            raise BadArguments("task is empty.", "Say what the local model should do.")
         wanted, kind = arguments.get("output_format"), arguments.get("category")
         return cls(
             task=text,
@@ -116,7 +120,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Compression:
-    """One call of ``compress_context``: ``files`` or ``content``; ``max_length`` is characters."""
+    """One call of ``compress_context``: ``files`` or ``content``. ``max_length`` is in characters."""
 
     files: tuple[str, ...] = ()
     content: str = ""
@@ -128,11 +132,11 @@ class Compression:
 
 @dataclass(frozen=True)
 class Source:
-    """One input as read from disk: the whole file and the part that was selected.
+    """One input as read from disk: the whole file and the selected part.
 
-    ``text`` is the file decoded and with ``\\n`` line endings; ``start``/``end`` are character offsets
-    of the selection in it (0 and ``len(text)`` for the whole file). ``digest`` is the SHA-256 of the file's
-    bytes, in hex. ``encoding`` is that of the file, ``guessed`` where it is not known for sure.
+    ``text`` is the decoded file with ``\\n`` line endings. ``start`` and ``end`` are character offsets of the
+    selection in it (0 and ``len(text)`` for the whole file). ``digest`` is the SHA-256 of the file's bytes,
+    in hex. ``guessed`` says that the ``encoding`` is not certain.
     """
 
     path: Path
@@ -158,9 +162,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Target:
-    """The file to write: ``path`` with links resolved, and the digest of what is there.
+    """The file to write. ``path`` has its links resolved.
 
-    ``digest`` is the SHA-256 in hex, None where there is no file yet; ``text`` is then empty.
+    ``digest`` is the SHA-256 of the current content in hex. For a new file it is None and ``text`` is empty.
     """
 
     path: Path
@@ -174,7 +178,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Edit:
-    """A span of a file's text (``\\n`` line endings, offsets in characters) and what replaces it."""
+    """A span of a file's text (``\\n`` line endings, offsets in characters) and its replacement."""
 
     start: int
     end: int
@@ -183,10 +187,10 @@ class Edit:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the model is asked, and how its answer is to be read.
+    """The model's request and its limits.
 
-    ``kind`` names the template; ``num_ctx`` and ``max_tokens`` are tokens. ``prompt_tokens`` is the
-    engine's own count, or an estimate where ``counted`` is False.
+    ``kind`` names the template. ``num_ctx`` and ``max_tokens`` are in tokens. ``prompt_tokens`` is the
+    engine's own count, or an estimate if ``counted`` is False.
     """
 
     kind: str
@@ -199,7 +203,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Generation:
-    """One answer of the model, whole, with thinking kept apart."""
+    """One complete answer of the model. Thinking is kept apart."""
 
     text: str
     thinking: str
@@ -213,10 +217,10 @@ class Generation:
 
 @dataclass(frozen=True)
 class Check:
-    """One check's finding. ``message`` says what is wrong, precisely enough to repair it.
+    """The result of one check. ``message`` says what is wrong, precisely enough to repair it.
 
-    ``code`` is the reason of a hand-back (one of ``offload.reasons``), empty where it passed.
-    ``hopeless`` marks a failure that asking again would only repeat.
+    ``code`` is the reason of a hand-back (one of ``checks.codes``), empty if the check passed. ``hopeless``
+    marks a failure that another round would only repeat.
     """
 
     name: str
@@ -228,9 +232,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that a delivered result changed and that may not have been meant: ``removed function f``.
+    """A change in a delivered result that may be unintended: ``removed function f``.
 
-    ``likely`` marks what is rarely meant, so that the model is asked again before it is delivered.
+    ``likely`` marks changes that are rarely intended: the model is asked again before delivery.
     """
 
     text: str
@@ -239,10 +243,10 @@ class Notice:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks of one answer, in order, and the text that would be delivered if all passed.
+    """All checks of one answer, in order, and the text to deliver if all passed.
 
-    ``edits`` are the spans of the edited file that it replaces, empty where a file is written anew.
-    ``notices`` are what is delivered with it; ``unchecked`` names the checks that could not be made.
+    ``edits`` are the replaced spans of the edited file, empty for a new file. ``notices`` are delivered with
+    the text. ``unchecked`` names the checks that could not be made.
     """
 
     checks: tuple[Check, ...]
@@ -258,18 +262,18 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The first failure in words, empty if all passed."""
+        """The message of the first failure, empty if all checks passed."""
         return next((f"{c.name}: {c.message}" for c in self.checks if not c.passed), "")
 
     @property
     def failure(self) -> Check | None:
-        """The first failure, None if all passed."""
+        """The first failure, None if all checks passed."""
         return next((check for check in self.checks if not check.passed), None)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One round with the model: what it was asked, what it said, what the checks found."""
+    """One round with the model: prompt, answer, verdict."""
 
     number: int
     prompt: Prompt
@@ -279,10 +283,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file as written. ``before`` is None where it did not exist.
+    """A file as written. ``before`` is None for a new file.
 
-    ``diff`` is a unified diff from before to after; ``added``/``removed`` count its lines; ``names``
-    are the definitions that were added or changed.
+    ``diff`` is a unified diff. ``added`` and ``removed`` count its lines. ``names`` are the definitions that
+    were added or changed.
     """
 
     path: Path
@@ -297,9 +301,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the caller gets. ``text`` is the digest (at most 400 characters), the text itself where no
-    output was named, or the reason of a hand-back; then, where the file could not simply be put back as it
-    was, what became of it."""
+    """The caller's result.
+
+    ``text`` is the summary (at most 400 characters), the text itself if no output was named, or the reason of
+    a hand-back. If the file could not be restored, remarks on what happened to it follow.
+    """
 
     offload_id: str
     name: OutcomeName
@@ -312,4 +318,4 @@ class Outcome:
 
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
-"""Progress to the caller: done, total (None where unknown), one line of text."""
+"""Progress to the caller: done, total (None if unknown), one line of text."""

@@ -243,10 +243,10 @@ async def test_notes_name_their_file_where_there_are_several(
 @pytest.mark.parametrize(
     ("count", "max_length", "said"),
     [
-        (47, 2000, "A digest of up to 2,000 characters spares nothing of the file's 1,504. "
-         "Short: read it yourself."),
-        (300, 20_000, "A digest of up to 20,000 characters spares nothing of the file's 9,600. "
-         "Short: read it yourself, or pass a smaller max_length."),
+        (47, 2000, "A digest of up to 2,000 characters saves nothing of the file's 1,504. "
+         "The text is short: read it yourself."),
+        (300, 20_000, "A digest of up to 20,000 characters saves nothing of the file's 9,600. "
+         "The text is short: read it yourself, or pass a smaller max_length."),
         (300, 2000, ""),
         (47, 200, ""),
     ],

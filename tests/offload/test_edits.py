@@ -53,12 +53,12 @@ def test_a_block_replaces_the_lines_it_names(search: str, replace: str, expected
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (block("        x = 1", "        x = 2"), "stand 2 times"),
+        (block("        x = 1", "        x = 2"), "occur 2 times"),
         (block("x = 1", "x = 2"), "several times"),
         (block("        return y", "        return z"), "'return y' is not one"),
         (block("", "new"), "empty SEARCH"),
         (block("class B:\n=====", "class C:\n====="), "'class B:' is not one"),
-        ("no edits at all", "holds no edit"),
+        ("no edits at all", "has no edit"),
         ("<<<<<<< SEARCH\nclass A:\n", "no ======= line"),
         ("<<<<<<< SEARCH\nclass A:\n=======\nclass B:\n", "no >>>>>>> REPLACE"),
         (block("class A:", "class B:") + block("class A:\n    def f(self):", "class C:"), "same lines"),

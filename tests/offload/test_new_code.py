@@ -35,7 +35,7 @@ def test_calls_that_only_try_the_code_out_are_noticed(added: str, *, noticed: bo
         ("def f(text):\n    return text.replace('[x]', '')\n", ""),
         ("def f(text):\n    return text.replace(r'\\sigma', 's')\n", ""),
         ("def f(table):\n    return table.name.str.replace('[^a-z]', '')\n", ""),
-        ("def f(items):\n    rows = list(items)\n    return rows.sort()\n", "gives None"),
+        ("def f(items):\n    rows = list(items)\n    return rows.sort()\n", "returns None"),
         ("def f(table):\n    return table.sort()\n", ""),
     ],
 )

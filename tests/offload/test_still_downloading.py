@@ -80,7 +80,7 @@ async def test_a_call_that_meets_a_download_says_how_far_it_is_and_the_download_
     first = await pipeline.run("Write slugify(text).", output="slug.py")
     assert (first.name, first.code) == ("failed", "still_downloading")
     assert f"The model {SMALL_QWEN} is being downloaded" in first.text
-    assert "call again in some minutes" in first.text
+    assert "call again in a few minutes" in first.text
     for _ in range(MOST_CALLS):
         again = await pipeline.run("Write slugify(text).", output="slug.py")
         if f"3 {size}" in again.text:

@@ -37,9 +37,9 @@ def test_the_file_is_a_word_of_its_own_or_in_an_option(command: str, words: tupl
     ],
 )
 def test_a_file_within_a_script_is_refused(command: str) -> None:
-    with pytest.raises(SettingsError, match="within a script") as refused:
+    with pytest.raises(SettingsError, match="inside a script") as refused:
         command_of("test", {"test": command}, FILE, windows=False)
-    assert "word of its own" in refused.value.next_step
+    assert "a separate word" in refused.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_windows_paths_keep_their_backslashes(command: str, words: tuple[str, ..
 )
 def test_a_file_is_no_order_to_what_reads_its_words_as_a_script(command: str) -> None:
     for name in ("a&calc.py", "a%PATH%.py", "a^b.py"):
-        with pytest.raises(BadArguments, match=r"would not take [&%^] for a part of a name"):
+        with pytest.raises(BadArguments, match=r"would not treat [&%^] as part of a name"):
             command_of("test", {"test": command}, Path(name), windows=True)
     plain = "src/[id] - 1+2@x,y=z~#.py"
     assert plain in command_of("test", {"test": command}, Path(plain), windows=True)[-1]

@@ -1,7 +1,7 @@
-"""Applies what the model answered to a file: search/replace blocks and replaced selections.
+"""The edits of an answer: search/replace blocks and replaced selections, located in the file.
 
-A block is found where its search lines stand exactly once, else where they stand exactly once when
-white space at line ends and a common indentation are left out of account; never by likeness.
+A block matches if its search lines occur exactly once, or else if they occur exactly once ignoring white
+space at line ends and common indentation. It never matches by similarity.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ MOST_DIVIDERS = 20
 
 
 class EditFailed(Exception):
-    """An edit cannot be applied; the text says which and why, for the model to read."""
+    """An edit cannot be applied; the message tells the model which one and why."""
 
 
 @dataclass(frozen=True)
 class EditBlock:
-    """One search/replace block. ``path`` is empty where the answer names none.
+    """One search/replace block. ``path`` is empty if the answer names none.
 
-    ``readings`` are its search and replace lines, one pair for each line that can be meant as the divider:
-    the underline of a heading looks the same.
+    ``readings`` are its search and replace lines, one pair for each line that may be the divider: the
+    underline of a heading looks the same.
     """
 
     path: str
@@ -43,7 +43,7 @@ def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
     """Return the blocks of an answer.
 
     Raises:
-        EditFailed: there is none, or one lacks its divider or its end, or has too many dividers.
+        EditFailed: no block, a block without divider or end, or with too many dividers.
     """
     blocks: list[EditBlock] = []
     path = ""
@@ -71,16 +71,16 @@ def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
         missing = ">>>>>>> REPLACE" if dividers else "======="
         raise EditFailed(f"Edit {len(blocks) + 1} has no {missing} line.")
     if not blocks:
-        raise EditFailed("The answer holds no edit of the form <<<<<<< SEARCH / ======= / >>>>>>> REPLACE.")
+        raise EditFailed("The answer has no edit of the form <<<<<<< SEARCH / ======= / >>>>>>> REPLACE.")
     return tuple(blocks)
 
 
 def locate(text: str, blocks: tuple[EditBlock, ...], shown: str) -> tuple[Edit, ...]:
-    """Return the spans of ``text`` that the blocks replace, in order of the text.
+    """Return the spans of ``text`` that the blocks replace, in text order.
 
     Raises:
-        EditFailed: the search lines of a block are not found, or found twice, or it is not clear where they
-            end, or two blocks overlap.
+        EditFailed: the search lines of a block are missing, ambiguous or without a clear end, or two blocks
+            overlap.
     """
     edits = [_locate(text, block, number, shown) for number, block in enumerate(blocks, start=1)]
     edits = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
@@ -91,7 +91,7 @@ def locate(text: str, blocks: tuple[EditBlock, ...], shown: str) -> tuple[Edit, 
 
 
 def replace_selection(source: Source, answer: str) -> Edit:
-    """Return the edit that puts ``answer`` in the place of the selection, at the same indentation."""
+    """Return the edit that replaces the selection with ``answer``, at the same indentation."""
     lines = answer.strip("\n").rstrip().split("\n")
     if not source.text[source.text.rfind("\n", 0, source.start) + 1 : source.start]:
         lines = indented_like(source.selected.split("\n"), with_indents_of(source.text, lines))
@@ -99,7 +99,7 @@ def replace_selection(source: Source, answer: str) -> Edit:
 
 
 def with_indents_of(text: str, lines: list[str]) -> list[str]:
-    """Return lines indented with tabs where the text is, and they are with spaces; or the other way round."""
+    """Return lines with the text's kind of indentation, tabs or spaces, converted if they differ."""
     tabs, spaces = _indents(text.split("\n"))
     own_tabs, own_spaces = _indents(lines)
     if tabs > spaces and own_spaces and not own_tabs:
@@ -121,7 +121,7 @@ def _tabbed(line: str, unit: int) -> str:
 
 
 def indented_like(old: list[str], new: list[str]) -> list[str]:
-    """Return ``new`` at the indentation of ``old``, its own shape kept."""
+    """Return ``new`` at the indentation of ``old``; relative indentation is kept."""
     wanted, found = _indentation(old[0]), _indentation(new[0])
     if wanted == found:
         return new
@@ -133,25 +133,25 @@ def indented_like(old: list[str], new: list[str]) -> list[str]:
 
 
 def replace_whole(source: Source, answer: str) -> tuple[Edit, ...]:
-    """Return the edits that make the file what ``answer`` is, line by line.
+    """Return the edits, line by line, that turn the file into ``answer``.
 
-    The file ends as it did, with a line ending or without, which an answer cannot tell.
+    The file keeps its last line ending, or its lack of one: an answer does not show it.
     """
     if not source.text:
         return edits_between("", answer.rstrip("\n") + "\n")
     end = source.text[len(source.text.rstrip("\n")) :]
     body = answer.rstrip("\n")
     blank = len(answer) - len(body)
-    # What a block holds has no ending of its own; empty lines at its end are the file's where it had some.
+    # The text of a block has no final line ending. Empty lines at its end count if the file had some.
     new = body + "\n" * (blank + 1 if len(end) > 1 and blank else min(len(end), 1))
     return edits_between(source.text, new)
 
 
 def without_blanks(source: Source, edits: tuple[Edit, ...], language: Language | None) -> tuple[Edit, ...]:
-    """Return the edits without blanks at the ends of the lines that they add.
+    """Return the edits without trailing blanks in the lines that they add.
 
-    Lines that the file has already, lines inside of texts, and kinds of files in which blanks mean something
-    keep theirs.
+    Lines that the file already has, lines inside string literals, and file types with meaningful trailing
+    blanks are not changed.
     """
     if language is None or not any(_BLANKS.search(edit.text) for edit in edits):
         return edits
@@ -192,8 +192,11 @@ def apply(text: str, edits: tuple[Edit, ...]) -> str:
 
 
 def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
-    """Return the edit of a block; of one with several dividers, if only one reading of it fits the file, and
-    does not end within a heading there: of lines quoted wrongly those up to the underline may fit."""
+    """Return the edit of a block.
+
+    A block with several dividers is accepted only if exactly one reading fits the file and does not end at
+    the underline of a heading: with wrongly quoted lines, the part up to the underline may fit.
+    """
     if len(block.readings) == 1:
         return _locate_lines(text, *block.readings[0], number, shown)
     fitting: list[Edit] = []
@@ -226,7 +229,7 @@ def _locate_lines(text: str, search: str, replace: str, number: int, shown: str)
         return _span(lines, exact[0], len(wanted), replace)
     if len(exact) > 1:
         raise EditFailed(
-            f"The SEARCH lines of edit {number} stand {len(exact)} times in {shown} "
+            f"The SEARCH lines of edit {number} occur {len(exact)} times in {shown} "
             f"(lines {', '.join(str(at + 1) for at in exact[:4])}); add lines around them."
         )
     loose = _loose_positions(lines, wanted)
@@ -235,10 +238,10 @@ def _locate_lines(text: str, search: str, replace: str, number: int, shown: str)
         return _span(lines, at, length, _fit_indentation(search, replace, lines[at : at + length]))
     if loose:
         raise EditFailed(
-            f"The SEARCH lines of edit {number} stand several times in {shown}; add lines around."
+            f"The SEARCH lines of edit {number} occur several times in {shown}; add lines around them."
         )
     missing = _first_missing(lines, wanted)
-    why = f"{missing!r} is not one of its lines" if missing else "its lines stand there, but not in a row"
+    why = f"{missing!r} is not one of its lines" if missing else "they are there, but not consecutively"
     raise EditFailed(
         f"The SEARCH lines of edit {number} are not in {shown}: {why}. Copy them character by character."
     )
@@ -249,7 +252,8 @@ def _positions(lines: list[str], wanted: list[str]) -> list[int]:
 
 
 def _loose_positions(lines: list[str], wanted: list[str]) -> list[tuple[int, int]]:
-    """Return where the lines stand once ends and common indentation (and empty lines around) are ignored."""
+    """Return the positions that match when line ends, common indentation and outer empty lines are
+    ignored."""
     while wanted and not wanted[0].strip():
         wanted = wanted[1:]
     while wanted and not wanted[-1].strip():
@@ -273,7 +277,7 @@ def _span(lines: list[str], at: int, count: int, replace: str) -> Edit:
     start = sum(len(line) + 1 for line in lines[:at])
     end = start + sum(len(line) + 1 for line in lines[at : at + count]) - 1
     if replace == "" and end < sum(len(line) + 1 for line in lines) - 1:
-        end += 1  # lines that are removed go with their ending
+        end += 1  # removed lines lose their line ending too
     return Edit(start, end, replace)
 
 
@@ -290,7 +294,7 @@ def _shift(line: str, given: str, wanted: str) -> str:
 
 
 def _indentation(text: str) -> str:
-    """Return the white space that all lines with content begin with."""
+    """Return the leading white space that all non-empty lines share."""
     common: str | None = None
     for line in text.split("\n"):
         if not line.strip():
@@ -304,6 +308,6 @@ def _indentation(text: str) -> str:
 
 
 def _first_missing(lines: list[str], wanted: list[str]) -> str:
-    """Return the first line of ``wanted`` that is nowhere in ``lines``, empty if all are."""
+    """Return the first line of ``wanted`` that is missing in ``lines``, empty if all are there."""
     known = {line.strip() for line in lines}
     return next((line.strip()[:80] for line in wanted if line.strip() and line.strip() not in known), "")

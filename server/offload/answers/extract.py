@@ -1,7 +1,7 @@
-"""The code or text itself out of a model's answer: fences, labels and chatter off.
+"""The code or text in an answer, without fences, labels and chatter.
 
-Nothing is guessed: an answer that could mean two things is a ``Muddled`` one, and the model is asked
-again. What stands inside a block is not altered.
+Nothing is guessed: an ambiguous answer is ``Muddled`` and the model is asked again. The text inside a block
+is not altered.
 """
 
 import re
@@ -30,12 +30,12 @@ _LABEL = re.compile(
 
 
 class Muddled(Exception):
-    """The answer does not say clearly which part of it is the result."""
+    """It is not clear which part of the answer is the result."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: what stands behind the backticks, the line above it, and what is inside."""
+    """A fenced block: the info string, the line above it, and the text inside."""
 
     info: str
     text: str
@@ -43,7 +43,7 @@ class Block:
 
     @property
     def path(self) -> str:
-        """The file that the block is labelled for, empty where there is no label."""
+        """The file that the block's label names, empty without a label."""
         words = self.info.split()
         for word in (*words[1:], *(words[0].split(":", 1)[1:] if words else ())):
             plain = word.removeprefix("title=").removeprefix("file=").strip("\"'{}")
@@ -55,17 +55,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file is to hold; ``fenced`` where it stood in a block, so that its ends are known."""
+    """The content of a file. ``fenced`` says that it was in a block, so that its ends are certain."""
 
     text: str
     fenced: bool
 
 
 def code_of(text: str, language: Language | None, fence: str = "", known: str = "") -> str:
-    """Return the code in an answer: the content of its only block, or all of it where there is none.
+    """Return the code in an answer: the content of its only block, or the whole answer if it has none.
 
     Raises:
-        Muddled: there are several blocks that could be meant, or none and only chatter.
+        Muddled: several blocks are possible, or there is no block and only chatter.
     """
     return _code(text, language, fence, known).text
 
@@ -73,10 +73,10 @@ def code_of(text: str, language: Language | None, fence: str = "", known: str = 
 def text_of_file(
     text: str, file_name: str, language: Language | None, fence: str = "", known: str = ""
 ) -> Content:
-    """Return what a file is to hold; ``known`` is what it holds now.
+    """Return the new content of a file; ``known`` is its present content.
 
     Raises:
-        Muddled: it is not clear which part of the answer that is, or it is labelled for another file.
+        Muddled: it is not clear which part of the answer is the content, or its label names another file.
     """
     if language is not None:
         content = _code(text, language, fence, known, file_name)
@@ -86,7 +86,7 @@ def text_of_file(
 
 
 def all_code_of(text: str) -> str:
-    """Return the code of all blocks together, or the whole answer where there is none."""
+    """Return the code of all blocks together, or the whole answer if it has none."""
     return "\n\n".join(block.text for block in _blocks(text)) or _without_chatter(text)
 
 
@@ -107,13 +107,13 @@ def _code(text: str, language: Language | None, fence: str, known: str, file_nam
 
 
 def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
-    """Return a text: the content of the one block around all of it, else all of it."""
+    """Return the prose in an answer: the content of the one block around it, else the whole answer."""
     text = text.strip("\n")
     suffix = PurePath(file_name).suffix.lower()
     first = next((line for line in known.split("\n") if line.strip()), "")
     answered = next((line for line in text.split("\n") if line.strip()), "")
     if first and _FENCE.match(first) and answered.strip() == first.strip():
-        return Content(text, fenced=False)  # the file itself begins with a block
+        return Content(text, fenced=False)  # the file itself starts with a block
 
     def wraps(info: str) -> bool:
         word = info.split(maxsplit=1)[0].lower() if info.split() else ""
@@ -135,7 +135,7 @@ def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
 
 
 def _without_preface(text: str, first: str) -> str:
-    """Return a text without a line of chatter that announces the begin of the file, or a title."""
+    """Return a text without a chatter line that announces the start of the file or a title."""
     lines = text.split("\n")
     rest = [index for index, line in enumerate(lines) if line.strip()][1:2]
     if not rest or not _is_introduction(lines[0]) or lines[0].strip() == first.strip():
@@ -149,14 +149,14 @@ _PROSE = frozenset({".md", ".markdown", ".mdx", ".txt", ".rst", ".adoc", ".org"}
 
 
 def _before_fence(text: str) -> list[str] | None:
-    """Return the lines before the first fence, None where there is none."""
+    """Return the lines before the first fence, None if there is no fence."""
     lines = text.split("\n")
     at = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
     return None if at is None else [line.strip() for line in lines[:at] if line.strip()]
 
 
 def _is_beside(lines: list[str], known: str) -> bool:
-    """Whether the lines before a block are chatter: few, and none of the file's own."""
+    """Whether the lines before a block are chatter: few, and none of them in the file."""
     if len(lines) > 3 or any(line.startswith("#") and not _LABEL.match(line) for line in lines):
         return False
     own = {line.strip() for line in known.split("\n")}
@@ -164,7 +164,7 @@ def _is_beside(lines: list[str], known: str) -> bool:
 
 
 def _outer(text: str, wraps: Callable[[str], bool]) -> str | None:
-    """Return what stands between the first fence and the last one that can close it."""
+    """Return the text between the first fence and the last one that can close it."""
     lines = text.split("\n")
     start = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
     if start is None:
@@ -199,17 +199,17 @@ def _outer(text: str, wraps: Callable[[str], bool]) -> str | None:
 
 
 def _nests(text: str) -> bool:
-    """Whether all blocks of an answer lie in the first one."""
+    """Whether the first block contains all other blocks."""
     lines = text.split("\n")
     fences = [line for line in lines if _FENCE.match(line)]
     return len(fences) > 2 and bool(fences[0].strip("`~ ")) and fences[0].strip("`~ ").lower() in _WRAPPING
 
 
 def _own(blocks: list[Block], file_name: str) -> list[Block]:
-    """Return the blocks that are for this file, as far as labels tell.
+    """Return the blocks for this file, judging by labels.
 
     Raises:
-        Muddled: the only block is labelled for another file.
+        Muddled: all blocks are labelled for other files.
     """
     base = PurePath(file_name.replace("\\", "/")).name
     if not base:
@@ -223,7 +223,7 @@ def _own(blocks: list[Block], file_name: str) -> list[Block]:
 
 
 def _blocks(text: str) -> list[Block]:
-    """Return the fenced blocks; a fence with a name inside a block opens one within it."""
+    """Return the fenced blocks; a fence with an info string inside a block opens a nested one."""
     blocks: list[Block] = []
     info, marks, label, depth = "", "", "", 0
     inside: list[str] = []
@@ -249,7 +249,7 @@ def _blocks(text: str) -> list[Block]:
 
 
 def _meant(blocks: list[Block], language: Language | None, fence: str) -> list[Block]:
-    """Return the blocks that can be the result: those of its language, else those of none other."""
+    """Return the blocks that can be the result: those in its language, else those in no other language."""
     if len(blocks) == 1:
         return blocks
     wanted = [block for block in blocks if _is_named(block, language, fence)]

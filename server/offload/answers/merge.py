@@ -1,8 +1,8 @@
-"""Reads an answer by the definitions in it, where as a whole it is not what was asked for.
+"""The reading of an answer by its definitions, for an answer that is not what was asked for as a whole.
 
-Small models often give only the functions that they changed, or the class around the method that was
-wanted. Each definition that stands in the file exactly once under the same name is put in its place; all
-else in the file stays as it is. An answer that holds any other code is not read this way.
+Small models often give only the functions that they changed, or the class around the method that was wanted.
+Each definition replaces the only definition of the same name in the file; the rest of the file stays. An
+answer with any other code is not read this way.
 """
 
 from collections import Counter
@@ -14,7 +14,8 @@ from server.offload.values import Edit, Source
 
 
 def selected_definition(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
-    """Return the edit that puts the answer's definition of the selected name in its place, if it has one."""
+    """Return the edit that replaces the selection with the answer's definition of the selected name, if it
+    has one."""
     selected = [
         each for each in definitions(source.text, language)
         if (each.start, each.end) == (source.start, source.end)
@@ -30,10 +31,10 @@ def selected_definition(source: Source, code: str, language: Language) -> tuple[
 
 
 def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
-    """Return the edits that put each definition of ``code`` in the place of the one of its name, or none.
+    """Return the edits that replace definitions of the file with those of the same names in ``code``.
 
-    None are returned where a definition has no such place, where one is given twice, or where ``code`` holds
-    more than definitions, imports, comments and lines that the file has already.
+    The result is empty if a definition has no counterpart, if one occurs twice, or if ``code`` has more than
+    definitions, imports, comments and lines that the file already has.
     """
     known = {line.strip() for line in source.text.split("\n")}
     fresh = [each for each in imports(code, language) if each not in known]
@@ -55,7 +56,7 @@ def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit,
 
 
 def _with_imports(text: str, fresh: list[str], language: Language) -> list[Edit]:
-    """Return the edit that adds import statements behind those of the file, or at its top."""
+    """Return the edit that adds import statements after those of the file, or at its top."""
     if not fresh:
         return []
     lines = "\n".join(fresh)
@@ -70,7 +71,7 @@ def _with_imports(text: str, fresh: list[str], language: Language) -> list[Edit]
 def _edits_of(
     source: Source, old: tuple[Definition, ...], code: str, new: tuple[Definition, ...], given: Definition
 ) -> list[Edit] | None:
-    """Return the edits for one definition; of a class given in part, those for its members."""
+    """Return the edits for one definition; for a partial class, those for its members."""
     place = _place(old, given)
     if place is None:
         return None
@@ -89,7 +90,7 @@ def _edits_of(
 
 
 def _place(old: tuple[Definition, ...], given: Definition) -> Definition | None:
-    """Return the only definition of that name: qualified, else unqualified."""
+    """Return the only definition with that qualified name, else the only one with that unqualified name."""
     counts = Counter(each.name for each in old)
     if counts[given.name] == 1:
         return next(each for each in old if each.name == given.name)

@@ -1,4 +1,4 @@
-"""The ways in which an answer can be read as edits of a file, the likeliest first."""
+"""The possible readings of an answer as edits of a file, most likely first."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from server.offload.compare.usage import uses
 from server.offload.values import Edit, Source
 
 SHARE_OF_FILE = 0.5
-"""Share of the file's other lines from which on an answer to a selection is the whole file."""
+"""Share of the lines outside of a selection from which an answer counts as the whole file."""
 _PATCH = re.compile(
     r"^\*\*\* (?:Begin Patch|Update File:)|^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@|^--- \S.*\n\+\+\+ \S",
     re.MULTILINE,
@@ -24,36 +24,36 @@ _PATCH = re.compile(
 
 @dataclass(frozen=True)
 class Reading:
-    """Edits, and how the answer was read: ``whole``, ``selection``, ``definitions`` or ``blocks``."""
+    """Edits and the way of reading: ``whole``, ``selection``, ``definitions`` or ``blocks``."""
 
     edits: tuple[Edit, ...]
     way: str
 
 
 def require_content(plan: Plan, text: str) -> None:
-    """Return if an answer is the content that was asked for.
+    """Require that an answer is the content that was asked for.
 
     Raises:
-        Muddled: it is a tool call, an apology, a patch, or holds special tokens.
+        Muddled: it is a tool call, an apology or a patch, or contains special tokens.
     """
     known = plan.known
     if is_tool_call(text, known):
-        raise Muddled("The answer is the call of a tool; give the content itself.")
+        raise Muddled("The answer is a tool call; give the content itself.")
     if declines(text) and text.strip().split("\n")[0].strip() not in known:
-        raise Muddled("The answer declines the task in words; give the content itself.")
+        raise Muddled("The answer refuses the task; give the content itself.")
     if plan.kind != "diff" and not plan.file_name.endswith((".diff", ".patch")):
         found = _PATCH.search(text)
         if found is not None and found[0] not in known and plan.target is not None:
-            raise Muddled("The answer is a patch; give the content in the form that was asked for.")
+            raise Muddled("The answer is a patch; give the content in the requested form.")
     if token := token_in(text, known):
-        raise Muddled(f"The answer holds the special token {token}; give the content alone.")
+        raise Muddled(f"The answer contains the special token {token}; give only the content.")
 
 
 def content_of(plan: Plan, text: str) -> Content:
     """Return the content in an answer.
 
     Raises:
-        Muddled: it is not clear which part of the answer that is.
+        Muddled: it is not clear which part of the answer is the content.
     """
     fence = PLAIN_FENCES.get("." + plan.file_name.rpartition(".")[2].lower(), "")
     known = plan.edited.text if plan.edited is not None else ""
@@ -64,7 +64,7 @@ def content_of(plan: Plan, text: str) -> Content:
 
 
 def readings(plan: Plan, edited: Source, text: str) -> list[Reading]:
-    """Return the ways to read an answer as edits of a file.
+    """Return the readings of an answer as edits of a file.
 
     Raises:
         Muddled: it is not clear what the result is.
@@ -88,7 +88,7 @@ def readings(plan: Plan, edited: Source, text: str) -> list[Reading]:
 
 
 def is_whole_file(edited: Source, text: str, spans: tuple[tuple[int, int], ...]) -> bool:
-    """Whether an answer gives the file around some spans of it, too."""
+    """Whether an answer also contains the file around some of its spans."""
     around = edited.text
     for start, end in sorted(spans, reverse=True):
         around = around[:start] + around[end:]
@@ -117,10 +117,14 @@ def _blocks(plan: Plan, edited: Source, text: str) -> list[Reading]:
     return [Reading(locate(edited.text, blocks, edited.shown), "blocks")]
 
 
-def _selection(  # noqa: PLR0911 - one for each form that the answer can have
+def _selection(  # noqa: PLR0911 - one for each form of the answer
     plan: Plan, edited: Source, content: Content, language: Language | None
 ) -> list[Reading]:
-    """Read an answer to a selection: a whole file is cut down to it, or taken where the app selected."""
+    """Read an answer to a selection.
+
+    An answer that is the whole file is cut down to the selection, or accepted whole if the app made the
+    selection.
+    """
     span = ((edited.start, edited.end),)
     if not content.text.strip():
         if not content.fenced:
@@ -159,7 +163,7 @@ def _selection(  # noqa: PLR0911 - one for each form that the answer can have
 
 
 def _repeats(edited: Source, text: str, language: Language) -> bool:
-    """Whether an answer to a selection defines what the file defines outside of it, at the same level."""
+    """Whether an answer to a selection repeats definitions from outside of it, at the same level."""
     inside = [each for each in definitions(edited.text, language)
               if edited.start <= each.start and each.end <= edited.end]  # fmt: skip
     level = min((each.level for each in inside), default=-1)
@@ -179,7 +183,7 @@ def _repeats(edited: Source, text: str, language: Language) -> bool:
 
 
 def _has_more(text: str, language: Language) -> bool:
-    """Whether code holds more than one definition and the comments above it."""
+    """Whether code has more than one definition with the comments above it."""
     spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
     rest = text
     for start, end in reversed(spans):
@@ -188,10 +192,10 @@ def _has_more(text: str, language: Language) -> bool:
 
 
 def _is_part(edited: Source, text: str, language: Language) -> bool:
-    """Whether an answer gives only some definitions of the file, rather than all that are to be left.
+    """Whether an answer gives only some definitions of the file, not all that should remain.
 
-    What it lacks was left out, unless the definitions that it gives used it before and no longer do: then
-    they were changed so that it is not needed.
+    A missing definition counts as omitted, unless the answer's definitions used it before and no longer do:
+    then they were changed so that it is not needed.
     """
     old, new = definitions(edited.text, language), definitions(text, language)
     given = {each.name for each in new} | {each.last for each in new}
@@ -213,7 +217,8 @@ def _is_part(edited: Source, text: str, language: Language) -> bool:
 
 
 def _marks_put_back(edited: Source, text: str, language: Language) -> str:
-    """Return an answer with the definitions that it only marks, as the outline in the prompt does."""
+    """Return an answer with its markers of omitted definitions, copied from the prompt's outline, filled
+    in."""
     mark = re.compile(rf"^[ \t]*{re.escape(language.comment)} \((?P<name>\S+): given below\)[ \t]*$")
     if "given below)" not in text:
         return text

@@ -1,4 +1,4 @@
-"""One round with the model: wait for a slot, stream the answer, see that the whole prompt was read."""
+"""One generation: wait for a slot, stream the answer, verify that the engine read the whole prompt."""
 
 import time
 from contextlib import aclosing
@@ -11,24 +11,24 @@ from server.offload.run.progress import Progress
 from server.offload.values import Generation, Prompt
 
 LEAST_SHARE = 0.35
-"""Share of an estimated prompt below which the engine must have cut it. Estimates are rather too high:
-up to 2.6 times where a tokenizer joins digits."""
+"""Share of the estimated prompt tokens; if the engine read fewer, it cut the prompt. Estimates are high: up
+to 2.6 times the true count for tokenizers that merge digits."""
 LEAST_COUNTED_SHARE = 0.9
-"""The same where the engine counted the prompt itself; templates differ by a few tokens."""
+"""The same share for a prompt that the engine counted itself; templates differ by a few tokens."""
 WARMER_EACH_ROUND, WARMEST = 0.3, 1.0
 REPEATING = "repeating"
-"""The finish reason of an answer that was broken off because it went round in circles."""
+"""The finish reason of an answer that was stopped because it repeated itself."""
 WATCHED = 3_000
-"""Characters at the end of an answer that are looked at for circles; small models go on in one until their
-room is full, which takes minutes on a CPU."""
+"""Characters at the end of an answer that are searched for a loop. A small model in a loop runs until its
+token limit, which takes minutes on a CPU."""
 LONGEST_CIRCLE = 150
-"""Characters after which all of that must begin anew, so that it is there twenty times."""
+"""Longest period of a loop, in characters: the tail then holds it at least twenty times."""
 _WATCH_EVERY = 64
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample, and who waits: settings of one offload that every round shares."""
+    """Sampling settings of one offload, shared by all its rounds, and who waits for it."""
 
     model: str
     temperature: float
@@ -37,8 +37,11 @@ class Sampling:
     interactive: bool
 
     def of_round(self, number: int) -> "Sampling":
-        """Return the sampling of a round, counted from 1: later ones are warmer, or a small model, which has
-        its refused answer before its eyes, gives the same one again."""
+        """Return the sampling of a round, counted from 1.
+
+        Later rounds are warmer: with its refused answer in the conversation, a small model tends to repeat
+        it.
+        """
         warmer = self.temperature + WARMER_EACH_ROUND * (number - 1)
         return replace(self, temperature=max(self.temperature, min(warmer, WARMEST)))
 
@@ -46,11 +49,11 @@ class Sampling:
 async def generate(
     engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress
 ) -> tuple[Generation, float]:
-    """Return the answer, and the seconds waited for a slot.
+    """Return the answer and the seconds spent waiting for a slot.
 
     Raises:
         BackendError: the engine failed, is gone, or cut the prompt.
-        QueueFull: as many tasks wait as the queue holds.
+        QueueFull: the queue is full.
     """
     progress.stage("queue")
     asked_at = time.monotonic()
@@ -98,12 +101,12 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
                     progress.text("", end.completion_tokens or count, rate, last=True)
                     return _generation(texts, thoughts, end)
     raise BackendFailed(
-        "The engine ended its answer without saying so.", "Try again; look at the engine's log."
+        "The engine's stream ended without an end marker.", "Try again; look at the engine's log."
     )
 
 
 def _is_circling(text: str, prompt: Prompt) -> bool:
-    """Whether an answer does nothing any more but repeat itself, and not from what it was given."""
+    """Whether an answer only repeats itself, with text that the prompt does not contain."""
     tail = text[-WATCHED:]
     if len(tail) < WATCHED:
         return False
@@ -132,15 +135,15 @@ def _generation(texts: list[str], thoughts: list[str], end: Completed) -> Genera
 
 
 def _require_whole_prompt(prompt: Prompt, generation: Generation) -> None:
-    """Refuse an answer to a prompt that the engine cut in silence.
+    """Refuse an answer to a prompt that the engine silently cut.
 
     Raises:
-        PromptTooLong: it read far fewer tokens than were sent.
+        PromptTooLong: the engine read far fewer tokens than were sent.
     """
     least = prompt.prompt_tokens * (LEAST_COUNTED_SHARE if prompt.counted else LEAST_SHARE)
     if 0 < generation.prompt_tokens < least - 16:
         raise PromptTooLong(
             f"The engine read {generation.prompt_tokens:,} tokens of a prompt of about "
-            f"{prompt.prompt_tokens:,}: it cut the rest in silence, so its answer was thrown away.",
+            f"{prompt.prompt_tokens:,}. It silently cut the rest, so its answer was discarded.",
             "Pass less, or raise the model's context length in the engine.",
         )

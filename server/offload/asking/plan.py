@@ -1,4 +1,4 @@
-"""Decides what kind of work a task is: which file is edited and how, or what is written anew."""
+"""The plan of a task: which file is edited and in which form, or what is written anew."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,20 +10,20 @@ from server.offload.files.workspace import Reading
 from server.offload.values import Source, Target, Task
 
 REWRITTEN_WHOLE = 6_000
-"""Characters up to which an edited file is answered whole; larger ones are edited by blocks."""
+"""Characters up to which the model rewrites an edited file whole; larger files are edited by blocks."""
 WORTH_NARROWING = 1_200
-"""Characters from which on an edit of a single named definition is asked for alone."""
+"""Characters from which the model is shown only the named definition to edit."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One task, understood.
+    """The plan of one task.
 
-    ``kind`` names the prompt's template: ``generate``, ``write`` (prose), ``edit_file``,
-    ``edit_selection``, ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited``
-    is the input that an edit changes, with the span that is replaced. ``target`` is where the result is
-    written, None where it is returned. ``language`` is that of the result. ``parts`` are the spans of the
-    edited file that the model is shown and gives anew, ``selections`` the inputs as the caller selected them.
+    ``kind`` names the prompt's template: ``generate``, ``write`` (prose), ``edit_file``, ``edit_selection``,
+    ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited`` is the input that an
+    edit changes, with the span to replace. ``target`` is the file to write, None if the result is returned.
+    ``language`` is that of the result. ``parts`` are the spans of the edited file that the model sees and
+    rewrites. ``selections`` are the inputs as the caller selected them.
     """
 
     kind: str
@@ -37,12 +37,12 @@ class Plan:
 
     @property
     def narrowed(self) -> bool:
-        """Whether the app itself chose the part of the file that the answer gives."""
+        """Whether the app, not the caller, chose the part of the file to rewrite."""
         return bool(self.parts) and not self.selected
 
     @property
     def selected(self) -> tuple[tuple[int, int], ...]:
-        """The spans of the edited file that the caller selected; nothing outside of them may change."""
+        """The spans of the edited file that the caller selected; the rest must not change."""
         own = [each for each in self.selections if self.edited and each.path == self.edited.path]
         if not all(each.selection for each in own):
             return ()
@@ -55,24 +55,24 @@ class Plan:
 
     @property
     def known(self) -> str:
-        """All that the model was given: what stands in there is no invention of it."""
+        """All text that the model was given; names in it are not inventions of the model."""
         texts = [source.text for source in self.sources]
         return "\n".join([self.task.task, self.task.context, *texts])
 
     @property
     def in_place(self) -> bool:
-        """Whether the result is written over the input that it was made from."""
+        """Whether the result replaces the input that it was made from."""
         return bool(self.target and self.edited and self.target.path == self.edited.path)
 
     @property
     def is_test(self) -> bool:
-        """Whether the result is a file of tests, by its name."""
+        """Whether the result is a test file, judging by its name."""
         name = self.target.path.stem.lower() if self.target else ""
         return re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
 
     @property
     def file_name(self) -> str:
-        """The name that tells the result's language, empty if there is none."""
+        """The file name that determines the result's language, empty if there is none."""
         if self.edited is not None:
             return self.edited.path.name
         return self.target.path.name if self.target else ""
@@ -82,7 +82,7 @@ def make_plan(task: Task, reading: Reading, most_output_tokens: int) -> Plan:
     """Return the plan of a task.
 
     Raises:
-        BadArguments: a diff was asked for but no file to change was named, or a check but no output.
+        BadArguments: a diff without a file to change, or a check without an output.
     """
     target, sources = reading.target, reading.sources
     if task.check and target is None:
@@ -110,13 +110,13 @@ def _diff_plan(
 
 
 def _edited(sources: tuple[Source, ...], target: Target | None) -> Source | None:
-    """Return the input that the output is, None if it is none of them."""
+    """Return the input that is also the output, None if there is none."""
     same = tuple(source for source in sources if target is not None and source.path == target.path)
     return _one_part(same) if same else None
 
 
 def _one_part(parts: tuple[Source, ...]) -> Source:
-    """Return the only part of a file, or the whole file where several parts were selected."""
+    """Return the only selected part of a file, or the whole file if several parts were selected."""
     if len(parts) == 1:
         return parts[0]
     return replace(parts[0], start=0, end=len(parts[0].text), selection="")

@@ -1,4 +1,5 @@
-"""Whether a call can win at all: asked before anything runs, with the ledger's own model."""
+"""The test whether a call can save tokens at all. It runs before the model, with the ledger's own
+estimate."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +11,17 @@ from server.offload.asking.prompt import estimate_tokens
 from server.offload.values import Compression, Task
 
 CHEAP_CALL = 500
-"""Tokens of arguments up to which no call is refused: it can lose only a trifle."""
+"""Tokens of arguments up to which no call is refused: its loss would be negligible."""
 
 WELL_ABOVE = 1.5
-"""How much longer than its digest may be a text has to be: the call itself costs some 100 tokens."""
+"""Minimum ratio of a text's length to its digest's: the call itself costs about 100 tokens."""
 
 READ_AT_A_GLANCE = 5_000
-"""Characters beyond which a text is worth a digest, if a shorter one than was asked for."""
+"""Characters from which a text that is too short for the digest asked for is worth a shorter one."""
 
 
 def arguments_of(task: Task) -> dict[str, Any]:
-    """Return the arguments of the call, as Claude wrote them: those that are not empty."""
+    """Return the non-empty arguments of the call, as Claude wrote them."""
     given: dict[str, Any] = {
         "task": task.task,
         "files": list(task.files),
@@ -48,40 +49,40 @@ def arguments_of_compression(wanted: Compression) -> dict[str, Any]:
 
 
 def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
-    """Return if the text to condense is in files: Claude has read, and now written, all it passes inline.
+    """Require that the text to condense is in files: Claude has already read and written an inline text.
 
     Raises:
-        WouldLose: it is passed inline and long.
+        WouldLose: the text is passed inline and long.
     """
     receipt = ledger.estimate(wanted.tool, arguments_of_compression(wanted), ())
     if wanted.content and receipt.cost_output > CHEAP_CALL:
         raise WouldLose(
-            f"Passing the text itself costs about {receipt.cost_output:,} output tokens and spares none.",
-            "Save it to a file (or name the file that it is from) and pass the path in `files`.",
+            f"Passing the text itself costs about {receipt.cost_output:,} output tokens and saves none.",
+            "Save it to a file (or name the file that it comes from) and pass the path in `files`.",
         )
 
 
 def require_long_enough(wanted: Compression, inputs: Sequence[str]) -> None:
-    """Return if what the files spare is well more than a digest may take.
+    """Require that the files are much longer than their digest may be.
 
     Raises:
-        WouldLose: it is not.
+        WouldLose: they are not.
     """
     length = sum(map(len, inputs))
     if wanted.files and length <= wanted.max_length * WELL_ABOVE:
         files, them = ("the file's", "it") if len(inputs) == 1 else ("the files'", "them")
         shorter = ", or pass a smaller max_length" if length > READ_AT_A_GLANCE else ""
         raise WouldLose(
-            f"A digest of up to {wanted.max_length:,} characters spares nothing of {files} {length:,}.",
-            f"Short: read {them} yourself{shorter}.",
+            f"A digest of up to {wanted.max_length:,} characters saves nothing of {files} {length:,}.",
+            f"The text is short: read {them} yourself{shorter}.",
         )
 
 
 def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
-    """Return if the call can spare more than it costs, or costs little.
+    """Require that the call can save more than it costs, or that it costs little.
 
     Raises:
-        WouldLose: it cannot; the next step is the form that would win.
+        WouldLose: it cannot; the next step names a form that would.
     """
     task = plan.task
     arguments = arguments_of(task)
@@ -94,14 +95,14 @@ def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
     if receipt.net_microusd >= 0:
         return
     raise WouldLose(
-        f"The call's own text costs about {receipt.cost_output:,} output tokens, more than it can spare.",
+        f"The call's own text costs about {receipt.cost_output:,} output tokens, more than it can save.",
         "Put the material into a file and pass its path in `files`"
         + ("." if task.output else ", and name an `output` for the result."),
     )
 
 
 def _most_written(plan: Plan, most_output_tokens: int) -> int:
-    """Return the most tokens that the result can spare Claude to write."""
+    """Return the most tokens of output that the result can save Claude."""
     if plan.target is None:
         return 0
     if plan.edited is not None:

@@ -1,7 +1,7 @@
-"""Builds what the model is asked, from templates in ``prompts/``, and sees to it that it fits.
+"""The prompt: built from the templates in ``prompts/`` and fitted to the model's context.
 
-The shared part and the files come first and the task last, so that engines reuse their prefix cache
-over the items of a batch and the rounds of a repair.
+The shared part and the files come first and the task last, so that engines reuse their prefix cache across
+the items of a batch and the rounds of a repair.
 """
 
 import re
@@ -23,17 +23,17 @@ from server.offload.values import Attempt, Check, Prompt, Source
 LONGEST_OUTLINE = 3_000
 """Characters of outline around a selection."""
 LEAST_ANSWER = 256
-"""Tokens that there must be room for, whatever the task."""
+"""Smallest room for an answer, in tokens, whatever the task."""
 USUAL_ANSWER = 1_024
-"""Tokens that an answer of unknown length gets where the context can be chosen."""
+"""Room for an answer of unknown length, in tokens, if the context length can be chosen."""
 _MESSAGE_TOKENS = 8
 _BYTES_PER_TOKEN = 3.2
 _TEMPLATE_TOKENS = 512
-"""Far more than a model's own template puts around a conversation: its default instructions, the date."""
+"""Upper bound on what a model's chat template adds to a conversation: default instructions, the date."""
 
 
 async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -> Prompt:
-    """Return the prompt, counted, with the context length and the room for the answer.
+    """Return the counted prompt with the context length and the room for the answer.
 
     Raises:
         PromptTooLong: prompt and answer do not fit the model's context; the message says by how much.
@@ -55,10 +55,10 @@ async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -
 async def fit_repair(
     attempts: Sequence[Attempt], failure: Check, engine: Engine, model: str, most_output_tokens: int
 ) -> Prompt | None:
-    """Return the next round of the same conversation, None where it does not fit the context.
+    """Return the next round of the same conversation, None if it does not fit the context.
 
-    A small model that gave the same answer twice gives it once more while it has it before its eyes: then
-    the round is the first question anew, with the failure.
+    A small model that sees its repeated answer repeats it again. After two equal answers the round is
+    therefore the first question again, with the failure.
     """
     prompt, answer = attempts[-1].prompt, attempts[-1].generation.text
     if len(attempts) > 1 and answer.strip() == attempts[-2].generation.text.strip():
@@ -119,7 +119,7 @@ def template(kind: str) -> Template:
 
 
 async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tuple[int, bool]:
-    """Return the prompt's tokens, and whether the engine itself counted them."""
+    """Return the prompt's tokens and whether the engine counted them."""
     backend = await engine.use()
     if backend.capabilities.count_tokens:
         counted = await backend.count_tokens(model, messages, await engine.num_ctx(model))
@@ -129,9 +129,9 @@ async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tu
 
 
 def most_tokens(messages: Sequence[Message]) -> int:
-    """Return more tokens than the messages can have: no tokenizer in use takes more than one for a byte.
+    """Return an upper bound on the tokens of the messages: no tokenizer in use needs more than one per byte.
 
-    What certainly fits need not be counted: the engine is asked once less.
+    A prompt that fits by this bound need not be counted by the engine.
     """
     return _TEMPLATE_TOKENS + sum(len(message.content.encode(errors="replace")) for message in messages)
 
@@ -141,17 +141,17 @@ def _estimate(messages: Sequence[Message]) -> int:
 
 
 def estimate_tokens(text: str) -> int:
-    """Return about how many tokens a local model counts, rather too many than too few.
+    """Estimate the tokens that a local model counts, rather too many than too few.
 
-    Digits count one each, as the tokenizers of Qwen, Gemma and Llama 2 have it; other text some 3.2
-    bytes a token, which also holds for scripts of three bytes a character.
+    Each digit counts as one token, as in the tokenizers of Qwen, Gemma and Llama 2. Other text counts as one
+    token per 3.2 bytes, which also holds for scripts of three bytes a character.
     """
     digits = len(re.findall(r"[0-9]", text))
     return digits + int((len(text.encode(errors="replace")) - digits) / _BYTES_PER_TOKEN) + 1
 
 
 def too_long(tokens: int, least: int, num_ctx: int) -> PromptTooLong:
-    """Return the refusal of a prompt that does not fit."""
+    """Return the error for a prompt that does not fit."""
     return PromptTooLong(
         f"The prompt has about {tokens:,} tokens and the answer needs {least:,}: "
         f"{tokens + least - num_ctx:,} more than the context of {num_ctx:,} holds.",
@@ -160,7 +160,7 @@ def too_long(tokens: int, least: int, num_ctx: int) -> PromptTooLong:
 
 
 def _room(plan: Plan) -> tuple[int, int]:
-    """Return the tokens that an answer usually takes, and those it needs at least."""
+    """Return the usual and the least room for an answer, in tokens."""
     if plan.parts or (plan.edited is not None and plan.kind != "edit_blocks"):
         length = sum(estimate_tokens(text) for text in _answered(plan))
         return length + length // 4 + LEAST_ANSWER, length + LEAST_ANSWER // 2
@@ -168,7 +168,7 @@ def _room(plan: Plan) -> tuple[int, int]:
 
 
 def _answered(plan: Plan) -> list[str]:
-    """Return the texts that the answer gives anew."""
+    """Return the texts that the answer rewrites."""
     if plan.edited is None:
         return []
     if plan.parts:
@@ -177,7 +177,7 @@ def _answered(plan: Plan) -> list[str]:
 
 
 def _whole(source: Source, numbered: bool = False) -> str:
-    """Return a source as the model reads it; ``numbered`` where it is asked about lines."""
+    """Return a source as the model reads it; ``numbered`` adds line numbers for questions about lines."""
     first = source.text.count("\n", 0, source.start) + 1
     lines = source.selected.rstrip("\n").split("\n")
     text = (
@@ -191,7 +191,7 @@ def _whole(source: Source, numbered: bool = False) -> str:
 
 
 def _edited(plan: Plan, longest_outline: int) -> str:
-    """Return the file to edit: whole, or its parts that the task is about with an outline of the rest."""
+    """Return the file to edit: whole, or the parts to change with an outline of the rest."""
     source = plan.edited
     if source is None:
         return ""
@@ -204,7 +204,7 @@ def _edited(plan: Plan, longest_outline: int) -> str:
 
 
 def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
-    """Return what surrounds the selected parts of files, once for each file."""
+    """Return an outline of the rest of each file that has selected parts."""
     parts: dict[Path, list[Source]] = {}
     for source in sources:
         if not source.whole:
@@ -217,13 +217,13 @@ def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
 
 
 def _outline(source: Source, parts: Sequence[tuple[int, int]], longest: int) -> list[str]:
-    """Return the outline of a file without some parts, if there is anything in it."""
+    """Return the outline of a file without some parts, or nothing if it is empty."""
     around = selection.outline(source.text, language_of(source.path.name), parts, longest)
     return [f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}"] if around else []
 
 
 def _block(text: str, source: Source) -> str:
-    """Return a Markdown block whose fence is longer than any run of backticks inside."""
+    """Return a Markdown block with a fence longer than any run of backticks in the text."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     language = language_of(source.path.name)

@@ -1,6 +1,6 @@
-"""Finds the parts of a file that an edit is about, where the task names them as code.
+"""The parts of a file that an edit is about, if the task names them as code.
 
-A small model edits one function far better, and faster, than a file of hundreds of lines.
+A small model edits one function much better, and faster, than a file of hundreds of lines.
 """
 
 import re
@@ -13,9 +13,10 @@ _CONSTANT = re.compile(r"(?<!\w)(?:[A-Z][A-Z0-9_]{2,}|[a-z]+(?:_[a-z0-9]+)+)(?!\
 
 
 def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[int, int], ...]:
-    """Return the spans of the definitions, or of the one constant, that the task names; else none.
+    """Return the spans of the definitions, or of the one constant, that the task names; else an empty tuple.
 
-    None are returned where the file uses what is named elsewhere, too: the task may be about those uses.
+    The result is also empty if a named definition is used elsewhere in the file: the task may be about those
+    uses.
     """
     if language is None or not language.has_definitions:
         return ()
@@ -31,13 +32,13 @@ def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[
 
 
 def is_named(task: str, definition: Definition) -> bool:
-    """Say whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
+    """Whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
     last, whole = re.escape(definition.last), re.escape(definition.name)
     as_code = rf"`(?:[\w.]+\.)?{last}(?:\(\))?`|(?<![\w.]){last}\("
     if "." in definition.name:
         as_code += rf"|(?<![\w.]){whole}(?!\w)"
     if "_" in definition.last.strip("_") or re.search(r"[a-z][A-Z0-9]", definition.last):
-        as_code += rf"|(?<![\w.]){last}(?!\w)"  # no word of a language looks like this
+        as_code += rf"|(?<![\w.]){last}(?!\w)"  # no natural word looks like this
     return re.search(as_code, task) is not None
 
 
@@ -46,7 +47,7 @@ def _has_word(task: str, name: str) -> bool:
 
 
 def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool:
-    """Whether the name of a definition stands anywhere outside of the parts."""
+    """Whether the name of a definition occurs outside of the parts."""
     pattern = re.compile(rf"(?<!\w){re.escape(definition.last)}(?!\w)")
     return any(
         not any(part.start <= found.start() < part.end for part in parts) for found in pattern.finditer(text)
@@ -54,7 +55,7 @@ def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool
 
 
 def _assignment(task: str, text: str) -> tuple[tuple[int, int], ...]:
-    """Return the line that sets the constant which the task names, if it is the only one."""
+    """Return the only line that sets the constant which the task names."""
     for name in dict.fromkeys(_CONSTANT.findall(task)):
         lines = re.compile(rf"^[^\n#/\"'(]*\b{name}\b[^\n=(]*=(?!=)[^\n]*$", re.MULTILINE)
         found = list(lines.finditer(text))
@@ -64,7 +65,7 @@ def _assignment(task: str, text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _is_whole(line: str) -> bool:
-    """Whether a statement ends on its line, as far as brackets tell."""
+    """Whether a statement ends on its line, judging by brackets."""
     return all(line.count(a) == line.count(b) for a, b in ("()", "[]", "{}")) and not line.endswith("\\")
 
 

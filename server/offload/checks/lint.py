@@ -1,4 +1,4 @@
-"""Slips in Python that are wrong whatever was meant, and that reading shows as well as running would."""
+"""Mistakes in Python that are never intended and that are visible without running the code."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ _IN_PLACE = frozenset({"sort", "reverse", "append", "extend", "insert", "clear"}
 
 
 def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each slip with its line, in their order; none where the text does not parse."""
+    """Return each mistake with its line, in order; none if the text does not parse."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -34,14 +34,15 @@ def _slips(node: ast.AST) -> Iterator[str]:
 
 
 def _takes_patterns(called: ast.expr) -> bool:
-    """Whether it is no method of a plain text: the owner is ``re``, or the ``str`` of a table's column."""
+    """Whether the method may belong to something other than ``str``: to ``re``, or to a table column's
+    ``str`` accessor."""
     names = {each.attr for each in ast.walk(called) if isinstance(each, ast.Attribute)}
     owners = {each.id for each in ast.walk(called) if isinstance(each, ast.Name)}
     return "str" in names or bool(owners & {"re", "regex", "pattern"})
 
 
 def _in_place(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """Yield where the result of a list's method that gives None is used."""
+    """Yield each use of the result of a list method that returns None."""
     lists = {
         target.id
         for each in ast.walk(function)
@@ -55,12 +56,12 @@ def _in_place(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]
             if isinstance(called, ast.Attribute) and called.attr in _IN_PLACE:
                 owner = called.value
                 if _is_list(owner) or (isinstance(owner, ast.Name) and owner.id in lists):
-                    yield f"list.{called.attr} changes the list and gives None; do not use its result."
+                    yield f"list.{called.attr} changes the list and returns None; do not use its result."
 
 
 def tried_out(text: str) -> tuple[tuple[int, str], ...]:
-    """Return the calls at the end of a module of functions that only print what these return: whoever imports
-    the module runs them."""
+    """Return the first of a module's trailing calls that only print what its functions return: they run on
+    every import."""
     try:
         body = parse_python(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -85,7 +86,7 @@ def _only_prints(statement: ast.stmt) -> bool:
 
 
 def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each field of a dataclass of the standard library that makes its class fail to be made."""
+    """Return each field that makes the creation of a standard library dataclass fail."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -106,8 +107,8 @@ def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
 
 
 def misplaced_docstrings(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each string that stands where a docstring is meant and is none: behind the first statement of a
-    function, or right above a definition that has none."""
+    """Return each string that is meant as a docstring and is none: after the first statement of a function,
+    or right above a definition without a docstring."""
     try:
         tree = parse_python(text)
         nodes = nodes_of(text)

@@ -1,4 +1,4 @@
-"""The user's named checks, as ``config.toml`` has them now: whoever adds one need not start the app again."""
+"""The user's named checks, reloaded when ``config.toml`` changes: a new check needs no restart."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,19 +8,19 @@ from server.config.settings import load_settings
 
 
 class NamedChecks:
-    """The commands by name. What is given holds until the file is changed; then what the settings say."""
+    """The check commands by name. The given ones apply until the settings file changes."""
 
     def __init__(self, checks: Mapping[str, str], folders: Folders) -> None:
         self._folders = folders
         self.use(checks)
 
     def use(self, checks: Mapping[str, str]) -> None:
-        """Let these be the checks, until the file is changed from now on."""
+        """Use these checks until the settings file changes."""
         self.known = checks
         self._seen = _stamp(self._folders.config_file)
 
     def current(self) -> Mapping[str, str]:
-        """Return the checks, reading the settings again where their file is not the one last seen; blocks.
+        """Return the checks; reload the settings if their file changed; blocks.
 
         Raises:
             SettingsError: the settings cannot be read.
@@ -28,12 +28,12 @@ class NamedChecks:
         stamp = _stamp(self._folders.config_file)
         if stamp != self._seen:
             self.known = load_settings(self._folders).checks
-            self._seen = stamp  # taken before reading: a change meanwhile is seen the next time
+            self._seen = stamp  # taken before reading: the next call sees a change made meanwhile
         return self.known
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes with a file's contents, None where there is no file to look at."""
+    """Return a stamp that changes with the file's content, None if there is no file."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Whether a result parses in its language: the precise first error, or that it could not be checked."""
+"""The syntax check of a result: the first error with its line, or that the check is impossible."""
 
 import json
 import re
@@ -27,7 +27,8 @@ _NEWER = ("type_alias_statement", "type_parameter")
 
 @dataclass(frozen=True)
 class Parsed:
-    """``error`` is empty where the text parses; ``checked`` is False where its parser cannot tell."""
+    """The result of parsing. ``error`` is empty if the text parses. ``checked`` is False if the parser cannot
+    tell."""
 
     error: str = ""
     checked: bool = True
@@ -39,7 +40,7 @@ NOT_CHECKED = Parsed(checked=False)
 def parse_result(before: str, after: str, file_name: str, language: Language | None) -> Parsed:
     """Return whether ``after`` parses.
 
-    Where ``before`` does not parse either, the parser does not fit the file. It is empty for a new file.
+    If ``before`` does not parse either, the parser does not fit the file. ``before`` is empty for a new file.
     """
     name = PurePath(file_name).name.lower()
     kind = DATA.get(PurePath(name).suffix)
@@ -154,14 +155,14 @@ def python_error(text: str) -> str:
         line = lines[number - 1].strip()[:80] if 0 < number <= len(lines) else ""
         return f"Line {number}: {error.msg}: {line}"
     except (RecursionError, MemoryError):
-        return ""  # too deep for this parser, which says nothing about the text
+        return ""  # nested too deeply for this parser; the text may be correct
     except ValueError as error:
         return f"Not Python: {error}"
     return ""
 
 
 def _is_newer(text: str, language: Language) -> bool:
-    """Whether code uses syntax of a Python after this interpreter's."""
+    """Whether code uses syntax that is newer than this interpreter."""
     root = tree_of(text, language).root_node
     if captured(root, language, _NEWER):
         return True
@@ -190,7 +191,7 @@ def _is_template(language: Language, text: str) -> bool:
 
 
 def _known_to_fail(before: str, after: str, language: Language) -> Parsed:
-    """Judge a text whose grammar fails on what is right: brackets that no longer match are an error."""
+    """Check only the brackets of a text whose grammar also rejects correct code."""
     now = balance(after, language)
     if now != (0, 0, 0) and (not before.strip() or balance(before, language) == (0, 0, 0)):
         pairs = dict(zip(("()", "[]", "{}"), now, strict=True))

@@ -1,6 +1,6 @@
-"""What reading alone shows to be wrong in Python: names that nothing defines, imports, certain slips.
+"""The static checks of Python: undefined names, imports, typical mistakes.
 
-Only what the file did not have before is held against an answer.
+Only faults that the file did not have before count against an answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Find = Callable[[str], tuple[tuple[str, int], ...]]
 
 
 def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice]:
-    """Yield the checks and notices one by one, none at all in other languages."""
+    """Yield the checks and notices one by one; none for other languages."""
     if plan.language is None or plan.language.name != "Python":
         return
     missing = _new(undefined_names, before, after)
@@ -29,7 +29,9 @@ def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice
         bound = bound_names(before)
         for name, line in missing:
             if name in bound:
-                message = f"Line {line} uses {name}, which is no longer defined or imported; keep that."
+                message = (
+                    f"Line {line} uses {name}, which is no longer defined or imported; keep its definition."
+                )
                 yield Check("defined", passed=False, message=message, code=codes.UNDEFINED_NAME)
                 return
         name, line = missing[0]
@@ -51,7 +53,8 @@ def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice
 
 
 def _imports(plan: Plan, before: str, after: str) -> Iterator[Check]:
-    """Look at what is imported from the given files, which must be there, and from the file itself."""
+    """Check that names imported from the given files exist there, and that the file does not import
+    itself."""
     shown = plan.edited.shown if plan.edited is not None else plan.target.shown if plan.target else ""
     own = [each for each in own_imports(after, shown) if each not in own_imports(before, shown)]
     if own:
@@ -67,7 +70,9 @@ def _imports(plan: Plan, before: str, after: str) -> Iterator[Check]:
         missing = [each for each in missing if each not in known]
     if missing:
         module, name = missing[0]
-        message = f"It imports {name} from {module}, which has no such name; use what the given files hold."
+        message = (
+            f"It imports {name} from {module}, which has no such name; use names that the given files define."
+        )
         yield Check("imports", passed=False, message=message, code=codes.UNDEFINED_NAME)
 
 
@@ -80,7 +85,7 @@ def _new_lines(
 
 
 def _new(find: Find, before: str, after: str) -> list[tuple[str, int]]:
-    """Return what is found in a text and was not in the one before, with its lines."""
+    """Return the finds that are new in a text, with their lines."""
     found = find(after)
     known = {name for name, _ in find(before)} if found else set()
     return [each for each in found if each[0] not in known]

@@ -1,4 +1,4 @@
-"""Notes of a model against what they are about: what they quote must be there, literally."""
+"""The check of a model's notes against their source: quotes must be in it, word for word."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,14 +16,14 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 
 
 def notes_of(answer: str, cut: bool) -> list[str]:
-    """Return the notes of an answer, one a line; the last one is dropped where the answer was cut."""
+    """Return the notes of an answer, one per line; the last one is dropped if the answer was cut."""
     lines = [_BULLET.sub("", line).strip() for line in answer.split("\n")]
     notes = [line for line in lines if line and not line.startswith("```")]
     return notes[:-1] if cut else notes
 
 
 def verified(notes: Iterable[str], source: str) -> tuple[list[str], list[str]]:
-    """Return the notes whose quotes, names and numbers all stand in ``source``, and the others."""
+    """Return the notes whose quotes, names and numbers all occur in ``source``, and the other notes."""
     numbers = set(_NUMBER.findall(source)) | set(re.findall(r"\d+", source))
     flat = " ".join(source.split())
     lines = _numbered(source)
@@ -36,16 +36,16 @@ def verified(notes: Iterable[str], source: str) -> tuple[list[str], list[str]]:
 
 
 def missing_quotes(text: str, source: str) -> list[str]:
-    """Return what ``text`` puts in quotes or backticks and ``source`` does not have, case aside."""
+    """Return the quoted or backticked parts of ``text`` that ``source`` lacks, ignoring case."""
     flat = " ".join(source.split()).casefold()
     return [quote for quote in _quotes(text) if quote.casefold() not in flat]
 
 
 def misplaced_quote(text: str, source: str, first: int) -> str | None:
-    """Return what is wrong with the first line number that ``text`` gives wrongly, None if there is none.
+    """Return the first wrong line number of ``text`` in words, None if all are right.
 
-    A sentence that quotes the source and names a line must name one where that stands. The source's lines
-    count from ``first``.
+    A sentence that quotes the source and names a line must name a line that contains the quote. The source's
+    lines count from ``first``.
     """
     lines = [" ".join(line.split()).casefold() for line in source.removesuffix("\n").split("\n")]
     for sentence in _SENTENCE_END.split(text):
@@ -61,14 +61,14 @@ def misplaced_quote(text: str, source: str, first: int) -> str | None:
 
 
 def _quotes(text: str) -> list[str]:
-    """Return what stands in quotes or backticks, without the punctuation at its ends."""
+    """Return the quoted or backticked parts without punctuation at their ends."""
     quotes = [next(part for part in match if part) for match in _QUOTED.findall(text)]
     plain = [" ".join(quote.split()).strip(".,;:!?… ") for quote in quotes]
     return [quote for quote in plain if quote]
 
 
 def _numbered(source: str) -> dict[int, str]:
-    """Return the lines of a text that gives their numbers; a folded one also where it occurs last."""
+    """Return the numbered lines of a text; a folded line also under the number of its last occurrence."""
     lines: dict[int, str] = {}
     for number, text in _NUMBERED.findall(source):
         folded = _FOLDED.search(text)
@@ -78,7 +78,7 @@ def _numbered(source: str) -> dict[int, str]:
 
 
 def _is_in_place(note: str, lines: Mapping[int, str]) -> bool:
-    """Whether something of a note that begins with a line's number is on that line, or next to it."""
+    """Whether any quote, name or number of a note is on the line that the note names, or next to it."""
     begin = re.match(r"L(\d+):\s*", note)
     if begin is None or not lines:
         return True

@@ -1,7 +1,7 @@
 """The verdict on one answer: complete, content, applies, parses, compared by form.
 
-Each check has its name in the history; the first failure ends them. What passes is the result: a file's new
-text, or a text to return, with the notices that go with it.
+Each check has a name in the history. The first failure ends the checks. The result is a file's new text or a
+text to return, with its notices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,13 +26,13 @@ from server.offload.values import Check, Edit, Generation, Notice, Source, Verdi
 
 
 def check_answer(plan: Plan, generation: Generation) -> Verdict:
-    """Return the verdict on one answer. Of several ways to read it, the best one counts: see ``rank``."""
+    """Return the verdict on one answer. Of several readings the best one counts: see ``rank``."""
     with trees_kept():
         return _verdict(plan, generation)
 
 
 def rank(verdict: Verdict) -> tuple[int, int, int]:
-    """Return a measure of how bad a verdict is: failed, likely slips, notices."""
+    """Return a sort key, best first: failed, likely mistakes, notices."""
     slips = sum(1 for notice in verdict.notices if notice.likely)
     return (0 if verdict.passed else 1, slips, len(verdict.notices))
 
@@ -87,7 +87,7 @@ def _new(plan: Plan, text: str, complete: Check) -> Verdict:
 def _judged(
     complete: Check, result: str, edits: Sequence[Edit], found: "Iterator[Finding] | Sequence[Finding]"
 ) -> Verdict:
-    """Return the verdict on a result, up to the first check that fails."""
+    """Return the verdict on a result, up to the first failed check."""
     if not result.strip() and not edits:
         return Verdict((_empty(),))
     checks = [complete, Check("content", passed=True)]
@@ -137,7 +137,7 @@ def _complete(generation: Generation, text: str) -> Check:
 
     if not text.strip() and (generation.thinking.strip() or generation.text.strip()):
         cut = generation.finish_reason == "length"
-        return failed("The model only thought aloud.", codes.ONLY_THINKING, hopeless=cut)
+        return failed("The model produced only thoughts.", codes.ONLY_THINKING, hopeless=cut)
     if generation.finish_reason == "length":
         return failed(
             f"The answer was cut after {generation.completion_tokens:,} tokens.",
@@ -173,14 +173,14 @@ def _parses(plan: Plan, before: str, after: str) -> Iterator[Finding]:
 
 
 def _encodes(edited: Source, edits: Sequence[Edit]) -> Check | None:
-    """Look for characters that the file's encoding lacks, or that an unknown encoding may lack."""
+    """Check for characters that the file's encoding lacks, or that an uncertain encoding may lack."""
     added = "".join(edit.text for edit in edits)
     fault = unencodable(added, edited.text, edited.encoding, guessed=edited.guessed)
     return None if not fault else Check("encoding", False, fault, codes.OUT_OF_SCOPE)
 
 
 def _replaced(plan: Plan, after: str) -> Iterator[Finding]:
-    """Compare a file that the task writes anew, without having read it, with what was there."""
+    """Compare a file that the task rewrites without having read it with its previous content."""
     language, target = plan.language, plan.target
     if target is None or language is None or not language.has_definitions or not target.text.strip():
         return
@@ -191,13 +191,13 @@ def _replaced(plan: Plan, after: str) -> Iterator[Finding]:
         return
     message = (
         f"{target.shown} exists and would lose {_list(gone)}; "
-        "name it in files to edit it, or remove it to have it new."
+        "name it in files to edit it, or remove it to write it anew."
     )
     yield Check("definitions", passed=False, message=message, code=codes.OUT_OF_SCOPE, hopeless=True)
 
 
 def _copied(plan: Plan, after: str) -> Check | None:
-    """Look at a new file of tests: what it tests must be imported, not defined again."""
+    """Check that a new test file imports the code under test instead of copying it."""
     language = plan.language
     if not plan.is_test or language is None or not language.has_definitions:
         return None
@@ -216,16 +216,16 @@ def _copied(plan: Plan, after: str) -> Check | None:
 
 
 def _quotes(plan: Plan, text: str) -> Check | None:
-    """Look for what an answer about logs and other texts quotes: it must be there, word for word.
+    """Check that quotes in an answer about logs and other texts are in them, word for word.
 
-    Answers about code may quote what the code should be, and are not held to this.
+    Answers about code are exempt: they may quote suggested code.
     """
     if not plan.sources or any(language_of(source.path.name) for source in plan.sources):
         return None
     known = "\n".join([plan.task.task, plan.task.context, *(source.selected for source in plan.sources)])
     missing = [quote for line in text.split("\n") for quote in missing_quotes(line, known)]
     if missing:
-        message = f"It quotes {missing[0]!r}, which the text does not have; quote exactly."
+        message = f"It quotes {missing[0]!r}, which is not in the text; quote exactly."
     elif len(plan.sources) == 1:
         source = plan.sources[0]
         first = source.text.count("\n", 0, source.start) + 1

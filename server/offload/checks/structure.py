@@ -1,4 +1,4 @@
-"""The verdict on what an edit changed by form: refused, delivered with a notice, delivered."""
+"""The check of what else an edit changed, by form: refused, delivered with a notice, or delivered."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,15 +15,15 @@ from server.offload.values import Check, Edit, Notice
 
 _WORD = re.compile(r"[^\W_][\w\-]*|\w+")
 LEAST_STEM = 4
-"""Letters that a definition's name must have for a longer word of the task to name it."""
+"""Shortest definition name, in letters, that a longer word of the task can refer to."""
 GROWTH_LINES = 300
-"""Lines that a file may always grow by; beyond it, three times its own length."""
+"""Growth in lines that is never noticed. A longer file may grow by three times its length."""
 
 
 def check_structure(
     plan: Plan, before: str, after: str, edits: Sequence[Edit]
 ) -> tuple[list[Check], list[Notice]]:
-    """Return the checks of an edited file, the first failure last, and what its reader must know."""
+    """Return the checks of an edited file, the first failure last, and the notices."""
     if outside := _outside(plan, edits):
         return [Check("selection", passed=False, message=outside, code=codes.OUT_OF_SCOPE)], []
     if headless := _headless(plan, after, edits):
@@ -38,7 +38,7 @@ def check_structure(
             code = codes.PLACEHOLDER if change.how.startswith("left out") else codes.OUT_OF_SCOPE
             return [Check(found.compared, passed=False, message=message, code=code)], []
         if not _is_named(change, words):
-            # A task that names something else in the file hardly means this.
+            # A task that names another definition of the file rarely means this one.
             notices.append(Notice(change.text, change.weight == "slip" or bool(named)))
     if plan.language is not None:
         notices += _beside(plan, before, after, plan.language, words, named)
@@ -48,13 +48,13 @@ def check_structure(
 
 
 def words_of(task: str, file_name: str) -> frozenset[str]:
-    """Return the words of a task without the file's own name, qualified names also by their parts."""
+    """Return the words of a task without the file's own name; a qualified name also in its parts."""
     task = task.replace(file_name, " ") if file_name else task
     return frozenset(_WORD.findall(task)) | frozenset(re.findall(r"[\w.\-/@]+", task))
 
 
 def _outside(plan: Plan, edits: Sequence[Edit]) -> str:
-    """Return what lies outside of what the caller selected, empty if nothing does."""
+    """Return what to say of an edit outside of the selection, empty if there is none."""
     spans = plan.selected
     if not spans or plan.edited is None:
         return ""
@@ -66,7 +66,7 @@ def _outside(plan: Plan, edits: Sequence[Edit]) -> str:
 
 
 def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
-    """Return what to say of a selected function that came back as lines of its body alone."""
+    """Return what to say of a selected function of which the answer gives only body lines."""
     edited, language = plan.edited, plan.language
     if plan.kind != "edit_selection" or edited is None or language is None or len(edits) != 1:
         return ""
@@ -96,7 +96,7 @@ def _named_units(before: str, language: Language, words: frozenset[str]) -> list
     return [unit for unit in units_of(before, language) if unit.last in words]
 
 
-def _beside(  # noqa: PLR0917 - both texts, and what the task says of them
+def _beside(  # noqa: PLR0917 - both texts and the words of the task
     plan: Plan,
     before: str,
     after: str,
@@ -104,7 +104,7 @@ def _beside(  # noqa: PLR0917 - both texts, and what the task says of them
     words: frozenset[str],
     named: Sequence[Unit],
 ) -> list[Notice]:
-    """Look for definitions that changed although the task names others that they have nothing to do with."""
+    """Return notices of changed definitions that are unrelated to those that the task names."""
     if not language.has_definitions or plan.selected:
         return []
     changed = changed_units(before, after, language)
@@ -132,7 +132,7 @@ _CONTAINERS = frozenset({"class", "module", "impl", "namespace", "interface", "s
 
 
 def hollow(before: str, after: str, language: Language | None) -> list[Notice]:
-    """Return the new definitions whose body is nothing but a comment: work that was put off."""
+    """Return notices of new definitions whose body is only a comment: postponed work."""
     if language is None or not language.has_definitions:
         return []
     known = {unit.name for unit in units_of(before, language)}
@@ -154,7 +154,7 @@ _HOLLOW = " \t\n{};"
 
 
 def _names(words: Iterable[str], unit: Unit) -> bool:
-    """Whether a task names a definition, or has a longer word that begins as its name does."""
+    """Whether a task names a definition, or has a longer word that begins with its name."""
     name = unit.last
     if name in words:
         return True
@@ -162,7 +162,7 @@ def _names(words: Iterable[str], unit: Unit) -> bool:
 
 
 def _differing(before: str, old: Unit, after: str, new: Unit, language: Language) -> set[str]:
-    """Return the names that a definition uses more often, or less often, than before."""
+    """Return the names that a definition uses more or less often than before."""
     a, b = uses(before[old.start : old.end], language), uses(after[new.start : new.end], language)
     return {name for name in a | b if a[name] != b[name] and len(name) > 1}
 

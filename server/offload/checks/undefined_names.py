@@ -1,6 +1,7 @@
-"""Names that a Python module uses and nothing defines: the commonest slip of a small model.
+"""The undefined names of a Python module: the most common mistake of small models.
 
-A name counts as defined if anything in the module binds it, anywhere: that errs towards silence.
+A name counts as defined if anything in the module binds it, at any depth: this misses faults rather than
+inventing them.
 """
 
 import ast
@@ -17,9 +18,9 @@ _MODULE_NAMES = frozenset(
 
 
 def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
-    """Return each undefined name with the line (from 1) of its first use; none where it does not parse.
+    """Return each undefined name with the line (from 1) of its first use; none if the text does not parse.
 
-    A module with ``from x import *`` has none that could be told.
+    A module with ``from x import *`` yields none: its names cannot be known.
     """
     try:
         nodes = nodes_of(text)
@@ -40,8 +41,7 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
 def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
     """Return each ``self.name`` that a class without bases uses and never sets, with its line.
 
-    Classes that may get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) have none that
-    could be told.
+    A class that may get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) yields none.
     """
     try:
         nodes = nodes_of(text)
@@ -71,16 +71,16 @@ def _missing_attributes(node: ast.ClassDef) -> list[tuple[str, int]]:
 
 
 def _bound_in_body(statement: ast.stmt) -> list[str]:
-    """Return what a statement of a class's body makes an attribute."""
+    """Return the attribute names that a statement of a class body binds."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
     return [name for inner in ast.walk(statement) for name in _bound(inner)]
 
 
 def missing_imports(text: str, shown: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what ``text`` imports from the files of ``given`` (path to text) that these lack.
+    """Return the names that ``text`` imports from the files of ``given`` (path to text) and that these lack.
 
-    ``shown`` is the path of the text itself. A module is one of the files only where all of its name fits.
+    ``shown`` is the path of the text itself. A module matches a file only if its whole name fits.
     """
     try:
         nodes = nodes_of(text)
@@ -98,7 +98,7 @@ def missing_imports(text: str, shown: str, given: Mapping[str, str]) -> list[tup
 
 
 def own_imports(text: str, shown: str) -> list[str]:
-    """Return the modules that a module imports and that are the module itself."""
+    """Return the imports by which a module imports itself."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -116,7 +116,7 @@ def own_imports(text: str, shown: str) -> list[str]:
 
 
 def _module(path: str) -> str:
-    """Return the dotted name of a Python file by its path in the project."""
+    """Return the dotted module name of a Python file's path in the project."""
     parts = path.replace("\\", "/").removesuffix(".pyi").removesuffix(".py").strip("/").split("/")
     if parts and parts[0] in ("src", "lib"):
         parts = parts[1:]
@@ -138,8 +138,8 @@ def _is_module(imported: str, known: str) -> bool:
 
 
 def bound_names(text: str) -> set[str]:
-    """Return what a module binds at any depth, and ``*`` where it imports all of another; nothing where the
-    text does not parse."""
+    """Return the names that a module binds at any depth, ``*`` for a star import; none if the text does not
+    parse."""
     try:
         return _top_names(nodes_of(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -147,7 +147,7 @@ def bound_names(text: str) -> set[str]:
 
 
 def _top_names(nodes: Iterable[ast.AST]) -> set[str]:
-    """Return what a module binds at any depth, and ``*`` where it imports all of another."""
+    """Return the names that a module binds at any depth, ``*`` for a star import."""
     names: set[str] = set()
     for node in nodes:
         names.update(_bound(node))

@@ -1,7 +1,7 @@
-"""The checks that the user named in ``[checks]``: their command, without a shell, on the written file.
+"""The user's named checks from ``[checks]``: a command, run without a shell, on the written file.
 
-Claude can name a check, never a command. The command's own files are the user's business; the written
-file is taken back by the pipeline unless the check passes.
+Claude can name a check, never a command. The app does not guard files that the command itself changes. The
+pipeline restores the written file unless the check passes.
 """
 
 import asyncio
@@ -23,55 +23,55 @@ from server.offload.checks import codes
 from server.offload.values import Check
 
 LONGEST_OUTPUT = 1_500
-"""Characters of a failed check's output that the model is told, from its end."""
+"""Characters of a failed check's output that the model gets, from the end."""
 MOST_OUTPUT_BYTES = 200_000
 _GRACE_SECONDS = 2.0
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
-"""A word that no program takes for a script: a path, an option."""
+"""Words that no program can take for a script: paths, options."""
 _JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
-"""Programs of Windows that read all their words together as a script, or are run by one that does."""
+"""Windows programs that join all their words to a script, and batch files, which such a program runs."""
 _ORDERS = re.compile(r"[&|<>^%!\"'`$;(){}]")
-"""What these do not take for a part of a name."""
+"""Characters that these programs do not treat as part of a name."""
 
 
 def command_of(
     name: str, checks: Mapping[str, str], file: Path, *, windows: bool = os.name == "nt"
 ) -> tuple[str, ...]:
-    """Return the words of the command, ``{file}`` filled in: as a word, or within an option's.
+    """Return the words of the command with ``{file}`` replaced: as a word or within an option.
 
     Raises:
-        BadArguments: the user named no such check, or its program could take the file's name for an order.
-        SettingsError: its command is empty, its quotes do not close, or it has ``{file}`` within a script,
-            where a file's name would be read as a part of that.
+        BadArguments: the user named no such check, or its program could treat the file's name as a command.
+        SettingsError: the command is empty, its quotes do not match, or ``{file}`` is inside a script, which
+            would run a file's name as code.
     """
     command = checks.get(name)
     if command is None:
         known = ", ".join(sorted(checks)) or "none"
-        raise BadArguments(f"There is no check {name!r}.", f"Those in config.toml's [checks]: {known}.")
+        raise BadArguments(f"There is no check {name!r}.", f"Checks in config.toml's [checks]: {known}.")
     try:
         words = _words(command, windows=windows)
     except ValueError as error:
         raise SettingsError(
-            f"The check {name!r} cannot be read: {error}.", "Mend it in config.toml."
+            f"The check {name!r} cannot be read: {error}.", "Fix it in config.toml."
         ) from None
     if not words:
-        raise SettingsError(f"The check {name!r} is empty.", "Mend it in config.toml.")
+        raise SettingsError(f"The check {name!r} is empty.", "Fix it in config.toml.")
     if any("{file}" in word and not _PLAIN.fullmatch(word) for word in words):
         raise SettingsError(
-            f"The check {name!r} has {{file}} within a script: a file's name would be run as a part of it.",
-            "Pass it as a word of its own, such as `sh -c 'cd src && pytest \"$1\"' sh {file}`.",
+            f"The check {name!r} has {{file}} inside a script: a file's name would run as part of it.",
+            "Pass it as a separate word, such as `sh -c 'cd src && pytest \"$1\"' sh {file}`.",
         )
     if windows and _JOINS.fullmatch(words[0]) and (found := _ORDERS.search(str(file))):
         raise BadArguments(
-            f"The check {name!r} cannot have {file}: "
-            f"{words[0]} would not take {found[0]} for a part of a name.",
-            "Choose another name, or leave out the check.",
+            f"The check {name!r} cannot run on {file}: "
+            f"{words[0]} would not treat {found[0]} as part of a name.",
+            "Choose another name, or omit the check.",
         )
     return tuple(word.replace("{file}", str(file)) for word in words)
 
 
 async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: float) -> Check:
-    """Run the command in ``folder``; it passes with exit status 0 within the time.
+    """Run the command in ``folder``. It passes if it exits with status 0 in time.
 
     Raises:
         SettingsError: the command cannot be started.
@@ -90,7 +90,7 @@ async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: 
         )
     except OSError as error:
         raise SettingsError(
-            f"The check {name!r} cannot be started: {error.strerror or error}.", "Mend it in config.toml."
+            f"The check {name!r} cannot be started: {error.strerror or error}.", "Fix it in config.toml."
         ) from None
     try:
         async with asyncio.timeout(seconds):
@@ -99,7 +99,7 @@ async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: 
         return _failed(name, f"It did not end within {seconds:g} s.")
     finally:
         _end(process)
-        # What the command left behind in a session of its own may hold its output open for ever.
+        # A process that the command left in another session may keep its output open forever.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
                 await output.complete.wait()
@@ -112,7 +112,7 @@ async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: 
 
 
 class _Output(asyncio.SubprocessProtocol):
-    """What a command prints, of which the end is kept, and whether it has ended."""
+    """The end of a command's output, and whether the command has ended."""
 
     def __init__(self) -> None:
         self.kept = bytearray()
@@ -131,7 +131,7 @@ class _Output(asyncio.SubprocessProtocol):
 
 
 def _words(command: str, *, windows: bool) -> list[str]:
-    """Split a command as the system's own shell would: on Windows a backslash is a part of a path."""
+    """Split a command as the system's own shell would: on Windows a backslash is part of a path."""
     if not windows:
         return shlex.split(command)
     words = shlex.split(command, posix=False)
@@ -141,7 +141,7 @@ def _words(command: str, *, windows: bool) -> list[str]:
 
 
 def _end(process: asyncio.SubprocessTransport) -> None:
-    """End the command with everything that it started; on POSIX also after it ended itself."""
+    """Kill the command and everything that it started; on POSIX also after the command itself ended."""
     if sys.platform == "win32":
         if process.get_returncode() is None:
             with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""The languages whose grammars the app brings: names, file endings, and which nodes define something."""
+"""The languages with a bundled grammar: names, file endings, and the node types of definitions."""
 
 import importlib
 from collections.abc import Mapping
@@ -13,10 +13,11 @@ import tree_sitter
 class Language:
     """One language and its tree-sitter grammar.
 
-    ``defines`` maps node types to what they define; ``imports`` are node types shown in an outline.
-    ``fence`` is the name after the backticks of a Markdown block, ``other_names`` what else it is called.
-    ``lags``: the grammar rejects code that compilers accept (macros, recent syntax), so that only unbalanced
-    brackets are an error. ``overloads``: parameter types tell definitions of one name apart.
+    ``defines`` maps node types to kinds of definition. ``imports`` are node types shown in an outline.
+    ``fence`` is the info string of a Markdown block; ``other_names`` are further names of the language.
+    ``lags`` says that the grammar rejects code that compilers accept (macros, recent syntax); then only
+    unbalanced brackets are an error. ``overloads`` says that parameter types distinguish definitions of one
+    name.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Language:
 
     @property
     def has_definitions(self) -> bool:
-        """Whether it is a language of functions and classes, not only of data."""
+        """Whether the language has functions and classes, not only data."""
         return bool(self.defines)
 
     def __hash__(self) -> int:
@@ -45,7 +46,7 @@ _SCRIPT = {
     "generator_function_declaration": "function",
     "class_declaration": "class",
     "method_definition": "method",
-    "variable_declarator": "function",  # only where its value is a function or class
+    "variable_declarator": "function",  # only if its value is a function or class
     "field_definition": "function",
     "public_field_definition": "function",
 }
@@ -218,14 +219,14 @@ PLAIN_FENCES = {
     ".txt": "text", ".ini": "ini", ".scss": "scss", ".vue": "vue", ".svelte": "svelte", ".r": "r",
     ".pl": "perl",
 }  # fmt: skip
-"""Names after the backticks for files whose grammar the app does not bring."""
+"""Info strings of Markdown blocks for files without a bundled grammar."""
 
 PROSE_ENDINGS = frozenset({".md", ".markdown", ".txt", ".rst", ".adoc", ".org", ""})
-"""Files of prose: what looks like chatter or a block of code may belong there."""
+"""Endings of prose files: text that looks like chatter or a code block may be content there."""
 
 
 def language_of(name: str, asked: str = "") -> Language | None:
-    """Return the language of a file by its ending, else the one that was asked for, None for others."""
+    """Return the language of a file by its ending, else the requested one; None if there is none."""
     ending = PurePath(name).suffix.lower() if name else ""
     for language in LANGUAGES:
         if ending and ending in language.endings:
@@ -236,7 +237,7 @@ def language_of(name: str, asked: str = "") -> Language | None:
 
 
 def language_in(name: str, text: str, asked: str = "") -> Language | None:
-    """Return the language of a file with this text: a header ``.h`` is C++ where C cannot parse it."""
+    """Return the language of a file with this text: a header ``.h`` is C++ if only C++ can parse it."""
     language = language_of(name, asked)
     if language is not None and language.name == "C" and name.lower().endswith(".h"):
         other = named_language("cpp")
@@ -250,7 +251,7 @@ def _broken(text: str, language: Language) -> bool:
 
 
 def named_language(asked: str) -> Language | None:
-    """Return the language that goes by this name, None if there is none."""
+    """Return the language with this name, None if there is none."""
     wanted = asked.strip().lower()
     for language in LANGUAGES:
         if wanted and wanted in {language.name.lower(), language.fence, *language.other_names}:
@@ -260,7 +261,7 @@ def named_language(asked: str) -> Language | None:
 
 @cache
 def parser_of(language: Language) -> tree_sitter.Parser:
-    """Return the language's parser. Not for two threads at once: parsing is under the interpreter's lock."""
+    """Return the language's parser. One thread at a time uses it: parsing holds the interpreter's lock."""
     return tree_sitter.Parser(grammar_of(language))
 
 

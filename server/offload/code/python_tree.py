@@ -1,4 +1,4 @@
-"""Python's own parser, for one thread at a time; while an answer is checked, each text is parsed once."""
+"""Python's own parser, serialised across threads, with a cache of trees during the check of an answer."""
 
 import ast
 import threading
@@ -13,9 +13,9 @@ _nodes: ContextVar[dict[str, tuple[ast.AST, ...]] | None] = ContextVar("nodes", 
 
 @contextmanager
 def trees_kept() -> Iterator[None]:
-    """Keep the trees of texts for the time of the context: a dozen checks look at the same two or three.
+    """Cache syntax trees inside the context: a dozen checks parse the same two or three texts.
 
-    No longer, because a tree takes a hundred times the memory of its text.
+    The cache ends with the context, because a tree takes a hundred times the memory of its text.
     """
     trees, nodes = _trees.set({}), _nodes.set({})
     try:
@@ -26,7 +26,7 @@ def trees_kept() -> Iterator[None]:
 
 
 def parse_python(text: str) -> ast.Module:
-    """Return the syntax tree of Python code. It is for reading: others may read the same one.
+    """Return the syntax tree of Python code. The tree may be shared: do not change it.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``ast.parse``.
@@ -54,7 +54,7 @@ def nodes_of(text: str) -> tuple[ast.AST, ...]:
 
 
 def same_code(one: str, other: str) -> bool:
-    """Whether two texts are the same code, comments and layout aside; False where one is no Python."""
+    """Whether two texts are the same code apart from comments and layout; False if one does not parse."""
     try:
         return ast.dump(parse_python(one)) == ast.dump(parse_python(other))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -62,10 +62,10 @@ def same_code(one: str, other: str) -> bool:
 
 
 def own_tree(text: str) -> ast.Module:
-    """Return a syntax tree that nobody else has, to change it.
+    """Return a new syntax tree that the caller may change.
 
-    CPython before 3.13 counts how deep it is in a tree that it builds for all threads together; when two
-    build one at once, it fails with ``SystemError: AST constructor recursion depth mismatch``.
+    CPython before 3.13 counts the recursion depth of tree building for all threads together. Two concurrent
+    builds fail with ``SystemError: AST constructor recursion depth mismatch``.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``ast.parse``.

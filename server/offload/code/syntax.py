@@ -1,4 +1,4 @@
-"""What tree-sitter sees in a source file: its definitions, its syntax errors, its outline."""
+"""The tree-sitter view of a source file: definitions, syntax errors, outline."""
 
 import bisect
 import sys
@@ -34,11 +34,11 @@ MOST_ERRORS = 20
 
 @dataclass(frozen=True)
 class Definition:
-    """A named definition. ``name`` is qualified (``Parser.feed``); offsets are characters.
+    """A named definition. ``name`` is qualified (``Parser.feed``); offsets are in characters.
 
-    ``start``/``end`` span it with decorators and the comments right above; ``body`` is where its body
-    begins (``end`` where it has none), so that ``text[head:body]`` is the signature. ``level`` counts the
-    definitions around it.
+    ``start`` and ``end`` include decorators and the comments right above. ``body`` is the start of its body
+    (``end`` if it has none), so that ``text[head:body]`` is the signature. ``level`` is the number of
+    enclosing definitions.
     """
 
     name: str
@@ -65,7 +65,7 @@ class SyntaxProblem:
 
 @dataclass(frozen=True)
 class Found:
-    """A definition with its node, and the outermost node that is only this definition."""
+    """A definition with its node and the outermost node that contains only this definition."""
 
     definition: Definition
     node: Node
@@ -74,15 +74,15 @@ class Found:
 
 @lru_cache(maxsize=4)
 def tree_of(text: str, language: Language) -> Tree:
-    """Return the syntax tree of a text; those of the last texts are kept."""
+    """Return the syntax tree of a text; the latest trees are cached."""
     return parser_of(language).parse(text.encode())
 
 
 @lru_cache(maxsize=16)
 def definitions(text: str, language: Language) -> tuple[Definition, ...]:
-    """Return all definitions in order of appearance, nested ones after the one around them.
+    """Return all definitions in order of appearance, outer before inner.
 
-    Those of the last texts are kept: plan, prompt, checks and digest of one offload look at the same ones.
+    The latest results are cached: plan, prompt, checks and reply of one offload use the same texts.
     """
     return tuple(found.definition for found in found_definitions(text, language))
 
@@ -107,7 +107,7 @@ def found_definitions(text: str, language: Language) -> list[Found]:
 
 
 def captured(root: Node, language: Language, types: tuple[str, ...]) -> list[Node]:
-    """Return all nodes of some types, in order of appearance, outer ones first; found without recursion."""
+    """Return all nodes of some types in order of appearance, outer before inner; works without recursion."""
     nodes = QueryCursor(_query(language, types)).captures(root).get("n", [])
     return sorted(nodes, key=lambda node: (node.start_byte, -node.end_byte))
 
@@ -136,13 +136,14 @@ def problems(text: str, language: Language) -> tuple[SyntaxProblem, ...]:
 
 
 def imports(text: str, language: Language) -> tuple[str, ...]:
-    """Return the import statements at the top level, as they are written."""
+    """Return the import statements at the top level, as written."""
     root = tree_of(text, language).root_node
     return tuple(text_of(node).strip() for node in root.children if node.type in language.imports)
 
 
 def loose_code(text: str, language: Language) -> tuple[str, ...]:
-    """Return the lines of ``text`` outside of all definitions, without comments, blanks and brackets."""
+    """Return the lines of ``text`` outside of definitions, without comments, blank lines and lone
+    brackets."""
     spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
     data = text.encode()
     at = Offsets(text, data)
@@ -166,7 +167,7 @@ def _found(  # noqa: PLR0917 - the state of one walk
     last = first if first.end_byte >= node.end_byte else node
     behind = last.next_sibling
     if behind is not None and behind.type == "function_body" and node.type.endswith("_signature"):
-        last = behind  # Dart's grammar puts the body beside the signature
+        last = behind  # Dart's grammar makes the body a sibling of the signature
     body = node.child_by_field_name("body") or _value_body(node) or (behind if last is behind else None)
     start, end = _whole_lines(text, at(_with_comments(first).start_byte), at(last.end_byte))
     definition = Definition(
@@ -213,7 +214,7 @@ def _name(node: Node, language: Language) -> str | None:  # noqa: PLR0911 - one 
 
 
 def _unusual_name(node: Node) -> str | None:
-    """Return the name of a definition that has the form of something else: a call, an assignment."""
+    """Return the name of a definition in the form of a call or an assignment."""
     if node.type == "companion_object":
         return text_of(node.child_by_field_name("name")) or "Companion"
     if node.type == "call":
@@ -275,7 +276,8 @@ def _value_body(node: Node) -> Node | None:
 
 
 def _first_node(node: Node) -> Node:
-    """Return the outermost node that is only this definition: with decorators, ``export``, ``const``."""
+    """Return the outermost node that contains only this definition: with decorators, ``export``,
+    ``const``."""
     while (parent := node.parent) is not None:
         alone = parent.type in _TRANSPARENT and len(parent.named_children) == 1
         if parent.type not in _WRAPPERS and not alone:
@@ -285,7 +287,7 @@ def _first_node(node: Node) -> Node:
 
 
 def _with_comments(node: Node) -> Node:
-    """Return the first of the comments and attributes that stand right above, without an empty line."""
+    """Return the first of the comments and attributes right above, without an empty line between."""
     while (before := _node_before(node)) is not None:
         ends = before.end_point.row + (0 if before.end_point.column == 0 and before.type in _COMMENTS else 1)
         if before.type not in _COMMENTS | _ATTRIBUTES or ends < node.start_point.row:
@@ -294,20 +296,20 @@ def _with_comments(node: Node) -> Node:
             break
         above = before.prev_sibling
         if above is not None and above.end_point.row == before.start_point.row and above.end_point.column:
-            break  # it belongs to the line of code that it follows
+            break  # it belongs to the code on its own line
         node = before
     return node
 
 
 def _node_before(node: Node) -> Node | None:
-    """Return what stands before a node; Python's grammar puts the first comment of a block before it."""
+    """Return the node before a node. Python's grammar puts the first comment of a block before the block."""
     if node.prev_sibling is None and node.parent is not None and node.parent.type == "block":
         return node.parent.prev_sibling
     return node.prev_sibling
 
 
 def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
-    """Widen a span over indentation before it and a closing mark or blanks behind it."""
+    """Extend a span by the indentation before it and a closing mark or blanks after it."""
     line = text.rfind("\n", 0, start) + 1
     if not text[line:start].strip(" \t"):
         start = line
@@ -332,7 +334,7 @@ def _broken(node: Node) -> Iterator[Node]:
 
 
 def first_named(node: Node) -> Node | None:
-    """Return the first named child, None where there is none."""
+    """Return the first named child, None if there is none."""
     return node.named_child(0) if node.named_child_count else None
 
 
@@ -342,12 +344,12 @@ def text_of(node: Node | None) -> str:
 
 @lru_cache(maxsize=4)
 def offsets_of(text: str) -> "Offsets":
-    """Return what turns offsets in the bytes of a text into offsets in its characters."""
+    """Return the converter from byte offsets to character offsets of a text."""
     return Offsets(text, text.encode())
 
 
 class Offsets:
-    """Turns offsets in UTF-8 bytes into offsets in characters."""
+    """Converts offsets in UTF-8 bytes to offsets in characters."""
 
     def __init__(self, text: str, data: bytes) -> None:
         self._lines: list[tuple[int, int]] | None = None

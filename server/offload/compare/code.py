@@ -1,4 +1,4 @@
-"""Comparison of source code: definitions, their heads, what stands beside them, comments."""
+"""Comparison of source code: definitions, their heads, other lines, comments."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +20,11 @@ _TELLING = frozenset(
      "noexcept", "volatile", "transient", "native", "open", "suspend", "inline", "extern", "partial",
      "required", "lazy", "operator", "explicit", "mutating"}
 )  # fmt: skip
-"""Modifiers whose loss changes what a definition is."""
+"""Modifiers whose loss changes the meaning of a definition."""
 
 
 def compare_code(before: str, after: str, language: Language) -> tuple[Change, ...]:
-    """Return what an edit of code changed beside what it added."""
+    """Return what an edit changed in code, apart from additions."""
     old, new = units_of(before, language), units_of(after, language)
     matching = match(old, new)
     changes = [
@@ -40,7 +40,7 @@ def compare_code(before: str, after: str, language: Language) -> tuple[Change, .
 
 
 def changed_units(before: str, after: str, language: Language) -> list[tuple[Unit, Unit]]:
-    """Return the definitions whose own lines differ, before and after, the innermost ones only."""
+    """Return the definitions with changed lines of their own, before and after; only the innermost ones."""
     old, new = units_of(before, language), units_of(after, language)
     return [
         (a, b) for a, b in match(old, new).pairs if _own_lines(before, a, old) != _own_lines(after, b, new)
@@ -57,11 +57,11 @@ def _gone(matching: Matching, before: str, after: str, language: Language) -> It
             yield replace(change, how="removed", weight="wrong", name=f"{label(unit)}, still used")
         elif new_uses[name] or old_uses[name] <= own:
             yield change
-        # Else all its uses went with it: what used it was changed so that it is needed no longer.
+        # Else all its uses are gone too: its callers were changed and no longer need it.
 
 
 def _renamed(matching: Matching, after: str, language: Language) -> Iterator[Change]:
-    """Yield definitions that have another name now: others may call them by the old one."""
+    """Yield renamed definitions: other code may use the old names."""
     pairs = {old.name: new.name for old, new in matching.pairs}
     for old, new in matching.pairs:
         if old.last == new.last or (old.outer and pairs.get(old.outer) != new.outer):
@@ -85,7 +85,7 @@ def _words(unit: Unit) -> tuple[str, ...]:
 
 
 def _bound(name: str, after: str, language: Language, matching: Matching) -> bool:
-    """Whether something in the text after may give the name a meaning: all but a plain use of it."""
+    """Whether the new text may bind the name in any way; a plain use does not count."""
     if any(unit.last == name for unit in (*(new for _, new in matching.pairs), *matching.added)):
         return True
     root = tree_of(after, language).root_node
@@ -109,7 +109,7 @@ _BINDING = (
     "local_variable_declaration", "enhanced_for_statement", "macro_invocation",
 )  # fmt: skip
 _PRECISE = frozenset({"Python", "JavaScript", "TypeScript", "TSX", "Go", "Rust"})
-"""Languages in which a bare name must be defined or imported in the file (in Go: in its package)."""
+"""Languages in which a bare name must be defined or imported in the file (in Go: in the package)."""
 
 
 def _names_bound(text: str) -> list[str]:
@@ -144,12 +144,12 @@ def _heads(matching: Matching, language: Language) -> Iterator[Change]:
 def _of(  # noqa: PLR0917 - the fields of a change
     unit: Unit, how: str, kind: str, name: str, weight: Weight, words: tuple[str, ...]
 ) -> Change:
-    said = f"{name} of {unit.last}" if name else f"of {unit.last}"
-    return Change(how, kind, said, unit.line, weight, words)
+    described = f"{name} of {unit.last}" if name else f"of {unit.last}"
+    return Change(how, kind, described, unit.line, weight, words)
 
 
 def _altered(attribute: str, old: Unit, new: Unit) -> bool:
-    """Whether an attribute came back with other arguments, in the same or a longer list."""
+    """Whether an attribute is still there with other arguments, in a list at least as long."""
     name = attribute.split("(", maxsplit=1)[0].rstrip("]")
     fresh = [each for each in new.attributes if each not in old.attributes]
     return any(each.split("(")[0].rstrip("]").startswith(name) for each in fresh) or (
@@ -174,10 +174,10 @@ def _parameters(old: Unit, new: Unit, language: Language) -> Iterator[Change]:
         if each.name in names or each.name in ("self", "cls", "this", "*", "/"):
             continue
         if fresh:
-            fresh.pop(0)  # renamed, or another in its place
+            fresh.pop(0)  # renamed or replaced
             continue
         if _word_in(each.name, old.body) and not _word_in(each.name, new.body):
-            continue  # used before and no longer
+            continue  # the body no longer uses it
         yield _of(old, "removed", "parameter", each.name, "loss", (each.name,))
     by_name = {each.name: each for each in new.parameters}
     for each in old.parameters:
@@ -208,10 +208,10 @@ def _doubled(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[Change]:
     for unit in new:
         within = unit.outer.rpartition(".")[2] == unit.last and kinds.get(unit.outer) == unit.kind
         if within and unit.outer and unit.name not in known:
-            yield Change("given within itself:", unit.kind, unit.last, unit.line, "wrong")
+            yield Change("defined within itself:", unit.kind, unit.last, unit.line, "wrong")
     for unit, count in _counted(new, key):
         if count > 1 and key(unit) not in known_twice and unit.body.strip() and unit.last != "_":
-            yield Change("given twice:", unit.kind, label(unit), unit.line, "slip")
+            yield Change("defined twice:", unit.kind, label(unit), unit.line, "slip")
 
 
 def _counted(units: Sequence[Unit], key: Callable[[Unit], tuple[object, ...]]) -> list[tuple[Unit, int]]:
@@ -228,7 +228,7 @@ _CONSTANTS = (
 
 
 def _constants(before: str, after: str, language: Language) -> Iterator[Change]:
-    """Yield the names that lines beside functions set before and nothing sets any more."""
+    """Yield the names that were set outside of functions and that nothing sets any more."""
     old, new = _constant_names(before, language), _constant_names(after, language)
     old_uses, new_uses = uses(before, language), uses(after, language)
     taken = {unit.last for unit in units_of(after, language)}
@@ -237,12 +237,12 @@ def _constants(before: str, after: str, language: Language) -> Iterator[Change]:
         if name in new or name in taken or line in replaced:
             continue
         if not new_uses[name] and old_uses[name] > count:
-            continue  # its uses went with it
+            continue  # its uses are gone too
         yield Change("removed", "", name, line, "loss", (name,))
 
 
 def _same_values(hunk: Hunk) -> set[int]:
-    """Return the lines of a hunk whose value came back under another name."""
+    """Return the lines of a hunk whose value is kept under another name."""
     values = {line.partition("=")[2].strip() for line in hunk.new if "=" in line}
     return {
         hunk.start + offset
@@ -253,7 +253,7 @@ def _same_values(hunk: Hunk) -> set[int]:
 
 @lru_cache(maxsize=4)
 def _constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]:
-    """Return the names that are set beside functions, each with its first line and how often it is set."""
+    """Return the names that are set outside of functions, each with its first line and number of times."""
     inside = _function_lines(text, language)
     found: dict[str, tuple[int, int]] = {}
     for node in captured(tree_of(text, language).root_node, language, _CONSTANTS):
@@ -271,7 +271,7 @@ def _constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]
 
 
 def _loose(before: str, after: str, language: Language, matching: Matching) -> Iterator[Change]:
-    """Look for lines beside the bodies of functions that vanished with nothing in their place."""
+    """Yield lines outside of function bodies that vanished without a replacement."""
     inside = _function_lines(before, language)
     skipped = _import_lines(before, language) | _comment_lines(before, language)
     gone = {unit.line for unit in matching.gone}
@@ -296,7 +296,7 @@ def _loose(before: str, after: str, language: Language, matching: Matching) -> I
                 continue
             name = _first_name(text, language)
             if name and not new_uses[name] and old_uses[name] > _count(name, text, language):
-                continue  # all its uses went with it
+                continue  # all its uses are gone too
             yield Change("removed", "", text, number, "loss", tuple(uses(text, language)))
             break  # the first line of a run stands for all of it
 
@@ -335,7 +335,7 @@ def _lines_of(text: str, language: Language, types: tuple[str, ...]) -> set[int]
 
 
 def _comments(before: str, after: str, language: Language) -> Iterator[Change]:
-    """Look for comments that vanished while the code around them stayed."""
+    """Yield comments that vanished while the code around them stayed."""
     lines = _comment_lines(before, language)
     left = Counter(line.strip() for line in after.split("\n"))
     for hunk in hunks(before, after):
@@ -352,7 +352,7 @@ def _is_comment_only(hunk: Hunk, lines: set[int]) -> bool:
 
 
 def _own_lines(text: str, unit: Unit, units: Sequence[Unit]) -> list[str]:
-    """Return a definition's lines without those of the definitions in it, blanks aside."""
+    """Return a definition's lines without nested definitions and blank lines."""
     parts: list[str] = []
     done = unit.start
     for each in units:

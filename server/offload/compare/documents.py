@@ -30,7 +30,7 @@ def headings(text: str) -> list[tuple[int, str]]:
 
 
 def compare_sections(before: str, after: str) -> Iterator[Change]:
-    """Yield the sections that vanished with no other one in their place."""
+    """Yield the sections that vanished without a replacement."""
     left = Counter(title for _, title in headings(after))
     renamed: dict[int, int] = {}
     for hunk in hunks(before, after):

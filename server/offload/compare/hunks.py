@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 EXACT_LINES = 1_500
-"""Changed lines up to which the difference is exact; beyond, the time would be quadratic."""
+"""Most changed lines for an exact difference; the time is quadratic in them."""
 
 
 @dataclass(frozen=True)
 class Hunk:
-    """A run of lines that differs.
+    """A run of differing lines.
 
-    ``old`` are the lines from ``start`` (from 1) of the text before, ``new`` those from ``new_start`` of the
-    text after in their place.
+    ``old`` are the lines of the text before, from line ``start`` (from 1). ``new`` are their replacements in
+    the text after, from line ``new_start``.
     """
 
     start: int
@@ -24,7 +24,7 @@ class Hunk:
 
 @lru_cache(maxsize=8)
 def hunks(before: str, after: str) -> tuple[Hunk, ...]:
-    """Return the runs of lines that differ, in their order."""
+    """Return the runs of differing lines, in order."""
     old, new = before.split("\n"), after.split("\n")
     head = 0
     while head < min(len(old), len(new)) and old[head] == new[head]:

@@ -1,4 +1,4 @@
-"""Comparison of plain lines: what became of characters, which lines are gone."""
+"""Comparison of plain lines: changed characters and removed lines."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ _KEY = re.compile(r"^\s*(\[[^\]]+\]|[\w.\-]+(?=\s*[:+?]?=))")
 
 
 def compare_characters(before: str, after: str) -> Iterator[Change]:
-    """Yield what became of characters, at most one change of each kind."""
+    """Yield changes of characters, at most one of each kind."""
     runs = hunks(before, after)
     for find in (_invisible, _flattened, _indented, _numbered, _elided):
         for hunk in runs:
@@ -31,7 +31,7 @@ def compare_characters(before: str, after: str) -> Iterator[Change]:
 
 
 def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
-    """Yield the lines that are gone with no other one in their place."""
+    """Yield the lines that vanished without a replacement."""
     left = Counter(line.strip() for line in after.split("\n"))
     for line in before.split("\n"):
         left[line.strip()] -= 1
@@ -47,7 +47,7 @@ def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
 
 
 def _unmatched(old: list[tuple[int, str]], new: list[str]) -> list[tuple[int, str]]:
-    """Return the old lines that none of the new ones resembles; each new one stands for one old one."""
+    """Return the old lines that no new line resembles; each new line replaces at most one old line."""
     rest = list(new)
     gone: list[tuple[int, str]] = []
     for number, line in old:
@@ -60,7 +60,7 @@ def _unmatched(old: list[tuple[int, str]], new: list[str]) -> list[tuple[int, st
 
 
 def _named(line: str, file_name: str) -> tuple[str, str]:
-    """Return what a line is called in a reply: a target, an instruction, a key, or the line itself."""
+    """Return the kind and name of a line for a reply: a target, an instruction, a key, or the line itself."""
     base = file_name.lower()
     if (base.startswith(("makefile", "gnumakefile")) or base.endswith(".mk")) and (
         found := _TARGET.match(line)
@@ -128,7 +128,7 @@ def _numbered(hunk: Hunk, before: str) -> Change | None:
 
 
 def _elided(hunk: Hunk, before: str) -> Change | None:
-    """Look for a comment, or an ellipsis, that stands for lines that were there."""
+    """Find a comment or an ellipsis in the place of removed lines."""
     new = [line.strip() for line in hunk.new if line.strip()]
     old = [line.strip() for line in hunk.old if line.strip()]
     if not new or len(old) < 1 or any(line in before for line in new if len(line) > 6):
@@ -138,8 +138,8 @@ def _elided(hunk: Hunk, before: str) -> Change | None:
         return Change("left out", "", elided[0], hunk.new_start, "wrong")
     marks = [_COMMENT.match(line) for line in new]
     if all(marks) and not all(_COMMENT.match(line) for line in old):
-        said = " ".join(new)
-        if likeness(said, " ".join(old)) < 0.4:
+        comment = " ".join(new)
+        if likeness(comment, " ".join(old)) < 0.4:
             return Change("replaced by a comment:", "", new[0], hunk.new_start, "slip")
     return None
 

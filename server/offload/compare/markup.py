@@ -31,7 +31,7 @@ class Element:
 
     @property
     def label(self) -> str:
-        """How a reply names it: ``<style scoped>``, ``<license>MIT``."""
+        """The element's name in a reply: ``<style scoped>``, ``<license>MIT``."""
         shown = "".join(f" {k}" + (f'="{v}"' if v else "") for k, v in self.attributes)
         return f"<{self.tag}{shown}>{' '.join(self.text.split())[:40]}"
 
@@ -70,7 +70,7 @@ def xml_elements(text: str) -> list[Element] | str:
 
 
 def html_elements(text: str) -> list[Element]:
-    """Return the elements of HTML, or of a component that is written in it, as far as they can be told."""
+    """Return the elements of HTML, or of a component written in it, as far as they can be recognised."""
     language = named_language("html")
     if language is None:
         return []
@@ -96,7 +96,7 @@ def html_elements(text: str) -> list[Element]:
 
 
 def compare_elements(old: list[Element], new: list[Element]) -> Iterator[Change]:
-    """Yield the elements and attributes that there are fewer of than before."""
+    """Yield the elements and attributes that occur less often than before."""
     counts = Counter(each.path for each in new)
     before = Counter(each.path for each in old)
     anywhere = Counter(each.tag for each in new)
@@ -122,7 +122,7 @@ def compare_elements(old: list[Element], new: list[Element]) -> Iterator[Change]
 
 
 def _came_back(element: Element, new: list[Element], old: list[Element]) -> bool:
-    """Whether an element with the same identity is there that was not there before."""
+    """Whether a new element has the same identity."""
     own = _identities(element)
     known = [_identities(each) for each in old if each.tag == element.tag]
     return bool(own) and any(
@@ -135,7 +135,7 @@ def _identities(element: Element) -> tuple[str, ...]:
 
 
 def _attributes(old: list[Element], new: list[Element]) -> Iterator[Change]:
-    """Look at elements that can be told apart from their like: only those of a path that occurs once."""
+    """Yield the removed attributes of elements with a unique path; others cannot be told apart."""
     single = Counter(each.path for each in old)
     after = {each.path: each for each in new}
     for each in old:

@@ -1,4 +1,4 @@
-"""Which definition of the text before is which definition of the text after."""
+"""The pairing of definitions before and after an edit."""
 
 import re
 from collections import Counter, defaultdict
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from server.offload.compare.units import Unit
 
 ALIKE = 0.5
-"""Share of words in common from which on a definition of another name counts as the same one."""
+"""Share of common words from which a definition with another name counts as the same one."""
 ALIKE_IN_PLACE = 0.2
-"""The same for a definition that stands in the place of the old one."""
+"""The same share for a definition in the place of the old one."""
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 4_000
 _SLOT = tuple[str, str, str]
@@ -18,8 +18,11 @@ _SLOT = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Matching:
-    """``pairs`` are definitions before and after, of renamed and moved ones too; ``gone`` those without a
-    counterpart, without the ones inside of them; ``added`` the new ones."""
+    """The pairing of definitions.
+
+    ``pairs`` are definitions before and after, including renamed and moved ones. ``gone`` are the outermost
+    ones without a counterpart. ``added`` are the new ones.
+    """
 
     pairs: tuple[tuple[Unit, Unit], ...]
     gone: tuple[Unit, ...]
@@ -40,7 +43,7 @@ def match(old: Sequence[Unit], new: Sequence[Unit]) -> Matching:
 
 
 def likeness(one: str, other: str) -> float:
-    """Return the share of words that two texts have in common, from 0 to 1."""
+    """Return the share of words that two texts have in common, 0 to 1."""
     a, b = Counter(_WORD.findall(one)[:MOST_WORDS]), Counter(_WORD.findall(other)[:MOST_WORDS])
     total = a.total() + b.total()
     return 2 * (a & b).total() / total if total else 1.0
@@ -80,7 +83,7 @@ def _whole_head(unit: Unit) -> tuple[object, ...]:
 def _moved(
     pairs: list[tuple[Unit, Unit]], rest: list[Unit], added: list[Unit]
 ) -> tuple[list[Unit], list[Unit]]:
-    """Pair what kept its last name and went elsewhere: out of a class, into a module."""
+    """Pair definitions that kept their unqualified name and moved: out of a class, into a module."""
     left: list[Unit] = []
     for unit in rest:
         found = [each for each in added if each.last == unit.last]
@@ -121,7 +124,7 @@ def _renamed(
 
 
 def _slots(units: Sequence[Unit], known: dict[int, str]) -> dict[int, _SLOT]:
-    """Return between which known definitions each unknown one stands."""
+    """Return the paired neighbours of each unpaired definition."""
     slots: dict[int, _SLOT] = {}
     before = ""
     waiting: list[tuple[Unit, str]] = []
@@ -135,7 +138,7 @@ def _slots(units: Sequence[Unit], known: dict[int, str]) -> dict[int, _SLOT]:
 
 
 def _group(kind: str) -> str:
-    """Return the kind, with all that is called as one and all that has members as another."""
+    """Return the group of a kind: callables or containers."""
     if kind in ("function", "method", "constructor", "property", "getter", "setter", "macro", "delegate"):
         return "callable"
     return "container"

@@ -19,14 +19,14 @@ _WITHOUT = frozenset(
 
 @dataclass(frozen=True)
 class TopComment:
-    """The lines of the comments at the top, without blank ones; ``end`` is the last line (from 1)."""
+    """The non-blank lines of the comments at the top; ``end`` is the last line (from 1)."""
 
     lines: tuple[str, ...]
     end: int
 
 
 def top_comment(text: str, suffix: str) -> TopComment:
-    """Return the comments at the top of a file with this ending."""
+    """Return the comments at the top of a file with this suffix."""
     if suffix in _WITHOUT:
         return TopComment((), 0)
     found: list[str] = []
@@ -51,7 +51,7 @@ def top_comment(text: str, suffix: str) -> TopComment:
 
 
 def compare_tops(before: str, after: str, suffix: str) -> Iterator[Change]:
-    """Yield what the comments at the top lost, at most one change."""
+    """Yield what the comments at the top lost, as at most one change."""
     old, new = top_comment(before, suffix), top_comment(after, suffix)
     if old.lines == new.lines or not old.lines:
         return

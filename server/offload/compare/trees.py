@@ -19,7 +19,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """One value of a data file. ``items`` are the entries of a mapping, with their keys, or of a list."""
+    """One value of a data file. ``items`` are the entries of a mapping, with keys, or of a list."""
 
     kind: Literal["mapping", "list", "text", "number", "other"]
     text: str = ""
@@ -29,13 +29,13 @@ class Tree:
 
 
 class _Number(str):
-    """A number as it is written."""
+    """A number as written in the file."""
 
     __slots__ = ()
 
 
 def parse_tree(text: str, kind: str) -> Tree | None:
-    """Return the tree of a ``json``, ``jsonc``, ``yaml`` or ``toml`` text, None where it does not parse."""
+    """Return the tree of a ``json``, ``jsonc``, ``yaml`` or ``toml`` text, None if it does not parse."""
     try:
         if kind == "yaml":
             return _from_yaml(text)
@@ -54,7 +54,7 @@ def parse_tree(text: str, kind: str) -> Tree | None:
 
 
 def without_json_comments(text: str) -> str:
-    """Return JSON with comments blanked out and commas before closing brackets removed."""
+    """Return JSON with comments blanked out and trailing commas removed."""
     plain = re.sub(
         r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/',
         lambda match: match[0] if match[0][0] == '"' else re.sub(r"[^\n]", " ", match[0]),
@@ -67,7 +67,7 @@ def without_json_comments(text: str) -> str:
 
 
 def compare_trees(old: Tree, new: Tree, before: str) -> tuple[Change, ...]:
-    """Return the keys and items that vanished, moved, came twice or changed their type."""
+    """Return the keys and items that vanished, moved, are duplicated, or changed their type."""
     gone: list[tuple[tuple[str, ...], Tree, str]] = []
     added: list[tuple[tuple[str, ...], Tree, str]] = []
     changes: list[Change] = []
@@ -102,7 +102,7 @@ def _compare_mappings(
 
 
 def _before(tree: Tree, key: str, other: dict[str, Tree]) -> str:
-    """Return the last key before ``key`` that the other mapping has, too."""
+    """Return the last key before ``key`` that the other mapping also has."""
     last = ""
     for each, _ in tree.items:
         if each == key:
@@ -185,7 +185,7 @@ def _doubled(old: Tree, new: Tree) -> Iterator[Change]:
     for tree in _walk(new):
         for name in tree.doubled:
             if not before[name]:
-                yield Change("given twice:", "key", name, tree.line, "wrong", (name,))
+                yield Change("defined twice:", "key", name, tree.line, "wrong", (name,))
 
 
 def _walk(tree: Tree) -> Iterator[Tree]:
@@ -209,7 +209,7 @@ def _lost(gone: list[Any], added: list[Any]) -> Iterator[Change]:
         elif values[path[:-1], dump(value)] > 0 and value.kind != "other":
             values[path[:-1], dump(value)] -= 1  # renamed
         elif slots[path[:-1], slot] > 0:
-            slots[path[:-1], slot] -= 1  # another one in its place
+            slots[path[:-1], slot] -= 1  # replaced
         else:
             kind = "cell" if path[0] == "cells" and len(path) == 2 else "key"
             yield Change("removed", kind, name, value.line, "loss", tuple(path[-1:]))
@@ -230,7 +230,7 @@ def _with_line(change: Change, before: str) -> Change:
 
 
 def dump(tree: Tree) -> str:
-    """Return a text that is the same for equal trees; built without recursion."""
+    """Return a text that is equal for equal trees; works without recursion."""
     cached = _DUMPS.get(id(tree))
     if cached is not None and cached[0] is tree:
         return cached[1]
@@ -257,11 +257,11 @@ _DUMPS: dict[int, tuple[Tree, str]] = {}
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """The entries of a JSON object, in order, with those that are given twice."""
+    """The entries of a JSON object in order, duplicates included."""
 
 
 def _from_python(value: Any) -> Tree:
-    """Return the tree of parsed JSON or TOML; from the leaves up, without recursion."""
+    """Return the tree of parsed JSON or TOML; built bottom-up, without recursion."""
     order: list[Any] = []
     pending = [value]
     while pending:

@@ -1,4 +1,4 @@
-"""Definitions with their heads taken apart: attributes, modifiers, parameters, bases, comments."""
+"""Definitions with parsed heads: attributes, modifiers, parameters, bases, comments."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ _CONDITIONS = re.compile(r"^(?:if|elif|else|try|except|case|match|switch|#|prepr
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. ``type`` and ``default`` are empty where there are none."""
+    """One parameter. ``type`` and ``default`` are empty if there are none."""
 
     name: str
     type: str
@@ -46,10 +46,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Unit:
-    """One definition. ``start``/``end`` are characters, ``line`` counts from 1.
+    """One definition. ``start`` and ``end`` are character offsets; ``line`` counts from 1.
 
-    ``comment`` is the text of the comments right above, ``docstring`` that of Python's; ``body`` is the text
-    of the body. ``scope`` tells the branches of a conditional apart, ``block`` the blocks of a text.
+    ``comment`` is the text of the comments right above, ``docstring`` that of a Python docstring, ``body``
+    that of the body. ``scope`` distinguishes the branches of a conditional,
+    ``block`` the blocks of a text.
     """
 
     name: str
@@ -76,12 +77,12 @@ class Unit:
 
     @property
     def outer(self) -> str:
-        """The qualified name of the definition around it, empty at the top."""
+        """The qualified name of the enclosing definition, empty at the top level."""
         return self.name.rpartition(".")[0]
 
     @property
     def signature(self) -> tuple[str, ...]:
-        """The types of the parameters, or their names where there are no types."""
+        """The types of the parameters; the name of a parameter without a type."""
         return tuple(each.type or each.name for each in self.parameters)
 
 
@@ -94,7 +95,7 @@ def units_of(text: str, language: Language) -> tuple[Unit, ...]:
 
 
 def label(unit: Unit) -> str:
-    """Return how a definition is named in a reply: with its parameters where it has any."""
+    """Return a definition's name for a reply, with its parameters if it has any."""
     name = unit.name if len(unit.name) <= LONGEST_OWNED else unit.last
     if not unit.parameters:
         return name
@@ -150,7 +151,7 @@ def _body(node: Node) -> Node | None:
 
 
 def _head_nodes(found: Found, body: Node | None) -> Iterator[Node]:
-    """Yield the attributes, and the keywords before the name that are no part of a type."""
+    """Yield the attributes, and the keywords before the name that are not part of a type."""
     sibling = found.first.prev_sibling
     above: list[Node] = []
     while sibling is not None and (sibling.type in _ATTRIBUTES or sibling.type in _COMMENTS):
@@ -176,7 +177,7 @@ def _head_nodes(found: Found, body: Node | None) -> Iterator[Node]:
 
 
 def _parameter_list(node: Node) -> list[Node]:
-    """Return the node, or nodes, that hold the parameters."""
+    """Return the nodes that contain the parameters."""
     value = node.child_by_field_name("value")
     for holder in (node, value) if value is not None else (node,):
         named = holder.child_by_field_name("parameters") or holder.child_by_field_name("class_parameters")
@@ -189,7 +190,7 @@ def _parameter_list(node: Node) -> list[Node]:
         if (named := inner.child_by_field_name("parameters")) is not None:
             return [named]
         inner = inner.child_by_field_name("declarator")
-    return [child for child in node.children if child.type == "parameter"]  # Swift's stand without a list
+    return [child for child in node.children if child.type == "parameter"]  # Swift's grammar has no list node
 
 
 def _parameters(node: Node) -> Iterator[Parameter]:
@@ -224,7 +225,7 @@ def _parameter(text: str, default: str) -> Parameter:
 
 
 def _split(text: str, mark: str) -> tuple[str, bool, str]:
-    """Split at the first ``mark`` outside of brackets that is no part of a longer operator."""
+    """Split at the first ``mark`` outside of brackets that is not part of a longer operator."""
     depth = 0
     for index, sign in enumerate(text):
         if sign in "([{<":
@@ -281,7 +282,7 @@ def _docstring(body: Node | None) -> str:
 
 
 def _scope(node: Node) -> int:
-    """Return what differs between the branches of a conditional: the byte at which the branch begins."""
+    """Return a number that differs between the branches of a conditional: the byte offset of the branch."""
     parent = node.parent
     while parent is not None:
         if parent.type in ("block", "compound_statement", "statement_block") and parent.parent is not None:

@@ -1,4 +1,4 @@
-"""Where names are used in code: identifiers outside of comments and texts."""
+"""The uses of names in code: identifiers outside of comments and string literals."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ _NAME = re.compile(r"(?P<before>\.|->|::)?\s*(?P<name>[^\W\d]\w*)")
 
 @lru_cache(maxsize=4)
 def code_of(text: str, language: Language) -> str:
-    """Return the text with comments and the insides of string literals blanked out."""
+    """Return the text with comments and the contents of string literals blanked out."""
     at = offsets_of(text)
     parts: list[str] = []
     done = 0
@@ -33,18 +33,19 @@ def code_of(text: str, language: Language) -> str:
 
 @lru_cache(maxsize=4)
 def uses(text: str, language: Language) -> Counter[str]:
-    """Return how often each name stands in the code."""
+    """Return how often each name occurs in the code."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language)))
 
 
 @lru_cache(maxsize=4)
 def bare_uses(text: str, language: Language) -> Counter[str]:
-    """Return how often each name stands in the code with no owner in front: ``f`` of ``f(x.g)``."""
+    """Return how often each name occurs without an owner in front: ``f`` in ``f(x.g)``."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language)) if not match["before"])
 
 
 def balance(text: str, language: Language) -> tuple[int, int, int]:
-    """Return how many round, square and curly brackets of the code are opened and not closed."""
+    """Return the number of unclosed round, square and curly brackets of the code; negative if too many are
+    closed."""
     code = code_of(text, language)
     return (
         code.count("(") - code.count(")"),

@@ -1,22 +1,23 @@
-"""What a comparison finds: single changes, each short enough to be named in a reply."""
+"""The findings of a comparison: single changes, short enough to name in a reply."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Weight = Literal["wrong", "slip", "loss"]
-"""``wrong``: certainly a mistake. ``slip``: rarely meant, worth asking the model again. ``loss``: something
-vanished that the task may or may not want to be gone."""
+"""``wrong``: certainly a mistake. ``slip``: rarely intended, worth asking the model again. ``loss``:
+something is gone, which the task may or may not want."""
 
 LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change beside what an edit adds.
+    """One change of an edit that is not an addition.
 
-    ``how`` says what happened (``removed``, ``changed``, ``moved``, ``given twice``), ``kind`` to what
-    (``function``, ``key``, ``top comment``), ``name`` to which one. ``words`` are the names by which a task
-    may ask for it. ``line`` counts from 1: of the file before for what is gone, else of the file after.
+    ``how`` says what happened (``removed``, ``changed``, ``moved``, ``defined twice``), ``kind`` to what
+    (``function``, ``key``, ``top comment``), and ``name`` to which one. A task that contains one of the
+    ``words`` may ask for the change. ``line`` counts from 1, in the file before if the thing is gone, else in
+    the file after.
     """
 
     how: str
@@ -38,7 +39,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The changes between two states of a file, and what was compared, such as ``definitions``."""
+    """The changes between two states of a file, and the form compared, such as ``definitions``."""
 
     changes: tuple[Change, ...]
     compared: str
