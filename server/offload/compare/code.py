@@ -215,7 +215,7 @@ def _doubled(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[Change]:
 
 
 def _counted(units: Sequence[Unit], key: Callable[[Unit], tuple[object, ...]]) -> list[tuple[Unit, int]]:
-    """Return the definitions, each kind of them once, with how often they stand in one block."""
+    """Return each distinct definition with its number of occurrences in one block."""
     counts = Counter((key(unit), unit.block) for unit in units)
     return [(unit, counts[key(unit), unit.block]) for unit in {(key(u), u.block): u for u in units}.values()]
 
@@ -298,7 +298,7 @@ def _loose(before: str, after: str, language: Language, matching: Matching) -> I
             if name and not new_uses[name] and old_uses[name] > _count(name, text, language):
                 continue  # all its uses are gone too
             yield Change("removed", "", text, number, "loss", tuple(uses(text, language)))
-            break  # the first line of a run stands for all of it
+            break  # report only the first line of a run
 
 
 def _first_name(line: str, language: Language) -> str:

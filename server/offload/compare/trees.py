@@ -79,7 +79,7 @@ def compare_trees(old: Tree, new: Tree, before: str) -> tuple[Change, ...]:
             continue
         seen.add((id(a), id(b)))
         if a.kind in ("mapping", "list") and b.kind == "other" and b.text in _NULL and path:
-            b = Tree(a.kind, line=b.line)  # its last entry went
+            b = Tree(a.kind, line=b.line)  # its last entry was removed
         if a.kind == b.kind == "mapping":
             pending += _compare_mappings(path, a, b, gone, added)
         elif a.kind == b.kind == "list":

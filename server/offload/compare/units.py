@@ -30,7 +30,7 @@ _BODIES = frozenset(
      "statement_block"}
 )  # fmt: skip
 LONGEST_OWNED = 40
-"""Characters of a qualified name; of a longer one the last part is shown."""
+"""Longest qualified name shown whole, in characters; a longer one is shown unqualified."""
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _CONDITIONS = re.compile(r"^(?:if|elif|else|try|except|case|match|switch|#|preproc)|_clause$|preproc")
 

@@ -31,7 +31,7 @@ class Change:
     def text(self) -> str:
         """The change in a few words: ``removed function parse``."""
         name = " ".join(self.name.split())
-        if len(name) > LONGEST_NAME:  # of a path, the end tells most
+        if len(name) > LONGEST_NAME:  # the end of a path is the most specific part
             cut = LONGEST_NAME - 1
             name = "…" + name[-cut:] if self.kind in ("key", "cell") else name[:cut] + "…"
         return " ".join(part for part in (self.how, self.kind, name) if part)
