@@ -141,6 +141,8 @@ def _rules(loaded: Loaded, paths: PathsSettings) -> None:
     text(where, "ts-sub", "p")
     if loaded.error:
         text(f"{loaded.error} {loaded.until_then}", "ts-job-reason", "p")
+    if policy.remark:
+        text(policy.remark, "ts-sub", "p")
     if policy.description:
         text(policy.description, "ts-rules-default", "p")
     text(

@@ -13,6 +13,7 @@ from server.common.errors import BadArguments, TokenSaverError
 from server.config.settings import Settings
 from server.offload.files.workspace import Workspace
 from server.offload.values import Caller, Task
+from server.policy.files.executed import executed_outputs
 from server.policy.files.protect import patterns_of, protected_outputs
 from server.policy.values import Call
 
@@ -98,6 +99,10 @@ def _policy_call(
     settings: Settings, caller: Caller, tool: str, arguments: Mapping[str, Any], affected: AffectedFiles
 ) -> Call:
     protected = protected_outputs(affected.outputs, settings.paths.protect)
+    others = (output for output in affected.outputs if output not in protected)
+    executed, executed_as = executed_outputs(
+        others, caller.project, settings.paths.allow, checks=bool(settings.checks)
+    )
     return Call(
         tool=tool,
         arguments=arguments,
@@ -110,4 +115,6 @@ def _policy_call(
         read_as=affected.read_as,
         protected=protected,
         protected_by=patterns_of(protected, settings.paths.protect),
+        executed=executed,
+        executed_as=executed_as,
     )

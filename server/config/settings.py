@@ -188,6 +188,9 @@ class PathsSettings(Section):
         ),
         description="Files that are written only after you approve.",
     )
+    allow: tuple[str, ...] = Field(
+        (), description="Configuration that other programs run, and that may be written without approval."
+    )
     read: tuple[str, ...] = Field(
         (), description="Credential files, including `.env`, that may be read nevertheless."
     )

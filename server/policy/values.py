@@ -53,8 +53,9 @@ class Call:
 
     ``files`` is the number of files that the call would touch, globs resolved (``call.files`` in conditions).
     ``paths`` names some of them for the approval dialog. ``protected`` are outputs that need approval under
-    any rules, by the patterns ``protected_by``. ``items`` are a batch's tasks; the rules of ``offload_work``
-    apply to each, except for rate limits.
+    any rules, by the patterns ``protected_by``. ``executed`` are outputs that other programs
+    run, as ``executed_as`` describes. ``items`` are a batch's tasks; the rules of ``offload_work`` apply to
+    each, except for rate limits.
 
     ``read_as`` are the arguments with resolved paths. Rules that allow must hold for all of these (for
     ``arguments`` if there are none); rules that deny or ask apply if one of these or ``arguments`` matches.
@@ -69,6 +70,8 @@ class Call:
     paths: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     protected_by: tuple[str, ...] = ()
+    executed: tuple[str, ...] = ()
+    executed_as: tuple[str, ...] = ()
     items: tuple[Item, ...] = ()
     read_as: tuple[Mapping[str, Any], ...] = ()
 
@@ -158,13 +161,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Policy:
-    """All rules of one file. ``tools`` has every tool that the file lists, including tools without rules."""
+    """All rules of one file. ``tools`` has every tool that the file lists, including tools without rules.
+    ``remark`` is a hint about the file, empty for most."""
 
     format: FileFormat
     default: Literal["allow", "deny"] = "allow"
     hide: frozenset[str] = frozenset()
     tools: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     description: str = ""
+    remark: str = ""
 
     def hides(self, tool: str) -> bool:
         """Return whether the tool is left out of ``tools/list`` and refused."""

@@ -224,7 +224,6 @@ CALLS: list[Case] = [
 BROKEN = [
     ("", 1, "empty"),
     ("[]", 1, "must be a mapping"),
-    ("tools: {}", 1, "version"),
     ('version: "2"\ntools: {}', 1, "version must be"),
     ("version: true\ntools: {}", 1, "version must be"),
     ('version: "1"', 1, "tools is missing"),

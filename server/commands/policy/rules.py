@@ -48,9 +48,12 @@ def check(file: Path | None, *, as_json: bool) -> None:
     path, policy = _read(file)
     rules = sum(len(group) for group in policy.tools.values())
     if as_json:
-        print_json({"path": str(path), "format": policy.format, "tools": len(policy.tools), "rules": rules})
+        summary = {"path": str(path), "format": policy.format, "tools": len(policy.tools), "rules": rules}
+        print_json({**summary, "remark": policy.remark})
     else:
         echo(f"{path}: valid ({policy.format}, {len(policy.tools)} tools, {rules} rules)")
+        if policy.remark:
+            echo(policy.remark)
 
 
 def explain(tool: str, file: Path | None) -> None:

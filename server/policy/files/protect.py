@@ -19,6 +19,11 @@ def protected_outputs(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[
     return tuple(output for output in outputs if len(output) <= LONGEST_PATH and _is_named(output, wanted))
 
 
+def named_by(output: str, patterns: Iterable[str]) -> bool:
+    """Return whether a pattern matches the output, as in ``protected_outputs``."""
+    return bool(protected_outputs((output,), patterns))
+
+
 def patterns_of(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
     """Return the patterns that match one of the outputs."""
     named = tuple(outputs)

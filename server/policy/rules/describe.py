@@ -61,6 +61,11 @@ def path_rules(paths: PathsSettings) -> Iterator[str]:
         yield f"asks for approval before writing {', '.join(paths.protect)} (protect)"
     else:
         yield "asks for approval before writing: no files (protect is empty)"
+    free = f", except {', '.join(paths.allow)}" if paths.allow else ""
+    yield (
+        "asks for approval before writing configuration that other programs run, such as .claude, .vscode, "
+        f".github and Git hooks{free} (allow)"
+    )
     allowed = f"except {', '.join(paths.read)}" if paths.read else ""
     yield f"never reads .env, keys and other credential files{allowed} (read)"
 

@@ -46,6 +46,8 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
             break
     if refusal is not None:
         return refusal
+    if call.executed:
+        asking = (_executing(call), *asking)
     if call.protected:
         asking = (_protecting(call), *asking)
     if asking:
@@ -116,6 +118,17 @@ def _protecting(call: Call) -> Rule:
         "require_approval",
         on_deny=f"It would write {names}.",
         source=f"`[paths] protect` in config.toml ({', '.join(call.protected_by)})",
+    )
+
+
+def _executing(call: Call) -> Rule:
+    names = ", ".join(call.executed)
+    return Rule(
+        f"configuration that other programs run: {names}",
+        call.tool,
+        "require_approval",
+        on_deny=f"It would write {names}, which other programs run ({', '.join(call.executed_as)}).",
+        source="configuration that other programs run (exceptions: `[paths] allow` in config.toml)",
     )
 
 

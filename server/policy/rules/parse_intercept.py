@@ -52,7 +52,7 @@ class _Parser:
 
     def policy(self, document: Located) -> Policy:
         top = self._read.mapping(document, "the policy", _TOP)
-        self._read.version(top)
+        remark = self._read.version(top)
         if "tools" not in top.entries:
             raise broken(self._read.name, top.line, "tools is missing (it may be empty: {})")
         tools = {
@@ -69,6 +69,7 @@ class _Parser:
             description=""
             if description is None
             else self._read.text(description, "description", empty=True),
+            remark=remark,
         )
 
     def _tool(self, tool: str, entry: Located) -> tuple[Rule, ...]:

@@ -36,7 +36,7 @@ class _Parser:
 
     def policy(self, document: Located) -> Policy:
         top = self._read.mapping(document, "the policy", _TOP)
-        self._read.version(top)
+        remark = self._read.version(top)
         if "default" not in top.entries:
             raise broken(self._read.name, top.line, "default is missing: allow or deny")
         tools: dict[str, tuple[Rule, ...]] = {}
@@ -54,6 +54,7 @@ class _Parser:
             default=self._read.default(top.entries["default"]),
             hide=self._read.hide(top.entries.get("hide")),
             tools=tools,
+            remark=remark,
         )
 
     def _tool(self, tool: str, entry: Located) -> tuple[Rule, ...]:

@@ -62,13 +62,14 @@ class Reader:
             raise broken(self.name, located.line, f"{what} must be a whole number from 1 to {most}")
         return value
 
-    def version(self, top: Mapping) -> None:
-        """Check that the file's version is "1"."""
+    def version(self, top: Mapping) -> str:
+        """Check that the file's version is "1". Return a remark if it is missing, empty if not."""
         located = top.entries.get("version")
         if located is None:
-            raise broken(self.name, top.line, 'version: "1" is missing')
+            return f'{self.name} has no version; it is read as version: "1".'
         if plain(located) not in ("1", 1) or plain(located) is True:
             raise broken(self.name, located.line, f'version must be "1", not {plain(located)!r}')
+        return ""
 
     def default(self, located: Located) -> Literal["allow", "deny"]:
         """Return the decision for tools that the file does not list."""
