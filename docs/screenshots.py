@@ -1,7 +1,7 @@
-"""Take the pictures in ``docs/screenshots``: ``uv run --group e2e python docs/screenshots.py``.
+"""Generator of the pictures in ``docs/screenshots``: ``uv run --group e2e python docs/screenshots.py``.
 
-A real hub with a month of sample history, in front of a stand-in for Ollama, seen by the system's Chromium.
-Arguments choose: ``--page now --width 1280 --scheme dark``; without any, everything is taken.
+It shows a real hub with a month of sample history, in front of a stand-in for Ollama, in the system's
+Chromium. Arguments select pictures: ``--page now --width 1280 --scheme dark``; the default is all of them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from tests.standins.ollama import OllamaStandIn, StandInModel  # noqa: E402
 
 WIDTHS = {360: 780, 1280: 860, 2560: 1300}
 WIDTH = 1280
-"""Every page is taken at this width, work in progress at the others, too."""
+"""Width of every page; running work is also shown at the other widths."""
 SCHEMES = ("light", "dark")
 TASK = ("Write unit tests for the berth fees, with the edge at 12 metres", "tests/test_fees.py")
 NEXT_TASK = ("Write a changelog entry for the new berth fees", "changes/fees.md")
@@ -38,7 +38,7 @@ NEXT_TASK = ("Write a changelog entry for the new berth fees", "changes/fees.md"
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: its name, the path, and what runs meanwhile."""
+    """One picture: its name, the path, and the work that runs meanwhile."""
 
     name: str
     path: str
@@ -58,7 +58,7 @@ def main() -> None:
     with sync_playwright() as playwright, launch(playwright) as browser:
         for scheme, width in product(chosen.scheme or SCHEMES, chosen.width or WIDTHS):
             everything = bool(chosen.width) or width == WIDTH
-            # A hub for each: what one picture's work leaves behind is not in the next.
+            # One hub for each picture, so that work for one does not appear in the next.
             with stage() as (hub, project, ids):
                 context = browser.new_context(
                     viewport={"width": width, "height": WIDTHS.get(width, 900)},
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def shots(offload_id: str) -> tuple[Shot, ...]:
-    """Return the pictures that are taken at every width in both schemes."""
+    """Return the pictures for every width and both colour schemes."""
     return (
         Shot("working", "/", working=True),
         Shot("now", "/"),
@@ -109,7 +109,7 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
 
 
 def _shrink(file: Path) -> None:
-    """Keep 256 colours, which is what the pages have: a third of the bytes."""
+    """Reduce to 256 colours, which suffice for the pages, at a third of the size."""
     with Image.open(file) as picture:
         small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small.save(file, optimize=True)
@@ -117,7 +117,7 @@ def _shrink(file: Path) -> None:
 
 @contextlib.contextmanager
 def offloads_running(hub: HubProcess, project: Path) -> Iterator[None]:
-    """Let two clients ask for work, one more than the engine does at once."""
+    """Let two clients request work, one more than the engine runs concurrently."""
     with RawClient(hub.environ, project) as first, RawClient(hub.environ, project) as second:
         for client, task, output in ((first, *TASK), (second, *NEXT_TASK)):
             _introduce(client)
@@ -129,7 +129,7 @@ def offloads_running(hub: HubProcess, project: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def batch_running(hub: HubProcess, project: Path) -> Iterator[None]:
-    """Let a client ask for a batch that the picture's time is too short for."""
+    """Let a client request a batch that takes longer than the picture."""
     for number in range(12):
         (project / f"berth{number:02}.py").write_text(BEFORE)
     with RawClient(hub.environ, project) as client:
@@ -158,7 +158,7 @@ def _nothing_running(_hub: HubProcess, _project: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stage() -> Iterator[tuple[HubProcess, Path, list[str]]]:
-    """Run the hub, with its past and its engine."""
+    """Run the hub with its history and its engine."""
     with tempfile.TemporaryDirectory() as folder, OllamaStandIn() as ollama:
         home, project = Path(folder) / "home", Path(folder) / "harbour"
         (project / "tests").mkdir(parents=True)
