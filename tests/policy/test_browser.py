@@ -145,7 +145,7 @@ def test_a_foreign_page_is_refused_and_recorded(scene: Scene, name: str) -> None
     assert not (
         scene.hub.home / "config.toml"
     ).exists()  # the request would have switched the transcript check on
-    wait_until(lambda: (origin, "another page caused it.") in scene.refused(), 60)
+    wait_until(lambda: (origin, "another page sent it.") in scene.refused(), 60)
 
 
 def test_a_form_sent_from_a_foreign_page_changes_nothing(scene: Scene) -> None:
@@ -189,5 +189,5 @@ def test_a_token_in_the_address_is_refused(scene: Scene, tmp_path: Path) -> None
         assert connection.getresponse().status == 401
     finally:
         connection.close()
-    wait_until(lambda: "it brought no valid token or cookie." in {why for _, why in scene.refused()}, 60)
+    wait_until(lambda: "it has no valid token or cookie." in {why for _, why in scene.refused()}, 60)
     assert scene.hub.token not in json.dumps(scene.rows())
