@@ -1,12 +1,16 @@
 """What every test gets: folders of its own, and stand-ins for engines on request."""
 
+import dataclasses
+import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pydantic import BaseModel
 
 from tests.heavy_packages import install_on_import
 from tests.hub_process import HubProcess, start_hub
@@ -27,6 +31,10 @@ settings.register_profile("busy machine", deadline=None, suppress_health_check=[
 settings.load_profile("busy machine")
 
 FAST = "fast"
+LONG_TEXT = 50
+"""Length from which a text is shortened to its words in a parameter id, characters."""
+MOST_WORDS = 6
+"""Words of a generated parameter id."""
 WORKERS_PER_CORE = 1.5
 """More than one: many tests wait for a process or a clock."""
 
@@ -36,6 +44,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     whole = config.args == config.getini("testpaths") or config.option.markexpr == FAST
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(2, int(cores * WORKERS_PER_CORE)) if whole else 0
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name collections and long texts by the words in them, where pytest would write ``arguments3``."""
+    if isinstance(val, str) and (len(val) > LONG_TEXT or not val.isprintable()):
+        text = val
+    elif isinstance(val, list | tuple | dict):
+        text = json.dumps(val, default=lambda each: type(each).__name__)
+    else:
+        return type(val).__name__ if dataclasses.is_dataclass(val) or isinstance(val, BaseModel) else None
+    return "_".join(re.findall(r"[A-Za-z]{2,}", text)[:MOST_WORDS]) or "empty"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
