@@ -11,6 +11,8 @@ import pytest
 from server.reminder import __main__ as hook
 from server.reminder.__main__ import LARGE_READ, LARGE_WRITE
 
+pytestmark = pytest.mark.fast
+
 PROGRAM = Path(hook.__file__)
 
 
