@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server.common.days import day_begin, midnight, seconds_to_midnight
+from server.common.days import day_begin, days_ago, midnight, seconds_to_midnight
 from tests.standins.serving import wait_until
 
 pytestmark = pytest.mark.fast
@@ -30,3 +30,8 @@ def test_days_ago() -> None:
     today = midnight()
     assert midnight(3).date() == today.date() - datetime.timedelta(days=3)
     assert (today.hour, today.minute, today.second) == (0, 0, 0)
+
+
+def test_retention_counts_whole_days_of_24_hours() -> None:
+    before = time.time()
+    assert before - 2 * 86_400 <= days_ago(2) <= time.time() - 2 * 86_400
