@@ -27,7 +27,7 @@ EFFECTIVE = {
 
 
 @pytest.mark.parametrize(
-    ("state", "action"), itertools.product(get_args(JobState), get_args(JobAction)), ids=str
+    ("state", "action"), list(itertools.product(get_args(JobState), get_args(JobAction))), ids=str
 )
 def test_action_changes_exactly_these_states(state: JobState, action: JobAction) -> None:
     assert changes(state, action) == ((state, action) in EFFECTIVE)
