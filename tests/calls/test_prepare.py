@@ -56,6 +56,13 @@ async def test_a_task_is_parsed_and_its_files_are_counted(project: Path) -> None
     assert call.caller.client == "claude-code"
 
 
+async def test_the_tasks_of_a_batch_are_counted_together(project: Path) -> None:
+    tasks = [{"task": "Write notes.", "files": [f"{name}.py"], "output": f"{name}.md"} for name in ("a", "b")]
+    call = await prepared(project, "batch_offload", tasks=tasks)
+    assert call.call.files == 2
+    assert len(call.call.items) == 2
+
+
 async def test_a_glob_names_the_same_files_for_the_policy_and_for_the_tool(project: Path) -> None:
     call = await prepared(project, "offload_work", task="Write notes.", files=["*.py"])
     (project / "c.py").write_text("VALUE_OF_C = 1\n")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from server.commands.output import ProgressLine, echo, in_line, print_json, print_table, shown
+from server.commands.output import ProgressLine, echo, gib, in_line, print_json, print_table, shown
 from server.commands.policy import audit
 from server.config.folders import find_folders
 from server.policy.trail import Trail, TrailEntry
@@ -78,3 +78,8 @@ def test_progress_without_a_terminal_is_an_occasional_line(capsys: pytest.Captur
     for _ in range(3):
         seldom.show("generate")
     assert not capsys.readouterr().err
+
+
+def test_memory_has_one_decimal_and_is_left_out_if_unknown() -> None:
+    assert gib(1_610_612_736) == "1.5 GiB"
+    assert gib(0) == ""

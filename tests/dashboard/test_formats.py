@@ -47,6 +47,7 @@ def test_gains_and_losses_have_signs() -> None:
     assert [formats.signed(value) for value in (12_345, 0, -12_345)] == ["+12.3k", "0", "−12.3k"]
     assert formats.signed_exact(12_345) == "+12,345"
     assert formats.signed_exact(-1) == "−1"
+    assert formats.signed_exact(0) == "0"
 
 
 def test_money_is_shown_in_the_users_unit() -> None:

@@ -17,7 +17,7 @@ from server.models.memory_gate import MemoryGate
 from tests.engine_requests import settings
 from tests.standins.ollama import OllamaStandIn, StandInModel
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 GIB = 2**30
 GAME = GpuProcess(1234, "game.exe", 4 * GIB)

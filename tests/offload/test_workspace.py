@@ -16,7 +16,7 @@ from server.common.errors import (
     SelectionNotFound,
 )
 from server.offload.files.globs import find
-from server.offload.files.textfile import decode
+from server.offload.files.textfile import decode, encode
 from server.offload.files.workspace import Workspace, expand, read_source, read_target, read_task
 from server.offload.values import Caller, Task
 
@@ -162,6 +162,15 @@ def test_encodings_and_line_endings_are_known(
     decoded = decode(data, "f.txt")
     assert (decoded.encoding, decoded.bom, decoded.newline, decoded.text) == known
     assert read_source(workspace, "f.txt").text == decoded.text
+
+
+@pytest.mark.parametrize(
+    ("text", "newline", "data"),
+    [("a\nb\n", "\r\n", b"a\r\nb\r\n"), ("a\r\nb\n", "\n", b"a\nb\n"), ("", "\r\n", b"")],
+    ids=["to CRLF", "to LF", "empty"],
+)
+def test_a_whole_file_is_written_with_its_own_line_endings(text: str, newline: str, data: bytes) -> None:
+    assert encode(text, "utf-8", False, newline, "f.txt") == data
 
 
 @pytest.mark.parametrize("data", [b"\x00\x01", b"\x89PNG\r\n\x1a\n\x00", b"a\x00b", b"\xff\xfe\x00"])
