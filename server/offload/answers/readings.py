@@ -1,6 +1,7 @@
 """The possible readings of an answer as edits of a file, most likely first."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -63,28 +64,30 @@ def content_of(plan: Plan, text: str) -> Content:
     return content
 
 
-def readings(plan: Plan, edited: Source, text: str) -> list[Reading]:
-    """Return the readings of an answer as edits of a file.
+def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
+    """Yield the readings of an answer as edits of a file, the most likely first.
 
     Raises:
         Muddled: it is not clear what the result is.
         EditFailed: its edits cannot be applied.
     """
     if plan.kind == "edit_blocks" or ("<<<<<<< SEARCH" in text and "<<<<<<< SEARCH" not in edited.text):
-        return _blocks(plan, edited, text)
+        yield from _blocks(plan, edited, text)
+        return
     content = content_of(plan, text)
     language = plan.language if plan.language is not None and plan.language.has_definitions else None
     if plan.kind == "edit_selection":
-        return _selection(plan, edited, content, language)
+        yield from _selection(plan, edited, content, language)
+        return
     whole = Reading(replace_whole(edited, content.text), "whole")
     if language is None:
-        return [whole]
+        yield whole
+        return
+    by_parts = plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),))
+    if not by_parts and not _is_part(edited, content.text, language):
+        yield whole  # and its definitions alone only where that fails
     merged = Reading(by_definitions(edited, all_code_of(text), language), "definitions")
-    if not merged.edits:
-        return [whole]
-    if plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),)):
-        return [merged]
-    return [merged] if _is_part(edited, content.text, language) else [whole, merged]
+    yield merged if merged.edits else whole
 
 
 def is_whole_file(edited: Source, text: str, spans: tuple[tuple[int, int], ...]) -> bool:

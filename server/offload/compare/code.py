@@ -1,5 +1,6 @@
 """Comparison of source code: definitions, their heads, other lines, comments."""
 
+import bisect
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -355,8 +356,11 @@ def _own_lines(text: str, unit: Unit, units: Sequence[Unit]) -> list[str]:
     """Return a definition's lines without nested definitions and blank lines."""
     parts: list[str] = []
     done = unit.start
-    for each in units:
-        if each is not unit and each.start >= done and each.end <= unit.end and each.level > unit.level:
+    for at in range(bisect.bisect_right(units, unit.start, key=lambda each: each.start), len(units)):
+        each = units[at]
+        if each.start >= unit.end:
+            break
+        if each.start >= done and each.end <= unit.end and each.level > unit.level:
             parts.append(text[done : each.start])
             done = each.end
     parts.append(text[done : unit.end])
