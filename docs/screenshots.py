@@ -22,7 +22,7 @@ from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from tests.bridge_client import LEGACY, RawClient  # noqa: E402
 from tests.dashboard.browser import launch  # noqa: E402
-from tests.dashboard.sample import AFTER, BEFORE, CODER, SMALL, write_month  # noqa: E402
+from tests.dashboard.sample import AFTER, BEFORE, CODER, PROJECT, SMALL, write_month  # noqa: E402
 from tests.dashboard.stage import login_link, settle  # noqa: E402
 from tests.hub_process import HubProcess, start_hub  # noqa: E402
 from tests.standins.answers import Answer  # noqa: E402
@@ -32,6 +32,13 @@ WIDTHS = {360: 780, 1280: 860, 2560: 1300}
 WIDTH = 1280
 """Width of every page; running work is also shown at the other widths."""
 SCHEMES = ("light", "dark")
+REPLACE = """pairs => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const [from, to] of pairs) texts.currentNode.data = texts.currentNode.data.replaceAll(from, to);
+  }
+}"""
+"""Replaces paths in the texts of a page."""
 TASK = ("Write unit tests for the berth fees, with the edge at 12 metres", "tests/test_fees.py")
 NEXT_TASK = ("Write a changelog entry for the new berth fees", "changes/fees.md")
 
@@ -100,12 +107,22 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
         if shot.batch:
             page.get_by_text("about").first.wait_for()
         page.wait_for_timeout(400)
+        page.evaluate(REPLACE, _neutral_paths(hub, project))
         page.screenshot(path=file)
         _shrink(file)
         if shot.batch:
             page.get_by_role("button", name="Cancel batch").first.click()
             page.get_by_role("button", name="Cancel batch").wait_for(state="detached")
     sys.stdout.write(f"{file}\n")
+
+
+def _neutral_paths(hub: HubProcess, project: Path) -> list[list[str]]:
+    """Return paths of this machine, each with the path to show instead."""
+    return [
+        [str(Path(sys.executable).parent), "/home/kim/.local/bin"],
+        [str(project), PROJECT],
+        [str(hub.home), "/home/kim"],
+    ]
 
 
 def _shrink(file: Path) -> None:

@@ -130,7 +130,7 @@ def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_
         roots.get_by_role("button", name="Remove").click()
         expect(roots.locator(".ts-setting-value")).to_be_visible()  # "none" once no folder is left
         assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
-    of_environment = page.locator(".ts-setting", has_text="that may be read all the same")
+    of_environment = page.locator(".ts-setting", has_text="that may be read nevertheless")
     expect(of_environment.locator(".ts-tag")).to_have_text("environment")
     expect(of_environment).to_contain_text("~/.netrc")
     expect(of_environment.get_by_role("button")).to_have_count(0)

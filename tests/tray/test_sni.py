@@ -296,7 +296,7 @@ def test_the_end_of_the_session_ends_the_icon(
         thread.start()
         assert hosted.wait(PATIENCE)
     thread.join(PATIENCE)
-    assert failed == ["the session bus went away"]
+    assert failed == ["the session bus ended"]
 
 
 def test_importing_the_tray_needs_no_display() -> None:
