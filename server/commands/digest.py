@@ -10,14 +10,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
+from server.commands.digest_paths import open_allowed, project_folder, require_allowed
 from server.commands.output import echo
-from server.common.errors import BadArguments, NotFound, PathNotFound
+from server.common.errors import BadArguments, NotFound
 from server.config.folders import find_folders
 from server.digests import make_digest
-from server.digests.kept import PREFIX, KeptTexts, Reference, lines_of, reference_of
+from server.digests.kept import KeptTexts, Reference, handle_line, lines_of, reference_of
+from server.digests.kept_writer import KeptWriter
 from server.policy.secrets.redact import redact
 
 MOST_LITERAL = 100_000
@@ -43,7 +44,7 @@ def print_digest(file: str, focus: str, most: int) -> None:
         made = make_digest(source, most, focus=focus, name=name)
     echo(redact(made.text).text)
     if handle and size > most:
-        echo(_ending(handle, made.lines))
+        echo(handle_line(handle, made.lines))
 
 
 def print_lines(file: str, lines: str) -> None:
@@ -65,27 +66,26 @@ def run_and_print(command: Sequence[str], focus: str, most: int) -> int:
     program = shutil.which(command[0])
     if program is None:
         raise NotFound(f"There is no command {command[0]!r}.", "Check its name and PATH.")
-    with _kept().writing(_project(), shlex.join(command)) as (handle, file):
-        status, size, dropped = _run([program, *command[1:]], file)
-        file.seek(0)
-        made = make_digest(file, most, command=shlex.join(command), exit_status=status, focus=focus)
+    with _kept().writing(project_folder(), shlex.join(command)) as text:
+        status, size, dropped = _run([program, *command[1:]], text)
+        made = make_digest(text.whole(), most, command=shlex.join(command), exit_status=status, focus=focus)
     echo(redact(made.text).text)
     if dropped:
         echo(f"(only the first {MOST_OUTPUT:,} bytes of the output were kept; {dropped:,} more were dropped)")
     if size > most:
-        echo(_ending(handle, made.lines))
+        echo(handle_line(text.handle, made.lines))
     return status
 
 
-def _run(command: Sequence[str], file: BinaryIO) -> tuple[int, int, int]:
-    """Run a command with both outputs into ``file``; return its exit status, the bytes, and those dropped."""
+def _run(command: Sequence[str], text: KeptWriter) -> tuple[int, int, int]:
+    """Run a command with both outputs into ``text``; return its exit status, the bytes, and those dropped."""
     size = dropped = 0
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with process, _ignoring_interrupts():
         output = process.stdout
         while output is not None and (chunk := os.read(output.fileno(), _CHUNK)):
             room = max(0, MOST_OUTPUT - size)
-            file.write(chunk[:room])
+            text.write(chunk[:room])
             size += len(chunk)
             dropped += max(0, len(chunk) - room)
         status = process.wait()
@@ -106,36 +106,36 @@ def _ignoring_interrupts() -> Iterator[None]:
 def _source(file: str, reference: Reference | None) -> Iterator[tuple[BinaryIO, str, int]]:
     """Open what is digested; yields it, the handle of its kept text, and its size in bytes."""
     if reference is not None:
-        with _kept().open(reference.handle, _project()) as source:
+        with _opened(reference) as source:
             yield source, "", 0
     elif file == "-":
-        with _kept().writing(_project()) as (handle, copy):
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            size = copy.tell()
-            copy.seek(0)
-            yield copy, handle, size
+        with _kept().writing(project_folder()) as text:
+            while chunk := sys.stdin.buffer.read(_CHUNK):
+                text.write(chunk)
+            source = text.whole()
+            size = source.seek(0, os.SEEK_END)
+            source.seek(0)
+            yield source, text.handle, size
     else:
-        with _opened(file) as source:
+        with open_allowed(file) as source:
             yield source, "", 0
 
 
-@contextlib.contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    path = Path(file)
-    if not path.is_file():
-        raise PathNotFound(f"{file} is not a file.", "Name a file, or - for standard input.")
-    with path.open("rb") as source:
-        yield source
+def _opened(reference: Reference) -> BinaryIO:
+    kept = _kept().find(reference.handle, project_folder())
+    if kept.source:
+        require_allowed(kept.source)
+    return _kept().open(reference.handle, project_folder())
 
 
 def _literal(file: str, reference: Reference | None, first: int, last: int) -> str:
     if reference is not None:
-        wanted = Reference(reference.handle, first, last)
-        found = _kept().lines(wanted, _project(), MOST_LITERAL)
+        with _opened(reference) as source:
+            found = lines_of(source, first, last, MOST_LITERAL)
     elif file == "-":
         found = lines_of(io.BytesIO(sys.stdin.buffer.read()), first, last, MOST_LITERAL)
     else:
-        with _opened(file) as source:
+        with open_allowed(file) as source:
             found = lines_of(source, first, last, MOST_LITERAL)
     if not found:
         raise NotFound(f"{file} has no line {first}.", "Name lines that it has.")
@@ -150,13 +150,5 @@ def _line_numbers(text: str) -> tuple[int, int]:
     return first, last
 
 
-def _ending(handle: str, lines: int) -> str:
-    return f"full text: {PREFIX}{handle}, {lines:,} lines"
-
-
 def _kept() -> KeptTexts:
     return KeptTexts(find_folders().cache / "texts")
-
-
-def _project() -> Path:
-    return Path(os.environ.get("CLAUDE_PROJECT_DIR") or Path.cwd())

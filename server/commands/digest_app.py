@@ -30,7 +30,10 @@ def run(
     focus: Focus = "",
     most: Most = 2_000,
 ) -> None:
-    """Run a command, keep its output, print a digest, end with its exit status."""
+    """Run a command, keep its output, print a digest, end with its exit status.
+
+    It runs any command: a permission in Claude Code such as Bash(token-saver:*) allows them all.
+    """
     from server.commands.digest import run_and_print  # noqa: PLC0415
 
     raise typer.Exit(run_and_print(command, focus, most))

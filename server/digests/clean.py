@@ -26,12 +26,17 @@ def clean_lines(lines: Iterable[str]) -> Iterator[Line]:
 
 def clean(text: str) -> str:
     """Return one line as a terminal would show it."""
-    text = _ESCAPE.sub("", text)
+    text = without_escapes(text)
     if "\r" in text:
         text = _overwritten(text)
     if "\b" in text:
         text = _backspaced(text)
     return _CONTROL.sub("", text)
+
+
+def without_escapes(text: str) -> str:
+    """Return a text without its colours and cursor movements."""
+    return _ESCAPE.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def without_prefix(text: str) -> str:

@@ -35,11 +35,8 @@ def encoding_of(file: BinaryIO) -> Encoding:
     """Return the encoding of a seekable file; leaves it at its beginning."""
     probe = file.read(_PROBE)
     file.seek(0)
-    for mark, name in _MARKS:
-        if probe.startswith(mark):
-            return Encoding(name, certain=True)
-    if wide := _without_mark(probe):
-        return Encoding(wide, certain=True)
+    if marked := marked_encoding(probe):
+        return Encoding(marked, certain=True)
     declared = _declared(probe)
     for name in (declared, "utf-8"):
         if name and _decodes(file, name):
@@ -47,6 +44,12 @@ def encoding_of(file: BinaryIO) -> Encoding:
     if b"\0" not in probe and _decodes(file, "cp1252"):
         return Encoding("cp1252", certain=True)
     return Encoding("utf-8", certain=False)
+
+
+def marked_encoding(probe: bytes) -> str:
+    """Return the encoding that the first bytes tell by a byte order mark or by their zeros, else nothing."""
+    marked = next((name for mark, name in _MARKS if probe.startswith(mark)), "")
+    return marked or _without_mark(probe)
 
 
 def decoded_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:

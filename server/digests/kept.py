@@ -1,8 +1,9 @@
 """Kept texts: whole outputs behind the handles that digests end with.
 
 A handle opens a text only for the user and the project that it was made for. Texts lie in the cache folder
-with mode 0600, for some days and within a limit of bytes; of a pruned text the handle is remembered, so that
-opening it says what happened.
+with mode 0600, without secrets, for some days and within a limit of bytes; of a pruned text the handle is
+remembered, so that opening it says what happened. A text of a file has the file's path as its ``source``: the
+path rules of the moment hold for whoever opens it.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments, NotFound
 from server.digests.clean import clean_lines
 from server.digests.decode import decoded_lines, encoding_of
+from server.digests.kept_writer import KeptWriter
 
 MOST_BYTES = 500_000_000
 """Bytes of all kept texts together; the oldest go first."""
@@ -39,15 +41,18 @@ _AGAIN = "Run the command again, or read its source."
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A kept text: whose it is, where it comes from, and whether it was pruned since."""
+    """A kept text: whose it is, where it comes from, and whether it was pruned since.
+
+    ``command`` printed it, or ``source`` is the absolute path of the file that it was read from.
+    """
 
     handle: str
     project: str
     user: str
     created: float
     command: str = ""
+    source: str = ""
     size: int = 0
-    lines: int = 0
     pruned: bool = False
 
 
@@ -78,17 +83,30 @@ def reference_of(text: str) -> Reference | None:
     return Reference(found["handle"], first, last)
 
 
-class KeptTexts:
-    """The kept texts of one cache folder."""
+def handle_line(handle: str, lines: int) -> str:
+    """Return the last line of a digest: how to get at the whole text."""
+    return f"full text: digest {PREFIX}{handle}, {lines:,} line{'' if lines == 1 else 's'}"
 
-    def __init__(self, folder: Path, *, most_bytes: int = MOST_BYTES, most_days: float = MOST_DAYS) -> None:
+
+class KeptTexts:
+    """The kept texts of one cache folder. ``known`` are further values to remove: this app's tokens."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        known: Iterable[str] = (),
+        most_bytes: int = MOST_BYTES,
+        most_days: float = MOST_DAYS,
+    ) -> None:
         self._folder = folder
+        self._known = tuple(known)
         self._most_bytes = most_bytes
         self._most_days = most_days
 
     @contextlib.contextmanager
-    def writing(self, project: Path, command: str = "") -> Iterator[tuple[str, BinaryIO]]:
-        """Open a new text for writing and reading; yields its handle and the file. Prunes old texts after it.
+    def writing(self, project: Path, command: str = "", source: str = "") -> Iterator[KeptWriter]:
+        """Open a new text for writing, and for reading once it is whole. Prunes old texts after it.
 
         Raises:
             OSError: the folder cannot be written.
@@ -96,11 +114,15 @@ class KeptTexts:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = secrets.token_hex(_HANDLE_BYTES)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(self._text(handle), flags, PRIVATE), "w+b") as file:
-            yield handle, file
-            file.flush()
-            size = file.seek(0, os.SEEK_END)
-        self._write(Kept(handle, str(project.resolve()), _user(), time.time(), command, size))
+        try:
+            with os.fdopen(os.open(self._text(handle), flags, PRIVATE), "w+b") as file:
+                text = KeptWriter(handle, file, self._known)
+                yield text
+                size = text.whole().seek(0, os.SEEK_END)
+        except BaseException:
+            self._text(handle).unlink(missing_ok=True)
+            raise
+        self._write(Kept(handle, str(project.resolve()), _user(), time.time(), command, source, size))
         self.prune()
 
     def find(self, handle: str, project: Path) -> Kept:

@@ -184,3 +184,12 @@ def test_a_broken_file_is_refused_and_unchanged(text: str, around: Surroundings)
 def test_the_block_is_short() -> None:
     # Claude Code adds it to every session: about 130 tokens.
     assert len("\n".join(advice.BLOCK)) < 750
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_advice_allows_commands(kind: Kind, tmp_path: Path) -> None:
+    """A permission for the command token-saver would allow every command, by ``token-saver run``."""
+    change = advice.plan_on(kind, "project", Surroundings(home=tmp_path, project=tmp_path, environ={}))
+    assert change.after is not None
+    assert b"Bash(" not in change.after
+    assert b"permissions" not in change.after

@@ -30,7 +30,7 @@ def test_run_ends_with_the_status_of_its_command_and_keeps_the_output(tmp_path: 
     assert done.returncode == 1
     assert "exit 1" in done.stdout
     assert "L301: disk full on /dev/sdb" in done.stdout
-    handle = re.search(r"full text: (kept:[0-9a-f]{16}), 301 lines", done.stdout)
+    handle = re.search(r"full text: digest (kept:[0-9a-f]{16}), 301 lines", done.stdout)
     assert handle is not None, done.stdout
     lines = token_saver("digest", f"{handle[1]}:299-301", cwd=tmp_path)
     assert lines.stdout == "working on 298\nworking on 299\ndisk full on /dev/sdb\n"
@@ -74,7 +74,7 @@ def test_digest_reads_standard_input_and_files(tmp_path: Path) -> None:
     assert "full text" not in from_file.stdout
     from_input = token_saver("digest", "--max", "300", cwd=tmp_path, stdin=log.read_text())
     assert "no paper" in from_input.stdout
-    assert re.search(r"full text: kept:[0-9a-f]{16}, 201 lines", from_input.stdout)
+    assert re.search(r"full text: digest kept:[0-9a-f]{16}, 201 lines", from_input.stdout)
     literal = token_saver("digest", str(log), "--lines", "201", cwd=tmp_path)
     assert literal.stdout == "2026-11-30 08:04:00 ERROR no paper\n"
 
@@ -92,3 +92,54 @@ def test_secrets_are_removed(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text(f"ERROR could not push with {token}\n")
     for arguments in (("a.log",), ("a.log", "--lines", "1")):
         assert token not in token_saver("digest", *arguments, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    "name", [".env", "id_rsa", "secrets.yaml", ".git/config", "docs/a.md"],
+    ids=["environment", "key", "secrets", "git", "denied"],
+)  # fmt: skip
+def test_path_rules_hold_for_files(tmp_path: Path, token_saver_home: Path, name: str) -> None:
+    token_saver_home.mkdir(parents=True, exist_ok=True)
+    (token_saver_home / "policy.yaml").write_text(POLICY)
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("PLAIN=words\n")
+    ways = [(name,), (name, "--lines", "1"), (str(path),)]
+    if sys.platform != "win32":
+        (tmp_path / "link.txt").symlink_to(path)
+        ways.append(("link.txt",))
+    for arguments in ways:
+        refused = token_saver("digest", *arguments, cwd=tmp_path)
+        assert refused.returncode == 1, refused.stdout
+        assert "words" not in refused.stdout
+        assert re.match(r"token-saver: (path_protected|denied): ", refused.stderr), refused.stderr
+    (tmp_path / "other.txt").write_text("PLAIN=words\n")
+    assert "words" in token_saver("digest", "other.txt", cwd=tmp_path).stdout
+
+
+POLICY = """\
+version: "1"
+default: allow
+tools:
+  compress_context:
+    rules:
+      - name: others alone
+        conditions:
+          - {path: args.files, op: contains, value: other.txt}
+"""
+
+
+def test_path_rules_hold_for_handles_to_files(tmp_path: Path) -> None:
+    from server.config.folders import find_folders
+    from server.digests.kept import KeptTexts
+
+    with KeptTexts(find_folders().cache / "texts").writing(tmp_path, source=str(tmp_path / ".env")) as kept:
+        kept.write(b"PLAIN=words\n")
+    for arguments in (
+        (f"kept:{kept.handle}",),
+        (f"kept:{kept.handle}:1-1",),
+        (f"kept:{kept.handle}", "--lines", "1"),
+    ):
+        refused = token_saver("digest", *arguments, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "path_protected" in refused.stderr

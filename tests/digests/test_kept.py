@@ -11,9 +11,9 @@ from server.digests.kept import KeptTexts, Reference, reference_of
 
 
 def keep(texts: KeptTexts, project: Path, text: str) -> str:
-    with texts.writing(project, "make") as (handle, file):
-        file.write(text.encode())
-    return handle
+    with texts.writing(project, "make") as kept:
+        kept.write(text.encode())
+    return kept.handle
 
 
 def test_lines_come_back_as_they_stood(tmp_path: Path) -> None:
@@ -73,6 +73,58 @@ def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     assert modes == {".txt": 0o600, ".json": 0o600}
     assert stat.S_IMODE((tmp_path / "texts").stat().st_mode) == 0o700
     assert len(handle) == 16
+
+
+def test_the_text_of_a_file_names_its_source(tmp_path: Path) -> None:
+    texts = KeptTexts(tmp_path / "texts")
+    with texts.writing(tmp_path, source="/srv/app.log") as kept:
+        kept.write(b"text\n")
+    assert texts.find(kept.handle, tmp_path).source == "/srv/app.log"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252"])
+def test_secrets_never_reach_the_disk(tmp_path: Path, encoding: str) -> None:
+    token = "ghp_" + "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA3bC6"
+    body = "\n".join("MIIEpAIBAAKCAQEA7bq0vJwzmT4S9dXhZbC5uY1rQkLmN2pO3sT6xWyVfGhJkLzX" for _ in range(20))
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
+    lines = [f"café {number}: \x1b[31m{token}\x1b[0m" for number in range(3_000)]
+    data = "\n".join([*lines, key, "the app's own secret-of-this-run", "last"]).encode(encoding)
+    texts = KeptTexts(tmp_path / "texts", known=["secret-of-this-run"])
+    with texts.writing(tmp_path) as kept:
+        for start in range(0, len(data), 1_000):
+            kept.write(data[start : start + 1_000])
+    stored = (tmp_path / "texts" / f"{kept.handle}.txt").read_bytes()
+    for secret in (token, "MIIEpAIB", "secret-of-this-run"):
+        assert secret.encode() not in stored
+        assert secret.encode("utf-16-le") not in stored
+    assert len(stored.split(b"\n")) == 3_000 + 22 + 2
+    found = texts.lines(Reference(kept.handle, 3_000, 3_000), tmp_path, 1_000)
+    assert found == ["café 2999: [removed: GitHub Token]"]
+    assert texts.lines(Reference(kept.handle, 3_024, 3_024), tmp_path, 1_000) == ["last"]
+
+
+def test_a_text_without_line_ends_is_searched_as_well(tmp_path: Path) -> None:
+    token = "ghp_" + "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA3bC6"
+    texts = KeptTexts(tmp_path / "texts")
+    with texts.writing(tmp_path) as kept:
+        for _ in range(20):
+            kept.write(b"x" * 30_000 + b" " + token.encode() + b" ")
+    stored = (tmp_path / "texts" / f"{kept.handle}.txt").read_bytes()
+    assert token.encode() not in stored
+    assert stored.count(b"[removed: GitHub Token]") == 20
+
+
+def test_a_text_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    texts = KeptTexts(tmp_path / "texts")
+
+    def break_off() -> None:
+        with texts.writing(tmp_path) as kept:
+            kept.write(b"half a text")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
+    assert list((tmp_path / "texts").iterdir()) == []
 
 
 def test_references_are_read() -> None:

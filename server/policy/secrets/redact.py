@@ -85,6 +85,8 @@ _ASSIGNED = re.compile(
     r"|auth[_-]?key|credential)s?[a-z0-9_-]{0,20}[\"']?[ \t]{0,3}(?::=|=>|[:=])[ \t]{0,3}"
     r"(?:\"([^\"\s]{12,512})\"|'([^'\s]{12,512})'|([A-Za-z0-9+/_.~!@#%^&*-]{12,512}={0,2})(?=[\s;,]|$))"
 )
+_NAMED = re.compile(r"(?:pass|pwd|secret|token|key|credential)[^\n]{0,60}?[:=]")
+"""What a text in lower case must hold for a value to be assigned to a telling name: most texts do not."""
 _SAMPLE = re.compile(r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted")
 _NO_VALUE = re.compile(r"[<>\\]|\$\{|\{\{|%\(|://")
 _PLACEHOLDER = re.compile(
@@ -108,8 +110,9 @@ class Redacted:
         return sum(self.found.values())
 
 
-def redact(text: str, known: Iterable[str] = ()) -> Redacted:
-    """Return the text with every secret replaced; ``known`` are values known to be secret."""
+def redact(text: str, known: Iterable[str] = (), *, keep_lines: bool = False) -> Redacted:
+    """Return the text with every secret replaced; ``known`` are values known to be secret. With
+    ``keep_lines``, a secret of several lines leaves as many line ends, so that line numbers still hold."""
     cut = text[:MOST_CHARACTERS]
     spans = [(match.start(), match.end(), "private key") for match in _KEY_BLOCK.finditer(cut)]
     for value in known:
@@ -118,30 +121,39 @@ def redact(text: str, known: Iterable[str] = ()) -> Redacted:
             for match in re.finditer(re.escape(value), cut)
             if len(value) >= LEAST_LENGTH
         ]
+    lower = cut.lower()
     for kind, pattern, needed in patterns():
-        for match in pattern.finditer(cut) if needed in cut else ():
+        if needed not in cut or (kind == "Bearer Token" and "bearer" not in lower):
+            continue
+        for match in pattern.finditer(cut):
             group = 1 if pattern.groups and match.group(1) and kind in _INNER else 0
             if not _SAMPLE.search(match[group]) and not (group and _PLACEHOLDER.fullmatch(match[group])):
                 spans.append((*match.span(group), kind))
-    for match in _ASSIGNED.finditer(cut):
+    if _NAMED.search(lower):
+        _add_assigned(cut, spans)
+    return _replace(cut, spans, len(text) - len(cut), keep_lines=keep_lines)
+
+
+def _add_assigned(text: str, spans: list[tuple[int, int, str]]) -> None:
+    """Add the values that are assigned to telling names."""
+    for match in _ASSIGNED.finditer(text):
         group = match.lastindex or 0
         if _is_random(match[group], quoted=group in (1, 2)):
             spans.append((*match.span(group), "password or token"))
-    taken = bytearray(len(cut))
+    taken = bytearray(len(text))
     for start, end, _ in spans:
         taken[start:end] = b"\1" * (end - start)
-    for start, end in assigned_values(cut):
+    for start, end in assigned_values(text):
         if not any(taken[start:end]):
             taken[start:end] = b"\1" * (end - start)
             spans.append((start, end, "password or token"))
-    return _replace(cut, spans, len(text) - len(cut))
 
 
 _INNER = frozenset({"Basic Auth Credentials", "Bearer Token", "AWS Access Key"})
 """Kinds whose pattern has the secret in its first group."""
 
 
-def _replace(text: str, spans: list[tuple[int, int, str]], cut: int) -> Redacted:
+def _replace(text: str, spans: list[tuple[int, int, str]], cut: int, *, keep_lines: bool) -> Redacted:
     found: Counter[str] = Counter()
     parts: list[str] = []
     at = 0
@@ -150,6 +162,8 @@ def _replace(text: str, spans: list[tuple[int, int, str]], cut: int) -> Redacted
             continue
         # A secret that overlaps the previous one counts separately and begins at its end.
         parts += [text[at : max(start, at)], f"[removed: {kind}]"]
+        if keep_lines:
+            parts.append("\n" * text.count("\n", max(start, at), end))
         found[kind] += 1
         at = end
     parts.append(text[at:])

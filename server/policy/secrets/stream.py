@@ -1,0 +1,65 @@
+"""Redaction of a text that arrives in pieces, with its line numbers kept."""
+
+import re
+from collections.abc import Iterable
+
+from server.policy.secrets.redact import redact
+
+PIECE = 32_000
+"""Characters that are searched at once: some 15 ms."""
+LONGEST_LINE = 200_000
+"""Characters of a line after which it is cut at its last blank and searched up to there."""
+LONGEST_BLOCK = 25_000
+"""Characters of a private key: from its first line on, so much is awaited before the text is searched."""
+
+_BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY|PuTTY-User-Key-File-[23]:")
+_BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}-----|Private-MAC:[^\n]*\n")
+
+
+class StreamRedactor:
+    """Removes secrets from a text piece by piece.
+
+    A piece is released at the end of a line, and never within a private key. ``known`` are values known to be
+    secret.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = tuple(known)
+        self._waiting = ""
+
+    def feed(self, text: str) -> str:
+        """Take more of the text; return what is free of secrets by now."""
+        self._waiting += text
+        released = []
+        while len(self._waiting) >= PIECE and (end := self._end()):
+            released.append(self._redacted(self._waiting[:end]))
+            self._waiting = self._waiting[end:]
+        return "".join(released)
+
+    def finish(self) -> str:
+        """Return the rest of the text without secrets."""
+        rest, self._waiting = self._waiting, ""
+        return "".join(
+            self._redacted(rest[start : start + LONGEST_LINE]) for start in range(0, len(rest), LONGEST_LINE)
+        )
+
+    def _end(self) -> int:
+        """Return where the next piece ends; 0 where more of the text must be seen first."""
+        text = self._waiting
+        end = text.rfind("\n", 0, max(PIECE, LONGEST_BLOCK)) + 1
+        if not end:
+            if len(text) < LONGEST_LINE:
+                return text.find("\n") + 1
+            return text.rfind(" ", 0, LONGEST_LINE) + 1 or LONGEST_LINE
+        start = next((found.start() for found in _BLOCK.finditer(text, 0, end)), -1)
+        if start < 0:
+            return end
+        closed = _BLOCK_END.search(text, start, start + LONGEST_BLOCK)
+        if closed is not None:
+            return max(end, text.find("\n", closed.end()) + 1 or len(text))
+        if start:
+            return start
+        return 0 if len(text) < LONGEST_BLOCK + PIECE else end
+
+    def _redacted(self, text: str) -> str:
+        return redact(text, self._known, keep_lines=True).text
