@@ -20,6 +20,8 @@ from server.offload.files.textfile import decode, encode
 from server.offload.files.workspace import Workspace, expand, read_source, read_target, read_task
 from server.offload.values import Caller, Task
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def workspace(caller: Caller, project: Path) -> Workspace:
