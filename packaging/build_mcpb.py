@@ -14,7 +14,7 @@ MANIFEST = Path(__file__).parent / "manifest.json"
 ICON = ROOT / ".claude-plugin" / "icon.png"
 FILES = ("pyproject.toml", "README.md", "LICENSE")
 PACKAGES = ("server", "tray", "dashboard", "assets")
-# A fixed date makes two builds of the same source the same bytes.
+# A fixed date makes builds of the same source identical.
 DATE = (2026, 1, 1, 0, 0, 0)
 
 

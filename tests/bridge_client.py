@@ -1,4 +1,4 @@
-"""A client of ``token-saver-mcp`` that speaks raw lines, to see and do what a package would hide."""
+"""A client of ``token-saver-mcp`` that sends raw lines, for protocol details that a package would hide."""
 
 import json
 import queue
@@ -21,9 +21,11 @@ Message = dict[str, Any]
 
 
 class RawClient:
-    """Runs the bridge within a ``with`` block. ``received`` holds every message but the awaited answers.
+    """Runs the bridge within a ``with`` block.
 
-    ``quiet`` drops what it says on its standard error."""
+    ``received`` holds every message except the awaited answers. ``quiet`` discards the bridge's standard
+    error.
+    """
 
     def __init__(
         self,
@@ -97,7 +99,7 @@ class RawClient:
         self.write_line(json.dumps({"jsonrpc": "2.0", **message}).encode())
 
     def write_line(self, line: bytes) -> None:
-        """Send a line as it is."""
+        """Send a line unchanged."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
@@ -111,7 +113,7 @@ class RawClient:
             self.received.append(message)
 
     def next(self, seconds: float = SECONDS) -> Message:
-        """Wait for the next message, whatever it is."""
+        """Wait for the next message of any kind."""
         message: Message = json.loads(self._lines.get(timeout=seconds))
         return message
 

@@ -1,4 +1,4 @@
-"""What every test gets: folders of its own, and stand-ins for engines on request."""
+"""Fixtures of every test: its own folders, and stand-ins for engines on request."""
 
 import dataclasses
 import json
@@ -21,12 +21,12 @@ install_on_import()
 
 pytest_plugins = ("tests.engine_models", "tests.pipeline_harness")
 
-# A shell lets what it runs in the background ignore Ctrl-C, and every child would inherit that: a test that
-# interrupts a command would wait for ever.
+# A shell makes background programs ignore Ctrl-C, and their children inherit that: a test that interrupts a
+# command would wait forever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# An example that takes long says that the machine is busy, and nothing of the code.
+# A slow example shows that the machine is busy; it says nothing about the code.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 
@@ -36,11 +36,11 @@ LONG_TEXT = 50
 MOST_WORDS = 6
 """Words of a generated parameter id."""
 WORKERS_PER_CORE = 1.5
-"""More than one: many tests wait for a process or a clock."""
+"""More than one, because many tests wait for a process or a clock."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run the whole suite and the fast group in parallel, a few named tests in this process."""
+    """Run the whole suite and the fast group in parallel, and a few named tests in this process."""
     whole = config.args == config.getini("testpaths") or config.option.markexpr == FAST
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(2, int(cores * WORKERS_PER_CORE)) if whole else 0
@@ -58,7 +58,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With ``-m fast``, import only the modules that hold a fast test."""
+    """With ``-m fast``, import only the modules that contain a fast test."""
     if config.option.markexpr != FAST or not collection_path.name.startswith("test_"):
         return None
     return f"pytest.mark.{FAST}" not in collection_path.read_text(encoding="utf-8") or None
@@ -66,7 +66,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(autouse=True)
 def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the app's files of one test apart from the user's and from other tests'."""
+    """Keep the app's files of a test apart from the user's and other tests' files."""
     home = tmp_path / "token-saver-home"
     monkeypatch.setenv("TOKEN_SAVER_HOME", str(home))
     for variable in ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL"):
@@ -76,7 +76,7 @@ def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """One hub without an engine, shared by the tests of the hub's outside."""
+    """A hub without an engine, shared by the tests that use it from outside."""
     with start_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
 

@@ -1,7 +1,7 @@
-"""Real models for tests, fetched once by the app's own code and kept between runs.
+"""Real models for tests, downloaded once by the app's own code and kept between runs.
 
-They lie in ``TOKEN_SAVER_TEST_MODELS`` or in the user's cache folder; a test links the one it needs into
-its own home. A machine without a network and without them fails these tests: a hole must not hide.
+They are stored in ``TOKEN_SAVER_TEST_MODELS`` or in the user's cache folder. A test links the one it needs
+into its own home. Without a network and a stored model these tests fail: a skip would hide the gap.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ SMOLLM2, SMALL_QWEN, QWEN = "smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder
 
 
 def put_model(home: Path, name: str) -> Path:
-    """Put a model into the app's home for a test, fetching it first where that was never done."""
+    """Put a model into the app's home for a test; download it if necessary."""
     source = asyncio.run(fetch_weights(_store(), name, _say_nothing))
     target = home / "models" / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         try:
             os.link(source, target)
-        except OSError:  # another disk
+        except OSError:  # the home is on another disk
             shutil.copyfile(source, target)
     return target
 
@@ -49,4 +49,4 @@ def _store() -> Path:
 
 
 async def _say_nothing(_progress: PullProgress) -> None:
-    """Nobody watches a fixture."""
+    """Ignore progress."""

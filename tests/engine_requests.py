@@ -1,4 +1,4 @@
-"""Short ways to ask an engine, for the tests here."""
+"""Short forms of requests to an engine."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,7 +9,7 @@ from server.config.settings import BackendSettings, OffloadSettings, Settings
 
 
 def settings(queue_limit: int = 512, **backend: Any) -> Settings:
-    """Return settings with time limits that a busy machine keeps: a test of a limit sets its own."""
+    """Return settings with time limits for a busy machine; a test of a limit sets its own."""
     return Settings(
         backend=BackendSettings(**{"connect_timeout": 60.0, "silence_timeout": 60.0, **backend}),
         offload=OffloadSettings(queue_limit=queue_limit),

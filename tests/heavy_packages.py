@@ -1,7 +1,7 @@
 """The packages of the dependency group ``e2e``, installed by the first test module that imports one.
 
-They take half a gigabyte: a browser's driver and Claude Code itself. Tests that need neither run
-without them.
+They take half a gigabyte: a browser's driver and Claude Code itself. Tests that need neither run without
+them.
 """
 
 import importlib
@@ -20,12 +20,12 @@ PROJECT = Path(__file__).parents[1]
 
 
 def install_on_import() -> None:
-    """Install the group when an import of one of ``PACKAGES`` finds nothing."""
+    """Install the group when an import of one of ``PACKAGES`` fails."""
     sys.meta_path.append(_Installer())
 
 
 class _Installer(MetaPathFinder):
-    """The last finder: Python asks it for a module that no other finder has."""
+    """The last finder: Python asks it for modules that no other finder has."""
 
     def __init__(self) -> None:
         self._tried = False

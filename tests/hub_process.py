@@ -1,4 +1,4 @@
-"""A real hub in a process of its own, in a folder of its own, on a free port."""
+"""A real hub in its own process and folder, on a free port."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ STOP_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class HubProcess:
-    """A hub that runs. ``environ`` is what finds it: give it to bridges and commands."""
+    """A running hub. ``environ`` lets bridges and commands find it."""
 
     process: "subprocess.Popen[bytes]"
     home: Path
@@ -59,9 +59,9 @@ class HubProcess:
 
 
 def hub_environ(home: Path, **settings: str) -> dict[str, str]:
-    """Return the environment of a hub in ``home``: only what every program needs, and these settings.
+    """Return the environment of a hub in ``home``: the minimum that every program needs, and these settings.
 
-    Unless ``settings`` say otherwise no engine is there: a dead address, and no search for others.
+    By default no engine is available: the address is dead and the search for others is off.
     """
     kept = {
         name: value
@@ -70,7 +70,7 @@ def hub_environ(home: Path, **settings: str) -> dict[str, str]:
         in ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
     }
     engine = {"TOKEN_SAVER_BACKEND__KIND": "ollama", "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9"}
-    # No hub of a test may read the transcripts of this machine's own client.
+    # A test's hub must not read the transcripts of this machine's own client.
     client = {"CLAUDE_CONFIG_DIR": str(home / "claude")}
     return {**kept, "TOKEN_SAVER_HOME": str(home), "TOKEN_SAVER_PORT": "0", **client, **engine, **settings}
 

@@ -1,4 +1,4 @@
-"""Clients from the ``mcp`` package, on the bridge and straight over HTTP, in both eras of the protocol."""
+"""Clients from the ``mcp`` package, over the bridge and over HTTP, for both eras of the protocol."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from tests.bridge_client import BRIDGE
 from tests.hub_process import HubProcess
 
 ERAS = ("legacy", "2026-07-28")
-"""Values for ``Client(mode=…)``: the handshake up to 2025-11-25, and the requests that stand alone."""
+"""Values for ``Client(mode=…)``: the handshake up to 2025-11-25, and self-contained requests."""
 
 
 @asynccontextmanager
@@ -28,7 +28,7 @@ async def bridge_client(
     *,
     extensions: tuple[ClientExtension, ...] = (),
 ) -> AsyncIterator[Client]:
-    """Connect through ``token-saver-mcp``, started in ``project``; ``answer`` answers what it is asked."""
+    """Connect through ``token-saver-mcp``, started in ``project``; ``answer`` answers its requests."""
     command, *arguments = BRIDGE
     parameters = StdioServerParameters(command=command, args=arguments, env=environ, cwd=project)
     async with Client(
@@ -43,7 +43,7 @@ async def bridge_client(
 
 @asynccontextmanager
 async def http_client(hub: HubProcess, mode: str, name: str = "mcp") -> AsyncIterator[Client]:
-    """Connect straight to the hub's ``/mcp``, as a client of that name."""
+    """Connect directly to the hub's ``/mcp`` under this client name."""
     headers = {"Authorization": f"Bearer {hub.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60) as http,

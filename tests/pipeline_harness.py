@@ -1,4 +1,4 @@
-"""A project folder, and the real pipeline on a stand-in for Ollama, with a real history and ledger."""
+"""A project folder and the real pipeline on a stand-in for Ollama, with a real history and ledger."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ def caller(project: Path) -> Caller:
 
 @dataclass
 class PipelineHarness:
-    """The pipeline with everything around it."""
+    """The pipeline with its surroundings."""
 
     offloader: Offloader
     compressor: Compressor
@@ -61,7 +61,7 @@ OpenPipeline = Callable[..., Awaitable[PipelineHarness]]
 
 @pytest.fixture
 async def open_pipeline(caller: Caller, ollama_standin: OllamaStandIn) -> AsyncIterator[OpenPipeline]:
-    """Open opened_pipelines with settings of one's own; all are closed at the end."""
+    """Open pipelines with given settings; all are closed at the end."""
     opened_pipelines: list[PipelineHarness] = []
 
     async def opened(**settings: Any) -> PipelineHarness:
@@ -89,7 +89,7 @@ async def make_pipeline(
     history_type: type[History] = History,
     **settings: Any,
 ) -> PipelineHarness:
-    """Compose the pipeline as the hub does, with the stand-in as its engine unless the settings say else."""
+    """Compose the pipeline like the hub; the engine is the stand-in unless the settings name another."""
     folders.create()
     whole = Settings(**{"backend": {"kind": "ollama", "url": ollama.url}, **settings})
     bus = EventBus()

@@ -1,8 +1,7 @@
-"""What a test needs from the system beyond Python: a browser, a bus, an X server, a panel,
-a package registry.
+"""The requirements of tests beyond Python: a browser, a bus, an X server, a panel, a package registry.
 
-``require("chromium")`` skips the test with a reason where the program is missing, or fails it where
-``TOKEN_SAVER_TEST_REQUIRE_ALL`` is ``1``: there, a skip would hide that nothing was tested.
+``require("chromium")`` skips the test with a reason if the program is missing. With
+``TOKEN_SAVER_TEST_REQUIRE_ALL=1`` it fails the test instead: a skip would hide that nothing was tested.
 """
 
 import os
@@ -16,7 +15,7 @@ REQUIRE_ALL = "TOKEN_SAVER_TEST_REQUIRE_ALL"
 
 
 def require(*programs: str) -> None:
-    """Go on if every program is on ``PATH``; else skip, or fail where everything is required."""
+    """Continue if every program is on ``PATH``; else skip, or fail if everything is required."""
     missing = [program for program in programs if shutil.which(program) is None]
     if not missing:
         return
@@ -24,7 +23,7 @@ def require(*programs: str) -> None:
 
 
 def require_registry() -> None:
-    """Go on if uv reaches its package registry; else skip, or fail where everything is required."""
+    """Continue if uv reaches its package registry; else skip, or fail if everything is required."""
     require("uv")
     asked = subprocess.run(
         ["uv", "pip", "compile", "--quiet", "--no-cache", "-"],
@@ -38,7 +37,7 @@ def require_registry() -> None:
 
 
 def lack(reason: str) -> NoReturn:
-    """Skip the test for ``reason``, or fail it where everything is required."""
+    """Skip the test for ``reason``, or fail it if everything is required."""
     if os.environ.get(REQUIRE_ALL) == "1":
         pytest.fail(f"{reason} ({REQUIRE_ALL} is set)", pytrace=False)
     pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""The bundle for Claude Desktop holds the whole app and says what it is."""
+"""The bundle for Claude Desktop: it contains the whole app and a correct manifest."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# The keys that the schema of manifest version 0.4 knows; it refuses others
+# The keys of the schema of manifest version 0.4; it refuses others
 # (https://github.com/modelcontextprotocol/mcpb, ``schemas/mcpb-manifest-v0.4.schema.json``).
 KNOWN = {
     "": """manifest_version name display_name version description long_description author repository homepage
@@ -63,7 +63,7 @@ def test_its_manifest_has_the_keys_of_version_0_4_and_no_others(bundle: zipfile.
         assert option["type"] in ("string", "number", "boolean", "directory", "file")
 
 
-def test_what_it_names_is_in_it(bundle: zipfile.ZipFile) -> None:
+def test_every_file_that_it_names_is_in_it(bundle: zipfile.ZipFile) -> None:
     manifest = json.loads(bundle.read("manifest.json"))
     names = set(bundle.namelist())
     assert {manifest["icon"], manifest["server"]["entry_point"], "README.md", "LICENSE"} <= names

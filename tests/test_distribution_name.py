@@ -1,4 +1,4 @@
-"""The distribution has one name, that of ``pyproject.toml``, wherever it is named."""
+"""The distribution's name: the one of ``pyproject.toml`` everywhere."""
 
 import json
 import re

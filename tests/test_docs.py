@@ -1,4 +1,4 @@
-"""The generated pages say what the code says."""
+"""The generated pages match the code."""
 
 import importlib.util
 from pathlib import Path
@@ -19,12 +19,12 @@ def _pages() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", sorted(_pages()))
-def test_the_page_is_as_it_would_be_generated(name: str) -> None:
+def test_the_page_is_up_to_date(name: str) -> None:
     written = (DOCS / name).read_text(encoding="utf-8")
     assert written == _pages()[name], f"docs/{name} is stale: run `uv run python docs/generate.py`"
 
 
-def test_every_benchmark_has_its_place_in_the_figures() -> None:
+def test_every_benchmark_is_in_the_figures() -> None:
     figures = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
     folder = DOCS.parent / "tests" / "bench"
     texts = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}

@@ -1,4 +1,4 @@
-"""The suite runs against pinned versions, and every direct dependency ends before its next breaking one."""
+"""Pinned versions of the test suite, and upper bounds of the direct dependencies."""
 
 import re
 import tomllib
@@ -28,7 +28,7 @@ REPIN = "run `uv run --no-project python .ci/pins.py write`, then `uv sync`"
 
 @pytest.mark.parametrize("requirement", [*RUNTIME, *GROUPS, *BUILD], ids=lambda requirement: requirement.name)
 def test_a_direct_dependency_has_an_upper_bound(requirement: Requirement) -> None:
-    assert re.search(r"<|==|~=", str(requirement.specifier)), f"{requirement.name} may become anything"
+    assert re.search(r"<|==|~=", str(requirement.specifier)), f"{requirement.name} has no upper bound"
 
 
 @pytest.mark.parametrize("requirement", [*RUNTIME, *GROUPS], ids=lambda requirement: requirement.name)
@@ -40,7 +40,7 @@ def test_a_direct_dependency_is_pinned_within_its_bounds(requirement: Requiremen
     assert any(specifier.version in requirement.specifier for specifier in exact), REPIN
 
 
-def test_what_is_installed_for_the_tests_is_what_is_pinned() -> None:
+def test_the_installed_versions_are_the_pinned_ones() -> None:
     installed = dict(_installed([*RUNTIME, *GROUPS]))
     assert len(installed) > 80
     other = {name: version for name, version in installed.items() if not _is_pinned(name, version)}
@@ -49,7 +49,7 @@ def test_what_is_installed_for_the_tests_is_what_is_pinned() -> None:
 
 def test_the_pins_name_versions_and_no_index() -> None:
     assert all(pin.url is None for pins in PINS.values() for pin in pins)
-    # A marker tells two versions of one package apart, and nothing else.
+    # Markers serve only to distinguish two versions of one package.
     assert all(len(pins) == 1 or all(pin.marker for pin in pins) for pins in PINS.values())
     assert "index" not in PYPROJECT["tool"]["uv"]
     assert "sources" not in PYPROJECT["tool"]["uv"]
@@ -61,7 +61,7 @@ def _is_pinned(name: str, version: str) -> bool:
 
 
 def _installed(requirements: list[Requirement]) -> Iterator[tuple[str, str]]:
-    """Yield name and version of everything installed that ``requirements`` lead to on this system."""
+    """Yield name and version of all installed packages that ``requirements`` lead to on this system."""
     seen: set[tuple[str, str]] = set()
     waiting = [(requirement, "") for requirement in requirements]
     while waiting:
@@ -72,7 +72,7 @@ def _installed(requirements: list[Requirement]) -> Iterator[tuple[str, str]]:
         try:
             found = distribution(name)
         except PackageNotFoundError:
-            continue  # the group e2e is installed only once a test needs it
+            continue  # the group e2e is installed when a test first needs it
         for wanted in ("", *requirement.extras):
             if (name, wanted) in seen:
                 continue

@@ -1,4 +1,4 @@
-"""Every runtime dependency has a wheel for each system: nobody needs a compiler to install the app."""
+"""Wheels of every runtime dependency for each system: the installation needs no compiler."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.system import require_registry
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 PYTHONS = ("3.11", "3.14")
-"""The oldest that is supported, and the newest with a release."""
+"""The oldest supported version, and the newest with a release."""
 PLATFORMS = {
     "windows-x64": "x86_64-pc-windows-msvc",
     "macos-x64": "x86_64-apple-darwin",

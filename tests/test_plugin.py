@@ -1,4 +1,4 @@
-"""The Claude Code plugin is what Claude Code takes for one, and says what the app is."""
+"""The Claude Code plugin: Claude Code accepts it, and it describes the app."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a marketplace's user gets, as far as plugins are concerned."""
+    """The files that a marketplace user gets, as far as plugins are concerned."""
     folder = tmp_path_factory.mktemp("checkout") / "plugin"
     folder.mkdir()
     for name in (".claude-plugin", "skills", "server/reminder", "README.md", "LICENSE"):
@@ -48,18 +48,18 @@ def claude(home: Path, *arguments: str | Path) -> str:
 
 
 def installed(home: Path) -> dict[str, dict[str, Any]]:
-    """Return the installed plugins by id. The client may list others, of its own."""
+    """Return the installed plugins by id. The client may list its own plugins as well."""
     return {plugin["id"]: plugin for plugin in json.loads(claude(home, "list", "--json"))}
 
 
-def test_claude_code_finds_nothing_wrong(checkout: Path, home: Path) -> None:
+def test_claude_code_finds_no_fault(checkout: Path, home: Path) -> None:
     claude(home, "validate", "--strict", checkout)
     found = claude(home, "validate", "--strict", checkout / ".claude-plugin" / "plugin.json")
     assert "mcpServers: token-saver" in found
     claude(home, "validate", "--strict", checkout / "server" / "reminder")
 
 
-def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_plugin_of_its_own(
+def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_separate_plugin(
     checkout: Path, home: Path
 ) -> None:
     claude(home, "marketplace", "add", checkout)
@@ -71,7 +71,7 @@ def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_plugi
     assert "token-saver-reminder@claude-token-saver" not in installed(home)
     claude(home, "install", "token-saver-reminder@claude-token-saver")
     second = installed(home)["token-saver-reminder@claude-token-saver"]
-    # The hook runs from a copy of its folder alone.
+    # The hook runs from a copy that contains only its folder.
     command = json.loads((Path(second["installPath"]) / "hooks" / "hooks.json").read_text(encoding="utf-8"))
     [hook] = command["hooks"]["PreToolUse"][0]["hooks"]
     program = hook["args"][-1].replace("${CLAUDE_PLUGIN_ROOT}", second["installPath"])

@@ -1,6 +1,6 @@
-"""``server.json`` follows the MCP registry's rules, and every package says the same version.
+"""The rules of the MCP registry for ``server.json``, and one version in every package.
 
-The rules are those of the schema of 2025-12-11 and of the official registry's own page of requirements:
+The rules are those of the schema of 2025-12-11 and of the official registry's page of requirements:
 https://github.com/modelcontextprotocol/registry (``docs/reference/server-json``).
 """
 

@@ -1,4 +1,4 @@
-"""Workflow, bundle and plugin files hold no unpinned remote code, and the check finds every kind of it."""
+"""The check for unpinned remote code in workflow, bundle and plugin files."""
 
 import importlib.util
 import json
@@ -26,7 +26,7 @@ def _load() -> ModuleType:
 CHECK = _load()
 
 
-def test_the_repository_holds_none() -> None:
+def test_the_repository_has_none() -> None:
     assert CHECK.findings(ROOT) == []
 
 

@@ -1,11 +1,11 @@
-"""``require`` goes on, skips or fails."""
+"""``require``: it continues, skips or fails."""
 
 import pytest
 
 from tests.system import REQUIRE_ALL, require, require_registry
 
 
-def test_a_program_that_is_there_is_fine() -> None:
+def test_an_installed_program_is_accepted() -> None:
     require("python3")
 
 

@@ -1,4 +1,4 @@
-"""Files of version 0.1.0 open unchanged: history, audit trail, settings and policy (``tests/data/0.1.0``)."""
+"""Files of version 0.1.0, opened unchanged: history, audit trail, settings, policy (``tests/data/0.1.0``)."""
 
 import asyncio
 import gzip
@@ -77,7 +77,7 @@ async def test_offloads_keep_their_figures(home: Path) -> None:
     assert tuple(_figures(row) for row in rows) == ROWS
     assert [row.id for row in rows if row.undone] == ["bd4209db"]
     assert [row.id for row in found] == ["33da25f4"]
-    # The sums hold the two rows that retention had removed.
+    # The totals include the two rows that retention had removed.
     assert (totals.offloads, totals.delivered, totals.denied, totals.interrupted) == (20, 11, 1, 1)
     assert (totals.net_tokens, totals.net_microusd) == (17_113, 115_556)
     assert (totals.audited, totals.audited_net_tokens) == (2, -789)
@@ -97,7 +97,7 @@ async def test_offloads_keep_their_figures(home: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_batches_and_measurements_are_there(home: Path) -> None:
+async def test_batches_and_measurements_are_kept(home: Path) -> None:
     history = await History.open(home / "history.db")
     try:
         jobs = {job.id: job for job in await Jobs(history.database).page()}

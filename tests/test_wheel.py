@@ -1,4 +1,4 @@
-"""The wheel, built and installed into an empty environment, is the whole app: commands, hub and bridge."""
+"""The wheel, installed into an empty environment: it is the whole app with commands, hub and bridge."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that holds the wheel and what it asks for, in the versions of here."""
+    """The programs of an environment with the wheel and its dependencies, in this environment's versions."""
     folder = tmp_path_factory.mktemp("größer home") / "environment"
     constraints = folder.with_name("constraints.txt")
     constraints.write_text(uv("pip", "freeze", "--python", sys.executable, "--exclude-editable"))
@@ -62,7 +62,7 @@ def environ(home: Path) -> dict[str, str]:
     }
 
 
-def test_it_holds_every_file_of_the_packages(wheel: Path) -> None:
+def test_it_contains_every_file_of_the_packages(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for package in ("server", "tray", "dashboard", "assets"):
         for path in (ROOT / package).rglob("*"):
@@ -73,7 +73,7 @@ def test_it_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert wheel.stat().st_size < 2_000_000
 
 
-def test_every_command_is_there_and_says_its_version(installed: Path) -> None:
+def test_every_command_exists_and_prints_its_version(installed: Path) -> None:
     for name in PROJECT["scripts"]:
         assert shutil.which(name, path=str(installed)), name
     done = subprocess.run(
@@ -82,7 +82,7 @@ def test_every_command_is_there_and_says_its_version(installed: Path) -> None:
     assert done.stdout == f"token-saver {PROJECT['version']}\n"
 
 
-def test_the_doctor_finds_a_whole_app(installed: Path, tmp_path: Path) -> None:
+def test_the_doctor_finds_a_complete_app(installed: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [installed / "token-saver", "doctor", "--json", "--no-offload"],
         env=environ(tmp_path),
@@ -93,7 +93,7 @@ def test_the_doctor_finds_a_whole_app(installed: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)}
-    # Only the engine is missing, which the environment says is where none can be.
+    # Only the engine is missing: the environment names a dead address.
     assert [name for name, finding in findings.items() if finding["level"] == "error"] == ["engine"]
     assert str(installed) in findings["python"]["text"]
     assert (done.returncode, done.stderr) == (1, "")

@@ -1,6 +1,6 @@
-"""Hook for Claude Code that reminds it of the local model before large reads and writes.
+"""Claude Code hook that reminds Claude of the local model before large reads and writes.
 
-Off unless the user turns it on, with ``token-saver connect claude-code --hook`` or by installing the plugin
-``token-saver-reminder``. This folder is also that plugin (``.claude-plugin``, ``hooks``), which runs from a
-copy of the folder; therefore its modules import only the standard library.
+It is off unless the user turns it on, with ``token-saver connect claude-code --hook`` or by installing the
+plugin ``token-saver-reminder``. This folder is also that plugin (``.claude-plugin``, ``hooks``). The plugin
+runs from a copy of the folder, so its modules import only the standard library.
 """

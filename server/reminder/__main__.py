@@ -1,7 +1,7 @@
-"""Command of the hook: one ``PreToolUse`` event as JSON on standard input, at most one reminder as output.
+"""The hook's command: one ``PreToolUse`` event as JSON on standard input, at most one reminder as output.
 
-The hook never blocks a call and keeps no state. A reminder of about 60 tokens accompanies reads and writes
-that cost thousands. Events that it cannot parse pass without output.
+The hook never blocks a call and keeps no state. A reminder takes about 60 tokens and accompanies reads and
+writes that cost thousands. Events that it cannot parse pass without output.
 """
 
 import json
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 LARGE_READ = 32_000
-"""File size from which a complete read counts as large, bytes: about 8,000 tokens."""
+"""File size in bytes from which a complete read counts as large: about 8,000 tokens."""
 LARGE_WRITE = 8_000
-"""Length from which a write counts as large, characters: about 2,000 tokens written by Claude."""
+"""Length in characters from which a write counts as large: about 2,000 tokens written by Claude."""
 PROBED = 1024
-"""Number of bytes to check at the beginning of a file: text has no zero bytes."""
+"""Bytes checked at the beginning of a file: text has no zero bytes."""
 
 
 def main() -> None:

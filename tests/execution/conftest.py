@@ -1,4 +1,4 @@
-"""The sandbox that the tests of code checks run in."""
+"""The sandbox of the tests of code checks."""
 
 import sys
 
@@ -9,7 +9,7 @@ from server.execution.sandbox.find import Sandbox, Sandboxes
 
 @pytest.fixture(scope="session")
 def sandboxes() -> Sandboxes:
-    """Probed once for all tests."""
+    """The sandboxes, probed once for all tests."""
     return Sandboxes()
 
 

@@ -1,4 +1,4 @@
-"""The best of several samples: examples decide, else agreement, else the work is handed back."""
+"""The best of several samples: examples decide, else agreement, else a hand-back."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ PROBES = ("f([3, 1, 3])", "f([])")
 
 
 class Samples:
-    """Samples in a given order; remembers what it was told."""
+    """Samples in a given order; notes the failures that it was told."""
 
     def __init__(self, sources: Sequence[str]) -> None:
         self.sources = sources
@@ -64,7 +64,7 @@ async def test_agreement(
     assert choice.reason == ("agreement" if chosen else "no agreement")
 
 
-async def test_a_hand_back_says_what_was_seen(sandbox: Sandbox) -> None:
+async def test_a_hand_back_describes_the_samples(sandbox: Sandbox) -> None:
     choice = await by_agreement(sandbox, RIGHT, UNSORTED, REPEATS, samples=3)
     assert choice.detail == "2 samples, 2 behaviours; give examples, or do it yourself."
 
@@ -84,12 +84,12 @@ async def test_the_first_that_passes_its_examples_is_taken(sandbox: Sandbox) -> 
     assert samples.told[2] == "`f([2, 1, 2]) == [1, 2]` fails: `f([2, 1, 2])` is [1, 2, 2]"
 
 
-async def test_where_none_passes_it_is_handed_back(sandbox: Sandbox) -> None:
+async def test_if_no_sample_passes_the_work_is_handed_back(sandbox: Sandbox) -> None:
     choice = await first_that_passes(Samples([REPEATS] * 9).draw, sandbox, [parse_fact("f([1, 1]) == [1]")])
     assert (choice.source, choice.reason, choice.samples) == (None, "examples failed", 6)
 
 
-async def test_what_cannot_be_run_is_not_sampled_again(sandbox: Sandbox) -> None:
+async def test_code_that_cannot_be_run_is_not_sampled_again(sandbox: Sandbox) -> None:
     samples = Samples(["import numpy\ndef f(x):\n    return numpy.unique(x)\n"] * 6)
     choice = await first_that_passes(samples.draw, sandbox, [parse_fact("f([1, 1]) == [1]")])
     assert (choice.reason, choice.samples) == ("not run", 1)
@@ -104,7 +104,7 @@ async def test_what_cannot_be_run_is_not_sampled_again(sandbox: Sandbox) -> None
         pytest.param("from shop import f\n", id="a-module-of-the-project"),
     ],
 )
-async def test_samples_that_cannot_be_run_are_no_disagreement(source: str, sandbox: Sandbox) -> None:
+async def test_samples_that_cannot_be_run_are_not_a_disagreement(source: str, sandbox: Sandbox) -> None:
     samples = Samples([source] * 6)
     choice = await agreed(samples.draw, sandbox, PROBES, project_modules={"shop"})
     assert (choice.source, choice.reason, choice.samples) == (None, "not run", 1)

@@ -1,4 +1,4 @@
-"""Mutants are small, distinct faults; trimmed tests notice them."""
+"""Mutants as small, distinct faults, and trimmed tests that notice them."""
 
 import ast
 
@@ -106,7 +106,7 @@ async def test_failing_assertions_are_dropped_one_by_one(sandbox: Sandbox) -> No
     assert result.killed >= result.mutants / 2 > 5
 
 
-async def test_tests_that_notice_nothing_are_refused(sandbox: Sandbox) -> None:
+async def test_tests_that_detect_no_mutant_are_refused(sandbox: Sandbox) -> None:
     tests = (
         "from slots import merge\n\ndef test_merge():\n    assert merge([]) is not None\n    assert True\n"
     )
@@ -146,7 +146,9 @@ async def test_unittest_is_run_as_well(sandbox: Sandbox) -> None:
         pytest.param("def test_a():\n    assert 1 == 2\n", "failed", "No test is left", id="nothing-holds"),
     ],
 )
-async def test_what_cannot_be_kept_says_why(tests: str, verdict: str, reason: str, sandbox: Sandbox) -> None:
+async def test_tests_that_cannot_be_kept_have_a_reason(
+    tests: str, verdict: str, reason: str, sandbox: Sandbox
+) -> None:
     result = await trim_tests(sandbox, tests, CODE, "slots")
     assert result.verdict == verdict
     assert reason in result.reason

@@ -1,4 +1,4 @@
-"""A project's own checks are found in its files, and nothing is run."""
+"""Discovery of a project's own checks from its files; nothing is run."""
 
 import json
 import os
@@ -156,7 +156,7 @@ def test_each_tool_is_found(
         pytest.param({"spec/a.md": "", "Gemfile": "gem 'rails'\n"}, id="a-spec-folder"),
     ],
 )
-def test_what_is_no_check_is_not_found(files: dict[str, str], tmp_path: Path) -> None:
+def test_files_without_a_check_yield_none(files: dict[str, str], tmp_path: Path) -> None:
     lay(tmp_path, files)
     assert found(tmp_path) == {}
 
@@ -266,7 +266,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_named_pipe_does_not_hold_the_search(tmp_path: Path) -> None:
+def test_a_named_pipe_does_not_block_the_search(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "Makefile")
     lay(tmp_path, {"ruff.toml": ""})
     assert list(found(tmp_path)) == ["ruff"]

@@ -1,4 +1,4 @@
-"""Answers of models and what must become of them, from ``cases/*.yaml``, one file a kind."""
+"""The answer cases from ``cases/*.yaml``, one file a kind: model answers and their required outcomes."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +11,10 @@ CASES = Path(__file__).parent / "cases"
 
 @dataclass(frozen=True)
 class AnswerCase:
-    """One task, what the model says in each round, and the outcome that is right.
+    """One task, the model's answer in each round, and the required outcome.
 
     ``expect`` is ``delivered`` (a notice may be added) or ``noticed`` (delivered with a notice, or handed
-    back). ``expected`` is the content of the output after a delivery, None where it does not matter.
+    back). ``expected`` is the output's content after a delivery, None if any content will do.
     """
 
     name: str
@@ -28,7 +28,7 @@ class AnswerCase:
     expected: bytes | None
 
     def lay_out(self, folder: Path) -> None:
-        """Write the given files into a folder."""
+        """Write the case's files into a folder."""
         for name, data in self.given.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Plans of tasks whose files are only thought of, for tests of the checks."""
+"""Plans of tasks with files that exist only in memory, for tests of the checks."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from server.offload.values import Source, Target, Task
 
 
 def source(name: str, text: str) -> Source:
-    """Return a file as it would be read."""
+    """Return a file as the workspace would read it."""
     return Source(Path("/p", name), name, text, digest_of(text.encode()), 0, len(text))
 
 

@@ -1,4 +1,4 @@
-"""Answers of every kind, through the whole pipeline: what is delivered, noticed and handed back."""
+"""The answer cases, run through the whole pipeline: delivered, noticed, handed back."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The table of answers: for each, what must come of it. None of the bad ones reaches a file."""
+"""The table of answers with their required results. No bad answer reaches a file."""
 
 import json
 import tomllib
@@ -19,7 +19,7 @@ LARGE = "".join(f"def f{n}(x):\n    # add\n    return x + {n}\n\n\n" for n in ra
 
 @dataclass(frozen=True)
 class Case:
-    """A call, what the model says round by round (the last answer again and again), and the outcome."""
+    """A call, the model's answer in each round (the last one repeats), and the outcome."""
 
     name: str
     arguments: dict[str, Any]
@@ -62,7 +62,7 @@ def _written(row: dict[str, Any]) -> Case:
                 row.get("noticed", False))  # fmt: skip
 
 
-def test_the_table_is_as_large_as_it_shall_be() -> None:
+def test_the_table_has_its_full_size() -> None:
     assert len(written_cases()) >= 60
     assert len(recorded_cases()) >= 60
 

@@ -1,4 +1,5 @@
-"""``category`` chooses the model where the call names none: the user's own for it, or one made for it."""
+"""Choice of the model by ``category`` if the call names none: the user's own choice, or a specialised
+model."""
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 pytestmark = pytest.mark.anyio
 
 TRANSLATOR = "granite4.1:3b"
-"""A model of the catalogue that is made for translation, which the usual one is not."""
+"""A catalogue model made for translation, unlike the usual model."""
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ async def model_used(pipeline: PipelineHarness, **arguments: object) -> str:
     return detail.row.model
 
 
-async def test_the_users_own_choice_for_a_category_does_its_work(pipeline: PipelineHarness) -> None:
+async def test_the_users_choice_for_a_category_is_used(pipeline: PipelineHarness) -> None:
     Selector(find_folders()).write(SelectorSettings(custom_recommendations={"translation": "llama3.2:1b"}))
     usual = await model_used(pipeline)
     assert usual == CODER
@@ -36,17 +37,17 @@ async def test_the_users_own_choice_for_a_category_does_its_work(pipeline: Pipel
     assert await model_used(pipeline, category="coding") == usual
 
 
-async def test_a_model_that_the_call_names_comes_before_its_category(pipeline: PipelineHarness) -> None:
+async def test_a_named_model_takes_precedence_over_the_category(pipeline: PipelineHarness) -> None:
     Selector(find_folders()).write(SelectorSettings(custom_recommendations={"translation": "llama3.2:1b"}))
     assert await model_used(pipeline, category="translation", model=CODER) == CODER
 
 
-async def test_a_choice_that_is_not_installed_is_passed_over(pipeline: PipelineHarness) -> None:
+async def test_a_choice_that_is_not_installed_is_skipped(pipeline: PipelineHarness) -> None:
     Selector(find_folders()).write(SelectorSettings(custom_recommendations={"translation": "none:1b"}))
     assert await model_used(pipeline, category="translation") == CODER
 
 
-async def test_an_installed_model_that_is_made_for_the_category_does_its_work(
+async def test_an_installed_specialist_for_the_category_is_used(
     pipeline: PipelineHarness,
 ) -> None:
     pipeline.ollama.models[TRANSLATOR] = StandInModel(size=100_000_000)

@@ -1,4 +1,4 @@
-"""Writing, taking back and undoing: atomic, exact, never past a link or a change."""
+"""Writing, restoring and undoing: atomic, exact, never through a link or over a change."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.pipeline_harness import OpenPipeline, PipelineHarness, make_pipeline
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
-POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and owners are POSIX's")
+POSIX = pytest.mark.skipif(os.name == "nt", reason="file modes and owners exist only on POSIX")
 
 
 @POSIX
@@ -53,7 +53,7 @@ def test_a_new_file_has_the_usual_mode_and_its_folders_are_made(tmp_path: Path) 
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Not as root, whom no mode stops."""
+    """Run the block as an ordinary user: file modes do not restrict root."""
     is_root = os.geteuid() == 0
     if is_root:
         os.seteuid(65534)
@@ -64,9 +64,9 @@ def as_nobody() -> Iterator[None]:
             os.seteuid(0)
 
 
-@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="elsewhere such folders cannot be passed through")
-@pytest.mark.parametrize("own", [0o700, 0o300], ids=["on the way", "and the file's own"])
-def test_folders_that_may_be_entered_but_not_listed_are_passed_through(own: int) -> None:
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="other systems cannot pass through such folders")
+@pytest.mark.parametrize("own", [0o700, 0o300], ids=["a parent", "a parent and the file's folder"])
+def test_folders_without_list_permission_are_passed_through(own: int) -> None:
     with as_nobody(), tempfile.TemporaryDirectory() as folder:
         shared = Path(folder).resolve() / "home"
         path = shared / "me/a.txt"
@@ -89,7 +89,7 @@ def test_folders_that_may_be_entered_but_not_listed_are_passed_through(own: int)
             path.parent.chmod(0o700)
 
 
-def test_what_changed_is_left_alone(tmp_path: Path) -> None:
+def test_a_changed_file_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("theirs")
     for expected in (None, digest_of(b"old")):
@@ -103,7 +103,7 @@ def test_what_changed_is_left_alone(tmp_path: Path) -> None:
 
 
 @POSIX
-def test_a_folder_that_became_a_link_is_refused(tmp_path: Path) -> None:
+def test_a_folder_replaced_by_a_link_is_refused(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (tmp_path / "sub").symlink_to(outside)
@@ -136,7 +136,7 @@ def test_a_read_only_file_is_respected_even_for_root(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == {"a": b"old"}
 
 
-async def test_undo_gives_the_exact_bytes_back(pipeline: PipelineHarness, project: Path) -> None:
+async def test_undo_restores_the_exact_bytes(pipeline: PipelineHarness, project: Path) -> None:
     old = b"\xef\xbb\xbfx = 1\r\ny = 2"
     (project / "a.py").write_bytes(old)
     pipeline.ollama.answers.default = Answer(fenced("x = 7\ny = 2\n"))
@@ -153,7 +153,7 @@ async def test_undo_gives_the_exact_bytes_back(pipeline: PipelineHarness, projec
         await pipeline.offloader.undo(outcome.offload_id)
 
 
-async def test_undo_removes_a_file_that_was_new(pipeline: PipelineHarness, project: Path) -> None:
+async def test_undo_removes_a_new_file(pipeline: PipelineHarness, project: Path) -> None:
     pipeline.ollama.answers.default = Answer(fenced("x = 7\n"))
     outcome = await pipeline.run("Write x.", output="a.py")
     await pipeline.offloader.undo(outcome.offload_id)
@@ -169,7 +169,7 @@ async def test_undo_refuses_when_the_file_was_changed_since(pipeline: PipelineHa
     assert (project / "a.py").read_text() == "x = 8\n"
 
 
-async def test_undo_knows_what_it_cannot_undo(pipeline: PipelineHarness) -> None:
+async def test_undo_refuses_an_offload_that_wrote_nothing(pipeline: PipelineHarness) -> None:
     with pytest.raises(NotFound, match="no offload"):
         await pipeline.offloader.undo("nothing")
     pipeline.ollama.answers.default = Answer("")
@@ -204,7 +204,7 @@ async def checked(open_pipeline: OpenPipeline) -> PipelineHarness:
     return await open_pipeline(checks=CHECKS, offload={"check_timeout": 120.0})
 
 
-async def test_a_check_of_the_users_decides(checked: PipelineHarness, project: Path) -> None:
+async def test_the_users_check_decides(checked: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_text("x = 1\n")
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="seven")
@@ -219,7 +219,7 @@ async def test_a_check_of_the_users_decides(checked: PipelineHarness, project: P
     assert (project / "a.py").read_text() == "x = 7\n"
 
 
-async def test_a_check_written_into_the_file_since_the_start_is_found(
+async def test_a_check_added_to_the_settings_after_the_start_is_found(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     pipeline.ollama.answers.default = Answer(fenced("x = 6\n"))
@@ -256,9 +256,7 @@ async def test_a_check_may_format_the_file_and_undo_still_works(
     assert (project / "a.py").read_text() == "x = 1\n"
 
 
-async def test_what_a_failing_check_did_to_the_file_is_taken_back_too(
-    checked: PipelineHarness, project: Path
-) -> None:
+async def test_changes_by_a_failing_check_are_reverted_too(checked: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_text("x = 1\n")
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Set x.", files=("a.py",), output="a.py", check="spoil")
@@ -267,9 +265,9 @@ async def test_what_a_failing_check_did_to_the_file_is_taken_back_too(
 
 
 @POSIX
-@pytest.mark.parametrize("before", [None, "x = 1\n"])
+@pytest.mark.parametrize("before", [None, "x = 1\n"], ids=["new", "edited"])
 @pytest.mark.parametrize("check", ["swap", "remove"])
-async def test_a_check_that_leaves_a_link_in_the_files_place_shows_nothing_of_where_it_leads(
+async def test_a_check_that_replaces_the_file_by_a_link_reveals_nothing_of_its_target(
     checked: PipelineHarness,
     project: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -298,16 +296,14 @@ async def test_a_check_runs_in_the_project(checked: PipelineHarness, project: Pa
     assert (await checked.run("Write x.", output="sub/a.py", check="where")).name == "delivered"
 
 
-async def test_a_check_that_cannot_start_is_the_users_to_mend(
-    checked: PipelineHarness, project: Path
-) -> None:
+async def test_a_check_that_cannot_start_is_a_settings_error(checked: PipelineHarness, project: Path) -> None:
     checked.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await checked.run("Write x.", output="a.py", check="missing")
     assert (outcome.name, outcome.code) == ("failed", "settings_invalid")
     assert list(project.iterdir()) == []
 
 
-async def test_a_check_that_hangs_is_ended(open_pipeline: OpenPipeline, project: Path) -> None:
+async def test_a_check_that_hangs_is_killed(open_pipeline: OpenPipeline, project: Path) -> None:
     pipeline = await open_pipeline(checks=CHECKS, offload={"check_timeout": 0.3, "repair_rounds": 0})
     pipeline.ollama.answers.default = Answer(fenced("x = 6\n"))
     outcome = await pipeline.run("Write x.", output="a.py", check="slow")
@@ -316,10 +312,10 @@ async def test_a_check_that_hangs_is_ended(open_pipeline: OpenPipeline, project:
     assert list(project.iterdir()) == []
 
 
-async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
+async def test_a_crash_during_a_check_is_repaired_at_the_next_start(
     pipeline: PipelineHarness, project: Path, open_pipeline: OpenPipeline
 ) -> None:
-    """A dying hub leaves a row that never ended, the old bytes in the history, the new ones in place."""
+    """A crash leaves a row without an end, the old bytes in the history and the new bytes in place."""
     from server.store.records import OffloadStart, UndoRecord
 
     for name, found in (("a.py", b"unchecked"), ("b.py", b"changed by hand since")):
@@ -347,7 +343,7 @@ async def test_a_crash_during_a_check_is_put_right_at_the_next_start(
         "b.py": b"changed by hand since",
         ".token-saver-of-the-user": b"mine",
     }
-    # A check that rewrites the file may have been running just then: nobody else has what was there before.
+    # A check may have been rewriting the file at that time: the history had the only copy of the old bytes.
     [kept] = find_folders().rescue_copies.iterdir()
     assert kept.name.endswith("-b.py")
     assert kept.read_bytes() == b"old"

@@ -1,4 +1,4 @@
-"""``output_format: "diff"``: a unified diff that ``git apply`` takes; nothing is written."""
+"""``output_format: "diff"``: a unified diff that ``git apply`` accepts; no file is written."""
 
 import subprocess
 from pathlib import Path
@@ -62,7 +62,7 @@ async def test_of_several_files(pipeline: PipelineHarness, project: Path) -> Non
         ("I would change a.py.", "edit_not_found"),
     ],
 )
-async def test_what_does_not_apply_is_handed_back(
+async def test_a_diff_that_does_not_apply_is_handed_back(
     pipeline: PipelineHarness, project: Path, answer: str, code: str
 ) -> None:
     (project / "a.py").write_text("x = 1\n")
@@ -80,7 +80,7 @@ async def test_a_removed_function_is_noticed(pipeline: PipelineHarness, project:
     assert (outcome.name, outcome.notices) == ("returned", ("b.py: removed function keep",))
 
 
-async def test_it_can_be_written_to_a_file_of_its_own(pipeline: PipelineHarness, project: Path) -> None:
+async def test_a_diff_can_be_written_to_a_file(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.py").write_text("x = 1\n")
     pipeline.ollama.answers.default = Answer(fenced("x = 2\n"))
     outcome = await pipeline.run("Set x to 2.", files=("a.py",), output="x.patch", output_format="diff")

@@ -1,4 +1,4 @@
-"""Search/replace blocks and selections: exact, then tolerant of white space, never by guess."""
+"""Search/replace blocks and selections: exact, then tolerant of white space, never guessed."""
 
 from pathlib import Path
 
@@ -30,14 +30,14 @@ def block(search: str, replace: str) -> str:
 @pytest.mark.parametrize(
     ("search", "replace", "expected"),
     [
-        ("        return x\n\n    def g", "", None),  # half a line is no line
+        ("        return x\n\n    def g", "", None),  # half a line does not match
         ("        return x + 1", "        return x + 2", TEXT.replace("x + 1", "x + 2")),
         ("    def f(self):\n        x = 1", "    def f(self):\n        x = 5", FIVE),
-        # The whole block is indented less, or has blanks at line ends.
+        # The whole block is indented less or has trailing blanks.
         ("def f(self):\n    x = 1", "def f(self):\n    x = 5", FIVE),
         ("    def f(self):  \n        x = 1 ", "    def f(self):\n        x = 5", FIVE),
         ("class A:", "class B:", TEXT.replace("class A", "class B")),
-        # Removing lines takes their ending along.
+        # Removed lines lose their line endings.
         ("    def f(self):\n        x = 1\n        return x\n", "", WITHOUT_F),
     ],
 )
@@ -64,7 +64,7 @@ def test_a_block_replaces_the_lines_it_names(search: str, replace: str, expected
         (block("class A:", "class B:") + block("class A:\n    def f(self):", "class C:"), "same lines"),
     ],
 )
-def test_what_is_not_certain_is_refused_with_words_for_the_model(answer: str, message: str) -> None:
+def test_an_uncertain_edit_is_refused_with_a_reason_for_the_model(answer: str, message: str) -> None:
     with pytest.raises(EditFailed, match=message):
         locate(TEXT, parse_blocks(answer), "a.py")
 
@@ -72,7 +72,7 @@ def test_what_is_not_certain_is_refused_with_words_for_the_model(answer: str, me
 GUIDE = "Guide\n=======\n\nThe old text.\n"
 
 
-def test_an_underlined_heading_in_the_new_lines_is_no_divider() -> None:
+def test_an_underlined_heading_in_the_new_lines_is_not_a_divider() -> None:
     blocks = parse_blocks(block("The old text.", "Usage\n=====\n\nThe new text."))
     after = apply(GUIDE, locate(GUIDE, blocks, "a.md"))
     assert after == GUIDE.replace("The old text.", "Usage\n=====\n\nThe new text.")
@@ -81,14 +81,14 @@ def test_an_underlined_heading_in_the_new_lines_is_no_divider() -> None:
 @pytest.mark.parametrize(
     ("search", "replace"),
     [
-        (GUIDE.rstrip(), "Guide\n=======\n\nThe new text."),  # its first line alone is in the file, too
+        (GUIDE.rstrip(), "Guide\n=======\n\nThe new text."),  # its first line alone is also in the file
         ("Guide\n=======", ""),
         ("=======\n" * 30, "x"),
-        # Quoted wrongly; up to the heading's underline it fits, which would leave the old text there.
+        # Quoted wrongly: the part up to the heading's underline fits, but would keep the old text.
         ("Guide\n=====\n\nThe older text.", "Guide\n=====\n\nThe new text."),
     ],
 )
-def test_where_more_than_one_line_can_be_the_divider_nothing_is_guessed(search: str, replace: str) -> None:
+def test_an_ambiguous_divider_is_not_guessed(search: str, replace: str) -> None:
     with pytest.raises(EditFailed, match="not clear where its SEARCH part ends"):
         locate(GUIDE, parse_blocks(block(search, replace)), "a.md")
 
@@ -115,7 +115,7 @@ METHOD = "    def f(self):\n        x = 1\n        return x"
     [
         "    def f(self):\n        return 2",
         "def f(self):\n    return 2",
-        "def f(self):\n        return 2",  # only its first line lost the indentation
+        "def f(self):\n        return 2",  # only the first line lost its indentation
         "\n\n    def f(self):\n        return 2\n\n",
         "        def f(self):\n            return 2",
     ],

@@ -1,4 +1,4 @@
-"""New code: what the model wrote is kept as it is; certain slips are found, likely ones are noticed."""
+"""New code: it is kept as written; certain mistakes are refused, likely ones are noticed."""
 
 import pytest
 
@@ -19,9 +19,9 @@ CODE = "def twice(x):\n    return 2 * x\n"
         ("\nprint(twice(2))\nSIZE = 1\n", False),
         ('\nif __name__ == "__main__":\n    print(twice(2))\n', False),
     ],
-    ids=["calls at the end", "a call in a try", "more behind it", "a main block"],
+    ids=["calls at the end", "a call in a try", "more code after them", "a main block"],
 )
-def test_calls_that_only_try_the_code_out_are_noticed(added: str, *, noticed: bool) -> None:
+def test_calls_that_only_try_out_the_code_are_noticed(added: str, *, noticed: bool) -> None:
     answer = Generation(f"```python\n{CODE}{added}```", "", "stop", 1, 1)
     verdict = check_answer(plan_of("Write twice(x).", "out.py"), answer)
     assert verdict.text == CODE + added
@@ -39,7 +39,7 @@ def test_calls_that_only_try_the_code_out_are_noticed(added: str, *, noticed: bo
         ("def f(table):\n    return table.sort()\n", ""),
     ],
 )
-def test_likely_slips_are_noticed(code: str, slip: str) -> None:
+def test_likely_mistakes_are_noticed(code: str, slip: str) -> None:
     answer = Generation(f"```python\n{code}```", "", "stop", 1, 1)
     verdict = check_answer(plan_of("Write f.", "out.py"), answer)
     assert verdict.passed
@@ -47,7 +47,7 @@ def test_likely_slips_are_noticed(code: str, slip: str) -> None:
     assert bool(verdict.notices) == bool(slip)
 
 
-def test_a_dataclass_that_cannot_be_made_is_refused() -> None:
+def test_a_dataclass_that_cannot_be_created_is_refused() -> None:
     code = "from dataclasses import dataclass\n\n\n@dataclass\nclass A:\n    x: list = []\n"
     answer = Generation(f"```python\n{code}```", "", "stop", 1, 1)
     failure = check_answer(plan_of("Write A.", "out.py"), answer).failure
@@ -56,7 +56,7 @@ def test_a_dataclass_that_cannot_be_made_is_refused() -> None:
     assert "default_factory" in failure.message
 
 
-def test_a_slip_that_was_there_before_is_not_held_against_an_edit() -> None:
+def test_an_existing_mistake_does_not_count_against_an_edit() -> None:
     old = source("a.py", "def f(text):\n    return text.replace('[^a-z]', '')\n")
     answer = '```python\ndef f(text):\n    """Clean."""\n    return text.replace(\'[^a-z]\', \'\')\n```'
     assert check_answer(plan_of("Document f.", "a.py", old), Generation(answer, "", "stop", 1, 1)).passed

@@ -1,4 +1,4 @@
-"""One offload end to end, on a stand-in for Ollama: what lands on disk, in the history, with the caller."""
+"""One offload end to end, on a stand-in for Ollama: the file, the history, the caller's reply."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,9 @@ async def test_a_task_with_an_output_leaves_a_checked_file_and_a_short_digest(
         assert part in outcome.text
 
 
-async def test_the_history_has_the_whole_story(pipeline: PipelineHarness, project: Path) -> None:
+async def test_the_history_records_the_attempt_and_the_result(
+    pipeline: PipelineHarness, project: Path
+) -> None:
     pipeline.ollama.answers.when("slugify", Answer(fenced(SLUGIFY)))
     outcome = await pipeline.run("Write slugify(text).", output="slug.py")
     detail = await pipeline.history.get(outcome.offload_id)
@@ -68,7 +70,9 @@ async def test_every_stage_is_an_event(pipeline: PipelineHarness) -> None:
     assert ended.outcome == "delivered"
 
 
-async def test_without_an_output_the_text_itself_comes_back(pipeline: PipelineHarness, project: Path) -> None:
+async def test_without_an_output_the_text_itself_is_returned(
+    pipeline: PipelineHarness, project: Path
+) -> None:
     (project / "a.txt").write_text("one\ntwo\n")
     pipeline.ollama.answers.when("Summarise", Answer("Two lines."))
     outcome = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
@@ -94,7 +98,7 @@ async def test_a_bad_answer_is_repaired_with_the_precise_error(
     assert (project / "twice.py").read_text() == "def twice(x):\n    return 2 * x\n"
 
 
-async def test_after_the_last_repair_it_is_handed_back_and_nothing_is_written(
+async def test_after_the_last_repair_the_task_is_handed_back_and_nothing_is_written(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     pipeline.ollama.answers.when("Write twice", Answer(fenced("def twice(x)\n    return 2 * x\n")))
@@ -124,7 +128,7 @@ async def test_each_round_is_warmer_and_a_repeated_answer_is_not_shown_again(
     assert warmth == pytest.approx([0.2, 0.5, 0.8])
 
 
-async def test_an_answer_that_goes_round_in_circles_is_broken_off_and_asked_for_again(
+async def test_an_endlessly_repeating_answer_is_stopped_and_asked_for_again(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     circle = "def twice(x):\n    return 2 * x\n\n" + "print(twice(2) == 4)  # True\n" * 2_000
@@ -137,7 +141,7 @@ async def test_an_answer_that_goes_round_in_circles_is_broken_off_and_asked_for_
     await eventually(lambda: pipeline.ollama.outcomes("/api/chat") == ["dropped", "answered"])
 
 
-async def test_what_repeats_itself_in_the_file_may_do_so_in_the_answer(
+async def test_repetition_in_the_file_is_allowed_in_the_answer(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     rows = "    (0, 0, 0, 0, 0, 0, 0, 0),\n" * 130
@@ -147,7 +151,7 @@ async def test_what_repeats_itself_in_the_file_may_do_so_in_the_answer(
     assert outcome.name == "delivered", outcome.text
 
 
-async def test_around_a_selected_part_its_file_is_given_in_outline(
+async def test_the_prompt_outlines_the_file_around_a_selected_part(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     (project / "a.py").write_text(
@@ -171,7 +175,7 @@ async def test_around_a_selected_part_its_file_is_given_in_outline(
         (Answer("def f():\n" + "    x = 1\n" * 9000), "answer_cut"),
     ],
 )
-async def test_what_is_no_answer_is_never_a_success(
+async def test_an_unusable_answer_is_never_a_success(
     open_pipeline: OpenPipeline, project: Path, answer: Answer, code: str
 ) -> None:
     pipeline = await open_pipeline(offload={"max_output_tokens": 512})
@@ -231,7 +235,7 @@ async def test_bad_input_is_refused_with_a_code_and_changes_nothing(
 
 
 @pytest.mark.parametrize("ends", ["broken", "early", "half", "garbage", "error"])
-async def test_an_engine_that_dies_in_the_middle_is_an_error_with_a_code(
+async def test_an_engine_that_crashes_while_generating_is_an_error_with_a_code(
     pipeline: PipelineHarness, project: Path, ends: str
 ) -> None:
     pipeline.ollama.answers.default = Answer(fenced(SLUGIFY), ends=ends)
@@ -241,9 +245,7 @@ async def test_an_engine_that_dies_in_the_middle_is_an_error_with_a_code(
     assert list(project.iterdir()) == []
 
 
-async def test_a_prompt_that_the_engine_cut_in_silence_is_never_a_success(
-    pipeline: PipelineHarness, project: Path
-) -> None:
+async def test_a_silently_cut_prompt_is_never_a_success(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.txt").write_text("0123456789 " * 300)
     pipeline.ollama.answers.default = Answer("Digits.", prompt_tokens=400)
     outcome = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
@@ -307,7 +309,7 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-async def test_lines_of_a_body_alone_are_no_answer_for_a_selected_function(
+async def test_body_lines_alone_are_not_an_answer_for_a_selected_function(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     text = "def find(users, name):\n    return users[name]\n\n\nLIMIT = 1\n"

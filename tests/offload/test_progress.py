@@ -1,4 +1,4 @@
-"""What an offload tells while it runs."""
+"""Progress of a running offload."""
 
 import pytest
 
@@ -10,10 +10,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
-    """Nobody listens."""
+    """Ignore progress."""
 
 
-async def test_all_that_was_written_is_told_where_the_engine_falls_silent() -> None:
+async def test_all_text_is_reported_if_the_engine_pauses() -> None:
     events, told = EventBus(), list[Event]()
     events.subscribe(told.append)
     progress = Progress("1", _silent, events)
@@ -25,7 +25,7 @@ async def test_all_that_was_written_is_told_where_the_engine_falls_silent() -> N
     assert told[-1].tokens == 3
 
 
-async def test_what_was_written_is_told_before_the_stage_that_follows_it() -> None:
+async def test_text_is_reported_before_the_next_stage() -> None:
     events, told = EventBus(), list[Event]()
     events.subscribe(told.append)
     progress = Progress("1", _silent, events)

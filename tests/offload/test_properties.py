@@ -1,4 +1,4 @@
-"""What holds for any file: bytes outside a selection survive, failures leave no trace, undo is exact."""
+"""Properties of any file: bytes outside a selection survive, failures leave no trace, undo is exact."""
 
 import asyncio
 import subprocess
@@ -31,7 +31,7 @@ ENCODING = st.sampled_from([("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("utf-16
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """Bytes of a text file: any of the encodings, line endings mixed at will, with or without a last one."""
+    """Bytes of a text file: any encoding, mixed line endings, with or without a final one."""
     encoding, mark = draw(ENCODING)
     lines = draw(st.lists(st.tuples(LINE, NEWLINE), max_size=12))
     last = draw(LINE)
@@ -53,7 +53,7 @@ def test_bytes_outside_a_selection_survive(data: bytes, draw: st.DataObject, new
     start = draw.draw(st.integers(0, len(decoded.text)))
     end = draw.draw(st.integers(start, len(decoded.text)))
     after = apply_edits(data, (Edit(start, end, new),), "f")
-    # What is before and behind the selection on disk, found by another way than the code's own.
+    # The bytes before and after the selection, found independently of the code under test.
     raw = data[(3 if decoded.bom and decoded.encoding == "utf-8" else 2 if decoded.bom else 0) :]
     text = raw.decode(decoded.encoding)
     kept = _raw_prefix(text, start), _raw_suffix(text, len(decoded.text) - end)
@@ -88,7 +88,7 @@ def test_whole_lines_that_did_not_change_keep_their_endings(old: bytes, new: byt
 
 
 @given(st.text("ab \n#=<>SEARCHREPLACE", max_size=200), st.text("ab \n", max_size=100))
-def test_the_reader_of_blocks_never_falls_over(answer: str, text: str) -> None:
+def test_the_block_parser_never_crashes(answer: str, text: str) -> None:
     try:
         edits = locate(text, parse_blocks(answer), "f")
     except EditFailed:
@@ -115,7 +115,7 @@ def test_a_block_changes_only_the_lines_it_names(lines: list[str], draw: st.Data
 
 @given(st.text(max_size=200), st.sampled_from(LANGUAGES))
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_any_text_can_be_looked_at_in_any_language(text: str, language: object) -> None:
+def test_any_text_can_be_parsed_in_any_language(text: str, language: object) -> None:
     assume(not any("\ud800" <= c <= "\udfff" for c in text))
     found = definitions(text, language)  # type: ignore[arg-type]
     problems(text, language)  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def test_any_text_can_be_looked_at_in_any_language(text: str, language: object) 
 
 
 @given(st.text("ab \n\t", min_size=1, max_size=60), st.text("ab \n\t", max_size=60), st.data())
-def test_an_indented_selection_never_touches_what_is_around(
+def test_an_indented_selection_never_changes_its_surroundings(
     text: str, answer: str, draw: st.DataObject
 ) -> None:
     start = draw.draw(st.integers(0, len(text)))
@@ -177,8 +177,8 @@ class Call:
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    """A call, what the model says to it, and after how many events it is cancelled (0: never),
-    and what somebody else makes of the file then."""
+    """A call, the model's answer, the number of events before cancellation (0: never), and another program's
+    change to the file."""
     return Call(
         old=draw(st.sampled_from([None, b"x = 1\n", b"\xef\xbb\xbfx = 1\r\n"])),
         answer=draw(ANSWERS),
@@ -190,12 +190,12 @@ def calls(draw: st.DrawFn) -> Call:
 
 @given(call=calls())
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_an_offload_that_is_not_delivered_leaves_the_tree_as_it_was(
+def test_an_offload_without_delivery_leaves_the_tree_unchanged(
     tmp_path_factory: pytest.TempPathFactory,
     tree_ollama: OllamaStandIn,
     call: Call,
 ) -> None:
-    """Whatever the model says, and wherever the call is cancelled."""
+    """Any answer of the model, and cancellation at any event."""
     project = tmp_path_factory.mktemp("project")
     if call.old is not None:
         (project / "a.py").write_bytes(call.old)

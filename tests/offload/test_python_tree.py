@@ -1,4 +1,4 @@
-"""Python code is parsed in many threads at once, while garbage with finalizers is collected."""
+"""Parsing of Python in many threads at once, while garbage with finalizers is collected."""
 
 import ast
 import gc
@@ -14,7 +14,7 @@ from server.offload.code.python_tree import nodes_of, own_tree, parse_python, tr
 
 
 class _Garbage:
-    """In a cycle, and with a finalizer: collecting it lets other threads run."""
+    """Cyclic garbage with a finalizer: its collection lets other threads run."""
 
     def __init__(self) -> None:
         self.itself = self
@@ -48,7 +48,7 @@ def test_many_threads_parse_at_once() -> None:
     assert found == [len(ast.parse(source).body) for source in sources]
 
 
-def test_trees_are_kept_for_one_answer_and_no_longer() -> None:
+def test_trees_are_cached_for_one_answer_only() -> None:
     with trees_kept():
         tree = parse_python("x = 1")
         assert parse_python("x = 1") is tree

@@ -1,4 +1,4 @@
-"""The rows of offloads: written to the end, and long texts weighed where nobody waits for it."""
+"""The recorder of offloads: rows get their end, and long texts are counted off the event loop."""
 
 import threading
 from dataclasses import replace
@@ -19,8 +19,8 @@ from tests.pipeline_harness import PipelineHarness
 pytestmark = pytest.mark.anyio
 
 
-class Weighing(Ledger):
-    """Notes in which threads it weighs."""
+class ThreadNotingLedger(Ledger):
+    """Notes the threads in which receipts are made."""
 
     threads: set[int]
 
@@ -30,15 +30,15 @@ class Weighing(Ledger):
 
 
 @pytest.mark.parametrize("length", [100, AT_ONCE])
-async def test_long_texts_are_weighed_off_the_event_loop(pipeline: PipelineHarness, length: int) -> None:
-    ledger = Weighing(LedgerSettings(), load_prices(find_folders().prices_file), 800)
+async def test_long_texts_are_counted_off_the_event_loop(pipeline: PipelineHarness, length: int) -> None:
+    ledger = ThreadNotingLedger(LedgerSettings(), load_prices(find_folders().prices_file), 800)
     ledger.threads = set()
     events = EventBus()
-    books = OffloadRecorder(pipeline.history, ledger, events)
+    recorder = OffloadRecorder(pipeline.history, ledger, events)
     caller = replace(pipeline.caller, arguments={"task": "t", "context": "x" * length})
     run = OffloadState("o", Task("t"), caller, Progress("o", pipeline.report, events), {})
-    await books.open(run)
-    outcome = await books.close(run, "handed_back", "no", "answer_empty")
+    await recorder.open(run)
+    outcome = await recorder.close(run, "handed_back", "no", "answer_empty")
     assert (threading.get_ident() in ledger.threads) == (length < AT_ONCE)
     detail = await pipeline.history.get("o")
     assert detail is not None

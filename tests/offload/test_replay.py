@@ -1,4 +1,4 @@
-"""A short replay of commits: right answers are delivered to the byte, losses beside them are found."""
+"""A short replay of commits: right answers are delivered byte for byte, unrelated losses are found."""
 
 import random
 import subprocess
@@ -54,7 +54,7 @@ def test_mutations_leave_what_the_commit_touches() -> None:
     assert kinds == {"definition", "decorator", "top comment"}
 
 
-def test_a_merge_of_nothing_is_no_task(tmp_path: Path) -> None:
+def test_an_empty_merge_is_not_a_task(tmp_path: Path) -> None:
     _git(tmp_path, "init", "-q")
     (tmp_path / "a.txt").write_text("a\n")
     _commit(tmp_path, "Begin")

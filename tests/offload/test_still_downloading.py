@@ -1,6 +1,6 @@
-"""A call that meets the download of the embedded engine's model: progress, then how far it is, never silence.
+"""A call during the download of the embedded engine's model: progress, then the state of the download.
 
-The repository is a real HTTP server, which gives some of the file and then stands still.
+The model repository is a real HTTP server that sends part of the file and then stalls.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from tests.pipeline_harness import OpenPipeline, PipelineHarness
 pytestmark = pytest.mark.anyio
 
 GIVEN = 3_000_000
-"""Bytes after which the repository stands still."""
+"""Bytes after which the repository stalls."""
 MOST_CALLS = 120
 PATIENCE = 6.0
-"""Seconds; a call waits for a download one second of them."""
+"""The client's patience in seconds; a call waits one second of it for a download."""
 
 
 class _Repository(BaseHTTPRequestHandler):
@@ -48,7 +48,7 @@ class _Repository(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def pipeline(open_pipeline: OpenPipeline, repository: None) -> PipelineHar
     )
 
 
-async def test_a_call_that_meets_a_download_says_how_far_it_is_and_the_download_goes_on(
+async def test_a_call_during_a_download_reports_progress_and_the_download_continues(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     size = f"of {pinned_models()[SMALL_QWEN].size / 1e6:,.0f} MB"
@@ -99,14 +99,14 @@ async def test_the_user_waits_for_the_download(pipeline: PipelineHarness, projec
     user = Caller(client=SHELL, session="shell-1", project=project, roots=(project,))
     task = Task(task="Write slugify(text).", output="slug.py")
     waiting = asyncio.create_task(pipeline.offloader.run(task, user, pipeline.report, offload_id="mine"))
-    for _ in range(2):  # calls of a client's that came later, and were handed back
+    for _ in range(2):  # later calls of a client, which returned without a result
         assert (await pipeline.run("Write slugify(text).", output="other.py")).code == "still_downloading"
     assert not waiting.done()
     await pipeline.offloader.cancel("mine")
     assert (await waiting).name == "cancelled"
 
 
-async def test_the_model_is_fetched_under_its_own_name_however_it_is_spelled(
+async def test_the_model_is_downloaded_under_its_own_name_in_any_spelling(
     pipeline: PipelineHarness,
 ) -> None:
     async def ignore(_progress: PullProgress) -> None:
@@ -122,7 +122,7 @@ async def test_the_model_is_fetched_under_its_own_name_however_it_is_spelled(
     assert not pipeline.engine.downloads
 
 
-async def test_compress_context_says_so_too(pipeline: PipelineHarness, project: Path) -> None:
+async def test_compress_context_reports_the_download_too(pipeline: PipelineHarness, project: Path) -> None:
     (project / "a.log").write_text("one\n")
     outcome = await pipeline.compressor.compress(Compression(("a.log",)), pipeline.caller, pipeline.report)
     assert (outcome.name, outcome.code) == ("failed", "still_downloading")

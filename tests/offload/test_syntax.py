@@ -1,4 +1,4 @@
-"""Definitions in every language: found by name, with what belongs to them, and shown in outline."""
+"""Definitions in every language: found by name with decorators and comments, and shown in outline."""
 
 import sys
 
@@ -106,19 +106,19 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "text", "part", "selected"), CASES, ids=lambda value: str(value)[:20])
-def test_a_definition_is_selected_with_what_belongs_to_it(
+def test_a_definition_is_selected_with_its_decorators_and_comments(
     name: str, text: str, part: str, selected: str
 ) -> None:
     start, end = find(text, name, part, name)
     assert text[start:end] == selected
 
 
-def test_every_language_of_definitions_is_covered() -> None:
+def test_every_language_with_definitions_is_covered() -> None:
     covered = {language_of(name) for name, *_ in CASES}
     assert {language for language in LANGUAGES if language.has_definitions} <= covered
 
 
-def test_what_is_not_there_is_answered_with_what_is_near() -> None:
+def test_a_missing_name_is_answered_with_similar_names() -> None:
     with pytest.raises(SelectionNotFound) as missing:
         find("def parse_line(): pass\ndef other(): pass\n", "a.py", "parse_lines", "a.py")
     assert "parse_line" in missing.value.next_step
@@ -178,25 +178,25 @@ def test_syntax_errors_are_found(name: str, good: str, bad: str) -> None:
     ],
     ids=["text", "kernel macro", "test macro", "new rule", "template", "type statement", "nested quotes"],
 )
-def test_what_a_parser_cannot_tell_is_not_checked(name: str, text: str) -> None:
+def test_texts_that_a_parser_cannot_judge_are_not_checked(name: str, text: str) -> None:
     parsed = parse_result("", text, name, language_of(name))
     assert not parsed.error
     if sys.version_info < (3, 12) or name != "a.py":
         assert not parsed.checked or name == "a.css"
 
 
-def test_headers_are_cpp_where_c_cannot_parse_them() -> None:
+def test_headers_that_c_cannot_parse_are_cpp() -> None:
     text = "class A {\npublic:\n    A(int x) : x_(x) {}\n\nprivate:\n    int x_;\n};\n"
     assert language_in("a.h", text) == named_language("cpp")
     assert language_in("a.h", "struct a { int x; };\n") == named_language("c")
 
 
-def test_names_and_endings_tell_the_language() -> None:
+def test_names_and_endings_determine_the_language() -> None:
     assert language_of("a.md", "python") is None
     assert language_of("Makefile", "bash") == named_language("sh")
 
 
-def test_deep_input_is_survived() -> None:
+def test_deeply_nested_input_is_parsed() -> None:
     python, json_ = language_of("a.py"), language_of("a.json")
     assert python is not None
     parse_result("", "(" * 50_000, "a.py", python)

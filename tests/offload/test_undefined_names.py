@@ -1,4 +1,4 @@
-"""Names of Python that nothing defines: found where certain, silent where not."""
+"""Undefined names in Python: found if certain, silent otherwise."""
 
 import pytest
 

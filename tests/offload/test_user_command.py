@@ -1,4 +1,4 @@
-"""The user's own checks: how a command is read, and that it ends."""
+"""The user's own checks: parsing of the command, and its end."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ FILE = Path("dir/a$(touch pwned).py")
         ("make -C src/{file}.d all", ("make", "-C", f"src/{FILE}.d", "all")),
     ],
 )
-def test_the_file_is_a_word_of_its_own_or_in_an_option(command: str, words: tuple[str, ...]) -> None:
+def test_the_file_is_a_separate_word_or_in_an_option(command: str, words: tuple[str, ...]) -> None:
     assert command_of("test", {"test": command}, FILE, windows=False) == words
 
 
@@ -36,7 +36,7 @@ def test_the_file_is_a_word_of_its_own_or_in_an_option(command: str, words: tupl
         "sh -c `{file}`",
     ],
 )
-def test_a_file_within_a_script_is_refused(command: str) -> None:
+def test_a_file_inside_a_script_is_refused(command: str) -> None:
     with pytest.raises(SettingsError, match="inside a script") as refused:
         command_of("test", {"test": command}, FILE, windows=False)
     assert "a separate word" in refused.value.next_step
@@ -64,7 +64,7 @@ def test_windows_paths_keep_their_backslashes(command: str, words: tuple[str, ..
         "powershell -Command ./lint.ps1 {file}",
     ],
 )
-def test_a_file_is_no_order_to_what_reads_its_words_as_a_script(command: str) -> None:
+def test_a_file_name_is_never_a_command_to_a_program_that_joins_its_words(command: str) -> None:
     for name in ("a&calc.py", "a%PATH%.py", "a^b.py"):
         with pytest.raises(BadArguments, match=r"would not treat [&%^] as part of a name"):
             command_of("test", {"test": command}, Path(name), windows=True)
@@ -80,9 +80,9 @@ def test_a_command_that_cannot_be_read(command: str, error: type[Exception]) -> 
         command_of("other", {"test": command}, FILE)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sessions are POSIX's")
+@pytest.mark.skipif(os.name == "nt", reason="sessions exist only on POSIX")
 @pytest.mark.parametrize("alone", [False, True])
-async def test_what_a_check_leaves_behind_does_not_hold_it_up(tmp_path: Path, alone: bool) -> None:
+async def test_processes_left_by_a_check_do_not_delay_it(tmp_path: Path, alone: bool) -> None:
     left = (
         "import subprocess, sys; print('checked', flush=True); "
         f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session={alone})"
@@ -93,6 +93,6 @@ async def test_what_a_check_leaves_behind_does_not_hold_it_up(tmp_path: Path, al
     assert failed.message == "Exit status 3:\nchecked"
 
 
-async def test_a_check_that_does_not_end_is_ended(tmp_path: Path) -> None:
+async def test_a_check_that_does_not_end_is_killed(tmp_path: Path) -> None:
     check = await run_check("test", (sys.executable, "-c", "import time; time.sleep(600)"), tmp_path, 0.5)
     assert (check.passed, check.message) == (False, "It did not end within 0.5 s.")

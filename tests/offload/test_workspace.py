@@ -57,16 +57,16 @@ def workspace(caller: Caller, project: Path) -> Workspace:
         ("app/[slug]/page.tsx", ["app/[slug]/page.tsx"]),
     ],
 )
-def test_globs_leave_out_what_git_ignores(workspace: Workspace, pattern: str, found: list[str]) -> None:
+def test_globs_omit_files_that_git_ignores(workspace: Workspace, pattern: str, found: list[str]) -> None:
     assert list(expand(workspace, pattern)) == found
 
 
-def test_a_range_that_is_none_is_its_characters(workspace: Workspace, project: Path) -> None:
+def test_an_invalid_range_matches_its_characters(workspace: Workspace, project: Path) -> None:
     (project / "[z-a]x.py").write_text("")
     assert list(expand(workspace, "[z-a]?.py")) == ["[z-a]x.py"]
 
 
-def test_a_pattern_of_many_stars_ends(workspace: Workspace, project: Path) -> None:
+def test_a_pattern_of_many_stars_is_matched_in_bounded_time(workspace: Workspace, project: Path) -> None:
     (project / ("ab" * 60)).write_text("")
     with pytest.raises(PathNotFound):
         expand(workspace, "*a" * 30 + "*c")
@@ -86,7 +86,9 @@ def test_globs_stay_inside_the_roots(workspace: Workspace, pattern: str) -> None
         expand(workspace, pattern)
 
 
-def test_globs_never_enter_git_nor_follow_links(workspace: Workspace, project: Path, tmp_path: Path) -> None:
+def test_globs_neither_enter_git_nor_follow_links(
+    workspace: Workspace, project: Path, tmp_path: Path
+) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/o.py").write_text("")
     (project / "out").symlink_to(tmp_path / "outside")
@@ -96,8 +98,8 @@ def test_globs_never_enter_git_nor_follow_links(workspace: Workspace, project: P
         expand(workspace, "**/h.py")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is UTF-8, or UTF-16")
-def test_names_that_are_not_utf_8_are_passed_over_by_globs_and_refused(
+@pytest.mark.skipif(sys.platform != "linux", reason="on other systems every name is UTF-8 or UTF-16")
+def test_names_that_are_not_utf_8_are_skipped_by_globs_and_refused(
     workspace: Workspace, project: Path
 ) -> None:
     odd = os.fsdecode(b"caf\xe9.py")
@@ -110,7 +112,7 @@ def test_names_that_are_not_utf_8_are_passed_over_by_globs_and_refused(
         assert str(caught.value).isascii()
 
 
-def test_no_more_is_read_than_a_model_could(workspace: Workspace, project: Path) -> None:
+def test_only_as_much_is_read_as_a_model_could_read(workspace: Workspace, project: Path) -> None:
     for number in range(5):
         (project / f"large{number}.txt").write_text("word " * 180_000)
     with pytest.raises(FileTooLarge, match="4,000,000 characters") as refused:
@@ -124,7 +126,7 @@ def test_no_more_is_read_than_a_model_could(workspace: Workspace, project: Path)
         read_task(workspace, Task("Explain", files=("small*.txt",)))
 
 
-def test_a_selection_is_told_from_a_path(workspace: Workspace, project: Path) -> None:
+def test_a_selection_is_distinguished_from_a_path(workspace: Workspace, project: Path) -> None:
     (project / "odd:10-20").write_text("odd\n")
     (project / "m.py").write_text("def f():\n    pass\n\n\ndef g():\n    return 1\n")
     assert read_source(workspace, "odd:10-20").text == "odd\n"
@@ -157,7 +159,7 @@ def test_files_are_read_once(workspace: Workspace) -> None:
         (b"# coding: latin-1\nx = 1\n", ("iso8859-1", False, "\n", "# coding: latin-1\nx = 1\n")),
     ],
 )
-def test_encodings_and_line_endings_are_known(
+def test_encodings_and_line_endings_are_recognised(
     workspace: Workspace, project: Path, data: bytes, known: tuple[str, bool, str, str]
 ) -> None:
     (project / "f.txt").write_bytes(data)
@@ -176,7 +178,7 @@ def test_a_whole_file_is_written_with_its_own_line_endings(text: str, newline: s
 
 
 @pytest.mark.parametrize("data", [b"\x00\x01", b"\x89PNG\r\n\x1a\n\x00", b"a\x00b", b"\xff\xfe\x00"])
-def test_what_is_no_text_is_refused(workspace: Workspace, project: Path, data: bytes) -> None:
+def test_a_file_that_is_not_text_is_refused(workspace: Workspace, project: Path, data: bytes) -> None:
     (project / "f.bin").write_bytes(data)
     with pytest.raises(BinaryFile):
         read_source(workspace, "f.bin")
@@ -190,7 +192,7 @@ def test_large_files_are_refused_by_their_size(caller: Caller, project: Path) ->
         read_source(Workspace(caller, 10), "big")
 
 
-def test_an_output_need_not_exist_and_keeps_what_is_known_of_one_that_does(
+def test_an_output_may_be_new_or_keeps_the_properties_of_the_existing_file(
     workspace: Workspace, project: Path
 ) -> None:
     assert read_target(workspace, "new/deep/x.py").digest is None
@@ -207,9 +209,9 @@ def test_brackets_and_braces_are_part_of_an_outputs_name(
     assert read_target(workspace, name).path == project / name
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no file has such a name there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such file name")
 @pytest.mark.parametrize("name", ["{path}", "{stem}.py", "a*.py", "what?.md"])
-def test_an_output_may_look_like_a_pattern_only_where_such_a_file_exists(
+def test_an_output_may_look_like_a_pattern_only_if_such_a_file_exists(
     workspace: Workspace, project: Path, name: str
 ) -> None:
     with pytest.raises(BadArguments, match=r"batch_offload with each=.* and output=\"{path}\""):
@@ -219,7 +221,7 @@ def test_an_output_may_look_like_a_pattern_only_where_such_a_file_exists(
 
 
 @pytest.mark.parametrize("name", ["docs/", "docs", "new/", "new/deep/"])
-def test_an_output_that_names_a_folder_says_to_name_a_file_in_it(
+def test_an_output_that_is_a_folder_is_refused_with_an_example(
     workspace: Workspace, project: Path, name: str
 ) -> None:
     (project / "docs").mkdir()
@@ -239,7 +241,7 @@ def test_an_output_that_names_a_folder_says_to_name_a_file_in_it(
         (0, "Cart", "It has no definitions. Select lines, such as :10-40."),
     ],
 )
-def test_a_selection_that_is_not_there_says_whether_it_names_all_that_are(
+def test_a_missing_selection_lists_all_or_similar_names(
     workspace: Workspace, project: Path, count: int, wanted: str, said: str
 ) -> None:
     (project / "m.py").write_text("".join(f"def total_{n}():\n    pass\n\n\n" for n in range(count)))
@@ -248,10 +250,10 @@ def test_a_selection_that_is_not_there_says_whether_it_names_all_that_are(
     assert caught.value.next_step == said
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no such device")
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="the system has no /dev/zero")
 @pytest.mark.parametrize("leads_to", ["/dev/zero", "../pipe", "../outside", "."])
-def test_lists_of_what_git_ignores_are_read_from_ordinary_files_alone(tmp_path: Path, leads_to: str) -> None:
-    """A repository can hold such a link: read to its end it takes all memory, or hangs for ever."""
+def test_ignore_lists_are_read_only_from_regular_files(tmp_path: Path, leads_to: str) -> None:
+    """A repository can contain such a link; reading it to the end would exhaust memory or hang."""
     root = tmp_path / "root"
     root.mkdir()
     os.mkfifo(tmp_path / "pipe")

@@ -1,4 +1,4 @@
-"""The worst moments: the user saves the file, makes it read-only, or cancels, just then."""
+"""Interference at the worst moments: the user saves the file, makes it read-only, or cancels."""
 
 import asyncio
 import sys
@@ -30,7 +30,7 @@ FAILS_ONCE_SAVED = (
 
 
 class SavedBeforeTheWrite(History):
-    """The user saves when the old bytes were read and the new ones are not yet written."""
+    """The user saves after the old bytes were read and before the new ones are written."""
 
     async def save_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
         await super().save_undo(offload_id, undo)
@@ -39,7 +39,7 @@ class SavedBeforeTheWrite(History):
 
 
 class CancelledBeforeTheWrite(History):
-    """The call is cancelled at that moment."""
+    """The call is cancelled at the same moment."""
 
     async def save_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
         await super().save_undo(offload_id, undo)
@@ -53,8 +53,8 @@ async def set_x(pipeline: PipelineHarness, before: bytes | None, **arguments: st
     return await pipeline.run("Set x.", files=("a.py",) if before else (), output="a.py", **arguments)
 
 
-@pytest.mark.parametrize("before", [OLD, None])
-async def test_a_write_that_was_refused_takes_nothing_back(
+@pytest.mark.parametrize("before", [OLD, None], ids=["edited", "new"])
+async def test_a_refused_write_restores_nothing(
     open_pipeline: OpenPipeline, project: Path, before: bytes | None
 ) -> None:
     if before is not None:
@@ -68,8 +68,8 @@ async def test_a_write_that_was_refused_takes_nothing_back(
     assert detail.undo is None
 
 
-@pytest.mark.parametrize("before", [OLD, None])
-async def test_a_write_that_was_cancelled_is_taken_back(
+@pytest.mark.parametrize("before", [OLD, None], ids=["edited", "new"])
+async def test_a_cancelled_write_is_reverted(
     open_pipeline: OpenPipeline, project: Path, before: bytes | None
 ) -> None:
     if before is not None:
@@ -105,7 +105,7 @@ async def saved_during_the_check(pipeline: PipelineHarness, project: Path) -> Ou
     return outcome
 
 
-async def test_what_the_user_saved_while_a_check_ran_is_kept_and_named(
+async def test_changes_saved_by_the_user_during_a_check_are_kept_and_named(
     checked: PipelineHarness, project: Path
 ) -> None:
     outcome = await saved_during_the_check(checked, project)
@@ -115,7 +115,7 @@ async def test_what_the_user_saved_while_a_check_ran_is_kept_and_named(
     assert str(kept.resolve()) in outcome.text
 
 
-async def test_what_cannot_be_kept_stays_where_it_is(checked: PipelineHarness, project: Path) -> None:
+async def test_changes_that_cannot_be_copied_stay_in_place(checked: PipelineHarness, project: Path) -> None:
     find_folders().rescue_copies.write_bytes(b"no folder")
     outcome = await saved_during_the_check(checked, project)
     assert snapshot(project) == {"a.py": THEIRS}
@@ -123,12 +123,12 @@ async def test_what_cannot_be_kept_stays_where_it_is(checked: PipelineHarness, p
 
 
 class EndRefused(History):
-    """The end of the offload finds the disk full, and its file turns read-only."""
+    """At the end of the offload the disk is full and the file becomes read-only."""
 
     refused = 0
 
     async def finish(self, offload_id: str, end: OffloadEnd) -> None:
-        if self.refused < 2:  # at the end, and when that is recorded as broken off
+        if self.refused < 2:  # at the end, and when the interruption is recorded
             self.refused += 1
             detail = await self.get(offload_id)
             assert detail is not None
@@ -138,7 +138,7 @@ class EndRefused(History):
         await super().finish(offload_id, end)
 
 
-async def test_a_file_that_cannot_be_put_back_is_said_and_ends_the_trying(
+async def test_a_file_that_cannot_be_restored_is_reported_and_not_retried(
     open_pipeline: OpenPipeline, project: Path
 ) -> None:
     (project / "a.py").write_bytes(OLD)
@@ -157,7 +157,7 @@ async def test_a_file_that_cannot_be_put_back_is_said_and_ends_the_trying(
 
 
 class CancelledAtTheEnd(History):
-    """The user cancels while the end is being written."""
+    """The user cancels while the end of the offload is being written."""
 
     async def finish(self, offload_id: str, end: OffloadEnd) -> None:
         for task in asyncio.all_tasks():
@@ -167,7 +167,7 @@ class CancelledAtTheEnd(History):
 
 
 @pytest.mark.parametrize("answer", ["It sets x.", ""], ids=["returned", "handed_back"])
-async def test_who_cancels_too_late_is_told_what_the_history_says(
+async def test_a_late_cancellation_gets_the_outcome_of_the_history(
     open_pipeline: OpenPipeline, project: Path, answer: str
 ) -> None:
     (project / "a.py").write_bytes(OLD)
@@ -181,7 +181,7 @@ async def test_who_cancels_too_late_is_told_what_the_history_says(
 
 
 class UndoneRefused(History):
-    """The disk is full when a file was put back and that is to be noted."""
+    """The disk is full when a finished undo is to be recorded."""
 
     refused = False
 
@@ -192,8 +192,8 @@ class UndoneRefused(History):
         await super().mark_undone(offload_id)
 
 
-@pytest.mark.parametrize("before", [OLD, None])
-async def test_an_undo_that_could_not_be_noted_can_be_asked_for_again(
+@pytest.mark.parametrize("before", [OLD, None], ids=["edited", "new"])
+async def test_an_undo_that_could_not_be_recorded_can_be_repeated(
     open_pipeline: OpenPipeline, project: Path, before: bytes | None
 ) -> None:
     if before is not None:

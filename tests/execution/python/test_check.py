@@ -1,4 +1,4 @@
-"""New Python code is loaded once, facts are run, and causes outside of the code count for nothing."""
+"""The check of new Python code: it is loaded once, facts are run, causes outside of the code do not count."""
 
 import sys
 
@@ -168,7 +168,7 @@ async def test_effects_at_import_are_noticed(sandbox: Sandbox) -> None:
     assert load.attempts == ("use the network", "write a file")
 
 
-async def test_an_endless_fact_does_not_speak_against_the_next(sandbox: Sandbox) -> None:
+async def test_an_endless_fact_does_not_count_against_the_next(sandbox: Sandbox) -> None:
     source = "def f(x):\n    while x:\n        pass\n    return 0\n"
     result = await check(sandbox, source, "f(0) == 0", "f(1) == 0", "f(0) == 0", limits=Limits(seconds=2))
     assert [each.verdict for each in result.facts] == ["passed", "failed", "not run"]
@@ -211,7 +211,7 @@ async def test_expected_values_never_enter_the_process_of_the_code(sandbox: Sand
     assert [each.detail for each in result.facts] == ["`f(1)` is False"] * 2
 
 
-async def test_what_changes_the_caller_of_one_fact_is_seen_by_the_next_alone(sandbox: Sandbox) -> None:
+async def test_state_changed_by_one_fact_is_visible_to_the_next(sandbox: Sandbox) -> None:
     source = "seen = []\ndef f(x):\n    seen.append(x)\n    return len(seen)\n"
     result = await check(sandbox, source, "f(1) == 1", "f(1) == 2")
     assert [each.verdict for each in result.facts] == ["passed", "passed"]

@@ -1,4 +1,4 @@
-"""Facts and examples are read by parsing alone."""
+"""Parsing of facts and examples; nothing is run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sandboxes and users to test with: each barrier of this system, as this user and as an ordinary one."""
+"""Sandboxes and users under test: each barrier of this system, as this user and as an ordinary one."""
 
 import sys
 import tempfile
@@ -15,7 +15,7 @@ from tests.system import require
 def barrier(request: pytest.FixtureRequest) -> str:
     """The barrier under test."""
     if sys.platform != "linux":
-        pytest.skip("Landlock and bubblewrap exist on Linux alone")
+        pytest.skip("Landlock and bubblewrap exist only on Linux")
     if request.param == "bubblewrap":
         require("bwrap")
     name: str = request.param
@@ -31,7 +31,7 @@ def public_copy() -> Iterator[Path]:
 
 @pytest.fixture(params=["this user", "nobody"])
 def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
-    """Runs jobs as one user: root and an ordinary user where the tests run as root."""
+    """Runs jobs as one user: root and an ordinary user if the tests run as root."""
     with tempfile.TemporaryDirectory(prefix="token-saver-test-") as temporary:
         Path(temporary).chmod(0o777)
         copy = request.getfixturevalue("public_copy") if request.param == "nobody" else Path()

@@ -1,4 +1,4 @@
-"""JavaScript and TypeScript run in Deno without permissions, behind a barrier."""
+"""JavaScript and TypeScript in Deno, without permissions and behind a barrier."""
 
 import contextlib
 import socket
@@ -38,13 +38,13 @@ def deno() -> Path:
 
 @pytest.fixture(autouse=True)
 def secret_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable of the app that the code should not see."""
+    """An environment variable of the app that the code must not see."""
     monkeypatch.setenv("TOKEN_SAVER_SECRET", "CANARY")
 
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A server on this machine that nobody should reach."""
+    """A server on this machine that the code must not reach."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 

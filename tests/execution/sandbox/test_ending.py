@@ -1,4 +1,4 @@
-"""What a job started ends with it, however the job, the caller or the app ends."""
+"""The end of a job: its processes end with it, however the job, the caller or the app ends."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ async def test_cancelling_ends_the_job_and_removes_its_folder(barrier: str, tmp_
     assert not _below_this_process()
 
 
-async def test_nothing_goes_on_when_the_app_is_killed(barrier: str, tmp_path: Path) -> None:
+async def test_nothing_continues_when_the_app_is_killed(barrier: str, tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
     script = f"""
 import asyncio, pathlib
@@ -74,7 +74,7 @@ async def test_a_background_process_ends_with_its_command(barrier: str) -> None:
         ),
     ],
 )
-async def test_a_command_that_passes_a_limit_is_ended(
+async def test_a_command_that_exceeds_a_limit_is_killed(
     script: str, limits: Limits, ending: str, barrier: str
 ) -> None:
     (result,) = await run([CommandJob(("/bin/sh", "-c", script), limits=limits)], barrier)
@@ -107,7 +107,7 @@ async def test_a_command_cannot_multiply_without_bound(barrier: str) -> None:
     assert not _below_this_process()
 
 
-async def test_a_command_changes_only_what_it_may(barrier: str, tmp_path: Path) -> None:
+async def test_a_command_changes_only_permitted_files(barrier: str, tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / ".git").mkdir(parents=True)
     (project / "src").mkdir()
@@ -137,7 +137,7 @@ async def test_a_command_gets_the_environment_that_was_given(
     assert names - {"PWD"} == {"CI", "HOME", "TMPDIR", "LANG"}
 
 
-async def test_own_connections_work_in_a_network_of_its_own() -> None:
+async def test_connections_inside_the_sandbox_work_in_its_own_network() -> None:
     from tests.system import require
 
     require("bwrap")

@@ -63,7 +63,7 @@ def surroundings() -> Iterator[Surroundings]:
         contextlib.ExitStack() as stack,
     ):
         folder = Path(place)
-        folder.chmod(0o755)  # readable for everybody: only the sandbox stands between
+        folder.chmod(0o755)  # readable for everybody: only the sandbox protects it
         for name in (
             "hub/token",
             "other/.env",
@@ -208,7 +208,7 @@ GREEDY = {
 
 
 @pytest.mark.parametrize(("answer", "ending"), GREEDY.values(), ids=GREEDY.keys())
-async def test_greed_has_bounds(answer: str, ending: str, runner: Runner, barrier: str) -> None:
+async def test_resource_use_is_bounded(answer: str, ending: str, runner: Runner, barrier: str) -> None:
     seconds = 2 if ending == "timeout" else 60  # the machine may be busy
     limits = Limits(seconds, cpu_seconds=30, memory_bytes=512 << 20, disk_bytes=16 << 20, files=500)
     (result,) = await runner.run([PythonJob(answer, expressions=("attack()",), limits=limits)], barrier)

@@ -1,4 +1,4 @@
-"""The probe believes a sandbox only where hostile code was blocked."""
+"""The probe: it accepts a sandbox only if hostile code was blocked."""
 
 import sys
 from dataclasses import replace
@@ -36,7 +36,7 @@ async def test_without_a_sandbox_nothing_runs(platform: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Landlock exists on Linux alone")
-async def test_a_barrier_that_lets_one_attack_through_is_not_believed(
+async def test_a_barrier_that_lets_one_attack_through_is_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def leaky(jobs: list[PythonJob], barrier: str) -> list[JobResult]:
@@ -52,7 +52,7 @@ async def test_a_barrier_that_lets_one_attack_through_is_not_believed(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Landlock exists on Linux alone")
-async def test_a_barrier_without_file_rules_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_barrier_without_file_rules_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe runs with the whole file system readable, as on a kernel whose Landlock does nothing."""
     from server.execution.sandbox import run as running
 

@@ -1,4 +1,4 @@
-"""The tables of system calls agree with the kernel's headers, and the filters do what they say."""
+"""The tables of system calls, compared with the kernel's headers, and the filters built from them."""
 
 import re
 import struct

@@ -86,7 +86,7 @@ class Runner:
 
 
 def readable_copy(folder: Path) -> Path:
-    """Copy what a sandbox needs to where every user may read it."""
+    """Copy the sandbox's files to a folder that every user may read."""
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
     if not SYSTEM_PYTHON.exists():
