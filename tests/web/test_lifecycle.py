@@ -50,7 +50,7 @@ def test_the_start_message(hub: HubProcess) -> None:
     assert f"http://127.0.0.1:{hub.port}/login?code=" in output
     assert "Engine" in output
     line = next(line for line in output.splitlines() if "claude mcp add" in line)
-    command = Path(line.split(" -- ")[1])
+    command = Path(shlex.split(line.split(" -- ")[1])[0])
     assert command.is_absolute()
     assert command.exists()
     assert f"--env {shlex.quote(f'TOKEN_SAVER_HOME={hub.home}')} --" in line

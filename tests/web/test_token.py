@@ -70,7 +70,7 @@ def test_the_command_replaces_the_token_immediately(own_hub: HubProcess) -> None
         assert stat.S_IMODE((own_hub.home / "token").stat().st_mode) == 0o600
     assert not list(own_hub.home.glob("token.*"))
     assert [(row["kind"], row["verdict"]) for row in trail(own_hub.environ)][:1] == [("settings", "")]
-    assert "whole" in run(own_hub.environ, "audit", "verify")
+    assert "intact" in run(own_hub.environ, "audit", "verify")
 
 
 def test_an_empty_token_is_never_valid(own_hub: HubProcess) -> None:
