@@ -1,1 +1,1 @@
-"""The engines that run a model: Ollama, OpenAI-compatible servers, the embedded one."""
+"""Engines that run a model: Ollama, OpenAI-compatible servers, and the embedded one."""

@@ -1,4 +1,4 @@
-"""Where an engine is: its URL made whole, and whether that is this machine."""
+"""Addresses of engines: normalised URLs, and whether they are on this machine."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
@@ -9,13 +9,13 @@ OLLAMA_PORT = 11434
 
 
 def engine_url(text: str, *, default_port: int | None = None) -> str:
-    """Return ``text`` as ``scheme://host[:port][/path]`` without a closing slash.
+    """Return ``text`` as ``scheme://host[:port][/path]`` without a trailing slash.
 
-    A missing scheme is ``http``; the wildcard addresses that a server listens on (``0.0.0.0``, ``::``)
-    become this machine's own; a trailing ``/v1`` is dropped, as every path here names its version.
+    A missing scheme becomes ``http``, a wildcard address that a server listens on (``0.0.0.0``, ``::``) the
+    loopback address; a trailing ``/v1`` is removed, because every path here includes its version.
 
     Raises:
-        SettingsError: it is no http address.
+        SettingsError: the text is not an http address.
     """
     whole = text.strip() if "://" in text else f"http://{text.strip()}"
     try:
@@ -28,17 +28,17 @@ def engine_url(text: str, *, default_port: int | None = None) -> str:
         raise _not_an_address(text)
     if parts.username or parts.password:
         raise SettingsError(
-            "The engine's address holds a user name or password.",
-            "Remove it; a key belongs in [backend] api_key.",
+            "The engine's address contains a user name or password.",
+            "Remove it; put a key into [backend] api_key.",
         )
     return f"{parts.scheme}://{_joined(host, port)}{_path(parts)}"
 
 
 def ollama_url(ollama_host: str) -> str:
-    """Return the URL that a client uses for the value of ``OLLAMA_HOST``, as Ollama itself reads it.
+    """Return the URL of a client for the value of ``OLLAMA_HOST``, read as Ollama itself does.
 
-    All of ``0.0.0.0``, ``host``, ``:port``, ``host:port``, ``[::1]:port`` and ``https://host/path`` are
-    valid. The port is 11434, or 80 and 443 where a scheme is given; one out of range falls back to it.
+    ``0.0.0.0``, ``host``, ``:port``, ``host:port``, ``[::1]:port`` and ``https://host/path`` are all valid.
+    The port is 11434, or 80 or 443 if a scheme is given; an invalid port is replaced by that default.
     (``envconfig.Host`` in Ollama's source.)
     """
     value = ollama_host.strip().strip("\"'").strip()
@@ -68,20 +68,20 @@ def is_loopback(url: str) -> bool:
 
 
 def require_allowed(url: str, *, allow_remote: bool) -> None:
-    """Return when the user's files may be sent to ``url``.
+    """Check that the user's files may be sent to ``url``.
 
     Raises:
-        SettingsError: it is another machine and ``[backend] allow_remote`` is off.
+        SettingsError: the engine is on another machine and ``[backend] allow_remote`` is off.
     """
     if not allow_remote and not is_loopback(url):
         raise SettingsError(
             f"The engine at {url} is on another machine, and your code would be sent to it.",
-            "Set allow_remote = true in [backend] if you want that.",
+            "Set allow_remote = true in [backend] to allow this.",
         )
 
 
 def place_of(url: str) -> str:
-    """Return host and port, for showing."""
+    """Return host and port, for display."""
     return urlsplit(url).netloc
 
 
@@ -108,5 +108,5 @@ def _is_ip(text: str) -> bool:
 
 def _not_an_address(text: str) -> SettingsError:
     return SettingsError(
-        f"{text!r} is not an engine's address.", "Write it as http://127.0.0.1:11434, for instance."
+        f"{text!r} is not a valid address of an engine.", "Write it like http://127.0.0.1:11434."
     )

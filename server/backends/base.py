@@ -1,6 +1,6 @@
-"""What every engine offers, as one protocol, and the values that pass through it.
+"""Protocol that every engine implements, and its values.
 
-Sizes are bytes, times seconds, instants seconds since the epoch.
+Sizes are in bytes, durations in seconds, instants in seconds since the epoch.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -37,7 +37,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A model that the engine can load. ``size`` is 0 and texts are empty where unknown.
+    """A model that the engine can load. ``size`` is 0 and texts are empty if unknown.
 
     ``generates`` is False for models that only embed or rank.
     """
@@ -55,9 +55,8 @@ class InstalledModel:
 class LoadedModel:
     """A model in memory.
 
-    ``size`` is what it takes in all, ``size_vram`` the part on GPUs. ``expires_at`` is None where it
-    stays until it is unloaded. ``estimated`` is what was expected of ``size`` before the load, 0 where
-    nothing was.
+    ``size`` is its total memory, ``size_vram`` the part on GPUs. ``expires_at`` is None if it stays loaded
+    until it is unloaded. ``estimated`` is the estimate of ``size`` before the load; 0 if there was none.
     """
 
     name: str
@@ -70,17 +69,20 @@ class LoadedModel:
 
 
 N_UBATCH = 512
-"""llama.cpp's default: tokens of a prompt that are computed at once."""
+"""llama.cpp's default number of prompt tokens that are processed at once."""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What the memory of a model is computed from.
+    """Data from which the memory of a model is calculated.
 
-    ``metadata`` has the keys of a GGUF header, ``weights`` is the file's size in bytes (0 if unknown),
-    ``kv_type`` the type of the KV cache's values. ``on_gpu`` says whether this engine uses a GPU at all,
-    ``overhead`` what its process takes beside the model, in bytes; ``n_ubatch`` how many tokens of a prompt
-    it computes at once.
+    Attributes:
+        metadata: keys and values of the GGUF header.
+        weights: size of the file in bytes; 0 if unknown.
+        kv_type: type of the values in the KV cache.
+        on_gpu: whether the engine uses a GPU at all.
+        overhead: memory of the engine's process beside the model, in bytes.
+        n_ubatch: prompt tokens that the engine processes at once.
     """
 
     metadata: Mapping[str, Any]
@@ -101,10 +103,10 @@ class Message:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """What to generate. Thinking is always off; nothing is ever cut to fit.
+    """A request to generate. Thinking is always off, and a prompt is never truncated.
 
-    ``num_ctx`` is the context length in tokens for engines that can set it, ``max_tokens`` the room
-    for the answer. ``keep_alive`` is Ollama's (``"5m"``, ``"-1"``), None for the engine's own.
+    ``num_ctx`` is the context length in tokens for engines that can set it, ``max_tokens`` the limit for the
+    answer. ``keep_alive`` has Ollama's form (``"5m"``, ``"-1"``); None means the engine's default.
     """
 
     model: str
@@ -118,7 +120,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True)
 class TextDelta:
-    """More text. ``thinking`` marks what a reasoning model thinks aloud: never part of an answer."""
+    """More text. ``thinking`` marks the thoughts of a reasoning model, which are not part of the answer."""
 
     text: str
     thinking: bool = False
@@ -126,7 +128,7 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class PromptProgress:
-    """The engine works on the prompt: tokens done of tokens in all, where it tells."""
+    """Progress of the engine in the prompt, in tokens; only some engines report it."""
 
     processed: int
     total: int
@@ -136,8 +138,8 @@ class PromptProgress:
 class Completed:
     """The end of a generation, always the last item.
 
-    ``prompt_tokens`` is what the engine really read: less than was sent means that it cut. The
-    times are the engine's own where it tells, else 0.
+    ``prompt_tokens`` is the number that the engine read; fewer than were sent mean that it truncated the
+    prompt. The times are those that the engine reports, or else 0.
     """
 
     finish_reason: FinishReason
@@ -154,7 +156,7 @@ GenerationItem = TextDelta | PromptProgress | Completed
 
 @dataclass(frozen=True)
 class PullProgress:
-    """How far a download is. ``total`` is 0 until known, ``rate`` is bytes a second, 0 until known."""
+    """Progress of a download. ``total`` and ``rate`` (bytes per second) are 0 until known."""
 
     model: str
     status: str
@@ -164,7 +166,7 @@ class PullProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """The seconds that it takes at this rate, None where that is not known."""
+        """Remaining seconds at this rate; None if unknown."""
         return (self.total - self.completed) / self.rate if self.rate and self.total else None
 
 
@@ -174,20 +176,20 @@ ReportPull = Callable[[PullProgress], Awaitable[None]]
 class Backend(Protocol):
     """One engine.
 
-    Every method may raise ``BackendUnreachable`` (nothing answers) or ``BackendFailed`` (it answered
-    with an error or broke off); the others are named. Where a capability is False, its method raises
+    Every method may raise ``BackendUnreachable`` (nothing answers) or ``BackendFailed`` (the engine answered
+    with an error or broke off); other errors are named. If a capability is False, its method raises
     ``BackendUnsupported``.
     """
 
     kind: str
     """``ollama``, ``lmstudio``, ``llama-server``, ``openai`` or ``embedded``."""
     label: str
-    """For people: ``Ollama 0.33 at 127.0.0.1:11434``."""
+    """Name for display, such as ``Ollama 0.33 at 127.0.0.1:11434``."""
     url: str
     capabilities: Capabilities
 
     async def check(self) -> None:
-        """Return when the engine answers."""
+        """Return if the engine answers."""
 
     async def installed(self) -> tuple[InstalledModel, ...]:
         """Return the models that can be loaded."""
@@ -196,43 +198,43 @@ class Backend(Protocol):
         """Return the models in memory."""
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context the model supports (or its server's fixed one), 0 if unknown.
+        """Return the longest context that the model supports, or its server's fixed one; 0 if unknown.
 
         Raises:
             ModelNotFound: the engine has no such model.
         """
 
     async def slots(self, model: str) -> int:
-        """Return how many requests the engine works on at once for the model (at least 1)."""
+        """Return the number of requests that the engine processes in parallel for the model (at least 1)."""
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Load the model and return when it is warm.
+        """Load the model and return when it is ready.
 
         Raises:
             ModelNotFound: the engine has no such model.
         """
 
     async def unload(self, model: str) -> None:
-        """Free the model's memory; a model that is not loaded is fine."""
+        """Free the model's memory. No error if it is not loaded."""
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download the model, resuming where a download broke off.
+        """Download the model, resuming an interrupted download.
 
         Raises:
-            DownloadError: it could not be fetched.
+            DownloadError: the model could not be downloaded.
             ModelNotFound: the registry has no such model.
         """
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
-        """Return the prompt's length with the engine's own tokenizer and template, None if it has none.
+        """Return the prompt's length in tokens, with the engine's tokenizer and template; None if it cannot.
 
-        An engine that must load the model for it does so with ``num_ctx`` tokens of context.
+        An engine that has to load the model for this does so with ``num_ctx`` tokens of context.
         """
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
-        """Generate, item by item; the last item is a ``Completed``.
+        """Generate an answer, item by item; the last item is a ``Completed``.
 
-        Closing the iterator (or cancelling the task) drops the connection, which frees the engine.
+        Closing the iterator (or cancelling the task) closes the connection, which frees the engine.
 
         Raises:
             ModelNotFound: the engine has no such model.
@@ -248,39 +250,39 @@ class Backend(Protocol):
 
 @runtime_checkable
 class DownloadsOwnModels(Backend, Protocol):
-    """An engine that brings its models along and fetches them on first need: the embedded one."""
+    """An engine with its own catalogue of models, downloaded on first use: the embedded one."""
 
     def default_model(self) -> str:
-        """Return the model that suits this machine, whether its weights are there or not."""
+        """Return the model for this machine, whether its weights are on disk or not."""
 
     def has_weights(self, model: str) -> bool:
-        """Return whether the model's weights are on disk, whole and verified."""
+        """Return whether the model's weights are on disk, complete and verified."""
 
     async def ensure_model(self, model: str, report: ReportPull) -> None:
-        """Return when the weights are there, fetching them if they are not.
+        """Return when the weights are on disk, downloading them if necessary.
 
         Raises:
-            DownloadError: they could not be fetched.
+            DownloadError: the weights could not be downloaded.
             ModelNotFound: there is no such model.
         """
 
 
 @runtime_checkable
 class DeletesModels(Backend, Protocol):
-    """An engine that removes models from the disk."""
+    """An engine that can delete models from the disk."""
 
     async def delete(self, model: str) -> None:
-        """Remove an installed model that is not in memory.
+        """Delete an installed model that is not loaded.
 
         Raises:
             ModelNotFound: the engine has no such model.
-            BackendUnsupported: it is a file of the user's own, which stays.
+            BackendUnsupported: the model is a file of the user, which is kept.
         """
 
 
 @runtime_checkable
 class ReportsModelFile(Backend, Protocol):
-    """An engine that tells what the memory of a model can be computed from."""
+    """An engine that provides the data to calculate a model's memory."""
 
     async def model_file(self, model: str) -> ModelFile:
         """Return the model's metadata and size.

@@ -1,7 +1,7 @@
-"""HTTP to one engine: bounded, without redirects or proxies, errors in this app's own words.
+"""HTTP connection to an engine: bounded, without redirects or proxies, with this app's own errors.
 
-Every request has a connection of its own. An engine stops working on a request when its connection
-closes, so nothing may keep one alive behind the caller's back.
+Every request has a connection of its own. An engine stops working on a request when its connection closes,
+so connections must not be kept alive.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ from server.common.errors import BackendFailed, BackendUnreachable
 from server.config.settings import BackendSettings
 
 BODY_LIMIT = 32 << 20
-"""Longest answer in one piece, in bytes: a list of models with their templates is some 100 kB."""
+"""Longest complete answer, in bytes: a list of models with their templates has about 100 kB."""
 REFUSAL_LIMIT = 64 << 10
-"""How much of an error's body is read, in bytes."""
+"""Bytes that are read of an error's body."""
 ANSWER_SECONDS = 30.0
-"""Time for a question that takes no work, such as the list of models, on a machine that is busy."""
+"""Time limit for a request that takes no work, such as the list of models, on a busy machine."""
 
 
 class Refused(Exception):
-    """The engine answered with an HTTP error. Never leaves this package: each dialect translates it.
+    """The engine answered with an HTTP error. Each dialect translates it, so it never leaves this room.
 
-    ``message`` is the engine's own sentence, ``details`` the fields that came with it.
+    ``message`` is the engine's own sentence, ``details`` holds the fields that came with it.
     """
 
     def __init__(self, status: int, message: str, details: dict[str, Any]) -> None:
@@ -44,11 +44,11 @@ class EngineConnection:
         url: as ``address.engine_url`` returns it.
         settings: time limits, and whether another machine is allowed.
         product: the engine's name, for errors.
-        start_hint: what a user does when nothing answers, one sentence.
+        start_hint: what to do if nothing answers, one sentence.
         api_key: sent as a bearer token; empty for none.
 
     Raises:
-        SettingsError: the engine is on another machine and that is not allowed.
+        SettingsError: the engine is on another machine, which is not allowed.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class EngineConnection:
             timeout=httpx.Timeout(self._silence, connect=settings.connect_timeout, pool=None),
             transport=httpx.AsyncHTTPTransport(
                 limits=httpx.Limits(max_keepalive_connections=0),
-                verify=url.startswith("https:"),  # the certificates take 15 ms to read, and http has none
+                verify=url.startswith("https:"),  # reading the certificates takes 15 ms
                 trust_env=False,
-                retries=1,  # a machine that is busy for a moment is no engine that is away
+                retries=1,  # a machine that is busy for a moment must not count as unreachable
             ),
             follow_redirects=False,
-            trust_env=False,  # a proxy from the environment would carry the user's code elsewhere
+            trust_env=False,  # a proxy from the environment would receive the user's code
         )
 
     async def fetch(
@@ -86,12 +86,12 @@ class EngineConnection:
     ) -> dict[str, Any]:
         """Return the JSON object that the engine answers.
 
-        ``seconds`` limits the whole exchange; None leaves only the limit on silence, for work.
+        ``seconds`` limits the whole exchange; None leaves only the limit on silence, for actual work.
 
         Raises:
             Refused: the engine answered with an HTTP error.
             BackendUnreachable: nothing answers.
-            BackendFailed: it broke off, took too long or answered garbage.
+            BackendFailed: the engine broke off, took too long, or sent invalid data.
         """
         with self._translated(seconds):
             async with asyncio.timeout(seconds), self._open(method, path, body) as response:
@@ -99,25 +99,25 @@ class EngineConnection:
                 return parse_object(await self._read(response, BODY_LIMIT))
 
     async def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
-        """Make a request whose answer's text does not matter.
+        """Send a request whose answer does not matter.
 
         Raises:
-            Refused, BackendUnreachable, BackendFailed: as ``fetch``.
+            Refused, BackendUnreachable, BackendFailed: as for ``fetch``.
         """
         with self._translated(ANSWER_SECONDS):
             async with asyncio.timeout(ANSWER_SECONDS), self._open(method, path, body) as response:
                 await self._pass_or_refuse(response)
 
     async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[str, None]:
-        """POST ``body`` and yield the answer's lines, without their ends and without empty ones.
+        """POST ``body`` and yield the answer's lines, without line ends and empty lines.
 
-        Closing the generator drops the connection. A last line without an end is yielded as well: it
-        is for the dialect to know whether the stream was complete.
+        Closing the generator closes the connection. A last line without a line end is yielded as well; the
+        dialect decides whether the stream is complete.
 
         Raises:
             Refused: the engine answered with an HTTP error.
             BackendUnreachable: nothing answers.
-            BackendFailed: it broke off, fell silent, or sent garbage, a line or an answer without end.
+            BackendFailed: the engine broke off, fell silent, or sent invalid or endless data.
         """
         with self._translated(None):
             async with self._open("POST", path, body) as response:
@@ -130,20 +130,20 @@ class EngineConnection:
                     yield line
 
     async def close(self) -> None:
-        """Drop every connection."""
+        """Close every connection."""
         await self._client.aclose()
 
-    def failed(self, what: str, next_step: str = "") -> BackendFailed:
-        """Return the error that says the engine did ``what``."""
+    def failed(self, action: str, next_step: str = "") -> BackendFailed:
+        """Return an error with the engine as subject and ``action`` as predicate."""
         return BackendFailed(
-            f"{self.product} at {place_of(self.url)} {what}.",
-            next_step or f"Try again; if it stays so, restart {self.product} and see its log.",
+            f"{self.product} at {place_of(self.url)} {action}.",
+            next_step or f"Try again; if it happens again, restart {self.product} and check its log.",
         )
 
     def _open(
         self, method: str, path: str, body: dict[str, Any] | None
     ) -> AbstractAsyncContextManager[httpx.Response]:
-        if self._client.is_closed:  # another task found the engine gone while this one was on its way
+        if self._client.is_closed:  # another task found the engine gone and closed this connection
             raise BackendUnreachable(f"{self.product} at {place_of(self.url)} is gone.", self._start_hint)
         content = None if body is None else dump(body)
         headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -174,7 +174,7 @@ class EngineConnection:
 
     @contextmanager
     def _translated(self, seconds: float | None) -> Iterator[None]:
-        """Turn what goes wrong on the way into this app's errors."""
+        """Convert errors of the exchange to this app's errors."""
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout):
@@ -183,7 +183,7 @@ class EngineConnection:
             ) from None
         except httpx.TimeoutException:
             raise self.failed(
-                f"gave no sign of life for {self._silence:g} s",
+                f"sent nothing for {self._silence:g} s",
                 "Try a smaller task or model, or raise [backend] silence_timeout.",
             ) from None
         except TimeoutError:
@@ -195,15 +195,15 @@ class EngineConnection:
 
 
 def _refusal(status: int, body: bytes) -> Refused:
-    """Read the error out of ``body``: ``{"error": "…"}``, ``{"error": {"message": …}}``, JSON within
-    that string (Ollama passes on its runner's), or plain text."""
+    """Extract the error from ``body``: ``{"error": "…"}``, ``{"error": {"message": …}}``, JSON inside that
+    string (Ollama passes on its runner's errors), or plain text."""
     try:
         fields = parse_object(body)
     except Garbled:
         return Refused(status, body.decode("utf-8", "replace").strip()[:500], {})
     error = fields.get("error", fields)
     if isinstance(error, str) and error.startswith("{"):
-        with suppress(Garbled):  # a sentence may happen to begin with a brace
+        with suppress(Garbled):  # a sentence may start with a brace
             error = parse_object(error).get("error", error)
     if isinstance(error, str):
         return Refused(status, label_of(error)[:500], {})

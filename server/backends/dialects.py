@@ -1,4 +1,4 @@
-"""Which dialect an OpenAI-compatible server speaks: asked of the server, never guessed from its port."""
+"""Detection of an OpenAI-compatible server's dialect, by requests to the server and not by its port."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ from server.config.settings import Settings
 
 
 async def open_openai(url: str, settings: Settings, api_key: str = "") -> Backend:
-    """Return the backend for the server at ``url``, which has answered and gets ``api_key``, if not empty.
+    """Return the backend for the server at ``url``; the server has answered.
 
-    Ollama, which speaks this protocol as well, is returned with its own: only that one sets a context
-    length and refuses to cut a prompt.
+    Ollama speaks this protocol too, but is returned with its own, which alone can set a context length and
+    refuse a prompt that is too long.
 
     Raises:
         BackendUnreachable: nothing answers.
-        BackendFailed: what answers is no such server, or refuses the key.
-        SettingsError: the address is wrong, or on another machine without leave.
+        BackendFailed: another kind of server answers, or the server rejects ``api_key``.
+        SettingsError: the address is invalid, or on another machine without permission.
     """
     plain = OpenAICompatible(url, api_key, settings)
     try:
@@ -47,7 +47,7 @@ async def _identify(server: OpenAICompatible, entries: list[dict[str, Any]]) -> 
             return dialect
     if (await server.probe("/lmstudio-greeting")).get("lmstudio") is True:
         has_v1 = isinstance((await server.probe("/api/v1/models")).get("models"), list)
-        return LMStudio if has_v1 else OpenAICompatible  # older than 0.4 it has no management routes
+        return LMStudio if has_v1 else OpenAICompatible  # versions before 0.4 lack the management routes
     properties = await server.probe("/props")
     if properties.get("role") == "router" or any(object_of(entry.get("status")) for entry in entries):
         return LlamaRouter
@@ -55,4 +55,4 @@ async def _identify(server: OpenAICompatible, entries: list[dict[str, Any]]) -> 
 
 
 _BY_OWNER: dict[str, type[OpenAICompatible]] = {"llama-swap": LlamaSwap, "vllm": VLLM}
-"""What ``owned_by`` says in ``/v1/models``; "llamacpp" may be a single server or a router."""
+"""Dialects by ``owned_by`` in ``/v1/models``; "llamacpp" may be a single server or a router."""

@@ -1,4 +1,4 @@
-"""Unloading when idle, for engines that can unload but have no ``keep_alive`` of their own."""
+"""Unloading of idle models, for engines that can unload but lack ``keep_alive``."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ from server.common.errors import BackendError
 
 @dataclass
 class _Stay:
-    """How long a model stays after its last use, in seconds (None: for ever), and who uses it now."""
+    """A model's use: seconds that it stays loaded after it (None: forever), and its current users."""
 
     seconds: float | None
     users: int = 0
@@ -31,18 +31,18 @@ class _Stay:
 
     @property
     def expires_at(self) -> float | None:
-        """Seconds since the epoch; None while it is used or stays."""
+        """Seconds since the epoch; None while the model is used or stays forever."""
         return None if self.seconds is None or self.users else self.since + self.seconds
 
 
 class UnloadsWhenIdle:
-    """An engine that unloads what was loaded for this app, ``keep_alive`` after the last use.
+    """An engine that unloads the app's models ``keep_alive`` after their last use.
 
-    A model that was in memory before its first use here is somebody else's, and is left alone.
+    A model that was loaded before its first use here belongs to someone else and is left alone.
 
     Args:
-        backend: the engine; it can unload and list what is loaded.
-        keep_alive: for loads and requests that name none.
+        backend: the engine; it can unload and list loaded models.
+        keep_alive: the default for loads and requests without their own.
     """
 
     def __init__(self, backend: Backend, keep_alive: str) -> None:
@@ -66,7 +66,7 @@ class UnloadsWhenIdle:
         return await self.backend.installed()
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models in memory, with the instants at which those go that were loaded here."""
+        """Return the models in memory, with the expiry times of those that were loaded here."""
         loaded = await self.backend.loaded()
         names = {each.name for each in loaded}
         for gone in [name for name, stay in self._stays.items() if name not in names and not stay.users]:
@@ -117,12 +117,12 @@ class UnloadsWhenIdle:
         return await self.backend.uses_gpu()
 
     async def close(self) -> None:
-        """End the watch and the engine's connections. Models stay as they are."""
+        """Stop the watch and close the engine's connections. Models stay loaded."""
         await cancel_and_wait(self._watch)
         await self.backend.close()
 
     async def _stay(self, model: str, keep_alive: str | None) -> _Stay | None:
-        """Begin a use of the model; None for one that is somebody else's."""
+        """Start a use of the model; return None if the model belongs to someone else."""
         seconds = parse_keep_alive(keep_alive or self._keep_alive)
         stay = self._stays.get(model)
         if stay is None:
@@ -147,7 +147,7 @@ class UnloadsWhenIdle:
         return stay.expires_at if stay is not None else None
 
     async def _unload_in_time(self) -> None:
-        """Unload what is due, and wait for the next, until nothing is left that goes."""
+        """Unload models when they expire, until none is left that will."""
         while ends := [at for stay in self._stays.values() if (at := stay.expires_at) is not None]:
             self._changed.clear()
             with suppress(TimeoutError):
@@ -156,7 +156,7 @@ class UnloadsWhenIdle:
             now = time.time()
             due = [name for name in self._stays if (at := self._expires_at(name)) is not None and at <= now]
             for name in due:
-                with suppress(BackendError):  # it is gone, or the whole engine is
+                with suppress(BackendError):  # the model is gone, or the whole engine
                     await self.backend.unload(name)
-                if name in self._stays and not self._stays[name].users:  # who came meanwhile loads it anew
+                if name in self._stays and not self._stays[name].users:  # a use meanwhile has loaded it again
                     del self._stays[name]

@@ -1,4 +1,4 @@
-"""Finding the model that a name means, and the nearest ones where it means none."""
+"""Lookup of a model by name, with suggestions of similar names if none matches."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -8,14 +8,14 @@ from server.common.errors import ModelNotFound
 
 
 def resolve(name: str, models: Iterable[InstalledModel]) -> str:
-    """Return the installed model that ``name`` means.
+    """Return the installed model that ``name`` refers to.
 
-    In this order: the exact name; the name with ``:latest``; the same in any case of letters; the same but
-    for ``:`` where the other has ``-``; the only one that begins with it at a boundary (``qwen2.5-coder`` →
-    ``qwen2.5-coder:7b``); the only one whose part after the last ``/`` begins so.
+    The first rule that matches applies: the exact name; the name with ``:latest``; either in another case;
+    the name with ``-`` for ``:``; the only one that starts with it at a boundary (``qwen2.5-coder`` →
+    ``qwen2.5-coder:7b``); the only one whose part after the last ``/`` starts with it.
 
     Raises:
-        ModelNotFound: it means none, or several; the message names the nearest.
+        ModelNotFound: no model matches, or several do; the message names the nearest.
     """
     models = tuple(models)
     names = [model.name for model in models]
@@ -34,36 +34,36 @@ def resolve(name: str, models: Iterable[InstalledModel]) -> str:
         if len(found) == 1:
             return found[0]
         if found and wanted:
-            raise ModelNotFound(f"{wanted!r} could be any of {_listed(found)}.", "Name one of them in full.")
+            raise ModelNotFound(f"{wanted!r} could be any of {_listed(found)}.", "Give one of these names.")
     raise not_found(wanted, models)
 
 
 def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
-    """Return the error that names the installed models nearest to ``name`` (empty: any at all)."""
+    """Return the error with the installed models nearest to ``name`` (empty: no particular model)."""
     near = nearest(name, [model.name for model in models])
     cause = f"The engine has no model {name!r}." if name else "The engine has no model that writes text."
     if not near:
         return ModelNotFound(cause, "Download one first, with pull_model or in the engine itself.")
-    return ModelNotFound(cause, f"Name one that it has: {_listed(near)}; or download that one first.")
+    return ModelNotFound(cause, f"Use one that it has: {_listed(near)}; or download that one first.")
 
 
 def spelled_alike(one: str, other: str) -> bool:
-    """Whether two names differ in nothing but case and ``:`` for ``-``, as Ollama's ``qwen2.5-coder:1.5b``
-    from the embedded engine's ``qwen2.5-coder-1.5b``."""
+    """Whether two names are equal except for case and ``:`` instead of ``-``, such as Ollama's
+    ``qwen2.5-coder:1.5b`` and the embedded engine's ``qwen2.5-coder-1.5b``."""
     return one.lower().replace(":", "-") == other.lower().replace(":", "-")
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """Return the ``count`` names most like ``name``, the likest first."""
+    """Return the ``count`` names most similar to ``name``, the most similar first."""
     wanted = name.lower()
 
-    def likeness(each: str) -> float:
+    def similarity(each: str) -> float:
         return max(
             SequenceMatcher(None, wanted, part).ratio()
             for part in (each.lower(), each.lower().partition(":")[0])
         )
 
-    return sorted(names, key=lambda each: (-likeness(each), each))[:count]
+    return sorted(names, key=lambda each: (-similarity(each), each))[:count]
 
 
 def _begins(name: str, wanted: str) -> bool:

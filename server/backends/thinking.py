@@ -1,7 +1,7 @@
-"""Keeping what a reasoning model thinks aloud apart from its answer.
+"""Separation of a reasoning model's thoughts from its answer.
 
-Most engines send thoughts in a field of their own. Some leave them in the text, between tags at its
-very beginning; tags further on belong to the answer (a task may be about such tags).
+Most engines send thoughts in a field of their own. Others leave them in the text, between tags at its very
+start; tags further on belong to the answer, whose subject may be such tags.
 """
 
 from server.backends.base import TextDelta
@@ -16,42 +16,42 @@ TAGS = (
 """Opening and closing tags in use: DeepSeek and Qwen, Granite, EXAONE and Gemma, Seed, Magistral."""
 
 MOST_BLANK = 1000
-"""Blank characters at the beginning after which no thought is waited for any more: each piece is looked at
+"""Blank characters at the start after which no thought is expected any more, because every piece is checked
 together with all of them."""
 
 
 class ThinkingSplitter:
-    """Splits a stream of text into thoughts and answer. Pieces may break anywhere, also within a tag."""
+    """Splits a stream of text into thoughts and answer. Pieces may break anywhere, even within a tag."""
 
     def __init__(self) -> None:
         self._held = ""
         self._closing: str | None = None
         self._decided = False
-        self._trims = False
+        self._trim = False
 
     def feed(self, text: str) -> list[TextDelta]:
-        """Return what is certain so far."""
+        """Return the text whose kind is known so far."""
         if self._decided and self._closing is None:
             return self._answer(text)
         self._held += text
         return self._in_thought() if self._decided else self._at_start()
 
     def finish(self) -> list[TextDelta]:
-        """Return what was held back, at the end of the stream."""
+        """Return the text that was held back, at the end of the stream."""
         held, self._held = self._held, ""
         return [TextDelta(held, thinking=self._closing is not None)] if held else []
 
     def _at_start(self) -> list[TextDelta]:
-        begun = self._held.lstrip()
-        if len(self._held) - len(begun) > MOST_BLANK:
+        start = self._held.lstrip()
+        if len(self._held) - len(start) > MOST_BLANK:
             self._decided = True
             return self.finish()
         for opening, closing in TAGS:
-            if begun.startswith(opening):
+            if start.startswith(opening):
                 self._decided, self._closing = True, closing
-                self._held = begun.removeprefix(opening)
+                self._held = start.removeprefix(opening)
                 return self._in_thought()
-        if any(opening.startswith(begun) for opening, _ in TAGS):
+        if any(opening.startswith(start) for opening, _ in TAGS):
             return []
         self._decided = True
         return self.finish()
@@ -60,7 +60,7 @@ class ThinkingSplitter:
         closing = self._closing or ""
         thought, found, answer = self._held.partition(closing)
         if found:
-            self._held, self._closing, self._trims = "", None, True
+            self._held, self._closing, self._trim = "", None, True
             thoughts = [TextDelta(thought, thinking=True)] if thought else []
             return thoughts + self._answer(answer)
         keep = _overlap(self._held, closing)
@@ -68,13 +68,13 @@ class ThinkingSplitter:
         return [TextDelta(certain, thinking=True)] if certain else []
 
     def _answer(self, text: str) -> list[TextDelta]:
-        """Return a part of the answer, without the empty lines that part it from the thoughts."""
-        if self._trims:
+        """Return a part of the answer, without the empty lines between the thoughts and the answer."""
+        if self._trim:
             text = text.lstrip("\r\n")
-            self._trims = not text
+            self._trim = not text
         return [TextDelta(text)] if text else []
 
 
 def _overlap(text: str, tag: str) -> int:
-    """Return how many characters at the end of ``text`` may be the beginning of ``tag``."""
+    """Return the number of characters at the end of ``text`` that may be the start of ``tag``."""
     return next((n for n in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:n])), 0)

@@ -1,7 +1,7 @@
-"""Reading what an engine sends: JSON that may be anything, from a server that may be anything.
+"""Reading of data from an engine: JSON with any content, from any server.
 
-An engine is a foreign program. Nothing here trusts a type, a size or an encoding; what is not as it
-should be becomes ``Garbled``. Neither that nor ``StreamError`` leaves this package.
+An engine is a foreign program, so no type, size or encoding is trusted. Invalid data raises ``Garbled``.
+Neither it nor ``StreamError`` leaves this room.
 """
 
 import json
@@ -9,25 +9,25 @@ import math
 from typing import Any
 
 LINE_LIMIT = 1 << 20
-"""Longest line of a stream, in bytes. A line holds a token or a few; Ollama's own limit is 512 kB."""
+"""Longest line of a stream, in bytes. A line holds a few tokens; Ollama's own limit is 512 kB."""
 STREAM_LIMIT = 256 << 20
-"""Longest stream, in bytes. A line for one token takes some 150 to 600 bytes, so that this is more than
-400,000 tokens; without it, empty lines or signs of life would be read for ever."""
+"""Longest stream, in bytes. A line for one token has about 150 to 600 bytes, so this is more than 400,000
+tokens; without a limit, empty lines or keep-alive messages would be read forever."""
 
 MOST_CONTAINERS = 1_000_000
-"""Lists and objects in one answer: 3 bytes of JSON make an object of 64, so that 32 MB of them are a bomb."""
+"""Lists and objects in one answer: 3 bytes of JSON become an object of 64, so 32 MB of them are a bomb."""
 
 
 class Garbled(Exception):
-    """The engine sent something that is not what its protocol says."""
+    """The engine sent data that do not follow its protocol."""
 
 
 class StreamError(Exception):
-    """The engine says in the middle of a stream that it failed; the text is its own."""
+    """The engine reports a failure in the middle of a stream; the text is the engine's."""
 
 
 class LineReader:
-    """Splits what comes in pieces into lines, without their ends and without empty ones."""
+    """Splits pieces of data into lines, without line ends and empty lines."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
@@ -51,10 +51,10 @@ class LineReader:
         return [text for line in lines if (text := _decoded(line))]
 
     def end(self) -> list[str]:
-        """Return a last line that has no end: it is for the dialect to know whether the stream is whole.
+        """Return a last line without a line end; the dialect decides whether the stream is complete.
 
         Raises:
-            Garbled: it is not UTF-8.
+            Garbled: the line is not UTF-8.
         """
         text = _decoded(self._pending)
         return [text] if text else []
@@ -64,14 +64,14 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     """Return the JSON object in ``text``.
 
     Raises:
-        Garbled: it is not UTF-8, not JSON, nested too deep or too often, or not an object.
+        Garbled: the text is not UTF-8, not JSON, nested too deeply, too large, or not an object.
     """
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
     if data.count(b"[") + data.count(b"{") > MOST_CONTAINERS:
-        raise Garbled(f"JSON of more than {MOST_CONTAINERS:,} lists and objects")
+        raise Garbled(f"JSON with more than {MOST_CONTAINERS:,} lists and objects")
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError):  # ValueError also covers bad UTF-8 and numbers of absurd length
+    except (ValueError, RecursionError):  # ValueError includes bad UTF-8 and numbers that are too long
         raise Garbled(f"something that is not JSON: {excerpt(text)}") from None
     if not isinstance(value, dict):
         raise Garbled(f"JSON that is not an object: {excerpt(text)}")
@@ -79,12 +79,12 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 
 
 def dump(value: dict[str, Any]) -> bytes:
-    """Return ``value`` as JSON. Half of a surrogate pair, which UTF-8 cannot hold, becomes ``?``."""
+    """Return ``value`` as JSON. A lone surrogate, which UTF-8 cannot encode, becomes ``?``."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def text_of(value: object) -> str:
-    """Return a string that can be written to a file; empty for None.
+    """Return a string that can be written to a file; None becomes an empty string.
 
     Raises:
         Garbled: ``value`` is neither a string nor None.
@@ -92,13 +92,13 @@ def text_of(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Garbled(f"{type(value).__name__} where text belongs")
-    # JSON can smuggle in half of a surrogate pair as \ud800, which no encoder takes.
+        raise Garbled(f"{type(value).__name__} instead of text")
+    # JSON can contain a lone surrogate as \ud800, which cannot be encoded.
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def label_of(value: object) -> str:
-    """Return a name or word for showing, with blanks for what would steer a terminal; empty for none."""
+    """Return a name or word for display, without control characters; empty if it is not a string."""
     if not isinstance(value, str):
         return ""
     text = text_of(value)
@@ -106,33 +106,33 @@ def label_of(value: object) -> str:
 
 
 def count_of(value: object) -> int:
-    """Return a count, 0 where there is none or it makes no sense."""
+    """Return a count; 0 if there is none or it is invalid."""
     number = number_of(value)
     return int(number) if number < 2**63 else 0
 
 
 def number_of(value: object) -> float:
-    """Return a finite number of at least 0, else 0."""
+    """Return a finite number of at least 0; 0 for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     try:
         return value if value > 0 and math.isfinite(value) else 0
-    except OverflowError:  # an integer beyond what a float holds
+    except OverflowError:  # an integer too large for a float
         return 0
 
 
 def object_of(value: object) -> dict[str, Any]:
-    """Return an object, empty where there is none."""
+    """Return an object; empty for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def objects_of(value: object) -> list[dict[str, Any]]:
-    """Return the objects of a list, an empty list where there is none."""
+    """Return the objects in a list; an empty list for anything else."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def excerpt(text: str | bytes, length: int = 120) -> str:
-    """Return the beginning of ``text``, printable, for an error message."""
+    """Return the start of ``text``, printable, for an error message."""
     if isinstance(text, bytes):
         text = text[: 4 * length].decode("utf-8", "replace")
     shown = text[:length].encode("utf-8", "replace").decode("utf-8")

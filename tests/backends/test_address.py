@@ -1,4 +1,4 @@
-"""Addresses of engines, as people and ``OLLAMA_HOST`` write them."""
+"""Addresses of engines, as users write them and in ``OLLAMA_HOST``."""
 
 import pytest
 from hypothesis import given
@@ -63,7 +63,7 @@ def test_engine_url(text: str, url: str) -> None:
         "http://u:p@host",
     ],
 )
-def test_no_address(text: str) -> None:
+def test_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(SettingsError):
         engine_url(text)
 
@@ -89,7 +89,7 @@ def test_loopback(url: str, local: bool) -> None:
     assert is_loopback(url) is local
 
 
-def test_another_machine_needs_leave() -> None:
+def test_another_machine_needs_permission() -> None:
     require_allowed("http://10.0.0.1", allow_remote=True)
     with pytest.raises(SettingsError, match="your code would be sent"):
         require_allowed("http://10.0.0.1", allow_remote=False)

@@ -1,4 +1,4 @@
-"""What each OpenAI-compatible server can do beyond generating, and how it is recognised."""
+"""Dialects of OpenAI-compatible servers: detection, and abilities beyond generating."""
 
 import asyncio
 import time
@@ -50,13 +50,13 @@ async def opened(dialect: str, **models: OpenAIModel) -> AsyncIterator[tuple[Bac
         ("plain", OpenAICompatible),
     ],
 )
-async def test_is_recognised(dialect: str, kind: type[Backend]) -> None:
+async def test_dialect_is_detected(dialect: str, kind: type[Backend]) -> None:
     async with opened(dialect) as (backend, _):
         assert type(backend.backend if isinstance(backend, UnloadsWhenIdle) else backend) is kind
         assert [model.name for model in await backend.installed()] == [MODEL]
 
 
-async def test_ollama_is_recognised_and_spoken_to_in_its_own_way(ollama_standin: OllamaStandIn) -> None:
+async def test_ollama_is_detected_and_used_by_its_own_protocol(ollama_standin: OllamaStandIn) -> None:
     backend = await open_openai(f"{ollama_standin.url}/v1", settings())
     assert isinstance(backend, OllamaBackend)
     await backend.close()
@@ -70,7 +70,7 @@ async def test_llama_server_counts_tokens(dialect: str) -> None:
         assert await backend.count_tokens(MODEL, messages, 4096) == expected
 
 
-async def test_llama_server_tells_what_is_loaded() -> None:
+async def test_llama_server_reports_its_loaded_model() -> None:
     async with opened("llama-server") as (backend, _):
         (loaded,) = await backend.loaded()
         assert (loaded.name, loaded.num_ctx, loaded.slots) == (MODEL, 4096, 3)
@@ -78,7 +78,7 @@ async def test_llama_server_tells_what_is_loaded() -> None:
         assert await backend.slots(MODEL) == 3
 
 
-async def test_vllm_tells_its_context() -> None:
+async def test_vllm_reports_its_context() -> None:
     async with opened("vllm") as (backend, _):
         assert await backend.context_length(MODEL) == 4096
         assert await backend.slots(MODEL) > 1
@@ -103,7 +103,7 @@ async def test_loads_and_unloads(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["router", "lmstudio"])
-async def test_a_model_that_does_not_load(dialect: str) -> None:
+async def test_model_that_fails_to_load(dialect: str) -> None:
     async with opened(dialect, bad=OpenAIModel(num_ctx=0, fails=True)) as (backend, _):
         with pytest.raises(BackendFailed, match=r"(?i)failed to load"):
             await backend.load("bad", 4096)
@@ -111,7 +111,7 @@ async def test_a_model_that_does_not_load(dialect: str) -> None:
             await backend.load("nope", 4096)
 
 
-async def test_a_router_that_says_it_loads_and_does_not(openai_standin: OpenAIStandIn) -> None:
+async def test_router_that_reports_loading_and_never_loads(openai_standin: OpenAIStandIn) -> None:
     openai_standin.dialect = "router"
     openai_standin.models["idle"] = OpenAIModel(num_ctx=0, idles=True)
     backend = LlamaRouter(openai_standin.url, "", settings(silence_timeout=3.0))
@@ -120,7 +120,7 @@ async def test_a_router_that_says_it_loads_and_does_not(openai_standin: OpenAISt
     await backend.close()
 
 
-async def test_lm_studio_loads_with_the_context_asked_for() -> None:
+async def test_lm_studio_loads_with_the_requested_context() -> None:
     async with opened("lmstudio") as (backend, server):
         server.models[MODEL].num_ctx = 2048
         await collect(backend.generate(request(model=MODEL, num_ctx=8192)))
@@ -133,7 +133,7 @@ async def test_lm_studio_loads_with_the_context_asked_for() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["router", "llama-swap", "lmstudio"])
-async def test_what_was_loaded_here_goes_when_it_is_idle(dialect: str) -> None:
+async def test_idle_model_loaded_by_the_app_is_unloaded(dialect: str) -> None:
     async with opened(dialect, other=OpenAIModel(num_ctx=0)) as (backend, server):
         assert backend.capabilities.keep_alive
         await backend.load("other", 4096, keep_alive="10m")
@@ -153,7 +153,7 @@ async def test_what_was_loaded_here_goes_when_it_is_idle(dialect: str) -> None:
         assert [model.name for model in await backend.loaded()] == [MODEL]
 
 
-async def test_a_model_in_use_does_not_go() -> None:
+async def test_model_in_use_is_not_unloaded() -> None:
     async with opened("lmstudio", other=OpenAIModel(num_ctx=0)) as (backend, server):
         server.answers.when("slowly", Answer("a b c d e f g", delay=0.1))
         slow = replace(request("slowly", "other"), keep_alive="1ms")

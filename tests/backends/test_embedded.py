@@ -1,4 +1,4 @@
-"""The embedded engine for real: llama.cpp in a child process, with a small model."""
+"""The embedded engine with a real child process and a small model."""
 
 import asyncio
 import os
@@ -68,7 +68,7 @@ async def _generate(engine: EmbeddedBackend, request: GenerationRequest) -> tupl
 
 
 async def _takes_what_was_expected(engine: EmbeddedBackend) -> None:
-    """The process and its model, after a first answer; what it takes differs among systems."""
+    """Memory of the process and its model after a first answer; it depends on the system."""
     if sys.platform == "linux":
         (loaded,) = await engine.loaded()
         expected = memory_of(await engine.model_file(SMOLLM2), loaded.num_ctx, loaded.slots)
@@ -89,7 +89,7 @@ async def _child_that_starts() -> psutil.Process:
             await asyncio.sleep(0.01)
 
 
-async def test_it_lists_loads_generates_and_gives_the_memory_back(engine: EmbeddedBackend) -> None:
+async def test_list_load_generate_and_free_the_memory(engine: EmbeddedBackend) -> None:
     (installed,) = await engine.installed()
     assert (installed.name, installed.parameters, installed.quantization) == (SMOLLM2, "135M", "Q4_1")
     assert (installed.family, installed.context_length) == ("llama", 8192)
@@ -110,7 +110,7 @@ async def test_it_lists_loads_generates_and_gives_the_memory_back(engine: Embedd
     assert not psutil.pid_exists(pid)
 
 
-async def test_counting_loads_no_more_than_was_granted(engine: EmbeddedBackend) -> None:
+async def test_counting_uses_the_granted_context(engine: EmbeddedBackend) -> None:
     assert await engine.count_tokens(SMOLLM2, HELLO, 2048)
     assert (await engine.loaded())[0].num_ctx == 2048
     pid = _child().pid
@@ -123,13 +123,13 @@ async def test_the_users_own_file_is_not_deleted(folders: Folders, smollm2: Path
     own.write_bytes(b"GGUF")
     settings = Settings(embedded=EmbeddedSettings(model=str(own)))
     backend = EmbeddedBackend(settings, folders, EventBus())
-    with pytest.raises(BackendUnsupported, match="file of your own"):
+    with pytest.raises(BackendUnsupported, match="your own file"):
         await backend.delete("mine")
     assert own.exists()
     await backend.close()
 
 
-async def test_a_longer_context_starts_it_anew_and_a_shorter_one_does_not(engine: EmbeddedBackend) -> None:
+async def test_only_a_longer_context_restarts_the_process(engine: EmbeddedBackend) -> None:
     await engine.load(SMOLLM2, 2048)
     first = _child().pid
     await engine.load(SMOLLM2, 1024)
@@ -139,23 +139,23 @@ async def test_a_longer_context_starts_it_anew_and_a_shorter_one_does_not(engine
     assert (await engine.loaded())[0].num_ctx == 4096
 
 
-async def test_a_prompt_that_does_not_fit_is_refused_whole(engine: EmbeddedBackend) -> None:
+async def test_prompt_that_does_not_fit_is_refused(engine: EmbeddedBackend) -> None:
     long = (Message("user", "word " * 3000),)
     with pytest.raises(PromptTooLong):
         await _generate(engine, _request(long))
 
 
-async def test_two_requests_run_side_by_side(engine: EmbeddedBackend) -> None:
+async def test_two_requests_run_in_parallel(engine: EmbeddedBackend) -> None:
     async with aclosing(engine.generate(_request(COUNT, most=1500))) as first:
         async for item in first:
             if isinstance(item, TextDelta):
                 break
-        text, _ = await _generate(engine, _request())  # to its end, while the first is in the middle
+        text, _ = await _generate(engine, _request())  # completes while the first is still running
         assert text.strip()
         assert isinstance(await anext(first), TextDelta)
 
 
-async def test_another_model_takes_the_place(engine: EmbeddedBackend, smollm2: Path) -> None:
+async def test_another_model_replaces_the_loaded_one(engine: EmbeddedBackend, smollm2: Path) -> None:
     os.link(smollm2, smollm2.with_name("another.gguf"))
     await engine.load(SMOLLM2, 1024)
     before = _child()
@@ -168,9 +168,9 @@ async def test_another_model_takes_the_place(engine: EmbeddedBackend, smollm2: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
-async def test_closing_ends_a_process_that_still_loads(folders: Folders, tmp_path: Path) -> None:
+async def test_closing_ends_a_process_that_is_loading(folders: Folders, tmp_path: Path) -> None:
     slow = tmp_path / "slow.gguf"
-    os.mkfifo(slow)  # nobody writes to it, so that loading takes for ever
+    os.mkfifo(slow)  # nothing is written to it, so loading never ends
     engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=str(slow))), folders, EventBus())
     loading = asyncio.create_task(engine.load("slow", 1024))
     child = await _child_that_starts()
@@ -182,7 +182,7 @@ async def test_closing_ends_a_process_that_still_loads(folders: Folders, tmp_pat
         await engine.load("slow", 1024)
 
 
-async def test_an_unload_that_nobody_waits_for_ends_the_process_all_the_same(engine: EmbeddedBackend) -> None:
+async def test_cancelled_unload_still_ends_the_process(engine: EmbeddedBackend) -> None:
     await engine.load(SMOLLM2, 1024)
     child = _child()
     unloading = asyncio.create_task(engine.unload(SMOLLM2))
@@ -194,7 +194,7 @@ async def test_an_unload_that_nobody_waits_for_ends_the_process_all_the_same(eng
     assert not child.is_running()
 
 
-async def test_leaving_early_frees_the_slot(engine: EmbeddedBackend) -> None:
+async def test_closing_a_generation_early_frees_its_slot(engine: EmbeddedBackend) -> None:
     for _ in range(3):  # more often than there are slots
         async with aclosing(engine.generate(_request(COUNT, most=1500))) as items:
             async for item in items:
@@ -204,9 +204,9 @@ async def test_leaving_early_frees_the_slot(engine: EmbeddedBackend) -> None:
     assert completed.completion_tokens > 0
 
 
-async def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(engine: EmbeddedBackend) -> None:
-    """What is compared is the child's CPU time, which other programs do not lengthen. A call that was broken
-    off too late, as by a machine that is busy, says nothing."""
+async def test_cancelled_prompt_is_not_processed_to_its_end(engine: EmbeddedBackend) -> None:
+    """Compares the child's CPU time, which does not depend on other programs. A call that a busy machine
+    cancelled too late is not counted."""
 
     def long(word: str) -> GenerationRequest:
         return _request((Message("user", f"{word} " * 1900),), num_ctx=2048, most=1)
@@ -238,25 +238,25 @@ async def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(engine: Emb
     ("weights", "threads", "tokens"),
     [(98e6, 2, 512), (491e6, 2, 128), (1.1e9, 2, 64), (4.7e9, 4, 32), (4.7e9, 16, 96), (0, 1, 512)],
 )
-async def test_a_batch_suits_the_weights_and_the_threads(weights: float, threads: int, tokens: int) -> None:
+async def test_cpu_batch_depends_on_weights_and_threads(weights: float, threads: int, tokens: int) -> None:
     assert cpu_batch(int(weights), threads) == tokens
 
 
-async def test_a_child_that_is_killed_is_an_error_and_then_started_anew(
+async def test_killed_child_is_an_error_and_is_restarted(
     engine: EmbeddedBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def until_killed() -> None:
         killed = False
         async with aclosing(engine.generate(_request(COUNT, most=1500))) as items:
             async for item in items:
-                if isinstance(item, TextDelta) and not killed:  # more may have arrived before it died
+                if isinstance(item, TextDelta) and not killed:  # more text may arrive before the kill
                     _child().kill()
                     killed = True
 
     with pytest.raises(BackendFailed, match="it was killed"):
         await until_killed()
     async with asyncio.timeout(60):
-        while not any("engine died" in line and "signal 9" in line for line in caplog.messages):
+        while not any("engine crashed" in line and "signal 9" in line for line in caplog.messages):
             await asyncio.sleep(0.02)
     text, _ = await _generate(engine, _request())
     assert text.strip()
@@ -267,7 +267,7 @@ async def test_it_unloads_after_keep_alive(folders: Folders) -> None:
     await engine.load(SMOLLM2, 1024, keep_alive="10m")
     child = await _child_that_starts()
     await asyncio.sleep(0.1)
-    await engine.load(SMOLLM2, 1024, keep_alive="1s")  # the last word counts, also where it is the shorter
+    await engine.load(SMOLLM2, 1024, keep_alive="1s")  # the latest keep_alive counts, even if it is shorter
     async with asyncio.timeout(60):
         while await engine.loaded():
             await asyncio.sleep(0.1)
@@ -276,7 +276,9 @@ async def test_it_unloads_after_keep_alive(folders: Folders) -> None:
     await engine.close()
 
 
-async def test_what_is_no_model_fails_with_the_engines_words(folders: Folders, tmp_path: Path) -> None:
+async def test_file_that_is_not_a_model_fails_with_the_engines_message(
+    folders: Folders, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(100))
     engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=str(broken))), folders, EventBus())
@@ -309,7 +311,7 @@ asyncio.run(main())
 
 @asynccontextmanager
 async def _parent_of_child() -> AsyncIterator[tuple[asyncio.subprocess.Process, psutil.Process]]:
-    """Another process with the engine, and that one's child."""
+    """Another process with an engine, and the engine's child process."""
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SERVE_UNTIL_KILLED, SMOLLM2, stdout=subprocess.PIPE
     )
@@ -324,7 +326,7 @@ async def _parent_of_child() -> AsyncIterator[tuple[asyncio.subprocess.Process, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
-async def test_it_dies_with_a_parent_that_is_killed(folders: Folders) -> None:
+async def test_child_ends_when_its_parent_is_killed(folders: Folders) -> None:
     async with _parent_of_child() as (parent, child):
         os.kill(parent.pid, signal.SIGKILL)
         await parent.wait()
@@ -333,8 +335,8 @@ async def test_it_dies_with_a_parent_that_is_killed(folders: Folders) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux' kernel watches over parents")
-async def test_it_dies_with_its_parent_also_when_it_gets_no_turn(folders: Folders) -> None:
-    """As while it loads: llama.cpp holds the interpreter for seconds. Here it is stopped altogether."""
+async def test_stopped_child_ends_with_its_parent(folders: Folders) -> None:
+    """While loading, llama.cpp holds the interpreter lock for seconds; here the process is stopped."""
     async with _parent_of_child() as (parent, child):
         child.suspend()
         os.kill(parent.pid, signal.SIGKILL)
@@ -347,11 +349,11 @@ async def test_it_dies_with_its_parent_also_when_it_gets_no_turn(folders: Folder
     ("text", "seconds"),
     [("-1", None), ("0", 0), ("90", 90), ("10m", 600), ("1h30m", 5400), ("1.5s", 1.5), ("500ms", 0.5)],
 )
-async def test_keep_alive_is_read_as_ollama_reads_it(text: str, seconds: float | None) -> None:
+async def test_keep_alive_is_parsed_as_by_ollama(text: str, seconds: float | None) -> None:
     assert parse_keep_alive(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "5 minutes", "10m!"])
-async def test_a_keep_alive_that_is_none_is_refused(text: str) -> None:
+async def test_invalid_keep_alive_is_refused(text: str) -> None:
     with pytest.raises(BadArguments):
         parse_keep_alive(text)

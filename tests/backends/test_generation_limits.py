@@ -1,9 +1,9 @@
-"""How many tokens a prompt has at least."""
+"""Lower bound for the tokens of a prompt."""
 
 import pytest
 
 from server.backends.base import Message
-from server.backends.generation_limits import fewest_tokens
+from server.backends.generation_limits import minimum_tokens
 
 pytestmark = pytest.mark.fast
 
@@ -20,5 +20,5 @@ pytestmark = pytest.mark.fast
         (".:" * 100_000 + "a b", 2),
     ],
 )
-def test_every_word_with_a_letter_is_one_at_least(text: str, words: int) -> None:
-    assert fewest_tokens([Message("system", ""), Message("user", text)]) == words
+def test_every_word_with_a_letter_counts_as_a_token(text: str, words: int) -> None:
+    assert minimum_tokens([Message("system", ""), Message("user", text)]) == words

@@ -1,4 +1,4 @@
-"""The header of a GGUF file: what it says, and a damaged one that says nothing."""
+"""Reader of GGUF headers, valid and damaged."""
 
 import struct
 from pathlib import Path
@@ -14,7 +14,7 @@ def text(words: str) -> bytes:
 
 
 def gguf(path: Path, *pairs: bytes) -> Path:
-    """Write a file of these metadata pairs and no tensors."""
+    """Write a file with these metadata pairs and no tensors."""
     path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs))
     return path
 
@@ -23,7 +23,7 @@ ARCHITECTURE = text("general.architecture") + struct.pack("<I", 8) + text("llama
 FILE_TYPE = text("general.file_type")
 
 
-def test_what_it_says(tmp_path: Path) -> None:
+def test_metadata_is_read(tmp_path: Path) -> None:
     words = text("some.words") + struct.pack("<IIQ", 9, 8, 2) + text("a") + text("b")
     path = gguf(tmp_path / "small.gguf", ARCHITECTURE, FILE_TYPE + struct.pack("<II", 4, 15), words)
     assert read_gguf(path)["some.words"] == ["a", "b"]
@@ -32,14 +32,14 @@ def test_what_it_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [3, 3_000])
-def test_an_array_of_an_unknown_type_is_damage(tmp_path: Path, length: int) -> None:
+def test_array_of_an_unknown_type_is_an_error(tmp_path: Path, length: int) -> None:
     odd = text("odd") + struct.pack("<IIQ", 9, 99, length)
     path = gguf(tmp_path / "odd.gguf", ARCHITECTURE, odd)
-    with pytest.raises(BackendFailed, match="not a whole GGUF file"):
+    with pytest.raises(BackendFailed, match="not a complete GGUF file"):
         read_gguf(path)
     assert describe_gguf(path).name == "odd"
 
 
-def test_a_file_type_that_is_no_number_is_not_named(tmp_path: Path) -> None:
+def test_invalid_file_type_has_no_name(tmp_path: Path) -> None:
     path = gguf(tmp_path / "list.gguf", ARCHITECTURE, FILE_TYPE + struct.pack("<IIQI", 9, 4, 1, 15))
     assert describe_gguf(path).quantization == ""

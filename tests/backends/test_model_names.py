@@ -1,4 +1,4 @@
-"""Which model a name means."""
+"""Lookup of a model by name."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_several_are_listed() -> None:
         resolve("qwen2.5-coder", [InstalledModel(f"qwen2.5-coder:{size}b") for size in (1, 7)])
 
 
-def test_who_spells_it_exactly_is_meant_first() -> None:
+def test_exact_name_comes_first() -> None:
     both = [InstalledModel("coder:1b"), InstalledModel("coder-1b")]
     assert [resolve(each.name, both) for each in both] == ["coder:1b", "coder-1b"]
     with pytest.raises(ModelNotFound, match="could be any of"):
@@ -64,7 +64,7 @@ def test_who_spells_it_exactly_is_meant_first() -> None:
 
 
 @pytest.mark.parametrize("given", ["qwen2.5-coder:1.5b", "Qwen2.5-Coder-1.5B", "qwen2.5-coder-1.5b"])
-def test_a_model_to_fetch_may_be_spelled_as_other_engines_do(given: str) -> None:
+def test_pinned_model_is_found_by_another_engines_spelling(given: str) -> None:
     assert pinned_name(given) == "qwen2.5-coder-1.5b"
     assert pinned_name(f"{given}-x") == f"{given}-x"
 

@@ -1,4 +1,4 @@
-"""The Ollama backend against a server that answers as Ollama does."""
+"""The Ollama backend with a stand-in that answers as Ollama does."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +38,9 @@ async def test_generates(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -
     assert end.completion_tokens > 5
 
 
-async def test_never_lets_ollama_cut_or_think(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
+async def test_requests_forbid_truncation_and_thinking(
+    ollama: OllamaBackend, ollama_standin: OllamaStandIn
+) -> None:
     await collect(ollama.generate(request(num_ctx=8192, max_tokens=99)))
 
     (sent,) = ollama_standin.bodies("/api/chat")
@@ -48,7 +50,9 @@ async def test_never_lets_ollama_cut_or_think(ollama: OllamaBackend, ollama_stan
     assert sent["keep_alive"] == "10m"
 
 
-async def test_an_answer_cut_by_length_says_so(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
+async def test_answer_cut_by_length_has_that_finish_reason(
+    ollama: OllamaBackend, ollama_standin: OllamaStandIn
+) -> None:
     ollama_standin.answers.default = Answer("one two three four five six")
 
     text, _, end = await collect(ollama.generate(request(max_tokens=3)))
@@ -57,7 +61,9 @@ async def test_an_answer_cut_by_length_says_so(ollama: OllamaBackend, ollama_sta
     assert end.finish_reason == "length"
 
 
-async def test_thoughts_are_kept_apart(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
+async def test_thoughts_are_separated_from_the_answer(
+    ollama: OllamaBackend, ollama_standin: OllamaStandIn
+) -> None:
     ollama_standin.answers.when("field", Answer("42", thinking="let me see"))
     ollama_standin.answers.when("tags", Answer("<think>let me see</think>\n\n42"))
 
@@ -115,12 +121,12 @@ async def test_loads_lists_and_unloads(ollama: OllamaBackend, ollama_standin: Ol
     assert ollama_standin.loads == [(CODER, 8192)]
 
 
-async def test_a_bad_keep_alive_is_explained(ollama: OllamaBackend) -> None:
+async def test_error_explains_an_invalid_keep_alive(ollama: OllamaBackend) -> None:
     with pytest.raises(BadArguments, match="bogus"):
         await ollama.load(CODER, 8192, "bogus")
 
 
-async def test_lists_what_is_installed(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
+async def test_installed_models_are_listed(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.models["nomic-embed-text:latest"] = StandInModel(capabilities=("embedding",))
 
     coder, embedder = await ollama.installed()
@@ -131,7 +137,9 @@ async def test_lists_what_is_installed(ollama: OllamaBackend, ollama_standin: Ol
     assert not embedder.generates
 
 
-async def test_a_name_cannot_steer_a_terminal(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
+async def test_control_characters_in_a_name_are_removed(
+    ollama: OllamaBackend, ollama_standin: OllamaStandIn
+) -> None:
     ollama_standin.models["llama\x1b]0;owned\x07\x9b2J"] = StandInModel()
 
     names = [model.name for model in await ollama.installed()]
@@ -155,14 +163,14 @@ async def test_models_in_the_cloud_are_left_out(ollama: OllamaBackend, ollama_st
     assert ollama_standin.outcomes("/api/chat") == []
 
 
-async def test_another_machine_needs_leave() -> None:
+async def test_another_machine_needs_permission() -> None:
     for url in ("http://192.168.1.5:11434", "https://ollama.com", "http://example.org:80/ollama"):
         with pytest.raises(SettingsError, match="allow_remote"):
             OllamaBackend(url, settings())
         await OllamaBackend(url, settings(allow_remote=True)).close()
 
 
-async def test_an_answer_that_a_busy_machine_delays_is_waited_for() -> None:
+async def test_answer_delayed_by_a_busy_machine_is_waited_for() -> None:
     class Delayed(OllamaStandIn):
         async def _handle(self, exchange: Exchange) -> Reply:
             await asyncio.sleep(2.5)
@@ -174,7 +182,7 @@ async def test_an_answer_that_a_busy_machine_delays_is_waited_for() -> None:
         await backend.close()
 
 
-async def test_the_label_tells_the_version(ollama: OllamaBackend) -> None:
+async def test_label_contains_the_version(ollama: OllamaBackend) -> None:
     await ollama.check()
     assert ollama.label.startswith("Ollama 0.33.0-rc2 at 127.0.0.1:")
 
@@ -190,7 +198,7 @@ async def test_pull_reports_and_installs(ollama: OllamaBackend, ollama_standin: 
     assert [each.completed for each in seen] == sorted(each.completed for each in seen)
 
 
-async def test_a_pull_without_room_on_the_disk_ends_before_it_fills_it(
+async def test_pull_ends_before_it_fills_the_disk(
     ollama: OllamaBackend, ollama_standin: OllamaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
@@ -198,13 +206,11 @@ async def test_a_pull_without_room_on_the_disk_ends_before_it_fills_it(
     with pytest.raises(NoDiskSpace, match=f"huge:900b needs .* GiB more on the disk of {tmp_path}"):
         await ollama.pull("huge:900b", _into([]))
     assert "huge:900b" not in ollama_standin.models
-    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "on-another-machine"))  # nobody knows that disk
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "on-another-machine"))  # an unknown disk
     await ollama.pull("huge:900b", _into([]))
 
 
-async def test_a_pull_that_breaks_off_goes_on_where_it_was(
-    ollama: OllamaBackend, ollama_standin: OllamaStandIn
-) -> None:
+async def test_interrupted_pull_is_resumed(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.registry["tiny:1b"] = Registered(layers=(1000,), breaks_at=500)
     seen: list[PullProgress] = []
 

@@ -1,4 +1,4 @@
-"""What goes wrong with Ollama, and the error that says so."""
+"""Failures of Ollama and their errors."""
 
 from collections.abc import AsyncIterator
 from itertools import chain
@@ -50,14 +50,14 @@ async def test_an_unknown_model_names_the_nearest(
         assert raised.value.next_step.index(CODER) < raised.value.next_step.index("llama3.2:3b")
 
 
-async def test_a_prompt_that_does_not_fit_says_by_how_much(ollama: OllamaBackend) -> None:
+async def test_error_says_by_how_much_a_prompt_is_too_long(ollama: OllamaBackend) -> None:
     with pytest.raises(PromptTooLong) as raised:
         await collect(ollama.generate(request("word " * 5000, num_ctx=4096)))
     assert "5,030 tokens, 934 more than the context of 4,096" in raised.value.cause
     assert "[backend] num_ctx" in raised.value.next_step
 
 
-async def test_a_prompt_cut_in_silence_is_noticed(
+async def test_silently_truncated_prompt_is_detected(
     ollama: OllamaBackend, ollama_standin: OllamaStandIn
 ) -> None:
     ollama_standin.answers.default = Answer("The animal was a zebra.", prompt_tokens=29)
@@ -90,7 +90,7 @@ async def test_nothing_listens(ollama: OllamaBackend, ollama_standin: OllamaStan
         ("error", "CUDA error"),
     ],
 )
-async def test_an_answer_that_goes_wrong_in_the_middle(
+async def test_answer_that_fails_midway(
     ollama: OllamaBackend, ollama_standin: OllamaStandIn, ends: str, says: str
 ) -> None:
     ollama_standin.answers.default = Answer("half of it", ends=ends)
@@ -98,9 +98,9 @@ async def test_an_answer_that_goes_wrong_in_the_middle(
         await collect(ollama.generate(request()))
 
 
-async def test_an_answer_without_end_is_ended(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
+async def test_endless_answer_is_stopped(ollama: OllamaBackend, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = Answer(tokens=("a" * 9000,), ends="endless")
-    with pytest.raises(BackendFailed, match="far longer than it was asked for"):
+    with pytest.raises(BackendFailed, match="far longer than requested"):
         await collect(ollama.generate(request(max_tokens=16)))
 
 
@@ -118,7 +118,7 @@ NO_OLLAMA = {
 
 
 @pytest.mark.parametrize("name", NO_OLLAMA)
-async def test_a_server_that_is_no_ollama(name: str) -> None:
+async def test_server_that_is_not_ollama(name: str) -> None:
     with RawServer([NO_OLLAMA[name]]) as server:
         backend = OllamaBackend(server.url, settings())
         for asking in (collect(backend.generate(request())), backend.check(), backend.installed()):
@@ -129,7 +129,7 @@ async def test_a_server_that_is_no_ollama(name: str) -> None:
 
 
 @pytest.mark.parametrize("line", [b'{"message": {"content": 5}}', b'{"message": 5, "done": "yes"}', b"{}"])
-async def test_an_answer_of_the_wrong_shape(line: bytes) -> None:
+async def test_answer_of_the_wrong_shape(line: bytes) -> None:
     with RawServer([HEAD + line + b"\n"]) as server:
         backend = OllamaBackend(server.url, settings())
         with pytest.raises(BackendFailed):
@@ -149,7 +149,7 @@ async def test_a_redirect_is_not_followed(ollama_standin: OllamaStandIn) -> None
     assert ollama_standin.requests == []
 
 
-async def test_a_proxy_of_the_environment_is_not_used(
+async def test_proxy_from_the_environment_is_not_used(
     ollama_standin: OllamaStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with OllamaStandIn() as proxy:
@@ -164,7 +164,7 @@ async def test_a_proxy_of_the_environment_is_not_used(
     assert ollama_standin.outcomes("/api/chat") == ["answered"]
 
 
-async def test_numbers_of_any_size_are_taken() -> None:
+async def test_numbers_of_any_size_are_accepted() -> None:
     line = b'{"message": {"content": "ok"}, "done": true, "eval_count": 1e999, "prompt_eval_count": -3}\n'
     with RawServer([HEAD + line]) as server:
         backend = OllamaBackend(server.url, settings())
@@ -173,7 +173,7 @@ async def test_numbers_of_any_size_are_taken() -> None:
     assert (text, end.completion_tokens, end.prompt_tokens) == ("ok", 0, 0)
 
 
-async def test_half_of_a_surrogate_pair_does_not_reach_a_file() -> None:
+async def test_lone_surrogate_does_not_reach_a_file() -> None:
     line = b'{"message": {"content": "a\\ud800b"}, "done": true}\n'
     with RawServer([HEAD + line]) as server:
         backend = OllamaBackend(server.url, settings())
@@ -189,13 +189,13 @@ async def test_an_endless_line_takes_bounded_memory() -> None:
         with pytest.raises(BackendFailed, match="1024 kB"):
             await collect(backend.generate(request()))
         await backend.close()
-        assert server.sent < 20 << 20  # what fits in the system's buffers beside the limit
+        assert server.sent < 20 << 20  # the limit plus the system's buffers
 
 
-async def test_silence_ends_some_day() -> None:
+async def test_silence_is_limited() -> None:
     with RawServer([HEAD], hangs=True) as server:
         backend = OllamaBackend(server.url, settings(silence_timeout=0.3))
-        with pytest.raises(BackendFailed, match=r"no sign of life for 0\.3 s"):
+        with pytest.raises(BackendFailed, match=r"sent nothing for 0\.3 s"):
             await collect(backend.generate(request()))
         await backend.close()
 

@@ -1,4 +1,4 @@
-"""OpenAI-compatible servers: generating, and what goes wrong."""
+"""OpenAI-compatible servers: generation and failures."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -75,7 +75,7 @@ async def test_a_prompt_that_does_not_fit(backend: Backend) -> None:
         await collect(backend.generate(request("word " * 5000, model=MODEL)))
 
 
-async def test_a_prompt_cut_in_silence_is_noticed(backend: Backend, server: OpenAIStandIn) -> None:
+async def test_silently_truncated_prompt_is_detected(backend: Backend, server: OpenAIStandIn) -> None:
     server.answers.default = Answer("a zebra", prompt_tokens=30)
     with pytest.raises(PromptTooLong, match="only 30 tokens"):
         await collect(backend.generate(request("word " * 2000, model=MODEL)))
@@ -97,15 +97,13 @@ async def test_closing_the_iterator_frees_the_engine(backend: Backend, server: O
         ("broken", "only a part of its answer|broke off"),
         ("early", "only a part of its answer"),
         ("half", "not JSON|broke off"),
-        ("garbage", "no server-sent event.*Bad Gateway"),
+        ("garbage", "not a server-sent event.*Bad Gateway"),
         ("utf8", "not UTF-8"),
         ("long", "a line of more than 1024 kB|broke off"),
         ("error", "CUDA error"),
     ],
 )
-async def test_an_answer_that_goes_wrong_in_the_middle(
-    openai_standin: OpenAIStandIn, ends: str, says: str
-) -> None:
+async def test_answer_that_fails_midway(openai_standin: OpenAIStandIn, ends: str, says: str) -> None:
     backend = LlamaServer(openai_standin.url, "", settings())
     openai_standin.answers.default = Answer("half of it", ends=ends)
     with pytest.raises(BackendFailed, match=says):
@@ -113,7 +111,7 @@ async def test_an_answer_that_goes_wrong_in_the_middle(
     await backend.close()
 
 
-async def test_llama_server_tells_how_far_the_prompt_is(openai_standin: OpenAIStandIn) -> None:
+async def test_llama_server_reports_progress_in_the_prompt(openai_standin: OpenAIStandIn) -> None:
     backend = LlamaServer(openai_standin.url, "", settings())
     items = [item async for item in backend.generate(request(model=MODEL))]
     await backend.close()
@@ -125,20 +123,20 @@ async def test_llama_server_tells_how_far_the_prompt_is(openai_standin: OpenAISt
     assert items[-1].generate_seconds == 1.5
 
 
-async def test_llama_server_says_by_how_much(openai_standin: OpenAIStandIn) -> None:
+async def test_llama_server_error_says_by_how_much(openai_standin: OpenAIStandIn) -> None:
     backend = LlamaServer(openai_standin.url, "", settings())
     with pytest.raises(PromptTooLong, match="5,030 tokens, 934 more than the context of 4,096"):
         await collect(backend.generate(request("word " * 5000, model=MODEL)))
     await backend.close()
 
 
-async def test_the_key_is_sent_and_asked_for() -> None:
+async def test_key_is_sent_and_a_wrong_one_is_an_error() -> None:
     with OpenAIStandIn(api_key="secret") as server:
         right = LlamaServer(server.url, "secret", settings())
         await right.check()
         await right.close()
         wrong = LlamaServer(server.url, "wrong", settings())
-        with pytest.raises(BackendFailed, match="refuses the key") as raised:
+        with pytest.raises(BackendFailed, match="rejects the key") as raised:
             await wrong.check()
         assert "api_key" in raised.value.next_step
         await wrong.close()
@@ -150,12 +148,12 @@ async def test_nothing_listens(openai_standin: OpenAIStandIn) -> None:
         await open_openai(openai_standin.url, settings())
 
 
-async def test_another_machine_needs_leave() -> None:
+async def test_another_machine_needs_permission() -> None:
     with pytest.raises(SettingsError, match="allow_remote"):
         await open_openai("https://api.openai.com/v1", settings())
 
 
-async def test_a_plain_server_promises_nothing(openai_standin: OpenAIStandIn) -> None:
+async def test_plain_server_can_only_generate(openai_standin: OpenAIStandIn) -> None:
     openai_standin.dialect = "plain"
     backend = OpenAICompatible(openai_standin.url, "", settings())
     for asking in (

@@ -1,4 +1,4 @@
-"""Thoughts and answer are told apart, however the stream is cut into pieces."""
+"""Separation of thoughts and answer, however the stream is split."""
 
 import pytest
 from hypothesis import given
@@ -37,7 +37,7 @@ def split(pieces: list[str]) -> tuple[str, str]:
         ("  \n", "", "  \n"),
     ],
 )
-def test_whole_and_letter_by_letter(text: str, thoughts: str, answer: str) -> None:
+def test_in_one_piece_and_letter_by_letter(text: str, thoughts: str, answer: str) -> None:
     assert split([text]) == (thoughts, answer)
     assert split(list(text)) == (thoughts, answer)
 
@@ -50,14 +50,14 @@ def test_whole_and_letter_by_letter(text: str, thoughts: str, answer: str) -> No
     ),
     st.data(),
 )
-def test_the_cuts_between_pieces_do_not_matter(parts: list[str], data: st.DataObject) -> None:
+def test_result_does_not_depend_on_the_pieces(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert split(pieces) == split([text])
 
 
-def test_blanks_without_end_are_not_held_back() -> None:
+def test_endless_blanks_are_not_held_back() -> None:
     splitter = ThinkingSplitter()
     shown = [splitter.feed(" ") for _ in range(MOST_BLANK + 2)]
     assert [delta.text for delta in shown[-2]] == [" " * (MOST_BLANK + 1)]

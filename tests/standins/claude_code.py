@@ -1,4 +1,4 @@
-"""Runs the real Claude Code CLI, shut off from the user's own: its own home, no network but loopback."""
+"""Runs the real Claude Code CLI in isolation: with a home of its own and no network but loopback."""
 
 import json
 import os
@@ -14,14 +14,14 @@ SECONDS = 120
 
 @dataclass(frozen=True)
 class ClaudeCodeRun:
-    """What one ``claude -p`` did. ``transcripts`` are its ``.jsonl`` files."""
+    """The result of one ``claude -p``. ``transcripts`` are its ``.jsonl`` files."""
 
     result: dict[str, Any]
     transcripts: tuple[Path, ...]
 
 
 def claude_binary() -> Path:
-    """Return the CLI that claude-agent-sdk brings; skip the test where its wheel has none."""
+    """Return the CLI of claude-agent-sdk; skip the test if its wheel has none."""
     import claude_agent_sdk
 
     name = "claude.exe" if os.name == "nt" else "claude"
@@ -65,7 +65,7 @@ def run_claude_code(
 
 
 def shut_off(home: Path, api_url: str = "http://127.0.0.1:9") -> dict[str, str]:
-    """Return all that the CLI gets to see; nothing of this process's own environment but PATH."""
+    """Return the CLI's environment: of this process's environment it contains PATH only."""
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(home),

@@ -1,4 +1,4 @@
-"""Building the answers of ``/v1/chat/completions``, whole and as server-sent events."""
+"""Answers of ``/v1/chat/completions``, complete or as server-sent events."""
 
 import json
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ CREATED = 1_795_237_996
 
 
 def usage(prompt: int, completion: int) -> dict[str, int]:
-    """Return the token counts as the protocol spells them."""
+    """Return the token counts in the protocol's form."""
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 

@@ -25,7 +25,7 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class Text:
-    """The model says something."""
+    """The model answers with text."""
 
     text: str
 
@@ -57,7 +57,7 @@ class MessagesStandIn:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def turn_for(self, request: dict[str, Any]) -> Turn:
-        """Return what the script says to this request."""
+        """Return the script's reply to this request."""
         if not request.get("tools"):
             return [Text("ok")]
         said = sum(message["role"] == "assistant" for message in request["messages"])

@@ -1,4 +1,4 @@
-"""A stand-in for Ollama: a real HTTP server that answers as the recorded exchanges do.
+"""Stand-in for Ollama: a real HTTP server that answers as in the recorded exchanges.
 
 ``test_ollama_contract.py`` holds it to the records in ``tests/data/ollama/exchanges.jsonl``, and to the
 official client. It has no model: ``answers`` says what it "generates"::
@@ -32,7 +32,7 @@ FOREVER_SECONDS = 2**63 / 1e9
 
 @dataclass(frozen=True)
 class StandInModel:
-    """A model as installed. ``load_seconds`` is how long it takes to load, ``vram`` the share in VRAM."""
+    """An installed model. ``load_seconds`` is the duration of a load, ``vram`` the share in VRAM."""
 
     size: int = 491_400_218
     context_length: int = 32_768
@@ -44,13 +44,13 @@ class StandInModel:
     load_seconds: float = 0.0
     vram: float = 0.0
     needs: int = 0
-    """Bytes of memory it asks for; above ``OllamaStandIn.memory`` it does not load."""
+    """Bytes of memory that it needs; with more than ``OllamaStandIn.memory`` it does not load."""
     remote_host: str = ""
     parent: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """Of the GGUF header, besides what every model has; arrays come only where all is asked for."""
+    """Additional keys of the GGUF header; arrays are included in verbose answers only."""
     taken: int = 0
-    """What ``/api/ps`` says it takes; 0: its size and 24 kB for each token of its context."""
+    """Memory according to ``/api/ps``; 0 means its size plus 24 kB per token of its context."""
 
 
 @dataclass
@@ -178,7 +178,7 @@ class OllamaStandIn(StandInServer):
                     eval_duration=time.perf_counter_ns() - loaded,
                 )
             finally:
-                if name in self.loaded:  # who unloads it meanwhile does not see it come back
+                if name in self.loaded:  # unless it was unloaded meanwhile
                     self.loaded[name] = Loaded(self._num_ctx(name, body), _expiry(seconds))
                 self.running -= 1
 
@@ -254,7 +254,7 @@ class OllamaStandIn(StandInServer):
 
     def _expire(self) -> None:
         if self.running:
-            return  # what works stays
+            return  # a used model stays
         now = datetime.now(UTC)
         self.loaded = {name: each for name, each in self.loaded.items() if each.expires_at > now}
 
@@ -297,7 +297,7 @@ ENDINGS: dict[str, Any] = {
     "long": lambda _: b'{"message":{"content":"' + b"a" * (2 << 20),
     "error": lambda _: b'{"error":"an error was encountered while running the model: CUDA error"}\n',
 }
-"""What is sent at the end of an answer that goes wrong, before the connection drops."""
+"""The end of a failing answer, before the connection drops."""
 
 
 def _shown(value: Any, body: dict[str, Any]) -> Any:

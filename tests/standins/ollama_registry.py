@@ -1,4 +1,4 @@
-"""The stand-in for Ollama's registry: what can be pulled, and what goes wrong on the way."""
+"""Stand-in for Ollama's registry: its models, and failures of a pull."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from tests.standins.serving import BreakOff
 
 @dataclass
 class Registered:
-    """A model in the registry: the size of its layers, and what goes wrong while pulling it."""
+    """A model in the registry: the size of its layers, and the failures of its pull."""
 
     layers: tuple[int, ...] = (1000,)
     delay: float = 0.0
@@ -19,14 +19,14 @@ class Registered:
     breaks_at: int | None = None
     """Bytes after which the stream breaks off, once."""
     dies: bool = False
-    """Whether every stream breaks off as soon as something more has arrived."""
+    """Whether every stream breaks off after its first new bytes."""
     have: dict[int, int] = field(default_factory=dict)
     held: threading.Event | None = None
-    """Until this is set, the last bytes of each layer do not come."""
+    """Holds back the last bytes of each layer until it is set."""
 
 
 async def pull_lines(name: str, registered: Registered | None) -> AsyncIterator[dict[str, Any]]:
-    """Yield the lines of a pull; what has arrived of a layer is kept in ``registered.have``.
+    """Yield the lines of a pull; the bytes of each layer so far are stored in ``registered.have``.
 
     Raises:
         BreakOff: the stream breaks off here.

@@ -1,4 +1,4 @@
-"""How Ollama, a Go program, checks a request and words its refusals; from the recorded exchanges."""
+"""Ollama's checks of a request and its error messages (those of a Go program), from recorded exchanges."""
 
 import json
 import re
@@ -11,7 +11,7 @@ DEFAULT_KEEP_ALIVE = 300.0
 
 
 class GoError(Exception):
-    """A refusal, as ``{"error": message}``."""
+    """An error, sent as ``{"error": message}``."""
 
     def __init__(
         self, status: int, message: str, content_type: str = "application/json; charset=utf-8"
@@ -41,7 +41,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
 
 
 def check_chat(name: str, body: dict[str, Any], *, thinks: bool) -> None:
-    """Return when the options, the format and ``think`` are ones that Ollama takes.
+    """Check that Ollama accepts the options, the format and ``think``.
 
     Raises:
         GoError: one is not.
@@ -59,10 +59,10 @@ def check_chat(name: str, body: dict[str, Any], *, thinks: bool) -> None:
 
 
 def keep_alive_seconds(value: Any) -> float:
-    """Return ``keep_alive`` in seconds: a number, or a Go duration; negative for ever.
+    """Return ``keep_alive`` in seconds: a number, or a Go duration; negative means forever.
 
     Raises:
-        GoError: it is no duration.
+        GoError: it is not a duration.
     """
     if value is None:
         return DEFAULT_KEEP_ALIVE

@@ -1,4 +1,4 @@
-"""A stand-in for servers that speak OpenAI's protocol, in their dialects.
+"""Stand-in for servers with OpenAI's protocol, in their dialects.
 
 ``llama-server`` answers as xllamacpp 2026.10 was seen to, the others as their documentation says::
 
@@ -31,16 +31,16 @@ PLAIN_FIELDS = {"model", "messages", "stream", "stream_options", "max_tokens", "
 
 @dataclass
 class OpenAIModel:
-    """A model as the server knows it. ``num_ctx`` is its context as loaded, 0 while it is not."""
+    """A model of the server. ``num_ctx`` is the context of the loaded model, 0 if it is not loaded."""
 
     size: int = 1_117_000_000
     context_length: int = 32_768
     num_ctx: int = 4096
     embeds: bool = False
     fails: bool = False
-    """Whether it cannot be loaded."""
+    """Whether loading fails."""
     idles: bool = False
-    """Whether a router says that it loads it, and does nothing."""
+    """Whether a router reports loading but does nothing."""
 
 
 class OpenAIStandIn(StandInServer):
@@ -166,7 +166,7 @@ ENDINGS = {
     "long": b'data: {"choices":[{"delta":{"content":"' + b"a" * (2 << 20),
     "error": event({"error": {"message": "CUDA error: out of memory", "code": 500}}),
 }
-"""What is sent at the end of an answer that goes wrong, before the connection drops."""
+"""The end of a failing answer, before the connection drops."""
 
 
 def _llama_server(server: OpenAIStandIn, exchange: Exchange) -> Reply | None:

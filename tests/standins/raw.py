@@ -1,4 +1,4 @@
-"""A server that sends exactly the bytes it is told: for what no proper server would send."""
+"""Server that sends given bytes, for answers that a proper server would not send."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: cl
 
 
 class RawServer:
-    """Answers every request on a free port with ``pieces``, then closes, or waits where ``hangs``.
+    """Answers every request on a free port with ``pieces``, then closes, or waits if ``hangs``.
 
     ``sent`` counts the bytes of answers that a client took.
     """
@@ -37,7 +37,7 @@ class RawServer:
     ) -> None:
         self._stopping.set()
         with socket.create_connection(self._listening.getsockname()):
-            pass  # wakes the thread that waits for one
+            pass  # wakes the thread that waits for a connection
         for thread in self._threads:
             thread.join(10)
         self._listening.close()
@@ -68,7 +68,7 @@ class RawServer:
                     self._stopping.wait()
                 connection.shutdown(socket.SHUT_WR)
                 connection.settimeout(5)
-                while connection.recv(1 << 20):  # a close with unread bytes would destroy what was sent
+                while connection.recv(1 << 20):  # closing with unread bytes would discard the answer
                     pass
             except OSError:
-                return  # the client has had enough
+                return  # the client closed the connection

@@ -1,4 +1,4 @@
-"""A real HTTP server on a free port, in a thread of its own, for the stand-ins of engines.
+"""Real HTTP server on a free port, in its own thread, for the stand-ins.
 
 It keeps every request, knows when a client dropped one, and can break off in the middle of an answer.
 """
@@ -18,7 +18,7 @@ import uvicorn
 
 @dataclass
 class Exchange:
-    """One request, and how it ended: ``answered``, ``dropped`` by the client, or ``broken`` off here."""
+    """One request and its outcome: ``answered``, ``dropped`` by the client, or ``broken`` by the server."""
 
     method: str
     path: str
@@ -37,8 +37,8 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: ``body`` in one piece, or ``stream`` piece by piece. ``breaks_off`` ends the connection
-    after that without ending the answer."""
+    """An answer: ``body`` in one piece, or ``stream`` in pieces. ``breaks_off`` closes the connection before
+    the answer is complete."""
 
     status: int = 200
     body: bytes = b""
@@ -48,7 +48,7 @@ class Reply:
 
 
 class BreakOff(Exception):
-    """Raised by a stream to drop the connection in the middle."""
+    """Raised by a stream to drop the connection midway."""
 
 
 def json_reply(value: Any, status: int = 200, content_type: str = "application/json") -> Reply:
@@ -60,8 +60,8 @@ Handler = Callable[[Exchange], Awaitable[Reply]]
 
 
 class StandInServer:
-    """Serves ``handler`` within a ``with`` block; ``stop`` and ``start`` simulate a server that goes away
-    and comes back at the same address."""
+    """Serves ``handler`` within a ``with`` block; ``stop`` and ``start`` simulate a server that stops and
+    restarts at the same address."""
 
     def __init__(self, handler: Handler, port: int = 0) -> None:
         self.requests: list[Exchange] = []
@@ -77,11 +77,11 @@ class StandInServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Listen and answer."""
+        """Start serving."""
         config = uvicorn.Config(
             self._app,
             interface="asgi3",
-            loop="asyncio",  # the app's; uvloop fails to close while a connection is being dropped
+            loop="asyncio",  # as in the app; uvloop fails to close while a connection is being dropped
             http="h11",
             ws="none",
             lifespan="off",
@@ -102,12 +102,12 @@ class StandInServer:
         self._socket.close()
 
     def restart(self) -> None:
-        """Come back at the same address after ``stop``."""
+        """Restart at the same address after ``stop``."""
         self._socket = _listen(self.port)
         self.start()
 
     def outcomes(self, path: str) -> list[str]:
-        """Return how the requests for ``path`` ended, in order; empty for those under way."""
+        """Return the outcomes of the requests for ``path``, in order; empty for running ones."""
         return [exchange.outcome for exchange in self.requests if exchange.path == path]
 
     def bodies(self, path: str) -> list[Any]:
@@ -160,18 +160,18 @@ class StandInServer:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves at once, dropping what is under way, where uvicorn's takes 0.2 s."""
+    """A server that stops at once and drops running requests; uvicorn's own takes 0.2 s."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = threading.Event()
 
     def leave(self) -> None:
-        """Stop; for another thread."""
+        """Stop the server, from another thread."""
         self._loop.call_soon_threadsafe(self._leaving.set)
 
     async def main_loop(self) -> None:
-        """Wait to be stopped."""
+        """Wait until the server is stopped."""
         self._loop, self._leaving = asyncio.get_running_loop(), asyncio.Event()
         await self.on_tick(0)
         self.listening.set()
@@ -181,8 +181,8 @@ class _Server(uvicorn.Server):
         """Close every connection."""
         for listening in sockets or []:
             self._loop.remove_reader(listening)
-        # A connection that was just accepted takes some turns of the loop until it is among those below, and
-        # asyncio's server must not be closed before it is.
+        # A connection that was just accepted takes some turns of the loop to be listed below, and asyncio's
+        # server must not be closed before that.
         await asyncio.sleep(0.01)
         for server in self.servers:
             server.close()
@@ -193,11 +193,11 @@ class _Server(uvicorn.Server):
         for task in self.server_state.tasks:
             task.cancel()
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
+        await asyncio.sleep(0)  # aborted connections are closed in the loop's next turn
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Return once ``condition`` holds; fail where it does not in time."""
+    """Return once ``condition`` holds; fail after a time limit."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -205,7 +205,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """The same, without blocking the event loop."""
+    """Do the same as ``wait_until`` without blocking the event loop."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

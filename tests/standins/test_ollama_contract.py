@@ -1,4 +1,4 @@
-"""The stand-in for Ollama answers as the recorded exchanges do, and satisfies the official client.
+"""Contract of the Ollama stand-in: it answers as in the recorded exchanges and suits the official client.
 
 Compared: status, content type, the number of lines or their shape, every JSON key, every value's type,
 and every value but these, which differ from run to run or describe weights that the stand-in lacks:
@@ -66,7 +66,7 @@ def client(server: OllamaStandIn) -> Iterator[ollama.Client]:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_answers_as_recorded(server: OllamaStandIn, name: str) -> None:
-    """Every record, in order: loads and unloads change what later ones see."""
+    """Replays every record in order, because loads and unloads affect later ones."""
     request, recorded = RECORDED[name]["request"], RECORDED[name]["response"]
     content = request["raw"].encode() if "raw" in request else json.dumps(_whole(name, request)).encode()
     body = None if "raw" not in request and "json" not in request else content
@@ -128,7 +128,7 @@ def test_the_official_client_sees_errors(client: ollama.Client) -> None:
 
 
 def _teach(standin: OllamaStandIn, name: str, record: dict[str, Any]) -> None:
-    """Let the stand-in say to a recorded prompt what the model said, in as many tokens."""
+    """Make the stand-in give a recorded prompt the recorded answer, in the same number of tokens."""
     body, response = _whole(name, record["request"]), record["response"]
     if response["status"] != 200 or not isinstance(body, dict) or not body.get("messages"):
         return
@@ -161,7 +161,7 @@ def _in_pieces(text: str, count: int) -> tuple[str, ...]:
 
 
 def _whole(name: str, request: dict[str, Any]) -> Any:
-    """Return the request's JSON, with a long prompt that the record only describes written out."""
+    """Return the request's JSON, with a long prompt in full that the record only describes."""
     body = request.get("json")
     if isinstance(body, dict) and isinstance(body.get("messages"), str):
         question = {"role": "user", "content": "Which animal follows START-MARKER?"}
@@ -172,7 +172,7 @@ def _whole(name: str, request: dict[str, Any]) -> Any:
 
 
 def _shapes(text: str) -> list[Any]:
-    """Return the lines' shapes, each once: how many tokens a text has is the tokenizer's business."""
+    """Return the distinct shapes of the lines: the number of tokens depends on the tokenizer."""
     shapes: list[Any] = []
     for line in filter(None, text.splitlines()):
         data = line.removeprefix("data: ")
@@ -183,7 +183,7 @@ def _shapes(text: str) -> list[Any]:
 
 
 def _shape(value: Any, key: str = "", *, text: bool = True) -> Any:
-    """Return ``value`` with what may differ replaced by its type."""
+    """Return ``value`` with variable parts replaced by their types."""
     if key in INSIDE:
         return type(value).__name__
     if isinstance(value, dict):

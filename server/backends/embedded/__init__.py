@@ -1,1 +1,1 @@
-"""The embedded engine: llama.cpp in a child process, with weights that it downloads."""
+"""The embedded engine: llama.cpp in a child process, and its model weights."""

@@ -1,6 +1,6 @@
-"""The embedded engine: llama.cpp's server in a child process, one model at a time.
+"""The embedded engine: llama.cpp's server in a child process, with one model at a time.
 
-It starts on first need, ends after ``keep_alive`` without work, and is started anew when it died.
+It starts on first use, ends ``keep_alive`` after the last one, and restarts after a crash.
 """
 
 import asyncio
@@ -43,21 +43,21 @@ logger = logging.getLogger(__name__)
 
 USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30
-"""Free memory, in bytes, below which the small model is the better guest."""
+"""Free memory in bytes below which the small model is chosen."""
 MANY_CORES = 4
 PROCESS, PROCESS_TOKEN = 16 * 2**20, 500
-"""What the process takes beside its model, in bytes: Python and the library, and for each token of the
-vocabulary the tokenizer's tables. Measured on Linux, resident memory less the buffers that llama.cpp's log
-names: 39 MiB with 49,152 tokens (SmolLM2), 88 and 89 MiB with 151,936 (Qwen2.5)."""
+"""Memory of the process beside its model, in bytes: Python and the library, and the tokenizer's tables per
+token of the vocabulary. Measured on Linux as resident memory minus the buffers in llama.cpp's log: 39 MiB
+with 49,152 tokens (SmolLM2), 88 and 89 MiB with 151,936 (Qwen2.5)."""
 
 
 class _Server(LlamaServer):
     product = "The embedded engine"
-    start_hint = "Try again: it is started anew."
+    start_hint = "Try again: it restarts."
 
 
 class EmbeddedBackend:
-    """The engine that the app brings along. See ``DownloadsOwnModels``."""
+    """The engine that the app brings along. See ``DownloadsOwnModels``, ``DeletesModels``."""
 
     kind = "embedded"
     label = "Embedded llama.cpp"
@@ -96,10 +96,10 @@ class EmbeddedBackend:
         self._watching: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Return at once: it is part of the app and starts on first need."""
+        """Return at once: the engine is part of the app and starts on first use."""
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models in the app's folder, and the file that ``[embedded] model`` names."""
+        """Return the models in the app's folder and the file set as ``[embedded] model``."""
         return await asyncio.to_thread(self._installed)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
@@ -115,7 +115,7 @@ class EmbeddedBackend:
         )
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context in the model's own header, 0 where it does not tell."""
+        """Return the longest context according to the model's header; 0 if unknown."""
         return await asyncio.to_thread(_longest_context, self._path(model))
 
     async def model_file(self, model: str) -> ModelFile:
@@ -132,49 +132,49 @@ class EmbeddedBackend:
             n_ubatch=N_UBATCH if on_gpu else cpu_batch(size, self._threads),
         )
 
-    async def slots(self, model: str) -> int:  # noqa: ARG002 - the same for every model
+    async def slots(self, model: str) -> int:  # noqa: ARG002 - equal for all models
         """Return ``[embedded] slots``."""
         return self._settings.embedded.slots
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Start the process with the model; another one in memory makes room first."""
+        """Start the process with the model. A loaded model is unloaded first."""
         async with self._using(model, num_ctx, keep_alive):
             pass
 
     async def unload(self, model: str) -> None:
-        """End the process when its work is done, which gives all of its memory back."""
+        """End the process when its work is done, which frees all of its memory."""
         async with self._changing:
             if self._child is not None and self._child.order.model == model:
                 await self._unused.wait()
                 await self._stop()
 
     async def delete(self, model: str) -> None:
-        """See ``DeletesModels``; the file that ``[embedded] model`` names is the user's own, and stays."""
+        """See ``DeletesModels``. The file set as ``[embedded] model`` belongs to the user and is kept."""
         path, own = weights_path(self._folder, model), self._own_file()
         if own is not None and own.stem == model:
             raise BackendUnsupported(
-                f"{own} is a file of your own, which [embedded] model names.", "Remove it yourself."
+                f"{own} is your own file, set as [embedded] model.", "Delete it yourself."
             )
         if not path.exists():
             raise not_found(model, await self.installed())
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Fetch a model of the catalogue."""
+        """Download a model of the catalogue."""
         await fetch_weights(self._folder, model, report)
 
     async def ensure_model(self, model: str, report: ReportPull) -> None:
-        """Return when the weights are there."""
+        """See ``DownloadsOwnModels``."""
         if not self.has_weights(model):
             await fetch_weights(self._folder, model, report)
 
     def has_weights(self, model: str) -> bool:
-        """Return whether the model's file is there, which it only is whole and verified."""
+        """Return whether the model's file exists; it does only when complete and verified."""
         own = self._own_file()
         return (own is not None and own.stem == model) or weights_path(self._folder, model).exists()
 
     def default_model(self) -> str:
-        """Return ``[embedded] model``; ``auto`` is the 1.5B coder, or the 0.5B where memory is short."""
+        """Return ``[embedded] model``; ``auto`` is the 1.5B coder, or the 0.5B one if memory is short."""
         chosen = self._settings.embedded.model
         if chosen != "auto":
             own = self._own_file()
@@ -184,7 +184,7 @@ class EmbeddedBackend:
         return USUAL_MODEL if psutil.virtual_memory().available >= ROOM_FOR_USUAL else SMALL_MODEL
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
-        """Return the prompt's length by the model's own template; loads the model, or takes it as loaded."""
+        """Return the prompt's length by the model's own template. Loads the model if necessary."""
         if self._child and self._child.order.model == model:
             num_ctx = self._child.order.num_ctx
         async with self._using(model, num_ctx, None) as server:
@@ -210,14 +210,14 @@ class EmbeddedBackend:
         return self._has_gpu
 
     async def close(self) -> None:
-        """End the process, also one that still loads; it is not started again."""
+        """End the process, even while it loads; it is not started again."""
         self._closed = True
         await cancel_and_wait(self._starting, self._expiry)
         await self._stop()
 
     @asynccontextmanager
     async def _using(self, model: str, num_ctx: int, keep_alive: str | None) -> AsyncIterator[_Server]:
-        """Hold the process with this model and context; it is not replaced meanwhile."""
+        """Keep the process running with this model and context for the duration of the context."""
         seconds = parse_keep_alive(keep_alive or self._settings.backend.keep_alive)
         async with self._changing:
             server = await self._ready(model, num_ctx)
@@ -257,22 +257,22 @@ class EmbeddedBackend:
             raise
         finally:
             self._events.publish(ModelProgress(model, "load", done=True, error=error))
-        self._watching = asyncio.create_task(self._note_death(self._child))
+        self._watching = asyncio.create_task(self._log_crash(self._child))
         self._server = _Server(self._child.url, self._child.api_key, self._settings)
         return self._server
 
-    async def _note_death(self, child: Child) -> None:
-        """Log how the process ended, unless this app ended it."""
+    async def _log_crash(self, child: Child) -> None:
+        """Log the process's end unless this app ended it."""
         status = await child.ended()
         interrupted = self._closed or status in (-signal.SIGINT, 130)  # Ctrl+C reaches both processes
         if not (child.told_to_end or interrupted):
             how = f"signal {-status}" if status < 0 else f"exit code {status}"
             logger.warning(
-                "the embedded engine died (process %s, %s): %s", child.pid, how, await child.ending()
+                "the embedded engine crashed (process %s, %s): %s", child.pid, how, await child.ending()
             )
 
     async def _start(self, order: Order) -> Child:
-        """Start the process as a task of its own, which ``close`` can end."""
+        """Start the process in a task that ``close`` can cancel."""
         closed = BackendUnreachable("The embedded engine was closed.", "Try again.")
         if self._closed:
             raise closed
@@ -286,7 +286,7 @@ class EmbeddedBackend:
             raise
 
     async def _stop(self) -> None:
-        """End the process. It ends all the same where nobody waits for that any more."""
+        """End the process, even if the caller stops waiting."""
         child, server = self._child, self._server
         self._child = self._server = self._expires_at = None
         if child is not None and server is not None:
@@ -295,13 +295,13 @@ class EmbeddedBackend:
             await asyncio.shield(self._ending)
 
     async def _explained(self, error: BackendError, child: Child | None) -> BackendError:
-        """Return the error to show: where the process died, that is the cause."""
+        """Return the error to show: if the process crashed, that is the cause."""
         ending = await child.ending() if child else ""
         if not ending:
             return error
         return BackendFailed(
-            f"The embedded engine died at its work: {ending}.",
-            f"Try again: it starts anew; if that fails too, choose a smaller model. Its log is {self._log}.",
+            f"The embedded engine crashed: {ending}.",
+            f"Try again: it restarts; if it crashes again, choose a smaller model. Its log is {self._log}.",
         )
 
     def _expire_after(self, seconds: float | None) -> None:
@@ -311,7 +311,7 @@ class EmbeddedBackend:
             self._expiry = asyncio.create_task(self._expire())
 
     async def _expire(self) -> None:
-        """Unload when the time has come; it moves with every use, to an earlier one, too."""
+        """Unload when the expiry time has come; every use moves it, possibly to an earlier time."""
         while self._child is not None:
             self._moved.clear()
             if self._expires_at is None:
@@ -337,7 +337,7 @@ class EmbeddedBackend:
         return tuple(describe_gguf(file) for file in files if file.exists())
 
     def _own_file(self) -> Path | None:
-        """Return the GGUF file that ``[embedded] model`` names, None where it names a catalogue model."""
+        """Return the GGUF file set as ``[embedded] model``; None if that is a catalogue model."""
         chosen = self._settings.embedded.model
         return Path(chosen).expanduser().absolute() if chosen.endswith(".gguf") else None
 
@@ -361,6 +361,6 @@ def _longest_context(path: Path) -> int:
 
 
 def _usual_threads() -> int:
-    """Leave one core to the user where there are more than a few."""
+    """Return all cores up to ``MANY_CORES``, and one less than all above that."""
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     return cores - 1 if cores > MANY_CORES else cores

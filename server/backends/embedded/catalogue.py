@@ -1,4 +1,4 @@
-"""The models that the embedded engine can fetch, each pinned by the checksum of its file."""
+"""Catalogue of the embedded engine's models, each pinned by its file's checksum."""
 
 import tomllib
 from functools import cache
@@ -16,16 +16,16 @@ class _Entry(BaseModel):
 
 
 class Official(_Entry):
-    """The publisher's own repository on the Hugging Face Hub."""
+    """The publisher's repository on the Hugging Face Hub."""
 
     repo: str
     file: str
 
 
 class Mirror(_Entry):
-    """Packages ``package.format(part=1)`` … that hold the file in ``parts`` pieces, in order.
+    """Packages ``package.format(part=1)`` … that contain the file in ``parts`` pieces, in order.
 
-    ``largest`` bounds the size of one piece, in bytes.
+    ``largest`` is the size limit of a piece, in bytes.
     """
 
     package: str
@@ -34,7 +34,7 @@ class Mirror(_Entry):
     largest: int
 
     def requirement(self, part: int) -> str:
-        """Return the pinned requirement of a part, counted from 1."""
+        """Return the pinned requirement of a part (from 1)."""
         return f"{self.package.format(part=part)}=={self.version}"
 
 
@@ -50,7 +50,7 @@ class PinnedModel(_Entry):
 
 
 def pinned_name(given: str) -> str:
-    """Return the catalogue's name for a model that is spelled as another engine does; any other as given."""
+    """Return the catalogue's name of a model that is spelled as for another engine; other names unchanged."""
     return next((name for name in pinned_models() if spelled_alike(name, given)), given)
 
 

@@ -1,4 +1,4 @@
-"""Starts and ends the embedded engine's process."""
+"""Start and end of the embedded engine's process."""
 
 import asyncio
 import json
@@ -19,15 +19,15 @@ from server.common.processes import NO_WINDOW
 
 END_SECONDS = 1.0
 REAP_SECONDS = 0.5
-"""A killed process closes its connections a moment before it counts as ended."""
+"""A killed process closes its connections shortly before it counts as ended."""
 LOG_TAIL = 4_000
-# The limit is for reading weights from a slow disk; a warm start takes a second.
+# Time limit for reading weights from a slow disk; a warm start takes a second.
 START_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the process is to serve. ``num_ctx`` is the context of one slot, in tokens."""
+    """The process's configuration. ``num_ctx`` is the context of one slot, in tokens."""
 
     model: str
     path: str
@@ -39,9 +39,9 @@ class Order:
 
 
 class Child:
-    """A running process. ``url`` and ``api_key`` reach it.
+    """A running process, reached by ``url`` and ``api_key``.
 
-    ``pid`` is its own word: on Windows the process that was started may be a launcher in front of it.
+    ``pid`` is reported by the process itself: on Windows the started process may be a launcher.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Child:
         self._process = process
         self._log = log
         self.told_to_end = False
-        """Whether this app ended it; else it died."""
+        """Whether this app ended the process; otherwise it crashed."""
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs. A process that was killed a moment ago does not."""
+        """Whether the process runs. A process that was just killed does not."""
         if self._process.returncode is not None:
             return False
         try:
@@ -75,18 +75,18 @@ class Child:
 
     @property
     def memory(self) -> int:
-        """Resident memory in bytes, weights and caches included; 0 when it is gone."""
+        """Resident memory in bytes, including weights and caches; 0 if the process is gone."""
         try:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
             return 0
 
     async def ended(self) -> int:
-        """Wait until the process ends; return its exit status, or the signal that killed it, negated."""
+        """Wait for the end of the process; return its exit status, or minus the signal that killed it."""
         return await self._process.wait()
 
     async def ending(self) -> str:
-        """Return how the process ended, as a part of a sentence; empty where it still runs."""
+        """Return how the process ended, as part of a sentence; empty if it runs."""
         with suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
                 await self._process.wait()
@@ -94,16 +94,16 @@ class Child:
         return "" if status is None else _ending(status, self._log)
 
     async def end(self) -> None:
-        """End the process; returns when its memory is free."""
+        """End the process and return when its memory is free."""
         self.told_to_end = self.alive
         await _end(self._process)
 
 
 async def start_child(order: Order, log: Path) -> Child:
-    """Start the process and return when the model is loaded. Cancelling ends it again.
+    """Start the process and return when the model is loaded. Cancelling ends the process.
 
     Raises:
-        BackendFailed: it could not load the model; the cause is from its own log.
+        BackendFailed: the process could not load the model; the cause is from its log.
     """
     api_key = secrets.token_urlsafe(24)
     process = await _spawn(log)
@@ -121,27 +121,27 @@ async def start_child(order: Order, log: Path) -> Child:
         raise
     raise BackendFailed(
         f"The embedded engine could not load {order.model}: {cause}.",
-        f"See {log}; free some memory, or choose another model with [embedded] model.",
+        f"See {log}; free some memory, or choose another model in [embedded] model.",
     )
 
 
 async def _give(process: asyncio.subprocess.Process, order: dict[str, object]) -> dict[str, Any]:
-    """Hand the order over and return the answer.
+    """Send the order to the process and return its reply.
 
     Raises:
-        ValueError: the process ended without one.
+        ValueError: the process ended without a reply.
     """
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json.dumps(order).encode() + b"\n")
-    with suppress(ConnectionError):  # a process that is gone already says why in its log
+    with suppress(ConnectionError):  # a process that has ended gives the reason in its log
         await process.stdin.drain()
     reply: dict[str, Any] = json.loads(await process.stdout.readline())
     return reply
 
 
 async def _spawn(log: Path) -> asyncio.subprocess.Process:
-    # Spinning threads collapse (57 to 5 tokens/s) as soon as another process wants the cores.
+    # Spinning threads collapse (from 57 to 5 tokens/s) as soon as another process needs the cores.
     environ = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     with await asyncio.to_thread(_open_log, log) as errors:
         return await asyncio.create_subprocess_exec(
@@ -158,14 +158,14 @@ async def _spawn(log: Path) -> asyncio.subprocess.Process:
 
 
 def _open_log(log: Path) -> BinaryIO:
-    """Begin a new log and keep the one before, which may say why the last process died."""
+    """Start a new log; the previous one is kept, because it may explain a crash."""
     with suppress(OSError):
         log.replace(log.with_suffix(".log.1"))
     return log.open("wb")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask by closing its input, then insist."""
+    """Request the end by closing standard input, then kill the process."""
     if process.stdin is not None:
         process.stdin.close()
     try:
@@ -178,20 +178,20 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _ending(status: int, log: Path) -> str:
-    """Return how a process with this exit status ended; a negative one is the signal that killed it."""
+    """Return how a process with this exit status ended; a negative status is a signal."""
     if status >= 0:
         return _last_words(log)
     if status == -9:
-        return "it was killed, as the system does when memory runs out"
+        return "it was killed, probably because memory ran out"
     return f"it crashed with {signal.Signals(-status).name}"
 
 
 def _last_words(log: Path) -> str:
-    """Return the last line of the log that speaks of a failure, else the last one."""
+    """Return the last line of the log that mentions a failure, or else the last line."""
     try:
         lines = log.read_bytes()[-LOG_TAIL:].decode("utf-8", "replace").splitlines()
     except OSError:
         lines = []
     lines = [line.strip() for line in lines if line.strip()]
-    told = [line for line in lines if "rror" in line or "fail" in line]
-    return (told or lines or ["it ended without a word"])[-1][:200].rstrip(".")
+    failures = [line for line in lines if "rror" in line or "fail" in line]
+    return (failures or lines or ["it ended without a message"])[-1][:200].rstrip(".")

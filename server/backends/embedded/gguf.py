@@ -1,4 +1,4 @@
-"""The header of a GGUF file: its metadata, without the weights.
+"""Reader of GGUF headers: a file's metadata, without the weights.
 
 The format is specified in ggml's ``docs/gguf.md``: magic, version, tensor count, then key/value pairs,
 little-endian. Arrays longer than ``LONG_ARRAY`` (vocabularies) are replaced by their length.
@@ -16,13 +16,13 @@ from server.common.errors import BackendFailed
 
 MAGIC = b"GGUF"
 LONG_ARRAY = 1024
-# A header with more pairs, or a longer text, is damaged or hostile; real ones have some 30 pairs.
+# A header with more pairs or longer text is damaged or hostile; real ones have about 30 pairs.
 MOST_PAIRS = 10_000
 LONGEST_TEXT = 16 * 2**20
 LONGEST_ARRAY = 10_000_000
 STRING, ARRAY = 8, 9
 PIECE = 2**18
-"""Bytes of a vocabulary that are looked at together."""
+"""Bytes of a vocabulary that are read at once."""
 NUMBERS = {
     0: "<B",
     1: "<b",
@@ -37,7 +37,7 @@ NUMBERS = {
     12: "<d",
 }
 
-# `llama_ftype` in llama.cpp's `include/llama.h`: what most of a file's tensors are.
+# `llama_ftype` in llama.cpp's `include/llama.h`: the type of most of a file's tensors.
 FILE_TYPES = {
     0: "F32",
     1: "F16",
@@ -60,10 +60,10 @@ FILE_TYPES = {
 
 
 def describe_gguf(path: Path) -> InstalledModel:
-    """Return the model in a file as its header describes it; of a damaged file, name and size.
+    """Return the model in a file according to its header; for a damaged header, only name and size.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     size = path.stat().st_size
     try:
@@ -84,12 +84,12 @@ def describe_gguf(path: Path) -> InstalledModel:
 
 
 def read_gguf(path: Path) -> Mapping[str, Any]:
-    """Return the metadata by key, as Ollama's ``model_info`` gives it; ``tokenizer.ggml.tokens`` and
-    other long arrays as their length. A file that did not change is read once.
+    """Return the metadata by key, in the form of Ollama's ``model_info``. ``tokenizer.ggml.tokens`` and other
+    long arrays are replaced by their length. An unchanged file is read once.
 
     Raises:
-        BackendFailed: the file is not a GGUF file, or ends too early.
-        OSError: it cannot be read.
+        BackendFailed: the file is not a GGUF file, or is truncated.
+        OSError: the file cannot be read.
     """
     found = path.stat()
     return _read_file(path, found.st_mtime_ns, found.st_size)
@@ -102,13 +102,13 @@ def _read_file(path: Path, _changed_at: int, _size: int) -> Mapping[str, Any]:
             return MappingProxyType(_read_header(file))
         except (struct.error, UnicodeDecodeError, ValueError) as error:
             raise BackendFailed(
-                f"{path.name} is not a whole GGUF file: {error}.", "Download the model again."
+                f"{path.name} is not a complete GGUF file: {error}.", "Download the model again."
             ) from None
 
 
 def _read_header(file: BinaryIO) -> dict[str, Any]:
     if file.read(4) != MAGIC:
-        raise ValueError("it does not begin with GGUF")
+        raise ValueError("it does not start with GGUF")
     version = _number(file, "<I")
     if version < 2:
         raise ValueError(f"version {version} is no longer in use")
@@ -143,14 +143,14 @@ def _array(file: BinaryIO) -> Any:
 
 
 def _skip_texts(file: BinaryIO, count: int) -> None:
-    """Go past ``count`` texts, a piece at a time: a vocabulary has some hundred thousand of a few bytes."""
+    """Skip ``count`` texts in large pieces: a vocabulary has over a hundred thousand texts of a few bytes."""
     length_of = struct.Struct("<Q").unpack_from
     piece, at = b"", 0
     for _ in range(count):
         if len(piece) < at + 8:
             file.seek(min(0, at - len(piece)), 1)
             piece, at = file.read(PIECE), 0
-        at += 8 + _sane(length_of(piece, at)[0])
+        at += 8 + _checked_length(length_of(piece, at)[0])
         if at > len(piece):
             file.seek(at - len(piece), 1)
             piece, at = b"", 0
@@ -166,10 +166,10 @@ def _text(file: BinaryIO) -> str:
 
 
 def _length(file: BinaryIO) -> int:
-    return _sane(_number(file, "<Q"))
+    return _checked_length(_number(file, "<Q"))
 
 
-def _sane(length: int) -> int:
+def _checked_length(length: int) -> int:
     if length > LONGEST_TEXT:
         raise ValueError(f"a text of {length} bytes")
     return length

@@ -1,8 +1,7 @@
-"""The embedded engine's process: llama.cpp's HTTP server, alive for as long as its parent is.
+"""The embedded engine's process: llama.cpp's HTTP server, which ends with its parent.
 
-The first line of standard input is the order, as JSON; the key is in it and so never on a command line.
-The address and the process id go to standard output as a line of JSON. When the parent closes standard
-input or is gone, however it went, this process ends.
+The first line of standard input is the order as JSON; the API key is part of it and therefore never on a
+command line. The address and the process id are written to standard output as a line of JSON.
 """
 
 import json
@@ -20,7 +19,7 @@ BATCH_TOKENS, BATCH_THREADS, BATCH_WEIGHTS = 64, 2, 1_117_320_768
 
 
 def main() -> None:
-    """Serve until the parent ends it."""
+    """Serve until the parent ends this process."""
     line = sys.stdin.buffer.readline()
     if not line:
         return
@@ -32,20 +31,20 @@ def main() -> None:
 
 
 def _claim_stdout() -> TextIO:
-    """Return standard output, and send what libraries print there to the log instead: after the one line
-    nobody reads it, and a full pipe would stop them."""
+    """Return standard output, and redirect output of libraries to the log: the pipe is read for one line only
+    and would fill up."""
     reply = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return reply
 
 
 def _serve(order: dict[str, Any]) -> Any:
-    import xllamacpp  # noqa: PLC0415 - after the watch over the parent has begun
+    import xllamacpp  # noqa: PLC0415 - after the watch on the parent has started
 
     params = xllamacpp.CommonParams()
     params.model.path = order["path"]
     params.model_alias = {order["model"]}
-    # llama.cpp shares n_ctx out among the slots.
+    # llama.cpp divides n_ctx among the slots.
     params.n_ctx = order["num_ctx"] * order["slots"]
     params.n_parallel = order["slots"]
     params.n_gpu_layers = order["gpu_layers"]
@@ -55,9 +54,9 @@ def _serve(order: dict[str, Any]) -> Any:
     params.port = 0
     params.api_keys = [order["api_key"]]
     if order["gpu_layers"] == 0 or not has_gpu():
-        # A request is let go of between batches only, so a batch bounds how long a cancelled one goes on.
+        # A request can be cancelled only between batches, so the batch size limits the delay.
         params.n_batch = params.n_ubatch = cpu_batch(Path(order["path"]).stat().st_size, order["threads"])
-    # Prompts of finished requests are kept in RAM for reuse; the library's 8 GiB are not ours to take.
+    # Finished prompts are kept in RAM for reuse; the library's default of 8 GiB is too much for a guest.
     params.cache_ram_mib = order["cache_mib"]
     params.ui = False
     params.offline = True
@@ -65,10 +64,10 @@ def _serve(order: dict[str, Any]) -> Any:
 
 
 def cpu_batch(weights: int, threads: int) -> int:
-    """Return how many tokens of a prompt a CPU shall read at once, 32 to 512, in about a second.
+    """Return the number of prompt tokens, 32 to 512, that a CPU processes in about a second.
 
-    Two threads read 60 to 90 tokens a second with 1.1 GB of weights (Qwen2.5-Coder 1.5B, Q4_K_M), and the
-    rate goes down with the weights and up with the threads. Larger batches read hardly faster there.
+    Two threads read 60 to 90 tokens per second with 1.1 GB of weights (Qwen2.5-Coder 1.5B, Q4_K_M). The rate
+    falls with the size of the weights and rises with the threads; larger batches are hardly faster.
     """
     tokens = BATCH_TOKENS * threads / BATCH_THREADS * BATCH_WEIGHTS / max(1, weights)
     return max(32, min(512, int(tokens) // 32 * 32))

@@ -1,1 +1,1 @@
-"""Ollama by its own protocol."""
+"""Ollama, by its own protocol."""

@@ -1,8 +1,8 @@
-"""Ollama, by its own protocol, which can load, unload, list and pull models and set their context.
+"""Ollama by its own protocol, which can load, unload, list and pull models and set their context.
 
-Known from recorded exchanges with version 0.33 (``tests/data/ollama``): a prompt that does not fit is cut
-in silence unless ``truncate`` is false; a changed ``num_ctx`` reloads the model; errors are
-``{"error": "…"}``, also as a line in a stream under status 200; durations are nanoseconds.
+According to recorded exchanges with version 0.33 (``tests/data/ollama``): a prompt that does not fit is
+truncated without an error unless ``truncate`` is false; a changed ``num_ctx`` reloads the model; errors are
+``{"error": "…"}``, also as a line of a stream with status 200; durations are in nanoseconds.
 """
 
 import os
@@ -39,14 +39,14 @@ from server.common.errors import (
 from server.config.settings import Settings
 
 CHECK_SECONDS = 10.0
-"""Time for the answer that tells whether Ollama is there; a busy machine may take some of it. Longer would
-keep the engines that are tried after it waiting for whatever hangs at Ollama's address."""
+"""Time limit for the check whether Ollama answers. A busy machine needs some seconds; more would delay the
+other engines that are tried after a server that hangs at Ollama's address."""
 PULL_TRIES = 3
-"""How often a download whose stream breaks off is asked for again; Ollama resumes each layer."""
+"""Number of tries for a download whose stream breaks off; Ollama resumes each layer."""
 
 _CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _FAR_FUTURE = 2200
-"""Year from which ``expires_at`` means never: for ``keep_alive: -1`` Ollama adds 292 years."""
+"""Year from which ``expires_at`` means forever: for ``keep_alive: -1`` Ollama adds 292 years."""
 
 
 class OllamaBackend:
@@ -57,7 +57,7 @@ class OllamaBackend:
         settings: time limits, keep-alive, and whether another machine is allowed.
 
     Raises:
-        SettingsError: the address is none, or on another machine without leave.
+        SettingsError: the address is invalid, or on another machine without permission.
     """
 
     kind = "ollama"
@@ -87,7 +87,7 @@ class OllamaBackend:
         )
 
     async def check(self) -> None:
-        """Return when Ollama answers; its version is in ``label`` from then on."""
+        """Return if Ollama answers, and store its version in ``label``."""
         answer = await self._ask("GET", "/api/version", seconds=CHECK_SECONDS)
         version = label_of(answer.get("version"))
         if not version:
@@ -97,8 +97,8 @@ class OllamaBackend:
         self.label = f"Ollama {version[:40]} at {place_of(self.url)}"
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models on this machine's disk. Those that Ollama runs in its cloud are left out,
-        unless ``allow_remote`` is set: the user's code would leave the machine."""
+        """Return the models on this machine's disk. Models that Ollama runs in its cloud are left out unless
+        ``allow_remote`` is set, because the user's code would leave the machine."""
         answer = await self._ask("GET", "/api/tags")
         found = tuple(
             _installed(entry)
@@ -125,7 +125,7 @@ class OllamaBackend:
         )
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context the model was trained for, in tokens; 0 if it does not say."""
+        """Return the longest context that the model was trained for, in tokens; 0 if unknown."""
         info = await self._model_info(model)
         architecture = label_of(info.get("general.architecture"))
         return count_of(info.get(f"{architecture}.context_length"))
@@ -137,12 +137,12 @@ class OllamaBackend:
             await self.installed()
         return ModelFile(info, self._sizes.get(model, 0), os.environ.get("OLLAMA_KV_CACHE_TYPE", "") or "f16")
 
-    async def slots(self, model: str) -> int:  # noqa: ARG002  # the same for all models
-        """Return ``OLLAMA_NUM_PARALLEL`` as this process sees it, else Ollama's default of 1."""
+    async def slots(self, model: str) -> int:  # noqa: ARG002  # equal for all models
+        """Return ``OLLAMA_NUM_PARALLEL`` as this process sees it, or else Ollama's default of 1."""
         return _slots()
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Load the model with ``num_ctx`` tokens of context and return when it is warm."""
+        """Load the model with ``num_ctx`` tokens of context and return when it is ready."""
         body = self._chat_body(model, (), keep_alive) | {"stream": False, "options": {"num_ctx": num_ctx}}
         await self._ask("POST", "/api/chat", body, model=model, seconds=None)
 
@@ -159,7 +159,7 @@ class OllamaBackend:
             raise await self._explained(refusal, model) from None
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download the model. Where the stream breaks off, ask again: Ollama goes on where it was."""
+        """Download the model. If the stream breaks off, repeat the request: Ollama resumes the download."""
         self._require_local(model)
         for tries_left in reversed(range(PULL_TRIES)):
             try:
@@ -178,7 +178,7 @@ class OllamaBackend:
         messages: tuple[Message, ...],  # noqa: ARG002
         num_ctx: int,  # noqa: ARG002
     ) -> int | None:
-        """Return None: Ollama has no route for it."""
+        """Return None: Ollama has no such route."""
         return None
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
@@ -211,7 +211,7 @@ class OllamaBackend:
         return True
 
     async def close(self) -> None:
-        """End connections."""
+        """Close the connections."""
         await self._connection.close()
 
     def _chat_body(self, model: str, messages: tuple[Message, ...], keep_alive: str | None) -> dict[str, Any]:
@@ -223,12 +223,12 @@ class OllamaBackend:
         }
 
     async def _model_info(self, model: str) -> dict[str, Any]:
-        """Return the GGUF header as ``/api/show`` gives it, without the tokenizer."""
+        """Return the GGUF header from ``/api/show``, without the tokenizer."""
         if model not in self._metadata:
             body: dict[str, Any] = {"model": model}
             info = object_of((await self._ask("POST", "/api/show", body, model=model)).get("model_info"))
             if any(value is None or value == [] for value in _of_tensors(info).values()):
-                # Arrays, such as the heads of each layer, are left out unless all is asked for.
+                # Arrays, such as the heads of each layer, are included in the verbose answer only.
                 answer = await self._ask("POST", "/api/show", body | {"verbose": True}, model=model)
                 info = object_of(answer.get("model_info"))
             self._metadata[model] = _of_tensors(info)
@@ -247,7 +247,9 @@ class OllamaBackend:
         except Garbled as error:
             raise self._connection.failed(f"sent {error}") from None
         if not reader.done:
-            raise self._connection.failed("stopped the download", "Pull again; what has arrived is kept.")
+            raise self._connection.failed(
+                "stopped the download", "Pull again; the download continues where it stopped."
+            )
 
     async def _ask(
         self,
@@ -258,7 +260,7 @@ class OllamaBackend:
         model: str = "",
         seconds: float | None = ANSWER_SECONDS,
     ) -> dict[str, Any]:
-        """Return a JSON answer, with a refusal explained."""
+        """Return a JSON answer; an HTTP error becomes one of this app's errors."""
         try:
             return await self._connection.fetch(method, path, body, seconds=seconds)
         except Refused as refusal:
@@ -270,11 +272,11 @@ class OllamaBackend:
         if model and "model" in refusal.message:
             return not_found(model, await self.installed())
         return self._connection.failed(
-            f"does not know the request ({refusal.message})", "Update Ollama, or mend [backend] url."
+            f"does not know the request ({refusal.message})", "Update Ollama, or fix [backend] url."
         )
 
     def _require_local(self, model: str) -> None:
-        """Refuse a model that Ollama would run on its makers' servers."""
+        """Refuse a model that Ollama would run on remote servers."""
         if _CLOUD.search(model) and not self._settings.allow_remote:
             raise BackendUnsupported(
                 f"{model} runs in Ollama's cloud, and your code would be sent there.",
@@ -283,7 +285,7 @@ class OllamaBackend:
 
 
 def keep_alive_value(text: str) -> int | str:
-    """Return ``text`` as Ollama takes it: a bare number is seconds (``-1`` for ever, ``0`` unloads)."""
+    """Return ``text`` in Ollama's form: a bare number is seconds (``-1`` forever, ``0`` unloads)."""
     try:
         return int(text)
     except ValueError:
@@ -329,7 +331,7 @@ def _slots() -> int:
 
 
 def _instant(text: str) -> float | None:
-    """Return seconds since the epoch, None for never or nonsense."""
+    """Return seconds since the epoch; None for forever or an invalid text."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

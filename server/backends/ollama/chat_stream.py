@@ -1,4 +1,4 @@
-"""Reading a streamed answer of Ollama's ``/api/chat``: one JSON object a line, the last one ``done``."""
+"""Parser of a streamed answer of Ollama's ``/api/chat``: one JSON object per line, the last one ``done``."""
 
 from server.backends.base import Completed, GenerationRequest, TextDelta
 from server.backends.generation_limits import RunawayGuard
@@ -18,7 +18,7 @@ _NANOSECONDS = 1e9
 
 
 class ChatReader:
-    """Turns the lines of one answer into text; ``completed`` is set once the last line was read."""
+    """Converts the lines of one answer to text; ``completed`` is set after the last line."""
 
     def __init__(self, request: GenerationRequest) -> None:
         self.completed: Completed | None = None
@@ -29,8 +29,8 @@ class ChatReader:
         """Return the text in one line.
 
         Raises:
-            Garbled: the line is not what the protocol says.
-            StreamError: Ollama says that it failed.
+            Garbled: the line does not follow the protocol.
+            StreamError: Ollama reports a failure.
         """
         fields = parse_object(line)
         if "error" in fields:
@@ -54,7 +54,7 @@ class ChatReader:
         return deltas
 
     def end(self) -> Completed:
-        """Return how the generation went.
+        """Return the result of the generation.
 
         Raises:
             Garbled: the stream ended before the answer did.

@@ -1,6 +1,6 @@
-"""What Ollama's error sentences mean, in this app's errors.
+"""Translation of Ollama's error messages to this app's errors.
 
-Ollama has no error codes beyond the HTTP status; its words are all there is.
+Apart from the HTTP status, Ollama has no error codes, so the messages decide.
 """
 
 import re
@@ -26,7 +26,7 @@ _MEMORY = re.compile(
     re.IGNORECASE,
 )
 
-# The words of Go's network, file system and of the registry's answers, as they reach the error line.
+# Messages of Go's network and file system and of the registry, as they appear in the error line.
 _UNKNOWN = re.compile(r"file does not exist|manifest unknown|not found|invalid model name", re.IGNORECASE)
 _OFFLINE = re.compile(
     r"no such host|dial tcp|network is unreachable|connection re(?:fused|set)|i/o timeout|TLS handshake|"
@@ -38,19 +38,19 @@ _CORRUPT = re.compile(r"digest mismatch|checksum|sha256", re.IGNORECASE)
 
 
 def refusal_error(refusal: Refused, model: str, connection: EngineConnection) -> TokenSaverError:
-    """Return the error that an HTTP error or an error line means (an unknown model apart)."""
+    """Return the error for an HTTP error or an error line (except for an unknown model)."""
     details = refusal.details
     message = refusal.message.rstrip(".") or f"status {refusal.status}"
     if details.get("type") == "exceed_context_size_error" or "context length" in message:
         return too_long(count_of(details.get("n_prompt_tokens")), count_of(details.get("n_ctx")))
     if _DURATION.search(message):
         return BadArguments(
-            f"Ollama does not take that keep_alive ({message}).", 'Write "10m", "0", or "-1" for ever.'
+            f"Ollama does not accept that keep_alive ({message}).", 'Write "10m", "0", or "-1" for forever.'
         )
     if _MEMORY.search(message):
         return ModelTooLarge(
             f"{model or 'The model'} does not fit in memory: {message}.",
-            "Take a smaller model or context, or unload another model.",
+            "Use a smaller model or context, or unload another model.",
         )
     if refusal.status == 503:
         return QueueFull(f"Ollama is busy: {message}.", "Try again in a moment.")
@@ -58,16 +58,16 @@ def refusal_error(refusal: Refused, model: str, connection: EngineConnection) ->
 
 
 def pull_error(model: str, message: str) -> TokenSaverError:
-    """Return the error that Ollama's ``message`` about a download means."""
+    """Return the error for Ollama's ``message`` about a failed download."""
     cause = f"Ollama could not download {model!r}: {message.rstrip('.') or 'no reason given'}."
     if _FULL.search(message):
-        return NoDiskSpace(cause, "Free some space, or take a smaller model; what has arrived is kept.")
+        return NoDiskSpace(cause, "Free some space or use a smaller model; the download can be resumed.")
     if _CORRUPT.search(message):
         return ChecksumMismatch(cause, "Pull it again.")
     if _OFFLINE.search(message):
-        return NoNetwork(cause, "Check the network and pull again; what has arrived is kept.")
+        return NoNetwork(cause, "Check the network and pull again; the download is resumed.")
     if _UNKNOWN.search(message):
         return ModelNotFound(
             f"The Ollama registry has no model {model!r}.", "See the names at https://ollama.com/search."
         )
-    return DownloadError(cause, "Pull it again; what has arrived is kept.")
+    return DownloadError(cause, "Pull it again; the download is resumed.")

@@ -1,4 +1,4 @@
-"""Reading Ollama's ``/api/pull``: progress by layer, and errors that arrive under status 200."""
+"""Parser of Ollama's ``/api/pull``: progress by layer, and errors with status 200."""
 
 import os
 import shutil
@@ -11,11 +11,11 @@ from server.backends.wire import count_of, label_of, parse_object
 from server.common.errors import NoDiskSpace
 
 _FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
-"""Where Ollama keeps models unless ``OLLAMA_MODELS`` says otherwise: for a user, as a service on Linux."""
+"""Ollama's model folders unless ``OLLAMA_MODELS`` is set: a user's, and that of the Linux service."""
 
 
 class PullReader:
-    """Adds up the layers of one download."""
+    """Sums up the layers of one download."""
 
     def __init__(self, model: str) -> None:
         self.done = False
@@ -23,11 +23,11 @@ class PullReader:
         self._layers: dict[str, tuple[int, int]] = {}
 
     def read(self, line: str) -> PullProgress:
-        """Return how far the download is.
+        """Return the progress of the download.
 
         Raises:
-            Garbled: the line is not what the protocol says.
-            DownloadError: Ollama could not fetch the model.
+            Garbled: the line does not follow the protocol.
+            DownloadError: Ollama could not download the model.
             ModelNotFound: the registry has no such model.
         """
         fields = parse_object(line)
@@ -45,10 +45,10 @@ class PullReader:
 
 
 def require_space(model: str, progress: PullProgress, url: str) -> None:
-    """Return if what is left of a download has room on the disk, or where nobody knows that disk.
+    """Check that the rest of a download fits on the disk. An unknown disk passes.
 
     Raises:
-        NoDiskSpace: it has not; ending the request ends the download.
+        NoDiskSpace: the disk has too little space; closing the request ends the download.
     """
     folder = _folder(url)
     left = progress.total - progress.completed
@@ -59,7 +59,7 @@ def require_space(model: str, progress: PullProgress, url: str) -> None:
         raise NoDiskSpace(
             f"{model} needs {left / 2**30:.1f} GiB more on the disk of {folder}; "
             f"{free / 2**30:.1f} GiB are free.",
-            "Free some space, or take a smaller model; what has arrived is kept.",
+            "Free some space or use a smaller model; the download can be resumed.",
         )
 
 

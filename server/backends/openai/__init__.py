@@ -1,1 +1,1 @@
-"""Servers with OpenAI-compatible routes, one module for each dialect."""
+"""OpenAI-compatible servers, one module per dialect."""

@@ -1,7 +1,7 @@
-"""Any server that speaks ``/v1/chat/completions``: the part that all of them share.
+"""Any server with ``/v1/chat/completions``: the parts that all dialects share.
 
-What one of them can do beyond that is in its dialect: ``llama_server``, ``lmstudio``, ``llama_swap``,
-``vllm``. This class alone serves the rest, and promises nothing more than to generate.
+The additional abilities of a server are in its dialect: ``llama_server``, ``llama_router``, ``lmstudio``,
+``llama_swap``, ``vllm``. This class alone serves all others, which can only generate.
 """
 
 import re
@@ -27,7 +27,7 @@ from server.backends.wire import Garbled, StreamError, count_of, label_of, objec
 from server.common.errors import BackendError, BackendFailed, BackendUnsupported, QueueFull
 from server.config.settings import Settings
 
-# llama.cpp's type, and the words of vLLM, LM Studio, TabbyAPI and others for a prompt that does not fit.
+# A prompt that is too long: llama.cpp's error type, and messages of vLLM, LM Studio, TabbyAPI and others.
 _OVERFLOW_TYPES = ("exceed_context_size_error", "context_length_exceeded")
 _OVERFLOW = re.compile(
     r"context (?:length|size|window|overflow)|maximum (?:context|model) length", re.IGNORECASE
@@ -43,7 +43,7 @@ class OpenAICompatible:
         settings: time limits, and whether another machine is allowed.
 
     Raises:
-        SettingsError: the address is none, or on another machine without leave.
+        SettingsError: the address is invalid, or on another machine without permission.
     """
 
     kind = "openai"
@@ -64,11 +64,11 @@ class OpenAICompatible:
         )
 
     async def check(self) -> None:
-        """Return when the server answers."""
+        """Return if the server answers."""
         await self.entries()
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models of ``/v1/models``."""
+        """Return the models in ``/v1/models``."""
         return tuple(
             InstalledModel(name=name, context_length=count_of(entry.get("max_model_len")))
             for entry in await self.entries()
@@ -77,10 +77,10 @@ class OpenAICompatible:
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """See ``Backend``."""
-        self._unsupported("list what is in memory")
+        self._unsupported("list loaded models")
 
     async def context_length(self, model: str) -> int:
-        """Return the model's context length where the server tells it (vLLM's ``max_model_len``), else 0."""
+        """Return the model's context length if reported (vLLM's ``max_model_len``), or else 0."""
         models = await self.installed()
         for each in models:
             if each.name == model:
@@ -88,7 +88,7 @@ class OpenAICompatible:
         raise not_found(model, models)
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
-        """Return 1, to begin with: the protocol has no way to ask."""
+        """Return 1 as a starting point: the protocol does not report the number."""
         return 1
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
@@ -109,7 +109,7 @@ class OpenAICompatible:
         messages: tuple[Message, ...],  # noqa: ARG002
         num_ctx: int,  # noqa: ARG002
     ) -> int | None:
-        """Return None: the protocol has no way to ask."""
+        """Return None: the protocol has no such route."""
         return None
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
@@ -141,15 +141,15 @@ class OpenAICompatible:
         """Return the entries of ``/v1/models``.
 
         Raises:
-            BackendFailed: what answers is no OpenAI-compatible server, or refuses the key.
+            BackendFailed: the server is not OpenAI-compatible, or rejects the key.
         """
         data = (await self._ask("GET", "/v1/models")).get("data")
         if not isinstance(data, list):
-            raise self._connection.failed("answers, but not as such a server does", "Mend [backend] url.")
+            raise self._connection.failed("is not an OpenAI-compatible server", "Fix [backend] url.")
         return objects_of(data)
 
     async def probe(self, path: str) -> dict[str, Any]:
-        """Return the JSON object at ``path``, an empty one where the server has none there."""
+        """Return the JSON object at ``path``, or an empty one if the server has none."""
         try:
             return await self._connection.fetch("GET", path)
         except (Refused, BackendFailed):
@@ -160,11 +160,11 @@ class OpenAICompatible:
         return True
 
     async def close(self) -> None:
-        """End connections."""
+        """Close the connections."""
         await self._connection.close()
 
     async def _prepare(self, request: GenerationRequest) -> None:
-        """Do what must be done before a request is sent; nothing, by the shared protocol."""
+        """Prepare the engine for a request; the shared protocol needs no preparation."""
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -180,7 +180,7 @@ class OpenAICompatible:
         return body | self._thinking_off()
 
     def _thinking_off(self) -> dict[str, Any]:
-        """Return the fields that turn thinking off. Plain servers may refuse a field they don't know."""
+        """Return the fields that turn thinking off. Plain servers may reject unknown fields."""
         return {}
 
     async def _ask(
@@ -192,7 +192,7 @@ class OpenAICompatible:
         model: str = "",
         seconds: float | None = 30.0,
     ) -> dict[str, Any]:
-        """Return a JSON answer, with a refusal explained."""
+        """Return a JSON answer; an HTTP error becomes one of this app's errors."""
         try:
             return await self._connection.fetch(method, path, body, seconds=seconds)
         except Refused as refusal:
@@ -203,10 +203,10 @@ class OpenAICompatible:
             return not_found(model, await self.installed())
         if refusal.status in (401, 403):
             return self._connection.failed(
-                "refuses the key", "Set [backend] url to its address and api_key to its key."
+                "rejects the key", "Set [backend] url to its address and api_key to its key."
             )
         if refusal.status == 429:
-            return QueueFull(f"{self.product} has too much to do.", "Try again in a moment.")
+            return QueueFull(f"{self.product} is overloaded.", "Try again in a moment.")
         return self._explained_text(refusal.message or f"status {refusal.status}", refusal.details)
 
     def _explained_text(self, message: str, details: dict[str, Any]) -> BackendError:
@@ -215,12 +215,12 @@ class OpenAICompatible:
             return too_long(count_of(details.get("n_prompt_tokens")), count_of(details.get("n_ctx")))
         return self._connection.failed(f"answered with an error: {message.rstrip('.')}")
 
-    def _unsupported(self, what: str) -> NoReturn:
+    def _unsupported(self, action: str) -> NoReturn:
         raise BackendUnsupported(
-            f"{self.product} cannot {what}.", "Do it in that server itself, or use another engine."
+            f"{self.product} cannot {action}.", "Do it in that server itself, or use another engine."
         )
 
 
 def chat_messages(messages: tuple[Message, ...]) -> list[dict[str, str]]:
-    """Return the messages as both protocols spell them."""
+    """Return the messages in the form that both protocols use."""
     return [{"role": message.role, "content": message.content} for message in messages]

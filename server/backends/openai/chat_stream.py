@@ -1,4 +1,4 @@
-"""Reading a streamed answer of ``/v1/chat/completions``: server-sent events, one JSON object each."""
+"""Parser of a streamed answer of ``/v1/chat/completions``: server-sent events with one JSON object each."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from server.backends.wire import (
 
 
 class ChatReader:
-    """Turns the lines of one answer into items, and knows at the end how it went."""
+    """Converts the lines of one answer to items, and returns the result at the end."""
 
     def __init__(self, request: GenerationRequest) -> None:
         self.done = False
@@ -41,17 +41,17 @@ class ChatReader:
         """Return the items in one line.
 
         Raises:
-            Garbled: the line is not what the protocol says.
-            StreamError: the engine says that it failed.
+            Garbled: the line does not follow the protocol.
+            StreamError: the engine reports a failure.
         """
         field, _, value = line.partition(":")
         if field == "error":  # older llama-servers
             raise StreamError(_error_text(parse_object(value)))
-        if field != "data":  # comments that keep the connection alive, event names, ids
+        if field != "data":  # keep-alive comments, event names, ids
             if field.startswith("{"):
                 raise StreamError(_error_text(parse_object(line)))
             if field not in ("", "event", "id", "retry"):
-                raise Garbled(f"a line that is no server-sent event: {line[:80]!r}")
+                raise Garbled(f"a line that is not a server-sent event: {line[:80]!r}")
             return []
         value = value.strip()
         if value == "[DONE]":
@@ -60,7 +60,7 @@ class ChatReader:
         return self._read_chunk(parse_object(value))
 
     def finish(self) -> list[GenerationItem]:
-        """Return what was held back.
+        """Return the text that was held back.
 
         Raises:
             Garbled: the stream ended before the answer did.
@@ -70,7 +70,7 @@ class ChatReader:
         return list(self._splitter.finish())
 
     def completed(self) -> Completed:
-        """Return how the generation went. Counts are 0 and times 0 where the engine tells none."""
+        """Return the result of the generation. Counts and times are 0 if the engine does not report them."""
         details = object_of(self._usage.get("prompt_tokens_details"))
         timings = self._timings
         return Completed(

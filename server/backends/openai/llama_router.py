@@ -1,4 +1,4 @@
-"""``llama-server`` in router mode: started without a model, it runs one process for each."""
+"""``llama-server`` in router mode: started without a model, it runs one process per model."""
 
 import asyncio
 import time
@@ -10,11 +10,11 @@ from server.backends.model_names import not_found
 from server.backends.openai.llama_server import LlamaServer, context_of, entry_model, slots_of
 from server.backends.wire import label_of, object_of
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 class LlamaRouter(LlamaServer):
-    """A router at ``url``. Contexts are set by its own options, not by request."""
+    """A router at ``url``. Contexts are set in its own options, not by a request."""
 
     product = "llama-server (router)"
     start_hint = "Start it (`llama-server --models-dir DIR`), or set [backend] url."
@@ -25,16 +25,16 @@ class LlamaRouter(LlamaServer):
         return tuple(entry_model(entry) for entry in await self.entries() if label_of(entry.get("id")))
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models that run, without those asleep."""
+        """Return the running models, without sleeping ones."""
         entries = [entry for entry in await self.entries() if _status(entry) == "loaded"]
         return tuple([await self._loaded_model(entry_model(entry)) for entry in entries])
 
     async def context_length(self, model: str) -> int:
-        """Return the context of one slot if the model runs, else 0: it is decided when it starts."""
+        """Return the context of one slot if the model runs, or else 0: it is set when the model starts."""
         return context_of(await self._properties_of(model)) if await self._runs(model) else 0
 
     async def slots(self, model: str) -> int:
-        """Return how many requests the model's process works on at once; 1 while it does not run."""
+        """Return the number of parallel requests of the model's process; 1 while it does not run."""
         return slots_of(await self._properties_of(model)) if await self._runs(model) else 1
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
@@ -44,10 +44,10 @@ class LlamaRouter(LlamaServer):
         await self._ask("POST", "/models/load", {"model": model}, model=model)
         asked_at = time.monotonic()
         while (status := _status(entry := await self._entry(model))) != "loaded":
-            begins = status == "unloaded" and time.monotonic() - asked_at < self._settings.silence_timeout
-            if object_of(entry.get("status")).get("failed") or not (status == "loading" or begins):
+            starting = status == "unloaded" and time.monotonic() - asked_at < self._settings.silence_timeout
+            if object_of(entry.get("status")).get("failed") or not (status == "loading" or starting):
                 raise self._connection.failed(f"could not load {model}")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def unload(self, model: str) -> None:
         """End the model's process."""

@@ -1,4 +1,4 @@
-"""llama.cpp's ``llama-server``: one model, loaded for as long as the server runs.
+"""llama.cpp's ``llama-server``: one model, loaded as long as the server runs.
 
 The embedded engine is such a server in a child process.
 """
@@ -12,7 +12,7 @@ from server.backends.wire import count_of, label_of, object_of
 
 
 class LlamaServer(OpenAICompatible):
-    """A ``llama-server`` at ``url``. It cuts nothing: a prompt beyond its context is refused."""
+    """A ``llama-server`` at ``url``. It truncates nothing: a prompt beyond its context is refused."""
 
     kind = "llama-server"
     product = "llama-server"
@@ -24,7 +24,7 @@ class LlamaServer(OpenAICompatible):
         return tuple(entry_model(entry) for entry in await self.entries() if label_of(entry.get("id")))
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the same model. ``size`` is its weights; what lies on GPUs the server does not tell."""
+        """Return the same model. ``size`` is its weights; the server does not report GPU memory."""
         properties = await self._properties()
         return tuple(
             LoadedModel(
@@ -37,20 +37,20 @@ class LlamaServer(OpenAICompatible):
         )
 
     async def context_length(self, model: str) -> int:  # noqa: ARG002  # it has one model
-        """Return the context of one slot, in tokens: ``n_ctx`` is shared out among the slots."""
+        """Return the context of one slot, in tokens: ``n_ctx`` is divided among the slots."""
         return context_of(await self._properties())
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # it has one model
-        """Return how many requests the server works on at once."""
+        """Return the number of requests that the server processes in parallel."""
         return slots_of(await self._properties())
 
     async def count_tokens(
         self,
         model: str,
         messages: tuple[Message, ...],
-        num_ctx: int,  # noqa: ARG002 - it is loaded
+        num_ctx: int,  # noqa: ARG002 - the model is loaded already
     ) -> int | None:
-        """Return the prompt's length by the model's own template and tokenizer."""
+        """Return the prompt's length according to the model's template and tokenizer."""
         chat = {"model": model, "messages": chat_messages(messages)} | _NO_THINKING
         try:
             return await self._count(chat) or None
@@ -66,7 +66,7 @@ class LlamaServer(OpenAICompatible):
         except Refused as refusal:
             if refusal.status != 404:
                 raise
-        # Servers of before 2026 lack that route and need two steps.
+        # Servers from before 2026 lack that route and need two requests.
         prompt = (await self._connection.fetch("POST", "/apply-template", chat)).get("prompt")
         text = {"content": label_of(prompt), "add_special": True, "parse_special": True}
         tokens = (await self._connection.fetch("POST", "/tokenize", text)).get("tokens")
@@ -82,12 +82,12 @@ class LlamaServer(OpenAICompatible):
         return await self._ask("GET", "/props")
 
 
-# For templates that know the switch (Qwen3, Granite, GLM, …); the others ignore it.
+# Templates with this switch (Qwen3, Granite, GLM, …) turn thinking off; others ignore it.
 _NO_THINKING: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": False}}
 
 
 def entry_model(entry: dict[str, Any]) -> InstalledModel:
-    """Read one entry of ``/v1/models``; ``meta`` is there while the model is loaded."""
+    """Return the model in an entry of ``/v1/models``; ``meta`` exists while the model is loaded."""
     meta = object_of(entry.get("meta"))
     return InstalledModel(
         name=label_of(entry.get("id")),

@@ -1,4 +1,4 @@
-"""llama-swap: a proxy that starts the right server for the model that a request names."""
+"""llama-swap: a proxy that starts the right server for the model named in a request."""
 
 from typing import Any
 from urllib.parse import quote
@@ -10,14 +10,14 @@ from server.backends.wire import label_of, objects_of
 
 
 class LlamaSwap(OpenAICompatible):
-    """A llama-swap at ``url``. Loading is a request of one token, as it has no route for it."""
+    """A llama-swap at ``url``. It has no route for loading, so a request of one token is used."""
 
     product = "llama-swap"
     start_hint = "Start it (`llama-swap --config config.yaml`), or set [backend] url."
     capabilities = Capabilities(load=True, unload=True, list_loaded=True, tells_slots=False)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models whose servers are ready. Sizes and contexts it does not tell."""
+        """Return the models whose servers are ready. llama-swap does not report sizes and contexts."""
         running = objects_of((await self._ask("GET", "/running")).get("running"))
         return tuple(
             LoadedModel(name=name)

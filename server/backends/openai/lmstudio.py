@@ -1,6 +1,6 @@
-"""LM Studio (0.4 or newer): generates by OpenAI's protocol, manages models by its own under ``/api/v1``.
+"""LM Studio (0.4 or newer): generates by OpenAI's protocol, manages models by its own in ``/api/v1``.
 
-Unknown routes answer status 200 with ``{"error": …}``. (https://lmstudio.ai/docs/developer/rest)
+Unknown routes answer with status 200 and ``{"error": …}``. (https://lmstudio.ai/docs/developer/rest)
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from server.backends.openai.backend import OpenAICompatible
 from server.backends.wire import count_of, label_of, object_of, objects_of
 from server.common.errors import DownloadError
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class LMStudio(OpenAICompatible):
     """The LM Studio server at ``url``. A model's context is set when it is loaded.
 
-    Whether thinking can be turned off by request depends on the model's template.
+    Whether a request can turn thinking off depends on the model's template.
     """
 
     kind = "lmstudio"
@@ -55,11 +55,11 @@ class LMStudio(OpenAICompatible):
         return count_of((await self._entry(model)).get("max_context_length"))
 
     async def slots(self, model: str) -> int:
-        """Return how many requests the loaded model works on at once, 1 where that is not told."""
+        """Return the number of parallel requests of the loaded model; 1 if unknown."""
         return max((_slots(each) for each in _instances(await self._entry(model))), default=1)
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
-        """Load the model; one loaded with a shorter context is loaded anew."""
+        """Load the model. A model loaded with a shorter context is reloaded."""
         instances = _instances(await self._entry(model))
         if any(_num_ctx(each) >= num_ctx for each in instances):
             return
@@ -74,7 +74,7 @@ class LMStudio(OpenAICompatible):
         await self._unload(_instances(await self._entry(model)))
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download a model of LM Studio's catalogue. Cancelling leaves the download to LM Studio."""
+        """Download a model of LM Studio's catalogue. Cancelling does not stop LM Studio's download."""
         job = await self._ask("POST", "/api/v1/models/download", {"model": model})
         while True:
             status = label_of(job.get("status"))
@@ -87,11 +87,11 @@ class LMStudio(OpenAICompatible):
                     f"LM Studio could not download {model!r}: {_reason(job)}.",
                     "Check the name at https://lmstudio.ai/models and the network, and try again.",
                 )
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             job = await self._ask("GET", f"/api/v1/models/download/status/{label_of(job.get('job_id'))}")
 
     async def _prepare(self, request: GenerationRequest) -> None:
-        """Load the model with the context asked for: loaded on demand it would get a default one."""
+        """Load the model with the requested context; loading on demand would use a default context."""
         await self.load(request.model, request.num_ctx)
 
     def _thinking_off(self) -> dict[str, Any]:

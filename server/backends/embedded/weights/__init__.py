@@ -1,1 +1,1 @@
-"""Download and verification of the weights of the embedded engine."""
+"""Download and verification of the embedded engine's weights."""

