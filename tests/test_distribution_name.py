@@ -45,9 +45,10 @@ def test_registry_bundle_and_plugin_start_this_package() -> None:
     bundle = json.loads((ROOT / "packaging" / "manifest.json").read_text(encoding="utf-8"))
     plugin = json.loads((ROOT / ".claude-plugin" / "plugin.json").read_text(encoding="utf-8"))
     for entry in (bundle["server"]["mcp_config"], plugin["mcpServers"]["token-saver"]):
-        # Both bring pyproject.toml along, and start a command of the project in their own folder.
+        # Both bring pyproject.toml along, and start the module behind the project's command by its name: a
+        # script would be looked up in the folder of the user's project as well.
         assert entry["command"] == "uv"
-        assert PROJECT["scripts"][entry["args"][-1]] == BRIDGE
+        assert entry["args"][-2:] == ["-m", BRIDGE.removesuffix(".main:main")]
 
 
 def test_the_readme_and_the_docs_name_this_package() -> None:
