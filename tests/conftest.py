@@ -47,7 +47,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name collections and long texts by the words in them, where pytest would write ``arguments3``."""
+    """Name collections and long texts by the words in them; pytest would write ``arguments3``."""
     if isinstance(val, str) and (len(val) > LONG_TEXT or not val.isprintable()):
         text = val
     elif isinstance(val, list | tuple | dict):

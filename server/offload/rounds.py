@@ -72,11 +72,11 @@ class Rounds:
             if kept is None:
                 raise
             return kept
-        run.spent("queue", waited)
+        run.add_seconds("queue", waited)
         run.progress.stage("check")
         began = time.monotonic()
         verdict = await asyncio.to_thread(_checked, plan, generation)
-        run.spent("check", time.monotonic() - began)
+        run.add_seconds("check", time.monotonic() - began)
         attempt = Attempt(number, prompt, generation, verdict)
         doubtful = kept is None and number <= self.settings.repair_rounds and _doubt(verdict) is not None
         last = verdict.passed and not run.task.check and not doubtful
@@ -115,6 +115,6 @@ def _doubt(verdict: Verdict) -> Check | None:
         return None
     message = (
         f"It did this, which the task may not want: {'; '.join(likely[:3])}. "
-        "Put that right; where the task does want it, give the same answer again."
+        "Correct that; if the task does want it, give the same answer again."
     )
     return Check("notices", passed=False, message=message)

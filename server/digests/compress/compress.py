@@ -195,7 +195,7 @@ class _Worker:
         tokens, counted = await count(self._engine, self._sampling.model, messages)
         prompt = Prompt(kind, messages, self._num_ctx, ANSWER_TOKENS, tokens, counted)
         generation, waited = await generate(self._engine, prompt, self._sampling, self._run.progress)
-        self._run.spent("queue", waited)
+        self._run.add_seconds("queue", waited)
         good, bad = verified(notes_of(generation.text, generation.finish_reason == "length"), source)
         message = f"Dropped, for it quotes what is not there: {bad[0]}" if bad else ""
         check = Check("quotes", not bad, message, codes.QUOTE_MISSING if bad else "")

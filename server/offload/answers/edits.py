@@ -210,8 +210,8 @@ def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
 
 def _many_dividers(number: int, count: int) -> EditFailed:
     return EditFailed(
-        f"Edit {number} has {count} lines of =====, so that it is not clear where its SEARCH part ends; "
-        f"give it lines without any such line."
+        f"Edit {number} has {count} lines of =====, so it is not clear where its SEARCH part ends; "
+        f"choose SEARCH lines without such a line."
     )
 
 

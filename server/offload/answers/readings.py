@@ -85,7 +85,7 @@ def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
         return
     by_parts = plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),))
     if not by_parts and not _is_part(edited, content.text, language):
-        yield whole  # and its definitions alone only where that fails
+        yield whole  # try its definitions alone only if that fails
     merged = Reading(by_definitions(edited, all_code_of(text), language), "definitions")
     yield merged if merged.edits else whole
 
@@ -116,7 +116,7 @@ def _blocks(plan: Plan, edited: Source, text: str) -> list[Reading]:
     base = PurePath(edited.shown).name
     other = next((each.path for each in blocks if each.path and PurePath(each.path).name != base), "")
     if other:
-        raise EditFailed(f"An edit is for {other}; edit {edited.shown} alone.")
+        raise EditFailed(f"An edit is for {other}; edit only {edited.shown}.")
     return [Reading(locate(edited.text, blocks, edited.shown), "blocks")]
 
 

@@ -23,7 +23,7 @@ from server.offload.values import Attempt, Check, Prompt, Source
 LONGEST_OUTLINE = 3_000
 """Characters of outline around a selection."""
 LEAST_ANSWER = 256
-"""Smallest room for an answer, in tokens, whatever the task."""
+"""Smallest room for an answer to any task, in tokens."""
 USUAL_ANSWER = 1_024
 """Room for an answer of unknown length, in tokens, if the context length can be chosen."""
 _MESSAGE_TOKENS = 8

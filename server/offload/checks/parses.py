@@ -27,8 +27,8 @@ _NEWER = ("type_alias_statement", "type_parameter")
 
 @dataclass(frozen=True)
 class Parsed:
-    """The result of parsing. ``error`` is empty if the text parses. ``checked`` is False if the parser cannot
-    tell."""
+    """The result of parsing. ``error`` is empty if the text parses; ``checked`` is False if no parser can
+    judge it."""
 
     error: str = ""
     checked: bool = True

@@ -56,7 +56,7 @@ def misplaced_quote(text: str, source: str, first: int) -> str | None:
         for quote in _quotes(sentence) if named else ():
             places = [number for number, line in enumerate(lines, start=first) if quote.casefold() in line]
             if places and not any(min(named) <= place <= max(named) for place in places):
-                return f"It puts {quote!r} on line {named[0]}, but that stands on line {places[0]}"
+                return f"It puts {quote!r} on line {named[0]}, but that is on line {places[0]}"
     return None
 
 

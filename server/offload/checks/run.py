@@ -158,7 +158,7 @@ def _empty() -> Check:
 def _changed(before: str, after: str) -> Check | None:
     if before != after:
         return None
-    message = "The answer is the same as the file was; make the change that the task asks for."
+    message = "The answer is the same as the file; make the change that the task asks for."
     return Check("changed", passed=False, message=message, code=codes.NOTHING_CHANGED)
 
 

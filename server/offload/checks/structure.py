@@ -34,7 +34,7 @@ def check_structure(
     notices: list[Notice] = []
     for change in found.changes:
         if change.weight == "wrong":
-            message = f"It {change.text} (line {change.line}); keep what the task does not change as it was."
+            message = f"It {change.text} (line {change.line}); change only what the task asks for."
             code = codes.PLACEHOLDER if change.how.startswith("left out") else codes.OUT_OF_SCOPE
             return [Check(found.compared, passed=False, message=message, code=code)], []
         if not _is_named(change, words):

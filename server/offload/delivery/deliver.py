@@ -71,7 +71,7 @@ class Deliverer:
             change = await run_thread_uncancellable(plan_change, workspace, plan, target, verdict)
             change = await self._put(run, change)
             try:
-                run.spent("write", time.monotonic() - began)
+                run.add_seconds("write", time.monotonic() - began)
                 change, check = await self._check(run, change)
                 if check is None or check.passed:
                     run.delivery = await run_thread_uncancellable(to_delivery, change)
@@ -105,7 +105,7 @@ class Deliverer:
         began = time.monotonic()
         command = command_of(name, self.checks.known, change.path)
         check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
-        run.spent("check", time.monotonic() - began)
+        run.add_seconds("check", time.monotonic() - began)
         after = await run_thread_uncancellable(content_of, change)
         if check.passed and after != change.after:
             change = FileChange(change.path, change.shown, change.before, after, change.created)

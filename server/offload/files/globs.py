@@ -19,7 +19,7 @@ _MAGIC = re.compile(r"[*?\[{]")
 
 
 def is_pattern(given: str) -> bool:
-    """Whether ``given`` holds characters of a glob."""
+    """Whether ``given`` contains characters of a glob."""
     return _MAGIC.search(given) is not None
 
 

@@ -1,4 +1,4 @@
-"""Resolved paths of a call's arguments: a policy rule on ``docs/`` holds for every spelling of a path."""
+"""Resolved paths of a call's arguments: a policy rule on ``docs/`` applies to every spelling of a path."""
 
 import posixpath
 from collections.abc import Iterable, Mapping

@@ -22,14 +22,17 @@ _DECLARED = (
     re.compile(rb"\A@charset[ ]+\"([-\w.]+)\";"),
 )
 SURE_BYTES = 64
-"""Bytes beyond ASCII from which on a detected encoding counts as known."""
+"""Non-ASCII bytes from which a detected encoding counts as certain."""
 _LONG, _DOUBLE = re.compile(r"\r\n"), re.compile(r"\r?\r\n")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file's text with ``\\n`` line endings. ``newline`` is the ending that most of its lines have;
-    ``guessed`` where nothing says which encoding it is and the bytes do not either."""
+    """A file's text with ``\\n`` line endings.
+
+    ``newline`` is the ending of most of its lines. ``guessed`` says that neither a declaration nor the bytes
+    determine the encoding.
+    """
 
     text: str
     encoding: str
@@ -149,7 +152,7 @@ def _encoding(data: bytes, shown: str) -> tuple[str, bool, bool]:
 
 
 def _declared(data: bytes) -> str:
-    """Return the encoding that a file declares for itself, empty where it declares none that is known."""
+    """Return the encoding that a file declares, empty if it declares no known one."""
     for pattern in _DECLARED:
         if (found := pattern.search(data[:2_048])) is not None:
             try:
@@ -185,7 +188,7 @@ def _is_text(text: str) -> bool:
 
 
 def _ending(raw: str) -> re.Pattern[str] | None:
-    """Return what the longer line endings of a text are, None where ``\\r`` alone ends its lines."""
+    """Return a pattern of the text's longer line endings, None if only ``\\r`` ends its lines."""
     if "\n" not in raw and "\r" in raw:
         return None
     return _DOUBLE if raw.count("\r\r\n") * 2 > raw.count("\n") else _LONG

@@ -96,7 +96,7 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
             )
         if left < 0:
             raise FileTooLarge(
-                f"files holds more than {MOST_CHARACTERS:,} characters, more than any model reads at once.",
+                f"files contain more than {MOST_CHARACTERS:,} characters, more than any model reads at once.",
                 "Use batch_offload with one item for each file, or compress_context.",
             )
     target = read_target(workspace, task.output) if task.output else None

@@ -45,7 +45,7 @@ def delivered(
 def handed_back(
     offload_id: str, failure: Check, attempts: tuple[Attempt, ...], *, by_user: bool = False
 ) -> str:
-    """Return the reason for the hand-back, where the best attempt is kept, and the next step."""
+    """Return the reason for the hand-back, the location of the best attempt, and the next step."""
     where = f": `token-saver history {offload_id}`" if by_user else f" in the history under {offload_id}"
     tail = f"Nothing was written ({_tries(attempts, where)})."
     if attempts and not by_user:
@@ -78,7 +78,7 @@ def noticed(notices: Sequence[Notice]) -> str:
 
 
 def returned(text: str, notices: Sequence[Notice] = ()) -> str:
-    """Return the text itself, with its notices, and with a hint where it is long."""
+    """Return the text itself with its notices, and with a hint if it is long."""
     said = f"\n\n({noticed(notices)})" if notices else ""
     return text + said + (HINT if len(text) > LONG_TEXT else "")
 

@@ -92,7 +92,7 @@ class OffloadState:
         """The inputs by path, SHA-256 and selected span."""
         return {(each.path, each.digest, each.start, each.end): each for each in self.sources}
 
-    def spent(self, stage: str, seconds: float) -> None:
+    def add_seconds(self, stage: str, seconds: float) -> None:
         """Add seconds to the time of a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 

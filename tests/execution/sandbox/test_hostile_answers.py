@@ -1,7 +1,7 @@
-"""Answers that attack their sandbox: nothing gets out, nothing is changed, nothing goes on.
+"""Answers that attack their sandbox: nothing leaks, nothing is changed, nothing keeps running.
 
-Each runs behind each barrier, as root and as an ordinary user. What the attacker says counts for nothing: the
-test looks at the outside.
+Each runs behind each barrier, as root and as an ordinary user. The attacker's own report does not count: the
+tests examine the surroundings.
 """
 
 import contextlib

@@ -35,7 +35,7 @@ async def test_without_a_sandbox_nothing_runs(platform: str) -> None:
     assert f"this is {platform}" in found.reason
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Landlock exists on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock exists only on Linux")
 async def test_a_barrier_that_lets_one_attack_through_is_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -51,7 +51,7 @@ async def test_a_barrier_that_lets_one_attack_through_is_rejected(
     assert proof.open == ("read a secret",)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Landlock exists on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock exists only on Linux")
 async def test_a_barrier_without_file_rules_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe runs with the whole file system readable, as on a kernel whose Landlock does nothing."""
     from server.execution.sandbox import run as running
