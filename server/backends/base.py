@@ -32,7 +32,7 @@ class Capabilities:
     """Whether the engine reports ``LoadedModel.size_vram``, so that 0 means no GPU memory."""
     run_by_app: bool = False
     """Whether the app runs the engine as a child process: it restarts it, publishes its loads, and computes
-    its memory by itself."""
+    its memory on its own."""
 
 
 @dataclass(frozen=True)

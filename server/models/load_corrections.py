@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, Measured]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, ValidationError) as error:
-        logger.warning("%s cannot be read and is started anew: %s", path, str(error).splitlines()[0])
+        logger.warning("%s cannot be read and is replaced: %s", path, str(error).splitlines()[0])
         return {}
     return {name: each for name, each in found.items() if LEAST <= each.factor <= MOST}
 

@@ -177,6 +177,6 @@ def find_listener(url: str) -> int | None:
     try:
         connections = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
-        return None  # macOS tells only the administrator
+        return None  # macOS reports this to administrators only
     listening = (each for each in connections if each.status == psutil.CONN_LISTEN)
     return next((each.pid for each in listening if getattr(each.laddr, "port", None) == port), None)

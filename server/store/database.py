@@ -176,8 +176,8 @@ def _engine(path: Path, begin: str, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
-        # The driver would begin transactions only before some statements; "begin" below does it for all.
         # The driver would begin a transaction before some statements only; "begin" below covers all.
+        connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         # In WAL mode this survives a crash of the app. A power cut may lose the last transactions but does
         # not damage the file; ``write`` with ``durable`` protects those that must not be lost.
