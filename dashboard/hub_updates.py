@@ -29,8 +29,8 @@ from server.common.events import (
     TranscriptChecksSwitched,
 )
 from server.common.events import Event as HubEvent
+from server.gpu.hardware import Machine, read_machine
 from server.hub import Hub
-from server.models.hardware import Machine, read_machine
 from server.state.snapshot import Snapshot
 
 TEXT_SECONDS = 0.15

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from server.backends.base import LoadedModel
-from server.models.hardware import Gpu, Machine
+from server.gpu.hardware import Gpu, Machine
 
 PartKind = Literal["model", "other", "free"]
 

@@ -5,16 +5,17 @@ The rooms from top to bottom. An import points down this list, never up:
 ``commands``   the command line of ``token-saver``
 ``web``        the HTTP server: routes, authentication, limits, start and stop
 ``tools``      the MCP tools: arguments in, text out
-``calls``      a tool call before it runs: prepared, judged by the policy, entered
+``calls``      the life of a tool call: prepared, judged by the policy, entered, continued as a job
 ``hub``        all parts of the app, composed by ``open_hub(settings, folders)``
 ``batch``      many tasks as one durable job
 ``digests``    digests of logs, outputs and data; ``compress`` adds the local model
 ``offload``    one task, from its files to a checked result (start in ``offload/pipeline.py``)
 ``execution``  code in a sandbox: checks, examples, candidates, mutants
-``models``     models that fit this machine, and how well they work
+``models``     which models suit this machine and this work, measured and recommended
 ``ledger``     tokens and money saved and spent; the transcript check
 ``policy``     rules, limits, approvals, audit trail, file access, secrets
 ``clients``    connections of MCP clients to this app
+``gpu``        GPU memory and RAM: what is there, what a model takes, whether it fits, yielding
 ``state``      the snapshot that tray, dashboard and ``status`` show
 ``engine``     the engine in use: discovery, queue, model selection, pausing
 ``backends``   engine protocols: Ollama, OpenAI-compatible servers, the embedded engine

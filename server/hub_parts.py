@@ -19,15 +19,15 @@ from server.digests.compress.cache import DigestCache
 from server.digests.compress.compress import Compressor
 from server.engine.engine import Engine
 from server.engine.pause import Pause
+from server.gpu.memory_gate import MemoryGate
+from server.gpu.yielding import YieldMonitor
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck
 from server.ledger.transcripts.check_loop import TranscriptCheckLoop
 from server.models.measure import Measuring
-from server.models.memory_gate import MemoryGate
 from server.models.selector import Selector
-from server.models.yielding import YieldMonitor
 from server.offload.pipeline import Offloader
 from server.policy.approvals import Approvals
 from server.policy.gate import Gate

@@ -16,8 +16,8 @@ from server.clients.config_files import CLIENTS, Place, find_place
 from server.common.errors import NotFound, TokenSaverError
 from server.common.events import SettingsChanged
 from server.config.autostart import Autostart
+from server.gpu.hardware import read_machine
 from server.hub import Hub
-from server.models.hardware import read_machine
 from server.models.recommend import memory_room
 from server.policy.approvals import EXTENTS, ApprovalAnswer, Extent
 from tray.menu import Action, SystemState

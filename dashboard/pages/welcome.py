@@ -17,8 +17,8 @@ from dashboard.components.settings.client_connections import ClientConnections, 
 from dashboard.hub_updates import HubUpdates
 from dashboard.run_again import run_task
 from server.common.errors import TokenSaverError
+from server.gpu.hardware import Machine
 from server.hub import Hub
-from server.models.hardware import Machine
 from server.offload.values import Task
 from server.state.snapshot import Snapshot
 from server.store.records import OffloadFilter

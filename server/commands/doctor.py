@@ -26,7 +26,7 @@ from server.common.distribution import FORMER_NAME, NAME, installed_version
 from server.common.errors import TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
-from server.models.hardware import read_machine
+from server.gpu.hardware import read_machine
 from server.web.instance import listen
 
 Level = Literal["ok", "warning", "error"]

@@ -5,11 +5,11 @@ import asyncio
 from server.backends.base import InstalledModel
 from server.config.folders import Folders
 from server.engine.engine import Engine
+from server.gpu.hardware import read_machine
+from server.gpu.memory_gate import MemoryGate
 from server.models.catalogue import CatalogueModel, load_catalogue
 from server.models.categories import Category
 from server.models.evidence import gather_evidence
-from server.models.hardware import read_machine
-from server.models.memory_gate import MemoryGate
 from server.models.recommend import Recommendation, recommend
 from server.models.selector import Selector
 from server.store.measurements import Measurements

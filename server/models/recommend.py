@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from server.backends.base import InstalledModel
+from server.gpu.fit import Fit, Room, left_in, room_of
+from server.gpu.hardware import Machine
+from server.gpu.memory import ModelMemory
 from server.models.catalogue import CatalogueModel
 from server.models.categories import Category
 from server.models.evidence import NOTHING, Evidence
-from server.models.fit import Fit, Room, left_in, room_of
-from server.models.hardware import Machine
-from server.models.memory import ModelMemory
 from server.models.selector import SelectorSettings
 from server.models.speed import expected_rate
 

@@ -8,8 +8,8 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from server.gpu.hardware import Machine
 from server.models.catalogue import CatalogueModel
-from server.models.hardware import Machine
 
 BANDWIDTHS = Path(__file__).with_name("bandwidths.toml")
 EFFICIENCY = 0.65

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from server.batch.plan import Planned
 from server.calls.context import CallContext
+from server.calls.job_wait import answer_for_job, wait_for_job
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.offload.run.reply import counted
-from server.tools.job_wait import answer_for_job, wait_for_job
 from server.tools.make_tool import ALWAYS_LOAD, make_tool
 
 DESCRIPTION = (

@@ -7,10 +7,10 @@ from mcp_types import ToolAnnotations
 
 from server.batch.reply import why
 from server.calls.context import CallContext
+from server.calls.job_wait import answer_for_job, wait_for_job
 from server.common.errors import BadArguments
 from server.hub import Hub
 from server.store.job_records import ItemRecord
-from server.tools.job_wait import answer_for_job, wait_for_job
 from server.tools.make_tool import make_tool
 
 DESCRIPTION = "Wait `wait` s for a batch job, inspect it, act on it or on one `item`."

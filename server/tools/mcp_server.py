@@ -18,6 +18,7 @@ from server.calls.enter import enter
 from server.calls.prepare import prepare
 from server.calls.prepared import Prepared
 from server.calls.redaction import redact_result, redact_text
+from server.calls.tasks_extension import Tasks
 from server.common.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
 from server.ledger.tokens import Family, estimate_definitions
@@ -32,7 +33,6 @@ from server.tools.model_choice import model_choice_tools
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
 from server.tools.savings_tools import savings_tools
-from server.tools.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from server.common.errors import (
 from server.common.events import EventBus
 from server.config.folders import Folders, find_folders
 from server.config.settings import BackendSettings, EmbeddedSettings, Settings
-from server.models.fit import memory_of
+from server.gpu.fit import memory_of
 from tests.engine_models import SMOLLM2
 
 pytestmark = pytest.mark.anyio

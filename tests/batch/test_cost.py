@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from server.batch.plan import plan_each
+from server.calls.job_wait import answer_for_job
 from server.config.folders import find_folders
 from server.hub import Hub
 from server.store.records import OffloadFilter
-from server.tools.job_wait import answer_for_job
 from tests.batch.conftest import LONG, NOTES, HubHarness
 from tests.standins.answers import Answer
 

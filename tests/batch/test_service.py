@@ -13,11 +13,11 @@ from server.batch.inputs import expand_inputs
 from server.batch.job_run import ENGINE_LOOK
 from server.batch.notify import INTERVAL
 from server.batch.plan import plan_tasks
+from server.calls.job_wait import describe_job
 from server.common.errors import NotFound, SelectionNotFound
 from server.common.events import Event, JobChanged, OffloadStage
 from server.offload.values import Task
 from server.store.records import OffloadFilter
-from server.tools.job_wait import describe_job
 from tests.batch.conftest import ENDLESS, NOTES, HubHarness, end, some_ended
 from tests.standins.answers import Answer, prompt_of
 

@@ -30,8 +30,8 @@ from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import BackendSettings, EmbeddedSettings, Settings
 from server.engine.engine import Engine
-from server.models.hardware import Gpu, read_gpus
-from server.models.memory import model_memory
+from server.gpu.hardware import Gpu, read_gpus
+from server.gpu.memory import model_memory
 
 SKIPPED = 77
 NUM_CTX = 2048

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dashboard.memory_use import pools
 from server.backends.base import LoadedModel
-from server.models.hardware import Gpu, GpuProcess, Machine
+from server.gpu.hardware import Gpu, GpuProcess, Machine
 
 pytestmark = pytest.mark.fast
 

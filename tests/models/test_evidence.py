@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from server.backends.base import InstalledModel
+from server.gpu.hardware import Gpu, Machine
 from server.models.catalogue import CatalogueModel, Quality
 from server.models.categories import Category
 from server.models.evidence import DAY, HALF_LIFE, Evidence, combine
-from server.models.hardware import Gpu, Machine
 from server.models.recommend import Recommendation, recommend
 from server.models.selector import SelectorSettings
 from server.store.measurements import ChoreRecord, MeasurementRecord, PracticeRecord

@@ -8,12 +8,12 @@ import pytest
 from server.backends.base import InstalledModel
 from server.common.errors import SettingsError
 from server.config.folders import Folders
+from server.gpu.fit import GPU_RESERVE, METAL_RESERVE, Room, left_in, room_of
+from server.gpu.hardware import Gpu, GpuProcess, Machine
+from server.gpu.memory import ModelMemory
 from server.models.catalogue import CatalogueModel, load_catalogue
 from server.models.categories import Category
 from server.models.evidence import Evidence
-from server.models.fit import GPU_RESERVE, METAL_RESERVE, Room, left_in, room_of
-from server.models.hardware import Gpu, GpuProcess, Machine
-from server.models.memory import ModelMemory
 from server.models.recommend import Recommendation, memory_needed, recommend
 from server.models.selector import Selector, SelectorSettings
 from server.models.speed import bandwidth_of, expected_rate

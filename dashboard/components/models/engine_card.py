@@ -15,8 +15,8 @@ from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from server.backends.base import LoadedModel
 from server.engine.view import EngineView
+from server.gpu.hardware import Machine
 from server.hub import Hub
-from server.models.hardware import Machine
 from server.state.snapshot import ModelActivity
 
 FOREVER_SECONDS = 10 * 365 * formats.DAY

@@ -8,7 +8,7 @@ from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
 from dashboard.memory_use import Part, Pool, pools
 from server.backends.base import LoadedModel
-from server.models.hardware import Machine
+from server.gpu.hardware import Machine
 
 COLOURS = 6
 """Number of model colours in the stylesheet (``--model-0`` and on)."""

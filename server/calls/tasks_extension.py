@@ -25,14 +25,14 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, Req
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
+from server.calls.job_wait import describe_job
 from server.calls.redaction import redact_text
+from server.calls.task_handoff import TaskHandoff, with_handoff
 from server.common.days import SECONDS_A_DAY
 from server.common.errors import NotFound
 from server.hub import Hub
 from server.policy.values import Call
 from server.store.job_records import JobRecord
-from server.tools.job_wait import describe_job
-from server.tools.task_handoff import TaskHandoff, with_handoff
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000

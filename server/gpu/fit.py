@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from server.backends.base import ModelFile
-from server.models.hardware import Gpu, GpuProcess, Machine
-from server.models.memory import ModelMemory, layer_count, longest_context, model_memory
+from server.gpu.hardware import Gpu, GpuProcess, Machine
+from server.gpu.memory import ModelMemory, layer_count, longest_context, model_memory
 
 MIB = 2**20
 # Memory that Ollama leaves free on each GPU for the driver's structures (`MinimumMemory` in its

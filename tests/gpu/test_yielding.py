@@ -11,9 +11,8 @@ from server.common.events import EventBus
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings, YieldingSettings
 from server.engine.engine import Engine
-from server.hub import Hub
-from server.models.hardware import Gpu, GpuProcess
-from server.models.yielding import (
+from server.gpu.hardware import Gpu, GpuProcess
+from server.gpu.yielding import (
     CONFIRMATIONS,
     OtherUsage,
     YieldMonitor,
@@ -22,6 +21,7 @@ from server.models.yielding import (
     other_usage,
     own_processes,
 )
+from server.hub import Hub
 from tests.standins.ollama import CODER, OllamaStandIn
 
 GIB = 2**30

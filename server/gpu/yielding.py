@@ -13,7 +13,7 @@ from server.common.errors import TokenSaverError
 from server.config.settings import YieldingSettings
 from server.engine.engine import Engine
 from server.engine.view import EngineView
-from server.models.hardware import Gpu, read_gpus
+from server.gpu.hardware import Gpu, read_gpus
 
 logger = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from mcp_types.version import LATEST_MODERN_VERSION
 from pydantic import ConfigDict, Field
 
 from server.bridge.keys import Keys
+from server.calls.tasks_extension import EXTENSION
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, OffloadSettings, Settings
 from server.hub import Hub
 from server.tools.mcp_server import build_mcp
-from server.tools.tasks import EXTENSION
 from tests.hub_process import start_hub
 from tests.mcp_clients import bridge_client, text_of
 from tests.standins.answers import Answer

@@ -12,8 +12,8 @@ from server.common.errors import ModelTooLarge
 from server.common.events import EventBus
 from server.config.folders import find_folders
 from server.engine.engine import Engine
-from server.models.hardware import Gpu, GpuProcess, Machine
-from server.models.memory_gate import MemoryGate
+from server.gpu.hardware import Gpu, GpuProcess, Machine
+from server.gpu.memory_gate import MemoryGate
 from tests.engine_requests import settings
 from tests.standins.ollama import OllamaStandIn, StandInModel
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.backends.base import N_UBATCH
-from server.models.memory import longest_context, model_memory
+from server.gpu.memory import longest_context, model_memory
 
 pytestmark = pytest.mark.fast
 

@@ -12,9 +12,9 @@ from server.config.folders import Folders
 from server.config.settings import BackendSettings
 from server.engine.admission import SHARE_OF_RAM
 from server.engine.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
-from server.models.fit import Fit, fit, memory_of, room_of
-from server.models.hardware import GpuProcess, Machine, read_machine
-from server.models.load_corrections import Corrections
+from server.gpu.fit import Fit, fit, memory_of, room_of
+from server.gpu.hardware import GpuProcess, Machine, read_machine
+from server.gpu.load_corrections import Corrections
 
 logger = logging.getLogger(__name__)
 

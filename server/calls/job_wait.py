@@ -10,9 +10,9 @@ from server.batch.reply import describe, in_words
 from server.bridge import wire
 from server.calls.caller import ToolContext
 from server.calls.progress import progress_to
+from server.calls.task_handoff import handoff_of
 from server.hub import Hub
 from server.offload.values import Caller
-from server.tools.task_handoff import handoff_of
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
 """Seconds that a client waits for a call that reports progress, if that is more than ``client_patience``.

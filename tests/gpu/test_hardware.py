@@ -8,7 +8,7 @@ from subprocess import PIPE
 import psutil
 import pytest
 
-from server.models.hardware import (
+from server.gpu.hardware import (
     EMBEDDED_CHILD,
     Gpu,
     Machine,
