@@ -8,15 +8,17 @@ takes up to ten whole tasks.
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from server.common.errors import BadArguments
-from server.offload.files.workspace import PLACEHOLDERS
+from server.offload.files.workspace import MOST_FILES, PLACEHOLDERS
 from server.offload.values import OUTPUT_FORMATS
 
 MOST_LISTED_TASKS = 10
+MOST_TASK_CHARACTERS = 100_000
+"""Longer texts are material and belong in files."""
 ARGUMENTS = (
     "task",
     "files",
@@ -74,11 +76,20 @@ def run_in_parallel(planned: Planned) -> Planned:
     return Planned(planned.task, by_shared_prefix(planned.items), sequential=False)
 
 
-def plan_each(task: str, inputs: Sequence[str], output: str, shared: dict[str, Any], cap: int) -> Planned:
+def plan_each(
+    task: str,
+    inputs: Sequence[str],
+    output: str,
+    shared: dict[str, Any],
+    cap: int,
+    *,
+    file_of: Callable[[str], str] | None = None,
+) -> Planned:
     """Return the map form's items, one for each of ``inputs`` (expanded: no globs, each once).
 
     ``shared`` are arguments that all items have; ``shared["files"]`` are read by every item, before
-    its own input, so that the engine can reuse that part of the prompt.
+    its own input, so that the engine can reuse that part of the prompt. ``file_of`` returns the file of an
+    input without a selection; by default the function of that name, which knows no files.
 
     Raises:
         BadArguments: no inputs, more than ``cap``, an unknown placeholder, an output that two inputs
@@ -94,8 +105,9 @@ def plan_each(task: str, inputs: Sequence[str], output: str, shared: dict[str, A
         )
     _refuse_bad_pattern(output)
     context_files = list(shared.get("files") or ())
-    outputs = [fill(output, path) for path in inputs]
-    _refuse_collisions(inputs, outputs)
+    files = [(file_of or _file_of)(path) for path in inputs]
+    outputs = [posixpath.normpath(_filled(output, path)) for path in files]
+    _refuse_collisions(files, outputs)
     items = tuple(
         {**shared, "task": task, "files": [*context_files, path], "output": written}
         for path, written in zip(inputs, outputs, strict=True)
@@ -125,7 +137,10 @@ def fill(pattern: str, given: str) -> str:
 
 def fill_literally(pattern: str, given: str) -> str:
     """Return what ``fill`` does before dots are taken out."""
-    path = file_of(given)
+    return _filled(pattern, file_of(given))
+
+
+def _filled(pattern: str, path: str) -> str:
     directory, name = posixpath.split(path)
     stem, ext = posixpath.splitext(name)
     values = {"path": path, "dir": directory or ".", "name": name, "stem": stem, "ext": ext.lstrip(".")}
@@ -136,6 +151,28 @@ def file_of(given: str) -> str:
     """Return the file of an input that may carry a selection, with forward slashes."""
     path = given.split("::", 1)[0].replace("\\", "/")
     return re.sub(r":\d+(-\d+)?$", "", path)
+
+
+_file_of = file_of
+
+
+def require_few_names(arguments: Mapping[str, Any]) -> None:
+    """Return unless the task text or the list of files is too long, before anything looks at them.
+
+    Raises:
+        BadArguments: it is.
+    """
+    files, task = arguments.get("files"), arguments.get("task")
+    if isinstance(files, list) and len(files) > MOST_FILES:
+        raise BadArguments(
+            f"files has {len(files):,} names; a task takes {MOST_FILES}.",
+            "Use batch_offload with one item for each file.",
+        )
+    if isinstance(task, str) and len(task) > MOST_TASK_CHARACTERS:
+        raise BadArguments(
+            f"task has {len(task):,} characters; it takes {MOST_TASK_CHARACTERS:,}.",
+            "Say what to do, and pass texts as files.",
+        )
 
 
 def _refuse_bad_task(which: str, item: object) -> None:
@@ -149,6 +186,7 @@ def _refuse_bad_task(which: str, item: object) -> None:
             raise BadArguments(
                 f"{which}: {name} has a bad value.", "Pass text, and a list of texts for files."
             )
+    require_few_names(item)
     if not item.get("task", "").strip():
         raise BadArguments(f"{which} has no task text.", "Say what to do.")
     if item.get("output_format", "code") not in OUTPUT_FORMATS:
@@ -174,8 +212,7 @@ def _refuse_bad_pattern(output: str) -> None:
         )
 
 
-def _refuse_collisions(inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    files = [file_of(path) for path in inputs]
+def _refuse_collisions(files: Sequence[str], outputs: Sequence[str]) -> None:
     in_place = [
         posixpath.normpath(out) == posixpath.normpath(own) for out, own in zip(outputs, files, strict=True)
     ]

@@ -1,17 +1,19 @@
 """From a tool's arguments to a ``Prepared`` call: parsed, globs expanded, a batch planned, each once."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from server.batch.inputs import confine_outputs, expand_inputs
-from server.batch.plan import Planned, plan_each, plan_tasks, run_in_parallel
+from server.batch.plan import Planned, plan_each, plan_tasks, require_few_names, run_in_parallel
 from server.calls.affected_files import AffectedFiles, affected_by, texts
 from server.calls.prepared import Prepared
+from server.common.client_pool import ClientPool
 from server.common.errors import BadArguments, TokenSaverError
 from server.config.settings import Settings
-from server.offload.files.workspace import Workspace
+from server.offload.files.workspace import MOST_FILES, Workspace, split_selection
 from server.offload.values import Caller, Task
 from server.policy.files.executed import executed_outputs
 from server.policy.files.protect import patterns_of, protected_outputs
@@ -21,11 +23,19 @@ SHARED = ("files", "context", "model", "check")
 """Arguments of ``batch_offload`` that each of its items has."""
 
 
+_THREADS = ClientPool(4, "prepare")
+"""Searching files takes long in large projects, so it has threads of its own."""
+
+
 async def prepare(
     settings: Settings, workspace: Workspace, tool: str, arguments: Mapping[str, Any]
 ) -> Prepared:
     """Return the call of ``tool`` by the workspace's caller. It raises nothing: see ``Prepared.refusal``."""
-    return await asyncio.to_thread(_prepare, settings, workspace, tool, arguments)
+    try:
+        return await _THREADS.run(workspace.caller.session, _prepare, settings, workspace, tool, arguments)
+    except asyncio.CancelledError:
+        workspace.walker.stop()
+        raise
 
 
 @dataclass
@@ -47,7 +57,7 @@ def _prepare(settings: Settings, workspace: Workspace, tool: str, arguments: Map
     except (TypeError, ValueError) as error:  # a value of another type, which the tool's schema refuses, too
         refusal = BadArguments(f"{tool}: {error}.", "Correct the argument and call again.")
     batch = tool == "batch_offload"
-    affected = affected_by(workspace, arguments, parsed.inputs, parsed.plan, batch=batch)
+    affected = affected_by(workspace, _bounded(arguments), parsed.inputs, parsed.plan, batch=batch)
     return Prepared(
         tool=tool,
         arguments=arguments,
@@ -67,6 +77,7 @@ def _parse(
     Raises:
         TokenSaverError, TypeError, ValueError: the arguments are wrong.
     """
+    require_few_names(arguments)
     if tool == "offload_work":
         parsed.task = Task.from_arguments(arguments)
     elif tool == "batch_offload":
@@ -80,11 +91,23 @@ def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: 
     if tasks:
         parsed.plan = plan_tasks(tasks, sequential=True)
     else:
+        if len(each) > settings.batch.max_items:
+            raise BadArguments(
+                f"each names {len(each):,} files; a batch takes {settings.batch.max_items:,}.",
+                "Narrow the list, or raise [batch] max_items.",
+            )
         parsed.inputs = expand_inputs(workspace, each)
         shared = {key: value for key in SHARED if (value := arguments.get(key))}
         task, output = str(arguments.get("task") or ""), str(arguments.get("output") or "")
         if each:
-            parsed.plan = plan_each(task, parsed.inputs, output, shared, settings.batch.max_items)
+            parsed.plan = plan_each(
+                task,
+                parsed.inputs,
+                output,
+                shared,
+                settings.batch.max_items,
+                file_of=lambda given: split_selection(workspace, given)[0].replace(os.sep, "/"),
+            )
     if parsed.plan is None or (tasks and each):
         raise BadArguments(
             "batch_offload takes either tasks or each.",
@@ -93,6 +116,14 @@ def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: 
     if tasks and arguments.get("sequential") is not True:
         parsed.plan = run_in_parallel(parsed.plan)
     confine_outputs(workspace, parsed.plan)
+
+
+def _bounded(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments without files if there are too many: the call is refused and touches none."""
+    files = arguments.get("files")
+    if not isinstance(files, list) or len(files) <= MOST_FILES:
+        return arguments
+    return {**arguments, "files": []}
 
 
 def _policy_call(

@@ -34,6 +34,15 @@ class Prepared:
         """The caller, with the arguments as they were sent."""
         return self.workspace.caller
 
+    def require_valid(self) -> None:
+        """Return if the arguments are right.
+
+        Raises:
+            TokenSaverError: the arguments are wrong.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+
     def require_task(self) -> Task:
         """Return the task of ``offload_work``.
 

@@ -28,6 +28,7 @@ def compress_context_tool(hub: Hub) -> Tool:
         max_length: Annotated[int, Field(ge=200, le=20_000)] = 2000,
     ) -> CallToolResult:
         hub.check_paused()
+        ctx.prepared.require_valid()
         wanted = Compression(files=tuple(files), content=content, focus=focus, max_length=max_length)
         async with progress_to(ctx) as report:
             outcome = await hub.compressor.compress(

@@ -15,9 +15,16 @@ from server.common.errors import (
     PathOutsideRoots,
     SelectionNotFound,
 )
-from server.offload.files.globs import find
+from server.offload.files.globs import Walker
 from server.offload.files.textfile import decode, encode
-from server.offload.files.workspace import Workspace, expand, read_source, read_target, read_task
+from server.offload.files.workspace import (
+    Workspace,
+    confine_target,
+    expand,
+    read_source,
+    read_target,
+    read_task,
+)
 from server.offload.values import Caller, Task
 
 pytestmark = pytest.mark.fast
@@ -123,7 +130,7 @@ def test_only_as_much_is_read_as_a_model_could_read(workspace: Workspace, projec
     for number in range(501):
         (project / f"small{number}.txt").write_text("x")
     with pytest.raises(BadArguments, match="more than 500 files"):
-        read_task(workspace, Task("Explain", files=("small*.txt",)))
+        read_task(Workspace(workspace.caller, 1_000_000), Task("Explain", files=("small*.txt",)))
 
 
 def test_a_selection_is_distinguished_from_a_path(workspace: Workspace, project: Path) -> None:
@@ -260,7 +267,33 @@ def test_ignore_lists_are_read_only_from_regular_files(tmp_path: Path, leads_to:
     (tmp_path / "outside").write_text("*.py\n")
     (root / "a.py").write_text("")
     (root / ".gitignore").symlink_to(leads_to)
-    assert [path.name for path in find(root, "*.py", [root])] == ["a.py"]
+    assert [path.name for path in Walker().find(root, "*.py", [root])] == ["a.py"]
     (root / ".gitignore").unlink()
     (root / ".gitignore").write_text("*.py\n")
-    assert find(root, "*.py", [root]) == []
+    assert not list(Walker().find(root, "*.py", [root]))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reserves these characters")
+@pytest.mark.parametrize("name", ["a:1-2", "a:7", "~notes.md", "b::part", "http:x", "C:x", "a*b", "[x].py"])
+def test_a_file_of_any_name_is_found_and_read(caller: Caller, project: Path, name: str) -> None:
+    folder = project / "odd"
+    folder.mkdir()
+    (folder / "plain.md").write_text("plain\n")
+    (folder / name).write_text("odd\n")
+    (project / name).write_text("odd at the top\n")
+    workspace = Workspace(caller, 1_000_000)
+    found = read_task(workspace, Task("x", ("odd/*",)))
+    assert {source.shown: source.text for source in found.sources}[f"odd/{name}"] == "odd\n"
+    assert len(found.sources) == 2
+    top = read_task(workspace, Task("x", ("*",)))
+    assert {source.shown: source.text for source in top.sources}[name] == "odd at the top\n"
+    (project / name).unlink()
+    if name in ("~notes.md", "C:x"):
+        with pytest.raises(PathOutsideRoots):
+            workspace.confine(name)
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "new/" + "y" * 300 + "/a.md", "ü" * 200])
+def test_a_name_that_is_too_long_is_refused_as_such(caller: Caller, name: str) -> None:
+    with pytest.raises(PathNotFound, match="too long"):
+        confine_target(Workspace(caller, 1_000_000), name)

@@ -1,16 +1,19 @@
 """Globs over a project: ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``. Files that git ignores are left out."""
 
-import itertools
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from server.common.errors import BadArguments
+
 MOST_ENTRIES = 200_000
-"""The largest number of files and folders that one pattern visits."""
+"""The largest number of files and folders that the patterns of one call visit."""
 MOST_IGNORE_BYTES = 1 << 20
 """Bytes that are read of a ``.gitignore``."""
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -31,19 +34,79 @@ def split(given: str) -> tuple[str, str]:
     return (folder or "/" if given.startswith("/") else folder), "/".join(parts[count:])
 
 
-def find(start: Path, pattern: str, roots: Sequence[Path]) -> list[Path]:
-    """Return the matching files below ``start``, sorted. Links to folders are not followed. Names that are
-    not UTF-8 are skipped: neither the history nor the client's JSON can hold them."""
-    globs = [_parts(each) for each in _alternatives(pattern)]
-    entries = itertools.islice(_walk(start, _Ignored(_top(start, roots))), MOST_ENTRIES)
-    return sorted(
-        path for path, relative in entries if any(_matches(glob, relative.split("/")) for glob in globs)
-    )
+@dataclass(frozen=True)
+class Entry:
+    """A file that a walk found. ``names`` are the parts of its path below the walk's start."""
+
+    path: Path
+    names: tuple[str, ...]
 
 
-def _walk(start: Path, ignored: "_Ignored") -> Iterator[tuple[Path, str]]:
+class SearchStopped(Exception):
+    """The call was cancelled while its files were searched."""
+
+
+class Walker:
+    """Walks of one call. Each folder is walked once for all patterns that start there. Blocks.
+
+    All walks together visit ``MOST_ENTRIES`` files and folders. ``stop`` ends a walk from another thread.
+    """
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        self._walks: dict[Path, tuple[Entry, ...]] = {}
+        self._left = MOST_ENTRIES
+
+    def stop(self) -> None:
+        """End a running walk, and let no other begin."""
+        self._stopped.set()
+
+    def check(self) -> None:
+        """Return if the call still waits for its files.
+
+        Raises:
+            SearchStopped: ``stop`` was called.
+        """
+        if self._stopped.is_set():
+            raise SearchStopped
+
+    def find(self, start: Path, pattern: str, roots: Sequence[Path]) -> Iterator[Path]:
+        """Yield the matching files below ``start``, sorted. Links to folders are not followed. Names that are
+        not UTF-8 are skipped: neither the history nor the client's JSON can contain them.
+
+        Raises:
+            SearchStopped: ``stop`` was called.
+            BadArguments: too many files.
+        """
+        globs = [_parts(each) for each in _alternatives(pattern)]
+        for entry in self._walk(start, roots):
+            self.check()
+            if any(_matches(glob, entry.names) for glob in globs):
+                yield entry.path
+
+    def _walk(self, start: Path, roots: Sequence[Path]) -> tuple[Entry, ...]:
+        if start not in self._walks:
+            entries: list[Entry] = []
+            for found in _walk(start, _Ignored(_top(start, roots))):
+                self.check()
+                self._left -= 1
+                if self._left < 0:
+                    raise BadArguments(
+                        f"The patterns cover more than {MOST_ENTRIES:,} files and folders.",
+                        "Start the patterns with a folder that holds fewer files.",
+                    )
+                if found is not None:
+                    entries.append(found)
+            self._walks[start] = tuple(sorted(entries, key=lambda entry: entry.path))
+        return self._walks[start]
+
+
+def _walk(start: Path, ignored: "_Ignored") -> Iterator[Entry | None]:
+    """Yield the files below ``start``, None for each folder and for each file that git ignores."""
     for folder, names, files in os.walk(start, followlinks=False):
+        yield None
         here = Path(folder)
+        inside = here.relative_to(start).parts
         names[:] = sorted(
             n
             for n in names
@@ -51,8 +114,7 @@ def _walk(start: Path, ignored: "_Ignored") -> Iterator[tuple[Path, str]]:
         )
         for name in filter(_is_utf8, files):
             path = here / name
-            if not ignored.matches(path, folder=False):
-                yield path, path.relative_to(start).as_posix()
+            yield None if ignored.matches(path, folder=False) else Entry(path, (*inside, name))
 
 
 def _is_utf8(name: str) -> bool:

@@ -1,6 +1,7 @@
 """The input and output files of a task, inside the caller's roots."""
 
 import hashlib
+import itertools
 import os
 import re
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from server.policy.files.safe_open import open_for_reading
 
 MOST_FILES = 500
 """Files of one task, globs expanded. More fit no model's context."""
+MOST_FOUND = 5_000
+"""Files that one glob may match, unless a batch may have more items. Resolving each takes time."""
 MOST_CHARACTERS = 4_000_000
 """Characters that one task may select: about a million tokens, more than any model reads."""
 PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
@@ -44,7 +47,10 @@ class Workspace:
     max_file_bytes: int
     protected: tuple[Path, ...] = ()
     readable: tuple[str, ...] = ()
+    most_found: int = MOST_FOUND
     expanded: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    allowed: dict[Path, bool] = field(default_factory=dict, compare=False, repr=False)
+    walker: globs.Walker = field(default_factory=globs.Walker, compare=False, repr=False)
 
     def confine(self, given: str) -> Path:
         """Return the absolute path of ``given``; see ``policy.files.paths.confine``."""
@@ -64,7 +70,13 @@ class Workspace:
 def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Workspace:
     """Return the workspace of this caller by these settings. The app's own folders are excluded."""
     own = (folders.config, folders.data, folders.state, folders.cache)
-    return Workspace(caller, settings.offload.max_file_bytes, own, settings.paths.read)
+    return Workspace(
+        caller,
+        settings.offload.max_file_bytes,
+        own,
+        settings.paths.read,
+        max(MOST_FOUND, settings.batch.max_items),
+    )
 
 
 @dataclass(frozen=True)
@@ -125,8 +137,11 @@ def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
 def _found(workspace: Workspace, given: str) -> tuple[str, ...]:
     folder, pattern = globs.split(given)
     start = workspace.confine(folder or ".")
-    found = globs.find(start, pattern, workspace.caller.roots)
-    allowed = [path for path in found if _allowed(workspace, path)]
+    most = workspace.most_found
+    found = workspace.walker.find(start, pattern, workspace.caller.roots)
+    allowed = list(itertools.islice((path for path in found if _allowed(workspace, path)), most + 1))
+    if len(allowed) > most:
+        raise BadArguments(f"{given} matches more than {most:,} files.", "Narrow the pattern.")
     if not allowed:
         raise PathNotFound(
             f"{given} matches no file.",
@@ -260,6 +275,12 @@ def _exists(workspace: Workspace, given: str) -> bool:
 
 def _allowed(workspace: Workspace, path: Path) -> bool:
     """Whether a file that a glob found may be read. Links that lead outside and credentials are skipped."""
+    if path not in workspace.allowed:
+        workspace.allowed[path] = _may_be_read(workspace, path)
+    return workspace.allowed[path]
+
+
+def _may_be_read(workspace: Workspace, path: Path) -> bool:
     try:
         return paths.require_file(workspace.confine_to_read(str(path)), str(path)).st_size >= 0
     except (PathNotFound, PathOutsideRoots, PathProtected, NotAFile):

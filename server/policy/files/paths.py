@@ -4,6 +4,7 @@ A confined path is absolute and free of links and ``..``. It is checked again at
 because a folder may have been replaced by a link meanwhile.
 """
 
+import errno
 import fnmatch
 import os
 import re
@@ -23,6 +24,8 @@ from server.policy.files.special_names import (
 
 LONGEST_PATH = 4096
 """Characters; Linux's ``PATH_MAX``. No project has longer paths."""
+LONGEST_NAME = 255
+"""Bytes; the limit of common file systems (``NAME_MAX``)."""
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -44,7 +47,6 @@ def confine(
         PathNotFound: the text is not a path, a name on it is not UTF-8, or its links form a loop.
     """
     _refuse_malformed(given)
-    _refuse_foreign_forms(given)
     real_roots = tuple(_resolve(root, str(root)) for root in roots)
     if not real_roots:
         raise PathOutsideRoots(
@@ -54,6 +56,9 @@ def confine(
     path = Path(given)
     if not path.is_absolute():
         path = (base or real_roots[0]) / path
+    if os.name == "nt" or not _exists(path, given):
+        # An existing file may have any name, such as `a:1-2` or `~b`.
+        _refuse_foreign_forms(given)
     real = _resolve(path, given)
     _refuse_unwritable_names(str(real))
     if not any(real.is_relative_to(root) for root in real_roots):
@@ -97,6 +102,22 @@ def require_file(path: Path, given: str) -> os.stat_result:
     return status
 
 
+def _exists(path: Path, given: str) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+        return False
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
+            raise _too_long(given) from None
+        return False
+    return True
+
+
+def _too_long(given: str) -> PathNotFound:
+    return PathNotFound(f"{given[:60]}… has a name that is too long for the file system.", "Shorten it.")
+
+
 def shown(path: Path, base: Path | None) -> str:
     """Return the path for display: relative to ``base`` if it is inside it."""
     real_base = _resolve(base, str(base)) if base else None
@@ -118,9 +139,11 @@ def _refuse_malformed(given: str) -> None:
 def _refuse_unwritable_names(path: str) -> None:
     """Refuse a name that is not UTF-8: neither the history nor the client's JSON can store it."""
     try:
-        path.encode()
+        encoded = path.encode()
     except UnicodeEncodeError:
         raise PathNotFound(f"{path!a} contains a name that is not UTF-8.", "Rename it.") from None
+    if any(len(name) > LONGEST_NAME for name in encoded.split(b"/")):
+        raise _too_long(path)
 
 
 def _refuse_foreign_forms(given: str) -> None:

@@ -1,0 +1,60 @@
+"""Threads for blocking work, shared fairly among clients."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class ClientPool:
+    """A pool of threads in which each client occupies one thread at most; its further work waits.
+
+    A client that floods the app thus delays its own work only.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._lock = threading.Lock()
+        self._waiting: dict[str, deque[_Job]] = {}
+        """The work of each client that has a thread or waits for one; the first job is the running one."""
+
+    async def run(self, client: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking function for a client. Cancelling drops work that still waits; running work goes on
+        and keeps the client's thread until it ends."""
+        future: Future[T] = Future()
+        with self._lock:
+            jobs = self._waiting.setdefault(client, deque())
+            jobs.append((future, lambda: function(*args, **kwargs)))
+            if len(jobs) == 1:
+                self._executor.submit(self._work, client)
+        return await asyncio.wrap_future(future)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no work runs or waits."""
+        with self._lock:
+            return not self._waiting
+
+    def _work(self, client: str) -> None:
+        with self._lock:
+            future, function = self._waiting[client][0]
+        if future.set_running_or_notify_cancel():
+            try:
+                result = function()
+            except BaseException as error:  # noqa: BLE001 - the caller raises it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+        with self._lock:
+            jobs = self._waiting[client]
+            jobs.popleft()
+            if jobs:
+                self._executor.submit(self._work, client)
+            else:
+                del self._waiting[client]
