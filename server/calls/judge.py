@@ -31,7 +31,7 @@ def _refusal(workspace: Workspace, given: str, *, reads: bool) -> Iterator[Token
     try:
         for path in expand(workspace, given) if reads else (given,):
             name = split_selection(workspace, path)[0]
-            (workspace.confine_to_read if reads else workspace.confine)(name)
+            (workspace.confine_to_read if reads else workspace.confine_to_write)(name)
     except (PathOutsideRoots, PathProtected) as error:
         yield error
     except TokenSaverError:

@@ -191,6 +191,8 @@ class PathsSettings(Section):
     allow: tuple[str, ...] = Field(
         (), description="Configuration that other programs run, and that may be written without approval."
     )
+    never_read: tuple[str, ...] = Field((), description="Files that are never read, as in `.gitignore`.")
+    never_write: tuple[str, ...] = Field((), description="Files that are never written, as in `.gitignore`.")
     read: tuple[str, ...] = Field(
         (), description="Credential files, including `.env`, that may be read nevertheless."
     )

@@ -44,7 +44,7 @@ class Deliverer:
             command_of(
                 task.check,
                 self.checks.current(),
-                workspace.confine(split_selection(workspace, task.output)[0]),
+                workspace.confine_to_write(split_selection(workspace, task.output)[0]),
             )
 
     async def place(

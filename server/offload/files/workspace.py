@@ -21,6 +21,7 @@ from server.offload.files import globs, selection
 from server.offload.files.textfile import Decoded, decode
 from server.offload.values import Caller, Source, Target, Task
 from server.policy.files import paths
+from server.policy.files.never import Never, never_of
 from server.policy.files.safe_open import open_for_reading
 
 MOST_FILES = 500
@@ -48,6 +49,7 @@ class Workspace:
     protected: tuple[Path, ...] = ()
     readable: tuple[str, ...] = ()
     most_found: int = MOST_FOUND
+    never: Never = field(default_factory=Never, compare=False, repr=False)
     expanded: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     allowed: dict[Path, bool] = field(default_factory=dict, compare=False, repr=False)
     walker: globs.Walker = field(default_factory=globs.Walker, compare=False, repr=False)
@@ -60,7 +62,19 @@ class Workspace:
         """Return the path as ``confine`` does, if the file may be read. Some files may only be written."""
         path = self.confine(given)
         paths.refuse_environment(path, given, self.readable)
+        self.never.refuse(self._spellings(path, given), given, writes=False)
         return path
+
+    def confine_to_write(self, given: str) -> Path:
+        """Return the path as ``confine`` does, if the file may be written."""
+        path = self.confine(given)
+        self.never.refuse(self._spellings(path, given), given, writes=True)
+        return path
+
+    def _spellings(self, path: Path, given: str) -> tuple[Path, ...]:
+        """Return the path with links resolved, and as it was named."""
+        base = self.caller.project or next(iter(self.caller.roots), None)
+        return (path,) if base is None else (path, Path(os.path.normpath(base / given)))
 
     def shown(self, path: Path) -> str:
         """Return the path relative to the project if it lies inside it."""
@@ -76,6 +90,10 @@ def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Work
         own,
         settings.paths.read,
         max(MOST_FOUND, settings.batch.max_items),
+        # The user's own calls are not Claude's.
+        Never()
+        if caller.by_user
+        else never_of(caller.project, caller.roots, settings.paths.never_read, settings.paths.never_write),
     )
 
 
@@ -207,7 +225,7 @@ def confine_target(workspace: Workspace, given: str) -> Path:
     name, _ = split_selection(workspace, given)
     if not _exists(workspace, name):
         _refuse_pattern(name)
-    path = workspace.confine(name)
+    path = workspace.confine_to_write(name)
     if os.path.isdir(path) or (name.endswith(("/", os.sep)) and not os.path.lexists(path)):  # noqa: PTH112 - never raises
         folder = name.rstrip("/" + os.sep)
         raise NotAFile(f"{name} is a folder.", f"Name a file in it, such as {folder}/notes.md.")
