@@ -11,7 +11,7 @@ from typing import Any, Literal
 from server.execution.mutants import MOST, mutants
 from server.execution.python.causes import outside_cause
 from server.execution.python.check import Runs
-from server.execution.python.judge import NotComparable, decode
+from server.execution.python.verdicts import NotComparable, decode
 from server.execution.sandbox.values import JobResult, Limits, PythonJob
 
 LEAST_KILLED = Fraction(1, 3)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from server.calls.judge import refused_path
+from server.calls.path_refusals import refused_path
 from server.calls.prepare import prepare
 from server.calls.prepared import Prepared
 from server.common.errors import BadArguments, PathOutsideRoots

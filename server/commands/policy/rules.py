@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from server.calls.judge import refused_path
+from server.calls.path_refusals import refused_path
 from server.calls.prepare import prepare
 from server.commands.output import echo, print_json
 from server.commands.policy.database import with_database

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 
 from server.execution.python import causes
 from server.execution.python.facts import Fact, is_literal, names_in, with_imports
-from server.execution.python.judge import NotComparable, decode, encode_literal, holds
 from server.execution.python.names import Unbound, unbound_names
+from server.execution.python.verdicts import NotComparable, decode, encode_literal, holds
 from server.execution.sandbox.values import CommandJob, JobResult, Limits, PythonJob
 
 Verdict = Literal["passed", "failed", "not run"]

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from server.execution.python.facts import parse_fact
-from server.execution.python.judge import encode_literal, holds
+from server.execution.python.verdicts import encode_literal, holds
 from server.execution.sandbox.deno import LIMITS, deno_program, javascript_job, javascript_records
 from server.execution.sandbox.run import run
 from server.execution.sandbox.values import Limits
