@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from mcp import Client
-from tests.models.test_memory_gate import SEVEN
 
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.gpu.hardware import Gpu, Machine
 from server.gpu.memory_gate import MemoryGate
 from server.hub import Hub
+from tests.gpu.test_memory_gate import SEVEN
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.standins.ollama_registry import Registered
 from tests.tools.test_model_choice import text, with_client
