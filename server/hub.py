@@ -58,7 +58,7 @@ class Hub(HubParts):
     """One per user: the queue, the engine, the history and the policy, for every client."""
 
     async def close(self) -> None:
-        """End what runs, the engine's child processes and the history, in this order."""
+        """End the running work, then the engine's child processes, then the history."""
         await self._closing.aclose()
 
     async def end_work(self) -> None:
@@ -80,7 +80,7 @@ class Hub(HubParts):
         return self.snapshot()
 
     def answer_approval(self, approval_id: str, answer: ApprovalAnswer) -> bool:
-        """Answer a call that waits, from any thread; False if somebody else was first."""
+        """Answer a call that waits, from any thread; False if it was already answered."""
         return self.gate.approvals.answer(approval_id, answer)
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:

@@ -1,7 +1,7 @@
 """Separation of a reasoning model's thoughts from its answer.
 
 Most engines send thoughts in a field of their own. Others leave them in the text, between tags at its very
-start; tags further on belong to the answer, whose subject may be such tags.
+start; later tags belong to the answer, which may be about such tags.
 """
 
 from server.backends.base import TextDelta

@@ -135,8 +135,8 @@ def start_detached(folder: str) -> "subprocess.Popen[bytes]":
 
 
 def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
-    """Return why ``wait_for_hub`` found no hub: the last line of an ended process, else that none
-    answered."""
+    """Return why ``wait_for_hub`` found no hub: the last line of its log if the process
+    failed, otherwise that it did not answer in time."""
     if process.poll() in (None, 0):
         return "It did not answer in time."
     try:

@@ -17,8 +17,8 @@ CONNECT_SECONDS = 3.0
 
 
 class HubGone(Exception):
-    """The hub is gone: nothing answers at its address, or it broke off. ``sent`` tells whether the hub may
-    have started on the request."""
+    """The hub is gone: nothing answers at its address, or the connection broke. ``sent`` says whether the
+    hub may have started on the request."""
 
     def __init__(self, cause: str, *, sent: bool) -> None:
         super().__init__(cause)

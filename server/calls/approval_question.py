@@ -1,4 +1,4 @@
-"""The question whether a call may run, asked in the client itself beside the tray and the dashboard.
+"""The question whether a call may run, asked in the client as well as in the tray and the dashboard.
 
 A client of an older protocol is sent a request while its call waits. From protocol 2026-07-28 on there are no
 requests from server to client: the call ends with the question as its result, and comes back with the answer.

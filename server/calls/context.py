@@ -1,4 +1,4 @@
-"""What a tool gets beside its arguments: the MCP context of the call, and the call as it was prepared."""
+"""What a tool gets in addition to its arguments: the MCP context of the call, and the prepared call."""
 
 from server.calls.caller import ToolContext
 from server.calls.prepared import Prepared

@@ -1,4 +1,4 @@
-"""The gate, as a prepared call passes it: rules first, then the user where a rule asks for approval."""
+"""The gate, as a prepared call passes it: rules first, then the user if a rule asks for approval."""
 
 import contextlib
 from collections.abc import AsyncIterator

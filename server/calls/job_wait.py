@@ -59,7 +59,7 @@ async def answer_for_job(
     """Return the job's digest, and record the cost of it and, with ``asked``, of the call with these
     arguments.
 
-    The net that the digest tells has its own cost in it; one for the user costs nothing.
+    The net figure in the digest includes the digest's own cost; a digest for the user is free.
     """
     if caller.by_user:
         return await describe_job(hub, job_id, for_user=True)

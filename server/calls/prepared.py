@@ -65,4 +65,4 @@ class Prepared:
 
 
 def _unparsed(tool: str) -> BadArguments:
-    return BadArguments(f"{tool} has no task.", "Say what the local model shall do.")
+    return BadArguments(f"{tool} has no task.", "Say what the local model should do.")

@@ -1,4 +1,4 @@
-"""Redaction of secrets in whatever goes back to a client; each redaction is recorded on the audit trail."""
+"""Redaction of secrets in everything sent back to a client; each redaction is recorded on the audit trail."""
 
 import asyncio
 

@@ -33,7 +33,7 @@ def print_digest(file: str, focus: str, most: int) -> None:
     """Print the digest of a file, of standard input (``-``), or the lines or digest of a kept text.
 
     Raises:
-        TokenSaverError: the file or the kept text cannot be had.
+        TokenSaverError: the file or the kept text is not available.
     """
     reference = reference_of(file)
     if reference is not None and reference.last:
@@ -51,7 +51,7 @@ def print_lines(file: str, lines: str) -> None:
     """Print lines of a file, of standard input or of a kept text as they stand.
 
     Raises:
-        TokenSaverError: ``lines`` is malformed, or the file or its lines cannot be had.
+        TokenSaverError: ``lines`` is malformed, or the file or its lines are not available.
     """
     first, last = _line_numbers(lines)
     echo(_literal(file, reference_of(file), first, last))

@@ -18,7 +18,7 @@ else:
 
 
 def find_program(name: str) -> str | None:
-    """Return the absolute path of a program on ``PATH``, None where there is none.
+    """Return the absolute path of a program on ``PATH``, or None if there is none.
 
     Relative entries are skipped, and so is the working directory, which Windows searches first: both mean the
     user's project, whose files must not run by themselves.

@@ -6,7 +6,7 @@ from typing import Any
 RENAMED_TABLES = {"manners": "yielding"}
 """Old and current names of tables of ``config.toml``."""
 REMOVED_KEYS = {
-    ("yielding", "yield_to_games"): "the share of GPU memory that other programs hold decides alone now"
+    ("yielding", "yield_to_games"): "only the share of GPU memory that other programs hold matters now"
 }
 """Keys without effect, and why."""
 

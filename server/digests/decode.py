@@ -25,7 +25,7 @@ _DECLARED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoding, and whether it is certain that text decoded with it is what was written."""
+    """An encoding, and whether it is certain to decode the text correctly."""
 
     name: str
     certain: bool
@@ -47,7 +47,7 @@ def encoding_of(file: BinaryIO) -> Encoding:
 
 
 def marked_encoding(probe: bytes) -> str:
-    """Return the encoding that the first bytes tell by a byte order mark or by their zeros, else nothing."""
+    """Return the encoding that a byte order mark or zeros in the first bytes reveal; empty if none."""
     marked = next((name for mark, name in _MARKS if probe.startswith(mark)), "")
     return marked or _without_mark(probe)
 

@@ -8,7 +8,7 @@ _VARYING = re.compile(
 )
 _TOKEN = re.compile(r"[\w.:/\\@+-]+|\s+|.")
 VARIED = "*"
-"""What stands in a template for the words that differ."""
+"""Placeholder in a template for the words that differ."""
 MOST_TOKENS = 400
 
 

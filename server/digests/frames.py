@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame of a stack trace: the place as the line spells it, and whether it lies in a library."""
+    """A frame of a stack trace: the place as the line spells it, and whether it is in a library."""
 
     place: str
     library: bool
@@ -49,7 +49,7 @@ _LIBRARY_OWNER = re.compile(
 
 
 def frame_of(text: str) -> Frame | None:
-    """Return the frame that a line of a stack trace names, None where it names none."""
+    """Return the frame that a line of a stack trace names, or None."""
     if len(text) > 2_000:
         return None
     for pattern in _PATTERNS:

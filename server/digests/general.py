@@ -10,7 +10,7 @@ from server.digests.severity import rank
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KINDS = 10_000
-"""Kinds of lines that are told apart; later ones are told apart by their first words alone."""
+"""Limit on the kinds of lines to distinguish; later lines are grouped by their first words only."""
 MOST_MEMBERS = 6
 """Different texts of one kind that are kept word for word."""
 _TAIL = 60
@@ -45,7 +45,7 @@ class General:
         self._last: _Seen | None = None
 
     def feed(self, line: Line, *, claimed: bool, severe: bool, warned: bool) -> None:
-        """Read a line; ``claimed`` tells that a recogniser understood it."""
+        """Read a line; ``claimed`` is true if a recogniser understood it."""
         text = line.text
         if not _WORD.search(text):
             self._last = None
@@ -63,7 +63,7 @@ class General:
         self._last = self._note(line, (1 + rank(text)) if severe else 1 if warned else 0)
 
     def facts(self, *, recognised: bool) -> list[Fact]:
-        """Return the facts of the lines that nobody claimed; they are worth less beside recognised facts."""
+        """Return the facts from unclaimed lines; they are worth less if there are recognised facts."""
         found = list(self._sought_facts())
         lower = 45 if recognised else 0
         for seen in self._seen.values():

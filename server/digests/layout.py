@@ -7,7 +7,7 @@ from server.digests.values import Fact, Part
 
 SEPARATOR = " · "
 LEAST_CUT = 40
-"""Characters of a part that are worth showing where the rest of it does not fit."""
+"""Least number of characters worth showing of a part that does not fit as a whole."""
 MOST_FACTS = 4_000
 
 

@@ -42,7 +42,7 @@ class Triggers:
 def scan(
     lines: Iterable[Line], recognisers: Mapping[int, Recogniser], triggers: Triggers, general: General
 ) -> tuple[int, set[int]]:
-    """Feed every line to whoever wants it; return how many lines there are, and who claimed any.
+    """Pass each line to the recognisers that want it; return the number of lines and who claimed any.
 
     ``recognisers`` are keyed by their index among those of ``triggers``, in the order of asking.
     """

@@ -1,4 +1,4 @@
-"""The guard that a digest is never worse than the last lines and the error lines of the text."""
+"""Ensures that a digest is never worse than the last lines and the error lines of the text."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def plain(tail: Sequence[Line], errors: Sequence[Line], room: int) -> tuple[Fact
 
 
 def holds(text: str, tail: Sequence[Line], errors: Sequence[Line]) -> int:
-    """Count the error lines and last lines of which a text holds most words."""
+    """Count the error lines and last lines most of whose words occur in a text."""
     words = set(_WORD.findall(text.casefold()))
     compared = {squeezed(line.text): line for line in [*errors, *tail[-_LAST:]]}
     return sum(_stands(line.text, words) for line in compared.values())

@@ -120,7 +120,7 @@ async def _probed(sandbox: Runs, source: str, probes: Sequence[str], limits: Lim
 
 
 def _outside_cause(result: JobResult, project_modules: Collection[str]) -> str | None:
-    """Return a cause outside of the code where nothing of it could be run for one."""
+    """Return the cause outside the code that kept all of it from running, if there is one."""
     if result.ending == "not started":
         return f"the sandbox did not start: {result.reason}"
     errors = [record["error"] for record in result.records if isinstance(record.get("error"), dict)]
@@ -133,7 +133,7 @@ def _outside_cause(result: JobResult, project_modules: Collection[str]) -> str |
 def _behaviour(result: JobResult, probes: int) -> str | None:
     """Return what the code does on the probes, as a text that is equal for equal behaviour.
 
-    None where it shows none: it does not load, or every probe ends in an error.
+    None if it shows no behaviour: it does not load, or every probe ends in an error.
     """
     records = {record["index"]: record for record in result.records if isinstance(record.get("index"), int)}
     if not any("value" in record for record in records.values()):

@@ -1,7 +1,7 @@
 """A small test runner for the sandbox, and the part of pytest that generated tests use.
 
 Runs inside the sandbox, where no package is installed: the standard library alone. ``run`` finds and runs
-functions and methods named ``test…`` as pytest and unittest do. Whatever of pytest is missing here raises
+functions and methods named ``test…`` as pytest and unittest do. Any pytest feature that is missing raises
 ``NotSupported``: such a test is not run, which is neither for nor against it.
 """
 

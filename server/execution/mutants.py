@@ -89,7 +89,7 @@ def _walk(node: ast.AST, owner: str, *, frozen: bool = False) -> Iterator[tuple[
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         owner = f"{owner}.{node.name}".lstrip(".")
     for name, value in ast.iter_fields(node):
-        # Texts of errors, annotations and decorators are nothing that a test of behaviour sees.
+        # A test of behaviour does not see error texts, annotations or decorators.
         fixed = frozen or name in ("annotation", "returns", "decorator_list", "exc", "msg", "format_spec")
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):

@@ -97,7 +97,7 @@ class YieldMonitor:
         if not view.capabilities.unload:
             return
         for model in view.loaded:
-            with suppress(TokenSaverError):  # the model then keeps its memory; the pause holds all the same
+            with suppress(TokenSaverError):  # the model then keeps its memory, but the pause still applies
                 await self._engine.unload(model.name)
 
 

@@ -259,7 +259,7 @@ def _is_damaged(path: Path) -> bool:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file with mode 0600, for it holds prompts and old contents of files.
+    """Create the file with mode 0600, because it holds prompts and old contents of files.
 
     SQLite gives its ``-wal`` and ``-shm`` files the same mode. An error here shows when the file is opened.
     """

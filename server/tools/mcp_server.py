@@ -98,7 +98,7 @@ async def _run(
     """Run a tool on the prepared call.
 
     Raises:
-        TokenSaverError: what went wrong, whatever the package made of it.
+        TokenSaverError: what went wrong, even if the package wrapped it in another error.
         ToolError: there is no such tool.
     """
     if tool is None:
@@ -120,7 +120,7 @@ async def _run(
 
 
 def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
-    """Refuse a misspelt argument, which the package would drop in silence."""
+    """Refuse a misspelt argument, which the package would silently drop."""
     known = tool.parameters["properties"]
     if unknown := sorted(set(prepared.arguments) - set(known)):
         raise BadArguments(

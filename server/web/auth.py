@@ -1,6 +1,6 @@
 """Authentication of requests to the hub, for HTTP and websockets alike.
 
-A web page in the user's browser can reach 127.0.0.1 like the user can. Therefore the Host must be ours
+A web page in the user's browser can reach 127.0.0.1 as the user can. Therefore the Host must be ours
 (against DNS rebinding), an Origin must be ours (against other pages' scripts), and every path except the open
 ones needs the bearer token or, in a browser, the cookie that a one-time login link sets.
 """

@@ -140,7 +140,7 @@ async def test_a_short_file_is_condensed_in_one_call(open_pipeline: OpenPipeline
     assert outcome.name == "returned"
     assert outcome.text == "a.log: 2 lines.\n- L2: ERROR: port 99 taken"
     [attempt] = outcome.attempts
-    assert attempt.verdict.reason == "quotes: Dropped, for it quotes what is not there: L7: made up"
+    assert attempt.verdict.reason == "quotes: Dropped, because it quotes text that is not there: L7: made up"
     assert "Focus on: ports" in attempt.prompt.messages[1].content
 
 

@@ -1,4 +1,4 @@
-"""Digests that were made before, by what they were made of: files in the app's cache folder."""
+"""Cache of earlier digests, keyed by what they were made from: files in the app's cache folder."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ MOST_ENTRIES = 500
 
 
 class DigestCache:
-    """One small file each. A cache that cannot be read or written is as good as none."""
+    """One small file each. A cache that cannot be read or written is ignored."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

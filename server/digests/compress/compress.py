@@ -42,7 +42,7 @@ from server.offload.values import Attempt, Caller, Check, Compression, Outcome, 
 ANSWER_TOKENS = 400
 NOTES_OF_A_PIECE = 8
 LEAST_CONTEXT = 4_096
-"""Tokens of context that are asked for; a larger one is used where the model has it loaded."""
+"""Context to request, in tokens; if the model is loaded with a larger one, that is used."""
 _PROMPT_TOKENS = 260
 _MOST_LEVELS = 6
 
@@ -97,7 +97,7 @@ class Compressor:
         Raises:
             WorkspaceError: a source is not allowed, missing, no text or too large.
             BadArguments: neither files nor content, or both.
-            WouldLose: the files are too short for a digest to spare anything.
+            WouldLose: the files are too short for a digest to save anything.
             BackendError: the engine failed.
         """
         num_ctx = await self._engine.num_ctx(sampling.model, LEAST_CONTEXT)
@@ -171,7 +171,7 @@ class _Worker:
         return _most_important(notes, longest, focus_words(self._wanted.focus))
 
     async def _all(self, kind: str, parts: list[tuple[str, str]]) -> list[list[str]]:
-        """Ask about all parts. Of them, one waits in the engine's queue, which keeps it busy."""
+        """Ask about all parts. One part always waits in the engine's queue, to keep the engine busy."""
         waiting = asyncio.Semaphore(self._engine.slots + 1)
 
         async def one(material: str, source: str) -> list[str]:
@@ -197,7 +197,7 @@ class _Worker:
         generation, waited = await generate(self._engine, prompt, self._sampling, self._run.progress)
         self._run.add_seconds("queue", waited)
         good, bad = verified(notes_of(generation.text, generation.finish_reason == "length"), source)
-        message = f"Dropped, for it quotes what is not there: {bad[0]}" if bad else ""
+        message = f"Dropped, because it quotes text that is not there: {bad[0]}" if bad else ""
         check = Check("quotes", not bad, message, codes.QUOTE_MISSING if bad else "")
         self._number += 1
         await self._recorder.attempt(
@@ -207,7 +207,7 @@ class _Worker:
 
 
 def _nothing(attempts: Sequence[Attempt], found: int, longest: int) -> Check:
-    """Return why there is no digest: no note stood up to the check, or none was short enough."""
+    """Return why there is no digest: no note passed the check, or none was short enough."""
     if found:
         return Check("short", False, f"None of {found} notes fits in {longest} characters.", codes.ANSWER_CUT)
     failures = (each.verdict.failure for each in attempts)

@@ -14,12 +14,12 @@ from server.policy.files.safe_open import open_for_reading
 LONGEST_LINE = 400
 """Characters of a folded line that are shown; what is longer ends in ``…``. Other lines are wrapped."""
 MOST_KINDS = 50_000
-"""Kinds of lines that are told apart at once; beyond it, lines are told apart more coarsely."""
+"""Limit on the kinds of lines to distinguish; beyond it, lines are grouped more coarsely."""
 _READ_AT_ONCE = 1 << 20
 _PROBE_BYTES = 8_192
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])[a-fA-F-]{0,16}[0-9][0-9a-fA-FxX.:,-]*|[0-9][0-9a-fA-F.:,-]*")
-"""Counts, times, addresses, hashes, UUIDs: whatever has a digit, with what belongs to it."""
+"""Counts, times, addresses, hashes, UUIDs: anything with a digit, and the characters that belong to it."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
 _JOINED = re.compile(r"[/\\@=]")
 _WORD = re.compile(r"[A-Za-z_]{2,}")
@@ -51,7 +51,7 @@ def lines_of_file(path: Path, shown: str) -> Iterator[Line]:
 
     Raises:
         BinaryFile: it is not text.
-        WorkspaceError: it cannot be opened, or is no ordinary file by now.
+        WorkspaceError: it cannot be opened, or it is no longer a regular file.
     """
     with os.fdopen(open_for_reading(path, shown), "rb") as file:
         probe = file.read(_PROBE_BYTES)
@@ -104,7 +104,7 @@ def fold(
 
 
 def _kinds(lines: Iterator[Line], level: int, is_kept: Callable[[str], bool]) -> tuple[Line, ...] | None:
-    """Return the kinds of lines at one level, None where there are too many to be told apart."""
+    """Return the kinds of lines at one level, or None if there are too many to distinguish."""
     found: dict[str, Line] = {}
     for line in lines:
         if not line.text.strip():
@@ -121,7 +121,7 @@ def _kinds(lines: Iterator[Line], level: int, is_kept: Callable[[str], bool]) ->
 
 
 def _kind(text: str, level: int) -> str:
-    """Return what lines of a kind have in common: numbers aside; then also names; then the first words."""
+    """Return what the lines of a kind share: all but numbers; all but names, too; only the first words."""
     text = _NUMBER.sub("#", text)
     if level == 0:
         return text

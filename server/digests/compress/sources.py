@@ -104,7 +104,7 @@ def _material(  # noqa: PLR0917 - one source as it is found, and what is wanted 
 
 
 def _head(lines: Iterator[Line]) -> str:
-    """Return as much as Claude reads of a file at once: more is not spared."""
+    """Return as much as Claude reads of a file at once: anything beyond that is not saved."""
     found: list[str] = []
     length = 0
     for line in lines:
@@ -137,7 +137,7 @@ def literal_lines(materials: tuple[Material, ...], wanted: Compression) -> list[
 
 
 def without_repeated(notes: Sequence[str], literal: Sequence[str]) -> list[str]:
-    """Return the notes but for those that say a line which stands word for word beside them."""
+    """Return the notes without those that repeat one of the literally quoted lines."""
     lines = [(found["line"], found["text"]) for each in literal if (found := _LINE.match(each))]
 
     def repeats(note: str) -> bool:

@@ -24,11 +24,11 @@ class Recogniser(ABC):
 
     @abstractmethod
     def feed(self, line: Line) -> bool:
-        """Read a line; return whether it is understood, so that nobody else needs to look at it."""
+        """Read a line; return whether it was understood, so that no other recogniser needs it."""
 
     @abstractmethod
     def facts(self) -> list[Fact]:
-        """Return the facts; none where the output is of another kind after all."""
+        """Return the facts; none if the output turns out to be of another kind."""
 
 
 def literal(line: Line, text: str | None = None, worth: int = 50) -> Part:

@@ -1,4 +1,4 @@
-"""Failures of test runs: a name, a cause, places; equal causes at one place are told once."""
+"""Failures of test runs: a name, a cause, places; equal causes at one place are reported once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ _ANNOUNCED = ("+ actual - expected", "+ expected - actual", "- Expected", "+ Rec
 
 @dataclass(slots=True)
 class Failure:
-    """One failed test, as its report tells it."""
+    """One failed test, as the report describes it."""
 
     name: Part
     label: str = ""

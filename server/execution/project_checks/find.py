@@ -28,7 +28,7 @@ _WHOLE_TREE = frozenset(
         "eslint",
     }
 )
-"""Tools that a folder's check covers below as well: of two, one inside the other, the outer one stays."""
+"""Tools whose check of a folder covers its subfolders: of two nested checks, only the outer one stays."""
 
 
 def find_project_checks(root: Path) -> FoundChecks:

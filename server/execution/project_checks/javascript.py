@@ -79,7 +79,7 @@ def _tools(folder: Folder, depends: set[str], run: tuple[str, ...]) -> Iterator[
 
 
 def _node_tests(folder: Folder, depends: set[str], scripts: Mapping[str, str]) -> Iterator[ProjectCheck]:
-    """Yield Node's own runner: where a script calls it, or tests are there and no other runner is."""
+    """Yield Node's own runner if a script calls it, or if there are tests but no other runner."""
     called = next((name for name, script in scripts.items() if "node --test" in script), None)
     words = ("node", "--test")
     if called is not None:
@@ -107,7 +107,7 @@ def _test_file(folder: Folder) -> str | None:
 
 
 def _manager(folder: Folder, package: Mapping[str, Any]) -> str:
-    """Return the package manager: what the package names, else whose lock file lies there or above."""
+    """Return the package manager: the one that the package names, else that of the nearest lock file."""
     named = package.get("packageManager")
     if isinstance(named, str) and named.partition("@")[0] in ("npm", "pnpm", "yarn", "bun"):
         return named.partition("@")[0]

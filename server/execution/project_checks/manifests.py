@@ -27,7 +27,7 @@ class Folder:
     Attributes:
         path: absolute.
         root: the project's folder.
-        unreadable: gets a line for each file that cannot be read as what its name says.
+        unreadable: gets a line for each file that cannot be read or parsed.
     """
 
     def __init__(self, path: Path, root: Path, unreadable: list[str]) -> None:
@@ -111,7 +111,7 @@ def folders_below(root: Path, unreadable: list[str], *, deepest: int = DEEPEST) 
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
-    """Return a value where it is a table, else an empty one: files say what they like."""
+    """Return the value if it is a table, else an empty one: files can contain anything."""
     return value if isinstance(value, Mapping) else {}
 
 

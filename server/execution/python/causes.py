@@ -1,4 +1,4 @@
-"""Causes outside of the code why it could not be run: never evidence against it."""
+"""Reasons outside the code why it could not be run: they are never evidence against it."""
 
 import ast
 import errno
@@ -46,7 +46,7 @@ def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = (
 
 
 def newer_syntax(source: str) -> str | None:
-    """Return the reason where only the interpreter's age keeps the code from compiling.
+    """Return the reason if the code fails to compile only because the interpreter is too old.
 
     The grammar of tree-sitter is newer than the interpreter; code that neither reads is wrong.
     """

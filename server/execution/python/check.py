@@ -202,7 +202,7 @@ def _expected(plan: _Plan, results: Sequence[JobResult]) -> dict[int, _Expected]
                 found[index] = _Expected(record["value"], from_code=own)
             else:
                 error = record.get("error", {}).get("message", "it could not be evaluated")
-                found[index] = _Expected(problem=f"the expected value cannot be had: {error}", from_code=own)
+                found[index] = _Expected(problem=f"the expected value is unavailable: {error}", from_code=own)
     return found
 
 

@@ -185,7 +185,7 @@ def _expression(text: str) -> ast.expr:
 
 
 def _with_call(fact: Fact) -> Fact:
-    """Return the fact where it can say something: one without a call says nothing about a function."""
+    """Return the fact if it is meaningful: one without a call says nothing about a function."""
     if not any(isinstance(node, ast.Call | ast.Name) for node in ast.walk(_expression(fact.left))):
         raise FactError(f"`{fact.text[:80]}` names nothing of the code.")
     return fact

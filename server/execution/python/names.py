@@ -15,11 +15,11 @@ _GIVEN = frozenset(dir(builtins)) | {
 
 @dataclass(frozen=True)
 class Unbound:
-    """Names that lead nowhere when they are used.
+    """Names that are unbound where they are used.
 
     Attributes:
-        elsewhere: bound in another scope of the module alone: certainly wrong.
-        nowhere: bound nowhere in it: wrong, or given by whatever runs the module.
+        elsewhere: bound only in another scope of the module: certainly wrong.
+        nowhere: not bound in the module: wrong, or provided by whatever runs it.
         bound: what the module itself binds.
         star_imports: the module imports names that its text does not show; then ``nowhere`` is empty.
     """

@@ -1,6 +1,6 @@
 """The sandbox that holds on this machine, found by probing once in the life of the app's process.
 
-An update of the app or of the kernel starts a new process, so that it is probed anew.
+An update of the app or of the kernel starts a new process, so the sandbox is probed again.
 """
 
 import asyncio

@@ -71,7 +71,7 @@ async def run(
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close the supervisor's input, upon which it ends all that it started; kill it where it does not end.
+    """Close the supervisor's input, so that it ends all that it started; kill it if it does not end.
 
     Its workers are bound to it by the kernel and end with it then.
     """
@@ -145,7 +145,7 @@ def _result(report: Mapping[str, Any]) -> JobResult:
 
 
 def _records(data: bytes) -> tuple[Mapping[str, Any], ...]:
-    """Return the evaluator's records up to the first line that is none; the job may have written anything."""
+    """Return the evaluator's records up to the first invalid line; the job may have written anything."""
     records: list[Mapping[str, Any]] = []
     for line in data.splitlines():
         try:

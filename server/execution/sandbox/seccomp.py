@@ -87,7 +87,7 @@ shmget shmat shmctl msgget msgsnd msgrcv msgctl semget semop semctl mq_open mq_u
 _CHANGES_OF_FILES = """
 chmod fchmod fchmodat utime utimes utimensat futimesat truncate
 """
-"""Changes that Landlock does not see: a mount namespace has to, or nobody may make them."""
+"""Changes that Landlock does not see: a mount namespace must prevent them, or the filter denies them."""
 
 
 def machine_name() -> str | None:

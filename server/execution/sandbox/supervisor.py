@@ -106,7 +106,7 @@ def _become_worker(
 
 
 class _Watch:
-    """Waits for a job's first process, and ends it where a limit is passed or the app has gone."""
+    """Waits for a job's first process, and ends it if a limit is exceeded or the app is gone."""
 
     def __init__(self, job: Mapping[str, Any], folder: str, pid: int) -> None:
         self.limits = job["limits"]

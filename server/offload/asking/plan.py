@@ -1,4 +1,4 @@
-"""The plan of a task: which file is edited and in which form, or what is written anew."""
+"""The plan of a task: which file is edited and in which form, or what is newly written."""
 
 import re
 from dataclasses import dataclass, replace

@@ -58,7 +58,8 @@ def _lines(text: str, first: int, last: int, shown: str) -> tuple[int, int]:
     if not 1 <= first <= last or first > count:
         has = "1 line" if count == 1 else f"{count} lines"
         raise SelectionNotFound(
-            f"{shown} has {has}, not {first}-{last}.", "Correct the range; line numbers start at 1."
+            f"{shown} has {has}; lines {first}-{last} do not exist.",
+            "Correct the range; line numbers start at 1.",
         )
     last = min(last, count)
     start = sum(len(line) + 1 for line in lines[: first - 1])

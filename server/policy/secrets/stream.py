@@ -28,7 +28,7 @@ class StreamRedactor:
         self._waiting = ""
 
     def feed(self, text: str) -> str:
-        """Take more of the text; return what is free of secrets by now."""
+        """Take more of the text; return the part that is now free of secrets."""
         self._waiting += text
         released = []
         while len(self._waiting) >= PIECE and (end := self._end()):
@@ -44,7 +44,7 @@ class StreamRedactor:
         )
 
     def _end(self) -> int:
-        """Return where the next piece ends; 0 where more of the text must be seen first."""
+        """Return where the next piece ends; 0 if more of the text is needed first."""
         text = self._waiting
         end = text.rfind("\n", 0, max(PIECE, LONGEST_BLOCK)) + 1
         if not end:

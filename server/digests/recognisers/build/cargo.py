@@ -99,7 +99,7 @@ class Cargo(Recogniser):
         ]
 
     def _results_facts(self) -> list[Part]:
-        """Failed results first; results of runs without any test are not told."""
+        """Failed results come first; runs without any test are not reported."""
         told = [part for part in self._results if " 0 passed; 0 failed; 0 ignored" not in part.text]
         return sorted(told, key=lambda part: "FAILED" not in part.text)
 

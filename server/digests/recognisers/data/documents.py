@@ -106,7 +106,7 @@ def _children(data: object) -> list[object]:
 
 
 def _file_of(command: str) -> str:
-    """The file that a command prints as it is, where it prints one."""
+    """The file that a command prints unchanged, if it prints one."""
     try:
         words = shlex.split(command)
     except ValueError:

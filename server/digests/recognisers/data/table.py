@@ -27,7 +27,7 @@ class _Column:
 
 
 def delimiter_of(lines: Sequence[str], named: bool) -> str:
-    """Return the delimiter of a table, empty where the text is none."""
+    """Return the delimiter of a table; empty if the text is not a table."""
     probe = [line for line in lines[: 2 * _PROBE] if line.strip()][:_PROBE]
     if len(probe) < 3:
         return ""

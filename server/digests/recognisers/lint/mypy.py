@@ -51,7 +51,7 @@ class Mypy(LineMessages):
         return super().facts()
 
     def _message(self, line: Line, found: re.Match[str]) -> None:
-        """Hold a message without a code: with ``--pretty`` it goes on below, and the code stands there."""
+        """Hold a message without a code: with ``--pretty`` it continues below, and the code is there."""
         if found["rule"] or self.severity(found) == "note":
             super()._message(line, found)
             return

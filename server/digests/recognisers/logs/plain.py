@@ -37,7 +37,7 @@ _TIMED = re.compile(rf"^\[?(?P<time>{_TIME})\]?[\s:|-]*(?P<text>\S.*)$")
 
 
 class PlainLog(RecordLog):
-    """Logs of Python, Java, nginx, PostgreSQL, klog, syslog and whatever else begins lines with a time."""
+    """Logs of Python, Java, nginx, PostgreSQL, klog, syslog and others that begin lines with a time."""
 
     name = "log"
     triggers = (

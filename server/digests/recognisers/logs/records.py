@@ -50,7 +50,7 @@ class RecordLog(Recogniser):
     """Base of recognisers of such logs."""
 
     least = 3
-    """Records below which the text is no such log."""
+    """A text with fewer records is not such a log."""
 
     def __init__(self) -> None:
         super().__init__()
