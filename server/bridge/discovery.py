@@ -13,6 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from server.bridge.environment import inherited
 from server.bridge.http1 import HubConnection
 from server.bridge.hub_identity import demand_proof
 
@@ -117,7 +118,7 @@ def start_detached(folder: str) -> "subprocess.Popen[bytes]":
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    environ = dict(os.environ)
+    environ = inherited(os.environ)
     if environ.get("TOKEN_SAVER_HOME"):
         # The path may be relative, and the hub starts in that folder.
         environ["TOKEN_SAVER_HOME"] = folder

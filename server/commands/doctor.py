@@ -84,6 +84,7 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
         yield _failed("settings", error)
         return
     yield _settings(folders)
+    yield from _check_environment(settings)
     yield _port(settings, folders)
     yield from _clients()
     if room.level == "error":
@@ -93,6 +94,17 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
             yield from _work(hub, offload=offload)
     except TokenSaverError as error:
         yield _failed("hub", error)
+
+
+def _check_environment(settings: Settings) -> Iterator[Finding]:
+    if settings.checks:
+        more = ", ".join(settings.offload.check_env) or "no others"
+        yield Finding(
+            "checks",
+            "ok",
+            f"their environment has PATH, HOME, language, temporary folder; further variables: {more} "
+            "([offload] check_env)",
+        )
 
 
 def _settings(folders: Folders) -> Finding:

@@ -106,6 +106,9 @@ class OffloadSettings(Section):
     check_timeout: float = Field(
         120.0, gt=0, description="How long a check from `[checks]` may run, in seconds."
     )
+    check_env: tuple[str, ...] = Field(
+        (), description="Environment variables that checks get beside PATH, HOME, the language and the like."
+    )
     allow_losing: bool = Field(False, description="Run calls that would cost more tokens than they save.")
     client_patience: float = Field(
         45.0,

@@ -96,3 +96,20 @@ async def test_processes_left_by_a_check_do_not_delay_it(tmp_path: Path, alone: 
 async def test_a_check_that_does_not_end_is_killed(tmp_path: Path) -> None:
     check = await run_check("test", (sys.executable, "-c", "import time; time.sleep(600)"), tmp_path, 0.5)
     assert (check.passed, check.message) == (False, "It did not end within 0.5 s.")
+
+
+@pytest.mark.anyio
+async def test_a_check_sees_few_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "OTHER_PROJECTS_SECRET",
+        "TOKEN_SAVER_HOME",
+        "AWS_SECRET_ACCESS_KEY",
+        "PYTHONPATH",
+        "JAVA_HOME",
+    ):
+        monkeypatch.setenv(name, "value-of-it")
+    show = (sys.executable, "-c", "import os, sys; print(*os.environ); sys.exit(1)")
+    seen = (await run_check("test", show, tmp_path, 30, ("JAVA_HOME",))).message
+    assert {"PATH", "HOME" if os.name != "nt" else "USERPROFILE", "JAVA_HOME"} <= set(seen.split())
+    for name in ("OTHER_PROJECTS_SECRET", "TOKEN_SAVER_HOME", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH"):
+        assert name not in seen

@@ -12,7 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -25,6 +25,15 @@ from server.offload.values import Check
 LONGEST_OUTPUT = 1_500
 """Characters of a failed check's output that the model gets, from the end."""
 MOST_OUTPUT_BYTES = 200_000
+ENVIRONMENT = frozenset(
+    {
+        "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
+        "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "OS", "NUMBER_OF_PROCESSORS",
+        "PROCESSOR_ARCHITECTURE", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "APPDATA", "LOCALAPPDATA",
+        "PROGRAMDATA",
+    }
+)  # fmt: skip
+"""Variables that every check gets."""
 _GRACE_SECONDS = 2.0
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
 """Words that no program can take for a script: paths, options."""
@@ -70,8 +79,12 @@ def command_of(
     return tuple(word.replace("{file}", str(file)) for word in words)
 
 
-async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: float) -> Check:
+async def run_check(
+    name: str, command: tuple[str, ...], folder: Path, seconds: float, variables: Iterable[str] = ()
+) -> Check:
     """Run the command in ``folder``. It passes if it exits with status 0 in time.
+
+    Its environment has ``ENVIRONMENT`` and the user's ``variables``: the command may run code of the model.
 
     Raises:
         SettingsError: the command cannot be started.
@@ -84,7 +97,7 @@ async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: 
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={key: value for key, value in os.environ.items() if not key.startswith("TOKEN_SAVER_")},
+            env=_environ(variables),
             start_new_session=os.name != "nt",
             creationflags=NO_WINDOW,
         )
@@ -109,6 +122,15 @@ async def run_check(name: str, command: tuple[str, ...], folder: Path, seconds: 
         return Check(_shown(name), passed=True)
     text = output.kept.decode(errors="replace").strip()[-LONGEST_OUTPUT:]
     return _failed(name, f"Exit status {status}:\n{text}")
+
+
+def _environ(variables: Iterable[str]) -> dict[str, str]:
+    wanted = ENVIRONMENT | {name.upper() for name in variables}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in wanted or name.upper().startswith("LC_")
+    }
 
 
 class _Output(asyncio.SubprocessProtocol):

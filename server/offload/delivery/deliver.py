@@ -31,6 +31,7 @@ class Deliverer:
         self._rescue_copies = rescue_copies
         self.checks = checks
         self._timeout = settings.offload.check_timeout
+        self._variables = settings.offload.check_env
         self._locks: dict[str, asyncio.Lock] = {}
 
     def require_check(self, task: Task, workspace: Workspace) -> None:
@@ -104,7 +105,9 @@ class Deliverer:
         run.progress.stage("check", name)
         began = time.monotonic()
         command = command_of(name, self.checks.known, change.path)
-        check = await run_check(name, command, check_folder(run.caller, change.path), self._timeout)
+        check = await run_check(
+            name, command, check_folder(run.caller, change.path), self._timeout, self._variables
+        )
         run.add_seconds("check", time.monotonic() - began)
         after = await run_thread_uncancellable(content_of, change)
         if check.passed and after != change.after:

@@ -1,0 +1,34 @@
+"""Variables of the environment that a hub inherits from the program that starts it. Standard library only.
+
+The hub outlives that program and works for every project. Other variables of one client, such as the secrets
+of its project, do not reach the hub or anything that it starts.
+"""
+
+from collections.abc import Mapping
+
+INHERITED = frozenset(
+    {
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP",
+        "TMP", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS",
+        "DESKTOP_SESSION", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE",
+        "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "CLAUDE_CONFIG_DIR", "HF_ENDPOINT",
+        "HF_HOME", "PYSTRAY_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
+        "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+        "HSA_OVERRIDE_GFX_VERSION", "GPU_DEVICE_ORDINAL", "GGML_VK_VISIBLE_DEVICES",
+        "VK_ICD_FILENAMES", "VK_DRIVER_FILES", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT",
+        "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "OS", "NUMBER_OF_PROCESSORS",
+        "PROCESSOR_ARCHITECTURE", "USERNAME", "USERPROFILE", "USERDOMAIN", "HOMEDRIVE", "HOMEPATH",
+        "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "ALLUSERSPROFILE", "PROGRAMFILES",
+        "PROGRAMFILES(X86)", "PROGRAMW6432", "COMMONPROGRAMFILES",
+    }
+)  # fmt: skip
+PREFIXES = ("LC_", "XDG_", "OLLAMA_", "TOKEN_SAVER_")
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a hub inherits."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.upper() in INHERITED or name.upper().startswith(PREFIXES)
+    }
