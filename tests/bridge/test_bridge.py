@@ -196,6 +196,28 @@ def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
         end_hub(home)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of another process")
+def test_a_hub_does_not_inherit_the_secrets_of_the_client_that_starts_it(tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    secrets = {"OTHER_PROJECTS_SECRET": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2", "CLAUDECODE": "1"}
+    environ = {
+        **hub_environ(home),
+        **secrets,
+        "OLLAMA_KV_CACHE_TYPE": "q8_0",
+        "HTTPS_PROXY": "http://[::1]:9",
+    }
+    try:
+        with RawClient(environ, tmp_path) as client:
+            client.initialize()
+            info = find_running(str(home))
+            assert info is not None
+            kept = psutil.Process(info.pid).environ()
+    finally:
+        end_hub(home)
+    assert not secrets.keys() & kept.keys()
+    assert {"PATH", "HOME", "OLLAMA_KV_CACHE_TYPE", "HTTPS_PROXY", "TOKEN_SAVER_HOME"} <= kept.keys()
+
+
 def test_a_hub_that_cannot_start_is_explained(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
