@@ -21,9 +21,9 @@ from PIL import Image  # noqa: E402 - after the path is set
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from tests.bridge_client import LEGACY, RawClient  # noqa: E402
-from tests.dashboard.browser import launch  # noqa: E402
-from tests.dashboard.sample import AFTER, BEFORE, CODER, PROJECT, SMALL, write_month  # noqa: E402
-from tests.dashboard.stage import login_link, settle  # noqa: E402
+from tests.dashboard.support.browser import launch  # noqa: E402
+from tests.dashboard.support.harness import login_link, settle  # noqa: E402
+from tests.dashboard.support.sample import AFTER, BEFORE, CODER, PROJECT, SMALL, write_month  # noqa: E402
 from tests.hub_process import HubProcess, start_hub  # noqa: E402
 from tests.standins.answers import Answer  # noqa: E402
 from tests.standins.ollama import OllamaStandIn, StandInModel  # noqa: E402

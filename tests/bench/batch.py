@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from tests.bench.engine_process import EngineProcess, start_engine
+from tests.bench.support.engine_process import EngineProcess, start_engine
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import http_client, text_of
 from tests.standins.openai import MODEL

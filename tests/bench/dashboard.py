@@ -30,11 +30,11 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.bench.window import one_window
+from tests.bench.support.window import one_window
 from tests.bridge_client import RawClient
-from tests.dashboard.browser import launch
-from tests.dashboard.sample import write_month
-from tests.dashboard.stage import login_link, settle
+from tests.dashboard.support.browser import launch
+from tests.dashboard.support.harness import login_link, settle
+from tests.dashboard.support.sample import write_month
 from tests.hub_process import HubProcess, start_hub
 
 IDLE_SECONDS = 20.0
@@ -185,7 +185,7 @@ class Streaming:
     @contextmanager
     def _clients(self) -> Iterator[None]:
         links = [login_link(self._hub) for _ in range(self._pages)]
-        command = [sys.executable, "-m", "tests.bench.page_peers", *links]
+        command = [sys.executable, "-m", "tests.bench.support.page_peers", *links]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peers:
             assert peers.stdin is not None
             assert peers.stdout is not None

@@ -23,8 +23,8 @@ import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from tests.bench.dashboard import opened
-from tests.bench.engine_process import start_engine
-from tests.dashboard.browser import launch
+from tests.bench.support.engine_process import start_engine
+from tests.dashboard.support.browser import launch
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import http_client, text_of
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from tests.bench.engine_process import EngineProcess, start_engine
+from tests.bench.support.engine_process import EngineProcess, start_engine
 from tests.bridge_client import MODERN
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.openai import MODEL

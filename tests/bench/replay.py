@@ -25,7 +25,7 @@ from server.offload.compare.hunks import hunks
 from server.offload.files.textfile import apply_edits, decode
 from server.offload.files.workspace import Reading, digest_of
 from server.offload.values import Generation, Source, Target, Task, Verdict
-from tests.bench.mutations import Mutation, mutate
+from tests.bench.support.mutations import Mutation, mutate
 
 MOST_LINES = 60
 """Changed lines of a small commit."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.dashboard.browser import launch
-from tests.dashboard.sample import write_month
-from tests.dashboard.stage import DashboardHarness, visit
+from tests.dashboard.support.browser import launch
+from tests.dashboard.support.harness import DashboardHarness, visit
+from tests.dashboard.support.sample import write_month
 from tests.hub_process import start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.system import require

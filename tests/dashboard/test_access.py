@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.stage import settle
+from tests.dashboard.support.harness import settle
 
 
 def test_the_keyboard_reaches_the_content_and_every_page(page: Page) -> None:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from dashboard.pages.batches import ITEMS_AT_ONCE
-from tests.dashboard.stage import DashboardHarness, ask, batch
+from tests.dashboard.support.harness import DashboardHarness, ask, batch
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER
 from tests.standins.ollama_registry import Registered

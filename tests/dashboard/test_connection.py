@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dashboard.pages.welcome import DONE_FILE
-from tests.dashboard.stage import DashboardHarness, visit
+from tests.dashboard.support.harness import DashboardHarness, visit
 from tests.hub_process import start_hub
 from tests.system import require
 

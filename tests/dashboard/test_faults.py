@@ -9,8 +9,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.sample import write_month
-from tests.dashboard.stage import DashboardHarness, visit
+from tests.dashboard.support.harness import DashboardHarness, visit
+from tests.dashboard.support.sample import write_month
 from tests.hub_process import start_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn

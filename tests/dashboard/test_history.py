@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.stage import DashboardHarness, ask, visit
+from tests.dashboard.support.harness import DashboardHarness, ask, visit
 from tests.standins.answers import Answer
 from tests.standins.serving import wait_until
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.components.frame.page_frame import PAGES
-from tests.dashboard.stage import DashboardHarness, ask, settle, visit
+from tests.dashboard.support.harness import DashboardHarness, ask, settle, visit
 from tests.standins.answers import Answer, without_end
 from tests.standins.ollama import CODER
 from tests.standins.serving import wait_until

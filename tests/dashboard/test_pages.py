@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.bridge_client import RawClient
-from tests.dashboard.stage import DashboardHarness, ask, batch
+from tests.dashboard.support.harness import DashboardHarness, ask, batch
 from tests.ledger.conversation import Conversation
 from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel

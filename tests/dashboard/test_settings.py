@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.stage import DashboardHarness, ask, visit
+from tests.dashboard.support.harness import DashboardHarness, ask, visit
 
 DARK_GROUND = "rgb(15, 19, 21)"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.dashboard.stage import DashboardHarness, settle, visit
+from tests.dashboard.support.harness import DashboardHarness, settle, visit
 
 STYLE = (Path(__file__).parents[2] / "assets" / "style.css").read_text(encoding="utf-8")
 FRAMEWORK = re.compile(r"q-|nicegui-|body--|on-left$|disabled$|hidden$")

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.bridge_client import RawClient
-from tests.dashboard.axe import serious
-from tests.dashboard.stage import DashboardHarness, ask, batch, settle, visit
+from tests.dashboard.support.axe import serious
+from tests.dashboard.support.harness import DashboardHarness, ask, batch, settle, visit
 from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered

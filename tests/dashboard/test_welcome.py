@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.dashboard.stage import visit
+from tests.dashboard.support.harness import visit
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.standins.ollama_registry import Registered

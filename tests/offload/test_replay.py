@@ -4,8 +4,8 @@ import random
 import subprocess
 from pathlib import Path
 
-from tests.bench.mutations import mutate
 from tests.bench.replay import Edited, edited_files, replay
+from tests.bench.support.mutations import mutate
 
 STATES = {
     "shop.py": (

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.dashboard.browser import launch
-from tests.dashboard.stage import login_link
+from tests.dashboard.support.browser import launch
+from tests.dashboard.support.harness import login_link
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.serving import wait_until
 from tests.system import require

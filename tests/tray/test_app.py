@@ -12,8 +12,8 @@ from playwright.sync_api import sync_playwright
 
 from server.bridge.discovery import read_token
 from server.commands.hub_client import HubClient, ToolAnswer
-from tests.dashboard.browser import launch
-from tests.dashboard.stage import visit
+from tests.dashboard.support.browser import launch
+from tests.dashboard.support.harness import visit
 from tests.hub_process import HubProcess
 from tests.standins.answers import Answer
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel

@@ -1,4 +1,6 @@
-"""Pages without a browser: ``python -m tests.bench.page_peers LOGIN_LINK…`` opens *Now* once for each link.
+"""Pages without a browser.
+
+``python -m tests.bench.support.page_peers LOGIN_LINK…`` opens *Now* once for each link.
 
 Each is a real socket.io client that acts like the page's script: it logs in, loads the page, joins by its
 handshake, acknowledges messages and discards them. The command prints a line when all are connected, and when

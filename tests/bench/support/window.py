@@ -18,7 +18,7 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from tests.dashboard.browser import FLAGS
+from tests.dashboard.support.browser import FLAGS
 
 PATIENCE = 60.0
 ASK = {

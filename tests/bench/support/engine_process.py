@@ -1,8 +1,8 @@
 """Stand-in engine in a separate process, so that its cost does not count as the hub's.
 
-``python -m tests.bench.engine_process SLOTS SECONDS TEXT`` behaves like llama-server with that many slots and
-that time for each answer; further requests wait. It prints its address. After a line on its standard input,
-it prints the seconds of each answer so far as JSON; the end of the input ends it.
+``python -m tests.bench.support.engine_process SLOTS SECONDS TEXT`` behaves like llama-server with that many
+slots and that time for each answer; further requests wait. It prints its address. After a line on its
+standard input, it prints the seconds of each answer so far as JSON; the end of the input ends it.
 """
 
 import json
@@ -42,7 +42,7 @@ class EngineProcess:
 @contextmanager
 def start_engine(slots: int, seconds: float, text: str) -> Iterator[EngineProcess]:
     """Run the engine within the ``with`` block."""
-    command = [sys.executable, "-m", "tests.bench.engine_process", str(slots), str(seconds), text]
+    command = [sys.executable, "-m", "tests.bench.support.engine_process", str(slots), str(seconds), text]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield EngineProcess(process.stdout.readline().strip(), process)
