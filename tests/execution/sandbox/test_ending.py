@@ -21,7 +21,9 @@ _PROJECT = Path(__file__).parents[3]
 _WAIT_SECONDS = 60.0
 
 
-async def test_cancelling_ends_the_job_and_removes_its_folder(barrier: str, tmp_path: Path) -> None:
+async def test_cancelling_ends_the_job_and_removes_its_folder(
+    barrier: str, tmp_path: Path, before: set[psutil.Process]
+) -> None:
     job = PythonJob("while True:\n    pass\n", limits=Limits(seconds=60))
     task = asyncio.create_task(run([job, job], barrier, temporary=tmp_path))
     await _until(lambda: any(tmp_path.iterdir()))
@@ -29,7 +31,7 @@ async def test_cancelling_ends_the_job_and_removes_its_folder(barrier: str, tmp_
     with pytest.raises(asyncio.CancelledError):
         await task
     assert list(tmp_path.iterdir()) == []
-    assert not _below_this_process()
+    assert not _below_this_process() - before
 
 
 async def test_nothing_continues_when_the_app_is_killed(barrier: str, tmp_path: Path) -> None:
@@ -75,15 +77,15 @@ async def test_a_background_process_ends_with_its_command(barrier: str) -> None:
     ],
 )
 async def test_a_command_that_exceeds_a_limit_is_killed(
-    script: str, limits: Limits, ending: str, barrier: str
+    script: str, limits: Limits, ending: str, barrier: str, before: set[psutil.Process]
 ) -> None:
     (result,) = await run([CommandJob(("/bin/sh", "-c", script), limits=limits)], barrier)
     assert result.ending == ending
     assert result.reason
-    assert not _below_this_process()
+    assert not _below_this_process() - before
 
 
-async def test_the_memory_of_all_processes_is_bounded(barrier: str) -> None:
+async def test_the_memory_of_all_processes_is_bounded(barrier: str, before: set[psutil.Process]) -> None:
     script = (
         "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        break\n"
         "block = b'x' * (100 << 20)\ntime.sleep(60)\n"
@@ -95,16 +97,16 @@ async def test_the_memory_of_all_processes_is_bounded(barrier: str) -> None:
     )
     (result,) = await run([job], barrier)
     assert result.ending == "memory"
-    assert not _below_this_process()
+    assert not _below_this_process() - before
 
 
-async def test_a_command_cannot_multiply_without_bound(barrier: str) -> None:
+async def test_a_command_cannot_multiply_without_bound(barrier: str, before: set[psutil.Process]) -> None:
     script = "i=0; while [ $i -lt 300 ]; do sleep 60 & i=$((i+1)); done; echo all"
     job = CommandJob(("/bin/sh", "-c", script), limits=Limits(seconds=60, processes=20))
     (result,) = await run([job], barrier)
     assert b"all" not in result.stdout
     assert result.ending == "processes" or b"fork" in result.stderr.lower()
-    assert not _below_this_process()
+    assert not _below_this_process() - before
 
 
 async def test_a_command_changes_only_permitted_files(barrier: str, tmp_path: Path) -> None:
@@ -196,8 +198,14 @@ def _marked(mark: str) -> list[psutil.Process]:
     ]
 
 
-def _below_this_process() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+@pytest.fixture
+def before() -> set[psutil.Process]:
+    """The processes that belong to other tests, such as a hub that the whole session shares."""
+    return _below_this_process()
+
+
+def _below_this_process() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
 
 
 async def _until(condition) -> None:  # type: ignore[no-untyped-def]
