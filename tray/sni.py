@@ -96,7 +96,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._notice_id = 0
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Call at once: every method here is thread-safe."""
+        """Run ``call`` at once: every method here is thread-safe."""
         call()
 
     def _run(self) -> None:

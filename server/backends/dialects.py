@@ -18,7 +18,7 @@ from server.config.settings import Settings
 async def open_openai(url: str, settings: Settings, api_key: str = "") -> Backend:
     """Return the backend for the server at ``url``; the server has answered.
 
-    Ollama speaks this protocol too, but is returned with its own, which alone can set a context length and
+    Ollama speaks this protocol too, but is returned with its own: only that one can set a context length and
     refuse a prompt that is too long.
 
     Raises:

@@ -129,7 +129,7 @@ def by_shared_prefix(items: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], .
 def fill(pattern: str, given: str) -> str:
     """Return the output path for one input: ``fill("{dir}/{stem}.md", "src/a.py")`` is ``src/a.md``.
 
-    A selection (``src/a.py::f``, ``src/a.py:1-9``) counts as its file, except that ``{path}`` alone
+    A selection (``src/a.py::f``, ``src/a.py:1-9``) counts as its file, except that ``{path}`` by itself
     stands for editing the selection in place.
     """
     return posixpath.normpath(fill_literally(pattern, given))
@@ -180,7 +180,7 @@ def _refuse_bad_task(which: str, item: object) -> None:
         raise BadArguments(f"{which} is not an object.", 'Write {"task": "…", "files": […], "output": "…"}.')
     for name, value in item.items():
         if name not in ARGUMENTS:
-            raise BadArguments(f"{which} has no argument {name}.", f"It has: {', '.join(ARGUMENTS)}.")
+            raise BadArguments(f"{which} has no argument {name}.", f"It may have: {', '.join(ARGUMENTS)}.")
         texts = value if name == "files" else [value]
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise BadArguments(

@@ -48,7 +48,7 @@ class _AtWork:
 
 
 class BatchService:
-    """All batches of this hub. For one event loop."""
+    """All batches of this hub. Belongs to one event loop."""
 
     def __init__(
         self,

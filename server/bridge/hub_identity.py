@@ -43,7 +43,7 @@ def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
 def demand_proof(connection: "HubConnection", token: str) -> dict[str, Any]:
     """Return the content of ``/healthz`` after the other end of the connection has proved that it is our hub.
 
-    Everything sent over this connection afterwards goes to that hub alone. The proof may take as long in
+    Everything sent over this connection afterwards goes only to that hub. The proof may take as long in
     total as a single read on this connection.
 
     Raises:

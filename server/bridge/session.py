@@ -83,7 +83,7 @@ class BridgeSession:
             self._cancelled.discard(key)
 
     def _ask(self, message: Message, line: bytes) -> None:
-        """Send a request, retrying where that is safe, until it was answered completely."""
+        """Send a request, retrying if that is safe, until it is completely answered."""
         if message["method"] == "initialize":
             self._initialize, self._session_id = message, ""
         repeatable = message["method"] in SAFE_TO_REPEAT or message["method"].endswith("/list")

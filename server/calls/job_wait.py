@@ -27,7 +27,7 @@ async def wait_for_job(
     the next start.
 
     ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
-    given the job's id does not. Where the client knows tasks, the job is then handed over as one.
+    given the job's id does not. If the client knows tasks, the job is then handed over as one.
     """
     handoff = handoff_of(ctx) if cancel_with_call else None
     patience = _patience(hub, ctx) if seconds is None else seconds

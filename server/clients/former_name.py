@@ -1,7 +1,7 @@
 """Client entries and programs of an installation under the distribution's former name.
 
 Such an entry starts an outdated app, or fails: on PyPI the former name belongs to another product, which has
-neither ``token-saver-mcp`` nor a command with the package's name (its version 1.14.0, November 2026).
+neither ``token-saver-mcp`` nor a command with the package's name (as of its version 1.14.0, November 2026).
 """
 
 import re

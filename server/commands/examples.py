@@ -51,7 +51,7 @@ EXIT_STATUS = {
     0: "done",
     1: "an error, one line on standard error",
     2: "invalid usage",
-    3: "the checks failed, nothing was written",
+    3: "the checks failed; nothing was written",
     4: "`doctor` reports a warning",
     130: "interrupted (`run`: the status of its command)",
 }

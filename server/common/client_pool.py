@@ -25,8 +25,8 @@ class ClientPool:
         """The work of each client that has a thread or waits for one; the first job is the running one."""
 
     async def run(self, client: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a blocking function for a client. Cancelling drops work that still waits; running work goes on
-        and keeps the client's thread until it ends."""
+        """Run a blocking function for a client. Cancelling drops work that is still waiting; running work
+        goes on and keeps the client's thread until it ends."""
         future: Future[T] = Future()
         with self._lock:
             jobs = self._waiting.setdefault(client, deque())

@@ -55,7 +55,7 @@ class TokenSaverError(Exception):
     Args:
         cause: what went wrong, one sentence, ending in a full stop.
         next_step: what the person can do about it, one sentence, ending in a full stop.
-        agent_step: what an agent can do about it, where that differs.
+        agent_step: what an agent can do about it, if that differs.
 
     ``str(error)`` is the text for a person.
     """

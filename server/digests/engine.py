@@ -32,7 +32,7 @@ def make_digest(
 ) -> Digest:
     """Return a digest of at most ``max_chars`` characters of a text, of bytes, or of a seekable file.
 
-    ``command`` and ``exit_status`` tell what made the text, ``name`` which file it is, where that is
+    ``command`` and ``exit_status`` tell what made the text, ``name`` which file it is, if that is
     known; lines that hold a word of ``focus`` go before others. Time grows linearly with the text; memory
     does not grow with a file.
     """

@@ -110,7 +110,7 @@ class General:
 
 
 def of_kind(section: Section, kind: Kind, worth: int) -> Iterator[Fact]:
-    """Yield the facts of a kind of lines: as quotes where few differ, else a template and its first line."""
+    """Yield the facts of a kind of lines: as quotes if few differ, else as a template and its first line."""
     if not kind.varies:
         yield Fact(section, (Part(kind.text, kind.first, worth),), kind.count, kind.last)
     elif kind.count <= 3 and len(kind.members) == kind.count:

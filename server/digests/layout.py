@@ -62,7 +62,7 @@ class _Shown:
         self._quoted: dict[int, int] = {}
 
     def offer(self, index: int, position: int) -> None:
-        """Take a part if it fits, cut where it is long."""
+        """Take a part if it fits, shortened if it is long."""
         part = self._whole[index].parts[position]
         text = squeezed(part.text)
         if index not in self._chosen and part.worth < self._whole[index].worth:

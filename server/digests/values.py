@@ -64,7 +64,7 @@ class Digest:
     """A digest: its text, the facts shown in it, and what it was made from.
 
     ``recognised`` names the kinds of output that were found, ``lines`` counts the lines of the input.
-    ``literal`` is false where the input's encoding is unknown. ``fallback`` is true where the last lines
+    ``literal`` is false if the input's encoding is unknown. ``fallback`` is true if the last lines
     and the error lines say more than the facts do.
     """
 

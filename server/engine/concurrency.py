@@ -1,7 +1,7 @@
 """The number of parallel tasks: reported by the engine, or found by measuring its throughput.
 
 Routers and servers with continuous batching report no number. For those it is doubled while that raises the
-throughput, and halved where fewer tasks do as well. The throughput is measured on real work, only while
+throughput, and halved if fewer tasks do as well. The throughput is measured on real work, only while
 tasks are waiting, and again from time to time, because machines behind a router come and go.
 """
 

@@ -13,7 +13,7 @@ from server.execution.sandbox.values import JobResult, Limits, PythonJob
 
 Draw = Callable[[int, str], Awaitable[str | None]]
 """Makes the sample of a number, counted from 0, given what was wrong with the one before ("" for nothing);
-None where no more can be had."""
+None if there are no more."""
 Reason = Literal["examples", "agreement", "no agreement", "examples failed", "no probes", "not run"]
 
 
@@ -35,12 +35,12 @@ class Choice:
     """What came of it.
 
     Attributes:
-        source: the chosen sample; None where the work is handed back.
+        source: the chosen sample; None if the work is handed back.
         reason: why it was chosen, or why none was.
         samples: how many were drawn.
         behaviours: sizes of the groups that behave alike, largest first.
-        detail: one sentence for the reply where nothing was chosen.
-        check: the check of the chosen sample, where examples decided.
+        detail: one sentence for the reply if nothing was chosen.
+        check: the check of the chosen sample, if examples decided.
     """
 
     source: str | None
@@ -109,7 +109,7 @@ async def agreed(
 
 
 async def _probed(sandbox: Runs, source: str, probes: Sequence[str], limits: Limits) -> JobResult | None:
-    """Run the probes on a sample; None where it does not compile."""
+    """Run the probes on a sample; None if it does not compile."""
     try:
         bound = unbound_names(source).bound
     except (SyntaxError, ValueError):

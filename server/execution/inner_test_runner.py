@@ -1,6 +1,6 @@
 """A small test runner for the sandbox, and the part of pytest that generated tests use.
 
-Runs inside the sandbox, where no package is installed: the standard library alone. ``run`` finds and runs
+Runs inside the sandbox, where no package is installed, only the standard library. ``run`` finds and runs
 functions and methods named ``test…`` as pytest and unittest do. Any pytest feature that is missing raises
 ``NotSupported``: such a test is not run, which is neither for nor against it.
 """

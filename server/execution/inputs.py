@@ -34,7 +34,7 @@ def probe_calls(
 
 
 def _call_of(text: str, names: Collection[str]) -> ast.Call | None:
-    """Return the call of a known function in an expression, where there is one."""
+    """Return the call of a known function in an expression, if there is one."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -59,7 +59,7 @@ def mutants(source: str, *, most: int = MOST, within: Collection[str] = ()) -> l
     Args:
         source: the module.
         most: the number of mutants.
-        within: names of the functions and classes to mutate; all where empty.
+        within: names of the functions and classes to mutate; all if empty.
 
     Raises:
         SyntaxError: the module does not parse.
@@ -84,7 +84,7 @@ def mutants(source: str, *, most: int = MOST, within: Collection[str] = ()) -> l
 
 
 def _walk(node: ast.AST, owner: str, *, frozen: bool = False) -> Iterator[tuple[str, ast.AST]]:
-    """Yield every node with its function, in a fixed order; the owner is empty where nothing is mutated."""
+    """Yield every node with its function, in a fixed order; nodes not to be mutated have an empty owner."""
     yield ("" if frozen else owner, node)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         owner = f"{owner}.{node.name}".lstrip(".")

@@ -31,7 +31,7 @@ class TrimmedTests:
     """What is left of a test file.
 
     Attributes:
-        verdict: ``passed`` where all that is left holds and notices enough mutants.
+        verdict: ``passed`` if all that is left holds and notices enough mutants.
         source: the tests that are left; the original text but for what was dropped.
         dropped: each assertion or test that disagreed with the code, with what it said.
         tests: the number of tests that ran and passed.
@@ -66,7 +66,7 @@ async def trim_tests(
         tests: the text of the test file.
         code: the text of the module under test.
         module: the name by which the tests import it, with dots.
-        within: functions and classes of the module that the tests are about; all where empty.
+        within: functions and classes of the module that the tests are about; all if empty.
         least_killed: the share of mutants that has to be noticed.
         most_mutants: the number of mutants.
     """
@@ -254,7 +254,7 @@ def _test_functions(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
 
 
 def _cut(text: str, tree: ast.Module, gone: list[ast.stmt]) -> str:
-    """Cut statements out of a text; where a block would be empty, ``pass`` stays."""
+    """Cut statements out of a text; a block that would be left empty gets ``pass``."""
     bodies = [
         body
         for node in ast.walk(tree)

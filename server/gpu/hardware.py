@@ -73,7 +73,7 @@ class Machine:
 
     @property
     def gpu_free(self) -> int:
-        """Bytes free on GPUs for a model; the whole card if its driver does not report them."""
+        """Bytes free on GPUs for a model; a card counts as wholly free if its driver reports no figure."""
         return sum(gpu.total if gpu.free is None else gpu.free for gpu in self.gpus)
 
     @property

@@ -87,7 +87,7 @@ def model_memory(
 def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) -> int:
     """Return the longest context that ``fits``, in steps of 256 tokens; 0 if none does.
 
-    It is at most the length that the model was trained for. A shorter context must fit where a longer does.
+    It is at most the length that the model was trained for. If a longer context fits, so must a shorter one.
     """
     low, high = 0, _Shape(metadata).context_length // CELLS_STEP
     while low < high:

@@ -140,7 +140,7 @@ def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
     known = tool.parameters["properties"]
     if unknown := sorted(set(prepared.arguments) - set(known)):
         raise BadArguments(
-            f"{tool.name} has no argument {', '.join(unknown)}.", f"It has: {', '.join(known)}."
+            f"{tool.name} has no argument {', '.join(unknown)}.", f"It may have: {', '.join(known)}."
         )
 
 

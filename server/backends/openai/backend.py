@@ -1,7 +1,7 @@
 """Any server with ``/v1/chat/completions``: the parts that all dialects share.
 
 The additional abilities of a server are in its dialect: ``llama_server``, ``llama_router``, ``lmstudio``,
-``llama_swap``, ``vllm``. This class alone serves all others, which can only generate.
+``llama_swap``, ``vllm``. This class by itself serves all others, which can only generate.
 """
 
 import re

@@ -144,7 +144,7 @@ def _require_tool(tool: str, policy: Policy) -> None:
         NotFound: neither; probably a typing error.
     """
     if tool not in (*TOOLS, EVERY_TOOL) and tool not in policy.tools:
-        raise NotFound(f"There is no tool {tool!r}.", f"There are {', '.join(TOOLS)}.")
+        raise NotFound(f"There is no tool {tool!r}.", f"The tools are {', '.join(TOOLS)}.")
 
 
 def _workspace(settings: Settings, folders: Folders, root: Path | None, session: str) -> Workspace:

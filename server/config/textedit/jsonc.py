@@ -127,7 +127,7 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
 
 
 def _checked(changed: str, text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return ``changed`` if it differs from ``text`` in the value at ``path`` alone (None: removed).
+    """Return ``changed`` if it differs from ``text`` only in the value at ``path`` (None: removed).
 
     Raises:
         JsonError: more than that value differs.

@@ -110,7 +110,7 @@ def _statements(text: str) -> Iterator[_Statement]:
 
 
 def _header_path(parsed: Any) -> tuple[str, ...]:
-    """Return the path that a header opens, given the document that consists of the header alone."""
+    """Return the path that a header opens, given a document that consists only of the header."""
     path: tuple[str, ...] = ()
     while parsed:
         key, parsed = next(iter(parsed.items()))
@@ -151,7 +151,7 @@ def _place_key(text: str, table: tuple[str, ...], key: str, line: str, newline: 
 
 
 def _checked(changed: str, before: str, path: tuple[str, ...], value: Any) -> str:
-    """Return ``changed`` if it differs from ``before`` in the value at ``path`` alone.
+    """Return ``changed`` if it differs from ``before`` only in the value at ``path``.
 
     Raises:
         TomlError: one of the texts is not TOML, or more than that value differs.

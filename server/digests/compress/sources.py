@@ -32,7 +32,7 @@ _LINE = re.compile(r"(?P<line>(?:\S+ )?L\d+): (?P<text>.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Material:
-    """One source, read: its lines (folded where that was worth it) and where it is best split.
+    """One source, read: its lines (folded if that was worth it) and where it is best split.
 
     ``head`` is what Claude need not read: its beginning as it stands, nothing of what Claude passed itself.
     """

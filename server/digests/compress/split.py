@@ -42,7 +42,7 @@ def starts_of(text: str, file_name: str) -> frozenset[int]:
 def split(
     lines: Sequence[Line], shown: str, most_tokens: int, starts: frozenset[int] = frozenset()
 ) -> tuple[Piece, ...]:
-    """Return pieces of at most ``most_tokens``, split at ``starts`` where one is near the end of a piece."""
+    """Return pieces of at most ``most_tokens``, split at a start if one is near the end of a piece."""
     pieces: list[Piece] = []
     part: list[str] = []
     sizes: list[int] = []

@@ -104,7 +104,7 @@ def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[F
 
 
 def _clusters(messages: list[_Message]) -> list[list[_Message]]:
-    """Messages that share their commonest quoted name; the smallest cluster first where there are many."""
+    """Messages that share their commonest quoted name; the smallest cluster first if there are many."""
     names = Counter(name for message in messages for name in set(_QUOTED.findall(message.message.text)))
     clusters: dict[tuple[str, str], list[_Message]] = {}
     for message in messages:

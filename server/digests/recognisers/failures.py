@@ -35,7 +35,7 @@ class Failures:
         self.more = 0
 
     def add(self, failure: Failure) -> None:
-        """Keep a failure; count it where there are too many."""
+        """Keep a failure, or only count it if there are too many."""
         if len(self.items) < MOST_KEPT:
             self.items.append(failure)
         else:

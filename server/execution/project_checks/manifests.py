@@ -40,13 +40,13 @@ class Folder:
         return next((name for name in names if name in self.files), None)
 
     def text(self, name: str) -> str | None:
-        """Return a file's text; None where it is missing, a link, too large or not UTF-8."""
+        """Return a file's text; None if it is missing, a link, too large or not UTF-8."""
         if name not in self._texts:
             self._texts[name] = self._read(name) if name in self.files else None
         return self._texts[name]
 
     def toml(self, name: str) -> Mapping[str, Any]:
-        """Return a TOML file's content; empty where it has none that can be read."""
+        """Return a TOML file's content; empty if it has none that can be read."""
         try:
             return tomllib.loads(self.text(name) or "")
         except tomllib.TOMLDecodeError as error:
@@ -54,7 +54,7 @@ class Folder:
             return {}
 
     def json(self, name: str) -> Mapping[str, Any]:
-        """Return a JSON object; empty where the file has none that can be read."""
+        """Return a JSON object; empty if the file has none that can be read."""
         if not (text := self.text(name)):
             return {}
         try:

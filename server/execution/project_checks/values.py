@@ -21,7 +21,7 @@ class ProjectCheck:
         name: the tool, or the script (``npm run lint``).
         kind: what it checks.
         command: the words that run all of it.
-        for_file: the words that run what concerns one file; empty where the tool cannot be narrowed.
+        for_file: the words that run what concerns one file; empty if the tool cannot be narrowed.
         covers: endings of the files that it says something about; empty for every file.
         folder: where it runs.
         found_in: the file, and the part of it, that shows the check.
@@ -48,7 +48,7 @@ class ProjectCheck:
         return inside and (not self.covers or file.name.endswith(self.covers))
 
     def words_for(self, file: Path, tests: tuple[Path, ...] = ()) -> tuple[str, ...]:
-        """Return the words that run what concerns a file, or all of the check where it cannot be narrowed.
+        """Return the words that run what concerns a file, or all of the check if it cannot be narrowed.
 
         Args:
             file: an absolute path in ``folder``.

@@ -28,7 +28,7 @@ _SINCE = {
 
 
 def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = ()) -> str | None:
-    """Return why an error that the sandbox reported says nothing about the code, or None where it does.
+    """Return why an error that the sandbox reported says nothing about the code, or None if it does.
 
     Args:
         error: the record's ``error``, as ``evaluator.py`` writes it.

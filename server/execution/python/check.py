@@ -142,7 +142,7 @@ async def check_python(
     """Load a module once and run facts in it.
 
     Expected values never enter the process that runs the code: literals are judged outside, other expressions
-    are evaluated in a process without the code. Where an expectation names the code's own classes, the value
+    are evaluated in a process without the code. If an expectation names the code's own classes, the value
     comes from the code, in a process of its own, and the result says so.
     """
     try:

@@ -142,7 +142,7 @@ def names_in(expression: str) -> frozenset[str]:
 
 
 def with_imports(expression: str, bound: frozenset[str]) -> str:
-    """Return the expression with names of the standard library spelt out where nothing else binds them.
+    """Return the expression with names of the standard library spelt out unless something else binds them.
 
     ``f(Decimal("1"))`` becomes ``f(__import__('decimal').Decimal('1'))``: the module's own names stay as they
     are, so that an import that the module lacks is not hidden from it.

@@ -1,6 +1,6 @@
 """Evaluation of Python expressions in a module under test; runs inside the sandbox.
 
-This file needs the standard library alone: it also runs under Pyodide, without the app.
+This file needs only the standard library: it also runs under Pyodide, without the app.
 It writes one JSON record a line: ``load`` once, ``value`` or ``error`` for each expression, ``done``.
 The module shares the process and can forge each record; nothing in here knows what is expected.
 """

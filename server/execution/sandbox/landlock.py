@@ -33,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def abi_version() -> int:
-    """Return the kernel's Landlock ABI version, 0 where Landlock is missing or switched off."""
+    """Return the kernel's Landlock ABI version, 0 if Landlock is missing or switched off."""
     return max(0, int(_libc.syscall(CREATE_RULESET, None, 0, 1)))
 
 

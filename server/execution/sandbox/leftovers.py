@@ -1,4 +1,4 @@
-"""What a job may leave behind: processes, files, memory in use. Counted while it runs, removed at its end."""
+"""What a job may leave behind: processes, files, memory in use. Counted while it runs, removed afterwards."""
 
 import contextlib
 import os

@@ -51,8 +51,8 @@ class Proof:
         barrier: ``landlock`` or ``bubblewrap``.
         kind: ``python`` for evaluated code, ``command`` for programs with children.
         blocked: the attempts that failed, by name.
-        open: the attempts that succeeded; empty where the barrier holds.
-        reason: why the barrier cannot be believed; empty where it holds.
+        open: the attempts that succeeded; empty if the barrier holds.
+        reason: why the barrier cannot be believed; empty if it holds.
     """
 
     barrier: str

@@ -57,7 +57,7 @@ class ProcessLimit:
 
 
 def _make_group(most: int) -> str | None:
-    """Make a control group with a bound on processes, where this process may."""
+    """Make a control group with a bound on processes, if this process may."""
     for parent in _parents():
         group = f"{parent}/token-saver-{os.getpid()}-{os.urandom(4).hex()}"
         with contextlib.suppress(OSError):

@@ -36,7 +36,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """System calls that are allowed where all conditions hold; otherwise they fail with ``error``."""
+    """System calls that are allowed if all conditions hold; otherwise they fail with ``error``."""
 
     names: tuple[str, ...]
     conditions: tuple[Condition, ...] = ()
@@ -91,7 +91,7 @@ chmod fchmod fchmodat utime utimes utimensat futimesat truncate
 
 
 def machine_name() -> str | None:
-    """Return this machine's architecture where its system calls are known, otherwise None.
+    """Return this machine's architecture if its system calls are known, otherwise None.
 
     A 32-bit interpreter on a 64-bit kernel is not known.
     """

@@ -260,4 +260,4 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "write": (1, 64),
     "writev": (20, 66),
 }
-"""By name: the number on x86-64 and on arm64, None where the architecture lacks the call."""
+"""By name: the number on x86-64 and on arm64, None if the architecture lacks the call."""

@@ -68,7 +68,7 @@ class CommandJob:
         writable: files and folders that it may change.
         protected: files and folders inside ``writable`` that it may only read.
         files: text files for the private folder, by relative path.
-        network: ``loopback`` allows connections among its own processes, where the barrier can tell.
+        network: ``loopback`` allows connections among its own processes, if the barrier can tell.
     """
 
     command: tuple[str, ...]

@@ -56,7 +56,9 @@ def command_of(
     command = checks.get(name)
     if command is None:
         known = ", ".join(sorted(checks)) or "none"
-        raise BadArguments(f"There is no check {name!r}.", f"Checks in config.toml's [checks]: {known}.")
+        raise BadArguments(
+            f"There is no check {name!r}.", f"Checks defined under [checks] in config.toml: {known}."
+        )
     try:
         words = _words(command, windows=windows)
     except ValueError as error:

@@ -102,7 +102,7 @@ def digest_at(path: Path) -> str | None:
 
 
 class _Folder:
-    """A folder, by handle where the system has directory handles, else by path."""
+    """A folder, by handle if the system has directory handles, else by path."""
 
     def __init__(self, path: Path, handle: int | None) -> None:
         self._path = path

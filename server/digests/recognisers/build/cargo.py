@@ -27,7 +27,7 @@ _PROGRESS = re.compile(
 
 
 class Cargo(Recogniser):
-    """cargo build, check, clippy, test and run; rustc alone."""
+    """cargo build, check, clippy, test and run; rustc on its own."""
 
     name = "cargo"
     triggers = (
@@ -126,7 +126,7 @@ class Cargo(Recogniser):
         return True
 
     def _flush(self) -> None:
-        """A message without a place counts too, where it is an error."""
+        """A message without a place counts too if it is an error."""
         if self._pending is not None and self._pending[0] == "error":
             severity, message, code = self._pending
             self._diagnostics.add(severity, message, None, code)

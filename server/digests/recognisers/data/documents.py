@@ -34,7 +34,7 @@ class Document:
 
 
 def document_of(text: str, command: str, name: str = "") -> Document | None:
-    """Return the facts of a text that is a whole document, None where it is an output of another kind."""
+    """Return the facts of a text that is a whole document, None if it is another kind of output."""
     if len(text) > LARGEST or not text.strip():
         return None
     lines = [line.text for line in clean_lines(text.split("\n"))]

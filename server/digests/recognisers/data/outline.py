@@ -26,7 +26,7 @@ _SIGNS = {
 
 
 def language_for(name: str, lines: Sequence[str]) -> Language | None:
-    """Return the language of a source file by its name, or by its content where it has none."""
+    """Return the language of a source file by its name, or by its content if it has no name."""
     if name:
         named = language_of(name)
         return named if named is not None and named.has_definitions else None

@@ -25,7 +25,7 @@ _MOST_RANGES = 8
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its pieces are spelled as on its line. ``status`` is an HTTP status, where there is one."""
+    """One record: its pieces are spelled as on its line. ``status`` is an HTTP status, if there is one."""
 
     level: int
     text: str
@@ -61,7 +61,7 @@ class RecordLog(Recogniser):
 
     @abstractmethod
     def parse(self, text: str) -> Record | None:
-        """Return the record on a line, None where there is none."""
+        """Return the record on a line, None if there is none."""
 
     def feed(self, line: Line) -> bool:
         record = self.parse(line.text)

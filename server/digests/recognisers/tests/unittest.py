@@ -104,6 +104,6 @@ class Unittest(Recogniser):
 
 
 def _name(text: str) -> str:
-    """The dotted name alone, where the header repeats the test's name before it."""
+    """Just the dotted name, if the header repeats the test's name before it."""
     short, _, rest = text.partition(" (")
     return rest.removesuffix(")") if rest.split(")")[0].endswith("." + short) and ") (" not in rest else text
