@@ -141,9 +141,11 @@ async def test_unittest_is_run_as_well(sandbox: Sandbox) -> None:
         ),
         pytest.param("from slots import nothing\n", "failed", "do not load", id="no-such-function"),
         pytest.param("def test_a(:\n", "failed", "do not parse", id="syntax"),
-        pytest.param("x = 1\n", "failed", "No test is left", id="no-test"),
+        pytest.param("x = 1\n", "failed", "No remaining test passes", id="no-test"),
         pytest.param("import os\ndef test_a():\n    os._exit(0)\n", "failed", "ended the process", id="exit"),
-        pytest.param("def test_a():\n    assert 1 == 2\n", "failed", "No test is left", id="nothing-holds"),
+        pytest.param(
+            "def test_a():\n    assert 1 == 2\n", "failed", "No remaining test passes", id="nothing-holds"
+        ),
     ],
 )
 async def test_tests_that_cannot_be_kept_have_a_reason(
