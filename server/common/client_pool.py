@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -44,13 +45,7 @@ class ClientPool:
     def _work(self, client: str) -> None:
         with self._lock:
             future, function = self._waiting[client][0]
-        if future.set_running_or_notify_cancel():
-            try:
-                result = function()
-            except BaseException as error:  # noqa: BLE001 - the caller raises it
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+        deliver = _outcome(future, function) if future.set_running_or_notify_cancel() else None
         with self._lock:
             jobs = self._waiting[client]
             jobs.popleft()
@@ -58,3 +53,14 @@ class ClientPool:
                 self._executor.submit(self._work, client)
             else:
                 del self._waiting[client]
+        if deliver is not None:  # last, so that the pool is idle as soon as its callers have their results
+            deliver()
+
+
+def _outcome(future: Future[Any], function: Callable[[], Any]) -> Callable[[], None]:
+    """Run the work; return the function that hands its result or error to the caller."""
+    try:
+        result = function()
+    except BaseException as error:  # noqa: BLE001 - the caller raises it
+        return partial(future.set_exception, error)
+    return partial(future.set_result, result)
