@@ -38,6 +38,7 @@ def test_the_examples_behave_as_documented() -> None:
 
 
 def test_the_named_settings_and_terms_exist() -> None:
-    [settings] = examples("toml")
-    assert PathsSettings(**tomllib.loads(settings)["paths"]).protect
+    protects, allows = (PathsSettings(**tomllib.loads(text)["paths"]) for text in examples("toml"))
+    assert protects.protect
+    assert allows.allow
     assert all(f"`{op}`" in PAGE for op in OPS)
