@@ -33,6 +33,6 @@ async def test_a_line_names_its_code_once_and_the_reason_whole(
         assert job is not None, ended
         lines = text_of(await client.call_tool("check_job", {"job": job[1], "action": "items"}))
     assert lines == (
-        "0. a.py: nothing_changed: The answer is the same as the file was; make the change that the task asks"
+        "0. a.py: nothing_changed: The answer is the same as the file; make the change that the task asks"
         " for.\n1. b.md: path_not_found: none.py does not exist. Check the path and its case."
     )
