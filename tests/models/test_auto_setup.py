@@ -104,7 +104,7 @@ async def test_failed_setup_without_a_network_leaves_no_files(mirror: Path, toke
         answer = await client.call_tool("auto_setup", {})
         assert answer.is_error
         assert "no_network" in text(answer)
-        assert "GGUF file that you have" in text(answer)
+        assert "put a GGUF file of yours into" in text(answer)
         assert hub.engine.view().loaded == ()
 
     await with_client(Settings(), work)
