@@ -52,7 +52,7 @@ def test_trees_are_cached_for_one_answer_only() -> None:
     with trees_kept():
         tree = parse_python("x = 1")
         assert parse_python("x = 1") is tree
-        assert nodes_of("x = 1")[0] is tree
+        assert nodes_of("x = 1").all[0] is tree
         assert parse_python("x = 2") is not tree
         assert own_tree("x = 1") is not tree
     assert parse_python("x = 1") is not tree

@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from server.offload.answers.cleaning import declines, is_tool_call, token_in
-from server.offload.answers.edits import EditFailed, locate, parse_blocks, replace_selection, replace_whole
+from server.offload.answers.edits import (
+    EditFailed,
+    apply,
+    locate,
+    parse_blocks,
+    replace_selection,
+    replace_whole,
+)
 from server.offload.answers.extract import Content, Muddled, all_code_of, text_of_file
 from server.offload.answers.merge import by_definitions, selected_definition
 from server.offload.asking.plan import Plan
 from server.offload.code.languages import PLAIN_FENCES, Language
 from server.offload.code.syntax import definitions
-from server.offload.compare.usage import uses
+from server.offload.compare.usage import uses, uses_within
 from server.offload.values import Edit, Source
 
 SHARE_OF_FILE = 0.5
@@ -84,7 +91,7 @@ def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
         yield whole
         return
     by_parts = plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),))
-    if not by_parts and not _is_part(edited, content.text, language):
+    if not by_parts and not _is_part(edited, apply(edited.text, whole.edits), language):
         yield whole  # try its definitions alone only if that fails
     merged = Reading(by_definitions(edited, all_code_of(text), language), "definitions")
     yield merged if merged.edits else whole
@@ -210,10 +217,12 @@ def _is_part(edited: Source, text: str, language: Language) -> bool:
     before: set[str] = set()
     for each in top:
         if each.name in given:
-            before.update(uses(edited.text[each.start : each.end], language))
+            before.update(uses_within(edited.text, each.start, each.end, language))
     after = set(uses(text, language))
-    needed = before | {name for each in lost for name in uses(edited.text[each.start : each.end], language)
-                       if each.last in before}  # fmt: skip
+    needed = set(before)
+    for each in lost:
+        if each.last in before:
+            needed.update(uses_within(edited.text, each.start, each.end, language))
     changed = any(edited.text[each.start : each.end] not in text for each in top if each.name in given)
     explained = all(each.last in needed and each.last not in after for each in lost)
     return changed and not explained

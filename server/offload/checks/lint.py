@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from server.offload.code.python_tree import nodes_of, parse_python
+from server.offload.code.python_tree import Nodes, nodes_of, parse_python
 
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _PATTERN = re.compile(r"\[\^?[^\]]*\w-\w[^\]]*\]|\\[wWdDsS][+*]")
@@ -17,11 +17,15 @@ def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    placed = [node for node in nodes if isinstance(node, ast.stmt | ast.expr)]
-    return tuple(sorted((node.lineno, slip) for node in placed for slip in _slips(node)))
+    found = [(call.lineno, slip) for call in nodes.of(ast.Call) for slip in _literal_patterns(call)]
+    statements: list[ast.Assign | ast.Return] = [*nodes.of(ast.Assign), *nodes.of(ast.Return)]
+    for statement in statements:
+        if isinstance(statement.value, ast.Call) and _method(statement.value) in _IN_PLACE:
+            found += _in_place(statement.value, nodes)
+    return tuple(sorted(found))
 
 
-def _slips(node: ast.AST) -> Iterator[str]:
+def _literal_patterns(node: ast.Call) -> Iterator[str]:
     match node:
         case ast.Call(
             func=ast.Attribute(attr="replace" | "split" | "count" | "find" as method),
@@ -29,8 +33,6 @@ def _slips(node: ast.AST) -> Iterator[str]:
         ) if _PATTERN.search(text):
             if not _takes_patterns(node.func):
                 yield f"str.{method} takes {text!r} literally, not as a pattern; use re."
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            yield from _in_place(node)
 
 
 def _takes_patterns(called: ast.expr) -> bool:
@@ -41,22 +43,33 @@ def _takes_patterns(called: ast.expr) -> bool:
     return "str" in names or bool(owners & {"re", "regex", "pattern"})
 
 
-def _in_place(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """Yield each use of the result of a list method that returns None."""
+def _method(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _in_place(call: ast.Call, nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Yield the use of the result of a list method that returns None."""
+    around = [
+        each for each in _functions(nodes) if each.lineno <= call.lineno <= (each.end_lineno or each.lineno)
+    ]
     lists = {
         target.id
-        for each in ast.walk(function)
-        if isinstance(each, ast.Assign) and _is_list(each.value)
-        for target in each.targets
+        for each in around
+        for inner in ast.walk(each)
+        if isinstance(inner, ast.Assign) and _is_list(inner.value)
+        for target in inner.targets
         if isinstance(target, ast.Name)
     }
-    for each in ast.walk(function):
-        if isinstance(each, ast.Assign | ast.Return) and isinstance(each.value, ast.Call):
-            called = each.value.func
-            if isinstance(called, ast.Attribute) and called.attr in _IN_PLACE:
-                owner = called.value
-                if _is_list(owner) or (isinstance(owner, ast.Name) and owner.id in lists):
-                    yield f"list.{called.attr} changes the list and returns None; do not use its result."
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if around and owner and (_is_list(owner) or (isinstance(owner, ast.Name) and owner.id in lists)):
+        yield (
+            around[0].lineno,
+            f"list.{_method(call)} changes the list and returns None; do not use its result.",
+        )
+
+
+def _functions(nodes: Nodes) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [*nodes.of(ast.FunctionDef), *nodes.of(ast.AsyncFunctionDef)]
 
 
 def tried_out(text: str) -> tuple[tuple[int, str], ...]:
@@ -91,11 +104,10 @@ def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    imported = any(isinstance(node, ast.ImportFrom) and node.module == "dataclasses" for node in nodes)
+    if not any(node.module == "dataclasses" for node in nodes.of(ast.ImportFrom)):
+        return ()
     found = []
-    for node in nodes:
-        if not isinstance(node, ast.ClassDef) or not imported:
-            continue
+    for node in nodes.of(ast.ClassDef):
         if any(ast.unparse(each).split("(")[0] == "dataclass" for each in node.decorator_list):
             for each in node.body:
                 if isinstance(each, ast.AnnAssign) and isinstance(each.value, _MUTABLE):
@@ -115,13 +127,12 @@ def misplaced_docstrings(text: str) -> tuple[tuple[int, str], ...]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     found: list[tuple[int, str]] = []
-    for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found += [
-                (each.lineno, f"a string in {node.name} that is not its docstring")
-                for each in node.body[1:]
-                if _is_text(each)
-            ]
+    for node in _functions(nodes):
+        found += [
+            (each.lineno, f"a string in {node.name} that is not its docstring")
+            for each in node.body[1:]
+            if _is_text(each)
+        ]
     first, second = (*tree.body[:2], None, None)[:2]
     if (
         first is not None

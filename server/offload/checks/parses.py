@@ -15,7 +15,7 @@ from server.offload.code.python_tree import parse_python
 from server.offload.code.syntax import captured, problems, text_of, tree_of
 from server.offload.compare.compare import DATA, XML
 from server.offload.compare.markup import xml_elements
-from server.offload.compare.trees import without_json_comments
+from server.offload.compare.trees import parse_tree, without_json_comments
 from server.offload.compare.usage import balance
 
 _COMMENTED_NAMES = ("tsconfig", "jsconfig", "settings.json", "launch.json", "devcontainer.json", ".eslintrc",
@@ -98,6 +98,8 @@ def _toml(text: str) -> str:
 
 
 def _yaml(text: str) -> str:
+    if parse_tree(text, "yaml") is not None:
+        return ""
     try:
         for _ in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             pass

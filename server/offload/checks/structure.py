@@ -9,7 +9,7 @@ from server.offload.code.languages import Language
 from server.offload.compare.code import changed_units
 from server.offload.compare.compare import compare
 from server.offload.compare.units import Unit, units_of
-from server.offload.compare.usage import code_of, uses
+from server.offload.compare.usage import code_of, uses_within
 from server.offload.compare.values import Change
 from server.offload.values import Check, Edit, Notice
 
@@ -114,7 +114,7 @@ def _beside(  # noqa: PLR0917 - both texts and the words of the task
     related = {name for old, new in meant for unit in (old, new) for name in (unit.last, unit.outer) if name}
     related |= {name for unit in named for name in (unit.last, unit.outer) if name}
     for unit in named:
-        related |= set(uses(before[unit.start : unit.end], language))
+        related |= set(uses_within(before, unit.start, unit.end, language))
     for old, new in meant:
         related |= _differing(before, old, after, new, language)
     around = [unit.name for unit in named] + [old.name for old, _ in meant]
@@ -163,7 +163,8 @@ def _names(words: Iterable[str], unit: Unit) -> bool:
 
 def _differing(before: str, old: Unit, after: str, new: Unit, language: Language) -> set[str]:
     """Return the names that a definition uses more or less often than before."""
-    a, b = uses(before[old.start : old.end], language), uses(after[new.start : new.end], language)
+    a = uses_within(before, old.start, old.end, language)
+    b = uses_within(after, new.start, new.end, language)
     return {name for name in a | b if a[name] != b[name] and len(name) > 1}
 
 

@@ -16,6 +16,18 @@ _MODULE_NAMES = frozenset(
      "__annotations__", "__class__", "__module__", "__qualname__", "__debug__", "reveal_type", "WindowsError"}
 )  # fmt: skip
 
+_BINDS_NOTHING = (
+    ast.Name,
+    ast.Attribute,
+    ast.Constant,
+    ast.Call,
+    ast.Expr,
+    ast.Return,
+    ast.Assign,
+    ast.keyword,
+)
+"""The most frequent types of nodes besides those that bind a name; ``Name`` is read on its own."""
+
 
 def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
     """Return each undefined name with the line (from 1) of its first use; none if the text does not parse.
@@ -28,12 +40,15 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
         return ()
     bound = set(dir(builtins)) | _MODULE_NAMES
     used: dict[str, int] = {}
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            return ()
+    if any(alias.name == "*" for node in nodes.of(ast.ImportFrom) for alias in node.names):
+        return ()
+    for name in nodes.of(ast.Name):
+        if not isinstance(name.ctx, ast.Load):
+            bound.add(name.id)
+        else:
+            used[name.id] = min(name.lineno, used.get(name.id, name.lineno))
+    for node in nodes.besides(*_BINDS_NOTHING):
         bound.update(_bound(node))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            used[node.id] = min(node.lineno, used.get(node.id, node.lineno))
     missing = [(name, line) for name, line in used.items() if name not in bound]
     return tuple(sorted(missing, key=lambda item: item[1]))
 
@@ -48,8 +63,8 @@ def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     missing: list[tuple[str, int]] = []
-    for node in nodes:
-        if isinstance(node, ast.ClassDef) and not node.bases and not node.keywords:
+    for node in nodes.of(ast.ClassDef):
+        if not node.bases and not node.keywords:
             missing += _missing_attributes(node)
     return tuple(sorted(missing, key=lambda item: item[1]))
 
@@ -88,12 +103,11 @@ def missing_imports(text: str, shown: str, given: Mapping[str, str]) -> list[tup
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     missing: list[tuple[str, str]] = []
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom):
-            module = _imported(node, shown)
-            names = next((own for name, own in known.items() if _is_module(module, name)), None)
-            if names and not names & {"*", "__getattr__"}:
-                missing += [(module, a.name) for a in node.names if a.name != "*" and a.name not in names]
+    for node in nodes.of(ast.ImportFrom):
+        module = _imported(node, shown)
+        names = next((own for name, own in known.items() if _is_module(module, name)), None)
+        if names and not names & {"*", "__getattr__"}:
+            missing += [(module, a.name) for a in node.names if a.name != "*" and a.name not in names]
     return missing
 
 
@@ -106,12 +120,13 @@ def own_imports(text: str, shown: str) -> list[str]:
     own = _module(shown)
     if not own or own.partition(".")[0] in sys.stdlib_module_names:
         return []
-    found: list[str] = []
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom) and _imported(node, shown) == own:
-            found.append("." * node.level + (node.module or ""))
-        elif isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names if alias.name == own]
+    found = [
+        "." * node.level + (node.module or "")
+        for node in nodes.of(ast.ImportFrom)
+        if _imported(node, shown) == own
+    ]
+    for plain in nodes.of(ast.Import):
+        found += [alias.name for alias in plain.names if alias.name == own]
     return found
 
 
@@ -141,7 +156,7 @@ def bound_names(text: str) -> set[str]:
     """Return the names that a module binds at any depth, ``*`` for a star import; none if the text does not
     parse."""
     try:
-        return _top_names(nodes_of(text))
+        return _top_names(nodes_of(text).all)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
 

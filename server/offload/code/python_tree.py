@@ -5,10 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
 _ONE_AT_A_TIME = threading.Lock()
 _trees: ContextVar[dict[str, ast.Module] | None] = ContextVar("trees", default=None)
-_nodes: ContextVar[dict[str, tuple[ast.AST, ...]] | None] = ContextVar("nodes", default=None)
+_nodes: ContextVar[dict[str, "Nodes"] | None] = ContextVar("nodes", default=None)
+_LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+_Kind = TypeVar("_Kind", bound=ast.AST)
 
 
 @contextmanager
@@ -39,18 +42,51 @@ def parse_python(text: str) -> ast.Module:
     return kept[text]
 
 
-def nodes_of(text: str) -> tuple[ast.AST, ...]:
-    """Return all nodes of the tree, as ``ast.walk`` finds them.
+class Nodes:
+    """The nodes of a tree, outer before inner, without operators and contexts; also by type."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.all = tuple(_walked(tree))
+        self._by_type: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in self.all:
+            self._by_type.setdefault(type(node), []).append(node)
+
+    def of(self, kind: type[_Kind]) -> Iterator[_Kind]:
+        """Yield the nodes of exactly this type."""
+        yield from self._by_type.get(kind, ())  # type: ignore[misc]  # each list holds one type
+
+    def besides(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
+        """Yield the nodes of all other types."""
+        for kind, nodes in self._by_type.items():
+            if kind not in kinds:
+                yield from nodes
+
+
+def nodes_of(text: str) -> Nodes:
+    """Return the nodes of the tree of Python code.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``ast.parse``.
     """
     kept = _nodes.get()
     if kept is None:
-        return tuple(ast.walk(own_tree(text)))
+        return Nodes(own_tree(text))
     if text not in kept:
-        kept[text] = tuple(ast.walk(parse_python(text)))
+        kept[text] = Nodes(parse_python(text))
     return kept[text]
+
+
+def _walked(tree: ast.Module) -> list[ast.AST]:
+    """Return the nodes as ``ast.walk`` does, in half its time."""
+    found: list[ast.AST] = [tree]
+    for node in found:  # grows meanwhile
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
+                found.append(value)
+    return found
 
 
 def same_code(one: str, other: str) -> bool:

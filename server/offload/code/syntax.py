@@ -72,7 +72,7 @@ class Found:
     first: Node
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def tree_of(text: str, language: Language) -> Tree:
     """Return the syntax tree of a text; the latest trees are cached."""
     return parser_of(language).parse(text.encode())
@@ -87,10 +87,11 @@ def definitions(text: str, language: Language) -> tuple[Definition, ...]:
     return tuple(found.definition for found in found_definitions(text, language))
 
 
-def found_definitions(text: str, language: Language) -> list[Found]:
+@lru_cache(maxsize=8)
+def found_definitions(text: str, language: Language) -> tuple[Found, ...]:
     """Return all definitions with their nodes, in the order of ``definitions``."""
     if not language.has_definitions:
-        return []
+        return ()
     at = offsets_of(text)
     around: list[tuple[int, tuple[str, ...]]] = []
     found: list[Found] = []
@@ -103,7 +104,7 @@ def found_definitions(text: str, language: Language) -> list[Found]:
         outer = around[-1][1] if around else ()
         found.append(_found(node, (*outer, *name.split(".")), len(around), language, at, text))
         around.append((node.end_byte, (*outer, *name.split("."))))
-    return found
+    return tuple(found)
 
 
 def captured(root: Node, language: Language, types: tuple[str, ...]) -> list[Node]:
@@ -342,7 +343,7 @@ def text_of(node: Node | None) -> str:
     return (node.text or b"").decode(errors="replace") if node is not None else ""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def offsets_of(text: str) -> "Offsets":
     """Return the converter from byte offsets to character offsets of a text."""
     return Offsets(text, text.encode())

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from server.offload.compare.units import Unit
@@ -57,13 +57,15 @@ def _by_name(
         named[unit.name].append(unit)
     pairs: list[tuple[Unit, Unit]] = []
     rest = list(old)
-    for same in (
-        lambda a, b: _whole_head(a) == _whole_head(b) and a.body == b.body,
+    ways: tuple[Callable[[Unit, Unit], bool], ...] = (
+        lambda a, b: a.text == b.text and a.kind == b.kind and (a.scope > 0) == (b.scope > 0),
+        lambda a, b: a.body == b.body and _whole_head(a) == _whole_head(b),
         lambda a, b: _whole_head(a) == _whole_head(b),
         lambda a, b: a.signature == b.signature and a.kind == b.kind,
         lambda a, b: len(a.signature) <= len(b.signature) and a.kind == b.kind,
         lambda _a, _b: True,
-    ):
+    )
+    for same in ways:
         left: list[Unit] = []
         for unit in rest:
             found = next((each for each in named[unit.name] if same(unit, each)), None)

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import yaml
@@ -14,18 +14,30 @@ from server.offload.compare.values import Change
 
 _IDENTITY = ("id", "name", "key", "title", "path", "uses", "url")
 _NULL = ("", "~", "null", "None")
+Kind = Literal["mapping", "list", "text", "number", "other"]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, eq=False)
 class Tree:
-    """One value of a data file. ``items`` are the entries of a mapping, with keys, or of a list."""
+    """One value of a data file.
 
-    kind: Literal["mapping", "list", "text", "number", "other"]
-    text: str = ""
-    items: tuple[tuple[str, "Tree"], ...] = ()
-    line: int = 0
-    doubled: tuple[str, ...] = field(default=())
+    ``items`` are the entries of a mapping, with keys, or of a list. ``doubled`` are the keys that a mapping
+    has more than once, ``any_doubled`` also counts the values inside. ``shape`` is equal for equal trees.
+    """
+
+    __slots__ = ("any_doubled", "doubled", "items", "kind", "line", "shape", "text")
+
+    def __init__(
+        self,
+        kind: Kind,
+        text: str = "",
+        items: "tuple[tuple[str, Tree], ...]" = (),
+        line: int = 0,
+        doubled: tuple[str, ...] = (),
+    ) -> None:
+        self.kind, self.text, self.items, self.line, self.doubled = kind, text, items, line, doubled
+        self.shape: int = hash((kind, text, doubled, tuple((key, value.shape) for key, value in items)))
+        self.any_doubled: bool = bool(doubled) or any(value.any_doubled for _, value in items)
 
 
 class _Number(str):
@@ -34,6 +46,7 @@ class _Number(str):
     __slots__ = ()
 
 
+@lru_cache(maxsize=4)
 def parse_tree(text: str, kind: str) -> Tree | None:
     """Return the tree of a ``json``, ``jsonc``, ``yaml`` or ``toml`` text, None if it does not parse."""
     try:
@@ -75,7 +88,7 @@ def compare_trees(old: Tree, new: Tree, before: str) -> tuple[Change, ...]:
     seen: set[tuple[int, int]] = set()
     while pending:
         path, a, b = pending.pop()
-        if (id(a), id(b)) in seen:
+        if a.shape == b.shape or (id(a), id(b)) in seen:
             continue
         seen.add((id(a), id(b)))
         if a.kind in ("mapping", "list") and b.kind == "other" and b.text in _NULL and path:
@@ -115,17 +128,17 @@ def _before(tree: Tree, key: str, other: dict[str, Tree]) -> str:
 def _compare_lists(path: tuple[str, ...], a: Tree, b: Tree, gone: list[Any]) -> list[Any]:
     old = [value for _, value in a.items]
     new = [value for _, value in b.items]
-    known = Counter(dump(value) for value in new)
+    known = Counter(value.shape for value in new)
     left: list[Tree] = []
     for value in old:
-        if known[dump(value)] > 0:
-            known[dump(value)] -= 1
+        if known[value.shape] > 0:
+            known[value.shape] -= 1
         else:
             left.append(value)
     fresh: list[Tree] = []
     for value in reversed(new):
-        if known[dump(value)] > 0:
-            known[dump(value)] -= 1
+        if known[value.shape] > 0:
+            known[value.shape] -= 1
             fresh.insert(0, value)
     pairs: list[Any] = []
     by_name = {_identity(value): value for value in fresh if _identity(value)}
@@ -181,6 +194,8 @@ def _lost_digits(old: str, new: str) -> bool:
 
 
 def _doubled(old: Tree, new: Tree) -> Iterator[Change]:
+    if not new.any_doubled:
+        return
     before = Counter(name for tree in _walk(old) for name in tree.doubled)
     for tree in _walk(new):
         for name in tree.doubled:
@@ -199,15 +214,15 @@ def _walk(tree: Tree) -> Iterator[Tree]:
 
 
 def _lost(gone: list[Any], added: list[Any]) -> Iterator[Change]:
-    moved = {(path[-1], dump(value)) for path, value, _ in added if path}
+    moved = {(path[-1], value.shape) for path, value, _ in added if path}
     slots = Counter((path[:-1], slot) for path, _, slot in added)
-    values = Counter((path[:-1], dump(value)) for path, value, _ in added)
+    values = Counter((path[:-1], value.shape) for path, value, _ in added)
     for path, value, slot in gone:
         name = ".".join(path)
-        if (path[-1], dump(value)) in moved:
+        if (path[-1], value.shape) in moved:
             yield Change("moved", "key", name, value.line, "slip", tuple(path))
-        elif values[path[:-1], dump(value)] > 0 and value.kind != "other":
-            values[path[:-1], dump(value)] -= 1  # renamed
+        elif values[path[:-1], value.shape] > 0 and value.kind != "other":
+            values[path[:-1], value.shape] -= 1  # renamed
         elif slots[path[:-1], slot] > 0:
             slots[path[:-1], slot] -= 1  # replaced
         else:
@@ -227,33 +242,6 @@ def _with_line(change: Change, before: str) -> Change:
         change.weight,
         change.words,
     )
-
-
-def dump(tree: Tree) -> str:
-    """Return a text that is equal for equal trees; works without recursion."""
-    cached = _DUMPS.get(id(tree))
-    if cached is not None and cached[0] is tree:
-        return cached[1]
-    parts: list[str] = []
-    pending: list[Tree | str] = [tree]
-    count = 0
-    while pending and count < 20_000:
-        each = pending.pop()
-        count += 1
-        if isinstance(each, str):
-            parts.append(each)
-            continue
-        parts.append(f"{each.kind}:{each.text}(")
-        pending.append(")")
-        for key, value in reversed(each.items):
-            pending += [value, key + "="]
-    if len(_DUMPS) > 50_000:
-        _DUMPS.clear()
-    _DUMPS[id(tree)] = (tree, "".join(parts))
-    return _DUMPS[id(tree)][1]
-
-
-_DUMPS: dict[int, tuple[Tree, str]] = {}
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -308,7 +296,8 @@ def _from_yaml(text: str) -> Tree:
             continue
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
-            pending += [each for pair in node.value for each in pair]
+            pending += [value for _, value in node.value]
+            pending += [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]
         elif isinstance(node, yaml.SequenceNode):
             pending += node.value
     for node in reversed(order):
@@ -323,7 +312,7 @@ def _of_node(node: yaml.Node, trees: dict[int, Tree]) -> Tree:
         items: dict[str, Tree] = {}
         doubled: list[str] = []
         for key, value in node.value:
-            name = key.value if isinstance(key.value, str) else dump(trees.get(id(key), Tree("other")))
+            name = key.value if isinstance(key.value, str) else _complex(trees.get(id(key)))
             if name in items and name != "<<":
                 doubled.append(name)
             items[name] = _at(trees.get(id(value), Tree("other")), key.start_mark.line + 1)
@@ -333,10 +322,13 @@ def _of_node(node: yaml.Node, trees: dict[int, Tree]) -> Tree:
             "list", items=tuple(("", trees.get(id(each), Tree("other"))) for each in node.value), line=line
         )
     number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-    kind: Literal["text", "number", "other"] = (
-        "number" if number else "text" if node.tag == "tag:yaml.org,2002:str" else "other"
-    )
+    kind: Kind = "number" if number else "text" if node.tag == "tag:yaml.org,2002:str" else "other"
     return Tree(kind, node.value, line=line)
+
+
+def _complex(key: Tree | None) -> str:
+    """Return a name for a key that is not a text."""
+    return f"key {key.shape}" if key is not None else "key"
 
 
 def _at(tree: Tree, line: int) -> Tree:

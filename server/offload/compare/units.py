@@ -1,9 +1,10 @@
 """Definitions with parsed heads: attributes, modifiers, parameters, bases, comments."""
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from tree_sitter import Node
 
@@ -44,13 +45,12 @@ class Parameter:
     default: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unit:
     """One definition. ``start`` and ``end`` are character offsets; ``line`` counts from 1.
 
-    ``comment`` is the text of the comments right above, ``docstring`` that of a Python docstring, ``body``
-    that of the body. ``scope`` distinguishes the branches of a conditional,
-    ``block`` the blocks of a text.
+    The parts of its head are parsed on first use: most definitions of a file are the same before and after
+    an edit, and then nobody asks for them.
     """
 
     name: str
@@ -59,37 +59,87 @@ class Unit:
     end: int
     line: int
     level: int
-    attributes: tuple[str, ...]
-    modifiers: frozenset[str]
-    parameters: tuple[Parameter, ...]
-    bases: tuple[str, ...]
-    comment: str
-    docstring: str
-    head: str
-    body: str
-    scope: int
-    block: int
+    text: str
+    head_start: int
+    body_start: int
+    found: Found
 
-    @property
+    @cached_property
     def last(self) -> str:
         """The unqualified name."""
         return self.name.rpartition(".")[2]
 
-    @property
+    @cached_property
     def outer(self) -> str:
         """The qualified name of the enclosing definition, empty at the top level."""
         return self.name.rpartition(".")[0]
+
+    @property
+    def head(self) -> str:
+        """The text before the body, decorators included."""
+        at = self.body_start - self.start
+        return self.text[self.head_start - self.start : at]
+
+    @property
+    def body(self) -> str:
+        """The text of the body."""
+        return self.text[self.body_start - self.start :]
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """The decorators, annotations or attributes."""
+        return tuple(_plain(text_of(each)) for each in self._heads if each.type in _ATTRIBUTES)
+
+    @cached_property
+    def modifiers(self) -> frozenset[str]:
+        """The keywords before the name."""
+        return frozenset(text_of(each) for each in self._heads if each.type not in _ATTRIBUTES)
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters in order."""
+        return tuple(each for node in _parameter_list(self.found.node) for each in _parameters(node))
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """The names of the base classes and interfaces."""
+        return tuple(_bases(self.found.node))
+
+    @cached_property
+    def comment(self) -> str:
+        """The text of the comments right above."""
+        return "\n".join(_comments_above(self.found.first))
+
+    @cached_property
+    def docstring(self) -> str:
+        """The text of a Python docstring."""
+        return _docstring(_body(self.found.node))
+
+    @cached_property
+    def scope(self) -> int:
+        """A number that differs between the branches of a conditional."""
+        return _scope(self.found.first)
+
+    @cached_property
+    def block(self) -> int:
+        """A number that differs between the blocks of a text."""
+        parent = self.found.first.parent
+        return parent.start_byte if parent is not None else 0
 
     @property
     def signature(self) -> tuple[str, ...]:
         """The types of the parameters; the name of a parameter without a type."""
         return tuple(each.type or each.name for each in self.parameters)
 
+    @cached_property
+    def _heads(self) -> list[Node]:
+        return list(_head_nodes(self.found, _body(self.found.node)))
 
-@lru_cache(maxsize=4)
+
+@lru_cache(maxsize=8)
 def units_of(text: str, language: Language) -> tuple[Unit, ...]:
     """Return all definitions of a text, in the order of ``syntax.definitions``."""
-    starts = _line_starts(text)
+    starts = line_starts(text)
     traits: dict[str, str] = {}
     return tuple(_unit(found, text, starts, traits) for found in found_definitions(text, language))
 
@@ -104,10 +154,6 @@ def label(unit: Unit) -> str:
 
 def _unit(found: Found, text: str, starts: list[int], traits: dict[str, str]) -> Unit:
     definition, node = found.definition, found.node
-    at = offsets_of(text)
-    body = _body(node)
-    head = list(_head_nodes(found, body))
-    parameters = _parameter_list(node)
     name = definition.name
     if definition.kind == "impl" and (trait := node.child_by_field_name("trait")) is not None:
         name = f"{name} as {text_of(trait)}"
@@ -118,24 +164,17 @@ def _unit(found: Found, text: str, starts: list[int], traits: dict[str, str]) ->
             traits.pop(name, None)
         elif outer in traits:
             name = f"{traits[outer]}.{definition.last}"
-    first = at(found.first.start_byte)
     return Unit(
         name=name,
         kind=definition.kind,
         start=definition.start,
         end=definition.end,
-        line=_line_of(starts, definition.head),
+        line=line_of(starts, definition.head),
         level=definition.level,
-        attributes=tuple(_plain(text_of(each)) for each in head if each.type in _ATTRIBUTES),
-        modifiers=frozenset(text_of(each) for each in head if each.type not in _ATTRIBUTES),
-        parameters=tuple(each for node in parameters for each in _parameters(node)),
-        bases=tuple(_bases(node)),
-        comment="\n".join(_comments_above(found.first)),
-        docstring=_docstring(body),
-        head=text[first : definition.body],
-        body=text[definition.body : definition.end],
-        scope=_scope(found.first),
-        block=found.first.parent.start_byte if found.first.parent is not None else 0,
+        text=text[definition.start : definition.end],
+        head_start=offsets_of(text)(found.first.start_byte),
+        body_start=definition.body,
+        found=found,
     )
 
 
@@ -299,7 +338,8 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _line_starts(text: str) -> list[int]:
+def line_starts(text: str) -> list[int]:
+    """Return the offset of the start of each line."""
     starts = [0]
     at = text.find("\n")
     while at >= 0:
@@ -308,12 +348,6 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _line_of(starts: list[int], offset: int) -> int:
-    low, high = 0, len(starts)
-    while low < high:
-        middle = (low + high) // 2
-        if starts[middle] <= offset:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def line_of(starts: list[int], offset: int) -> int:
+    """Return the line, from 1, that contains an offset."""
+    return bisect.bisect_right(starts, offset)

@@ -16,7 +16,7 @@ _TEXTS = (
 _NAME = re.compile(r"(?P<before>\.|->|::)?\s*(?P<name>[^\W\d]\w*)")
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def code_of(text: str, language: Language) -> str:
     """Return the text with comments and the contents of string literals blanked out."""
     at = offsets_of(text)
@@ -31,16 +31,21 @@ def code_of(text: str, language: Language) -> str:
     return "".join((*parts, text[done:]))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def uses(text: str, language: Language) -> Counter[str]:
     """Return how often each name occurs in the code."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def bare_uses(text: str, language: Language) -> Counter[str]:
     """Return how often each name occurs without an owner in front: ``f`` in ``f(x.g)``."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language)) if not match["before"])
+
+
+def uses_within(text: str, start: int, end: int, language: Language) -> Counter[str]:
+    """Return how often each name occurs in a part of a text, which is not parsed on its own."""
+    return Counter(match["name"] for match in _NAME.finditer(code_of(text, language), start, end))
 
 
 def balance(text: str, language: Language) -> tuple[int, int, int]:

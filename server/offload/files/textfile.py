@@ -2,12 +2,12 @@
 
 import bisect
 import codecs
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from server.common.errors import BinaryFile
+from server.offload.code.line_diff import differing_spans
 from server.offload.values import Edit
 
 _UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -118,12 +118,7 @@ def edits_between(before: str, after: str) -> tuple[Edit, ...]:
     starts = [0]
     for line in old:
         starts.append(starts[-1] + len(line))
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    return tuple(
-        Edit(starts[i1], starts[i2], "".join(new[j1:j2]))
-        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
-        if tag != "equal"
-    )
+    return tuple(Edit(starts[a], starts[b], "".join(new[c:d])) for a, b, c, d in differing_spans(old, new))
 
 
 def _encoding(data: bytes, shown: str) -> tuple[str, bool, bool]:
