@@ -104,7 +104,7 @@ class RawClient:
         self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
 
-    def answer(self, request_id: int | None) -> Message:
+    def answer(self, request_id: int | str | None) -> Message:
         """Wait for the answer to a request; everything else goes to ``received``."""
         while True:
             message = self.next()

@@ -6,20 +6,29 @@ so connections must not be kept alive.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from server.backends.address import place_of, require_allowed
-from server.backends.wire import Garbled, LineReader, dump, excerpt, label_of, object_of, parse_object
-from server.common.errors import BackendFailed, BackendUnreachable
+from server.backends.error_texts import error_details, plain_error
+from server.backends.trust import distrust, ssl_context
+from server.backends.wire import Garbled, LineReader, dump, excerpt, parse_object
+from server.common.errors import BackendFailed, BackendUnreachable, EngineBusy
 from server.config.settings import BackendSettings
 
 BODY_LIMIT = 32 << 20
 """Longest complete answer, in bytes: a list of models with their templates has about 100 kB."""
 REFUSAL_LIMIT = 64 << 10
 """Bytes that are read of an error's body."""
+BUSY_STATUSES = frozenset({502, 503, 504})
+"""Statuses of a server that loads a model, and of a gateway whose engine is away."""
+LOADING_TYPE = "unavailable_error"
+"""llama-server's error type while it loads a model."""
+MOST_RETRY_SECONDS = 600.0
 ANSWER_SECONDS = 30.0
 """Time limit for a request that takes no work, such as the list of models, on a busy machine."""
 
@@ -27,14 +36,21 @@ ANSWER_SECONDS = 30.0
 class Refused(Exception):
     """The engine answered with an HTTP error. Each dialect translates it, so it never leaves this room.
 
-    ``message`` is the engine's own sentence, ``details`` holds the fields that came with it.
+    ``message`` is the engine's own sentence, ``details`` holds the fields that came with it, ``retry_after``
+    the seconds of its ``Retry-After`` header (0: none).
     """
 
-    def __init__(self, status: int, message: str, details: dict[str, Any]) -> None:
+    def __init__(self, status: int, message: str, details: dict[str, Any], retry_after: float = 0.0) -> None:
         super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
         self.details = details
+        self.retry_after = retry_after
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the engine is loading, or a gateway finds no engine behind it."""
+        return self.status in BUSY_STATUSES or self.details.get("type") == LOADING_TYPE
 
 
 class EngineConnection:
@@ -68,7 +84,8 @@ class EngineConnection:
             timeout=httpx.Timeout(self._silence, connect=settings.connect_timeout, pool=None),
             transport=httpx.AsyncHTTPTransport(
                 limits=httpx.Limits(max_keepalive_connections=0),
-                verify=url.startswith("https:"),  # reading the certificates takes 15 ms
+                # Reading the certificates takes 15 ms.
+                verify=ssl_context(settings.ca_file) if url.startswith("https:") else False,
                 trust_env=False,
                 retries=1,  # a machine that is busy for a moment must not count as unreachable
             ),
@@ -140,6 +157,15 @@ class EngineConnection:
             next_step or f"Try again; if it happens again, restart {self.product} and check its log.",
         )
 
+    def busy(self, refusal: Refused) -> EngineBusy:
+        """Return the error for a refusal that ``is_busy``."""
+        reason = refusal.message.rstrip(".") or f"status {refusal.status}"
+        return EngineBusy(
+            f"{self.product} at {place_of(self.url)} is loading a model or busy ({reason}).",
+            "Try again in a moment.",
+            retry_after=refusal.retry_after,
+        )
+
     def _open(
         self, method: str, path: str, body: dict[str, Any] | None
     ) -> AbstractAsyncContextManager[httpx.Response]:
@@ -159,7 +185,7 @@ class EngineConnection:
                 "Set [backend] url to the engine's own address.",
             )
         body = await self._read(response, REFUSAL_LIMIT, cut=True)
-        raise _refusal(response.status_code, body)
+        raise _refusal(response.status_code, body, _retry_after(response))
 
     @staticmethod
     async def _read(response: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
@@ -177,7 +203,12 @@ class EngineConnection:
         """Convert errors of the exchange to this app's errors."""
         try:
             yield
-        except (httpx.ConnectError, httpx.ConnectTimeout):
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if reason := distrust(error):
+                raise self.failed(
+                    f"answers, but its certificate is not trusted ({reason})",
+                    "Set [backend] ca_file to the certificate of its authority, or SSL_CERT_FILE.",
+                ) from None
             raise BackendUnreachable(
                 f"{self.product} does not answer at {place_of(self.url)}.", self._start_hint
             ) from None
@@ -194,19 +225,27 @@ class EngineConnection:
             raise self.failed(f"sent {error}") from None
 
 
-def _refusal(status: int, body: bytes) -> Refused:
-    """Extract the error from ``body``: ``{"error": "…"}``, ``{"error": {"message": …}}``, JSON inside that
-    string (Ollama passes on its runner's errors), or plain text."""
+def _refusal(status: int, body: bytes, retry_after: float) -> Refused:
+    """Extract the error from ``body``; ``error_texts`` describes the known forms."""
     try:
-        fields = parse_object(body)
+        details = error_details(parse_object(body))
     except Garbled:
-        return Refused(status, body.decode("utf-8", "replace").strip()[:500], {})
-    error = fields.get("error", fields)
-    if isinstance(error, str) and error.startswith("{"):
-        with suppress(Garbled):  # a sentence may start with a brace
-            error = parse_object(error).get("error", error)
-    if isinstance(error, str):
-        return Refused(status, label_of(error)[:500], {})
-    details = object_of(error)
-    message = label_of(details.get("message")) or label_of(fields.get("message")) or f"status {status}"
-    return Refused(status, message[:500], details)
+        return Refused(status, plain_error(body) or f"status {status}", {}, retry_after)
+    return Refused(status, details["message"] or f"status {status}", details, retry_after)
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Return the seconds in ``Retry-After``, which is a number or a date; 0 without a valid one."""
+    text = response.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(text) if text[:1].isdigit() else _seconds_until(text)
+    except (ValueError, OverflowError):
+        return 0.0
+    return min(max(0.0, seconds), MOST_RETRY_SECONDS)
+
+
+def _seconds_until(date: str) -> float:
+    if not date:
+        return 0.0
+    at = parsedate_to_datetime(date)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()

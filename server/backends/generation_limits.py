@@ -14,6 +14,11 @@ _WORD = re.compile(r"(?<!\S)(?:(?!\s)[\W\d_])*+[^\W\d_]\S*+")
 _CHARACTERS_PER_TOKEN = 256
 _SLACK = 65_536
 
+_MOST_CHARACTERS = 8
+"""Characters per token in a whole prompt, at most: code and prose have about four."""
+_FULL = 0.9
+"""Share of the context that a truncated prompt fills at least."""
+
 
 def minimum_tokens(messages: Iterable[Message]) -> int:
     """Return a lower bound for the number of tokens in the messages.
@@ -23,19 +28,40 @@ def minimum_tokens(messages: Iterable[Message]) -> int:
     return sum(len(_WORD.findall(message.content)) for message in messages)
 
 
-def require_whole_prompt(request: GenerationRequest, prompt_tokens: int) -> None:
-    """Check that ``prompt_tokens``, as counted by the engine, can be the whole prompt (0: not reported).
+class PromptCounts:
+    """Judgement of the prompt counts of one engine.
 
-    Raises:
-        PromptTooLong: the engine truncated the prompt without an error.
+    Some engines count only the tokens that they did not have in their cache (Ollama 0.30, some gateways), so
+    a small count alone does not mean that the prompt was cut.
     """
-    minimum = minimum_tokens(request.messages)
-    if 0 < prompt_tokens < minimum:
-        raise PromptTooLong(
-            f"The engine read only {prompt_tokens:,} tokens of a prompt with at least {minimum:,}: it "
-            "truncated the prompt without an error, so its answer was discarded.",
-            "Pass less, or raise the model's context length in the engine.",
-        )
+
+    def __init__(self) -> None:
+        self._seen_whole: set[str] = set()
+
+    def whole(self, request: GenerationRequest, count: int, cached: int = 0) -> int:
+        """Return the number of tokens in the whole prompt; 0 if it is unknown, because the engine left out
+        the cached ones.
+
+        Args:
+            request: the request that was answered.
+            count: the number that the engine reports; 0 if it reports none.
+            cached: the number of cached tokens that it reports, included in ``count`` or not.
+
+        Raises:
+            PromptTooLong: the engine truncated the prompt without an error. This is judged until the engine
+                has counted one prompt of the model as a whole; after that, only if the count fills the
+                context.
+        """
+        total = count + cached if 0 < count < cached else count
+        minimum = minimum_tokens(request.messages)
+        if total >= max(minimum, _characters(request.messages) // _MOST_CHARACTERS):
+            self._seen_whole.add(request.model)
+            return total
+        if 0 < total < minimum and total + cached < minimum:
+            fills = total >= _FULL * request.num_ctx
+            if fills or request.model not in self._seen_whole:
+                raise _truncated(total, minimum)
+        return 0 if request.model in self._seen_whole else total
 
 
 def too_long(sent: int, limit: int) -> PromptTooLong:
@@ -66,3 +92,15 @@ class RunawayGuard:
         self._left -= len(text)
         if self._left < 0:
             raise Garbled("an answer far longer than requested")
+
+
+def _characters(messages: Iterable[Message]) -> int:
+    return sum(len(message.content) for message in messages)
+
+
+def _truncated(count: int, minimum: int) -> PromptTooLong:
+    return PromptTooLong(
+        f"The engine read only {count:,} tokens of a prompt with at least {minimum:,}: it "
+        "truncated the prompt without an error, so its answer was discarded.",
+        "Pass less, or raise the model's context length in the engine.",
+    )

@@ -125,6 +125,8 @@ class UnloadsWhenIdle:
         """Start a use of the model; return None if the model belongs to someone else."""
         seconds = parse_keep_alive(keep_alive or self._keep_alive)
         stay = self._stays.get(model)
+        if stay is not None and keep_alive is None:
+            seconds = stay.seconds
         if stay is None:
             if any(each.name == model for each in await self.backend.loaded()):
                 return None

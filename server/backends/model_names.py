@@ -40,7 +40,7 @@ def resolve(name: str, models: Iterable[InstalledModel]) -> str:
 
 def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
     """Return the error with the installed models nearest to ``name`` (empty: no particular model)."""
-    near = nearest(name, [model.name for model in models])
+    near = nearest(name, dict.fromkeys(model.name for model in models))
     cause = f"The engine has no model {name!r}." if name else "The engine has no model that writes text."
     if not near:
         return ModelNotFound(cause, "Download one first, with pull_model or in the engine itself.")

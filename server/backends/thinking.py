@@ -5,6 +5,7 @@ start; later tags belong to the answer, which may be about such tags.
 """
 
 from server.backends.base import TextDelta
+from server.backends.channels import OPENINGS, ChannelSplitter, overlap
 
 TAGS = (
     ("<think>", "</think>"),
@@ -12,8 +13,10 @@ TAGS = (
     ("<thought>", "</thought>"),
     ("<seed:think>", "</seed:think>"),
     ("[THINK]", "[/THINK]"),
+    ("<|channel>thought", "<channel|>"),
 )
-"""Opening and closing tags in use: DeepSeek and Qwen, Granite, EXAONE and Gemma, Seed, Magistral."""
+"""Opening and closing tags in use: DeepSeek and Qwen, Granite, EXAONE and Gemma 3, Seed, Magistral, Gemma
+4."""
 
 MOST_BLANK = 1000
 """Blank characters at the start after which no thought is expected any more, because every piece is checked
@@ -28,9 +31,12 @@ class ThinkingSplitter:
         self._closing: str | None = None
         self._decided = False
         self._trim = False
+        self._channels: ChannelSplitter | None = None
 
     def feed(self, text: str) -> list[TextDelta]:
         """Return the text whose kind is known so far."""
+        if self._channels is not None:
+            return self._channels.feed(text)
         if self._decided and self._closing is None:
             return self._answer(text)
         self._held += text
@@ -38,6 +44,8 @@ class ThinkingSplitter:
 
     def finish(self) -> list[TextDelta]:
         """Return the text that was held back, at the end of the stream."""
+        if self._channels is not None:
+            return self._channels.finish()
         held, self._held = self._held, ""
         return [TextDelta(held, thinking=self._closing is not None)] if held else []
 
@@ -51,7 +59,11 @@ class ThinkingSplitter:
                 self._decided, self._closing = True, closing
                 self._held = start.removeprefix(opening)
                 return self._in_thought()
-        if any(opening.startswith(start) for opening, _ in TAGS):
+        if start.startswith(OPENINGS):
+            self._decided, self._channels = True, ChannelSplitter()
+            self._held = ""
+            return self._channels.feed(start)
+        if any(opening.startswith(start) for opening in (*(opening for opening, _ in TAGS), *OPENINGS)):
             return []
         self._decided = True
         return self.finish()
@@ -63,7 +75,7 @@ class ThinkingSplitter:
             self._held, self._closing, self._trim = "", None, True
             thoughts = [TextDelta(thought, thinking=True)] if thought else []
             return thoughts + self._answer(answer)
-        keep = _overlap(self._held, closing)
+        keep = overlap(self._held, closing)
         certain, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         return [TextDelta(certain, thinking=True)] if certain else []
 
@@ -73,8 +85,3 @@ class ThinkingSplitter:
             text = text.lstrip("\r\n")
             self._trim = not text
         return [TextDelta(text)] if text else []
-
-
-def _overlap(text: str, tag: str) -> int:
-    """Return the number of characters at the end of ``text`` that may be the start of ``tag``."""
-    return next((n for n in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:n])), 0)

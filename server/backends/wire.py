@@ -83,18 +83,53 @@ def dump(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+class TextJoiner:
+    """Converts the pieces of one text. Some engines split a character outside the basic plane into two
+    pieces, each with one half of its surrogate pair."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def read(self, value: object) -> str:
+        """Return the next piece as ``text_of`` does; a half pair at its end is held back.
+
+        Raises:
+            Garbled: ``value`` is not text.
+        """
+        text = self._half + plain_text(value)
+        self._half = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+        return _joined(text[: len(text) - len(self._half)])
+
+    def end(self) -> str:
+        """Return what was held back, at the end of the text."""
+        text, self._half = self._half, ""
+        return _joined(text)
+
+
 def text_of(value: object) -> str:
     """Return a string that can be written to a file; None becomes an empty string.
 
     Raises:
-        Garbled: ``value`` is neither a string nor None.
+        Garbled: ``value`` is not text.
+    """
+    return _joined(plain_text(value))
+
+
+def plain_text(value: object) -> str:
+    """Return a string as it came, None as an empty one, and content in parts (``[{"type": "text", "text":
+    …}]``) as one text.
+
+    Raises:
+        Garbled: ``value`` is not text.
     """
     if value is None:
         return ""
+    if isinstance(value, list) and all(isinstance(each, str | dict) for each in value):
+        parts = [each if isinstance(each, str) else each.get("text") for each in value]
+        return "".join(part for part in parts if isinstance(part, str))
     if not isinstance(value, str):
         raise Garbled(f"{type(value).__name__} instead of text")
-    # JSON can contain a lone surrogate as \ud800, which cannot be encoded.
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return value
 
 
 def label_of(value: object) -> str:
@@ -137,6 +172,14 @@ def excerpt(text: str | bytes, length: int = 120) -> str:
         text = text[: 4 * length].decode("utf-8", "replace")
     shown = text[:length].encode("utf-8", "replace").decode("utf-8")
     return repr(shown) + ("…" if len(text) > length else "")
+
+
+def _joined(text: str) -> str:
+    """Join surrogate pairs; a lone half, which cannot be encoded, becomes ``?``."""
+    if text.isascii():
+        return text
+    paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return paired.encode("utf-8", "replace").decode("utf-8")
 
 
 def _decoded(line: bytearray) -> str:

@@ -15,6 +15,8 @@ from server.common.errors import (
     BackendFailed,
     BackendUnreachable,
     Denied,
+    EngineBusy,
+    EngineChanged,
     NotFound,
     Paused,
     QueueFull,
@@ -37,7 +39,10 @@ PAUSED_LOOK = 1.0
 """Seconds between looks at whether the user has resumed."""
 MOST_WORKERS = 64
 """Tasks at once. An engine's batching gains nothing from more, and each holds files in memory."""
-DEFERRING = frozenset(error.code for error in (BackendUnreachable, StillDownloading, QueueFull, Paused))
+DEFERRING = frozenset(
+    error.code
+    for error in (BackendUnreachable, EngineBusy, EngineChanged, StillDownloading, QueueFull, Paused)
+)
 """Codes of outcomes that say nothing about the item: it waits and runs again."""
 MOST_BROKEN_TRIES = 3
 """Tries of an item at which the engine broke off: the item may be the reason."""

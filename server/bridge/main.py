@@ -23,6 +23,8 @@ from server.bridge.session import BridgeSession
 
 Message = dict[str, Any]
 
+BOM = b"\xef\xbb\xbf"
+"""Byte order mark, which some programs on Windows write first."""
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INTERNAL_ERROR = -32603
@@ -53,8 +55,9 @@ class Bridge:
     def run(self) -> None:
         """Forward each line of the input until it ends."""
         for line in sys.stdin.buffer:
-            if line.strip():
-                self._take(line.strip())
+            message = line.removeprefix(BOM).strip()
+            if message:
+                self._take(message)
         ended = time.monotonic()
         for thread, method in self._requests.items():
             deadline = ended + (CALL_SECONDS if method in LONG else ANSWER_SECONDS)

@@ -264,6 +264,8 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
         yield Finding("engine", "error", problem, "token-saver logs")
         return
     yield Finding("engine", "ok", engine["label"])
+    if engine["notice"]:
+        yield Finding("configured engine", "warning", engine["notice"], "token-saver logs")
     if not engine["installed"]:
         yield Finding("model", "warning", "no model is installed yet", "token-saver models pull")
         return

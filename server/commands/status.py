@@ -29,6 +29,8 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
     echo(f"engine   {in_line(engine['label'] or 'none yet')}")
     if engine["error"]:
         echo(f"problem  {in_line(engine['error'])}")
+    if engine["notice"]:
+        echo(f"notice   {in_line(engine['notice'])}")
     for activity in snapshot["activities"]:
         echo(in_line(activity_line(activity)))
     for model in engine["loaded"]:

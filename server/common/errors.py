@@ -29,7 +29,9 @@ Each has a stable ``code``, a cause and a next step for either audience::
     │   ├── ModelBlocked         model_blocked
     │   ├── ModelTooLarge        model_too_large
     │   ├── PromptTooLong        prompt_too_long
-    │   └── QueueFull            queue_full
+    │   ├── QueueFull            queue_full
+    │   ├── EngineBusy           engine_busy
+    │   └── EngineChanged        engine_changed
     ├── DownloadError            (fetching a model)
     │   ├── NoNetwork            no_network
     │   ├── NoDiskSpace          no_disk_space
@@ -236,6 +238,27 @@ class QueueFull(BackendError):
     """The engine's queue is full."""
 
     code = "queue_full"
+
+
+class EngineBusy(BackendError):
+    """The engine, or a gateway in front of it, is loading, restarting or overloaded.
+
+    ``retry_after`` is the number of seconds to wait that it names; 0 if it names none.
+    """
+
+    code = "engine_busy"
+
+    def __init__(
+        self, cause: str, next_step: str, agent_step: str | None = None, *, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(cause, next_step, agent_step)
+        self.retry_after = retry_after
+
+
+class EngineChanged(BackendError):
+    """Another engine took over after the model was chosen; the model has to be chosen again."""
+
+    code = "engine_changed"
 
 
 class DownloadError(TokenSaverError):

@@ -50,6 +50,9 @@ class BackendSettings(Section):
     )
     url: str = Field("", description="The engine's address; empty means its usual one.")
     api_key: str = Field("", description="Bearer token for the engine at `url`; sent to no other address.")
+    ca_file: str = Field(
+        "", description="PEM file with the certificate authority of an https engine, if it is a private one."
+    )
     model: str = Field("", description="The model for calls that name none; empty lets the app choose.")
     num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 lets the app choose.")
     keep_alive: str = Field(
@@ -65,6 +68,12 @@ class BackendSettings(Section):
         300.0,
         gt=0,
         description="How long an engine may send nothing before it is considered dead, in seconds.",
+    )
+    busy_timeout: float = Field(
+        20.0,
+        ge=0,
+        description="How long a single call waits for an engine that is loading a model or busy, in seconds. "
+        "A batch waits without a limit.",
     )
     allow_spill: bool = Field(
         False,

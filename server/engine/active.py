@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from server.backends.base import Backend, DownloadsOwnModels
-from server.common.errors import BackendUnreachable, TokenSaverError
+from server.common.errors import BackendUnreachable, EngineBusy, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.engine.discovery import discover, find_server
+from server.engine.discovery import discover, find_server, has_models
+from server.engine.patience import Patience
 from server.engine.status import EngineMonitor
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class CurrentBackend:
 
         Raises:
             BackendUnreachable: no engine answers.
+            EngineBusy: the configured engine is loading a model.
             SettingsError: the configured address is invalid, or on another machine without permission.
         """
         async with self._discovering:
@@ -71,13 +73,36 @@ class CurrentBackend:
                 self._wake()
             return self.backend
 
+    async def use_when_ready(self) -> Backend:
+        """Return the backend as ``use`` does, but wait a while for one that is loading a model."""
+        patience = self.patience()
+        while True:
+            try:
+                return await self.use()
+            except EngineBusy as busy:
+                await patience.wait(busy)
+
     async def call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
-        """Send a request to the backend; if it is gone, discover another one and repeat the request.
+        """Send a request to the backend. If it is gone, discover another one and repeat the request; if it is
+        busy, wait a while.
 
         Raises:
             BackendUnreachable: no engine answers.
+            EngineBusy: the engine is still busy.
             TokenSaverError: any other error of the request.
         """
+        patience = self.patience()
+        while True:
+            try:
+                return await self._call(request)
+            except EngineBusy as busy:
+                await patience.wait(busy)
+
+    def patience(self) -> Patience:
+        """Return the time that a call waits for a busy engine."""
+        return Patience(self._settings.backend.busy_timeout)
+
+    async def _call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
         backend = await self.use()
         self.mark_used()
         try:
@@ -125,11 +150,13 @@ class CurrentBackend:
             server = await find_server(self._settings)
         except TokenSaverError:
             return False
-        if self._in_use(is_working) or self.backend is not backend:
+        useless = not self._settings.backend.url and not await has_models(server)
+        if useless or self._in_use(is_working) or self.backend is not backend:
             await server.close()
             return False
         await backend.close()
         self.backend, self._lost = server, None
+        self._monitor.notice = ""
         self._forget()
         return True
 
@@ -140,7 +167,8 @@ class CurrentBackend:
             await backend.close()
 
     async def _discover(self) -> Backend:
-        backend = await discover(self._settings, self._folders, self._events)
+        found = await discover(self._settings, self._folders, self._events)
+        backend, self._monitor.notice = found.backend, found.notice
         if not isinstance(backend, DownloadsOwnModels):
             self._lost = None
         elif self._lost and not backend.has_weights(backend.default_model()):

@@ -6,14 +6,15 @@ All addresses are tried at once; the first in this order that answers is used.
 import asyncio
 import os
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from server.backends.address import ollama_url
+from server.backends.address import engine_url, ollama_url
 from server.backends.base import Backend
 from server.backends.dialects import open_openai
 from server.backends.embedded.backend import EmbeddedBackend
 from server.backends.ollama.backend import OllamaBackend
-from server.common.errors import BackendUnreachable, SettingsError, TokenSaverError
+from server.common.errors import BackendUnreachable, EngineBusy, SettingsError, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
@@ -24,26 +25,66 @@ USUAL_URLS = ("http://127.0.0.1:1234", "http://127.0.0.1:8080")
 _Opening = Coroutine[Any, Any, Backend]
 
 
-async def discover(settings: Settings, folders: Folders, events: EventBus) -> Backend:
+@dataclass(frozen=True)
+class Discovered:
+    """The engine to use. ``notice`` says why it is not the one that the user expects; empty if it is."""
+
+    backend: Backend
+    notice: str = ""
+
+
+async def discover(settings: Settings, folders: Folders, events: EventBus) -> Discovered:
     """Return the engine to use. A server has answered; the embedded engine starts on first use.
 
-    A configured ``kind`` is the only one tried; with ``auto``, a configured ``url`` is tried first.
+    A configured ``kind`` is the only one tried; with ``auto``, a configured ``url`` is tried first. A server
+    without models gives way to the embedded engine if that has weights on disk.
 
     Raises:
         BackendUnreachable: no engine answers.
+        EngineBusy: the configured engine is loading a model.
         BackendFailed: the only possible engine answers with an error.
         SettingsError: the configured address is invalid, or on another machine without permission.
     """
     if settings.backend.kind == "embedded":
-        return EmbeddedBackend(settings, folders, events)
+        return Discovered(EmbeddedBackend(settings, folders, events))
     try:
-        return await find_server(settings)
-    except SettingsError:
+        server, errors = await _search(settings, USUAL_URLS)
+    except (SettingsError, EngineBusy):
         raise
-    except TokenSaverError:
+    except TokenSaverError as error:
         if settings.backend.kind != "auto":
             raise
-        return EmbeddedBackend(settings, folders, events)
+        notice = _not_in_use(error.cause) if settings.backend.url else ""
+        return Discovered(EmbeddedBackend(settings, folders, events), notice)
+    if settings.backend.kind != "auto":
+        return Discovered(server)
+    if settings.backend.url:
+        configured = server.url == engine_url(settings.backend.url)
+        return Discovered(server, "" if configured else _not_in_use(errors[0].cause))
+    if await has_models(server):
+        return Discovered(server)
+    return await _with_weights(server, EmbeddedBackend(settings, folders, events))
+
+
+async def has_models(server: Backend) -> bool:
+    """Return whether a server has a model that generates; True if it does not tell."""
+    try:
+        return any(each.generates for each in await server.installed())
+    except TokenSaverError:
+        return True
+
+
+async def _with_weights(server: Backend, embedded: EmbeddedBackend) -> Discovered:
+    """Return the embedded engine if it has weights, or else the server, which has no models."""
+    if not embedded.has_weights(embedded.default_model()):
+        await embedded.close()
+        return Discovered(server)
+    await server.close()
+    return Discovered(embedded, f"{server.label} is not in use: it has no model.")
+
+
+def _not_in_use(cause: str) -> str:
+    return f"The configured engine is not in use: {cause}"
 
 
 async def find_server(settings: Settings, usual_urls: Sequence[str] | None = None) -> Backend:
@@ -51,20 +92,30 @@ async def find_server(settings: Settings, usual_urls: Sequence[str] | None = Non
 
     Raises:
         BackendUnreachable: no engine answers.
+        EngineBusy: the configured engine is loading a model.
         BackendFailed: the only possible engine answers with an error.
         SettingsError: the configured address is invalid, or on another machine without permission.
     """
-    urls = USUAL_URLS if usual_urls is None else usual_urls
-    tasks = [asyncio.create_task(opening) for opening in _openings(settings, urls)]
+    server, _ = await _search(settings, USUAL_URLS if usual_urls is None else usual_urls)
+    return server
+
+
+async def _search(settings: Settings, usual_urls: Sequence[str]) -> tuple[Backend, list[TokenSaverError]]:
+    """Return the first server that answers, and the errors of those before it."""
+    tasks = [asyncio.create_task(opening) for opening in _openings(settings, usual_urls)]
     errors: list[TokenSaverError] = []
+    configured = _configured_openings(settings)
     try:
         while tasks:
             try:
-                return await tasks.pop(0)
+                return await tasks.pop(0), errors
             except SettingsError:
                 raise
             except TokenSaverError as error:
                 errors.append(error)
+            busy = [error for error in errors[:configured] if isinstance(error, EngineBusy)]
+            if busy and len(errors) == configured:
+                raise busy[0]
     finally:
         await _close_others(tasks)
     if len(errors) == 1:
@@ -73,6 +124,13 @@ async def find_server(settings: Settings, usual_urls: Sequence[str] | None = Non
         "No engine answers: " + " ".join(error.cause for error in errors),
         "Start Ollama or LM Studio, or set [backend] url.",
     )
+
+
+def _configured_openings(settings: Settings) -> int:
+    """Return the number of attempts at the configured address, which come first."""
+    if not settings.backend.url:
+        return 0
+    return 2 if settings.backend.kind == "auto" else 1
 
 
 def _openings(settings: Settings, usual_urls: Sequence[str]) -> list[_Opening]:

@@ -19,7 +19,7 @@ from server.backends.base import (
     ReportPull,
 )
 from server.backends.embedded.catalogue import pinned_name
-from server.common.errors import BackendError, BackendUnreachable, TokenSaverError
+from server.common.errors import BackendError, BackendUnreachable, EngineBusy, ModelNotFound, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
@@ -28,6 +28,7 @@ from server.engine.admission import Admission, AdmitAll
 from server.engine.concurrency import ConcurrencyControl
 from server.engine.downloads import Downloads
 from server.engine.model_cache import BATCH_SECONDS, CALL_SECONDS, ModelCache
+from server.engine.model_choices import ModelChoices
 from server.engine.pause_gate import PauseGate
 from server.engine.poll import IDLE_SECONDS, LOST_SECONDS, WATCHED_SECONDS, EnginePoll
 from server.engine.queue import FairQueue
@@ -57,6 +58,7 @@ class Engine:
         self._contexts: dict[str, int] = {}
         self._choosing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._model_cache = ModelCache()
+        self._choices = ModelChoices()
         self._poll = EnginePoll(self._refresh_and_prefer_server, self._interval)
         self._active = CurrentBackend(
             settings, folders, events, self._monitor, forget=self._forget_models, wake=self._poll.wake
@@ -92,13 +94,14 @@ class Engine:
         return self._queue.waiting
 
     async def use(self) -> Backend:
-        """Return the engine, discovering one if there is none.
+        """Return the engine, discovering one if there is none and waiting a while if it is loading.
 
         Raises:
             BackendUnreachable: no engine answers.
+            EngineBusy: the configured engine is still loading a model.
             SettingsError: the configured address is invalid, or on another machine without permission.
         """
-        return await self._active.use()
+        return await self._active.use_when_ready()
 
     @asynccontextmanager
     async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
@@ -112,7 +115,29 @@ class Engine:
             yield
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
-        """Generate with the engine in use; see ``Backend.generate``. Close the generator to stop it."""
+        """Generate with the engine in use; see ``Backend.generate``. Close the generator to stop it.
+
+        An engine that is busy is asked again for a while.
+
+        Raises:
+            EngineChanged: the model was chosen on another engine, and the one in use lacks it.
+            EngineBusy: the engine is still busy.
+        """
+        patience = self._active.patience()
+        while True:
+            begun = False
+            try:
+                async with aclosing(self._generate(self._choices.kept(request))) as items:
+                    async for item in items:
+                        begun = True
+                        yield item
+                return
+            except EngineBusy as busy:
+                if begun:
+                    raise
+                await patience.wait(busy)
+
+    async def _generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         backend = await self.use()
         self._active.mark_used()
         loading = ExitStack()
@@ -124,6 +149,8 @@ class Engine:
                 async for item in items:
                     loading.close()
                     yield item
+        except ModelNotFound as error:
+            raise self._choices.explained(request.model, backend, error) from None
         except BackendError:
             self._poll.in_background(self._active.verify(backend))
             raise
@@ -145,10 +172,13 @@ class Engine:
         wanted = requested or self._settings.backend.model
         largest = self.admission.largest
 
+        async def choose_on(backend: Backend) -> str:
+            model = await choose_model(backend, wanted, self.is_blocked, largest(backend))
+            self._choices.record(model, backend)
+            return model
+
         async def choose() -> str:
-            return await self._active.call(
-                lambda backend: choose_model(backend, wanted, self.is_blocked, largest(backend))
-            )
+            return await self._active.call(choose_on)
 
         return await self._model_cache.get(
             wanted,
@@ -166,11 +196,15 @@ class Engine:
 
         Raises:
             ModelNotFound: the engine has no such model.
+            EngineChanged: the model was chosen on another engine, and the one in use lacks it.
             ModelTooLarge: the model does not fit in the free memory.
         """
         # One caller at a time, so that a smaller need cannot overwrite a larger one.
         async with self._choosing[model]:
-            return await self._num_ctx(model, need)
+            try:
+                return await self._num_ctx(model, need)
+            except ModelNotFound as error:
+                raise self._choices.explained(model, self._active.backend, error) from None
 
     async def _num_ctx(self, model: str, need: int) -> int:
         wanted = self._contexts.get(model, 0)
@@ -212,11 +246,22 @@ class Engine:
         if keep_alive in ("0", "0s", "0m"):
             await self.unload(name)
             return
+        if await self._is_kept_loaded(name):
+            return
         await self.ensure_model(_ignore, name)
         num_ctx = await self.num_ctx(name)
+        self._choices.keep(name, keep_alive)
         with publish_loading(self._events, await self.use(), name):
             await self._active.call(lambda backend: backend.load(name, num_ctx, keep_alive))
         await self.refresh()
+
+    async def _is_kept_loaded(self, model: str) -> bool:
+        """Return whether the model is in the memory of a server that loads and unloads on its own terms."""
+        backend = await self.use()
+        if backend.capabilities.load or not backend.capabilities.list_loaded:
+            return False
+        await self.refresh()
+        return any(each.name == model for each in self.view().loaded)
 
     async def unload(self, model: str) -> None:
         """Free the model's memory. No error if it is not loaded.
@@ -226,6 +271,7 @@ class Engine:
             BackendUnsupported: this engine cannot unload.
         """
         name = await self._active.call(lambda backend: choose_model(backend, model))  # a blocked one too
+        self._choices.keep(name, None)
         await self._active.call(lambda backend: backend.unload(name))
         self._model_cache.forget()
         await self.refresh()
@@ -265,7 +311,7 @@ class Engine:
         if installed:
             self._monitor.forget_installed()
         try:
-            backend = await self.use()
+            backend = await self._active.use()
             loaded = await self._monitor.refresh(backend, self.admission)
             await self._concurrency.refresh(backend, loaded, self.view().default_model)
         except BackendUnreachable as error:

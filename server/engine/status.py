@@ -24,6 +24,8 @@ class EngineMonitor:
 
     def __init__(self, configured_model: str, events: EventBus) -> None:
         self.view = EngineView("", "", "", Capabilities(), error=LOOKING)
+        self.notice = ""
+        """See ``EngineView``; set when an engine is discovered."""
         self._configured_model = configured_model
         self._events = events
         self._installed: tuple[InstalledModel, ...] = ()
@@ -63,6 +65,7 @@ class EngineMonitor:
                 installed=self._installed,
                 loaded=loaded,
                 default_model=self._default(backend, loaded, admission.largest(backend)),
+                notice=self.notice,
             )
         )
         return loaded

@@ -20,3 +20,5 @@ class EngineView:
     loaded: tuple[LoadedModel, ...] = ()
     default_model: str = ""
     error: str = ""
+    notice: str = ""
+    """Why this is not the engine that the user expects; empty if it is."""

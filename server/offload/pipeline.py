@@ -13,7 +13,7 @@ from typing import Any
 
 from server.backends.base import PullProgress
 from server.common.aio import cancel_and_wait
-from server.common.errors import NotFound, StillDownloading, StoreError, TokenSaverError
+from server.common.errors import EngineChanged, NotFound, StillDownloading, StoreError, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
@@ -220,6 +220,13 @@ class Offloader:
         task = run.task
         run.progress.stage("read", ", ".join(task.files[:3]))
         plan = await asyncio.to_thread(self._plan, run, workspace)
+        try:
+            return await self._answer(run, workspace, plan)
+        except EngineChanged:
+            return await self._answer(run, workspace, plan)
+
+    async def _answer(self, run: OffloadState, workspace: Workspace, plan: Plan) -> Outcome:
+        """Choose the model, have it answer, and deliver or hand back the result."""
         run.model = await self.model_for(run)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)

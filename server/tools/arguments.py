@@ -1,5 +1,6 @@
-"""Normalised arguments: lists, numbers and truth values that a client wrote as text."""
+"""Normalised arguments: lists, numbers and truth values written as text, and null for what is not given."""
 
+from collections.abc import Collection
 from typing import Any, get_args
 
 from mcp.server.mcpserver.tools import Tool
@@ -10,10 +11,17 @@ def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments as the tool reads them, so that the policy judges what will run.
 
     The package accepts a list that is written as JSON in a text. Here, a plain text in place of a list of
-    texts becomes a list of one, or an empty list if it is empty; this includes the ``tasks`` of a batch.
+    texts becomes a list of one, or an empty list if it is empty; this includes the ``tasks`` of a batch. Some
+    clients send null, the text ``null`` or ``["null"]`` for every argument that they do not use: an argument
+    with a default then has that. A number in place of a text (``keep_alive``) becomes a text.
     """
-    read = tool.fn_metadata.pre_parse_json(arguments)
-    for name, field in tool.fn_metadata.arg_model.model_fields.items():
+    fields = tool.fn_metadata.arg_model.model_fields
+    optional = {name for name, field in fields.items() if not field.is_required()}
+    read = tool.fn_metadata.pre_parse_json(_without_nulls(arguments, optional))
+    for name, field in fields.items():
+        if field.annotation is str and _is_number(read.get(name)):
+            read[name] = f"{read[name]:g}"
+    for name, field in fields.items():
         if list[str] in (field.annotation, *get_args(field.annotation)) and isinstance(read.get(name), str):
             read[name] = _as_list(read[name])
     read |= _converted(tool, read)
@@ -33,9 +41,19 @@ def _converted(tool: Tool, read: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_list(task: object) -> object:
-    if isinstance(task, dict) and isinstance(files := task.get("files"), str):
-        return {**task, "files": _as_list(files)}
-    return task
+    if not isinstance(task, dict):
+        return task
+    given = _without_nulls(task, set(task) - {"task"})
+    return {**given, "files": _as_list(files)} if isinstance(files := given.get("files"), str) else given
+
+
+def _without_nulls(arguments: dict[str, Any], optional: Collection[str]) -> dict[str, Any]:
+    nulls = (None, "null", ["null"], [None])
+    return {name: value for name, value in arguments.items() if name not in optional or value not in nulls}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _as_list(text: str) -> list[str]:

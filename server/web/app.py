@@ -44,6 +44,7 @@ from server.web.connection_limits import ConnectionLimits
 from server.web.dashboard_mount import Pages
 from server.web.disconnect import CancelOnDisconnect
 from server.web.instance import LOOPBACK, write_token
+from server.web.lenient_messages import LenientMessages
 from server.web.measure_stream import measure_route
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -72,7 +73,7 @@ def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> Hu
     )
 
     app = Starlette()
-    app.routes.append(Route("/mcp", CancelOnDisconnect(mcp.session_manager.handle_request)))
+    app.routes.append(Route("/mcp", CancelOnDisconnect(LenientMessages(mcp.session_manager.handle_request))))
     guard = AuthMiddleware(app, keys, port, hub.events.publish)
     app.routes.extend(_api_routes(hub, keys))
     app.routes.append(_token_route(hub, guard, keys))

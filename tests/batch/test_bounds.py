@@ -15,6 +15,7 @@ from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from tests.batch.conftest import LONG, NOTES, HubHarness
 from tests.standins.answers import Answer
+from tests.standins.engine_cases import recorded
 from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
@@ -27,11 +28,11 @@ async def open_desk(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncItera
     """Open a harness with settings of one's own."""
     hubs: list[Hub] = []
 
-    async def open_with(**settings: Any) -> HubHarness:
+    async def open_with(busy_timeout: float = 20.0, **settings: Any) -> HubHarness:
         ollama_standin.answers.default = Answer(NOTES)
         project = tmp_path / "project"
         project.mkdir()
-        backend = BackendSettings(kind="ollama", url=ollama_standin.url)
+        backend = BackendSettings(kind="ollama", url=ollama_standin.url, busy_timeout=busy_timeout)
         hub = await Hub.start(Settings(backend=backend, **settings), find_folders())
         hubs.append(hub)
         return HubHarness(hub, ollama_standin, project)
@@ -98,6 +99,15 @@ async def test_an_engine_that_breaks_off_is_asked_again_thrice_at_most(open_desk
     assert await harness.hub.batches.wait(job_id, LONG)
     assert (await harness.hub.batches.counts(job_id)).by_state == {"delivered": 2}
     assert broken
+
+
+async def test_a_batch_waits_for_an_engine_that_loads(open_desk: OpenDesk) -> None:
+    harness = await open_desk(busy_timeout=0)
+    harness.ollama.given = {"/api/chat": [recorded("flap503") for _ in range(4)]}
+    job_id = await harness.notes_on(harness.write_files(2))
+    assert await harness.hub.batches.wait(job_id, LONG)
+    assert (await harness.hub.batches.counts(job_id)).by_state == {"delivered": 2}
+    assert harness.ollama.given == {"/api/chat": []}
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,33 @@ def test_a_broken_line_does_not_end_it(hub: HubProcess, tmp_path: Path) -> None:
         assert client.modern("server/discover")["result"]
 
 
+def test_a_byte_order_mark_is_ignored(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        line = json.dumps({"jsonrpc": "2.0", "id": "first", "method": "ping"}).encode()
+        client.write_line(b"\xef\xbb\xbf" + line)
+        assert client.answer("first")["result"] == {}
+        assert client.initialize()["result"]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"arguments": {}, "_meta": {"progressToken": None}}, {"arguments": []}, {"arguments": None}],
+    ids=["progress-token-null", "arguments-list", "arguments-null"],
+)
+def test_what_means_nothing_is_accepted(hub: HubProcess, tmp_path: Path, params: dict[str, object]) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        client.initialize()
+        answer = client.request("tools/call", {"name": "get_metrics", **params})
+    assert answer["result"]["isError"] is False
+
+
+def test_arguments_of_another_type_are_refused_with_the_reason(hub: HubProcess, tmp_path: Path) -> None:
+    with RawClient(hub.environ, tmp_path) as client:
+        client.initialize()
+        answer = client.request("tools/call", {"name": "get_metrics", "arguments": "text"})
+    assert "`arguments` must be a JSON object" in answer["error"]["message"]
+
+
 def test_a_malformed_message_is_answered(hub: HubProcess, tmp_path: Path) -> None:
     wrong: list[dict[str, object]] = [
         {"method": 5},

@@ -56,6 +56,20 @@ async def test_the_history_records_the_attempt_and_the_result(
     assert [check.name for check in attempt.checks][:3] == ["complete", "content", "parses"]
 
 
+async def test_damaged_characters_are_handed_back(pipeline: PipelineHarness, project: Path) -> None:
+    pipeline.ollama.answers.default = Answer('```python\ndef f():\n    return "\ufffd\ufffd"\n```')
+    outcome = await pipeline.run("Write f().", output="f.py")
+    assert (outcome.name, outcome.code) == ("handed_back", "damaged_characters")
+    assert list(project.iterdir()) == []
+
+
+async def test_damaged_characters_of_the_source_may_stay(pipeline: PipelineHarness, project: Path) -> None:
+    (project / "a.py").write_text('BAD = "\ufffd"\n')
+    pipeline.ollama.answers.default = Answer('```python\nWORSE = BAD = "\ufffd"\n```')
+    outcome = await pipeline.run("Add the name WORSE.", files=("a.py",), output="a.py")
+    assert outcome.name == "delivered"
+
+
 async def test_every_stage_is_an_event(pipeline: PipelineHarness) -> None:
     pipeline.ollama.answers.when("slugify", Answer(fenced(SLUGIFY), delay=0.005))
     await pipeline.run("Write slugify(text).", output="slug.py")

@@ -21,6 +21,7 @@ class Answer:
     ``early`` (the stream ends without its last line), ``half`` (in the middle of a line), ``garbage``
     (a line that is not JSON), ``utf8`` (bytes that are not UTF-8), ``long`` (a line without end),
     ``error`` (the engine reports an error), ``endless`` (it never stops).
+    ``reason`` is the finish reason of an answer that ends as it should.
     ``prompt_tokens`` overrides the count, as an engine that cuts in silence would.
     """
 
@@ -32,6 +33,7 @@ class Answer:
     prompt_tokens: int | None = None
     tokens: tuple[str, ...] = ()
     held: threading.Event | None = None
+    reason: Any = "stop"
 
     @property
     def pieces(self) -> list[str]:

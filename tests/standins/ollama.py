@@ -169,7 +169,7 @@ class OllamaStandIn(StandInServer):
                     name,
                     "",
                     done=True,
-                    done_reason="length" if cut else "stop",
+                    done_reason="length" if cut else answer.reason,
                     total_duration=time.perf_counter_ns() - began,
                     load_duration=loaded - began,
                     prompt_eval_count=prompt_tokens,

@@ -146,11 +146,13 @@ class OpenAIStandIn(StandInServer):
                 yield chunk(name, "b0", choice({"content": piece}))
             if answer.ends != "endless":
                 break
+        if answer.ends == "early":
+            return
         if answer.ends != "stop":
             yield ENDINGS[answer.ends]
             raise BreakOff
         count = len(answer.pieces)
-        yield chunk(name, "b0", choice({}, "length" if count > most else "stop"))
+        yield chunk(name, "b0", choice({}, "length" if count > most else answer.reason))
         timings = {"cache_n": 0, "prompt_n": tokens, "prompt_ms": 250.0, "predicted_ms": 1500.0}
         more = {"timings": timings} if self.dialect in ("llama-server", "router") else {}
         yield chunk(name, "b0", [], usage=usage(tokens, min(count, most)), **more)
@@ -159,7 +161,6 @@ class OpenAIStandIn(StandInServer):
 
 ENDINGS = {
     "broken": b"",
-    "early": DONE,
     "half": chunk(MODEL, "b0", choice({"content": "cut"}))[:60],
     "garbage": b"<html>502 Bad Gateway</html>\n",
     "utf8": b'data: {"choices":[{"delta":{"content":"\xff\xfe"}}]}\n\n',

@@ -1,6 +1,7 @@
 """Server that sends given bytes, for answers that a proper server would not send."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterable
 from types import TracebackType
@@ -12,13 +13,16 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: cl
 class RawServer:
     """Answers every request on a free port with ``pieces``, then closes, or waits if ``hangs``.
 
-    ``sent`` counts the bytes of answers that a client took.
+    ``tls`` makes it an https server. ``sent`` counts the bytes of answers that a client took.
     """
 
-    def __init__(self, pieces: Iterable[bytes], *, hangs: bool = False) -> None:
+    def __init__(
+        self, pieces: Iterable[bytes], *, hangs: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.sent = 0
         self._pieces = pieces
         self._hangs = hangs
+        self._tls = tls
         self._stopping = threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -26,7 +30,7 @@ class RawServer:
     @property
     def url(self) -> str:
         """The server's address."""
-        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._threads[0].start()
@@ -52,7 +56,12 @@ class RawServer:
             self._threads.append(thread)
             thread.start()
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _answer(self, accepted: socket.socket) -> None:
+        try:
+            connection = self._tls.wrap_socket(accepted, server_side=True) if self._tls else accepted
+        except OSError:  # the client rejected the certificate
+            accepted.close()
+            return
         with connection:
             try:
                 request = b""

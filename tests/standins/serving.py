@@ -65,6 +65,8 @@ class StandInServer:
 
     def __init__(self, handler: Handler, port: int = 0) -> None:
         self.requests: list[Exchange] = []
+        self.given: dict[str, list[Reply]] = {}
+        """Replies to the next requests for a path (``*``: any), before the handler's own."""
         self._handler = handler
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
@@ -123,6 +125,12 @@ class StandInServer:
     ) -> None:
         self.stop()
 
+    def _given_to(self, path: str) -> Reply | None:
+        for replies in (self.given.get(path), self.given.get("*")):
+            if replies:
+                return replies.pop(0)
+        return None
+
     async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         exchange = Exchange(
             scope["method"],
@@ -143,7 +151,7 @@ class StandInServer:
         exchange.ended_at = time.monotonic()
 
     async def _answer(self, exchange: Exchange, send: Any) -> None:
-        reply = await self._handler(exchange)
+        reply = self._given_to(exchange.path) or await self._handler(exchange)
         headers = [("content-type", reply.content_type), *reply.headers]
         if reply.stream is None:
             headers.append(("content-length", str(len(reply.body))))

@@ -76,3 +76,25 @@ async def test_a_pattern_as_output_is_refused_by_each_tool_that_writes_one_file(
     assert (await _said(client, "batch_offload", tasks=[task], dry_run=True)).startswith(
         "bad_arguments: output "
     )
+
+
+@pytest.mark.parametrize("nothing", [None, "null", ["null"]], ids=["null", "text", "list"])
+async def test_null_means_the_default(client: Client, nothing: object) -> None:
+    unused = dict.fromkeys(("files", "context", "model", "check", "language", "output_format"), nothing)
+    said = await _said(client, "offload_work", task="Write notes.", output="n.md", **unused)
+    assert said.startswith("n.md: +3 -0 (new) lines")
+    batch = dict.fromkeys(("tasks", "max_hours", "sequential", "model"), nothing)
+    said = await _said(
+        client, "batch_offload", task="Write notes.", each="a.py", output="{stem}.md", dry_run=True, **batch
+    )
+    assert "1 task, 1 file" in said
+    listed = [{"task": "Write notes.", "files": nothing, "output": "c.md", "context": nothing}]
+    assert "1 task" in await _said(client, "batch_offload", tasks=listed, dry_run=True)
+
+
+async def test_keep_alive_may_be_a_number(client: Client, ollama_standin: OllamaStandIn) -> None:
+    model = next(iter(ollama_standin.models))
+    assert "is loaded" in await _said(client, "preload_model", model=model, keep_alive=-1)
+    assert ollama_standin.bodies("/api/chat")[-1]["keep_alive"] == -1
+    assert await _said(client, "preload_model", model=model, keep_alive=0) == f"{model} is unloaded."
+    assert "is loaded" in await _said(client, "preload_model", model=model, keep_alive=None)

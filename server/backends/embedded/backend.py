@@ -24,7 +24,6 @@ from server.backends.base import (
     ModelFile,
     ReportPull,
 )
-from server.backends.embedded.catalogue import pinned_models
 from server.backends.embedded.child_process import Child, Order, start_child
 from server.backends.embedded.devices import ask_has_gpu
 from server.backends.embedded.gguf import describe_gguf, read_gguf
@@ -91,6 +90,7 @@ class EmbeddedBackend:
         self._unused = asyncio.Event()
         self._unused.set()
         self._expires_at: float | None = None
+        self._stay_seconds = parse_keep_alive(settings.backend.keep_alive)
         self._expiry: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
@@ -218,8 +218,10 @@ class EmbeddedBackend:
     @asynccontextmanager
     async def _using(self, model: str, num_ctx: int, keep_alive: str | None) -> AsyncIterator[_Server]:
         """Keep the process running with this model and context for the duration of the context."""
-        seconds = parse_keep_alive(keep_alive or self._settings.backend.keep_alive)
         async with self._changing:
+            same = self._child is not None and self._child.order.model == model
+            if keep_alive or not same:
+                self._stay_seconds = parse_keep_alive(keep_alive or self._settings.backend.keep_alive)
             server = await self._ready(model, num_ctx)
             self._users += 1
             self._unused.clear()
@@ -230,7 +232,7 @@ class EmbeddedBackend:
             self._users -= 1
             if not self._users:
                 self._unused.set()
-                self._expire_after(seconds)
+                self._expire_after(self._stay_seconds)
 
     async def _ready(self, model: str, num_ctx: int) -> _Server:
         child = self._child
@@ -345,7 +347,7 @@ class EmbeddedBackend:
         own = self._own_file()
         path = own if own is not None and own.stem == model else weights_path(self._folder, model)
         if not path.exists():
-            raise not_found(model, (*(InstalledModel(name) for name in pinned_models()), *self._installed()))
+            raise not_found(model, self._installed())
         return path
 
 

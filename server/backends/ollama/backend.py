@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ from server.backends.base import (
     ReportPull,
 )
 from server.backends.connection import ANSWER_SECONDS, EngineConnection, Refused
-from server.backends.generation_limits import require_whole_prompt
+from server.backends.generation_limits import PromptCounts
 from server.backends.model_names import not_found
 from server.backends.ollama.chat_stream import ChatReader
 from server.backends.ollama.errors import pull_error, refusal_error
@@ -76,6 +77,7 @@ class OllamaBackend:
         self.url = engine_url(url, default_port=OLLAMA_PORT)
         self.label = f"Ollama at {place_of(self.url)}"
         self._settings = settings.backend
+        self._counts = PromptCounts()
         self._metadata: dict[str, dict[str, Any]] = {}
         self._sizes: dict[str, int] = {}
         self._connection = EngineConnection(
@@ -203,8 +205,8 @@ class OllamaBackend:
             ) from None
         except Garbled as error:
             raise self._connection.failed(f"sent {error}") from None
-        require_whole_prompt(request, completed.prompt_tokens)
-        yield completed
+        tokens = self._counts.whole(request, completed.prompt_tokens, completed.cached_tokens)
+        yield replace(completed, prompt_tokens=tokens)
 
     async def uses_gpu(self) -> bool:
         """Return True: Ollama uses every GPU that it supports."""

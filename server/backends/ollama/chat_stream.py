@@ -1,17 +1,18 @@
 """Parser of a streamed answer of Ollama's ``/api/chat``: one JSON object per line, the last one ``done``."""
 
 from server.backends.base import Completed, GenerationRequest, TextDelta
+from server.backends.error_texts import UNSAID, error_in
+from server.backends.finish_reasons import finish_reason_of
 from server.backends.generation_limits import RunawayGuard
 from server.backends.thinking import ThinkingSplitter
 from server.backends.wire import (
     Garbled,
     StreamError,
+    TextJoiner,
     count_of,
-    label_of,
     number_of,
     object_of,
     parse_object,
-    text_of,
 )
 
 _NANOSECONDS = 1e9
@@ -22,31 +23,40 @@ class ChatReader:
 
     def __init__(self, request: GenerationRequest) -> None:
         self.completed: Completed | None = None
+        self._max_tokens = request.max_tokens
         self._guard = RunawayGuard(request.max_tokens)
         self._splitter = ThinkingSplitter()
+        self._text, self._thought = TextJoiner(), TextJoiner()
 
     def read(self, line: str) -> list[TextDelta]:
         """Return the text in one line.
 
         Raises:
-            Garbled: the line does not follow the protocol.
+            Garbled: the line does not follow the protocol, or Ollama broke the answer off.
             StreamError: Ollama reports a failure.
         """
         fields = parse_object(line)
-        if "error" in fields:
-            raise StreamError(label_of(fields["error"]) or "an error without a message")
+        if (error := error_in(fields)) is not None:
+            raise StreamError(error.get("message") or UNSAID)
         message = object_of(fields.get("message"))
-        thought, text = text_of(message.get("thinking")), text_of(message.get("content"))
+        thought = self._thought.read(message.get("thinking"))
+        text = self._text.read(message.get("content"))
+        if fields.get("done") is True:
+            text += self._text.end()
         self._guard.take(thought + text)
         deltas = [TextDelta(thought, thinking=True)] if thought else []
         if text:
             deltas += self._splitter.feed(text)
         if fields.get("done") is True:
             deltas += self._splitter.finish()
+            tokens = count_of(fields.get("eval_count"))
             self.completed = Completed(
-                finish_reason="length" if fields.get("done_reason") == "length" else "stop",
+                finish_reason=finish_reason_of(
+                    fields.get("done_reason"), ended=True, tokens=tokens, max_tokens=self._max_tokens
+                ),
                 prompt_tokens=count_of(fields.get("prompt_eval_count")),
-                completion_tokens=count_of(fields.get("eval_count")),
+                completion_tokens=tokens,
+                cached_tokens=count_of(fields.get("prompt_eval_cached_count")),
                 load_seconds=number_of(fields.get("load_duration")) / _NANOSECONDS,
                 prompt_seconds=number_of(fields.get("prompt_eval_duration")) / _NANOSECONDS,
                 generate_seconds=number_of(fields.get("eval_duration")) / _NANOSECONDS,

@@ -52,8 +52,10 @@ def refusal_error(refusal: Refused, model: str, connection: EngineConnection) ->
             f"{model or 'The model'} does not fit in memory: {message}.",
             "Use a smaller model or context, or unload another model.",
         )
-    if refusal.status == 503:
+    if refusal.status == 503 and "server busy" in message:
         return QueueFull(f"Ollama is busy: {message}.", "Try again in a moment.")
+    if refusal.is_busy:
+        return connection.busy(refusal)
     return connection.failed(f"answered with an error: {message}")
 
 

@@ -7,6 +7,7 @@ The additional abilities of a server are in its dialect: ``llama_server``, ``lla
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from server.backends.address import engine_url, place_of
@@ -20,7 +21,7 @@ from server.backends.base import (
     ReportPull,
 )
 from server.backends.connection import EngineConnection, Refused
-from server.backends.generation_limits import require_whole_prompt, too_long
+from server.backends.generation_limits import PromptCounts, too_long
 from server.backends.model_names import not_found
 from server.backends.openai.chat_stream import ChatReader
 from server.backends.wire import Garbled, StreamError, count_of, label_of, objects_of
@@ -31,6 +32,12 @@ from server.config.settings import Settings
 _OVERFLOW_TYPES = ("exceed_context_size_error", "context_length_exceeded")
 _OVERFLOW = re.compile(
     r"context (?:length|size|window|overflow)|maximum (?:context|model) length", re.IGNORECASE
+)
+
+# A router whose engines do not answer: LiteLLM, llama-swap, and llama.cpp's router.
+_AWAY = re.compile(
+    r"connection (?:error|refused|reset)|cannot connect|could not connect|no (?:healthy|available) ",
+    re.IGNORECASE,
 )
 
 
@@ -55,6 +62,7 @@ class OpenAICompatible:
         self.url = engine_url(url)
         self.label = f"{self.product.removeprefix('The ')} at {place_of(self.url)}"
         self._settings = settings.backend
+        self._counts = PromptCounts()
         self._connection = EngineConnection(
             self.url,
             settings.backend,
@@ -134,8 +142,8 @@ class OpenAICompatible:
         except Garbled as error:
             raise self._connection.failed(f"sent {error}") from None
         completed = reader.completed()
-        require_whole_prompt(request, completed.prompt_tokens)
-        yield completed
+        tokens = self._counts.whole(request, completed.prompt_tokens, completed.cached_tokens)
+        yield replace(completed, prompt_tokens=tokens)
 
     async def entries(self) -> list[dict[str, Any]]:
         """Return the entries of ``/v1/models``.
@@ -200,13 +208,20 @@ class OpenAICompatible:
 
     async def _explained(self, refusal: Refused, model: str) -> BackendError:
         if refusal.status == 404 and model:
-            return not_found(model, await self.installed())
+            installed = await self.installed()
+            if any(each.name == model for each in installed):
+                return self._connection.failed(
+                    f"does not know the request ({refusal.message.rstrip('.')})", "Fix [backend] url."
+                )
+            return not_found(model, installed)
         if refusal.status in (401, 403):
             return self._connection.failed(
                 "rejects the key", "Set [backend] url to its address and api_key to its key."
             )
         if refusal.status == 429:
             return QueueFull(f"{self.product} is overloaded.", "Try again in a moment.")
+        if refusal.is_busy or (refusal.status == 500 and _AWAY.search(refusal.message)):
+            return self._connection.busy(refusal)
         return self._explained_text(refusal.message or f"status {refusal.status}", refusal.details)
 
     def _explained_text(self, message: str, details: dict[str, Any]) -> BackendError:

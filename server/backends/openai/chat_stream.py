@@ -1,4 +1,7 @@
-"""Parser of a streamed answer of ``/v1/chat/completions``: server-sent events with one JSON object each."""
+"""Parser of a streamed answer of ``/v1/chat/completions``: server-sent events with one JSON object each.
+
+Some servers ignore ``stream`` and send the whole answer as one object, which may have several lines.
+"""
 
 from typing import Any
 
@@ -10,19 +13,23 @@ from server.backends.base import (
     PromptProgress,
     TextDelta,
 )
+from server.backends.error_texts import UNSAID, error_details, error_in
+from server.backends.finish_reasons import finish_reason_of
 from server.backends.generation_limits import RunawayGuard
 from server.backends.thinking import ThinkingSplitter
 from server.backends.wire import (
     Garbled,
     StreamError,
+    TextJoiner,
     count_of,
-    label_of,
     number_of,
     object_of,
     objects_of,
     parse_object,
-    text_of,
 )
+
+_MOST_LINES = 100_000
+"""Lines of an answer that is one JSON object."""
 
 
 class ChatReader:
@@ -30,9 +37,14 @@ class ChatReader:
 
     def __init__(self, request: GenerationRequest) -> None:
         self.done = False
+        self._max_tokens = request.max_tokens
         self._guard = RunawayGuard(request.max_tokens)
         self._splitter = ThinkingSplitter()
-        self._finish: str = ""
+        self._text, self._thought = TextJoiner(), TextJoiner()
+        self._finish: object = None
+        self._answered = False
+        self._event = ""
+        self._object: list[str] = []
         self._pieces = 0
         self._usage: dict[str, Any] = {}
         self._timings: dict[str, Any] = {}
@@ -44,75 +56,110 @@ class ChatReader:
             Garbled: the line does not follow the protocol.
             StreamError: the engine reports a failure.
         """
+        if self._object or line.lstrip().startswith("{"):
+            return self._read_object(line)
         field, _, value = line.partition(":")
         if field == "error":  # older llama-servers
-            raise StreamError(_error_text(parse_object(value)))
+            raise StreamError(_message(error_details(parse_object(value))))
+        if field == "event":
+            self._event = value.strip()
         if field != "data":  # keep-alive comments, event names, ids
-            if field.startswith("{"):
-                raise StreamError(_error_text(parse_object(line)))
             if field not in ("", "event", "id", "retry"):
                 raise Garbled(f"a line that is not a server-sent event: {line[:80]!r}")
             return []
+        event, self._event = self._event, ""
         value = value.strip()
         if value == "[DONE]":
             self.done = True
             return []
+        if event == "error":
+            raise StreamError(_failure(value))
         return self._read_chunk(parse_object(value))
 
     def finish(self) -> list[GenerationItem]:
         """Return the text that was held back.
 
         Raises:
-            Garbled: the stream ended before the answer did.
+            Garbled: the stream ended before the answer did, or the engine broke the answer off.
         """
-        if not self._finish:
-            raise Garbled(f"only a part of its answer and then ended ({self._pieces} pieces)")
-        return list(self._splitter.finish())
+        if self._object:
+            parse_object("\n".join(self._object))  # the line that is not valid is the reason
+        self._reason()
+        return [*self._splitter.feed(self._text.end()), *self._splitter.finish()]
 
     def completed(self) -> Completed:
         """Return the result of the generation. Counts and times are 0 if the engine does not report them."""
         details = object_of(self._usage.get("prompt_tokens_details"))
         timings = self._timings
         return Completed(
-            finish_reason=_finish_reason(self._finish),
+            finish_reason=self._reason(),
             prompt_tokens=count_of(self._usage.get("prompt_tokens"))
             or count_of(timings.get("prompt_n")) + count_of(timings.get("cache_n")),
-            completion_tokens=count_of(self._usage.get("completion_tokens"))
-            or count_of(timings.get("predicted_n"))
-            or self._pieces,
+            completion_tokens=self._tokens,
             prompt_seconds=number_of(timings.get("prompt_ms")) / 1000,
             generate_seconds=number_of(timings.get("predicted_ms")) / 1000,
             cached_tokens=count_of(details.get("cached_tokens")) or count_of(timings.get("cache_n")),
         )
 
+    @property
+    def _tokens(self) -> int:
+        usage, timings = self._usage.get("completion_tokens"), self._timings.get("predicted_n")
+        return count_of(usage) or count_of(timings) or self._pieces
+
+    def _reason(self) -> FinishReason:
+        return finish_reason_of(
+            self._finish, ended=self.done and self._answered, tokens=self._tokens, max_tokens=self._max_tokens
+        )
+
+    def _read_object(self, line: str) -> list[GenerationItem]:
+        """Take a line of a JSON object outside of events: a failure, or the whole answer."""
+        self._object.append(line)
+        if len(self._object) > _MOST_LINES:
+            raise Garbled(f"JSON of more than {_MOST_LINES:,} lines")
+        if not line.rstrip().endswith("}"):
+            return []
+        try:
+            whole = parse_object("\n".join(self._object))
+        except Garbled:
+            return []
+        self._object = []
+        choices = objects_of(whole.get("choices"))
+        if not choices:
+            raise StreamError(_message(error_details(whole)))
+        items = self._read_chunk(whole)
+        self.done = True
+        return items
+
     def _read_chunk(self, chunk: dict[str, Any]) -> list[GenerationItem]:
-        if "error" in chunk:
-            raise StreamError(_error_text(chunk))
+        if (error := error_in(chunk)) is not None:
+            raise StreamError(_message(error))
         self._usage = object_of(chunk.get("usage")) or self._usage
         self._timings = object_of(chunk.get("timings")) or self._timings
         items: list[GenerationItem] = []
         if progress := object_of(chunk.get("prompt_progress")):
             items.append(PromptProgress(count_of(progress.get("processed")), count_of(progress.get("total"))))
         for choice in objects_of(chunk.get("choices"))[:1]:
-            items += self._read_delta(object_of(choice.get("delta")))
-            self._finish = label_of(choice.get("finish_reason")) or self._finish
+            items += self._read_delta(object_of(choice.get("delta")) or object_of(choice.get("message")))
+            self._answered = True
+            self._finish = choice.get("finish_reason") or self._finish
         return items
 
     def _read_delta(self, delta: dict[str, Any]) -> list[GenerationItem]:
-        thought = text_of(delta.get("reasoning_content")) or text_of(delta.get("reasoning"))
-        text = text_of(delta.get("content"))
+        thought = self._thought.read(delta.get("reasoning_content") or delta.get("reasoning"))
+        text = self._text.read(delta.get("content"))
         self._pieces += bool(thought) + bool(text)
         self._guard.take(thought + text)
         items: list[GenerationItem] = [TextDelta(thought, thinking=True)] if thought else []
         return [*items, *self._splitter.feed(text)] if text else items
 
 
-def _finish_reason(reason: str) -> FinishReason:
-    return "length" if reason in ("length", "max_tokens") else "stop"
+def _message(details: dict[str, Any]) -> str:
+    return details.get("message") or UNSAID
 
 
-def _error_text(fields: dict[str, Any]) -> str:
-    error = fields.get("error", fields)
-    if isinstance(error, str):
-        return label_of(error)[:500]
-    return (label_of(object_of(error).get("message")) or "an error without a message")[:500]
+def _failure(data: str) -> str:
+    """Return the text of an error event, whose data are JSON or plain."""
+    try:
+        return _message(error_details(parse_object(data)))
+    except Garbled:
+        return data[:500] or UNSAID

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from server.backends.base import Capabilities, LoadedModel
 from server.backends.openai.backend import OpenAICompatible
 
 _SLOTS = 8
@@ -13,6 +14,12 @@ class VLLM(OpenAICompatible):
 
     product = "vLLM"
     start_hint = "Start it (`vllm serve MODEL`), or set [backend] url."
+
+    capabilities = Capabilities(list_loaded=True, tells_slots=False)
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models that the server serves: each is in memory as long as the server runs."""
+        return tuple(LoadedModel(each.name, num_ctx=each.context_length) for each in await self.installed())
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
         """Return a starting point that its continuous batching handles well."""

@@ -17,6 +17,7 @@ NOT_AS_ASKED = "not_as_asked"
 TESTS_NOTHING = "tests_nothing"
 REPEATS_ITSELF = "repeats_itself"
 PITFALL = "pitfall"
+DAMAGED = "damaged_characters"
 
 REASONS = {
     ANSWER_CUT: "The answer reached its token limit before it was complete.",
@@ -35,5 +36,6 @@ REASONS = {
     NOT_AS_ASKED: "The result lacks something that the task asks for, such as a parameter or a docstring.",
     TESTS_NOTHING: "The tests assert nothing, or do not test what the task names.",
     REPEATS_ITSELF: "The answer repeated the same lines again and again.",
+    DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",
 }

@@ -24,6 +24,9 @@ from server.offload.code.syntax import definitions
 from server.offload.files.textfile import unencodable
 from server.offload.values import Check, Edit, Generation, Notice, Source, Verdict
 
+DAMAGED_CHARACTER = "\ufffd"
+"""The replacement character, which engines send for a character that spans two tokens."""
+
 
 def check_answer(plan: Plan, generation: Generation) -> Verdict:
     """Return the verdict on one answer. Of several readings the best one counts: see ``rank``."""
@@ -43,6 +46,8 @@ def _verdict(plan: Plan, generation: Generation) -> Verdict:
     complete = _complete(generation, text)
     if not complete.passed:
         return Verdict((complete,))
+    if text.count(DAMAGED_CHARACTER) > plan.known.count(DAMAGED_CHARACTER):
+        return Verdict((complete, _damaged()))
     try:
         if plan.kind not in ("explain", "raw"):
             require_content(plan, text)
@@ -54,6 +59,11 @@ def _verdict(plan: Plan, generation: Generation) -> Verdict:
     except EditFailed as error:
         applies = Check("applies", False, str(error), codes.EDIT_NOT_FOUND)
         return Verdict((complete, Check("content", passed=True), applies))
+
+
+def _damaged() -> Check:
+    message = "The answer has damaged characters (U+FFFD); write those characters again."
+    return Check("characters", passed=False, message=message, code=codes.DAMAGED)
 
 
 def _best_reading(plan: Plan, edited: Source, text: str, complete: Check) -> Verdict:

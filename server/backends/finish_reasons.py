@@ -1,0 +1,51 @@
+"""Meaning of an engine's finish reason: a natural end, the length limit, or an answer that was broken off."""
+
+from typing import Any
+
+from server.backends.base import FinishReason
+from server.backends.wire import Garbled, excerpt
+
+_NATURAL = frozenset(
+    {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed", "done"}
+    | {"end_of_text", "finish_reason_stop", "tool_calls", "tool_call", "tool_use", "function_call"}
+)
+"""OpenAI, TGI, Anthropic, Cohere, Gemini and their imitators."""
+_LENGTH = frozenset(
+    {"length", "max_tokens", "model_length", "length_limit", "max_length", "max_output_tokens", "limit"}
+    | {"model_context_window_exceeded", "finish_reason_max_tokens"}
+)
+"""OpenAI, Anthropic, Gemini, Mistral and others; DeepSeek and vLLM use ``length``."""
+
+
+def finish_reason_of(value: object, *, ended: bool, tokens: int = 0, max_tokens: int = 0) -> FinishReason:
+    """Return the meaning of a finish reason.
+
+    Some servers send no reason, an object with a ``type``, or the number of a stop token. The protocol's own
+    end marker then decides, and the number of tokens whether the limit was reached.
+
+    Args:
+        value: as it came in the JSON; None if none came.
+        ended: whether the stream's end marker came.
+        tokens: number of generated tokens; 0 if unknown.
+        max_tokens: the request's limit.
+
+    Raises:
+        Garbled: the engine broke the answer off, or the stream ended before the answer did.
+    """
+    word = _word(value)
+    if word in _NATURAL:
+        return "stop"
+    if word in _LENGTH:
+        return "length"
+    if word:
+        raise Garbled(f"an answer that it broke off itself (finish reason {excerpt(word, 40)})")
+    if not ended:
+        raise Garbled("only a part of its answer and then ended")
+    return "length" if 0 < max_tokens <= tokens else "stop"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, dict):
+        fields: dict[str, Any] = value
+        value = fields.get("type")
+    return value.strip().lower() if isinstance(value, str) else ""

@@ -1,0 +1,101 @@
+"""Messages that some clients send in a form that the ``mcp`` package rejects without a reason.
+
+``progressToken: null`` and ``arguments: []`` mean "none". ``ping`` is allowed before ``initialize`` (MCP
+specification, "Lifecycle"), so it needs no session.
+"""
+
+import json
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.bridge import wire
+
+_INVALID_PARAMS = -32602
+
+
+class LenientMessages:
+    """ASGI middleware around the MCP endpoint. Answers what it can, normalises the rest and passes it on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                return
+            body += event.get("body", b"")
+            more = event.get("more_body", False)
+        message = _parsed(bytes(body))
+        answer = None if message is None else _answer(message, Headers(scope=scope))
+        if answer is not None:
+            await _send_json(send, answer)
+            return
+        whole = bytes(body)
+        if message is not None and _normalise(message):
+            whole = json.dumps(message).encode()
+            kept = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+            scope = {**scope, "headers": [*kept, (b"content-length", str(len(whole)).encode())]}
+        given = False
+
+        async def receive_whole() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": whole, "more_body": False}
+
+        await self.app(scope, receive_whole, send)
+
+
+def _parsed(body: bytes) -> dict[str, Any] | None:
+    try:
+        message: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None  # the package says what is wrong
+    return message if isinstance(message, dict) and isinstance(message.get("params", {}), dict) else None
+
+
+def _answer(message: dict[str, Any], headers: Headers) -> dict[str, Any] | None:
+    """Return the answer to a message that needs no session, or that has no valid arguments; else None."""
+    if not isinstance(message.get("id"), str | int):
+        return None
+    params = message.get("params", {})
+    answer = {"jsonrpc": "2.0", "id": message["id"]}
+    alone = wire.META_VERSION in (params.get("_meta") or {})
+    if message.get("method") == "ping" and wire.SESSION_ID not in headers and not alone:
+        return {**answer, "result": {}}
+    arguments = params.get("arguments")
+    if message.get("method") == "tools/call" and arguments and not isinstance(arguments, dict):
+        found = type(arguments).__name__
+        text = f'bad_arguments: `arguments` must be a JSON object such as {{"task": "…"}}, not a {found}.'
+        return {**answer, "error": {"code": _INVALID_PARAMS, "message": text}}
+    return None
+
+
+def _normalise(message: dict[str, Any]) -> bool:
+    """Remove what means "none"; return whether anything was changed."""
+    params = message.get("params", {})
+    meta = params.get("_meta")
+    changed = False
+    if isinstance(meta, dict) and wire.META_PROGRESS in meta and meta[wire.META_PROGRESS] is None:
+        del meta[wire.META_PROGRESS]
+        changed = True
+    if message.get("method") == "tools/call" and "arguments" in params and not params["arguments"]:
+        changed = changed or params["arguments"] != {}
+        params["arguments"] = {}
+    return changed
+
+
+async def _send_json(send: Send, answer: dict[str, Any]) -> None:
+    body = json.dumps(answer).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
