@@ -9,12 +9,13 @@ user started has no cost; an agent's calls about it get separate rows.
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from server.ledger.receipt import Cost, Figures, Ledger
+from server.ledger.receipt import Cost, Ledger
+from server.ledger.terms import TURN, Figures, Terms, former_terms
 from server.offload.values import Caller, ItemOf
 from server.store.cost import (
     BatchCostRecord,
@@ -42,17 +43,19 @@ class CallCosts:
         """Return the cost of the call that starts a batch, without its result; zero if no agent called."""
         if arguments is None:
             return BatchCostRecord()
-        return BatchCostRecord(self._ledger.cost_of_call(arguments), 0, self._ledger.share)
+        return BatchCostRecord(self._ledger.cost_of_call(arguments), 0, self._ledger.share, TURN)
 
     def of_item(self, job: JobRecord, item: ItemRecord, items: int) -> ItemOf:
         """Return an item's share of the cost while the batch runs; zero for a retry."""
-        whole = Cost(job.spent_output, job.spent_input, job.spent_share)
+        whole = Cost(job.spent_output, job.spent_input, job.spent_share, job.spent_turns)
         return ItemOf(job.id, whole.part(item.position, items) if item.tries <= 1 else Cost())
 
     def of_answer(self, arguments: Mapping[str, Any] | None, text: str) -> BatchCostRecord:
         """Return the cost of the answer ``text``, and with ``arguments`` of the call that requested it."""
-        asked = self._ledger.cost_of_call(arguments) if arguments is not None else 0
-        return BatchCostRecord(asked, self._ledger.cost_of_result(text))
+        answer = BatchCostRecord(spent_input=self._ledger.cost_of_result(text))
+        if arguments is None:
+            return answer
+        return replace(answer, spent_output=self._ledger.cost_of_call(arguments), spent_turns=TURN)
 
     async def charge(self, job: JobRecord, cost: BatchCostRecord, caller: Caller | None = None) -> None:
         """Add the cost of a call; divide the total again unless the batch runs. If an agent asks about the
@@ -103,11 +106,25 @@ class CallCosts:
         return divide
 
     def _price(self, bill: BatchCostRecord) -> ReceiptRecord:
-        return self._ledger.price(Figures(0, 0, *astuple(bill))).as_record()
+        return self._ledger.price(_figures(0, 0, 0, Cost(*astuple(bill)))).as_record()
 
     def _rebook(
         self, receipt: ReceiptRecord, bill: BatchCostRecord, number: int, count: int
     ) -> ReceiptRecord:
         mine = Cost(*astuple(bill)).part(number, count)
-        figures = Figures(receipt.spared_input, receipt.spared_output, mine.output, mine.input, mine.share)
-        return self._ledger.price(figures).as_record()
+        figures = _figures(receipt.spared_input, receipt.spared_output, receipt.spared_turns, mine)
+        terms = self._terms_of(receipt)
+        return self._ledger.price(figures, terms=terms, assumed=terms.assumed).as_record()
+
+    def _terms_of(self, receipt: ReceiptRecord) -> Terms:
+        """Return what the receipt was calculated with; a receipt keeps the prices of its time."""
+        if (terms := Terms.from_json(receipt.terms)) is not None:
+            return terms
+        prices = self._ledger.prices
+        return former_terms(prices.find(receipt.price_model), prices.dated.isoformat())
+
+
+def _figures(saved_input: int, saved_output: int, saved_turns: int, cost: Cost) -> Figures:
+    return Figures(
+        saved_input, saved_output, cost.output, cost.input, cost.share, saved_turns, cost_turns=cost.turns
+    )

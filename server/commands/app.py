@@ -289,12 +289,22 @@ def savings(
     audit: Annotated[
         Literal["", "on", "off"], typer.Option(help="Check estimates against Claude Code's transcripts.")
     ] = "",
+    explain: Annotated[
+        str, typer.Option(metavar="ID", help="Print the arithmetic of one receipt; a prefix is sufficient.")
+    ] = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show net savings, including losses."""
-    from server.commands.savings import show_savings, switch_transcript_check  # noqa: PLC0415
+    from server.commands.savings import (  # noqa: PLC0415
+        explain_savings,
+        show_savings,
+        switch_transcript_check,
+    )
 
+    if explain:
+        explain_savings(_settings(), find_folders(), explain)
+        return
     if audit:
         switch_transcript_check(_settings(), find_folders(), on=audit == "on")
         return

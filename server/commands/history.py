@@ -39,7 +39,7 @@ def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
         NotFound: no offload has this id, or several begin with it.
         StoreError: the history cannot be read.
     """
-    detail = asyncio.run(_find(folders, given))
+    detail = asyncio.run(find_offload(folders, given))
     if as_json:
         facts = asdict(detail)
         facts["undo"] = detail.undo.path if detail.undo and not detail.row.undone else None
@@ -78,7 +78,7 @@ async def _newest(folders: Folders, limit: int, *, failed: bool) -> tuple[Offloa
     return tuple(found[:limit])
 
 
-async def _find(folders: Folders, given: str) -> OffloadDetail:
+async def find_offload(folders: Folders, given: str) -> OffloadDetail:
     async with opened_history(folders) as history:
         return await history.find(given)
 

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 
 from server.bridge.discovery import find_running
+from server.commands.history import find_offload
 from server.commands.hub_client import connect
 from server.commands.open_history import opened_history
 from server.commands.output import echo
@@ -12,6 +13,7 @@ from server.common.errors import BadArguments
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.config.settings_file import set_setting
+from server.ledger.explain import receipt_text
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
@@ -37,6 +39,31 @@ def show_savings(
     else:
         echo(savings_text(groups, settings.ledger))
         echo(_found(settings, report))
+
+
+def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
+    """Print the arithmetic of one offload's receipt, and of its corrected one after a transcript check.
+
+    Raises:
+        NotFound: no offload has this id, or several begin with it.
+        StoreError: the history cannot be read.
+    """
+    detail = asyncio.run(find_offload(folders, given))
+    prices = load_prices(folders.prices_file)
+    row = detail.row
+    echo(f"{row.id}  {row.tool}, {row.outcome}: {row.output or row.task}")
+    if row.by_user and not row.net_tokens:
+        echo("You made this call yourself: it neither saves nor costs Claude anything.")
+        return
+    if detail.receipt is not None:
+        echo(f"Estimated at the end of the call (family {detail.receipt.family} of the tokenizers):")
+        echo(receipt_text(detail.receipt, prices))
+    if detail.audit is not None:
+        source = "the API's own counts" if detail.audit.measured else "estimated sizes"
+        echo(f"\nCorrected by the transcript ({detail.audit.ending.replace('_', ' ')}; {source}):")
+        echo(receipt_text(detail.audit.receipt, prices))
+    elif not settings.savings.audit:
+        echo("Not checked: `token-saver savings --audit on` compares it with Claude Code's transcript.")
 
 
 def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -> None:

@@ -156,9 +156,10 @@ class LedgerSettings(Section):
 
     model: str = Field("claude-opus-5.5", description="The Claude model whose prices are used.")
     cache_reads: float = Field(
-        10.0,
+        0.0,
         ge=0,
-        description="How often, on average, Claude reads a text in its context again from the prompt cache.",
+        description="How often Claude reads a text in its context again from the prompt cache. 0 takes the "
+        "median of your transcripts, or of public sessions (22) until they are read.",
     )
     calls_per_session: float = Field(
         5.0, gt=0, description="Average number of calls per session. They share the tool definitions' cost."

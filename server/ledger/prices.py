@@ -22,18 +22,17 @@ _REQUIRED = ("input", "cache_read", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """One model's prices in micro-dollars per token. ``model`` is its name in the table."""
+    """One model's prices in micro-dollars per token. ``model`` is its name in the table.
+
+    ``cache_write`` writes to the 5-minute cache, ``cache_write_1h`` to the 1-hour cache.
+    """
 
     model: str
     input: Decimal
     cache_write: Decimal
+    cache_write_1h: Decimal
     cache_read: Decimal
     output: Decimal
-
-    def context(self, cache_reads: float) -> Decimal:
-        """Return the price of a token that enters Claude's context: one cache write, ``cache_reads`` cache
-        reads."""
-        return self.cache_write + self.cache_read * Decimal(str(cache_reads))
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ class Prices:
             name,
             input=Decimal(row["input"]),
             cache_write=Decimal(row.get("cache_write", row["input"])),
+            cache_write_1h=_long_write(row),
             cache_read=Decimal(row["cache_read"]),
             output=Decimal(row["output"]),
         )
@@ -98,6 +98,14 @@ def shipped_prices() -> str:
 def microusd(amount: Decimal) -> int:
     """Round micro-dollars to an integer, half away from zero."""
     return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _long_write(row: Mapping[str, Any]) -> Decimal:
+    """Return the price of a 1-hour write. A table without one, from before version 0.2, gets twice the
+    input's price, as Anthropic lists it; a model without cache writes pays the input's price."""
+    if "cache_write_1h" in row:
+        return Decimal(row["cache_write_1h"])
+    return 2 * Decimal(row["input"]) if "cache_write" in row else Decimal(row["input"])
 
 
 def _parse(text: str, source: str) -> Prices:

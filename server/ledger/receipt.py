@@ -1,30 +1,20 @@
 """Receipts: what a call saved Claude, what the call cost, and the difference.
 
-With ``context = cache_write + cache_reads x cache_read``, the price of a token that enters Claude's
-context and is read from the cache at every later request::
-
-    saved = saved_input x context     inputs that Claude need not read, each counted once a session
-          + saved_output x output     text on disk that Claude need not write
-    cost  = cost_output x output      the call: framing, parameter names, values
-          + cost_input x context      the result: framing, text
-          + cost_share x (cache_write + 2 x cache_reads x cache_read)
-                                      definitions and instructions, this call's share of a session
-
-A text enters the context at some point of a session, on average in the middle. The definitions are there
-from the start, hence twice the reads. The formula leaves out the tool calls with which Claude would read each
-input (with line numbers). It also leaves out that such a call, and the file that Claude writes, would stay in
-its context; for calls that write more than they read, this understates the savings.
+``terms.py`` has the formula. Of each input, the saving is what Claude would have read of it by habit
+(``habits.read_by_habit``). The turns saved are those in which Claude would have read the inputs and written
+the file. A call that delivers nothing saves nothing: its cost, with its turn, remains.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any
 
 from server.config.settings import LedgerSettings
-from server.ledger.prices import Price, Prices, microusd
+from server.ledger.habits import PUBLIC, Baseline, Habits, read_by_habit
+from server.ledger.prices import Prices, microusd
+from server.ledger.terms import TURN, Assumed, Figures, Terms, amounts, current_terms
 from server.ledger.tokens import Family, estimate_call, estimate_result, estimate_tokens, family_of
-from server.store.records import ReceiptRecord
+from server.store.records import ReadKind, ReceiptRecord
 
 DIGEST_TOKENS = 60
 """Usual size of the summary of a delivered file, tokens (at most 400 characters)."""
@@ -34,7 +24,9 @@ DIGEST_TOKENS = 60
 class Receipt:
     """Tokens and micro-dollars, integers. ``saved_input``: inputs that Claude need not read.
     ``saved_output``: text on disk that Claude need not write. ``cost_output``: the call's arguments.
-    ``cost_input``: the result. ``cost_share``: the call's share of this server's tool definitions."""
+    ``cost_input``: the result. ``cost_share``: the call's share of this server's tool definitions.
+    ``saved_turns`` and ``cost_turns``: turns, in thousandths. ``terms``: what the money was calculated
+    with."""
 
     family: str
     price_model: str
@@ -45,6 +37,9 @@ class Receipt:
     cost_share: int
     saved_microusd: int
     cost_microusd: int
+    terms: Terms
+    saved_turns: int = 0
+    cost_turns: int = 0
 
     @property
     def net_tokens(self) -> int:
@@ -70,17 +65,21 @@ class Receipt:
             spared_microusd=self.saved_microusd,
             spent_microusd=self.cost_microusd,
             net_microusd=self.net_microusd,
+            spared_turns=self.saved_turns,
+            spent_turns=self.cost_turns,
+            terms=self.terms.as_json(),
         )
 
 
 @dataclass(frozen=True)
 class Cost:
     """Cost of a call to Claude, in tokens: ``output`` for its arguments, ``input`` for its result, ``share``
-    for its share of this server's tool definitions."""
+    for its share of this server's tool definitions; and its turns, in thousandths."""
 
     output: int = 0
     input: int = 0
     share: int = 0
+    turns: int = 0
 
     def part(self, number: int, count: int) -> "Cost":
         """Return part ``number`` (from 0) of ``count`` parts that add up exactly to the whole."""
@@ -88,25 +87,16 @@ class Cost:
             part_of(self.output, number, count),
             part_of(self.input, number, count),
             part_of(self.share, number, count),
+            part_of(self.turns, number, count),
         )
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The five token counts of a receipt, without prices."""
-
-    saved_input: int = 0
-    saved_output: int = 0
-    cost_output: int = 0
-    cost_input: int = 0
-    cost_share: int = 0
 
 
 class Ledger:
     """Computes the receipts of calls for one Claude model (settings ``[ledger] model``).
 
     Args:
-        settings: the model, the usual number of cache reads, the usual number of calls a session.
+        settings: the model, the usual number of calls a session, and a number of cache reads if the user
+            set one.
         prices: the price table.
         definitions_tokens: size of this server's tool definitions and instructions in Claude's context,
             tokens (``tokens.estimate_definition`` of each).
@@ -117,6 +107,17 @@ class Ledger:
         self.prices = prices
         self.definitions_tokens = definitions_tokens
         self.family: Family = family_of(settings.model)
+        self._habits = PUBLIC
+
+    @property
+    def habits(self) -> Habits:
+        """How Claude works for this user, as far as it is known."""
+        own = self.settings.cache_reads
+        return replace(self._habits, cache_reads=own) if own else self._habits
+
+    def use_habits(self, habits: Habits) -> None:
+        """Calculate with these habits from now on."""
+        self._habits = habits
 
     def receipt(
         self,
@@ -129,6 +130,7 @@ class Ledger:
         returned: bool = False,
         error: bool = False,
         cost: Cost | None = None,
+        logs: Sequence[str] = (),
     ) -> Receipt:
         """Return the receipt of a finished call.
 
@@ -145,30 +147,41 @@ class Ledger:
             error: the result was an error.
             cost: this task's part of the cost of a call with several tasks, each with its own receipt; None
                 for a call with a single task.
+            logs: as ``inputs``, for logs and outputs of commands, of which Claude reads the tail.
         """
         accepted = written is not None or returned
+        alone = cost is None
         cost = self.cost(arguments, result, error=error) if cost is None else cost
-        return self.price(
-            Figures(
-                saved_input=self._round(sum(map(self._tokens, inputs))) if accepted else 0,
-                saved_output=self._round(self._tokens(written)) if written is not None else 0,
-                cost_output=cost.output,
-                cost_input=cost.input,
-                cost_share=cost.share,
-            )
+        read = self._read(inputs, logs) if accepted else ()
+        turns = self._turns(len(read), written is not None, cost.turns if not alone else TURN)
+        figures = Figures(
+            saved_input=_round(sum(each.tokens for each in read)),
+            saved_output=_round(self._tokens(written)) if written is not None else 0,
+            cost_output=cost.output,
+            cost_input=cost.input,
+            cost_share=cost.share,
+            saved_turns=turns[1],
+            cost_turns=cost.turns,
         )
+        assumed = Assumed(
+            input_least=_round(sum(each.least for each in read)),
+            input_most=_round(sum(each.most for each in read)),
+            turns_least=turns[0],
+            turns_most=turns[2],
+        )
+        return self.price(figures, assumed=assumed)
 
     def cost(self, arguments: Mapping[str, Any], result: str, *, error: bool = False) -> Cost:
         """Return the cost of a call with these arguments and this result, which may be an error."""
-        return Cost(self.cost_of_call(arguments), self.cost_of_result(result, error=error), self.share)
+        return Cost(self.cost_of_call(arguments), self.cost_of_result(result, error=error), self.share, TURN)
 
     def cost_of_call(self, arguments: Mapping[str, Any]) -> int:
         """Return the output tokens of a call with these arguments, as Claude wrote them."""
-        return self._round(estimate_call(arguments, self.family, self.settings.model))
+        return _round(estimate_call(arguments, self.family, self.settings.model))
 
     def cost_of_result(self, result: str, *, error: bool = False) -> int:
         """Return the input tokens of a result; ``error``: the result is an error."""
-        return self._round(estimate_result(result, self.family, error))
+        return _round(estimate_result(result, self.family, error))
 
     def estimate(
         self,
@@ -189,58 +202,88 @@ class Ledger:
                 ask whether the call can save anything at all.
             result_tokens: size of the text that Claude gets back, tokens.
         """
-        return self.price(
-            Figures(
-                saved_input=self._round(sum(map(self._tokens, inputs))),
-                saved_output=written_tokens,
-                cost_output=self.cost_of_call(arguments),
-                cost_input=self.cost_of_result("") + result_tokens,
-                cost_share=self.share,
-            )
+        read = self._read(inputs, ())
+        least, usual, most = self._turns(len(read), bool(written_tokens), TURN)
+        figures = Figures(
+            saved_input=_round(sum(each.tokens for each in read)),
+            saved_output=written_tokens,
+            cost_output=self.cost_of_call(arguments),
+            cost_input=self.cost_of_result("") + result_tokens,
+            cost_share=self.share,
+            saved_turns=usual,
+            cost_turns=TURN,
         )
+        input_least, input_most = sum(each.least for each in read), sum(each.most for each in read)
+        return self.price(figures, assumed=Assumed(_round(input_least), _round(input_most), least, most))
 
     @property
     def share(self) -> int:
         """One call's share of the definitions: their tokens divided by the usual calls of a session."""
-        return self._round(self.definitions_tokens / self.settings.calls_per_session)
+        return _round(self.definitions_tokens / self.settings.calls_per_session)
 
-    def price(self, figures: Figures, model: str = "", prompt_tokens: int = 0) -> Receipt:
-        """Return the receipt for token counts at the prices of ``model`` (empty: that of the settings)."""
-        used = model or self.settings.model
-        price = self.prices.find(used, prompt_tokens)
-        saved, cost = amounts(figures, price, self.settings.cache_reads)
+    def price(
+        self,
+        figures: Figures,
+        model: str = "",
+        prompt_tokens: int = 0,
+        *,
+        assumed: Assumed | None = None,
+        terms: Terms | None = None,
+    ) -> Receipt:
+        """Return the receipt for counts at the prices of ``model`` (empty: that of the settings), or at
+        ``terms`` if given."""
+        used = terms or self.terms(model, prompt_tokens)
+        used = replace(used, assumed=assumed or Assumed())
+        saved, cost = amounts(figures, used)
         return Receipt(
-            family=family_of(used),
-            price_model=price.model,
+            family=family_of(model or self.settings.model),
+            price_model=used.price_model,
             saved_input=figures.saved_input,
             saved_output=figures.saved_output,
             cost_output=figures.cost_output,
             cost_input=figures.cost_input,
             cost_share=figures.cost_share,
+            saved_turns=figures.saved_turns,
+            cost_turns=figures.cost_turns,
             saved_microusd=microusd(saved),
             cost_microusd=microusd(cost),
+            terms=used,
         )
+
+    def terms(self, model: str = "", prompt_tokens: int = 0) -> Terms:
+        """Return the terms of a call that is recorded now."""
+        price = self.prices.find(model or self.settings.model, prompt_tokens)
+        basis = "setting" if self.settings.cache_reads else self._habits.basis
+        return current_terms(price, self.prices.dated.isoformat(), self.habits, basis)
+
+    def _read(self, inputs: Sequence[str], logs: Sequence[str]) -> tuple[Baseline, ...]:
+        """Return what Claude would have read of each input."""
+        kinds: tuple[tuple[ReadKind, Sequence[str]], ...] = (("file", inputs), ("log", logs))
+        return tuple(
+            read_by_habit(kind, self._tokens(text), self.habits) for kind, texts in kinds for text in texts
+        )
+
+    def _turns(self, reads: int, writes: bool, call_turns: int) -> tuple[int, int, int]:
+        """Return the turns that Claude would have taken (least, usual, most), in thousandths.
+
+        At the most it makes one call a turn. At the least it reads everything in one turn and writes
+        everything in another; for a part of a batch, this is the part's share of these two turns. Its usual
+        number of calls a turn is measured; until then, all reads of a task count as one turn.
+        """
+        most = (reads + writes) * TURN
+        least = min(most, (bool(reads) + writes) * call_turns)
+        if self.habits.basis == "public":
+            return least, (bool(reads) + writes) * TURN, most
+        return least, max(least, _round(most / self.habits.calls_per_turn)), most
 
     def _tokens(self, text: str) -> float:
         return estimate_tokens(text, self.family)
-
-    @staticmethod
-    def _round(tokens: float) -> int:
-        return int(tokens + 0.5)
-
-
-def amounts(figures: Figures, price: Price, cache_reads: float) -> tuple[Decimal, Decimal]:
-    """Return what was saved and what it cost, in micro-dollars, by the formula above."""
-    context = price.context(cache_reads)
-    saved = figures.saved_input * context + figures.saved_output * price.output
-    cost = (
-        figures.cost_output * price.output
-        + figures.cost_input * context
-        + figures.cost_share * price.context(2 * cache_reads)
-    )
-    return saved, cost
 
 
 def part_of(whole: int, number: int, count: int) -> int:
     """Return part ``number`` (from 0) of ``whole`` divided into ``count`` integers that add up to it."""
     return whole * (number + 1) // count - whole * number // count
+
+
+def _round(tokens: float) -> int:
+    return int(tokens + 0.5)

@@ -13,7 +13,7 @@ from server.backends.base import Message
 from server.common.errors import BadArguments
 from server.ledger.receipt import Cost
 from server.models.categories import CATEGORIES, Category
-from server.store.records import OWN_CLIENTS
+from server.store.records import OWN_CLIENTS, ReadKind
 
 OutputFormat = Literal["code", "diff", "explanation", "raw"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw")
@@ -136,7 +136,8 @@ class Source:
 
     ``text`` is the decoded file with ``\\n`` line endings. ``start`` and ``end`` are character offsets of the
     selection in it (0 and ``len(text)`` for the whole file). ``digest`` is the SHA-256 of the file's bytes,
-    in hex. ``guessed`` says that the ``encoding`` is not certain.
+    in hex. ``guessed`` says that the ``encoding`` is not certain. ``read_as`` says how Claude would have read
+    it, which the ledger counts as saved (``ledger.habits.read_by_habit``).
     """
 
     path: Path
@@ -148,6 +149,7 @@ class Source:
     selection: str = ""
     encoding: str = "utf-8"
     guessed: bool = False
+    read_as: ReadKind = "file"
 
     @property
     def selected(self) -> str:

@@ -19,11 +19,12 @@ UNUSED = "The batch ended before any of its items began."
 
 @dataclass(frozen=True)
 class BatchCostRecord:
-    """Tokens that the calls of a batch have cost so far, as in ``ReceiptRecord``."""
+    """Tokens and turns that the calls of a batch have cost so far, as in ``ReceiptRecord``."""
 
     spent_output: int = 0
     spent_input: int = 0
     spent_share: int = 0
+    spent_turns: int = 0
 
 
 ShareCost = Callable[[ReceiptRecord, BatchCostRecord, int, int], ReceiptRecord]
@@ -64,7 +65,7 @@ def record_unused_call(
     found = connection.execute(select(job).where(job.c.id == job_id)).first()
     if found is None:
         return
-    cost = BatchCostRecord(found.spent_output, found.spent_input, found.spent_share)
+    cost = BatchCostRecord(found.spent_output, found.spent_input, found.spent_share, found.spent_turns)
     if not any(asdict(cost).values()):
         return  # the user started it from a shell
     outcome = "denied" if found.state == "done" else "cancelled"
@@ -117,4 +118,4 @@ def _insert(connection: Connection, values: dict[str, Any]) -> None:
     connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))
 
 
-_COST = tuple(job.c[name] for name in ("spent_output", "spent_input", "spent_share"))
+_COST = tuple(job.c[name] for name in ("spent_output", "spent_input", "spent_share", "spent_turns"))

@@ -35,7 +35,7 @@ class JobRecord:
         deadline: None for no deadline.
         token_budget: 0 for no limit.
         spent_output: tokens that its calls have cost Claude so far, as are ``spent_input`` and
-            ``spent_share``.
+            ``spent_share``; ``spent_turns`` are turns, in thousandths.
         user_locked: whether the user paused or cancelled it; only the user can resume it then.
     """
 
@@ -56,6 +56,7 @@ class JobRecord:
     spent_output: int = 0
     spent_input: int = 0
     spent_share: int = 0
+    spent_turns: int = 0
     user_locked: bool = False
 
     def limit_reached(self, tokens: int, now: float) -> str:

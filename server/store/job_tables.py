@@ -21,10 +21,11 @@ job = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("deadline", Float),
     Column("token_budget", Integer, nullable=False, server_default="0"),
-    # Tokens that the calls of the batch have cost Claude so far.
+    # Tokens, and turns in thousandths, that the calls of the batch have cost Claude so far.
     Column("spent_output", Integer, nullable=False, server_default="0"),
     Column("spent_input", Integer, nullable=False, server_default="0"),
     Column("spent_share", Integer, nullable=False, server_default="0"),
+    Column("spent_turns", Integer, nullable=False, server_default="0"),
     Column("held", Boolean, key="user_locked", nullable=False, server_default="0"),
     Index("ix_job_state", "state"),
     Index("ix_job_created_at", "created_at"),

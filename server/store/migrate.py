@@ -12,7 +12,7 @@ from server.common.errors import StoreError
 from server.store import job_tables, measurement_tables, policy_tables  # noqa: F401 - they fill the metadata
 from server.store.tables import metadata
 
-HEAD = "0008"
+HEAD = "0009"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 

@@ -5,7 +5,10 @@ version 0.1.0; other programs read them.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+ReadKind = Literal["file", "log"]
+"""How Claude would have read an input: a file as it is, or the tail of a log or of a command's output."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,10 @@ class ReceiptRecord:
         spared_input: input tokens saved for Claude, as are ``spared_output`` its output tokens.
         spent_output: output tokens that the call cost Claude, as are ``spent_input`` its input tokens.
         spent_share: the call's share of the cost of the tool definitions and of its batch.
-        net_tokens: saved minus cost.
+        net_tokens: saved minus cost, without the turns.
+        spared_turns: turns saved for Claude, in thousandths, as are ``spent_turns`` the turns of the call.
+        terms: formula, prices and habits behind the money (``server.ledger.terms``) as JSON; empty for
+            receipts of formula 1.
     """
 
     family: str
@@ -41,6 +47,9 @@ class ReceiptRecord:
     spared_microusd: int
     spent_microusd: int
     net_microusd: int
+    spared_turns: int = 0
+    spent_turns: int = 0
+    terms: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ RECEIPT_FIGURES = (
     "spared_microusd",
     "spent_microusd",
     "net_microusd",
+    "spared_turns",
+    "spent_turns",
 )
 MEASURES = (
     "offloads",
@@ -100,6 +102,7 @@ offload = Table(
     _text("family"),
     _text("price_model"),
     *(_count(figure) for figure in RECEIPT_FIGURES),
+    _text("terms"),
     Column("audited_net_tokens", Integer),
     Column("audited_net_microusd", Integer),
     # The batch that contains it.
@@ -172,6 +175,7 @@ audit = Table(
     _text("family"),
     _text("price_model"),
     *(_count(figure) for figure in RECEIPT_FIGURES),
+    _text("terms"),
 )
 
 # Progress in each of the client's transcripts, the state for the next pass, and the summary for the reports;

@@ -96,6 +96,7 @@ def _cost_alone(receipt: Table) -> dict[str, Any]:
         "spared_input": 0,
         "spared_output": 0,
         "spared_microusd": 0,
+        "spared_turns": 0,
         "net_tokens": -cost,
         "net_microusd": -receipt.c.spent_microusd,
     }
@@ -127,14 +128,14 @@ def unknown(offload_id: str) -> StoreError:
 def receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
     """Return a receipt as column values; None counts as zeros."""
     if receipt is None:
-        return {"family": "", "price_model": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
+        return {"family": "", "price_model": "", "terms": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
     return dict(vars(receipt))
 
 
 def receipt_of(row: Row[Any], family: str) -> ReceiptRecord:
     """Return the receipt in a row of ``offload`` or ``audit``."""
     figures = {name: getattr(row, name) for name in RECEIPT_FIGURES}
-    return ReceiptRecord(family=family, price_model=row.price_model, **figures)
+    return ReceiptRecord(family=family, price_model=row.price_model, terms=row.terms, **figures)
 
 
 def _recorded(connection: Connection, row: Row[Any]) -> RecordedOffload:

@@ -1,7 +1,7 @@
 """Worked examples of receipts, one for each kind of call, through a real client, with the arithmetic.
 
-Claude Opus 5.5, family B: an output token costs 20 micro-dollars, a context token 7, a token of the
-definitions' share 9 (see ``tests/ledger/test_receipt.py``, which derives these numbers).
+Claude Opus 5.5, family B: a written token costs 31.83 micro-dollars, a context token 11.83, a token of the
+definitions' share 16.23, a turn 14,100 (see ``tests/ledger/test_receipt.py``, which derives these numbers).
 """
 
 import asyncio
@@ -9,12 +9,15 @@ import io
 import json
 from collections.abc import Mapping
 from csv import DictReader
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from mcp_types import Tool
 
 from server.common.days import seconds_to_midnight
+from server.ledger.prices import microusd
 from server.ledger.tokens import estimate_definitions, estimate_result
 from server.store.history import History
 from server.store.records import OffloadFilter, OffloadRow, ReceiptRecord
@@ -26,7 +29,8 @@ from tests.mcp_clients import bridge_client, http_client, text_of
 from tests.standins.answers import Answer
 from tests.standins.serving import wait_until
 
-OUTPUT, CONTEXT, DEFINITIONS = 20, 7, 9
+OUTPUT, CONTEXT, DEFINITIONS = Decimal("31.83"), Decimal("11.83"), Decimal("16.23")
+TURN = 14_100
 
 PAGE = "".join(f"{word} world\n" for word in ("hello", "about", "other", "never", "again") * 20)
 """words 200 x 0.2742 + letters 1,000 x 0.2787 + newlines 100 x 1.0029 = 54.84 + 278.70 + 100.29 = 433.83"""
@@ -101,7 +105,9 @@ def test_file_in_and_file_out(client: Client) -> None:
     [receipt] = client.receipts()
     spent_input, share = tokens_of(digest), client.share
     assert (client.stage.project / "b.md").read_text() == NOTE
-    assert receipt == ReceiptRecord(
+    saved = microusd(434 * CONTEXT + 161 * OUTPUT + 2 * TURN)
+    cost = microusd(106 * OUTPUT + spent_input * CONTEXT + share * DEFINITIONS + TURN)
+    assert replace(receipt, terms="") == ReceiptRecord(
         family="B",
         price_model="opus-5.5",
         spared_input=434,
@@ -110,9 +116,11 @@ def test_file_in_and_file_out(client: Client) -> None:
         spent_input=spent_input,
         spent_share=share,
         net_tokens=434 + 161 - 106 - spent_input - share,
-        spared_microusd=434 * CONTEXT + 161 * OUTPUT,
-        spent_microusd=106 * OUTPUT + spent_input * CONTEXT + share * DEFINITIONS,
-        net_microusd=434 * 7 + 161 * 20 - 106 * 20 - spent_input * 7 - share * 9,
+        spared_microusd=saved,
+        spent_microusd=cost,
+        net_microusd=saved - cost,
+        spared_turns=2_000,  # reading and writing
+        spent_turns=1_000,
     )
     assert f"{receipt.net_tokens:+,}" in digest
 
@@ -303,14 +311,14 @@ def test_a_hand_back_costs_in_full(client: Client) -> None:
 @pytest.mark.usefixtures("far_from_midnight")
 def test_a_losing_call_is_negative_everywhere(own_stage: ClientHarness) -> None:
     own_stage.ollama.answers.default = Answer("Yes.\n")
-    (own_stage.project / "a.md").write_text("No.\n")
     client = Client(own_stage)
-    digest = client.call("offload_work", FILE_CALL)
+    # It saves the turn of writing and costs one.
+    digest = client.call("offload_work", {"task": "Write it", "output": "b.md"})
     [receipt] = client.receipts()
-    # No.: word 0.2742 + letters 2 x 0.2787 + mark 0.4425 + 0.8072 + newline 1.0029 = 3.0842
     # Yes.: word 0.2742 + letters 3 x 0.2787 + mark 0.4425 + 0.8072 = 2.3600
-    assert (receipt.spared_input, receipt.spared_output) == (3, 2)
-    net = 3 + 2 - 106 - tokens_of(digest) - client.share
+    assert (receipt.spared_input, receipt.spared_output) == (0, 2)
+    assert (receipt.spared_turns, receipt.spent_turns) == (1_000, 1_000)
+    net = 2 - receipt.spent_output - tokens_of(digest) - client.share
     shown, dollars = f"{net:+,}", receipt.net_microusd / 1e6
     assert receipt.net_tokens == net < 0 > dollars
     assert shown in digest

@@ -77,3 +77,24 @@ def test_a_mistake_in_the_table_is_named(tmp_path: Path, text: str, words: str) 
 
 def test_half_a_micro_dollar_rounds_away_from_zero() -> None:
     assert [microusd(Decimal(amount)) for amount in ("0.5", "1.5", "-0.5", "1.49")] == [1, 2, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("model", "price"),
+    [
+        ("claude-opus-5.5", "8"),
+        ("claude-fable-5-1", "20"),
+        ("claude-haiku-4-5", "2"),
+        ("claude-haiku-5.5", "0.10"),
+    ],
+)
+def test_1_hour_writes_have_their_own_price(model: str, price: str) -> None:
+    assert load_prices().find(model).cache_write_1h == Decimal(price)
+
+
+def test_a_table_without_1_hour_writes_gets_twice_the_inputs_price(tmp_path: Path) -> None:
+    edited = tmp_path / "prices.toml"
+    edited.write_text(
+        'dated = 2026-01-01\n[models."opus-5.5"]\ninput = 4\ncache_write = 5\noutput = 20\ncache_read = 0.2\n'
+    )
+    assert load_prices(edited).find("claude-opus-5.5").cache_write_1h == 8

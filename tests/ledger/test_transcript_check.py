@@ -30,8 +30,9 @@ async def test_left_alone_costs_what_the_api_counted(
     assert (found.receipt.spent_output, found.receipt.spent_input) == (120, 40)
     assert found.receipt.spared_input == detail.receipt.spared_input
     assert found.receipt.spared_output == detail.receipt.spared_output
-    # 20 an output token, 7 a context token, 9 a token of the definitions' share of 200
-    assert found.receipt.spent_microusd == 120 * 20 + 40 * 7 + 200 * 9
+    # 31.83 a written token, 11.83 a context token, 16.23 a token of the definitions' share, and a turn:
+    # 3,819.60 + 473.20 + 3,246 + 14,100 = 21,638.80
+    assert found.receipt.spent_microusd == 21_639
     assert detail.receipt.spent_output != 120  # the estimate is kept as well
     assert detail.row.audited_net_tokens == found.receipt.net_tokens
 

@@ -102,13 +102,14 @@ def _charge(output: int, answer: int) -> Callable[[Connection], None]:
 
 
 def _share_cost(old: ReceiptRecord, cost: BatchCostRecord, index: int, count: int) -> ReceiptRecord:
-    output, answer, share = (part_of(each, index, count) for each in astuple(cost))
+    output, answer, share, turns = (part_of(each, index, count) for each in astuple(cost))
     saved = old.spared_input + old.spared_output
     return replace(
         old,
         spent_output=output,
         spent_input=answer,
         spent_share=share,
+        spent_turns=turns,
         net_tokens=saved - output - answer - share,
         spent_microusd=output * 20,
         net_microusd=old.spared_microusd - output * 20,

@@ -1,12 +1,12 @@
-"""The receipt of an offload with its arithmetic: tokens, prices, sums."""
-
-from decimal import Decimal
+"""The receipt of an offload with its arithmetic: tokens and turns, prices, sums."""
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.net_tokens import tone
-from server.ledger.prices import Price, microusd
-from server.ledger.receipt import Figures, Ledger, amounts
+from server.ledger.explain import Explained, explain_receipt
+from server.ledger.prices import microusd
+from server.ledger.receipt import Ledger
+from server.ledger.terms import Line
 from server.store.records import ReceiptRecord, TranscriptCheckRecord
 
 ENDINGS = {
@@ -18,41 +18,35 @@ ENDINGS = {
 
 
 def receipt_view(receipt: ReceiptRecord, ledger: Ledger, audit: TranscriptCheckRecord | None = None) -> None:
-    """Show the lines, the sums and the net. Prices appear only while they equal those of the recorded
-    sums."""
-    price = ledger.prices.find(receipt.price_model)
-    reads = ledger.settings.cache_reads
-    priced = _sums(receipt, price, reads) == (receipt.spared_microusd, receipt.spent_microusd)
+    """Show the lines, the sums and the net. Prices appear only if they are those of the recorded sums."""
+    explained = explain_receipt(receipt, ledger.prices)
+    _table(receipt, explained)
+    for note in explained.notes:
+        text(note, "ts-sub", "p")
+    if audit is not None:
+        _audit(audit)
+
+
+def _table(receipt: ReceiptRecord, explained: Explained) -> None:
     with box("ts-receipt", "table"):
         with box("", "thead"), box("", "tr"):
             for name in ("", "Tokens", "Per million", "Amount"):
                 text(name, tag="th" if name else "td").props["scope"] = "col"
         with box("", "tbody"):
-            for words, tokens, each in _lines(receipt, price, reads):
-                _line(words, tokens, each if priced else None)
+            for line in explained.lines:
+                _line(line, known=explained.reproduced)
             _sum("Net", receipt.net_tokens, receipt.net_microusd)
-    text(_note(receipt, price, reads, priced=priced), "ts-sub", "p")
-    if audit is not None:
-        _audit(audit)
 
 
-def _lines(receipt: ReceiptRecord, price: Price, reads: float) -> tuple[tuple[str, int, Decimal], ...]:
-    context = price.context(reads)
-    return (
-        ("Input that Claude did not read", receipt.spared_input, context),
-        ("Text that Claude did not write", receipt.spared_output, price.output),
-        ("The call that Claude wrote", -receipt.spent_output, price.output),
-        ("The answer that Claude read", -receipt.spent_input, context),
-        ("This call's share of the tool definitions", -receipt.spent_share, price.context(2 * reads)),
-    )
-
-
-def _line(words: str, tokens: int, each: Decimal | None) -> None:
+def _line(line: Line, *, known: bool) -> None:
+    turns = line.unit == "turns"
+    count = f"{line.count:+.2f} turns" if turns else formats.signed_exact(int(line.count))
+    each = f"× ${line.each / 1_000_000:,.4f}" if turns else f"× ${line.each:,.2f}"
     with box("", "tr"):
-        text(words, tag="th").props["scope"] = "row"
-        text(formats.signed_exact(tokens), "ts-num", "td")
-        text(f"× ${each:,.2f}" if each is not None else "–", "ts-num", "td")
-        text(formats.signed_money(microusd(tokens * each)) if each is not None else "–", "ts-num", "td")
+        text(line.name, tag="th").props["scope"] = "row"
+        text(count, "ts-num", "td")
+        text(each if known else "–", "ts-num", "td")
+        text(formats.signed_money(microusd(line.amount)) if known else "–", "ts-num", "td")
 
 
 def _sum(words: str, tokens: int, amount: int) -> None:
@@ -63,16 +57,6 @@ def _sum(words: str, tokens: int, amount: int) -> None:
         text(formats.signed_money(amount), f"ts-num {tone(amount)}", "td")
 
 
-def _note(receipt: ReceiptRecord, price: Price, reads: float, *, priced: bool) -> str:
-    if not priced:
-        return f"At the prices of {receipt.price_model} on that day. The price table has changed since."
-    return (
-        f"Estimated at the list prices of {receipt.price_model}. A token in Claude's context is written to "
-        f"the cache once (${price.cache_write:,.2f} per million) and read from it {reads:g} times "
-        f"(${price.cache_read:,.2f} per million)."
-    )
-
-
 def _audit(audit: TranscriptCheckRecord) -> None:
     found = audit.receipt
     with box("ts-audit"):
@@ -81,15 +65,3 @@ def _audit(audit: TranscriptCheckRecord) -> None:
         text(f"{ENDINGS.get(audit.ending, audit.ending)}{kept}.", "", "p")
         words = f"{formats.signed_exact(found.net_tokens)} tokens, {formats.signed_money(found.net_microusd)}"
         text(words, f"ts-num {tone(found.net_tokens)}", "p")
-
-
-def _sums(receipt: ReceiptRecord, price: Price, reads: float) -> tuple[int, int]:
-    figures = Figures(
-        saved_input=receipt.spared_input,
-        saved_output=receipt.spared_output,
-        cost_output=receipt.spent_output,
-        cost_input=receipt.spent_input,
-        cost_share=receipt.spent_share,
-    )
-    spared, spent = amounts(figures, price, reads)
-    return microusd(spared), microusd(spent)

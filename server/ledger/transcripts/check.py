@@ -4,7 +4,7 @@ Corrections, in terms of the figures of ``receipt.py``:
 
 * the call and its result cost what the API counted, at the prices of the model that made the call; the same
   holds for every question about a batch;
-* a result that Claude **read again** costs that reading, too;
+* a result that Claude **read again** costs that reading and its turn, too;
 * of a file that Claude **edited**, only the surviving lines count as saved, and edits that removed delivered
   lines add to the cost;
 * a file that Claude **rewrote** saved nothing;
@@ -24,7 +24,8 @@ from sqlalchemy import Connection
 
 from server.config.settings import SavingsSettings
 from server.ledger.accuracy import Accuracy, add_up
-from server.ledger.receipt import Cost, Figures, Ledger
+from server.ledger.receipt import Cost, Ledger
+from server.ledger.terms import TURN, Assumed, Figures, Terms
 from server.ledger.tokens import Family, family_of, rescale
 from server.ledger.transcripts.followup import Followup, KnownOffload
 from server.ledger.transcripts.missed import MissedSavings, merge
@@ -170,6 +171,7 @@ class TranscriptCheck:
             round(sum(each.call_tokens for each in calls)),
             round(sum(each.result_tokens for each in calls)),
             round(share),
+            TURN * len(calls),
         )
 
 
@@ -199,8 +201,12 @@ def correct(
         cost_input=cost.input + offload.read_tokens,
         # A program that does not know the definitions (a command without a hub) keeps the recorded share.
         cost_share=cost.share if ledger.definitions_tokens else estimate.spent_share,
+        saved_turns=_saved_turns(offload, estimate),
+        cost_turns=cost.turns + TURN * (offload.read_turns + offload.edit_turns),
     )
-    receipt = ledger.price(figures, call.model, call.prompt_tokens)
+    terms = Terms.from_json(estimate.terms)
+    assumed = terms.assumed if terms is not None else Assumed()
+    receipt = ledger.price(figures, call.model, call.prompt_tokens, assumed=assumed)
     return TranscriptCheckRecord(
         audited_at=time.time(),
         ending=offload.ending,
@@ -208,6 +214,16 @@ def correct(
         measured=call.call_measured and call.result_measured,
         receipt=receipt.as_record(),
     )
+
+
+def _saved_turns(offload: Followup, estimate: ReceiptRecord) -> int:
+    """Return the turns that Claude did not take after all: those of reading go if it read every input itself,
+    those of writing if it wrote the file itself."""
+    read = bool(estimate.spared_input)
+    wrote = offload.outcome == "delivered"
+    parts = read + wrote
+    kept = (read and offload.unread_inputs > 0) + (wrote and not offload.rewritten)
+    return estimate.spared_turns * kept // parts if parts else 0
 
 
 def read_report(connection: Connection) -> TranscriptReport:

@@ -43,6 +43,8 @@ class Followup:
     read_tokens: int = 0
     edit_tokens: int = 0
     edited_tokens: int = 0
+    read_turns: int = 0
+    edit_turns: int = 0
     inputs_read: list[str] = field(default_factory=list)
     returned: list[int] = field(default_factory=list)
     written_again: list[int] = field(default_factory=list)
@@ -107,6 +109,7 @@ class Followup:
             return
         self.lost += list(hit.elements())
         self.edited = True
+        self.edit_turns += 1
         self.edit_tokens += call_tokens
         self.edited_tokens += old_tokens
 

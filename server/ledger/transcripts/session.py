@@ -185,6 +185,7 @@ class TranscriptSession:
         call, offload = followed
         if kind in ("read", "print"):
             offload.read_tokens += tokens
+            offload.read_turns += 1
         elif kind == "write":
             offload.write_file(expected["lines"])
         elif "gone" in expected:

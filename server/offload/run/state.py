@@ -11,8 +11,9 @@ from typing import Any
 from server.common.aio import run_uncancellable
 from server.common.errors import InternalError, PolicyError, StoreError, TokenSaverError
 from server.common.events import EventBus, OffloadEnded, OffloadQueued
-from server.ledger.receipt import Figures, Ledger, Receipt
+from server.ledger.receipt import Ledger, Receipt
 from server.ledger.seen_inputs import SeenInputs
+from server.ledger.terms import Figures
 from server.offload.run import history_rows
 from server.offload.run.progress import Progress
 from server.offload.values import (
@@ -32,7 +33,7 @@ from server.store.records import OffloadEnd, OffloadStart
 
 logger = logging.getLogger(__name__)
 
-Texts = tuple[Sequence[str], str | None]
+Texts = tuple[Sequence[Source], str | None]
 """The inputs that Claude did not have to read, and the written text, None if nothing was written."""
 AT_ONCE = 100_000
 """Characters whose tokens are estimated on the event loop (about 10 ms); longer texts use a thread."""
@@ -209,14 +210,14 @@ class OffloadRecorder:
         """Return the inputs that are new to the session's receipts, and the written text."""
         fresh = self._once.fresh(run.session, run.inputs)
         written = written_text(delivery) if delivery is not None else None
-        return [run.inputs[each].selected for each in fresh], written
+        return [run.inputs[each] for each in fresh], written
 
     async def _receipt_of(
         self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
         """Return the receipt. Long texts (0.1 s per megabyte) are counted in a thread."""
         passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
-        if passed + sum(map(len, texts[0])) < AT_ONCE:
+        if passed + sum(len(each.selected) for each in texts[0]) < AT_ONCE:
             return self._count(run, texts, said, name)
         return await asyncio.to_thread(self._count, run, texts, said, name)
 
@@ -227,12 +228,13 @@ class OffloadRecorder:
         return self._ledger.receipt(
             run.task.tool,
             run.as_called,
-            inputs,
+            [each.selected for each in inputs if each.read_as == "file"],
             written,
             said,
             returned=name == "returned",
             error=name in ERRORS,
             cost=run.item_of.cost if run.item_of else None,
+            logs=[each.selected for each in inputs if each.read_as == "log"],
         )
 
     async def close_failed(self, run: OffloadState, error: Exception) -> Outcome:

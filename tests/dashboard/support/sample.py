@@ -14,7 +14,8 @@ from pathlib import Path
 
 from server.config.settings import LedgerSettings
 from server.ledger.prices import load_prices
-from server.ledger.receipt import Figures, Ledger
+from server.ledger.receipt import Ledger
+from server.ledger.terms import TURN, Figures
 from server.store.history import History
 from server.store.records import (
     AttemptRecord,
@@ -214,6 +215,8 @@ def _receipt(ledger: Ledger, chance: random.Random, saved: int, chore: Chore) ->
         cost_output=chance.randint(90, 170),
         cost_input=chance.randint(70, 120) if chore.output else chance.randint(240, 420),
         cost_share=ledger.share,
+        saved_turns=2 * TURN if output else TURN,
+        cost_turns=TURN,
     )
     return ledger.price(figures).as_record()
 
