@@ -8,6 +8,7 @@ The rooms from top to bottom. An import points down this list, never up:
 ``calls``      the life of a tool call: prepared, judged by the policy, entered, continued as a job
 ``hub``        all parts of the app, composed by ``open_hub(settings, folders)``
 ``batch``      many tasks as one durable job
+``tool_results``  large results inside Claude Code, replaced by digests
 ``digests``    digests of logs, outputs and data; ``compress`` adds the local model
 ``offload``    one task, from its files to a checked result (start in ``offload/pipeline.py``)
 ``execution``  code in a sandbox: checks, examples, candidates, mutants
@@ -24,6 +25,7 @@ The rooms from top to bottom. An import points down this list, never up:
 ``bridge``     MCP on standard input and output, forwarded to the hub (standard library only)
 ``common``     errors, events, days, atomic writes, asyncio building blocks
 
-``reminder`` is a plugin for Claude Code that stands alone. ``server`` imports neither ``tray`` nor
+``reminder`` is a plugin for Claude Code that stands alone; ``digest_hook`` is the hook's side of
+``tool_results``. ``server`` imports neither ``tray`` nor
 ``dashboard``. ``docs/architecture.md`` follows one call through the rooms.
 """

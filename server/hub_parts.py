@@ -41,6 +41,8 @@ from server.store.history import History
 from server.store.jobs import Jobs
 from server.store.measurements import Measurements
 from server.store.records import Totals
+from server.store.result_digests import ResultDigests
+from server.tool_results.digester import ResultDigester
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class HubParts:
     offloader: Offloader
     compressor: Compressor
     batches: BatchService
+    result_digester: ResultDigester
     _activity: ActivityTracker
     _totals: TotalsUpdater
     _checks: TranscriptCheckLoop
@@ -120,6 +123,12 @@ class HubParts:
         # Quotes in a digest are content as well.
         cache = DigestCache(folders.cache / "digests") if history.contents else None
         compressor = Compressor(offloader, engine, ledger, cache, allow_losing=settings.offload.allow_losing)
+        digester = ResultDigester(
+            ResultDigests(history.database, settings.history.contents),
+            folders.cache / "texts",
+            ledger.family,
+            lambda: keys.tokens if keys is not None else (),
+        )
         activity = ActivityTracker(VERSION, engine.view, url)
         jobs = Jobs(history.database, settings.history.contents)
         batches = BatchService(
@@ -152,7 +161,7 @@ class HubParts:
         pause.start()
         closing.push_async_callback(totals.close)
         await totals.start()
-        pruner = Pruner(history, jobs, settings.history.days)
+        pruner = Pruner(history, jobs, digester.digests, settings.history.days)
         closing.push_async_callback(pruner.close)
         pruner.start()
         transcript_check = TranscriptCheck(settings.savings, history.database, ledger)
@@ -182,6 +191,7 @@ class HubParts:
             offloader=offloader,
             compressor=compressor,
             batches=batches,
+            result_digester=digester,
             _activity=activity,
             _totals=totals,
             _checks=checks,

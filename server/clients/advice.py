@@ -1,24 +1,27 @@
-"""Optional advice to Claude Code on when to offload. Both forms are off by default.
+"""Optional extras in Claude Code. All are off by default.
 
 ``claude-md``  a short block between two marks in ``CLAUDE.md``
 ``hook``       a reminder before large reads and writes (``server.reminder``), in the list of hooks
+``digest``     digests in place of large results (``server.digest_hook``), in the list of hooks
 
-Each is a change of one file, kept and undone like those of ``config_change``.
+The extras of one file are one change, kept and undone like those of ``config_change``.
 """
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from server.clients import config_change
-from server.clients.bridge_command import ISOLATION
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import Place, Scope, Surroundings
+from server.clients.hooks import HookName, add_hook, hook_program, remove_hook
+from server.common.errors import BadArguments
 from server.config.folders import Folders
-from server.config.textedit.jsonc import JsonError, append_item, get_member, remove_member
+from server.config.textedit.jsonc import JsonError
 
-Kind = Literal["claude-md", "hook"]
+Kind = Literal["claude-md", "hook", "digest"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 BEGIN = "<!-- token-saver: begin -->"
@@ -36,76 +39,106 @@ BLOCK = (
     END,
 )
 
-HOOKS = ("hooks", "PreToolUse")
-MODULE = "server.reminder"
-HOOK_SECONDS = 10
-"""Claude Code's time limit for the reminder (seconds); it takes about 0.05 s."""
 
-
-def plan_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> ConfigChange:
-    """Return the change that adds the advice.
+def plan_on(kinds: Sequence[Kind], scope: Scope, around: Surroundings | None = None) -> list[ConfigChange]:
+    """Return the changes that add these extras, one for each file.
 
     Raises:
-        BadArguments: the file is broken, or cannot be edited safely.
+        BadArguments: a file is broken, or cannot be edited safely.
     """
-    place = _place(kind, scope, around or Surroundings())
-    return config_change.plan_edit(place, _EDITS[kind][0])
+    return [
+        config_change.plan_edit(place, _composed(_EDITS[kind][0] for kind in some))
+        for place, some in _by_place(kinds, scope, around or Surroundings())
+    ]
 
 
-def plan_off(kind: Kind, scope: Scope, folders: Folders, around: Surroundings | None = None) -> ConfigChange:
-    """Return the change that removes the advice; an empty change if there is none.
+def plan_off(
+    kinds: Sequence[Kind], scope: Scope, folders: Folders, around: Surroundings | None = None
+) -> list[ConfigChange]:
+    """Return the changes that remove these extras, one for each file; empty changes if there are none.
 
     Raises:
-        BadArguments: the file is broken, or cannot be edited safely.
+        BadArguments: a file is broken, or cannot be edited safely.
     """
-    place = _place(kind, scope, around or Surroundings())
-    return config_change.plan_undo(place, folders, _EDITS[kind][1])
+    around = around or Surroundings()
+    changes = []
+    for place, some in _by_place(kinds, scope, around):
+        remove = _composed(_EDITS[kind][1] for kind in some)
+        others = [kind for kind in _sharing(place, scope, around) if kind not in some]
+        if any(_is_on(kind, place) for kind in others):
+            # The content from before the first extra is still needed for the others.
+            changes.append(replace(config_change.plan_edit(place, remove), keeps_backup=True))
+        else:
+            changes.append(config_change.plan_undo(place, folders, remove))
+    return changes
 
 
-def take_out(kinds: Iterable[Kind], scope: Scope, folders: Folders) -> None:
-    """Remove the advice of these ``kinds`` where present.
+def take_out(kinds: Sequence[Kind], scope: Scope, folders: Folders) -> None:
+    """Remove these extras where present.
 
     Raises:
         BadArguments: a file is broken, or cannot be edited safely.
         OSError: a file cannot be written.
     """
-    for kind in kinds:
-        change = plan_off(kind, scope, folders)
+    for change in plan_off(kinds, scope, folders):
         if change.needed:
             config_change.disconnect(change, folders)
 
 
-def hook_command(scope: Scope, around: Surroundings | None = None) -> str | None:
-    """Return the program that the hook starts, None without a hook or if its file cannot be read."""
-    place = _place("hook", scope, around or Surroundings())
+def is_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> bool:
+    """Return whether an extra is present, in this or an outdated form."""
+    return _is_on(kind, _place(kind, scope, around or Surroundings()))
+
+
+def hook_command(name: HookName, scope: Scope, around: Surroundings | None = None) -> str | None:
+    """Return the program that a hook starts, None without the hook or if its file cannot be read."""
+    place = _place(name, scope, around or Surroundings())
     try:
-        found = _hooks(place.path.read_bytes().decode())
+        return hook_program(place.path.read_bytes().decode(), name)
     except (OSError, UnicodeDecodeError, JsonError):
         return None
-    return next((hook["command"] for _, hook in found), None)
 
 
-def hook_entry() -> dict[str, Any]:
-    """Return the hook in Claude Code's format, with absolute paths and without a shell."""
-    command = {
-        "type": "command",
-        "command": str(Path(sys.executable).absolute()),
-        "args": [*ISOLATION, "-m", MODULE],
-        "timeout": HOOK_SECONDS,
-    }
-    return {"matcher": "Read|Write", "hooks": [command]}
+def _by_place(
+    kinds: Sequence[Kind], scope: Scope, around: Surroundings
+) -> list[tuple[Place, tuple[Kind, ...]]]:
+    ordered = sorted(kinds, key=KINDS.index)
+    groups = groupby(ordered, key=lambda kind: _place(kind, scope, around))
+    return [(place, tuple(some)) for place, some in groups]
+
+
+def _sharing(place: Place, scope: Scope, around: Surroundings) -> list[Kind]:
+    return [kind for kind in KINDS if _place(kind, scope, around).path == place.path]
+
+
+def _is_on(kind: Kind, place: Place) -> bool:
+    try:
+        return config_change.plan_edit(place, _EDITS[kind][1]).needed
+    except BadArguments:
+        return False
+
+
+def _composed(edits: Iterable[Callable[[str], str]]) -> Callable[[str], str]:
+    every = tuple(edits)
+
+    def edit(text: str) -> str:
+        for each in every:
+            text = each(text)
+        return text
+
+    return edit
 
 
 def _place(kind: Kind, scope: Scope, around: Surroundings) -> Place:
     user = Path(around.environ.get("CLAUDE_CONFIG_DIR") or around.home / ".claude")
-    paths = {
-        ("claude-md", "user"): user / "CLAUDE.md",
-        ("claude-md", "project"): around.project / "CLAUDE.md",
-        ("hook", "user"): user / "settings.json",
-        # The file that is not shared, because the hook names a program on this machine.
-        ("hook", "project"): around.project / ".claude" / "settings.local.json",
-    }
-    return Place("claude-code", scope, paths[kind, scope], "json", (), {})
+    if kind == "claude-md":
+        path = (user if scope == "user" else around.project) / "CLAUDE.md"
+    elif scope == "user":
+        path = user / "settings.json"
+    else:
+        # The file that is not shared, because a hook names a program on this machine.
+        path = around.project / ".claude" / "settings.local.json"
+    return Place("claude-code", scope, path, "json", (), {})
 
 
 def _add_block(text: str) -> str:
@@ -139,48 +172,9 @@ def _block(text: str) -> tuple[int, int] | None:
     return None if end < 0 else (start, end + len("-->"))
 
 
-def _add_hook(text: str) -> str:
-    entry = hook_entry()
-    found = _hooks(text)
-    if [item for item, _ in found] == [entry]:
-        return text
-    return append_item(_remove_hook(text), HOOKS, entry)
-
-
-def _remove_hook(text: str) -> str:
-    if not _hooks(text):
-        return text
-    while found := _hooks(text):
-        items = get_member(text, HOOKS)
-        text = remove_member(text, (*HOOKS, str(items.index(found[0][0]))))
-    # Remove lists that contained only this hook.
-    for path in (HOOKS, HOOKS[:1]):
-        if get_member(text, path) in ([], {}):
-            text = remove_member(text, path)
-    return text
-
-
-def _hooks(text: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return the entries that start our reminder, each with the command that starts it."""
-    items = get_member(text, HOOKS)
-    if not isinstance(items, list):
-        return []
-    return [
-        (item, hook)
-        for item in items
-        if isinstance(item, dict) and isinstance(item.get("hooks"), list)
-        for hook in item["hooks"]
-        if isinstance(hook, dict) and isinstance(hook.get("command"), str) and _is_ours(hook)
-    ]
-
-
-def _is_ours(hook: dict[str, Any]) -> bool:
-    arguments = hook.get("args")
-    return isinstance(arguments, list) and MODULE in arguments
-
-
 _EDITS: dict[Kind, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "claude-md": (_add_block, _remove_block),
-    "hook": (_add_hook, _remove_hook),
+    "hook": (lambda text: add_hook(text, "hook"), lambda text: remove_hook(text, "hook")),
+    "digest": (lambda text: add_hook(text, "digest"), lambda text: remove_hook(text, "digest")),
 }
 """Functions that insert each kind into a text and remove it."""

@@ -5,6 +5,7 @@ Claude Code knows its files best, and rewrites some of them while it runs.
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +20,30 @@ COMMAND_SECONDS = 60.0
 """Time limit of ``claude mcp`` (seconds); it starts a complete Claude Code."""
 
 
+LEAST_VERSIONS: dict[str, tuple[int, ...]] = {"digest": (2, 1, 121)}
+"""The oldest Claude Code that heeds an extra. Tried: 2.0.72 and 2.1.63 ignore ``updatedToolOutput``; 2.1.121,
+2.1.170 and 2.1.332 heed it for Bash, Read and MCP results, the last one also for WebFetch."""
+
+
 def find_command() -> str | None:
     """Return the path of ``claude``, None if it is not installed."""
     return find_program("claude")
+
+
+def version_of(claude: str) -> tuple[int, ...] | None:
+    """Return Claude Code's version, None if its command does not say it."""
+    try:
+        done = subprocess.run(
+            [claude, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.match(rb"(\d+)\.(\d+)\.(\d+)", done.stdout.strip())
+    return tuple(int(part) for part in found.groups()) if found else None
 
 
 def add(claude: str, place: Place, folders: Folders) -> Path:

@@ -26,11 +26,13 @@ BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """A file before and after; None if it does not exist. ``place`` tells which client's file it is."""
+    """A file before and after; None if it does not exist. ``place`` tells which client's file it is. With
+    ``keeps_backup``, ``disconnect`` keeps the previous content for what stays in the file."""
 
     place: Place
     before: bytes | None
     after: bytes | None
+    keeps_backup: bool = False
 
     @property
     def needed(self) -> bool:
@@ -153,6 +155,9 @@ def disconnect(change: ConfigChange, folders: Folders) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    if change.keeps_backup:
+        connect(change, folders)
+        return
     path = change.place.path
     if change.needed and change.after is None:
         path.resolve().unlink()

@@ -248,12 +248,18 @@ HookOption = Annotated[
 ]
 
 
+DigestOption = Annotated[
+    bool, typer.Option("--digest", help="Claude Code: digests in place of large logs, test runs and data.")
+]
+
+
 def connect(
     client: Client,
     *,
     scope: ScopeOption = "user",
     claude_md: ClaudeMd = False,
     hook: HookOption = False,
+    digests: DigestOption = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -261,7 +267,7 @@ def connect(
     from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, connect_client  # noqa: PLC0415
 
-    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook), dry_run, as_json)
+    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook, digest=digests), dry_run, as_json)
     connect_client(wish, find_folders(), bridge_command())
 
 
@@ -271,14 +277,15 @@ def disconnect(
     scope: ScopeOption = "user",
     claude_md: ClaudeMd = False,
     hook: HookOption = False,
+    digests: DigestOption = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Remove token-saver from a client, or only what --claude-md or --hook added."""
+    """Remove token-saver from a client, or only what --claude-md, --hook or --digest added."""
     from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.connect import Wish, disconnect_client  # noqa: PLC0415
 
-    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook), dry_run, as_json)
+    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook, digest=digests), dry_run, as_json)
     disconnect_client(wish, find_folders(), bridge_command())
 
 
@@ -329,8 +336,8 @@ def _system_error(error: OSError) -> str:
     return f"{cause} Fix this, then run the command again."
 
 
-def _advice(*, claude_md: bool, hook: bool) -> "tuple[Kind, ...]":
-    named: tuple[tuple[Kind, bool], ...] = (("claude-md", claude_md), ("hook", hook))
+def _advice(*, claude_md: bool, hook: bool, digest: bool) -> "tuple[Kind, ...]":
+    named: tuple[tuple[Kind, bool], ...] = (("claude-md", claude_md), ("hook", hook), ("digest", digest))
     return tuple(kind for kind, wanted in named if wanted)
 
 

@@ -4,8 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import get_args
 
-from server.clients import advice, config_change, connect
+from server.clients import advice, claude_code, config_change, connect
 from server.clients.advice import KINDS, Kind
+from server.clients.claude_code import LEAST_VERSIONS
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
 from server.clients.former_name import in_former_environment
@@ -38,7 +39,9 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     """
     place = _place(wish, command)
     change = config_change.plan_connect(place)
-    extras = [advice.plan_on(kind, place.scope) for kind in (*wish.advice, *_outdated_advice(wish, place))]
+    kinds = (*wish.advice, *_outdated_advice(wish, place))
+    _require_version(place, kinds)
+    extras = advice.plan_on(kinds, place.scope)
     backup = None
     if not wish.dry_run:
         backup = connect.turn_on(change, folders) if change.needed else None
@@ -62,8 +65,26 @@ def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
     """Return the hook if it starts an installation under the app's former name and was not requested."""
     if place.client != "claude-code" or "hook" in wish.advice:
         return ()
-    program = advice.hook_command(place.scope)
+    program = advice.hook_command("hook", place.scope)
     return ("hook",) if program is not None and in_former_environment(Path(program)) else ()
+
+
+def _require_version(place: Place, kinds: tuple[Kind, ...]) -> None:
+    """Refuse extras that the installed Claude Code does not support.
+
+    Raises:
+        ClientFailed: it is too old.
+    """
+    claude = claude_code.find_command() if place.client == "claude-code" else None
+    needed = [(kind, LEAST_VERSIONS[kind]) for kind in kinds if kind in LEAST_VERSIONS]
+    installed = claude_code.version_of(claude) if claude is not None and needed else None
+    for kind, least in needed:
+        if installed is not None and installed < least:
+            have, want = (".".join(map(str, each)) for each in (installed, least))
+            raise ClientFailed(
+                f"Claude Code {have} ignores --{kind}; it needs {want} or newer.",
+                "Update Claude Code (`claude update`), then run the command again.",
+            )
 
 
 def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
@@ -75,7 +96,7 @@ def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     """
     place = _place(wish, command)
     kinds = wish.advice or (KINDS if place.client == "claude-code" else ())
-    extras = [advice.plan_off(kind, place.scope, folders) for kind in kinds]
+    extras = advice.plan_off(kinds, place.scope, folders)
     if wish.advice:
         change, *rest = extras
     else:
@@ -107,7 +128,7 @@ def _place(wish: Wish, command: list[str]) -> Place:
     if wish.advice and wish.client != "claude-code":
         raise BadArguments(
             f"{wish.client} has neither CLAUDE.md nor hooks.",
-            "Use --claude-md and --hook only with claude-code.",
+            "Use --claude-md, --hook and --digest only with claude-code.",
         )
     return find_place(names[wish.client], scopes[wish.scope], command)
 

@@ -245,7 +245,7 @@ def _former(place: Place, name: str) -> Finding:
 
 
 def _hook(scope: Scope) -> Iterator[Finding]:
-    program = advice.hook_command(scope)
+    program = advice.hook_command("hook", scope)
     if program is None:
         return
     name, fix = f"claude-code hook ({scope})", f"token-saver connect claude-code --hook --scope {scope}"

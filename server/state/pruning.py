@@ -8,6 +8,7 @@ from server.common.days import days_ago, seconds_to_midnight
 from server.common.errors import StoreError
 from server.store.history import History
 from server.store.jobs import Jobs
+from server.store.result_digests import ResultDigests
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,9 @@ class Pruner:
         days: how long offloads and batches are kept, in days of 24 hours.
     """
 
-    def __init__(self, history: History, jobs: Jobs, days: int) -> None:
+    def __init__(self, history: History, jobs: Jobs, digests: ResultDigests, days: int) -> None:
         self._history = history
+        self._digests = digests
         self._jobs = jobs
         self._days = days
         self._task: asyncio.Task[None] | None = None
@@ -38,6 +40,7 @@ class Pruner:
             try:
                 await self._history.prune(self._days)
                 await self._jobs.prune(days_ago(self._days))
+                await self._digests.prune(days_ago(self._days))
             except StoreError:
                 logger.exception("old offloads and batches could not be removed")
             await asyncio.sleep(seconds_to_midnight())

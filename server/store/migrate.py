@@ -9,7 +9,12 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from server.common.errors import StoreError
-from server.store import job_tables, measurement_tables, policy_tables  # noqa: F401 - they fill the metadata
+from server.store import (  # noqa: F401 - they fill the metadata
+    job_tables,
+    measurement_tables,
+    policy_tables,
+    result_digest_tables,
+)
 from server.store.tables import metadata
 
 HEAD = "0009"

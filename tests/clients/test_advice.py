@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from server.clients import advice, config_change
 from server.clients.advice import BEGIN, END, KINDS, Kind
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import Scope, Surroundings
+from server.clients.hooks import hook_entries
 from server.common.errors import BadArguments
 from server.config.folders import Folders, find_folders
 from server.config.textedit.jsonc import parse
@@ -46,6 +48,9 @@ FILES: dict[Kind, dict[str, str | None]] = {
         + ", // last\n    ],\n  },\n}\n",
     },
 }
+FILES["digest"] = {
+    name: text and text.replace("PreToolUse", "PostToolUse") for name, text in FILES["hook"].items()
+}
 CASES = [(kind, name) for kind in KINDS for name in FILES[kind]]
 SCOPES: tuple[Scope, ...] = ("user", "project")
 
@@ -66,8 +71,18 @@ def around(tmp_path: Path) -> Surroundings:
     )
 
 
+def one(changes: list[ConfigChange]) -> ConfigChange:
+    [change] = changes
+    return change
+
+
+def reminder() -> dict[str, Any]:
+    [(_, entry)] = hook_entries("hook")
+    return entry
+
+
 def write(kind: Kind, name: str, scope: Scope, around: Surroundings) -> tuple[Path, bytes | None]:
-    path = advice.plan_on(kind, scope, around).place.path
+    path = one(advice.plan_on([kind], scope, around)).place.path
     text = FILES[kind][name]
     if text is not None:
         path.parent.mkdir(exist_ok=True)
@@ -76,7 +91,7 @@ def write(kind: Kind, name: str, scope: Scope, around: Surroundings) -> tuple[Pa
 
 
 def turn_on(kind: Kind, around: Surroundings, folders: Folders, scope: Scope = "user") -> ConfigChange:
-    change = advice.plan_on(kind, scope, around)
+    change = one(advice.plan_on([kind], scope, around))
     config_change.connect(change, folders)
     return change
 
@@ -91,7 +106,9 @@ def test_turning_on_twice_and_off_restores_every_byte(
     kind: Kind, name: str, scope: Scope, around: Surroundings, folders: Folders
 ) -> None:
     path, before = write(kind, name, scope, around)
-    assert not advice.plan_off(kind, scope, folders, around).needed, "it is off where nobody asked for it"
+    assert not one(advice.plan_off([kind], scope, folders, around)).needed, (
+        "it is off where nobody asked for it"
+    )
     change = turn_on(kind, around, folders, scope)
     assert change.needed
     written = path.read_bytes()
@@ -99,21 +116,23 @@ def test_turning_on_twice_and_off_restores_every_byte(
     if kind == "claude-md":
         assert text.count(BEGIN) == text.count(END) == 1
     else:
-        entries = parse(text).value["hooks"]["PreToolUse"]
-        assert entries[-1] == advice.hook_entry()
-        assert len(entries) == 1 + ('"Bash"' in (before or b"").decode() and "Stop" not in text)
+        hooks = parse(text).value["hooks"]
+        for event, entry in hook_entries(kind):
+            assert entry in hooks[event]
+        ours = len(hook_entries(kind))
+        assert sum(map(len, hooks.values())) == ours + (before or b"").count(b"./check.sh")
     # The previous content is still there, in order, with the file's own line ends.
     rest = iter(text)
     assert all(character in rest for character in (before or b"").decode())
     assert text.count("\r\n") in (0, text.count("\n"))
 
-    assert not advice.plan_on(kind, scope, around).needed
+    assert not one(advice.plan_on([kind], scope, around)).needed
     assert not turn_on(kind, around, folders, scope).diff()
     assert path.read_bytes() == written
 
-    config_change.disconnect(advice.plan_off(kind, scope, folders, around), folders)
+    config_change.disconnect(one(advice.plan_off([kind], scope, folders, around)), folders)
     assert read(path) == before
-    assert not advice.plan_off(kind, scope, folders, around).needed
+    assert not one(advice.plan_off([kind], scope, folders, around)).needed
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
@@ -125,7 +144,7 @@ def test_after_an_edit_only_our_part_is_removed(
     text = path.read_bytes().decode()
     edited = f"{text}Later.\n" if kind == "claude-md" else text.replace("{", '{"later": true,', 1)
     path.write_bytes(edited.encode())
-    config_change.disconnect(advice.plan_off(kind, "user", folders, around), folders)
+    config_change.disconnect(one(advice.plan_off([kind], "user", folders, around)), folders)
     left = path.read_bytes().decode()
     if kind == "claude-md":
         assert "token-saver" not in left
@@ -149,13 +168,13 @@ def test_an_older_block_or_a_moved_program_is_replaced(around: Surroundings, fol
     assert "older words" not in path.read_text()
 
     path = turn_on("hook", around, folders).place.path
-    assert advice.hook_command("user", around) == advice.hook_entry()["hooks"][0]["command"]
+    assert advice.hook_command("hook", "user", around) == reminder()["hooks"][0]["command"]
     settings = json.loads(path.read_text())
     settings["hooks"]["PreToolUse"][0]["hooks"][0]["command"] = "/gone/python"
     path.write_text(json.dumps(settings))
-    assert advice.hook_command("user", around) == "/gone/python"
+    assert advice.hook_command("hook", "user", around) == "/gone/python"
     turn_on("hook", around, folders)
-    assert json.loads(path.read_text())["hooks"]["PreToolUse"] == [advice.hook_entry()]
+    assert json.loads(path.read_text())["hooks"]["PreToolUse"] == [reminder()]
 
 
 def test_all_advice_is_removed_at_once(
@@ -171,14 +190,32 @@ def test_all_advice_is_removed_at_once(
     assert not list((around.home / ".claude").iterdir())
 
 
+def test_hooks_of_one_file_come_and_go_together_and_alone(around: Surroundings, folders: Folders) -> None:
+    path = around.home / ".claude" / "settings.json"
+    before = b'{\n  "model": "opus"\n}\n'
+    path.write_bytes(before)
+    both: list[Kind] = ["hook", "digest"]
+    config_change.connect(one(advice.plan_on(both, "user", around)), folders)
+    assert all(advice.is_on(kind, "user", around) for kind in both)
+    for first, second in (both, both[::-1]):
+        config_change.disconnect(one(advice.plan_off([first], "user", folders, around)), folders)
+        assert (advice.is_on(first, "user", around), advice.is_on(second, "user", around)) == (False, True)
+        config_change.disconnect(one(advice.plan_off([second], "user", folders, around)), folders)
+        assert path.read_bytes() == before
+        turn_on(second, around, folders)
+        turn_on(first, around, folders)
+    config_change.disconnect(one(advice.plan_off(both, "user", folders, around)), folders)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("text", ['{"hooks": [', '{"hooks": {"PreToolUse": {}}}', '{"hooks": 3}'])
 def test_a_broken_file_is_refused_and_unchanged(text: str, around: Surroundings) -> None:
     path = around.home / ".claude" / "settings.json"
     path.write_text(text)
     with pytest.raises(BadArguments, match="cannot be edited"):
-        advice.plan_on("hook", "user", around)
+        advice.plan_on(["hook"], "user", around)
     assert path.read_text() == text
-    assert advice.hook_command("user", around) is None
+    assert advice.hook_command("hook", "user", around) is None
 
 
 def test_the_block_is_short() -> None:
@@ -189,7 +226,8 @@ def test_the_block_is_short() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_advice_allows_commands(kind: Kind, tmp_path: Path) -> None:
     """A permission for the command token-saver would allow every command, by ``token-saver run``."""
-    change = advice.plan_on(kind, "project", Surroundings(home=tmp_path, project=tmp_path, environ={}))
+    around = Surroundings(home=tmp_path, project=tmp_path, environ={})
+    change = one(advice.plan_on([kind], "project", around))
     assert change.after is not None
     assert b"Bash(" not in change.after
     assert b"permissions" not in change.after

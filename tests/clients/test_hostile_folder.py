@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from server.bridge.discovery import find_running
-from server.clients import advice
 from server.clients.bridge_command import bridge_command
 from server.clients.claude_code import find_command
+from server.clients.hooks import hook_entries
 from server.common.processes import find_program
 from server.reminder.__main__ import LARGE_READ, LARGE_WRITE
 from tests.bridge.test_bridge import end_hub
@@ -98,7 +98,8 @@ def plugin_command(file: Path, *keys: str | int) -> list[str]:
 
 
 def hook_command() -> list[str]:
-    [hook] = advice.hook_entry()["hooks"]
+    [(_, entry)] = hook_entries("hook")
+    [hook] = entry["hooks"]
     return [hook["command"], *hook["args"]]
 
 

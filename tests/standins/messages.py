@@ -6,6 +6,7 @@ A script says what the "model" answers, turn by turn::
     with MessagesStandIn(script) as api:
         run_claude_code("do it", api.url, …)
     api.requests[-1]["messages"]  # what the client sent, tool results included
+    api.arrivals  # when each request came, in terms of time.monotonic
 
 The turn is chosen by how many assistant messages a request holds, so repeats of a request get the same
 answer. Requests without tools (titles, summaries) are answered with a plain word. Token counts are one
@@ -14,6 +15,7 @@ for every four characters of JSON: not Claude's, but consistent, as a transcript
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,6 +49,7 @@ class MessagesStandIn:
     def __init__(self, script: Sequence[Turn]) -> None:
         self.script = script
         self.requests: list[dict[str, Any]] = []
+        self.arrivals: list[float] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -102,6 +105,7 @@ def _handler(stand_in: MessagesStandIn) -> type[BaseHTTPRequestHandler]:
                 self._send_json({}, 404)
             else:
                 stand_in.requests.append(body)
+                stand_in.arrivals.append(time.monotonic())
                 self._send_message(body)
 
         def do_GET(self) -> None:

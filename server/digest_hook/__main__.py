@@ -1,0 +1,5 @@
+"""Entry point of ``python -m server.digest_hook``."""
+
+from server.digest_hook.main import main
+
+main()

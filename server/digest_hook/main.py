@@ -1,0 +1,118 @@
+"""The hook's command: one ``PostToolUse`` event on standard input, at most one replaced result as output.
+
+The hook fails open. If no hub runs, or it is slow, or anything goes wrong, the hook prints nothing and the
+result reaches Claude unchanged. It never starts a hub, and it reads no file of the user's.
+"""
+
+# Most results are small, so every import that they do not need comes after the look at their size.
+# ruff: noqa: PLC0415
+
+import sys
+import time
+from typing import Any
+
+LEAST_CHARACTERS = 4_000
+"""Length of a result's text below which it passes without asking the hub (characters): it has about 2,000
+tokens if it consists of numbers and paths. The hub counts exactly."""
+MOST_BYTES = 4_000_000
+"""Largest event that the hub takes; larger results pass."""
+TOTAL_SECONDS = 1.4
+"""Time limit of the whole exchange with the hub (seconds)."""
+CONNECT_SECONDS = 0.3
+"""Time limit for connecting and for the hub's proof of identity (seconds); it takes about a millisecond."""
+PATH = "/api/tool-result"
+EDITED = "edited"
+"""The argument for events of edits, and the name of the tool in what the hub gets of them."""
+
+
+def main() -> None:
+    """Read the event and print the replaced result, if any. Always ends with status 0.
+
+    With the argument ``edited`` the event is an edit of Claude's. After an edit, a command runs again for
+    another reason than a lacking digest.
+    """
+    deadline = time.monotonic() + TOTAL_SECONDS
+    try:
+        raw = sys.stdin.buffer.read()
+        if EDITED in sys.argv[1:]:
+            ask_hub(edit_alone(raw), deadline)
+            return
+        if not LEAST_CHARACTERS <= len(raw) <= MOST_BYTES:
+            return
+        import json
+
+        event = json.loads(raw)
+        if text_length(event) >= LEAST_CHARACTERS and not chosen_narrowly(event):
+            sys.stdout.buffer.write(ask_hub(raw, deadline))
+            sys.stdout.buffer.flush()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return  # fail open: without output the result passes unchanged
+
+
+def text_length(event: dict[str, Any]) -> int:
+    """Return the length of a result's text in characters, 0 for a result that holds anything else."""
+    response = event["tool_response"]
+    if isinstance(response, list):
+        is_text = all(block["type"] == "text" for block in response)
+        return sum(len(block["text"]) for block in response) if is_text else 0
+    if "file" in response:
+        return len(response["file"]["content"]) if response["type"] == "text" else 0
+    if "stdout" in response:
+        is_text = not (response.get("isImage") or response.get("interrupted"))
+        return len(response["stdout"]) + len(response.get("stderr") or "") if is_text else 0
+    return len(response["result"]) if isinstance(response.get("result"), str) else 0
+
+
+def chosen_narrowly(event: dict[str, Any]) -> bool:
+    """Return whether Claude read a named part of a file."""
+    arguments = event["tool_input"]
+    return event["tool_name"] == "Read" and bool(arguments.get("offset") or arguments.get("limit"))
+
+
+def edit_alone(raw: bytes) -> bytes:
+    """Return the event of an edit without the edited text."""
+    import json
+
+    event = json.loads(raw)
+    return json.dumps({"tool_name": EDITED, "session_id": event["session_id"]}).encode()
+
+
+def ask_hub(event: bytes, deadline: float) -> bytes:
+    """Return the hub's answer: the hook's output, or nothing for a result that passes.
+
+    Raises:
+        OSError: no hub runs, or it does not answer before ``deadline`` (in terms of ``time.monotonic``).
+    """
+    import os
+
+    from server.bridge import discovery, wire
+    from server.bridge.http1 import HubConnection
+    from server.bridge.hub_identity import demand_proof
+
+    folder = discovery.state_folder()
+    info = discovery.read_hub_file(folder)
+    if info is None:
+        return b""
+    token = discovery.read_token(folder)
+    connection = HubConnection(info.address, CONNECT_SECONDS)
+    try:
+        demand_proof(connection, token)
+        connection.socket.settimeout(_left(deadline))
+        headers = {
+            "Content-Type": "application/json",
+            wire.AUTHORIZATION: wire.bearer(token),
+            wire.PROJECT: wire.percent_encoded(os.fsencode(os.environ.get("CLAUDE_PROJECT_DIR", ""))),
+        }
+        connection.send("POST", PATH, headers, event)
+        connection.limit(_left(deadline))
+        answer = connection.answer()
+        return answer.body.read() if answer.status == 200 else b""
+    finally:
+        connection.close()
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left

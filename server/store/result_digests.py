@@ -1,0 +1,192 @@
+"""Digests that replaced tool results in Claude Code, and the kinds of results that are left alone."""
+
+import time
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from server.store.database import Database
+from server.store.result_digest_tables import result_digest, result_left_alone
+
+EVERYWHERE = ""
+"""The project of a kind that is switched off in all projects."""
+BY_USER = "switched off"
+"""The reason of a kind that the user switched off; other reasons are losses."""
+_OF_SESSION = 50
+"""Digests of a session that are compared with later results."""
+
+
+@dataclass(frozen=True)
+class ResultDigest:
+    """One digest.
+
+    Attributes:
+        id: its number in the database; 0 before it is written.
+        at: seconds since the epoch.
+        source: the command or the path; empty if the history keeps no contents.
+        source_key: a hash of the command or the path.
+        facts_key: a hash of the digest without its numbers: equal for two runs with the same result.
+        kept_path: the client's own file with the whole text; often empty.
+        handle: of the kept text.
+        characters: of the whole text.
+        whole_tokens: tokens of the whole text.
+        shown_tokens: tokens that Claude would have seen without the digest.
+        text: the digest; empty if the history keeps no contents.
+        loss: how Claude came back for more: ``again``, ``read`` or ``opened``; empty if it did not.
+    """
+
+    at: float
+    project: str
+    session: str
+    tool_use_id: str
+    kind: str
+    source: str
+    source_key: str
+    facts_key: str
+    kept_path: str
+    handle: str
+    characters: int
+    lines: int
+    whole_tokens: int
+    shown_tokens: int
+    digest_tokens: int
+    text: str
+    loss: str = ""
+    id: int = 0
+
+    @property
+    def net_tokens(self) -> int:
+        """Tokens saved. After a loss Claude has read the text and the digest, so the digest was added."""
+        return -self.digest_tokens if self.loss else self.shown_tokens - self.digest_tokens
+
+
+@dataclass(frozen=True)
+class LeftAlone:
+    """A kind of results that passes unchanged in a project, or everywhere. ``at`` is seconds since the
+    epoch."""
+
+    kind: str
+    project: str
+    at: float
+    reason: str
+
+    @property
+    def by_user(self) -> bool:
+        """Whether the user switched it off."""
+        return self.reason == BY_USER
+
+
+@dataclass(frozen=True)
+class KindTotal:
+    """The digests of one kind: their number, tokens saved (losses subtracted), and losses."""
+
+    kind: str
+    digests: int
+    net_tokens: int
+    losses: int
+
+
+class ResultDigests:
+    """Reads and writes digests of results. Every method may raise ``StoreError``.
+
+    Args:
+        contents: False keeps figures, names and hashes, but neither commands, paths nor digests.
+    """
+
+    def __init__(self, database: Database, contents: bool = True) -> None:
+        self._database = database
+        self._contents = contents
+
+    async def add(self, record: ResultDigest) -> int:
+        """Write a digest and return its number."""
+        kept = record if self._contents else replace(record, source="", text="", kept_path="")
+        values = {name: value for name, value in asdict(kept).items() if name != "id"}
+
+        def write(connection: Connection) -> int:
+            key = connection.execute(insert(result_digest).values(**values)).inserted_primary_key
+            return int(key[0]) if key is not None else 0
+
+        return await self._database.write(write)
+
+    async def of_session(self, session: str) -> tuple[ResultDigest, ...]:
+        """Return the latest digests of a session without a loss, newest first."""
+        query = (
+            select(result_digest)
+            .where(result_digest.c.session == session, result_digest.c.loss == "")
+            .order_by(result_digest.c.id.desc())
+            .limit(_OF_SESSION)
+        )
+        return await self._database.read(lambda connection: _records(connection, query))
+
+    async def latest(self, most: int) -> tuple[ResultDigest, ...]:
+        """Return the latest digests, newest first."""
+        query = select(result_digest).order_by(result_digest.c.id.desc()).limit(most)
+        return await self._database.read(lambda connection: _records(connection, query))
+
+    async def kinds(self, since: float = 0.0) -> tuple[KindTotal, ...]:
+        """Return the totals by kind since ``since`` (seconds since the epoch), the largest first."""
+        table = result_digest.c
+        lost = func.sum(func.iif(table.loss == "", 0, 1))
+        net = func.sum(func.iif(table.loss == "", table.shown_tokens, 0) - table.digest_tokens)
+        query = (
+            select(table.kind, func.count(), net, lost)
+            .where(table.at >= since)
+            .group_by(table.kind)
+            .order_by(net.desc())
+        )
+
+        def read(connection: Connection) -> tuple[KindTotal, ...]:
+            return tuple(KindTotal(*row) for row in connection.execute(query))
+
+        return await self._database.read(read)
+
+    async def book_loss(self, record: ResultDigest, loss: str) -> None:
+        """Book a digest as a loss and leave its kind alone in its project from now on."""
+
+        def write(connection: Connection) -> None:
+            connection.execute(update(result_digest).where(result_digest.c.id == record.id).values(loss=loss))
+            _leave_alone(connection, record.kind, record.project, loss)
+
+        await self._database.write(write)
+
+    async def is_left_alone(self, kind: str, project: str) -> bool:
+        """Return whether results of a kind pass unchanged in a project."""
+        query = select(result_left_alone.c.kind).where(
+            result_left_alone.c.kind == kind, result_left_alone.c.project.in_((EVERYWHERE, project))
+        )
+        return await self._database.read(lambda connection: connection.execute(query).first() is not None)
+
+    async def left_alone(self) -> tuple[LeftAlone, ...]:
+        """Return the kinds that are left alone, by name."""
+        table = result_left_alone
+        query = select(table).order_by(table.c.kind, table.c.project)
+
+        def read(connection: Connection) -> tuple[LeftAlone, ...]:
+            return tuple(LeftAlone(*row) for row in connection.execute(query))
+
+        return await self._database.read(read)
+
+    async def leave_alone(self, kind: str, project: str = EVERYWHERE, reason: str = BY_USER) -> None:
+        """Let results of a kind pass unchanged from now on."""
+        await self._database.write(lambda connection: _leave_alone(connection, kind, project, reason))
+
+    async def take_up(self, kind: str, project: str) -> None:
+        """Undo ``leave_alone`` for a project, or the switch for all projects."""
+        table = result_left_alone
+        query = delete(table).where(table.c.kind == kind, table.c.project == project)
+        await self._database.write(lambda connection: connection.execute(query))
+
+    async def prune(self, before: float) -> None:
+        """Delete digests from before an instant (seconds since the epoch)."""
+        query = delete(result_digest).where(result_digest.c.at < before)
+        await self._database.write(lambda connection: connection.execute(query))
+
+
+def _records(connection: Connection, query: object) -> tuple[ResultDigest, ...]:
+    return tuple(ResultDigest(**row._asdict()) for row in connection.execute(query))  # type: ignore[call-overload] # a select
+
+
+def _leave_alone(connection: Connection, kind: str, project: str, reason: str) -> None:
+    row = upsert(result_left_alone).values(kind=kind, project=project, at=time.time(), reason=reason)
+    connection.execute(row.on_conflict_do_nothing())

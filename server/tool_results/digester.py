@@ -1,0 +1,205 @@
+"""The digester of tool results: takes a hook's event, returns the hook's output or nothing.
+
+Whatever fails, the result passes unchanged, so no error leaves this module.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from server.common.errors import TokenSaverError
+from server.digests import make_digest
+from server.digests.kept import KeptTexts
+from server.ledger.tokens import Family, estimate_result
+from server.policy.files.safe_open import open_for_reading
+from server.policy.secrets.redact import redact
+from server.store.result_digests import ResultDigest, ResultDigests
+from server.tool_results.losses import facts_key, find_reopened, find_repeated, source_key
+from server.tool_results.passing import Form, form_of
+from server.tool_results.result import ToolResult, edited_session, parse_event
+
+logger = logging.getLogger(__name__)
+
+LEAST_TOKENS = 2_000
+"""Smaller results pass unchanged, in tokens."""
+LEAST_SPARED = 0.5
+"""Share of a result's tokens that its digest must save."""
+MOST_CHARACTERS = 2_500
+"""Length of a digest with its last line."""
+MOST_BYTES = 16_000_000
+"""Largest kept file of the client that is read, bytes; a larger one would take too long."""
+SECONDS = 1.2
+"""Time limit of one digest (seconds); the hook waits little longer."""
+AT_ONCE = 2
+"""Digests that are made at the same time; further results pass unchanged."""
+_LAST_LINE = 300
+"""Room for the line that says where the whole text is, in characters."""
+_MEASURED = 200_000
+"""Characters whose tokens are estimated; the rest of a longer text counts in proportion."""
+_SOURCE_CHARACTERS = 300
+_SESSIONS = 1_000
+"""Sessions whose last edit is remembered."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A digest that may replace a result: its text, its kept text, and figures of the whole."""
+
+    text: str
+    handle: str
+    characters: int
+    lines: int
+    whole_tokens: int
+    shown_tokens: int
+    digest_tokens: int
+
+
+class ResultDigester:
+    """Makes and records digests of results. ``known`` returns values that never leave: this app's tokens."""
+
+    def __init__(
+        self, digests: ResultDigests, texts: Path, family: Family, known: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        self.digests = digests
+        self._texts = texts
+        self._known = known
+        self._family: Family = family
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._started = time.time()
+        self._edits: dict[str, float] = {}
+
+    async def answer(self, event: bytes, project: str) -> dict[str, Any] | None:
+        """Return the hook's output for an event, None if the result passes unchanged."""
+        if session := edited_session(event):
+            self._note_edit(session)
+            return None
+        if self._free.locked():
+            return None
+        try:
+            async with self._free, asyncio.timeout(SECONDS):
+                return await self._answer(event, project)
+        except TimeoutError:
+            logger.info("a result passed unchanged: its digest took too long")
+        except (TokenSaverError, OSError) as error:
+            logger.warning("a result passed unchanged: %s", error)
+        except Exception:
+            # A defect must not cost Claude a result.
+            logger.exception("a result passed unchanged")
+        return None
+
+    async def _answer(self, event: bytes, project: str) -> dict[str, Any] | None:
+        result = parse_event(event, project)
+        if result is None:
+            return None
+        earlier = await self.digests.of_session(result.session)
+        if (reopened := find_reopened(result, earlier)) is not None:
+            await self.digests.book_loss(*reopened)
+            return None
+        form = await asyncio.to_thread(form_of, result)
+        if form.reason or await self.digests.is_left_alone(form.kind, str(result.project)):
+            return None
+        made = await asyncio.to_thread(self._make, result, form)
+        if made is None:
+            return None
+        facts = facts_key(made.text)
+        unedited = [each for each in earlier if each.at > self._last_edit(result.session)]
+        if (repeated := find_repeated(result, facts, unedited)) is not None:
+            await self.digests.book_loss(*repeated)
+            return None
+        text = f"{made.text}\n{last_line(result, made)}"
+        await self.digests.add(self._record(result, form, made, facts, text))
+        output = {"hookEventName": "PostToolUse", "updatedToolOutput": result.with_text(text)}
+        return {"hookSpecificOutput": output}
+
+    def _note_edit(self, session: str) -> None:
+        self._edits.pop(session, None)
+        self._edits[session] = time.time()
+        if len(self._edits) > _SESSIONS:
+            del self._edits[next(iter(self._edits))]
+
+    def _last_edit(self, session: str) -> float:
+        """Return when Claude last edited a file, seconds since the epoch. Before this hub started, it may
+        have edited any."""
+        return self._edits.get(session, self._started)
+
+    def _make(self, result: ToolResult, form: Form) -> Made | None:
+        """Return a digest; None if the result is too small, unknown, or would not be spared by half."""
+        data = _whole(result)
+        text = data.decode("utf-8", "replace")
+        whole = tokens_of(text, self._family)
+        if whole < LEAST_TOKENS:
+            return None
+        room = MOST_CHARACTERS - _LAST_LINE
+        # Looked at first: most texts that no recogniser knows need no kept copy.
+        made = make_digest(text, room, command=form.command, name=form.name)
+        if not made.recognised or made.fallback or not made.literal:
+            return None
+        source = str(result.path) if result.path is not None else ""
+        texts = KeptTexts(self._texts, known=self._known())
+        with texts.writing(result.project, redact(result.command).text, source) as kept:
+            kept.write(data)
+            made = make_digest(kept.whole(), room, command=form.command, name=form.name)
+        digest = redact(made.text).text
+        cost = tokens_of(digest, self._family) + _LAST_LINE // 5
+        if cost > whole * (1 - LEAST_SPARED):
+            return None
+        shown = tokens_of(result.shown(), self._family)
+        return Made(digest, kept.handle, len(text), made.lines, whole, shown, cost)
+
+    def _record(self, result: ToolResult, form: Form, made: Made, facts: str, text: str) -> ResultDigest:
+        source = result.command or str(result.path or "")
+        return ResultDigest(
+            at=time.time(),
+            project=str(result.project),
+            session=result.session,
+            tool_use_id=result.tool_use_id,
+            kind=form.kind,
+            source=redact(source).text[:_SOURCE_CHARACTERS],
+            source_key=source_key(result),
+            facts_key=facts,
+            kept_path=str(result.kept or ""),
+            handle=made.handle,
+            characters=made.characters,
+            lines=made.lines,
+            whole_tokens=made.whole_tokens,
+            shown_tokens=made.shown_tokens,
+            digest_tokens=made.digest_tokens,
+            text=text,
+        )
+
+
+def last_line(result: ToolResult, made: Made) -> str:
+    """Return the line that says what this is and where the whole text is."""
+    where = f"token-saver digest kept:{made.handle} --lines FIRST-LAST"
+    line = f"[digest of {made.lines:,} lines by token-saver; any lines word for word: {where}"
+    if missing := result.lines_missing:
+        line += f"; Read returned no lines from {missing[0]:,} on, of {missing[1]:,}"
+    return f"{line}]"
+
+
+def tokens_of(text: str, family: Family) -> int:
+    """Return the estimated tokens of a text of any length."""
+    measured = text[:_MEASURED]
+    found = estimate_result(measured, family)
+    return round(found * len(text) / len(measured)) if measured else 0
+
+
+def _whole(result: ToolResult) -> bytes:
+    """Return the whole text: the file that the client kept, or the text in the event.
+
+    Raises:
+        OSError: the file cannot be read.
+        TokenSaverError: it is not a regular file.
+    """
+    if result.kept is None:
+        return result.text.encode("utf-8", "replace")
+    with os.fdopen(open_for_reading(result.kept, result.kept.name), "rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError("the client's kept file is too large")
+    return data

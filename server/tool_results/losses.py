@@ -1,0 +1,56 @@
+"""Losses: Claude came back for the text that a digest had replaced."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from server.store.result_digests import ResultDigest
+from server.tool_results.result import ToolResult
+
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_HANDLE = re.compile(r"kept:([0-9a-f]{16})")
+WHOLE_SHARE = 0.5
+"""Share of a text that counts as the whole of it."""
+
+
+def source_key(result: ToolResult) -> str:
+    """Return a hash of what was run or read."""
+    telling = {name: str(value) for name, value in result.arguments.items() if name != "description"}
+    return _hash(result.tool, repr(sorted(telling.items())))
+
+
+def facts_key(digest: str) -> str:
+    """Return a hash of a digest's words: times and counts differ between two runs with the same result."""
+    return _hash(_NUMBER.sub("0", digest))
+
+
+def find_reopened(result: ToolResult, earlier: Iterable[ResultDigest]) -> tuple[ResultDigest, str] | None:
+    """Return the digest whose whole text this result brings, and how; None if there is none."""
+    handles = set(_HANDLE.findall(result.command) + _HANDLE.findall(str(result.arguments.get("files", ""))))
+    path = str(result.path) if result.path is not None else ""
+    key = source_key(result)
+    for each in earlier:
+        is_whole = len(result.text) >= each.characters * WHOLE_SHARE
+        if each.handle in handles and is_whole:
+            return each, "opened"
+        if path and each.kept_path == path:
+            return each, "opened"
+        if path and each.source_key == key:
+            return each, "read"
+    return None
+
+
+def find_repeated(
+    result: ToolResult, facts: str, earlier: Iterable[ResultDigest]
+) -> tuple[ResultDigest, str] | None:
+    """Return the digest of the same call with the same facts; None if there is none.
+
+    ``earlier`` are those since Claude's last edit: after an edit it runs the same tests for another reason.
+    """
+    same = source_key(result), facts
+    found = (each for each in earlier if (each.source_key, each.facts_key) == same)
+    return next(((each, "again") for each in found), None)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]

@@ -1,0 +1,172 @@
+"""Tests of the digest hook with the real Claude Code CLI; only Claude's model is a stand-in."""
+
+import gzip
+import itertools
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.clients.hooks import hook_entries
+from tests.hub_process import HubProcess, start_hub
+from tests.standins import mcp_texts
+from tests.standins.claude_code import run_claude_code
+from tests.standins.messages import MessagesStandIn, Text, ToolUse
+
+SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
+MOST_CHARACTERS = 2_500
+MOST_DELAY = 2.0
+"""How long the hook may hold up a turn (seconds)."""
+RUN = "python3 run_tests.py"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results that reached the API, and the longest time between two requests (seconds)."""
+
+    texts: list[str]
+    longest: float
+
+
+class ClaudeCodeHarness:
+    """Claude Code in a project with large files; its hook is on or off."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "claude"
+        self.project = folder / "project"
+        self.project.mkdir()
+        log = gzip.decompress(SAMPLE.read_bytes()).decode()[-60_000:]
+        (self.project / "run.txt").write_text(log, encoding="utf-8")
+        (self.project / "run_tests.py").write_text("print(open('run.txt').read())\n")
+        records = [{"id": number, "name": f"user {number}", "state": "ok"} for number in range(830)]
+        records[77]["state"] = "broken"
+        (self.project / "records.json").write_text(json.dumps(records))
+        lines = [f"10:{number // 60 % 60:02}:{number % 60:02} INFO tick {number}" for number in range(3_000)]
+        lines[2_222] = "10:37:02 ERROR disk /dev/sdb is full"
+        (self.project / "service.log").write_text("\n".join(lines) + "\n")
+        (self.project / "module.py").write_text("".join(f"VALUE_{n} = {n}\n" for n in range(2_000)))
+
+    def run(self, calls: list[ToolUse], *, hook: bool = True) -> Results:
+        """Let the model make these calls, one a turn, and return their results."""
+        hooks: dict[str, list[Any]] = {}
+        for event, entry in hook_entries("digest") if hook else ():
+            hooks.setdefault(event, []).append(entry)
+        settings = self.home / "config" / "settings.json"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(json.dumps({"hooks": hooks}))
+        program = [mcp_texts.__file__, str(self.project / "records.json")]
+        with MessagesStandIn([*([call] for call in calls), [Text("Done.")]]) as api:
+            run_claude_code(
+                "Go.",
+                api.url,
+                home=self.home,
+                project=self.project,
+                servers={"texts": {"command": sys.executable, "args": program}},
+                extra=("--permission-mode", "bypassPermissions"),
+            )
+            times = [
+                at for at, request in zip(api.arrivals, api.requests, strict=True) if request.get("tools")
+            ]
+            texts = [_text(result) for result in api.tool_results()]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        return Results(texts, max(gaps))
+
+
+def _text(result: dict[str, Any]) -> str:
+    content = result["content"]
+    return content if isinstance(content, str) else "\n".join(block["text"] for block in content)
+
+
+@pytest.fixture
+def claude(tmp_path: Path) -> ClaudeCodeHarness:
+    return ClaudeCodeHarness(tmp_path)
+
+
+@contextmanager
+def hub_of_hook(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubProcess]:
+    """Run a hub that the hook's entry names."""
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(folder))
+    with start_hub(folder) as hub:
+        yield hub
+
+
+def read(path: Path, **arguments: int) -> ToolUse:
+    return ToolUse("Read", {"file_path": str(path), **arguments})
+
+
+def bash(command: str) -> ToolUse:
+    return ToolUse("Bash", {"command": command})
+
+
+def test_large_results_reach_claude_as_digests_with_their_facts(
+    claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub_of_hook(tmp_path / "hub", monkeypatch):
+        texts = claude.run(
+            [bash(RUN), ToolUse("mcp__texts__get", {}), read(claude.project / "service.log")]
+        ).texts
+    assert all(len(text) <= MOST_CHARACTERS for text in texts), [len(text) for text in texts]
+    for text, facts in zip(
+        texts,
+        (
+            ["6 failed, 1707 passed", "CarrierDown", "tests/conftest.py:10", "token-saver digest kept:"],
+            ["830", "broken", "token-saver digest kept:"],
+            ["disk /dev/sdb is full", "3,000", "token-saver digest kept:"],
+        ),
+        strict=True,
+    ):
+        assert [fact for fact in facts if fact not in text] == [], text
+
+
+def test_what_claude_chose_or_may_edit_passes_byte_for_byte(
+    claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = [
+        read(claude.project / "module.py"),
+        bash("grep -n INFO service.log"),
+        bash("python3 run_tests.py && exit 3"),
+        bash("echo small"),
+        read(claude.project / "service.log", offset=10, limit=1_500),
+        bash("tail -n 1500 service.log"),
+        bash("cat module.py"),
+    ]
+    plain = claude.run(calls, hook=False).texts
+    with hub_of_hook(tmp_path / "hub", monkeypatch):
+        hooked = claude.run(calls).texts
+    assert len(plain) == len(calls)
+    assert [_comparable(text) for text in hooked] == [_comparable(text) for text in plain]
+
+
+def _comparable(text: str) -> str:
+    """Return a result without the name of the file that the client kept, which is new in each session."""
+    return "\n".join(line for line in text.splitlines() if "Full output saved to" not in line)
+
+
+@pytest.mark.parametrize("trouble", ["no-hub", "stopped-hub", "app-deleted", "python-deleted"])
+def test_the_result_passes_in_time_whatever_is_wrong(
+    trouble: str, claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = [bash("head -c 20000 run.txt"), bash(RUN), read(claude.project / "service.log")]
+    plain = claude.run(calls, hook=False)
+    if trouble == "app-deleted":
+        monkeypatch.setattr("server.clients.hooks._PACKAGES", tmp_path / "gone")
+    if trouble == "python-deleted":
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "gone" / "bin" / "python"))
+    if trouble == "stopped-hub":
+        with hub_of_hook(tmp_path / "hub", monkeypatch) as hub:
+            os.kill(hub.process.pid, signal.SIGSTOP)
+            try:
+                hooked = claude.run(calls)
+            finally:
+                os.kill(hub.process.pid, signal.SIGCONT)
+    else:
+        hooked = claude.run(calls)
+    assert [_comparable(text) for text in hooked.texts] == [_comparable(text) for text in plain.texts]
+    assert hooked.longest < plain.longest + MOST_DELAY
