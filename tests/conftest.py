@@ -41,8 +41,10 @@ WORKERS_PER_CORE = 1.5
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run the whole suite and the fast group in parallel, and a few named tests in this process."""
-    whole = config.args == config.getini("testpaths") or config.option.markexpr == FAST
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if config.option.markexpr == FAST:
+        return cores  # nothing waits there, and each worker imports the app anew
+    whole = config.args == config.getini("testpaths")
     return max(2, int(cores * WORKERS_PER_CORE)) if whole else 0
 
 

@@ -9,7 +9,7 @@ from server.execution.inputs import probe_calls
 from server.execution.python.facts import parse_fact
 from server.execution.sandbox.find import Sandbox
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 RIGHT = "def f(x):\n    return sorted(set(x))\n"
 RIGHT_TOO = (
@@ -75,6 +75,7 @@ async def test_one_sample_cannot_change_the_behaviour_of_the_next(sandbox: Sandb
     assert (choice.source, choice.behaviours) == (RIGHT, (4, 1))
 
 
+@pytest.mark.fast
 async def test_the_first_that_passes_its_examples_is_taken(sandbox: Sandbox) -> None:
     samples = Samples([BROKEN, REPEATS, RIGHT_TOO, RIGHT])
     facts = [parse_fact("f([2, 1, 2]) == [1, 2]"), parse_fact("f([]) == []")]
@@ -116,6 +117,7 @@ async def test_without_probes_nothing_is_drawn(sandbox: Sandbox) -> None:
     assert samples.told == []
 
 
+@pytest.mark.fast
 def test_probes_come_from_calls_and_their_variations() -> None:
     calls = probe_calls("Call f([2, 1], 'a'), not g(1).", {"f"}, ["f([], 'b') == 3", "h(1)"])
     assert calls[:2] == ["f([], 'b')", "f([2, 1], 'a')"]

@@ -8,7 +8,7 @@ from server.execution.mutants import mutants
 from server.execution.sandbox.find import Sandbox
 from server.execution.test_trim import trim_tests
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 CODE = '''"""Slots."""
 
@@ -33,6 +33,7 @@ def total(slots):
 '''
 
 
+@pytest.mark.fast
 async def test_mutants_are_distinct_modules_with_one_change_each() -> None:
     found = mutants(CODE)
     original = ast.unparse(ast.parse(CODE)).splitlines()
@@ -45,6 +46,7 @@ async def test_mutants_are_distinct_modules_with_one_change_each() -> None:
     assert {"another comparison", "another operator", "returns nothing"} <= {each.change for each in found}
 
 
+@pytest.mark.fast
 async def test_mutants_are_spread_over_functions_and_can_be_limited() -> None:
     few = mutants(CODE, most=4)
     assert {each.line >= 19 for each in few} == {True, False}

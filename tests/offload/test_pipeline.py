@@ -12,7 +12,7 @@ from tests.pipeline_harness import OpenPipeline, PipelineHarness
 from tests.standins.answers import Answer
 from tests.standins.serving import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 SLUGIFY = (
     'import re\n\n\ndef slugify(text):\n    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")\n'
@@ -23,6 +23,7 @@ def fenced(code: str, language: str = "python") -> str:
     return f"```{language}\n{code}```"
 
 
+@pytest.mark.fast
 async def test_a_task_with_an_output_leaves_a_checked_file_and_a_short_digest(
     pipeline: PipelineHarness, project: Path
 ) -> None:
@@ -35,6 +36,7 @@ async def test_a_task_with_an_output_leaves_a_checked_file_and_a_short_digest(
         assert part in outcome.text
 
 
+@pytest.mark.fast
 async def test_the_history_records_the_attempt_and_the_result(
     pipeline: PipelineHarness, project: Path
 ) -> None:
@@ -97,6 +99,7 @@ async def test_without_an_output_the_text_itself_is_returned(
     assert "Pass `output`" in long.text
 
 
+@pytest.mark.fast
 async def test_a_bad_answer_is_repaired_with_the_precise_error(
     pipeline: PipelineHarness, project: Path
 ) -> None:
@@ -112,6 +115,7 @@ async def test_a_bad_answer_is_repaired_with_the_precise_error(
     assert (project / "twice.py").read_text() == "def twice(x):\n    return 2 * x\n"
 
 
+@pytest.mark.fast
 async def test_after_the_last_repair_the_task_is_handed_back_and_nothing_is_written(
     pipeline: PipelineHarness, project: Path
 ) -> None:
@@ -298,6 +302,7 @@ async def test_the_user_cancels_one_offload_and_its_caller_is_told(
         await pipeline.offloader.cancel(outcome.offload_id)
 
 
+@pytest.mark.fast
 async def test_a_file_that_changed_meanwhile_is_not_overwritten(
     pipeline: PipelineHarness, project: Path
 ) -> None:

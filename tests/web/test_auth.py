@@ -12,8 +12,6 @@ from starlette.datastructures import Headers
 from server.bridge.keys import Keys
 from tests.hub_process import HubProcess
 
-pytestmark = pytest.mark.fast
-
 WEBSOCKET = {
     "Upgrade": "websocket",
     "Connection": "Upgrade",
