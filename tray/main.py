@@ -49,7 +49,8 @@ def _run(start: Start) -> None:
     # Imported here, because commands and second starts must not wait a second for it.
     from server.commands.welcome import say_no_tray, say_ready  # noqa: PLC0415
     from server.web.dashboard_mount import Pages  # noqa: PLC0415
-    from server.web.serve import Signals, log_to_file, running_hub  # noqa: PLC0415
+    from server.web.log_file import log_to_file  # noqa: PLC0415
+    from server.web.serve import Signals, running_hub  # noqa: PLC0415
 
     log_to_file(start.settings, start.folders)
     pages = Pages()

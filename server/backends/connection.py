@@ -5,8 +5,8 @@ so connections must not be kept alive.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,6 +15,7 @@ import httpx
 
 from server.backends.address import place_of, require_allowed
 from server.backends.error_texts import error_details, plain_error
+from server.backends.generation_limits import StallGuard
 from server.backends.trust import distrust, ssl_context
 from server.backends.wire import Garbled, LineReader, dump, excerpt, parse_object
 from server.common.errors import BackendFailed, BackendUnreachable, EngineBusy
@@ -30,7 +31,10 @@ LOADING_TYPE = "unavailable_error"
 """llama-server's error type while it loads a model."""
 MOST_RETRY_SECONDS = 600.0
 ANSWER_SECONDS = 30.0
-"""Time limit for a request that takes no work, such as the list of models, on a busy machine."""
+"""Time limit for a request that takes no work, such as the list of models, on a busy machine. Also the limit
+for the body of any answer that is sent in one piece, once its head has arrived."""
+HEAD_MARGIN = 5.0
+"""Seconds for sending the request, and for the rest of an answer's head after its first byte."""
 
 
 class Refused(Exception):
@@ -75,6 +79,8 @@ class EngineConnection:
         self.product = product
         self._start_hint = start_hint
         self._silence = settings.silence_timeout
+        # An engine that sends its answer's head byte by byte is not silent.
+        self._head_seconds = settings.connect_timeout + self._silence + HEAD_MARGIN
         headers = {"Accept-Encoding": "identity", "User-Agent": "token-saver"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
@@ -113,7 +119,9 @@ class EngineConnection:
         with self._translated(seconds):
             async with asyncio.timeout(seconds), self._open(method, path, body) as response:
                 await self._pass_or_refuse(response)
-                return parse_object(await self._read(response, BODY_LIMIT))
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await self._read(response, BODY_LIMIT)
+                return parse_object(answer)
 
     async def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         """Send a request whose answer does not matter.
@@ -125,10 +133,17 @@ class EngineConnection:
             async with asyncio.timeout(ANSWER_SECONDS), self._open(method, path, body) as response:
                 await self._pass_or_refuse(response)
 
-    async def stream(self, path: str, body: dict[str, Any]) -> AsyncGenerator[str, None]:
+    def stall_guard(self) -> StallGuard:
+        """Return the guard for one generation, which may make no progress for the limit on silence."""
+        return StallGuard(self._silence)
+
+    async def stream(
+        self, path: str, body: dict[str, Any], stall: StallGuard | None = None
+    ) -> AsyncGenerator[str, None]:
         """POST ``body`` and yield the answer's lines, without line ends and empty lines.
 
-        Closing the generator closes the connection. A last line without a line end is yielded as well; the
+        ``stall`` ends an answer that goes on without progress. Closing the generator closes the connection.
+        A last line without a line end is yielded as well; the
         dialect decides whether the stream is complete.
 
         Raises:
@@ -141,6 +156,8 @@ class EngineConnection:
                 await self._pass_or_refuse(response)
                 lines = LineReader()
                 async for chunk in response.aiter_raw():
+                    if stall is not None:
+                        stall.check()
                     for line in lines.read(chunk):
                         yield line
                 for line in lines.end():
@@ -166,14 +183,19 @@ class EngineConnection:
             retry_after=refusal.retry_after,
         )
 
-    def _open(
+    @asynccontextmanager
+    async def _open(
         self, method: str, path: str, body: dict[str, Any] | None
-    ) -> AbstractAsyncContextManager[httpx.Response]:
+    ) -> AsyncIterator[httpx.Response]:
         if self._client.is_closed:  # another task found the engine gone and closed this connection
             raise BackendUnreachable(f"{self.product} at {place_of(self.url)} is gone.", self._start_hint)
         content = None if body is None else dump(body)
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        return self._client.stream(method, path, content=content, headers=headers)
+        request = self._client.stream(method, path, content=content, headers=headers)
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(self._head_seconds):
+                response = await stack.enter_async_context(request)
+            yield response
 
     async def _pass_or_refuse(self, response: httpx.Response) -> None:
         if response.is_success:
@@ -184,7 +206,8 @@ class EngineConnection:
                 f"answered with a redirect to {target}, which is not followed",
                 "Set [backend] url to the engine's own address.",
             )
-        body = await self._read(response, REFUSAL_LIMIT, cut=True)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            body = await self._read(response, REFUSAL_LIMIT, cut=True)
         raise _refusal(response.status_code, body, _retry_after(response))
 
     @staticmethod
@@ -218,7 +241,8 @@ class EngineConnection:
                 "Try a smaller task or model, or raise [backend] silence_timeout.",
             ) from None
         except TimeoutError:
-            raise self.failed(f"did not answer within {seconds:g} s") from None
+            limit = f" within {seconds:g} s" if seconds is not None else " completely in time"
+            raise self.failed(f"did not answer{limit}") from None
         except httpx.HTTPError as error:
             raise self.failed(f"broke off ({str(error) or type(error).__name__})".rstrip(".")) from None
         except Garbled as error:

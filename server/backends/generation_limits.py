@@ -1,6 +1,7 @@
-"""Limits on every generation: the engine must have read the whole prompt, and the answer must end."""
+"""Limits on every generation: the engine must have read the whole prompt, make progress, and end."""
 
 import re
+import time
 from collections.abc import Iterable
 
 from server.backends.base import GenerationRequest, Message
@@ -92,6 +93,34 @@ class RunawayGuard:
         self._left -= len(text)
         if self._left < 0:
             raise Garbled("an answer far longer than requested")
+
+
+class StallGuard:
+    """Ends an answer that goes on without progress, for example with keep-alive comments alone.
+
+    Args:
+        seconds: the longest time without progress.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._progress = 0
+        self._since = time.monotonic()
+
+    def note(self, progress: int) -> None:
+        """Take in the progress made up to now, a number that only grows."""
+        if progress > self._progress:
+            self._progress = progress
+            self._since = time.monotonic()
+
+    def check(self) -> None:
+        """Return if there was progress recently.
+
+        Raises:
+            Garbled: there was none.
+        """
+        if time.monotonic() - self._since > self._seconds:
+            raise Garbled(f"no text for {self._seconds:g} s, but kept the connection busy")
 
 
 def _characters(messages: Iterable[Message]) -> int:

@@ -16,6 +16,21 @@ tokens; without a limit, empty lines or keep-alive messages would be read foreve
 
 MOST_CONTAINERS = 1_000_000
 """Lists and objects in one answer: 3 bytes of JSON become an object of 64, so 32 MB of them are a bomb."""
+MOST_COUNT = 2**50
+"""Largest plausible count: sizes in bytes (1 PiB) and numbers of parameters. Sums of many stay below SQLite's
+limit of 2**63."""
+MOST_TOKENS = 1_000_000_000
+"""Largest plausible number of tokens, in a context or in one answer."""
+MOST_SLOTS = 256
+"""Largest plausible number of requests that one engine processes in parallel for a model."""
+MOST_SECONDS = 1_000_000.0
+"""Longest plausible duration of one request, seconds: about 12 days."""
+MOST_MODELS = 1_000
+"""Models that are read from one answer. The app compares, lists and shows all of them."""
+MOST_LOADED = 64
+"""Loaded models that are read from one answer; some engines need one more request for each."""
+MOST_LABEL = 1_000
+"""Longest name, word or message for display, in characters."""
 
 
 class Garbled(Exception):
@@ -133,17 +148,35 @@ def plain_text(value: object) -> str:
 
 
 def label_of(value: object) -> str:
-    """Return a name or word for display, without control characters; empty if it is not a string."""
+    """Return a name or a short text for display, cut at ``MOST_LABEL`` and without control characters; empty
+    if it is not a string."""
     if not isinstance(value, str):
         return ""
-    text = text_of(value)
+    text = text_of(value[:MOST_LABEL])
     return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
-def count_of(value: object) -> int:
-    """Return a count; 0 if there is none or it is invalid."""
+def count_of(value: object, most: int = MOST_COUNT) -> int:
+    """Return a count; 0 if there is none, or it is invalid or larger than ``most``."""
     number = number_of(value)
-    return int(number) if number < 2**63 else 0
+    return int(number) if number <= most else 0
+
+
+def tokens_of(value: object) -> int:
+    """Return a number of tokens; 0 if there is none or it is not plausible."""
+    return count_of(value, MOST_TOKENS)
+
+
+def slots_of(value: object) -> int:
+    """Return a number of parallel requests; 1 if there is none or it is not plausible."""
+    return max(1, count_of(value, MOST_SLOTS))
+
+
+def seconds_of(value: object, per_second: float) -> float:
+    """Return a duration in seconds from a number with ``per_second`` units a second; 0 if there is none or
+    it is not plausible."""
+    seconds = number_of(value) / per_second
+    return seconds if seconds <= MOST_SECONDS else 0.0
 
 
 def number_of(value: object) -> float:
@@ -164,6 +197,11 @@ def object_of(value: object) -> dict[str, Any]:
 def objects_of(value: object) -> list[dict[str, Any]]:
     """Return the objects in a list; an empty list for anything else."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def models_of(value: object) -> list[dict[str, Any]]:
+    """Return the entries of a list of models, ``MOST_MODELS`` at most."""
+    return objects_of(value[:MOST_MODELS] if isinstance(value, list) else value)
 
 
 def excerpt(text: str | bytes, length: int = 120) -> str:

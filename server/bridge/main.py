@@ -5,8 +5,9 @@ HTTP and writes server-sent events back as lines. It adds only three functions: 
 running, adds the caller's identity (token, project folder, session), and reopens the session when the hub
 restarts.
 
-One thread reads the input. Each request has its own thread, so that progress, cancellation, pings and answers
-to the server's requests pass while a call runs.
+One thread reads the input. Each request runs in a thread of its own, so that progress, cancellation, pings
+and answers to the server's requests pass while a call runs. The number of threads is bounded; further
+requests wait for one.
 """
 
 import json
@@ -14,11 +15,12 @@ import os
 import signal
 import sys
 import threading
-import time
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from server.bridge.exchange import HubGone
+from server.bridge.request_threads import RequestThreads
 from server.bridge.session import BridgeSession
 
 Message = dict[str, Any]
@@ -27,6 +29,7 @@ BOM = b"\xef\xbb\xbf"
 """Byte order mark, which some programs on Windows write first."""
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+TOO_MANY = "queue_full: Too many calls wait in this connection. Wait for some answers, then call again."
 INTERNAL_ERROR = -32603
 ID = str | int | float
 """Valid types of an id; null is reserved for answers to requests without an id."""
@@ -36,6 +39,10 @@ moments, on a busy machine a few seconds."""
 CALL_SECONDS = 0.25
 """The same for requests that may run long: they end with their client."""
 LONG = ("tools/call", "subscriptions/listen")
+MOST_LONG, MOST_SHORT = 128, 32
+"""Threads for requests that may run long, and for all others: a flood of calls does not delay a ping."""
+MOST_WAITING_BYTES = 64 << 20
+"""Size of the requests that may wait for a thread, for each of the two kinds."""
 
 
 class Bridge:
@@ -44,7 +51,8 @@ class Bridge:
     def __init__(self) -> None:
         self._output = threading.Lock()
         self.session = BridgeSession(self.write)
-        self._requests: dict[threading.Thread, str] = {}
+        self._calls = RequestThreads(MOST_LONG, MOST_WAITING_BYTES)
+        self._others = RequestThreads(MOST_SHORT, MOST_WAITING_BYTES)
 
     def write(self, line: bytes) -> None:
         """Send one message to the client."""
@@ -58,10 +66,8 @@ class Bridge:
             message = line.removeprefix(BOM).strip()
             if message:
                 self._take(message)
-        ended = time.monotonic()
-        for thread, method in self._requests.items():
-            deadline = ended + (CALL_SECONDS if method in LONG else ANSWER_SECONDS)
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._others.wait(ANSWER_SECONDS)
+        self._calls.wait(CALL_SECONDS)
 
     def _take(self, line: bytes) -> None:
         try:
@@ -83,10 +89,10 @@ class Bridge:
             if message["method"] == "initialize":
                 self._request(message, line)
                 return
-            thread = threading.Thread(target=self._request, args=(message, line), daemon=True)
-            self._requests = {each: method for each, method in self._requests.items() if each.is_alive()}
-            self._requests[thread] = message["method"]
-            thread.start()
+            threads = self._calls if message["method"] in LONG else self._others
+            if not threads.start(partial(self._request, message, line), len(line)):
+                self.session.forget(message)
+                self._fail(message["id"], INTERNAL_ERROR, TOO_MANY)
         else:
             self._tell(message, line)
 

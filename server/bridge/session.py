@@ -66,6 +66,10 @@ class BridgeSession:
         """Register a request before later messages are read, because those may cancel it."""
         self._awaited.add(_key(message["id"]))
 
+    def forget(self, message: Message) -> None:
+        """Discard a registered request that is not sent."""
+        self._awaited.discard(_key(message["id"]))
+
     def request(self, message: Message, line: bytes) -> None:
         """Send a request and write every message that comes back.
 

@@ -13,6 +13,7 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 
 from server.bridge import wire
 from server.calls.caller import ToolContext
+from server.common.control_characters import in_line
 from server.hub import Hub
 from server.policy.approvals import EXTENTS, Approval, ApprovalAnswer
 
@@ -85,4 +86,5 @@ def _question(approval: Approval) -> str:
     shown = ", ".join(call.paths[:10])
     more = f" and {call.files - 10} more" if call.files > 10 else ""
     files = f" Files: {shown}{more}." if shown else ""
-    return f"Token Saver: may {call.client or 'the client'} run {call.tool}? {approval.reason}{files}"
+    question = f"Token Saver: may {call.client or 'the client'} run {call.tool}? {approval.reason}{files}"
+    return in_line(question)  # the client shows it in its terminal, and names may contain anything

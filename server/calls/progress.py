@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from server.calls.caller import ToolContext
 from server.common.aio import running
+from server.common.control_characters import in_line
 from server.offload.values import Report
 
 HEARTBEAT_SECONDS = 8.0
@@ -39,7 +40,7 @@ class _Relay:
     async def _send(self, message: str) -> None:
         self._sent_at = time.monotonic()
         total = self._total if self._total is not None and self._total >= self._last else None
-        await self._ctx.report_progress(self._last, total, message)
+        await self._ctx.report_progress(self._last, total, in_line(message))
 
 
 @contextlib.asynccontextmanager

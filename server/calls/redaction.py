@@ -1,9 +1,11 @@
-"""Redaction of secrets in everything sent back to a client; each redaction is recorded on the audit trail."""
+"""Redaction of everything sent back to a client: secrets, each recorded on the audit trail, and control
+characters, which the client's terminal would interpret."""
 
 import asyncio
 
 from mcp_types import CallToolResult, ContentBlock, TextContent
 
+from server.common.control_characters import shown
 from server.hub import Hub
 from server.policy.secrets.redact import redact
 from server.policy.trail import TrailEntry
@@ -14,7 +16,7 @@ SHORT = 5_000
 
 
 async def redact_result(hub: Hub, call: Call, result: CallToolResult) -> CallToolResult:
-    """Return the result of a call without secrets."""
+    """Return the result of a call without secrets and control characters."""
     content: list[ContentBlock] = []
     for block in result.content:
         if isinstance(block, TextContent):
@@ -26,7 +28,7 @@ async def redact_result(hub: Hub, call: Call, result: CallToolResult) -> CallToo
 
 
 async def redact_text(hub: Hub, call: Call, text: str) -> str:
-    """Return a text without secrets."""
+    """Return a text without secrets and control characters."""
     known = hub.keys.tokens if hub.keys is not None else ()
     redacted = redact(text, known) if len(text) < SHORT else await asyncio.to_thread(redact, text, known)
     if redacted.count:
@@ -43,4 +45,4 @@ async def redact_text(hub: Hub, call: Call, text: str) -> str:
                 dict(redacted.found),
             )
         )
-    return redacted.text
+    return shown(redacted.text)

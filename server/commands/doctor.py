@@ -21,7 +21,8 @@ from server.clients.bridge_command import bridge_command
 from server.clients.config_files import CLIENTS, SERVER_NAME, Place, Scope, find_place
 from server.clients.former_name import former_entries, in_former_environment, is_former
 from server.commands.hub_client import HubClient, hub_for_call
-from server.commands.output import echo, in_line, print_json
+from server.commands.output import echo, print_json
+from server.common.control_characters import in_line
 from server.common.distribution import FORMER_NAME, NAME, installed_version
 from server.common.errors import TokenSaverError
 from server.config.folders import Folders

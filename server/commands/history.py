@@ -5,7 +5,8 @@ import datetime
 from dataclasses import asdict
 
 from server.commands.open_history import opened_history
-from server.commands.output import echo, in_line, print_json, print_table
+from server.commands.output import echo, print_json, print_table
+from server.common.control_characters import in_line
 from server.config.folders import Folders
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
 

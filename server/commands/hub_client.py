@@ -188,7 +188,8 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
             yield connect(folders)
             return
         # Imported here because it takes a second and is not needed with a running hub.
-        from server.web.serve import log_to_file, running_hub  # noqa: PLC0415
+        from server.web.log_file import log_to_file  # noqa: PLC0415
+        from server.web.serve import running_hub  # noqa: PLC0415
 
         log_to_file(settings, folders)
         stack.enter_context(running_hub(settings, folders))

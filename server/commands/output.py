@@ -1,7 +1,6 @@
 """Output of commands: results on standard output, everything else on standard error."""
 
 import json
-import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -9,15 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from server.common.control_characters import CONTROL, in_line, shown
+
 GIB = 1024**3
 LOGGED_SECONDS = 10.0
 """Interval between progress lines without a terminal (seconds)."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Characters that a terminal interprets instead of displaying, or displays elsewhere."""
-_IN_LINES = re.compile(rf"(?![\n\t]|\r\n){_CONTROL.pattern}")
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
@@ -25,24 +21,10 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     typer.echo(shown(str(text)), err=err, nl=nl)
 
 
-def shown(text: str) -> str:
-    """Return the text with control characters other than tabs and line ends as ``\\x1b`` and the like."""
-    return _IN_LINES.sub(_escaped, text)
-
-
-def in_line(text: str) -> str:
-    """Return the text without line ends, for use within a single line."""
-    return _CONTROL.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode("ascii")
-
-
 def print_json(value: Any) -> None:
     """Print JSON for programs."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    typer.echo(_CONTROL.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text))
+    typer.echo(CONTROL.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

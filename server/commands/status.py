@@ -5,8 +5,9 @@ from typing import Any
 
 from server.bridge import discovery
 from server.commands.hub_client import connect, connect_or_start
-from server.commands.output import echo, gib, in_line, print_json
+from server.commands.output import echo, gib, print_json
 from server.commands.page import open_page
+from server.common.control_characters import in_line
 from server.common.errors import HubUnreachable
 from server.config.folders import Folders
 

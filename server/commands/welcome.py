@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import typer
 
 from server.clients.bridge_command import bridge_command
-from server.commands.output import in_line
+from server.common.control_characters import in_line
 from server.config.folders import HOME_VARIABLE, chosen_home
 from server.engine.view import LOOKING
 from server.hub import Hub

@@ -24,6 +24,8 @@ SHARE_OF_GPUS = 0.8
 its KV cache and compute buffers."""
 SHORTEST = 2048
 """Shortest context, in tokens, that is chosen if little memory is free; tasks and answers need it."""
+FIT_SECONDS = 5.0
+"""Time for asking the engine about all its models; it answers for one in milliseconds."""
 ADMITTED_SECONDS = 120.0
 """How long an admission is valid: while a model loads, its own memory is missing from the free memory."""
 
@@ -69,18 +71,20 @@ class MemoryGate:
         return await self._fit(backend, model, num_ctx, machine)
 
     async def fit_all(self, backend: Backend, models: Iterable[InstalledModel]) -> Mapping[str, Fit]:
-        """Return how each of the installed models fits with the usual context, by name.
+        """Return how each of the installed models fits with the usual context, by name. Models for which the
+        engine did not answer within ``FIT_SECONDS`` are left out.
 
         Raises:
             BackendUnreachable: the engine does not answer.
         """
         self._machine = machine = await asyncio.to_thread(self._read)
-        found = {
-            each.name: await self._fit(backend, each.name, USUAL_NUM_CTX, machine)
-            for each in models
-            if each.generates
-        }
-        return {name: each for name, each in found.items() if each is not None}
+        found: dict[str, Fit] = {}
+        deadline = time.monotonic() + FIT_SECONDS
+        for each in models:
+            if each.generates and time.monotonic() < deadline:
+                fits = await self._fit(backend, each.name, USUAL_NUM_CTX, machine)
+                found |= {each.name: fits} if fits is not None else {}
+        return found
 
     async def compare(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
         """See ``Admission``. The memory of each load is recorded once."""

@@ -17,6 +17,8 @@ from server.models.catalogue import load_catalogue
 from server.tools.make_tool import make_tool
 
 GIB = 1024**3
+MOST_SHOWN = 20
+"""Loaded models in one answer."""
 
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES = ToolAnnotations(
@@ -39,7 +41,9 @@ def _list_loaded_models(hub: Hub) -> Tool:
             return f"{view.label} does not report its loaded models; it loads models by itself."
         if not view.loaded:
             return f"No model is loaded. {view.label}: {len(view.installed)} installed."
-        return "\n".join([view.label, *(_line(model) for model in view.loaded)])
+        more = len(view.loaded) - MOST_SHOWN
+        rest = [f"and {more} more"] if more > 0 else []
+        return "\n".join([view.label, *(_line(model) for model in view.loaded[:MOST_SHOWN]), *rest])
 
     return make_tool(list_loaded_models, "The local models in memory, their size and expiry.", READS)
 

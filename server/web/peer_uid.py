@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from server.bridge.hub_identity import Address
+from server.web.socket_diag import owner_of
 
 # IPv4 connections of IPv4 sockets, and those of IPv6 sockets (proc(5), /proc/net/tcp).
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
@@ -19,10 +20,20 @@ ROOT = 0
 """Root is accepted too: it can read the token anyway, and port forwarders often run as root."""
 
 
-def may_be_ours(client: Address, hub: Address, tables: tuple[Path, ...] = TABLES) -> bool:
+def may_be_ours(client: Address, hub: Address) -> bool:
     """Return whether this user or root opened the connection from ``client``; True on other systems."""
     if sys.platform != "linux":
         return True
+    try:
+        owner = owner_of(client, hub)
+    except OSError:
+        owner = None
+    # None: no such socket, or a kernel or container without such requests. The tables decide.
+    return may_be_ours_by_tables(client, hub) if owner is None else owner in (os.getuid(), ROOT)
+
+
+def may_be_ours_by_tables(client: Address, hub: Address, tables: tuple[Path, ...] = TABLES) -> bool:
+    """Return the same, according to the tables of ``/proc``."""
     try:
         found = [table for table in tables if table.exists()]
         owners = {owner for table in found for owner in _owners(table, client, hub)}

@@ -6,8 +6,6 @@ The main thread belongs to the tray if there is one, else it waits for the end.
 import asyncio
 import contextlib
 import logging
-import logging.handlers
-import os
 import queue
 import signal
 import socket
@@ -16,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from io import TextIOWrapper
 from types import FrameType
 from typing import cast
 
@@ -34,10 +31,6 @@ from server.web.instance import BACKLOG, LOOPBACK, announced, ensure_token, list
 
 logger = logging.getLogger(__name__)
 
-LOG_BYTES, LOGS_KEPT = 1_000_000, 3
-"""Maximum size of the log, and the number of older logs to keep."""
-QUIET_SECONDS = 60.0
-"""Interval of repeated warnings about invalid requests (seconds)."""
 SWITCH_SECONDS = 0.0005
 """How long a thread may hold the interpreter while others wait, seconds. With CPython's 5 ms, a thread that
 reads rows releases the interpreter at each row and then waits for the busy event loop every time; during a
@@ -187,41 +180,3 @@ class Signals:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._came.put(number)
-
-
-def log_to_file(settings: Settings, folders: Folders) -> None:
-    """Write the log to ``token-saver.log``, with rotation."""
-    folders.create()
-    handler = _PrivateLog(folders.log_file, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    if settings.log_level != "debug":
-        for chatty in ("httpx", "httpcore", "mcp", "alembic", "sse_starlette"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").addFilter(_Seldom())
-    folders.log_file.chmod(0o600)
-
-
-class _Seldom(logging.Filter):
-    """Passes a repeated warning only once per interval, so that invalid requests cannot fill the log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info or record.created - self._said.get(record.msg, 0.0) > QUIET_SECONDS:
-            self._said[record.msg] = record.created
-            return True
-        return False
-
-
-class _PrivateLog(logging.handlers.RotatingFileHandler):
-    """A rotating log whose files only the user can read."""
-
-    def _open(self) -> TextIOWrapper:
-        def private(path: str, flags: int) -> int:
-            return os.open(path, flags, 0o600)
-
-        path, mode = self.baseFilename, self.mode
-        return cast(TextIOWrapper, open(path, mode, encoding=self.encoding, opener=private))

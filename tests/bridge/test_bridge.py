@@ -1,5 +1,6 @@
 """Tests of the bridge between a client's standard streams and a real hub: protocols, restarts, exits."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -173,9 +174,9 @@ class _Ending(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         self._say(500, "Internal Server Error")
 
-    def _say(self, status: int, text: str) -> None:
+    def _say(self, status: int, text: str, content_type: str = "text/plain") -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text.encode())
@@ -203,6 +204,50 @@ def test_a_call_to_an_ending_hub_gets_the_next_step(tmp_path: Path) -> None:
     )
     assert "do not repeat it" in errors[0]["message"]
     assert "hub_unreachable: The hub does not answer: HTTP 500." in shell.stderr
+
+
+class _Holding(_Ending):
+    """A hub that answers calls only once ``released`` is set, but other requests at once."""
+
+    released = threading.Event()
+
+    def do_POST(self) -> None:
+        message = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if message["method"] == "tools/call":
+            self.released.wait(SECONDS)
+        text = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {}})
+        with contextlib.suppress(OSError):  # the bridge was killed
+            self._say(200, text, "application/json")
+
+
+class _Crowded(http.server.ThreadingHTTPServer):
+    """A server that many clients reach at once."""
+
+    request_queue_size = 1024
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore connections that the bridge dropped."""
+
+
+def test_ten_thousand_calls_do_not_take_a_thread_each(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token")
+    call = {"name": "offload_work", "arguments": {"task": "x" * 8_000}}
+    with _Crowded(("127.0.0.1", 0), _Holding) as holding:
+        threading.Thread(target=holding.serve_forever, daemon=True).start()
+        hub = HubInfo(f"http://127.0.0.1:{holding.server_port}", os.getpid(), "1", 0.0)
+        (tmp_path / "hub.json").write_text(json.dumps(hub._asdict()))
+        with RawClient(hub_environ(tmp_path), tmp_path) as client:
+            sent = [client.send_modern("tools/call", call) for _ in range(10_000)]
+            # All lines before it were read, and the calls do not delay it.
+            assert client.modern("tools/list")["result"] == {}
+            assert psutil.Process(client.process.pid).num_threads() < 200
+            # 80 MB of calls: the last ones are refused at once.
+            refused = {each["id"]: each["error"]["message"] for each in client.received if "error" in each}
+            assert refused[sent[-1]].startswith("queue_full: ")
+            assert psutil.Process(client.process.pid).memory_info().rss < 400 << 20
+            client.process.kill()
+            _Holding.released.set()
+        holding.shutdown()
 
 
 def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:

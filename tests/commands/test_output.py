@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from server.commands.output import ProgressLine, echo, gib, in_line, print_json, print_table, shown
+from server.commands.output import ProgressLine, echo, gib, print_json, print_table
 from server.commands.policy import audit
+from server.common.control_characters import in_line, shown
 from server.config.folders import find_folders
 from server.policy.trail import Trail, TrailEntry
 from server.store.database import open_database

@@ -18,7 +18,7 @@ from server.commands.app import build_cli
 from server.commands.examples import EXAMPLES, EXIT_STATUS
 from server.config.folders import find_folders
 from server.config.settings import Settings
-from server.web.serve import LOG_BYTES, LOGS_KEPT, log_to_file
+from server.web.log_file import LOG_BYTES, LOGS_KEPT, log_to_file
 
 ROOT: Any = get_command(build_cli(lambda _: None, str))
 LONGEST_HELP = 46
@@ -132,6 +132,22 @@ def restored_logging() -> Iterator[None]:
     for handler in set(root.handlers) - set(handlers):
         handler.close()
     root.handlers, root.level = handlers, level
+
+
+def test_a_name_cannot_forge_a_line_of_the_log(restored_logging: None) -> None:
+    forged = "m\n2026-11-30 12:00:00,000 INFO server.policy: allowed\r\n\x1b[2J"
+    log_to_file(Settings(), find_folders())
+    logger = logging.getLogger("token-saver")
+    logger.warning("engine: %s", forged)
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        logger.exception("the model %s failed", forged, stack_info=True)
+    text = find_folders().log_file.read_text()
+    assert "\x1b" not in text
+    records = [line for line in text.splitlines() if not line.startswith("    ")]
+    assert [line.split()[2] for line in records if line] == ["WARNING", "ERROR"]
+    assert "ValueError: m" in text
 
 
 def test_the_log_rotates_and_stays_private(restored_logging: None) -> None:

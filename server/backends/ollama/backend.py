@@ -31,7 +31,16 @@ from server.backends.ollama.chat_stream import ChatReader
 from server.backends.ollama.errors import pull_error, refusal_error
 from server.backends.ollama.pull import PullReader, require_space
 from server.backends.openai.backend import chat_messages
-from server.backends.wire import Garbled, StreamError, count_of, label_of, object_of, objects_of
+from server.backends.wire import (
+    MOST_LOADED,
+    Garbled,
+    StreamError,
+    count_of,
+    label_of,
+    models_of,
+    object_of,
+    tokens_of,
+)
 from server.common.errors import (
     BackendFailed,
     BackendUnsupported,
@@ -104,7 +113,7 @@ class OllamaBackend:
         answer = await self._ask("GET", "/api/tags")
         found = tuple(
             _installed(entry)
-            for entry in objects_of(answer.get("models"))
+            for entry in models_of(answer.get("models"))
             if label_of(entry.get("name")) and (self._settings.allow_remote or not _is_remote(entry))
         )
         self._sizes = {each.name: each.size for each in found}
@@ -118,11 +127,11 @@ class OllamaBackend:
                 name=name,
                 size=count_of(entry.get("size")),
                 size_vram=count_of(entry.get("size_vram")),
-                num_ctx=count_of(entry.get("context_length")),
+                num_ctx=tokens_of(entry.get("context_length")),
                 slots=_slots(),
                 expires_at=_instant(label_of(entry.get("expires_at"))),
             )
-            for entry in objects_of(answer.get("models"))
+            for entry in models_of(answer.get("models"))[:MOST_LOADED]
             if (name := label_of(entry.get("name")))
         )
 
@@ -130,7 +139,7 @@ class OllamaBackend:
         """Return the longest context that the model was trained for, in tokens; 0 if unknown."""
         info = await self._model_info(model)
         architecture = label_of(info.get("general.architecture"))
-        return count_of(info.get(f"{architecture}.context_length"))
+        return tokens_of(info.get(f"{architecture}.context_length"))
 
     async def model_file(self, model: str) -> ModelFile:
         """See ``ReportsModelFile``. The KV type is ``OLLAMA_KV_CACHE_TYPE`` as this process sees it."""
@@ -188,12 +197,13 @@ class OllamaBackend:
         self._require_local(request.model)
         body = self._chat_body(request.model, request.messages, request.keep_alive)
         body |= {"stream": True, "truncate": False, "think": False, "options": _options(request)}
-        reader = ChatReader(request)
+        reader, stall = ChatReader(request), self._connection.stall_guard()
         try:
-            async with aclosing(self._connection.stream("/api/chat", body)) as lines:
+            async with aclosing(self._connection.stream("/api/chat", body, stall)) as lines:
                 async for line in lines:
                     for delta in reader.read(line):
                         yield delta
+                    stall.note(reader.progress)
                     if reader.completed:
                         break
             completed = reader.end()
@@ -312,7 +322,7 @@ def _installed(entry: dict[str, Any]) -> InstalledModel:
         parameters=label_of(details.get("parameter_size")),
         quantization=label_of(details.get("quantization_level")),
         family=label_of(details.get("family")),
-        context_length=count_of(details.get("context_length")),
+        context_length=tokens_of(details.get("context_length")),
         generates=not isinstance(capabilities, list) or "completion" in capabilities,
     )
 

@@ -9,20 +9,24 @@ from server.backends.wire import (
     Garbled,
     StreamError,
     TextJoiner,
-    count_of,
-    number_of,
     object_of,
     parse_object,
+    seconds_of,
+    tokens_of,
 )
 
 _NANOSECONDS = 1e9
 
 
 class ChatReader:
-    """Converts the lines of one answer to text; ``completed`` is set after the last line."""
+    """Converts the lines of one answer to text; ``completed`` is set after the last line.
+
+    ``progress`` grows with each line that contains text.
+    """
 
     def __init__(self, request: GenerationRequest) -> None:
         self.completed: Completed | None = None
+        self.progress = 0
         self._max_tokens = request.max_tokens
         self._guard = RunawayGuard(request.max_tokens)
         self._splitter = ThinkingSplitter()
@@ -44,22 +48,23 @@ class ChatReader:
         if fields.get("done") is True:
             text += self._text.end()
         self._guard.take(thought + text)
+        self.progress += len(thought) + len(text)
         deltas = [TextDelta(thought, thinking=True)] if thought else []
         if text:
             deltas += self._splitter.feed(text)
         if fields.get("done") is True:
             deltas += self._splitter.finish()
-            tokens = count_of(fields.get("eval_count"))
+            tokens = tokens_of(fields.get("eval_count"))
             self.completed = Completed(
                 finish_reason=finish_reason_of(
                     fields.get("done_reason"), ended=True, tokens=tokens, max_tokens=self._max_tokens
                 ),
-                prompt_tokens=count_of(fields.get("prompt_eval_count")),
+                prompt_tokens=tokens_of(fields.get("prompt_eval_count")),
                 completion_tokens=tokens,
-                cached_tokens=count_of(fields.get("prompt_eval_cached_count")),
-                load_seconds=number_of(fields.get("load_duration")) / _NANOSECONDS,
-                prompt_seconds=number_of(fields.get("prompt_eval_duration")) / _NANOSECONDS,
-                generate_seconds=number_of(fields.get("eval_duration")) / _NANOSECONDS,
+                cached_tokens=tokens_of(fields.get("prompt_eval_cached_count")),
+                load_seconds=seconds_of(fields.get("load_duration"), _NANOSECONDS),
+                prompt_seconds=seconds_of(fields.get("prompt_eval_duration"), _NANOSECONDS),
+                generate_seconds=seconds_of(fields.get("eval_duration"), _NANOSECONDS),
             )
         return deltas
 

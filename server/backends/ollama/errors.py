@@ -7,7 +7,7 @@ import re
 
 from server.backends.connection import EngineConnection, Refused
 from server.backends.generation_limits import too_long
-from server.backends.wire import count_of
+from server.backends.wire import tokens_of
 from server.common.errors import (
     BadArguments,
     ChecksumMismatch,
@@ -42,7 +42,7 @@ def refusal_error(refusal: Refused, model: str, connection: EngineConnection) ->
     details = refusal.details
     message = refusal.message.rstrip(".") or f"status {refusal.status}"
     if details.get("type") == "exceed_context_size_error" or "context length" in message:
-        return too_long(count_of(details.get("n_prompt_tokens")), count_of(details.get("n_ctx")))
+        return too_long(tokens_of(details.get("n_prompt_tokens")), tokens_of(details.get("n_ctx")))
     if _DURATION.search(message):
         return BadArguments(
             f"Ollama does not accept that keep_alive ({message}).", 'Write "10m", "0", or "-1" for forever.'

@@ -24,7 +24,7 @@ from server.backends.connection import EngineConnection, Refused
 from server.backends.generation_limits import PromptCounts, too_long
 from server.backends.model_names import not_found
 from server.backends.openai.chat_stream import ChatReader
-from server.backends.wire import Garbled, StreamError, count_of, label_of, objects_of
+from server.backends.wire import Garbled, StreamError, label_of, models_of, tokens_of
 from server.common.errors import BackendError, BackendFailed, BackendUnsupported, QueueFull
 from server.config.settings import Settings
 
@@ -78,7 +78,7 @@ class OpenAICompatible:
     async def installed(self) -> tuple[InstalledModel, ...]:
         """Return the models in ``/v1/models``."""
         return tuple(
-            InstalledModel(name=name, context_length=count_of(entry.get("max_model_len")))
+            InstalledModel(name=name, context_length=tokens_of(entry.get("max_model_len")))
             for entry in await self.entries()
             if (name := label_of(entry.get("id")))
         )
@@ -123,14 +123,15 @@ class OpenAICompatible:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """See ``Backend``."""
         await self._prepare(request)
-        reader = ChatReader(request)
+        reader, stall = ChatReader(request), self._connection.stall_guard()
         try:
             async with aclosing(
-                self._connection.stream("/v1/chat/completions", self._body(request))
+                self._connection.stream("/v1/chat/completions", self._body(request), stall)
             ) as lines:
                 async for line in lines:
                     for item in reader.read(line):
                         yield item
+                    stall.note(reader.progress)
                     if reader.done:
                         break
             for item in reader.finish():
@@ -146,7 +147,7 @@ class OpenAICompatible:
         yield replace(completed, prompt_tokens=tokens)
 
     async def entries(self) -> list[dict[str, Any]]:
-        """Return the entries of ``/v1/models``.
+        """Return the entries of ``/v1/models``, ``MOST_MODELS`` at most.
 
         Raises:
             BackendFailed: the server is not OpenAI-compatible, or rejects the key.
@@ -154,7 +155,7 @@ class OpenAICompatible:
         data = (await self._ask("GET", "/v1/models")).get("data")
         if not isinstance(data, list):
             raise self._connection.failed("is not an OpenAI-compatible server", "Fix [backend] url.")
-        return objects_of(data)
+        return models_of(data)
 
     async def probe(self, path: str) -> dict[str, Any]:
         """Return the JSON object at ``path``, or an empty one if the server has none."""
@@ -227,7 +228,7 @@ class OpenAICompatible:
     def _explained_text(self, message: str, details: dict[str, Any]) -> BackendError:
         kinds = (details.get("type"), details.get("code"))
         if any(kind in _OVERFLOW_TYPES for kind in kinds) or _OVERFLOW.search(message):
-            return too_long(count_of(details.get("n_prompt_tokens")), count_of(details.get("n_ctx")))
+            return too_long(tokens_of(details.get("n_prompt_tokens")), tokens_of(details.get("n_ctx")))
         return self._connection.failed(f"answered with an error: {message.rstrip('.')}")
 
     def _unsupported(self, action: str) -> NoReturn:

@@ -21,11 +21,11 @@ from server.backends.wire import (
     Garbled,
     StreamError,
     TextJoiner,
-    count_of,
-    number_of,
     object_of,
     objects_of,
     parse_object,
+    seconds_of,
+    tokens_of,
 )
 
 _MOST_LINES = 100_000
@@ -33,10 +33,14 @@ _MOST_LINES = 100_000
 
 
 class ChatReader:
-    """Converts the lines of one answer to items, and returns the result at the end."""
+    """Converts the lines of one answer to items, and returns the result at the end.
+
+    ``progress`` grows while the engine reads the prompt or sends text.
+    """
 
     def __init__(self, request: GenerationRequest) -> None:
         self.done = False
+        self._prompt_read = 0
         self._max_tokens = request.max_tokens
         self._guard = RunawayGuard(request.max_tokens)
         self._splitter = ThinkingSplitter()
@@ -48,6 +52,11 @@ class ChatReader:
         self._pieces = 0
         self._usage: dict[str, Any] = {}
         self._timings: dict[str, Any] = {}
+
+    @property
+    def progress(self) -> int:
+        """Number of prompt tokens read and of pieces of text received."""
+        return self._prompt_read + self._pieces
 
     def read(self, line: str) -> list[GenerationItem]:
         """Return the items in one line.
@@ -93,18 +102,18 @@ class ChatReader:
         timings = self._timings
         return Completed(
             finish_reason=self._reason(),
-            prompt_tokens=count_of(self._usage.get("prompt_tokens"))
-            or count_of(timings.get("prompt_n")) + count_of(timings.get("cache_n")),
+            prompt_tokens=tokens_of(self._usage.get("prompt_tokens"))
+            or tokens_of(timings.get("prompt_n")) + tokens_of(timings.get("cache_n")),
             completion_tokens=self._tokens,
-            prompt_seconds=number_of(timings.get("prompt_ms")) / 1000,
-            generate_seconds=number_of(timings.get("predicted_ms")) / 1000,
-            cached_tokens=count_of(details.get("cached_tokens")) or count_of(timings.get("cache_n")),
+            prompt_seconds=seconds_of(timings.get("prompt_ms"), 1000),
+            generate_seconds=seconds_of(timings.get("predicted_ms"), 1000),
+            cached_tokens=tokens_of(details.get("cached_tokens")) or tokens_of(timings.get("cache_n")),
         )
 
     @property
     def _tokens(self) -> int:
         usage, timings = self._usage.get("completion_tokens"), self._timings.get("predicted_n")
-        return count_of(usage) or count_of(timings) or self._pieces
+        return tokens_of(usage) or tokens_of(timings) or self._pieces
 
     def _reason(self) -> FinishReason:
         return finish_reason_of(
@@ -137,7 +146,9 @@ class ChatReader:
         self._timings = object_of(chunk.get("timings")) or self._timings
         items: list[GenerationItem] = []
         if progress := object_of(chunk.get("prompt_progress")):
-            items.append(PromptProgress(count_of(progress.get("processed")), count_of(progress.get("total"))))
+            done, total = tokens_of(progress.get("processed")), tokens_of(progress.get("total"))
+            self._prompt_read = max(self._prompt_read, done)
+            items.append(PromptProgress(done, total))
         for choice in objects_of(chunk.get("choices"))[:1]:
             items += self._read_delta(object_of(choice.get("delta")) or object_of(choice.get("message")))
             self._answered = True

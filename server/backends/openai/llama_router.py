@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.backends.model_names import not_found
-from server.backends.openai.llama_server import LlamaServer, context_of, entry_model, slots_of
-from server.backends.wire import label_of, object_of
+from server.backends.openai.llama_server import LlamaServer, context_of, entry_model, slots_in
+from server.backends.wire import MOST_LOADED, label_of, object_of
 
 _POLL_SECONDS = 0.5
 
@@ -27,7 +27,7 @@ class LlamaRouter(LlamaServer):
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """Return the running models, without sleeping ones."""
         entries = [entry for entry in await self.entries() if _status(entry) == "loaded"]
-        return tuple([await self._loaded_model(entry_model(entry)) for entry in entries])
+        return tuple([await self._loaded_model(entry_model(entry)) for entry in entries[:MOST_LOADED]])
 
     async def context_length(self, model: str) -> int:
         """Return the context of one slot if the model runs, or else 0: it is set when the model starts."""
@@ -35,7 +35,7 @@ class LlamaRouter(LlamaServer):
 
     async def slots(self, model: str) -> int:
         """Return the number of parallel requests of the model's process; 1 while it does not run."""
-        return slots_of(await self._properties_of(model)) if await self._runs(model) else 1
+        return slots_in(await self._properties_of(model)) if await self._runs(model) else 1
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
         """Start the model's process and return when it is ready."""
@@ -57,7 +57,7 @@ class LlamaRouter(LlamaServer):
     async def _loaded_model(self, model: InstalledModel) -> LoadedModel:
         properties = await self._properties_of(model.name)
         return LoadedModel(
-            model.name, size=model.size, num_ctx=context_of(properties), slots=slots_of(properties)
+            model.name, size=model.size, num_ctx=context_of(properties), slots=slots_in(properties)
         )
 
     async def _runs(self, model: str) -> bool:

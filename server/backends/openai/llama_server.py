@@ -8,7 +8,7 @@ from typing import Any
 from server.backends.base import Capabilities, GenerationRequest, InstalledModel, LoadedModel, Message
 from server.backends.connection import Refused
 from server.backends.openai.backend import OpenAICompatible, chat_messages
-from server.backends.wire import count_of, label_of, object_of
+from server.backends.wire import count_of, label_of, object_of, slots_of, text_of, tokens_of
 
 
 class LlamaServer(OpenAICompatible):
@@ -31,7 +31,7 @@ class LlamaServer(OpenAICompatible):
                 name=model.name,
                 size=model.size,
                 num_ctx=context_of(properties) or model.context_length,
-                slots=slots_of(properties),
+                slots=slots_in(properties),
             )
             for model in await self.installed()
         )
@@ -42,7 +42,7 @@ class LlamaServer(OpenAICompatible):
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # it has one model
         """Return the number of requests that the server processes in parallel."""
-        return slots_of(await self._properties())
+        return slots_in(await self._properties())
 
     async def count_tokens(
         self,
@@ -62,13 +62,13 @@ class LlamaServer(OpenAICompatible):
     async def _count(self, chat: dict[str, Any]) -> int:
         try:
             counted = await self._connection.fetch("POST", "/v1/chat/completions/input_tokens", chat)
-            return count_of(counted.get("input_tokens"))
+            return tokens_of(counted.get("input_tokens"))
         except Refused as refusal:
             if refusal.status != 404:
                 raise
         # Servers from before 2026 lack that route and need two requests.
         prompt = (await self._connection.fetch("POST", "/apply-template", chat)).get("prompt")
-        text = {"content": label_of(prompt), "add_special": True, "parse_special": True}
+        text = {"content": text_of(prompt), "add_special": True, "parse_special": True}
         tokens = (await self._connection.fetch("POST", "/tokenize", text)).get("tokens")
         return len(tokens) if isinstance(tokens, list) else 0
 
@@ -94,18 +94,18 @@ def entry_model(entry: dict[str, Any]) -> InstalledModel:
         size=count_of(meta.get("size")),
         parameters=_parameters(count_of(meta.get("n_params"))),
         quantization=label_of(meta.get("ftype")),
-        context_length=count_of(meta.get("n_ctx")) or count_of(meta.get("n_ctx_train")),
+        context_length=tokens_of(meta.get("n_ctx")) or tokens_of(meta.get("n_ctx_train")),
     )
 
 
 def context_of(properties: dict[str, Any]) -> int:
     """Return the context of one slot, in tokens, from ``/props``."""
-    return count_of(object_of(properties.get("default_generation_settings")).get("n_ctx"))
+    return tokens_of(object_of(properties.get("default_generation_settings")).get("n_ctx"))
 
 
-def slots_of(properties: dict[str, Any]) -> int:
+def slots_in(properties: dict[str, Any]) -> int:
     """Return the number of slots from ``/props``."""
-    return max(1, count_of(properties.get("total_slots")))
+    return slots_of(properties.get("total_slots"))
 
 
 def _parameters(count: int) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from server.backends.base import Capabilities, LoadedModel
 from server.backends.connection import Refused
 from server.backends.openai.backend import OpenAICompatible
-from server.backends.wire import label_of, objects_of
+from server.backends.wire import MOST_LOADED, label_of, models_of
 
 
 class LlamaSwap(OpenAICompatible):
@@ -18,10 +18,10 @@ class LlamaSwap(OpenAICompatible):
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """Return the models whose servers are ready. llama-swap does not report sizes and contexts."""
-        running = objects_of((await self._ask("GET", "/running")).get("running"))
+        running = models_of((await self._ask("GET", "/running")).get("running"))
         return tuple(
             LoadedModel(name=name)
-            for each in running
+            for each in running[:MOST_LOADED]
             if each.get("state") == "ready" and (name := label_of(each.get("model")))
         )
 

@@ -16,7 +16,16 @@ from server.backends.base import (
 )
 from server.backends.model_names import not_found
 from server.backends.openai.backend import OpenAICompatible
-from server.backends.wire import count_of, label_of, object_of, objects_of
+from server.backends.wire import (
+    MOST_LOADED,
+    count_of,
+    label_of,
+    models_of,
+    object_of,
+    objects_of,
+    slots_of,
+    tokens_of,
+)
 from server.common.errors import DownloadError
 
 _POLL_SECONDS = 1.0
@@ -46,13 +55,13 @@ class LMStudio(OpenAICompatible):
                 num_ctx=_num_ctx(instance),
                 slots=_slots(instance),
             )
-            for entry in await self._models()
+            for entry in [each for each in await self._models() if _instances(each)][:MOST_LOADED]
             for instance in _instances(entry)[:1]
         )
 
     async def context_length(self, model: str) -> int:
         """Return the longest context the model supports."""
-        return count_of((await self._entry(model)).get("max_context_length"))
+        return tokens_of((await self._entry(model)).get("max_context_length"))
 
     async def slots(self, model: str) -> int:
         """Return the number of parallel requests of the loaded model; 1 if unknown."""
@@ -103,7 +112,7 @@ class LMStudio(OpenAICompatible):
             await self._ask("POST", "/api/v1/models/unload", body)
 
     async def _models(self) -> list[dict[str, Any]]:
-        models = objects_of((await self._ask("GET", "/api/v1/models")).get("models"))
+        models = models_of((await self._ask("GET", "/api/v1/models")).get("models"))
         return [entry for entry in models if label_of(entry.get("key"))]
 
     async def _entry(self, model: str) -> dict[str, Any]:
@@ -121,7 +130,7 @@ def _installed(entry: dict[str, Any]) -> InstalledModel:
         parameters=label_of(entry.get("params_string")),
         quantization=label_of(object_of(entry.get("quantization")).get("name")),
         family=label_of(entry.get("architecture")),
-        context_length=count_of(entry.get("max_context_length")),
+        context_length=tokens_of(entry.get("max_context_length")),
         generates=entry.get("type") != "embedding",
     )
 
@@ -131,11 +140,11 @@ def _instances(entry: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _num_ctx(instance: dict[str, Any]) -> int:
-    return count_of(object_of(instance.get("config")).get("context_length"))
+    return tokens_of(object_of(instance.get("config")).get("context_length"))
 
 
 def _slots(instance: dict[str, Any]) -> int:
-    return max(1, count_of(object_of(instance.get("config")).get("parallel")))
+    return slots_of(object_of(instance.get("config")).get("parallel"))
 
 
 def _reason(answer: dict[str, Any]) -> str:

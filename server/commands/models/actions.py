@@ -4,8 +4,9 @@ import time
 from typing import Any
 
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start, hub_for_call
-from server.commands.output import ProgressLine, echo, gib, in_line, print_json, print_table
+from server.commands.output import ProgressLine, echo, gib, print_json, print_table
 from server.commands.status import activity_line
+from server.common.control_characters import in_line
 from server.common.errors import BadArguments
 from server.config.folders import Folders
 from server.config.settings import Settings

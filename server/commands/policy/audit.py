@@ -8,8 +8,9 @@ from pathlib import Path
 import typer
 from sqlalchemy import Connection
 
-from server.commands.output import echo, in_line, print_json
+from server.commands.output import echo, print_json
 from server.commands.policy.database import with_database
+from server.common.control_characters import in_line
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders
 from server.policy.trail import export_lines, find, read_head, verify, verify_lines

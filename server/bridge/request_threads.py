@@ -1,0 +1,68 @@
+"""Threads for the requests of one client: a bounded number, with a queue behind it."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+
+class RequestThreads:
+    """Runs requests in at most ``most`` daemon threads, in order of arrival.
+
+    A thread ends when no request waits: a client that calls rarely has no idle threads.
+
+    Args:
+        most: limit of threads.
+        most_bytes: limit of the size of the requests that wait for a thread.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._bytes_left = most_bytes
+        self._waiting: deque[tuple[Callable[[], None], int]] = deque()
+        self._running = 0
+        self._changed = threading.Condition()  # its lock is reentrant
+
+    def start(self, request: Callable[[], None], size: int) -> bool:
+        """Run a request of ``size`` bytes now or later; return False if too much waits already."""
+        with self._changed:
+            if self._running < self._most:
+                self._running += 1
+                threading.Thread(target=self._work, args=(request,), daemon=True).start()
+            elif size > self._bytes_left:
+                return False
+            else:
+                self._bytes_left -= size
+                self._waiting.append((request, size))
+            return True
+
+    def wait(self, seconds: float) -> None:
+        """Wait until all requests have ended, at most so many seconds."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while self._running and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+
+    def _work(self, request: Callable[[], None] | None) -> None:
+        try:
+            while request is not None:
+                request()
+                request = self._next()
+        except BaseException:
+            self._leave()
+            raise
+
+    def _next(self) -> Callable[[], None] | None:
+        """Return the next request; None ends the thread."""
+        with self._changed:
+            if not self._waiting:
+                self._leave()
+                return None
+            request, size = self._waiting.popleft()
+            self._bytes_left += size
+            return request
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
