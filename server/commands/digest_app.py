@@ -14,11 +14,19 @@ def digest(
     focus: Focus = "",
     most: Most = 2_000,
     lines: Annotated[str, typer.Option("--lines", help="Print these lines instead, as 10-20.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what digests would have spared in past sessions.")
+    ] = False,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days of sessions for --dry-run.")] = 30,
 ) -> None:
     """Print a digest of a log, a test run, data or code; needs no model."""
     from server.commands.digest import print_digest, print_lines  # noqa: PLC0415
 
-    if lines:
+    if dry_run:
+        from server.commands.digest_dry_run import print_dry_run  # noqa: PLC0415
+
+        print_dry_run(days)
+    elif lines:
         print_lines(file, lines)
     else:
         print_digest(file, focus, most)

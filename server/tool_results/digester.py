@@ -39,6 +39,7 @@ AT_ONCE = 2
 """Digests that are made at the same time; further results pass unchanged."""
 _LAST_LINE = 300
 """Room for the line that says where the whole text is, in characters."""
+ROOM = MOST_CHARACTERS - _LAST_LINE
 _MEASURED = 200_000
 """Characters whose tokens are estimated; the rest of a longer text counts in proportion."""
 _SOURCE_CHARACTERS = 300
@@ -134,16 +135,15 @@ class ResultDigester:
         whole = tokens_of(text, self._family)
         if whole < LEAST_TOKENS:
             return None
-        room = MOST_CHARACTERS - _LAST_LINE
         # Looked at first: most texts that no recogniser knows need no kept copy.
-        made = make_digest(text, room, command=form.command, name=form.name)
+        made = make_digest(text, ROOM, command=form.command, name=form.name)
         if not made.recognised or made.fallback or not made.literal:
             return None
         source = str(result.path) if result.path is not None else ""
         texts = KeptTexts(self._texts, known=self._known())
         with texts.writing(result.project, redact(result.command).text, source) as kept:
             kept.write(data)
-            made = make_digest(kept.whole(), room, command=form.command, name=form.name)
+            made = make_digest(kept.whole(), ROOM, command=form.command, name=form.name)
         digest = redact(made.text).text
         cost = tokens_of(digest, self._family) + _LAST_LINE // 5
         if cost > whole * (1 - LEAST_SPARED):
