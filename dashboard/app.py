@@ -7,6 +7,7 @@
 ``/batches``, ``/batch/{id}`` all batches, one batch
 ``/models``                   installed and recommended models
 ``/savings``                  tokens saved and spent (``/savings.csv``: by day)
+``/digests``                  digests of large results inside Claude Code
 ``/policy``                   approvals, rules, audit trail
 ``/settings``                 all settings with their sources
 ``/welcome``                  the first steps of a new user
@@ -34,6 +35,7 @@ from dashboard.history_address import SPANS, HistoryAddress
 from dashboard.hub_updates import HubUpdates
 from dashboard.pages import (
     batches,
+    digests,
     error_page,
     history,
     models,
@@ -135,6 +137,10 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
     @pages.get("/savings.csv")
     async def save_savings() -> PlainTextResponse:
         return PlainTextResponse(await savings.as_csv(hub), media_type="text/csv")
+
+    @page("/digests")
+    async def show_digests() -> None:
+        await or_error_page("/digests", digests.show(hub, updates))
 
     @page("/policy")
     async def show_policy() -> None:

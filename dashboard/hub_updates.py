@@ -24,6 +24,7 @@ from server.common.events import (
     OffloadText,
     OffloadUndone,
     PolicyReloaded,
+    ResultDigested,
     SettingsChanged,
     TranscriptCheckEnded,
     TranscriptChecksSwitched,
@@ -50,6 +51,7 @@ MACHINE_SECONDS = 10.0
 TEXT = {OffloadText}
 HISTORY = {OffloadQueued, OffloadEnded, OffloadUndone}
 JOBS = {JobChanged}
+RESULTS = {ResultDigested}
 MEASURED = {MeasureProgress}
 AUDIT = {TranscriptChecksSwitched, TranscriptCheckEnded}
 SETTINGS = {SettingsChanged}
@@ -66,6 +68,8 @@ class HubUpdates:
         """Models wrote more text; nothing else changed."""
         self.history_changed = Event[[]]()
         """An offload started, ended or was undone."""
+        self.results_digested = Event[[]]()
+        """A digest replaced a result inside Claude Code, or became a loss."""
         self.second_passed = Event[float]()
         """A clock tick; the argument is the time in seconds since the epoch."""
         self.jobs_changed = Event[[]]()
@@ -170,6 +174,8 @@ class HubUpdates:
         self.changed.emit(snapshot)
         if snapshot.saved_all != before.saved_all or kinds & HISTORY:
             self.history_changed.emit()
+        if kinds & RESULTS:
+            self.results_digested.emit()
         if kinds & JOBS:
             self.jobs_changed.emit()
         if kinds & POLICY:

@@ -128,6 +128,7 @@ class HubParts:
             folders.cache / "texts",
             ledger.family,
             lambda: keys.tokens if keys is not None else (),
+            events.publish,
         )
         activity = ActivityTracker(VERSION, engine.view, url)
         jobs = Jobs(history.database, settings.history.contents)

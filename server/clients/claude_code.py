@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,24 @@ def version_of(claude: str) -> tuple[int, ...] | None:
         return None
     found = re.match(rb"(\d+)\.(\d+)\.(\d+)", done.stdout.strip())
     return tuple(int(part) for part in found.groups()) if found else None
+
+
+def require_version(extras: Iterable[str]) -> None:
+    """Refuse extras that the installed Claude Code does not support.
+
+    Raises:
+        ClientFailed: it is too old.
+    """
+    needed = [(extra, LEAST_VERSIONS[extra]) for extra in extras if extra in LEAST_VERSIONS]
+    claude = find_command() if needed else None
+    installed = version_of(claude) if claude is not None else None
+    for extra, least in needed:
+        if installed is not None and installed < least:
+            have, want = (".".join(map(str, each)) for each in (installed, least))
+            raise ClientFailed(
+                f"Claude Code {have} ignores --{extra}; it needs {want} or newer.",
+                "Update Claude Code (`claude update`), then run the command again.",
+            )
 
 
 def add(claude: str, place: Place, folders: Folders) -> Path:

@@ -6,7 +6,6 @@ from typing import get_args
 
 from server.clients import advice, claude_code, config_change, connect
 from server.clients.advice import KINDS, Kind
-from server.clients.claude_code import LEAST_VERSIONS
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
 from server.clients.former_name import in_former_environment
@@ -40,7 +39,7 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     place = _place(wish, command)
     change = config_change.plan_connect(place)
     kinds = (*wish.advice, *_outdated_advice(wish, place))
-    _require_version(place, kinds)
+    claude_code.require_version(kinds)
     extras = advice.plan_on(kinds, place.scope)
     backup = None
     if not wish.dry_run:
@@ -67,24 +66,6 @@ def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
         return ()
     program = advice.hook_command("hook", place.scope)
     return ("hook",) if program is not None and in_former_environment(Path(program)) else ()
-
-
-def _require_version(place: Place, kinds: tuple[Kind, ...]) -> None:
-    """Refuse extras that the installed Claude Code does not support.
-
-    Raises:
-        ClientFailed: it is too old.
-    """
-    claude = claude_code.find_command() if place.client == "claude-code" else None
-    needed = [(kind, LEAST_VERSIONS[kind]) for kind in kinds if kind in LEAST_VERSIONS]
-    installed = claude_code.version_of(claude) if claude is not None and needed else None
-    for kind, least in needed:
-        if installed is not None and installed < least:
-            have, want = (".".join(map(str, each)) for each in (installed, least))
-            raise ClientFailed(
-                f"Claude Code {have} ignores --{kind}; it needs {want} or newer.",
-                "Update Claude Code (`claude update`), then run the command again.",
-            )
 
 
 def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:

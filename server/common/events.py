@@ -67,6 +67,13 @@ class OffloadUndone(Event):
 
 
 @dataclass(frozen=True)
+class ResultDigested(Event):
+    """A digest replaced a result inside Claude Code, or was booked as a loss; ``kind`` is the result's."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
 class JobChanged(Event):
     """The state of a batch or of one of its items changed."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from server.common.errors import TokenSaverError
+from server.common.events import Event, ResultDigested
 from server.digests import make_digest
 from server.digests.kept import KeptTexts
 from server.ledger.tokens import Family, estimate_result
@@ -64,11 +65,17 @@ class ResultDigester:
     """Makes and records digests of results. ``known`` returns values that never leave: this app's tokens."""
 
     def __init__(
-        self, digests: ResultDigests, texts: Path, family: Family, known: Callable[[], Iterable[str]] = tuple
+        self,
+        digests: ResultDigests,
+        texts: Path,
+        family: Family,
+        known: Callable[[], Iterable[str]],
+        publish: Callable[[Event], None],
     ) -> None:
         self.digests = digests
         self._texts = texts
         self._known = known
+        self._publish = publish
         self._family: Family = family
         self._free = asyncio.Semaphore(AT_ONCE)
         self._started = time.time()
@@ -99,7 +106,7 @@ class ResultDigester:
             return None
         earlier = await self.digests.of_session(result.session)
         if (reopened := find_reopened(result, earlier)) is not None:
-            await self.digests.book_loss(*reopened)
+            await self._book_loss(*reopened)
             return None
         form = await asyncio.to_thread(form_of, result)
         if form.reason or await self.digests.is_left_alone(form.kind, str(result.project)):
@@ -110,12 +117,17 @@ class ResultDigester:
         facts = facts_key(made.text)
         unedited = [each for each in earlier if each.at > self._last_edit(result.session)]
         if (repeated := find_repeated(result, facts, unedited)) is not None:
-            await self.digests.book_loss(*repeated)
+            await self._book_loss(*repeated)
             return None
         text = f"{made.text}\n{last_line(result, made)}"
         await self.digests.add(self._record(result, form, made, facts, text))
+        self._publish(ResultDigested(form.kind))
         output = {"hookEventName": "PostToolUse", "updatedToolOutput": result.with_text(text)}
         return {"hookSpecificOutput": output}
+
+    async def _book_loss(self, record: ResultDigest, loss: str) -> None:
+        await self.digests.book_loss(record, loss)
+        self._publish(ResultDigested(record.kind))
 
     def _note_edit(self, session: str) -> None:
         self._edits.pop(session, None)

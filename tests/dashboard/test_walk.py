@@ -30,6 +30,7 @@ PATHS = (
     "/batches",
     "/models",
     "/savings",
+    "/digests",
     "/policy",
     "/settings",
     "/welcome",

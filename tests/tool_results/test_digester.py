@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from server.common.events import Event, ResultDigested
 from server.digests.kept import KeptTexts, Reference
 from server.ledger.tokens import family_of
 from server.store.database import open_database
@@ -30,9 +31,12 @@ class DigesterHarness:
     def __init__(self, folder: Path, *, contents: bool = True) -> None:
         self.folder = folder
         self.texts = folder / "texts"
+        self.events: list[Event] = []
         self.database = open_database(folder / "history.db", owner=True)
         self.records = ResultDigests(self.database, contents)
-        self.digester = ResultDigester(self.records, self.texts, FAMILY, lambda: ["app-token-value"])
+        self.digester = ResultDigester(
+            self.records, self.texts, FAMILY, lambda: ["app-token-value"], self.events.append
+        )
 
     async def bash(self, text: str, command: str = "pytest -v", **more: Any) -> str | None:
         response = {"stdout": text, "stderr": "", "interrupted": False, "isImage": False, **more}
@@ -146,6 +150,7 @@ async def test_no_other_file_is_read(place: str, harness: DigesterHarness) -> No
 async def test_the_same_command_with_the_same_facts_is_a_loss(harness: DigesterHarness) -> None:
     assert await harness.bash(LOG) is not None
     assert await harness.bash(LOG.replace("3.58s", "3.61s")) is None, "Claude gets the whole text now"
+    assert harness.events == [ResultDigested("pytest")] * 2
     record = await harness.one()
     assert record.loss == "again"
     assert record.net_tokens == -record.digest_tokens

@@ -1,0 +1,41 @@
+"""The latest digests: what came, what Claude saw instead, and whether it came back for more."""
+
+from dashboard import formats
+from dashboard.components.controls.elements import box, text
+from dashboard.components.digests.digest_kinds import LOSSES
+from dashboard.components.live.clock import Clock
+from server.store.result_digests import ResultDigest
+
+
+class DigestRow:
+    """One digest. Its text is in a fold."""
+
+    def __init__(self, record: ResultDigest, clock: Clock) -> None:
+        with box("ts-trail-row", "li") as self.element:
+            clock.ago(record.at, "ts-sub")
+            text(record.kind, "ts-tag")
+            with box("ts-grow"):
+                text(formats.one_line(record.source or record.kind), "ts-trail-text ts-mono", "p")
+                text(_figures(record), "ts-sub", "p")
+                self._loss = text("", "ts-job-reason", "p")
+                if record.text:
+                    with box("", "details"):
+                        text("What Claude saw", tag="summary")
+                        text(record.text, "ts-command ts-pre", "pre").props["tabindex"] = "0"
+
+    def update(self, record: ResultDigest) -> None:
+        """Show whether Claude came back."""
+        self._loss.set_text(LOSSES.get(record.loss, record.loss))
+        self._loss.set_visibility(bool(record.loss))
+
+
+def _figures(record: ResultDigest) -> str:
+    return " · ".join(
+        (
+            f"{formats.count(record.lines, 'line')}, {formats.number(record.whole_tokens)} tokens came",
+            f"Claude would have seen {formats.number(record.shown_tokens)}",
+            f"it saw {formats.number(record.digest_tokens)}",
+            f"net {formats.signed(record.net_tokens)}",
+            record.project,
+        )
+    )

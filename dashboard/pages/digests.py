@@ -1,0 +1,51 @@
+"""The page *Digests*: large results inside Claude Code, what Claude saw of them, and what that spared."""
+
+from nicegui import Event
+
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.elements import box
+from dashboard.components.controls.keyed_list import KeyedList, RebuiltSection
+from dashboard.components.digests.digest_kinds import alone_list, kind_table
+from dashboard.components.digests.digest_list import DigestRow
+from dashboard.components.digests.digest_switch import DigestSwitch
+from dashboard.components.digests.dry_run_card import DryRunCard
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.hub_updates import HubUpdates
+from server.hub import Hub
+from server.store.result_digests import ResultDigest
+
+MOST_ROWS = 50
+
+
+async def show(hub: Hub, updates: HubUpdates) -> None:
+    """Fill the page."""
+    digests = hub.result_digester.digests
+    acted = Event[[]]()
+    with page_frame(hub, updates, "Digests", "/digests") as page, box("ts-two-columns"):
+        with box("ts-stack"):
+            with card("By kind"):
+                kinds = RebuiltSection(box())
+            with card("Latest"):
+                rows = KeyedList[ResultDigest](
+                    box("ts-rows", "ul"), lambda row: row.id, lambda row: DigestRow(row, page.clock)
+                )
+                with box() as no_rows:
+                    empty("No digest yet.")
+        with box("ts-stack"):
+            with card("Digests in Claude Code"):
+                switch = DigestSwitch(hub.folders)
+            with card("Before you switch it on"):
+                DryRunCard(hub)
+            with card("Left alone"):
+                alone = RebuiltSection(box())
+
+    async def load() -> None:
+        latest, totals = await digests.latest(MOST_ROWS), await digests.kinds()
+        left = await digests.left_alone()
+        rows.update(latest)
+        no_rows.set_visibility(not latest)
+        kinds.show((totals, left), lambda: kind_table(totals, left, digests, acted))
+        alone.show(left, lambda: alone_list(left, digests, acted))
+
+    await switch.refresh()
+    await page.reload_on(load, updates.results_digested, requested=acted)
