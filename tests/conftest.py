@@ -71,6 +71,8 @@ def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the app's files of a test apart from the user's and other tests' files."""
     home = tmp_path / "token-saver-home"
     monkeypatch.setenv("TOKEN_SAVER_HOME", str(home))
+    # Probing the sandbox takes two seconds a process; the tests of trial runs switch it on.
+    monkeypatch.setenv("TOKEN_SAVER_OFFLOAD__RUN_CODE", "false")
     for variable in ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL"):
         monkeypatch.delenv(variable, raising=False)
     return home

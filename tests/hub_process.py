@@ -69,10 +69,13 @@ def hub_environ(home: Path, **settings: str) -> dict[str, str]:
         if name
         in ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
     }
+    # Probing the sandbox takes two seconds a process; the tests of trial runs switch it on.
+    unrun = {"TOKEN_SAVER_OFFLOAD__RUN_CODE": "false"}
     engine = {"TOKEN_SAVER_BACKEND__KIND": "ollama", "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9"}
     # A test's hub must not read the transcripts of this machine's own client.
     client = {"CLAUDE_CONFIG_DIR": str(home / "claude")}
-    return {**kept, "TOKEN_SAVER_HOME": str(home), "TOKEN_SAVER_PORT": "0", **client, **engine, **settings}
+    own = {"TOKEN_SAVER_HOME": str(home), "TOKEN_SAVER_PORT": "0"}
+    return {**kept, **own, **unrun, **client, **engine, **settings}
 
 
 @contextmanager

@@ -96,8 +96,8 @@ class OffloadView:
         self._running = None
         with box("ts-result-head"):
             outcome_badge(row.outcome, undone=row.undone)
-            if row.code:
-                text(row.code, "ts-code")
+            if row.code or row.strength:
+                text(row.code or row.strength, "ts-code")
             self._page.clock.ago(row.started_at, "ts-sub")
         if row.outcome == "running":
             self._running = RunningList(self._page.hub, self._page.clock)
@@ -123,6 +123,8 @@ class OffloadView:
                 text(ASKED_ABOUT if receipt.net_tokens else NOT_BY_CLAUDE, "", "p")
             if not detail.row.by_user or receipt.net_tokens:
                 receipt_view(receipt, self._page.hub.ledger, detail.audit)
+                if detail.row.strength:
+                    text(f"The result rests on: {detail.row.strength}.", "ts-sub", "p")
 
     def _actions(self, detail: OffloadDetail) -> None:
         hub = self._page.hub

@@ -29,7 +29,10 @@ ARGUMENTS = (
     "model",
     "category",
     "check",
+    "examples",
 )
+LISTS = ("files", "examples")
+"""Arguments that are lists of texts."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -181,10 +184,10 @@ def _refuse_bad_task(which: str, item: object) -> None:
     for name, value in item.items():
         if name not in ARGUMENTS:
             raise BadArguments(f"{which} has no argument {name}.", f"It may have: {', '.join(ARGUMENTS)}.")
-        texts = value if name == "files" else [value]
+        texts = value if name in LISTS else [value]
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise BadArguments(
-                f"{which}: {name} has a bad value.", "Pass text, and a list of texts for files."
+                f"{which}: {name} has a bad value.", "Pass text, and lists of texts for files and examples."
             )
     require_few_names(item)
     if not item.get("task", "").strip():

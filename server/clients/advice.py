@@ -34,8 +34,9 @@ BLOCK = (
     "Docstrings, unit tests for a module, a format converted, boilerplate after an example, a long log or",
     "many files summarised: hand such work to token-saver instead of reading and writing it yourself.",
     "`offload_work(task, files, output)` for one task, `batch_offload` for many files,",
-    "`compress_context(files, focus)` for a digest. Pass paths, never contents, and do not read back what it",
-    "wrote: it was checked. Design, debugging and security stay with you.",
+    "`compress_context(files, focus)` for a digest. Pass paths, never contents; two to four `examples` for",
+    "new Python. When to look at a result: never after *Tests ran* or *Examples ran*, at a glance after",
+    "*Samples agree*, else and after a *Notice* at the diff. Design, debugging, security stay with you.",
     END,
 )
 

@@ -55,6 +55,8 @@ def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
     echo(f"task: {row.task}")
     if row.summary:
         echo(row.summary)
+    if row.strength:
+        echo(f"strength: {row.strength}")
     for notice in detail.notices:
         echo(f"Notice: {notice}")
     for attempt in detail.attempts:

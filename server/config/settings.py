@@ -118,6 +118,21 @@ class OffloadSettings(Section):
     check_env: tuple[str, ...] = Field(
         (), description="Environment variables that checks get beside PATH, HOME, the language and the like."
     )
+    run_code: bool = Field(
+        True,
+        description="Run new Python code in a sandbox before it is delivered: load it, run its examples, "
+        "compare samples. Without a sandbox on this machine, nothing is run.",
+    )
+    samples: int = Field(
+        6,
+        ge=1,
+        le=12,
+        description="How many answers may be drawn for new code, if they can be run. With 1, new code needs "
+        "no examples and no agreement.",
+    )
+    agreement: int = Field(
+        3, ge=2, le=12, description="How many samples have to behave alike if new code has no examples."
+    )
     allow_losing: bool = Field(False, description="Run calls that would cost more tokens than they save.")
     client_patience: float = Field(
         45.0,

@@ -1,8 +1,8 @@
 """The best of several samples: the first that passes its examples, else the behaviour that most agree on."""
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from server.execution.python.causes import outside_cause
@@ -85,6 +85,7 @@ async def agreed(
     *,
     rules: Rules = Rules(),
     project_modules: Collection[str] = (),
+    files: Mapping[str, str] | None = None,
     limits: Limits = LIMITS,
 ) -> Choice:
     """Draw samples until so many behave alike on the probes that the rest cannot change the decision."""
@@ -96,7 +97,7 @@ async def agreed(
         if (source := await draw(drawn, "")) is None:
             break
         drawn += 1
-        result = await _probed(sandbox, source, probes, limits)
+        result = await _probed(sandbox, PythonJob(source, files=files or {}, limits=limits), probes)
         if result is not None and (cause := _outside_cause(result, project_modules)) is not None:
             return Choice(None, "not run", drawn, detail=f"It could not be run: {cause}.")
         if result is not None and (found := _behaviour(result, len(probes))) is not None:
@@ -108,13 +109,13 @@ async def agreed(
     return Choice(None, "no agreement", drawn, sizes, f"{counted}; give examples, or do it yourself.")
 
 
-async def _probed(sandbox: Runs, source: str, probes: Sequence[str], limits: Limits) -> JobResult | None:
+async def _probed(sandbox: Runs, sample: PythonJob, probes: Sequence[str]) -> JobResult | None:
     """Run the probes on a sample; None if it does not compile."""
     try:
-        bound = unbound_names(source).bound
+        bound = unbound_names(sample.source).bound
     except (SyntaxError, ValueError):
         return None
-    job = PythonJob(source, expressions=tuple(with_imports(probe, bound) for probe in probes), limits=limits)
+    job = replace(sample, expressions=tuple(with_imports(probe, bound) for probe in probes))
     (result,) = await sandbox.run([job])
     return result
 
@@ -133,10 +134,11 @@ def _outside_cause(result: JobResult, project_modules: Collection[str]) -> str |
 def _behaviour(result: JobResult, probes: int) -> str | None:
     """Return what the code does on the probes, as a text that is equal for equal behaviour.
 
-    None if it shows no behaviour: it does not load, or every probe ends in an error.
+    None if it shows no behaviour: it does not load, or every probe ends in an error, or returns None and
+    changes nothing.
     """
     records = {record["index"]: record for record in result.records if isinstance(record.get("index"), int)}
-    if not any("value" in record for record in records.values()):
+    if not any(record.get("value") is not None or record.get("changed") for record in records.values()):
         return None
     seen: list[Any] = []
     for index in range(probes):

@@ -1,6 +1,8 @@
 """Probe inputs: calls that show how code behaves, made from calls that are known."""
 
 import ast
+import builtins
+import sys
 from collections.abc import Collection, Iterable, Iterator
 
 from server.execution.python.examples import find_calls
@@ -19,12 +21,8 @@ def probe_calls(
         known: expressions from elsewhere: examples, inputs that a model proposes.
         most: the number of calls.
     """
-    seeds: list[str] = []
-    for call in (*known, *find_calls(text, names)):
-        parsed = _call_of(call, names)
-        if parsed is not None:
-            seeds.append(ast.unparse(parsed))
-    found = dict.fromkeys(seeds)
+    tried = (_tried(call, names) for call in (*known, *find_calls(text, names)))
+    found = dict.fromkeys(ast.unparse(call) for call in tried if call is not None)
     variations = [list(_variations(seed)) for seed in found]
     for row in range(max(map(len, variations), default=0)):
         for one in variations:
@@ -33,22 +31,46 @@ def probe_calls(
     return list(found)[:most]
 
 
-def _call_of(text: str, names: Collection[str]) -> ast.Call | None:
-    """Return the call of a known function in an expression, if there is one."""
+def _tried(text: str, names: Collection[str]) -> ast.expr | None:
+    """Return the part of an expression that is worth evaluating, None if it calls nothing of ``names``.
+
+    That is all of it, such as ``Stack().push(1)``, unless another function is called with the result, as in
+    ``print(f(1))``.
+    """
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-            return node
-    return None
+    if isinstance(tree, ast.Compare):
+        tree = tree.left
+    known = [node for node in ast.walk(tree) if _calls(node, names)]
+    if not known:
+        return None
+    foreign = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id not in names
+    found = known[0] if foreign else tree
+    assert isinstance(found, ast.expr)
+    return found if _is_closed(found, names) else None
+
+
+def _calls(node: ast.AST, names: Collection[str]) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _is_closed(tree: ast.expr, names: Collection[str]) -> bool:
+    """Tell whether an expression has arguments with values: ``f(text)`` quotes a signature."""
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return not any(name.islower() and name not in names and not _is_known(name) for name in read)
+
+
+def _is_known(name: str) -> bool:
+    return hasattr(builtins, name) or name in sys.stdlib_module_names
 
 
 def _variations(call: str) -> Iterator[str]:
     """Yield the call with one literal argument varied at a time."""
     tree = ast.parse(call, mode="eval").body
-    assert isinstance(tree, ast.Call)
+    if not isinstance(tree, ast.Call):
+        return
     for place, argument in enumerate(tree.args):
         try:
             value = ast.literal_eval(argument)

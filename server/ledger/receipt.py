@@ -131,6 +131,7 @@ class Ledger:
         error: bool = False,
         cost: Cost | None = None,
         logs: Sequence[str] = (),
+        looked_at: str = "",
     ) -> Receipt:
         """Return the receipt of a finished call.
 
@@ -148,6 +149,7 @@ class Ledger:
             cost: this task's part of the cost of a call with several tasks, each with its own receipt; None
                 for a call with a single task.
             logs: as ``inputs``, for logs and outputs of commands, of which Claude reads the tail.
+            looked_at: what Claude is told to look at afterwards, because nothing was run on it.
         """
         accepted = written is not None or returned
         alone = cost is None
@@ -158,7 +160,7 @@ class Ledger:
             saved_input=_round(sum(each.tokens for each in read)),
             saved_output=_round(self._tokens(written)) if written is not None else 0,
             cost_output=cost.output,
-            cost_input=cost.input,
+            cost_input=cost.input + _round(self._tokens(looked_at)),
             cost_share=cost.share,
             saved_turns=turns[1],
             cost_turns=cost.turns,

@@ -18,6 +18,7 @@ from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.engine.engine import Engine
+from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
 from server.offload.asking.generate import Sampling
@@ -34,6 +35,7 @@ from server.offload.rounds import Rounds
 from server.offload.run import reply
 from server.offload.run.progress import Progress
 from server.offload.run.state import OffloadRecorder, OffloadState
+from server.offload.trial_runs.trials import Trials
 from server.offload.values import (
     Caller,
     Check,
@@ -64,6 +66,7 @@ class Offloader:
     ) -> None:
         self._settings = settings.offload
         self._keep_alive = settings.backend.keep_alive
+        self._trials = Trials(settings.offload, Sandboxes(proofs=PROOFS))
         self._engine = engine
         self._history = history
         self._ledger = ledger
@@ -230,12 +233,13 @@ class Offloader:
         run.model = await self.model_for(run)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
-        rounds = Rounds(self._engine, self.recorder, self._deliverer, self._settings)
+        rounds = Rounds(self._engine, self.recorder, self._deliverer, self._settings, self._trials)
         delivery, failure = await rounds.play(run, workspace, plan, prompt, self.sampling(run))
         if failure is not None:
             return await self.hand_back(run, failure)
         if delivery is None:
-            text = reply.returned(run.verdict.text, run.verdict.notices)
+            verdict = run.verdict
+            text = reply.returned(verdict.text, verdict.notices, verdict.strength)
             return await self.recorder.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
 
@@ -249,6 +253,7 @@ class Offloader:
         reading = read_task(workspace, run.task)
         plan = make_plan(run.task, reading, self._settings.max_output_tokens)
         run.sources = plan.sources
+        self._trials.require_examples(plan)
         self._deliverer.require_check(run.task, workspace)
         if not (self._settings.allow_losing or run.caller.by_user):
             require_profit(plan, self._ledger, self._settings.max_output_tokens)
@@ -273,7 +278,7 @@ class Offloader:
             run.id,
             delivery,
             run.verdict,
-            repairs=len(run.attempts) - 1,
+            repairs=sum(attempt.prompt.kind == "repair" for attempt in run.attempts),
             model=run.model,
             seconds=run.elapsed,
             net=None if run.caller.by_user else net,

@@ -1,4 +1,8 @@
-"""The rounds of one offload: ask, check, write, ask again. The best attempt counts."""
+"""The rounds of one offload: ask, check, run, write, ask again. The best attempt counts.
+
+Local tokens cost nothing: new code that can be run is drawn several times. With examples, the first sample
+that passes them counts; without, the behaviour that most samples share.
+"""
 
 import asyncio
 import time
@@ -15,7 +19,13 @@ from server.offload.delivery import patches
 from server.offload.delivery.deliver import Deliverer
 from server.offload.files.workspace import Workspace
 from server.offload.run.state import OffloadRecorder, OffloadState
+from server.offload.trial_runs.agreement import inputs_prompt, probes
+from server.offload.trial_runs.trials import Trials
+from server.offload.trial_runs.values import TRIED
 from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict
+
+INPUTS = "inputs"
+"""The kind of prompt that asks for inputs; its answer is no result."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Rounds:
     recorder: OffloadRecorder
     deliverer: Deliverer
     settings: OffloadSettings
+    trials: Trials
 
     async def play(
         self, run: OffloadState, workspace: Workspace, plan: Plan, prompt: Prompt, sampling: Sampling
@@ -35,26 +46,42 @@ class Rounds:
         If an answer passes with a notice of a likely mistake, the model is asked once more before delivery.
         The later of the two answers counts only if it is better. ``run.chosen`` is the attempt that counts.
         """
-        number = 0
+        first = prompt
+        warmth = sampling.of_round(1)
         kept: Attempt | None = None
+        told = False
         while True:
-            number += 1
-            may_repair = number <= self.settings.repair_rounds
-            attempt = await self._attempt(run, plan, prompt, sampling, number, kept)
+            number = len(run.attempts) + 1
+            attempt = await self._attempt(run, plan, prompt, warmth, number, kept)
             best = attempt if kept is None else min(kept, attempt, key=lambda each: rank(each.verdict))
-            doubt = _doubt(best.verdict) if kept is None and may_repair else None
+            doubt = _doubt(best.verdict) if kept is None and number <= self.settings.repair_rounds else None
             if doubt is not None and (again := await self._repair(run, doubt)) is not None:
-                kept, prompt = attempt, again
+                kept, prompt, warmth = attempt, again, sampling.of_round(number + 1)
                 continue
+            unsure: Check | None = None
+            if self.trials.wants_agreement(best.verdict):
+                best, unsure = await self._agree(run, plan, first, sampling, best)
             run.chosen = best
+            if unsure is not None:
+                return None, unsure
             delivery, failure = await self._deliver(run, workspace, plan, best)
-            if failure is None or failure.hopeless or not may_repair:
+            if failure is None or failure.hopeless or number >= self._most_rounds(failure):
                 return delivery, failure
             kept = None
+            if failure.name in TRIED and told:
+                run.progress.stage("repair", "another sample")
+                prompt, warmth = first, sampling.fresh()
+                continue
+            told = told or failure.name in TRIED
             next_prompt = await self._repair(run, failure)
             if next_prompt is None:
                 return None, failure
-            prompt = next_prompt
+            prompt, warmth = next_prompt, sampling.of_round(number + 1)
+
+    def _most_rounds(self, failure: Check) -> int:
+        """Return how many answers a failure may cost: more for what samples may avoid."""
+        rounds = self.settings.repair_rounds + 1
+        return max(rounds, self.settings.samples) if failure.name in TRIED and rounds > 1 else rounds
 
     async def _attempt(  # noqa: PLR0917 - the state of one round
         self,
@@ -67,21 +94,45 @@ class Rounds:
     ) -> Attempt:
         """Ask once and check the answer. If the engine fails, an earlier answer that passed is kept."""
         try:
-            generation, waited = await generate(self.engine, prompt, sampling.of_round(number), run.progress)
+            generation, waited = await generate(self.engine, prompt, sampling, run.progress)
         except BackendError:
-            if kept is None:
+            if kept is None or self.trials.wants_agreement(kept.verdict):
                 raise
             return kept
         run.add_seconds("queue", waited)
         run.progress.stage("check")
         began = time.monotonic()
         verdict = await asyncio.to_thread(_checked, plan, generation)
+        verdict = await self.trials.run(plan, verdict)
         run.add_seconds("check", time.monotonic() - began)
         attempt = Attempt(number, prompt, generation, verdict)
         doubtful = kept is None and number <= self.settings.repair_rounds and _doubt(verdict) is not None
-        last = verdict.passed and not run.task.check and not doubtful
+        unsure = any(self.trials.wants_agreement(each.verdict) for each in (kept, attempt) if each)
+        last = verdict.passed and not run.task.check and not doubtful and not unsure
         await self.recorder.attempt(run, attempt, last=last)
         return attempt
+
+    async def _agree(
+        self, run: OffloadState, plan: Plan, first: Prompt, sampling: Sampling, best: Attempt
+    ) -> tuple[Attempt, Check | None]:
+        """Return the sample that others behave like, or the reason why there is none."""
+        names = best.verdict.unproven
+        asking = inputs_prompt(plan, first, best.verdict.text, names)
+        run.progress.stage("repair", "inputs to compare samples on")
+        generation, waited = await generate(self.engine, asking, sampling, run.progress)
+        run.add_seconds("queue", waited)
+        proposal = Attempt(len(run.attempts) + 1, asking, generation, Verdict((Check(INPUTS, passed=True),)))
+        await self.recorder.attempt(run, proposal)
+
+        async def draw() -> Attempt:
+            run.progress.stage("repair", "another sample")
+            return await self._attempt(run, plan, first, sampling.fresh(), len(run.attempts) + 1, best)
+
+        calls = probes(plan, names, generation.text)
+        chosen, unsure = await self.trials.agree(plan, best, calls, draw)
+        if unsure is None:
+            await self.recorder.attempt(run, chosen)
+        return chosen, unsure
 
     async def _deliver(
         self, run: OffloadState, workspace: Workspace, plan: Plan, attempt: Attempt

@@ -7,7 +7,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from server.backends.base import Message
 from server.common.errors import BadArguments
@@ -20,6 +20,12 @@ OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw"
 
 TaskCategory = Literal["", Category]
 """The kind of work, empty if the caller names none."""
+
+Strength = Literal["tests ran", "examples ran", "samples agree", "typed", "parsed", "not checked"]
+"""What a result rests on, strongest first. ``tests ran``: a test executed the changed lines. ``examples
+ran``: at least two examples call the new code, and an empty body fails them. ``samples agree``: several
+answers behave alike. ``typed``: a type checker passed. ``parsed``: it has no syntax error."""
+STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 OutcomeName = Literal["delivered", "returned", "handed_back", "failed", "cancelled", "denied"]
 """``delivered``: written to a file. ``returned``: the reply is the text itself. ``handed_back``: the model's
@@ -76,7 +82,8 @@ class ItemOf:
 class Task:
     """One call, as the caller made it. Paths are as given, not resolved.
 
-    ``category`` is the kind of work. It selects the model if ``model`` is empty.
+    ``category`` is the kind of work. It selects the model if ``model`` is empty. ``examples`` are facts about
+    the new code, one a line: ``f([3, 1]) == [1, 3]``.
     """
 
     task: str
@@ -89,6 +96,7 @@ class Task:
     category: TaskCategory = ""
     check: str | None = None
     tool: str = "offload_work"
+    examples: tuple[str, ...] = ()
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any], tool: str = "offload_work") -> "Task":
@@ -115,6 +123,7 @@ class Task:
             category=next((each for each in CATEGORIES if each == kind), ""),
             check=arguments.get("check") or None,
             tool=tool,
+            examples=tuple(str(each) for each in arguments.get("examples") or ()),
         )
 
 
@@ -248,7 +257,9 @@ class Verdict:
     """All checks of one answer, in order, and the text to deliver if all passed.
 
     ``edits`` are the replaced spans of the edited file, empty for a new file. ``notices`` are delivered with
-    the text. ``unchecked`` names the checks that could not be made.
+    the text. ``unchecked`` names the checks that could not be made, with the reason where it is not plain.
+    ``strength`` says what the result rests on. ``unproven`` are functions that were loaded and whose
+    behaviour nothing has shown.
     """
 
     checks: tuple[Check, ...]
@@ -256,6 +267,8 @@ class Verdict:
     edits: tuple[Edit, ...] = ()
     notices: tuple[Notice, ...] = ()
     unchecked: tuple[str, ...] = ()
+    strength: Strength = "not checked"
+    unproven: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -317,6 +330,7 @@ class Outcome:
     delivery: Delivery | None = None
     attempts: tuple[Attempt, ...] = field(default=())
     notices: tuple[str, ...] = ()
+    strength: str = ""
 
 
 Report = Callable[[float, float | None, str], Awaitable[None]]

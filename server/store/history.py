@@ -237,6 +237,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "ended_at": end.ended_at,
         "outcome": end.outcome,
         "code": end.code,
+        "strength": end.strength,
         # The text of a returned result is content; the reply of a delivery consists of figures.
         "summary": end.summary if contents or end.outcome == "delivered" else "",
         "model": end.model,

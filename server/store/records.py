@@ -110,7 +110,8 @@ class UndoRecord:
 class OffloadEnd:
     """How an offload ended. ``outcome`` is one of ``offload.values.OUTCOMES``; ``timings`` are seconds
     by stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds those not written before,
-    ``notices`` what was delivered with the result."""
+    ``notices`` what was delivered with the result, ``strength`` what the result rests on
+    (``offload.values.STRENGTHS``; empty if there is none)."""
 
     ended_at: float
     outcome: str
@@ -127,6 +128,7 @@ class OffloadEnd:
     undo: UndoRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     notices: tuple[str, ...] = ()
+    strength: str = ""
 
 
 DASHBOARD = "dashboard"
@@ -162,6 +164,7 @@ class OffloadRow:
     undone: bool
     audited_net_tokens: int | None = None
     audited_net_microusd: int | None = None
+    strength: str = ""
 
     @property
     def by_user(self) -> bool:

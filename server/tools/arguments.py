@@ -6,6 +6,8 @@ from typing import Any, get_args
 from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 
+from server.batch.plan import LISTS
+
 
 def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments as the tool reads them, so that the policy judges what will run.
@@ -44,7 +46,8 @@ def _with_list(task: object) -> object:
     if not isinstance(task, dict):
         return task
     given = _without_nulls(task, set(task) - {"task"})
-    return {**given, "files": _as_list(files)} if isinstance(files := given.get("files"), str) else given
+    texts = {name: _as_list(given[name]) for name in LISTS if isinstance(given.get(name), str)}
+    return {**given, **texts}
 
 
 def _without_nulls(arguments: dict[str, Any], optional: Collection[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ DESCRIPTION = (
     "Let a local model do one routine task. It reads `files`, checks and repairs the result, writes `output` "
     "and returns a short digest. Pass paths, not contents; don't read the files yourself."
 )
+EXAMPLES = "For new Python: 2-4 facts, `f([3]) == [6]`, `raises ValueError: f(-1)`"
 OUTCOME_META = "token-saver/outcome"
 """Key of the outcome for programs (the command line reads it), in the result's ``_meta``."""
 
@@ -37,6 +38,7 @@ def offload_work_tool(hub: Hub) -> Tool:
         model: str = "",
         category: TaskCategory = "",
         check: Annotated[str, Field(description="Name of a check from the user's config")] = "",
+        examples: Annotated[list[str], Field(description=EXAMPLES)] = [],  # noqa: B006 - pydantic copies it
     ) -> CallToolResult:
         asked = ctx.prepared.require_task()
         hub.check_paused()
@@ -57,6 +59,7 @@ def outcome_result(outcome: Outcome) -> CallToolResult:
         "outcome": outcome.name,
         "code": outcome.code,
         "net_tokens": outcome.net_tokens,
+        "strength": outcome.strength,
         "output": outcome.delivery.shown if outcome.delivery else None,
     }
     return text_result(outcome.text, failed=outcome.name in ERRORS, meta={OUTCOME_META: meta})

@@ -18,8 +18,8 @@ from server.tools.schema import compact
 pytestmark = pytest.mark.fast
 
 CORE = {"offload_work", "compress_context", "batch_offload"}
-CORE_BUDGET = 2400
-BUDGET = 5000
+CORE_BUDGET = 2500
+BUDGET = 5200
 INSTRUCTIONS_BUDGET = 700
 READ_ONLY = {
     "compress_context",

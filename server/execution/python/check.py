@@ -4,7 +4,7 @@ import ast
 import builtins
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from server.execution.python import causes
@@ -137,6 +137,7 @@ async def check_python(
     *,
     name: str = "answer",
     project_modules: Collection[str] = (),
+    files: Mapping[str, str] | None = None,
     limits: Limits = LIMITS,
 ) -> PythonCheck:
     """Load a module once and run facts in it.
@@ -144,6 +145,15 @@ async def check_python(
     Expected values never enter the process that runs the code: literals are judged outside, other expressions
     are evaluated in a process without the code. If an expectation names the code's own classes, the value
     comes from the code, in a process of its own, and the result says so.
+
+    Args:
+        sandbox: a proven sandbox.
+        source: the module's text.
+        facts: what should hold.
+        name: the module's name.
+        project_modules: top-level modules of the project that the code belongs to.
+        files: files of the project that the code may import, by relative path.
+        limits: upper bounds of each process.
     """
     try:
         names = unbound_names(source)
@@ -151,7 +161,7 @@ async def check_python(
         newer = causes.newer_syntax(source)
         load = Load("not run", newer) if newer else Load("failed", f"It does not compile: {error}.")
         return PythonCheck(load, facts=tuple(FactResult(fact, "not run", load.detail) for fact in facts))
-    plan = _plan(source, facts, names, name, limits)
+    plan = _plan(source, facts, names, PythonJob(source, name, files=files or {}, limits=limits))
     results = await sandbox.run(plan.jobs)
     cause = _Cause(names, project_modules)
     load = _load(results[0], cause)
@@ -163,7 +173,7 @@ async def check_python(
     return PythonCheck(load, names, judged)
 
 
-def _plan(source: str, facts: Sequence[Fact], names: Unbound, name: str, limits: Limits) -> _Plan:
+def _plan(source: str, facts: Sequence[Fact], names: Unbound, load: PythonJob) -> _Plan:
     plan = _Plan()
     bound = names.bound
     clean: list[str] = []
@@ -181,11 +191,12 @@ def _plan(source: str, facts: Sequence[Fact], names: Unbound, name: str, limits:
             plan.clean.append(index)
             clean.append(with_imports(fact.right, bound))
     lefts = tuple(with_imports(fact.left, bound) for fact in facts)
-    plan.jobs.append(PythonJob(source, name, lefts, limits=limits))
+    plan.jobs.append(replace(load, expressions=lefts))
     if clean:
-        plan.jobs.append(PythonJob("", "expected", tuple(clean), preamble=imports, limits=limits))
+        expected = replace(load, source="", name="expected", preamble=imports, files={})
+        plan.jobs.append(replace(expected, expressions=tuple(clean)))
     if from_code:
-        plan.jobs.append(PythonJob(source, name, tuple(from_code), limits=limits))
+        plan.jobs.append(replace(load, expressions=tuple(from_code)))
     return plan
 
 

@@ -31,12 +31,21 @@ class Sandbox:
         return await run(jobs, self.proof.barrier)
 
 
-class Sandboxes:
-    """Finds sandboxes, and remembers what the probes found."""
+PROOFS: dict[Kind, list[Proof]] = {}
+"""What the probes of this process found. A probe takes a second or two."""
 
-    def __init__(self, platform: str = sys.platform) -> None:
+
+class Sandboxes:
+    """Finds sandboxes, and remembers what the probes found.
+
+    Args:
+        platform: where the app runs.
+        proofs: what is known already; it is added to.
+    """
+
+    def __init__(self, platform: str = sys.platform, proofs: dict[Kind, list[Proof]] | None = None) -> None:
         self._platform = platform
-        self._proofs: dict[Kind, list[Proof]] = {}
+        self._proofs: dict[Kind, list[Proof]] = {} if proofs is None else proofs
         self._lock = asyncio.Lock()
 
     async def find(self, kind: Kind) -> Sandbox | Unavailable:

@@ -154,5 +154,7 @@ def _records(data: bytes) -> tuple[Mapping[str, Any], ...]:
             break
         if not isinstance(record, dict) or not isinstance(record.get("record"), str):
             break
+        if not isinstance(record.get("index", 0), int) or not isinstance(record.get("error", {}), dict):
+            break
         records.append(record)
     return tuple(records)

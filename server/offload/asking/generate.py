@@ -16,6 +16,8 @@ to 2.6 times the true count for tokenizers that merge digits."""
 LEAST_COUNTED_SHARE = 0.9
 """The same share for a prompt that the engine counted itself; templates differ by a few tokens."""
 WARMER_EACH_ROUND, WARMEST = 0.3, 1.0
+SAMPLE_TEMPERATURE = 0.7
+"""Temperature of samples that are drawn to be compared: at 0.2 a small model repeats its mistake."""
 REPEATING = "repeating"
 """The finish reason of an answer that was stopped because it repeated itself."""
 WATCHED = 3_000
@@ -44,6 +46,10 @@ class Sampling:
         """
         warmer = self.temperature + WARMER_EACH_ROUND * (number - 1)
         return replace(self, temperature=max(self.temperature, min(warmer, WARMEST)))
+
+    def fresh(self) -> "Sampling":
+        """Return the sampling of one of several independent answers."""
+        return replace(self, temperature=max(self.temperature, SAMPLE_TEMPERATURE))
 
 
 async def generate(

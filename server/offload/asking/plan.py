@@ -57,7 +57,7 @@ class Plan:
     def known(self) -> str:
         """All text that the model was given; names in it are not inventions of the model."""
         texts = [source.text for source in self.sources]
-        return "\n".join([self.task.task, self.task.context, *texts])
+        return "\n".join([self.task.task, self.task.context, *self.task.examples, *texts])
 
     @property
     def in_place(self) -> bool:

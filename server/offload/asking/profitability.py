@@ -32,6 +32,7 @@ def arguments_of(task: Task) -> dict[str, Any]:
         "model": task.model,
         "category": task.category,
         "check": task.check,
+        "examples": list(task.examples),
     }
     return {name: value for name, value in given.items() if value}
 

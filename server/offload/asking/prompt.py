@@ -92,12 +92,26 @@ def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
     text = template(plan.kind).substitute(
         material="".join(f"{part}\n\n" for part in (*others, *edited)),
         context=f"Context: {task.context.strip()}\n\n" if task.context.strip() else "",
-        task=task.task.strip(),
+        task=_task(plan),
         output=plan.edited.shown if plan.edited else (plan.target.shown if plan.target else ""),
         goal=_goal(plan),
         fence=_fence(plan),
     )
     return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
+
+
+def build_inputs(plan: Plan, heads: str) -> tuple[Message, ...]:
+    """Return the messages that ask for calls of functions, given by their first lines."""
+    text = template("inputs").substitute(task=_task(plan), heads=heads)
+    return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
+
+
+def _task(plan: Plan) -> str:
+    """Return the task's text with the examples of the call."""
+    task = plan.task
+    if not task.examples:
+        return task.task.strip()
+    return "\n".join([task.task.strip(), "", "These hold for the result:", *task.examples])
 
 
 def _goal(plan: Plan) -> str:

@@ -18,6 +18,9 @@ TESTS_NOTHING = "tests_nothing"
 REPEATS_ITSELF = "repeats_itself"
 PITFALL = "pitfall"
 DAMAGED = "damaged_characters"
+DOES_NOT_RUN = "does_not_run"
+EXAMPLE_FAILED = "example_failed"
+NO_AGREEMENT = "no_agreement"
 
 REASONS = {
     ANSWER_CUT: "The answer reached its token limit before it was complete.",
@@ -38,4 +41,7 @@ REASONS = {
     REPEATS_ITSELF: "The answer repeated the same lines again and again.",
     DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",
+    DOES_NOT_RUN: "The result fails when it is loaded in the sandbox.",
+    EXAMPLE_FAILED: "An example of the call or of the task fails on the result.",
+    NO_AGREEMENT: "The samples behave differently and no example decides; see `[offload] samples`.",
 }

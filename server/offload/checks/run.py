@@ -22,7 +22,7 @@ from server.offload.code.languages import language_of
 from server.offload.code.python_tree import trees_kept
 from server.offload.code.syntax import definitions
 from server.offload.files.textfile import unencodable
-from server.offload.values import Check, Edit, Generation, Notice, Source, Verdict
+from server.offload.values import Check, Edit, Generation, Notice, Source, Strength, Verdict
 
 DAMAGED_CHARACTER = "\ufffd"
 """The replacement character, which engines send for a character that spans two tokens."""
@@ -113,7 +113,8 @@ def _judged(
             if not each.passed:
                 return Verdict(tuple(checks), result)
     once = tuple(dict.fromkeys(notices))
-    return Verdict(tuple(checks), result, tuple(edits), once, tuple(unchecked))
+    strength: Strength = "parsed" if any(each.name == "parses" for each in checks) else "not checked"
+    return Verdict(tuple(checks), result, tuple(edits), once, tuple(unchecked), strength)
 
 
 Finding = Check | Notice | str | None

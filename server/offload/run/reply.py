@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from server.offload.values import Attempt, Check, Delivery, Notice, Verdict
+from server.offload.values import Attempt, Check, Delivery, Notice, Strength, Verdict
 
 LONGEST = 400
 LONGEST_NOTICES = 120
 """Characters of all notices in a reply: some 35 tokens."""
 LONG_TEXT = 2_000
 """Characters of a returned text above which the hint about ``output`` pays for its tokens."""
+RUN: tuple[Strength, ...] = ("tests ran", "examples ran", "samples agree")
+"""What a reply with the text itself names: the text was executed."""
 NOT_BY_CLAUDE = "net 0, not by Claude"
 _ENDS = (".", "!", "?", "…", ":")
 """Endings of a sentence that need no full stop."""
@@ -32,7 +34,8 @@ def delivered(
     repaired = f" after {counted(repairs, 'repair')}" if repairs else ""
     saved = f"net {net:+,} tokens" if net is not None else NOT_BY_CLAUDE
     cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
-    tail = f"Checks passed{repaired}: {checks}.{unchecked} {cost}. id {offload_id}"
+    word = verdict.strength.capitalize()
+    tail = f"{word}{repaired}; checks: {checks}.{unchecked} {cost}. id {offload_id}"
     head = f"{short_path(delivery.shown)}: {change} lines"
     notices = noticed(verdict.notices)
     if notices:
@@ -59,6 +62,7 @@ def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
     if not attempts:
         return "the model was not asked"
     best = max(attempts, key=lambda each: (sum(check.passed for check in each.verdict.checks), each.number))
+    attempts = tuple(each for each in attempts if each.prompt.kind != "inputs")
     tries = "1 try, kept" if len(attempts) == 1 else f"{len(attempts)} tries, the best is no. {best.number}"
     return tries + where
 
@@ -77,9 +81,11 @@ def noticed(notices: Sequence[Notice]) -> str:
     return f"Notice: {'; '.join(shown)}{rest}."
 
 
-def returned(text: str, notices: Sequence[Notice] = ()) -> str:
-    """Return the text itself with its notices, and with a hint if it is long."""
-    said = f"\n\n({noticed(notices)})" if notices else ""
+def returned(text: str, notices: Sequence[Notice] = (), strength: Strength = "not checked") -> str:
+    """Return the text itself with its notices and what it rests on, and with a hint if it is long."""
+    shown = f"{strength.capitalize()}." if strength in RUN else ""
+    remarks = " ".join(filter(None, (shown, noticed(notices))))
+    said = f"\n\n({remarks})" if remarks else ""
     return text + said + (HINT if len(text) > LONG_TEXT else "")
 
 

@@ -33,8 +33,20 @@ from server.store.records import OffloadEnd, OffloadStart
 
 logger = logging.getLogger(__name__)
 
-Texts = tuple[Sequence[Source], str | None]
-"""The inputs that Claude did not have to read, and the written text, None if nothing was written."""
+GLANCE_LINES = 10
+"""Lines of a diff that Claude reads at a glance."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The inputs that Claude did not have to read, the written text (None if nothing was written), and what
+    Claude is told to look at."""
+
+    inputs: Sequence[Source] = ()
+    written: str | None = None
+    looked_at: str = ""
+
+
 AT_ONCE = 100_000
 """Characters whose tokens are estimated on the event loop (about 10 ms); longer texts use a thread."""
 
@@ -117,7 +129,7 @@ class OffloadRecorder:
 
     async def _open(self, run: OffloadState) -> None:
         task, caller = run.task, run.caller
-        receipt = await self._receipt_of(run, ((), None), "")
+        receipt = await self._receipt_of(run, Texts(), "")
         start = OffloadStart(
             id=run.id,
             started_at=run.began,
@@ -171,6 +183,7 @@ class OffloadRecorder:
         generations = [attempt.generation for attempt in run.attempts]
         kept = name in ("delivered", "returned") and run.attempts
         notices = tuple(notice.text for notice in run.verdict.notices) if kept else ()
+        strength = run.verdict.strength if kept else ""
         end = OffloadEnd(
             ended_at=time.time(),
             outcome=name,
@@ -185,6 +198,7 @@ class OffloadRecorder:
             files=history_rows.file_records(run.sources, delivery),
             receipt=receipt.as_record(),
             notices=notices,
+            strength=strength,
             attempts=(history_rows.attempt_record(run.unwritten),) if run.unwritten else (),
         )
         outcome = Outcome(
@@ -196,6 +210,7 @@ class OffloadRecorder:
             delivery=delivery,
             attempts=tuple(run.attempts),
             notices=notices,
+            strength=strength,
         )
         try:
             await self._history.finish(run.id, end)
@@ -209,32 +224,34 @@ class OffloadRecorder:
     def _figures(self, run: OffloadState, delivery: Delivery | None) -> Texts:
         """Return the inputs that are new to the session's receipts, and the written text."""
         fresh = self._once.fresh(run.session, run.inputs)
-        written = written_text(delivery) if delivery is not None else None
-        return [run.inputs[each] for each in fresh], written
+        inputs = [run.inputs[each] for each in fresh]
+        if delivery is None:
+            return Texts(inputs)
+        return Texts(inputs, written_text(delivery), looked_at(delivery, run.verdict))
 
     async def _receipt_of(
         self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
         """Return the receipt. Long texts (0.1 s per megabyte) are counted in a thread."""
         passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
-        if passed + sum(len(each.selected) for each in texts[0]) < AT_ONCE:
+        if passed + sum(len(each.selected) for each in texts.inputs) < AT_ONCE:
             return self._count(run, texts, said, name)
         return await asyncio.to_thread(self._count, run, texts, said, name)
 
     def _count(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
-        inputs, written = texts
         if run.caller.by_user:
             return self._ledger.price(Figures())
         return self._ledger.receipt(
             run.task.tool,
             run.as_called,
-            [each.selected for each in inputs if each.read_as == "file"],
-            written,
+            [each.selected for each in texts.inputs if each.read_as == "file"],
+            texts.written,
             said,
             returned=name == "returned",
             error=name in ERRORS,
             cost=run.item_of.cost if run.item_of else None,
-            logs=[each.selected for each in inputs if each.read_as == "log"],
+            logs=[each.selected for each in texts.inputs if each.read_as == "log"],
+            looked_at=texts.looked_at,
         )
 
     async def close_failed(self, run: OffloadState, error: Exception) -> Outcome:
@@ -266,6 +283,16 @@ def check_folder(caller: Caller, file: Path) -> Path:
         return caller.project
     inside = [root for root in caller.roots if file.is_relative_to(root.resolve())]
     return inside[0] if inside else file.parent
+
+
+def looked_at(delivery: Delivery, verdict: Verdict) -> str:
+    """Return what the instructions tell Claude to look at: by the word of strength, and if there is a
+    notice."""
+    if verdict.notices or verdict.strength in ("typed", "parsed", "not checked"):
+        return delivery.diff
+    if verdict.strength == "samples agree":
+        return "\n".join(delivery.diff.split("\n")[:GLANCE_LINES])
+    return ""
 
 
 def written_text(delivery: Delivery) -> str:

@@ -1,0 +1,125 @@
+"""What can be run of a result, and what running it showed.
+
+A result that cannot be run is "not run" with the reason: neither passed nor refused for that.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from server.config.settings import OffloadSettings
+from server.execution.candidates import Choice, Rules, agreed
+from server.execution.python.check import Runs
+from server.execution.sandbox.find import Sandboxes
+from server.execution.sandbox.values import Unavailable
+from server.offload.asking.plan import Plan
+from server.offload.checks import codes
+from server.offload.trial_runs.new_code import given_facts, module_files, run_new_code
+from server.offload.trial_runs.values import RUNS, SAMPLES, TESTS, TrialRun, not_run
+from server.offload.trial_runs.written_tests import run_written_tests
+from server.offload.values import Attempt, Check, Verdict
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""Results that run at the same time; each takes a processor."""
+_RUN_KINDS = ("generate", "edit_file", "edit_selection", "edit_definitions", "edit_blocks")
+
+
+class Trials:
+    """Runs results in the first sandbox that holds on this machine, a few at a time."""
+
+    def __init__(self, settings: OffloadSettings, sandboxes: Sandboxes) -> None:
+        self._settings = settings
+        self._sandboxes = sandboxes
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def require_examples(self, plan: Plan) -> None:
+        """Return if the examples of a call can be read.
+
+        Raises:
+            BadArguments: one is not a fact.
+        """
+        if _is_python(plan):
+            given_facts(plan.task.examples)
+
+    async def run(self, plan: Plan, verdict: Verdict) -> Verdict:
+        """Return the verdict on a result that passed the checks of form, with what running it showed."""
+        if not (self._settings.run_code and verdict.passed and _is_python(plan)):
+            return verdict
+        sandbox = await self._sandboxes.find("python")
+        if isinstance(sandbox, Unavailable):
+            return not_run("running it", f"no sandbox: {sandbox.reason}").added_to(verdict)
+        async with self._slots:
+            found = await _tried(plan, verdict.text, sandbox)
+        return found.added_to(verdict)
+
+    def wants_agreement(self, verdict: Verdict) -> bool:
+        """Tell whether only more samples can show that new code is right."""
+        return verdict.passed and bool(verdict.unproven) and self._settings.samples > 1
+
+    async def agree(
+        self,
+        plan: Plan,
+        first: Attempt,
+        probes: list[str],
+        draw: Callable[[], Awaitable[Attempt]],
+    ) -> tuple[Attempt, Check | None]:
+        """Draw samples until enough behave alike on the probes.
+
+        Return the attempt to deliver, or the first one with the reason why none is delivered.
+
+        Args:
+            plan: the plan of the task.
+            first: the first sample, which passed.
+            probes: calls on which samples are compared.
+            draw: makes and checks one more sample.
+        """
+        sandbox = await self._sandboxes.find("python")
+        if isinstance(sandbox, Unavailable):
+            return first, None
+        samples: dict[str, Attempt] = {first.verdict.text: first}
+
+        async def source(number: int, _failure: str) -> str:
+            attempt = first if number == 0 else await draw()
+            if not attempt.verdict.passed:
+                return ""  # shows no behaviour, and counts as a sample
+            samples.setdefault(attempt.verdict.text, attempt)
+            return attempt.verdict.text
+
+        rules = Rules(self._settings.samples, self._settings.agreement)
+        files = module_files(plan.sources, plan.edited)
+        choice = await agreed(source, sandbox, probes, rules=rules, files=files)
+        if choice.source is None:
+            return first, _disagreement(choice)
+        chosen = samples[choice.source]
+        checks = (*chosen.verdict.checks, Check(SAMPLES, passed=True))
+        verdict = replace(chosen.verdict, checks=checks, strength="samples agree")
+        return replace(chosen, verdict=verdict), None
+
+
+def _is_python(plan: Plan) -> bool:
+    if plan.kind not in _RUN_KINDS or plan.language is None or plan.language.name != "Python":
+        return False
+    return not plan.file_name or plan.file_name.endswith((".py", ".pyw"))
+
+
+async def _tried(plan: Plan, text: str, sandbox: Runs) -> TrialRun:
+    what = TESTS if plan.is_test else "running it"
+    try:
+        return await (run_written_tests if plan.is_test else run_new_code)(sandbox, plan, text)
+    except OSError as error:  # no process, no room for its folder
+        logger.warning("a result could not be run: %s", error)
+        return not_run(what, f"the sandbox failed: {error.strerror or error}")
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError) as error:
+        # The code shares its process with the evaluator, so it can write records of any form.
+        logger.warning("the records of a trial run cannot be read", exc_info=error)
+        message = "Its results in the sandbox cannot be read."
+        return TrialRun((Check(RUNS, passed=False, message=message, code=codes.DOES_NOT_RUN),))
+
+
+def _disagreement(choice: Choice) -> Check | None:
+    if choice.reason == "not run":
+        return None
+    return Check(SAMPLES, passed=False, message=choice.detail, code=codes.NO_AGREEMENT, hopeless=True)

@@ -1,0 +1,42 @@
+"""What a trial run showed."""
+
+from dataclasses import dataclass, replace
+
+from server.offload.values import Check, Notice, Strength, Verdict
+
+RUNS, EXAMPLES, TESTS, SAMPLES = "runs", "examples", "test run", "samples"
+"""Names of the checks that run something, in the history and in replies."""
+TRIED = frozenset({RUNS, EXAMPLES, TESTS})
+"""Failures that more samples may avoid."""
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """What running a result showed. ``text`` replaces the result's text unless it is None.
+
+    The other attributes are those of ``Verdict``.
+    """
+
+    checks: tuple[Check, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    strength: Strength | None = None
+    unproven: tuple[str, ...] = ()
+    text: str | None = None
+
+    def added_to(self, verdict: Verdict) -> Verdict:
+        """Return the verdict with these findings."""
+        return replace(
+            verdict,
+            checks=(*verdict.checks, *self.checks),
+            notices=tuple(dict.fromkeys((*verdict.notices, *self.notices))),
+            unchecked=(*verdict.unchecked, *self.unchecked),
+            strength=self.strength or verdict.strength,
+            unproven=self.unproven,
+            text=verdict.text if self.text is None else self.text,
+        )
+
+
+def not_run(what: str, reason: str) -> TrialRun:
+    """Return the finding that something could not be run, which is neither for nor against the result."""
+    return TrialRun(unchecked=(f"{what} ({reason.strip().removesuffix('.')})",))

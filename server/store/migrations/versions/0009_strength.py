@@ -1,0 +1,11 @@
+"""What a result rests on: tests, examples, agreement of samples, or its form alone."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    op.add_column("offload", sa.Column("strength", sa.Text(), server_default="", nullable=False))
