@@ -10,10 +10,8 @@ from server.config.settings import BackendSettings, OffloadSettings, Settings
 
 def settings(queue_limit: int = 512, **backend: Any) -> Settings:
     """Return settings with time limits for a busy machine; a test of a limit sets its own."""
-    return Settings(
-        backend=BackendSettings(**{"connect_timeout": 60.0, "silence_timeout": 60.0, **backend}),
-        offload=OffloadSettings(queue_limit=queue_limit),
-    )
+    plain = Settings(backend=BackendSettings(**{"connect_timeout": 60.0, "silence_timeout": 60.0, **backend}))
+    return plain.model_copy(update={"offload": OffloadSettings(queue_limit=queue_limit)})
 
 
 def request(

@@ -297,7 +297,11 @@ def _offload(hub: HubClient) -> Finding:
     """Have the model write one small file in a temporary folder."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="token-saver-doctor-") as folder, contextlib.chdir(folder):
-        arguments = {"task": "Write a function add(a, b) that returns their sum.", "output": "add.py"}
+        arguments = {
+            "task": "Write a function add(a, b) that returns their sum.",
+            "output": "add.py",
+            "examples": ["add(1, 2) == 3", "add(0, -4) == -4"],
+        }
         try:
             answer = hub.call_tool("offload_work", arguments, lambda _: None)
         except TokenSaverError as error:

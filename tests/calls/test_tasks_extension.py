@@ -119,11 +119,9 @@ async def place(ollama_standin: OllamaStandIn, tmp_path: Path) -> AsyncIterator[
 
 
 async def _hub(ollama: OllamaStandIn, project: Path) -> Hub:
-    settings = Settings(
-        backend=BackendSettings(kind="ollama", url=ollama.url),
-        offload=OffloadSettings(client_patience=0.3),
-        roots=(project,),
-    )
+    plain = Settings(backend=BackendSettings(kind="ollama", url=ollama.url), roots=(project,))
+    offload = OffloadSettings(client_patience=0.3, run_code=False)
+    settings = plain.model_copy(update={"offload": offload})
     return await Hub.start(settings, find_folders(), keys=Keys("token", 1))
 
 
