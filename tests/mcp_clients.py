@@ -42,14 +42,22 @@ async def bridge_client(
 
 
 @asynccontextmanager
-async def http_client(hub: HubProcess, mode: str, name: str = "mcp") -> AsyncIterator[Client]:
-    """Connect directly to the hub's ``/mcp`` under this client name."""
+async def http_client(
+    hub: HubProcess,
+    mode: str,
+    name: str = "mcp",
+    roots: tuple[Path, ...] = (),
+    answer: Callable[..., Awaitable[ElicitResult]] | None = None,
+) -> AsyncIterator[Client]:
+    """Connect directly to the hub's ``/mcp`` under this client name; ``answer`` answers its requests."""
     headers = {"Authorization": f"Bearer {hub.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60) as http,
         Client(
             streamable_http_client(f"{hub.info.url}/mcp", http_client=http),
             mode=mode,
+            list_roots_callback=_roots(roots) if roots else None,
+            elicitation_callback=answer,
             client_info=Implementation(name=name, version="1"),
         ) as client,
     ):

@@ -12,7 +12,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
 from server.bridge import wire
+from server.calls.call_state import CallState, state_of
 from server.calls.caller import ToolContext
+from server.calls.roots_question import answered_roots
 from server.common.control_characters import in_line
 from server.hub import Hub
 from server.policy.approvals import EXTENTS, Approval, ApprovalAnswer
@@ -39,18 +41,19 @@ def asks_between_calls(context: ToolContext) -> bool:
     return asks and (context.protocol_version or "") >= wire.MODERN_VERSION
 
 
-def question_as_result(approval: Approval) -> InputRequiredResult:
+def question_as_result(context: ToolContext, approval: Approval) -> InputRequiredResult:
     """Return the result that asks the client."""
-    # The package seals the state and binds it to the call's arguments: a client cannot forge one.
+    state = CallState(approval.id, answered_roots(context))
     params = ElicitRequestFormParams(message=_question(approval), requested_schema=_CHOICES)
     return InputRequiredResult(
-        input_requests={_QUESTION: ElicitRequest(params=params)}, request_state=approval.id
+        input_requests={_QUESTION: ElicitRequest(params=params)}, request_state=state.sealed_text()
     )
 
 
 def take_answer(hub: Hub, context: ToolContext) -> str:
     """Pass on the answer that a call comes back with; return the id of the approval, empty for none."""
-    back_from = context.request_state or ""
+    state = state_of(context)
+    back_from = state.approval if state is not None else ""
     said = (context.input_responses or {}).get(_QUESTION)
     answer = _answer(said) if isinstance(said, ElicitResult) else None
     if back_from and answer is not None:

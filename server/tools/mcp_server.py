@@ -19,6 +19,7 @@ from server.calls.enter import enter
 from server.calls.prepare import prepare
 from server.calls.prepared import Prepared
 from server.calls.redaction import redact_result, redact_text
+from server.calls.roots_question import client_roots, needs_roots, roots_question
 from server.calls.tasks_extension import Tasks
 from server.common.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
@@ -87,7 +88,10 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         hub, context = self._hub, context or Context(mcp_server=self)
         tool = self._tool_manager.get_tool(name)
         arguments = arguments if tool is None else as_read(tool, arguments)
-        caller = await build_caller(context, hub.settings.roots, arguments)
+        if name in OFFLOADING and needs_roots(context):
+            return roots_question()
+        roots = await client_roots(context)
+        caller = build_caller(context, roots, hub.settings.roots, arguments)
         prepared = await prepare(hub.settings, hub.offloader.workspace(caller), name, arguments)
         try:
             async with enter(hub, prepared, context) as passage:
@@ -98,7 +102,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
                     result = await redact_result(hub, prepared.call, result)
                 return result
         except Left as left:
-            return question_as_result(left.approval)
+            return question_as_result(context, left.approval)
         except TokenSaverError as error:
             if name in OFFLOADING:
                 await hub.offloader.refused(name, caller, error)
