@@ -17,6 +17,7 @@ from server.config.folders import Folders
 from server.config.settings import Settings
 from server.digests.compress.cache import DigestCache
 from server.digests.compress.compress import Compressor
+from server.digests.kept import KeptTexts
 from server.engine.engine import Engine
 from server.engine.pause import Pause
 from server.gpu.memory_gate import MemoryGate
@@ -120,12 +121,16 @@ class HubParts:
         closing.push_async_callback(engine.close)
         offloader = Offloader(settings, engine, history, ledger, events, folders)
         closing.push_async_callback(offloader.close)
-        # Quotes in a digest are content as well.
+        # Answers and kept texts are contents as well.
         cache = DigestCache(folders.cache / "digests") if history.contents else None
-        compressor = Compressor(offloader, engine, ledger, cache, allow_losing=settings.offload.allow_losing)
+        secrets = keys.tokens if keys is not None else ()
+        kept = KeptTexts(folders.kept_texts, known=secrets) if history.contents else None
+        compressor = Compressor(
+            offloader, engine, ledger, cache, kept, allow_losing=settings.offload.allow_losing
+        )
         digester = ResultDigester(
             ResultDigests(history.database, settings.history.contents),
-            folders.cache / "texts",
+            folders.kept_texts,
             ledger.family,
             lambda: keys.tokens if keys is not None else (),
             events.publish,

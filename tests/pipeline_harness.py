@@ -12,6 +12,7 @@ from server.config.folders import Folders, find_folders
 from server.config.settings import Settings
 from server.digests.compress.cache import DigestCache
 from server.digests.compress.compress import Compressor
+from server.digests.kept import KeptTexts
 from server.engine.engine import Engine
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
@@ -98,7 +99,8 @@ async def make_pipeline(
     ledger = Ledger(whole.ledger, load_prices(folders.prices_file), 800)
     offloader = Offloader(whole, engine, history, ledger, bus, folders)
     cache = DigestCache(folders.cache / "digests") if history.contents else None
-    compressor = Compressor(offloader, engine, ledger, cache, allow_losing=whole.offload.allow_losing)
+    kept = KeptTexts(folders.kept_texts) if history.contents else None
+    compressor = Compressor(offloader, engine, ledger, cache, kept, allow_losing=whole.offload.allow_losing)
     pipeline = PipelineHarness(offloader, compressor, history, engine, caller, whole, ollama)
     bus.subscribe(pipeline.events.append)
     return pipeline

@@ -30,7 +30,7 @@ async def wait_for_job(
     given the job's id does not. If the client knows tasks, the job is then handed over as one.
     """
     handoff = handoff_of(ctx) if cancel_with_call else None
-    patience = _patience(hub, ctx) if seconds is None else seconds
+    patience = patience_of(hub, ctx) if seconds is None else seconds
     if handoff is not None:
         patience = hub.settings.offload.client_patience
     deadline = time.monotonic() + patience
@@ -84,7 +84,8 @@ async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool 
     )
 
 
-def _patience(hub: Hub, ctx: ToolContext) -> float:
+def patience_of(hub: Hub, ctx: ToolContext) -> float:
+    """Return the seconds that the client waits for a call."""
     params = ctx.session.client_params
     client = params.client_info.name if params is not None else ""
     has_progress = bool((ctx.request_context.meta or {}).get(wire.META_PROGRESS))

@@ -13,6 +13,8 @@ from server.calls.prepared import Prepared
 from server.common.client_pool import ClientPool
 from server.common.errors import BadArguments, TokenSaverError
 from server.config.settings import Settings
+from server.digests.compress.sources import project_of
+from server.digests.kept import KeptTexts, reference_of
 from server.offload.files.workspace import MOST_FILES, Workspace, split_selection
 from server.offload.values import Caller, Task
 from server.policy.files.executed import executed_outputs
@@ -28,11 +30,19 @@ _THREADS = ClientPool(4, "prepare")
 
 
 async def prepare(
-    settings: Settings, workspace: Workspace, tool: str, arguments: Mapping[str, Any]
+    settings: Settings,
+    workspace: Workspace,
+    tool: str,
+    arguments: Mapping[str, Any],
+    kept: KeptTexts | None = None,
 ) -> Prepared:
-    """Return the call of ``tool`` by the workspace's caller. It raises nothing: see ``Prepared.refusal``."""
+    """Return the call of ``tool`` by the workspace's caller. It raises nothing: see ``Prepared.refusal``.
+
+    With ``kept``, the policy sees the file that a kept text was made from instead of its handle.
+    """
     try:
-        return await _THREADS.run(workspace.caller.session, _prepare, settings, workspace, tool, arguments)
+        session = workspace.caller.session
+        return await _THREADS.run(session, _prepare, settings, workspace, tool, arguments, kept)
     except asyncio.CancelledError:
         workspace.walker.stop()
         raise
@@ -47,7 +57,13 @@ class _Parsed:
     plan: Planned | None = None
 
 
-def _prepare(settings: Settings, workspace: Workspace, tool: str, arguments: Mapping[str, Any]) -> Prepared:
+def _prepare(
+    settings: Settings,
+    workspace: Workspace,
+    tool: str,
+    arguments: Mapping[str, Any],
+    kept: KeptTexts | None,
+) -> Prepared:
     parsed = _Parsed()
     refusal: TokenSaverError | None = None
     try:
@@ -57,7 +73,10 @@ def _prepare(settings: Settings, workspace: Workspace, tool: str, arguments: Map
     except (TypeError, ValueError) as error:  # a value of another type, which the tool's schema refuses, too
         refusal = BadArguments(f"{tool}: {error}.", "Correct the argument and call again.")
     batch = tool == "batch_offload"
-    affected = affected_by(workspace, _bounded(arguments), parsed.inputs, parsed.plan, batch=batch)
+    seen = _bounded(arguments)
+    if kept is not None and texts(seen.get("files")):
+        seen = {**seen, "files": [_source_of(name, workspace, kept) for name in texts(seen.get("files"))]}
+    affected = affected_by(workspace, seen, parsed.inputs, parsed.plan, batch=batch)
     return Prepared(
         tool=tool,
         arguments=arguments,
@@ -124,6 +143,17 @@ def _bounded(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(files, list) or len(files) <= MOST_FILES:
         return arguments
     return {**arguments, "files": []}
+
+
+def _source_of(name: str, workspace: Workspace, kept: KeptTexts) -> str:
+    """Return the file that a kept text was made from; other names, and texts of commands, stay."""
+    try:
+        reference = reference_of(name)
+        project = project_of(workspace)
+        found = kept.find(reference.handle, project) if reference and project else None
+    except TokenSaverError:  # the tool reports that
+        return name
+    return found.source if found and found.source else name
 
 
 def _policy_call(

@@ -151,4 +151,4 @@ def _line_numbers(text: str) -> tuple[int, int]:
 
 
 def _kept() -> KeptTexts:
-    return KeptTexts(find_folders().cache / "texts")
+    return KeptTexts(find_folders().kept_texts)

@@ -51,6 +51,11 @@ class Folders:
         return self.data / "kept"
 
     @property
+    def kept_texts(self) -> Path:
+        """Whole outputs behind the handles of digests; see ``digests.kept``."""
+        return self.cache / "texts"
+
+    @property
     def hub_file(self) -> Path:
         """``hub.json``: url, pid and version of the running hub."""
         return self.state / "hub.json"

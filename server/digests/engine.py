@@ -1,24 +1,25 @@
 """Digests of texts: what was found, in order of worth, within a budget of characters."""
 
 import io
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import BinaryIO
 
 from server.digests.clean import clean_lines
 from server.digests.decode import decoded_lines, encoding_of
+from server.digests.focus import passage_facts, stems_of
 from server.digests.general import General
 from server.digests.layout import lay_out
 from server.digests.recognisers.data.documents import LARGEST, document_of
 from server.digests.registry import RECOGNISERS
 from server.digests.scan import Triggers, scan
 from server.digests.tail_guard import holds, plain
-from server.digests.values import Digest, Fact
+from server.digests.values import Digest, Fact, Line, Section
 
 _MOST_PASSES = 6
-_FOCUS_WORD = re.compile(r"[\w./-]{4,}")
+_FIRST = 100
+"""Worth added to facts that get room before all others."""
 
 
 def make_digest(
@@ -30,16 +31,29 @@ def make_digest(
     focus: str = "",
     name: str = "",
 ) -> Digest:
-    """Return a digest of at most ``max_chars`` characters of a text, of bytes, or of a seekable file.
+    """Return a digest of at most ``max_chars`` characters of a text; see ``find_facts``."""
+    found = find_facts(source, command=command, exit_status=exit_status, focus=focus, name=name)
+    return found.digest(max_chars)
+
+
+def find_facts(
+    source: str | bytes | BinaryIO,
+    *,
+    command: str = "",
+    exit_status: int | None = None,
+    focus: str = "",
+    name: str = "",
+) -> "Findings":
+    """Return the facts of a text, of bytes, or of a seekable file.
 
     ``command`` and ``exit_status`` tell what made the text, ``name`` which file it is, if that is
     known; lines that hold a word of ``focus`` go before others. Time grows linearly with the text; memory
     does not grow with a file.
     """
-    asked = _Asked(max_chars, command, exit_status, _focus_words(focus), name)
+    asked = _Asked(command, exit_status, stems_of(focus), name)
     if isinstance(source, str):
         lines = source.removesuffix("\n").split("\n")
-        return _digest(lambda: lines, source if len(source) <= LARGEST else "", asked)
+        return _find(lambda: lines, source if len(source) <= LARGEST else "", asked)
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     encoding = encoding_of(file)
 
@@ -48,39 +62,75 @@ def make_digest(
         return decoded_lines(file, encoding)
 
     whole = "\n".join(read()) if file.seek(0, io.SEEK_END) <= LARGEST else ""
-    return _digest(read, whole, asked, literal=encoding.certain)
+    return _find(read, whole, asked, literal=encoding.certain)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The facts of a text, before they are laid out.
+
+    ``kinds`` names the kinds of output that were recognised. ``document`` tells that the text is a whole
+    document (code, data, prose) and not an output. ``tail`` and ``errors`` are lines that nobody recognised.
+    """
+
+    kinds: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    header: str
+    lines: int
+    literal: bool
+    document: bool = False
+    tail: tuple[Line, ...] = ()
+    errors: tuple[Line, ...] = ()
+
+    def digest(self, max_chars: int, first: Collection[int] = ()) -> Digest:
+        """Return a digest of at most ``max_chars`` characters; facts with an index in ``first`` get room
+        first."""
+        facts = [_first(fact) if index in first else fact for index, fact in enumerate(self.facts)]
+        text, shown = lay_out(facts, max_chars, self.header)
+        made = Digest(text, shown, self.kinds, self.lines, self.literal)
+        if self.kinds:
+            return made
+        lines_instead = plain(self.tail, self.errors, max_chars - len(self.header))
+        instead, shown = lay_out([*lines_instead, *facts], max_chars, self.header)
+        if holds(instead, self.tail, self.errors) > holds(text, self.tail, self.errors):
+            return Digest(instead, shown, (), self.lines, self.literal, fallback=True)
+        return made
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a caller wants and knows."""
 
-    room: int
     command: str
     exit_status: int | None
-    focus: frozenset[str]
+    stems: tuple[str, ...]
     name: str
 
 
-def _digest(read: Callable[[], Iterable[str]], whole: str, asked: _Asked, *, literal: bool = True) -> Digest:
-    if not asked.focus and (document := document_of(whole, asked.command, asked.name)):
-        total = sum(1 for _ in read())
-        header = _header([document.kind], asked.exit_status, total, literal=literal)
-        text, shown = lay_out(document.facts, asked.room, header)
-        return Digest(text, shown, (document.kind,), total, literal)
-    scanned = _scanned(read, asked.focus)
-    general, total, names = scanned.general, scanned.total, scanned.names
-    found = scanned.facts + general.facts(recognised=bool(names))
-    header = _header(names or [asked.command[:60]], asked.exit_status, total, literal=literal)
-    text, shown = lay_out(found, asked.room, header)
-    if not names:
-        tail = [line for line, claimed in general.tail if not claimed]
-        errors = list(general.errors())
-        lines_instead = plain(tail, errors, asked.room - len(header))
-        instead, facts_instead = lay_out([*lines_instead, *found], asked.room, header)
-        if holds(instead, tail, errors) > holds(text, tail, errors):
-            return Digest(instead, facts_instead, (), total, literal, fallback=True)
-    return Digest(text, shown, tuple(names), total, literal)
+def _first(fact: Fact) -> Fact:
+    parts = tuple(replace(part, worth=part.worth + _FIRST) for part in fact.parts)
+    return replace(fact, section=Section.FOCUS, parts=parts)
+
+
+def _find(read: Callable[[], Iterable[str]], whole: str, asked: _Asked, *, literal: bool = True) -> Findings:
+    if document := document_of(whole, asked.command, asked.name):
+        lines = [line.text for line in clean_lines(read())]
+        header = _header([document.kind], asked.exit_status, len(lines), literal=literal)
+        sought = passage_facts(lines, asked.stems) if asked.stems else []
+        facts = (*sought, *document.facts)
+        return Findings((document.kind,), facts, header, len(lines), literal, document=True)
+    scanned = _scanned(read, asked.stems)
+    general, names = scanned.general, scanned.names
+    header = _header(names or [asked.command[:60]], asked.exit_status, scanned.total, literal=literal)
+    return Findings(
+        tuple(names),
+        (*scanned.facts, *general.facts(recognised=bool(names))),
+        header,
+        scanned.total,
+        literal,
+        tail=tuple(line for line, claimed in general.tail if not claimed),
+        errors=tuple(general.errors()),
+    )
 
 
 @dataclass(slots=True)
@@ -93,12 +143,12 @@ class _Scanned:
     total: int
 
 
-def _scanned(read: Callable[[], Iterable[str]], focus: frozenset[str]) -> _Scanned:
+def _scanned(read: Callable[[], Iterable[str]], stems: tuple[str, ...]) -> _Scanned:
     """Scan a text, again without the recognisers that claimed lines of it and then found nothing."""
     asked = set(range(len(RECOGNISERS)))
     for _ in range(_MOST_PASSES):
         recognisers = {index: RECOGNISERS[index]() for index in sorted(asked)}
-        general = General(focus)
+        general = General(stems)
         total, claimers = scan(clean_lines(read()), recognisers, _triggers(), general)
         facts = {index: recogniser.facts() for index, recogniser in recognisers.items()}
         mistaken = {index for index in claimers if not facts[index]}
@@ -115,10 +165,11 @@ def _header(names: list[str], exit_status: int | None, total: int, *, literal: b
     return " · ".join(filter(None, ["+".join(names), *status, f"{total:,} lines", *unsure]))
 
 
-def _focus_words(focus: str) -> frozenset[str]:
-    return frozenset(word.casefold() for word in _FOCUS_WORD.findall(focus))
-
-
 @cache
 def _triggers() -> Triggers:
     return Triggers(RECOGNISERS)
+
+
+def is_severe(text: str) -> bool:
+    """Whether a text reports an error by the marks that hold for any output."""
+    return _triggers().of(text)[1]

@@ -2,17 +2,16 @@
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from server.digests.focus import MOST_MEMBERS, Sought
 from server.digests.fold import Kind, key_of
 from server.digests.severity import rank
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KINDS = 10_000
 """Limit on the kinds of lines to distinguish; later lines are grouped by their first words only."""
-MOST_MEMBERS = 6
-"""Different texts of one kind that are kept word for word."""
 _TAIL = 60
 _LONGEST_KEY = 300
 _RARE = 2
@@ -35,13 +34,12 @@ class _Seen:
 class General:
     """Keeps kinds of lines, and the last lines, of a text of any size."""
 
-    def __init__(self, focus: frozenset[str] = frozenset()) -> None:
+    def __init__(self, stems: Sequence[str] = ()) -> None:
         self.tail: deque[tuple[Line, bool]] = deque(maxlen=_TAIL)
         self.lines = 0
         self.claimed = 0
-        self._focus = focus
         self._seen: dict[str, _Seen] = {}
-        self._sought: dict[str, Kind] = {}
+        self._sought = Sought(stems) if stems else None
         self._last: _Seen | None = None
 
     def feed(self, line: Line, *, claimed: bool, severe: bool, warned: bool) -> None:
@@ -53,8 +51,8 @@ class General:
         self.lines += 1
         self.claimed += claimed
         self.tail.append((line, claimed))
-        if self._focus and any(word in text.casefold() for word in self._focus):
-            self._count(self._sought, line)
+        if self._sought is not None:
+            self._sought.feed(line)
         if claimed:
             self._last = None
             return
@@ -96,17 +94,9 @@ class General:
         seen = self._seen[key] = _Seen(Kind(line.number, line.text), severity, claimed=False)
         return seen if severity > 1 else None
 
-    def _count(self, kinds: dict[str, Kind], line: Line) -> None:
-        key = key_of(line.text[:_LONGEST_KEY])
-        if key in kinds:
-            kinds[key].add(line.number, line.text, MOST_MEMBERS)
-        elif len(kinds) < MOST_KINDS:
-            kinds[key] = Kind(line.number, line.text)
-
     def _sought_facts(self) -> Iterator[Fact]:
-        for kind in self._sought.values():
-            words = sum(word in kind.text.casefold() for word in self._focus)
-            yield from of_kind(Section.FOCUS, kind, 94 + words - min(kind.count, 10))
+        for kind, score in self._sought.ranked() if self._sought is not None else ():
+            yield from of_kind(Section.FOCUS, kind, round(58 + 40 * score) - min(kind.count, 10))
 
 
 def of_kind(section: Section, kind: Kind, worth: int) -> Iterator[Fact]:

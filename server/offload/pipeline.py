@@ -284,12 +284,15 @@ class Offloader:
             net=None if run.caller.by_user else net,
         )
 
-    async def model_for(self, run: OffloadState) -> str:
+    async def model_for(self, run: OffloadState, *, patience: float | None = None) -> str:
         """Return the model to use, as soon as its weights are downloaded.
 
+        Args:
+            patience: seconds to wait for a download. By default, they follow from the client's patience; the
+                user's own calls and batch items wait without a limit.
+
         Raises:
-            StillDownloading: the download outlasts the client's patience. The user's own calls and batch
-                items wait without a limit.
+            StillDownloading: the download takes longer.
             BackendError: no engine, or no such model.
         """
         backend = await self._engine.use()
@@ -307,10 +310,10 @@ class Offloader:
             so_far = progress
             run.progress.stage("download", _describe_progress(progress))
 
-        patience = max(1.0, self._settings.client_patience - PATIENCE_RESERVE)
-        waits = run.caller.by_user or not run.interactive
+        if patience is None and not run.caller.by_user and run.interactive:
+            patience = max(1.0, self._settings.client_patience - PATIENCE_RESERVE)
         try:
-            async with asyncio.timeout(None if waits else patience):
+            async with asyncio.timeout(patience):
                 await self._engine.ensure_model(report, model)
         except TimeoutError:
             raise StillDownloading(

@@ -129,7 +129,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Compression:
-    """One call of ``compress_context``: ``files`` or ``content``. ``max_length`` is in characters."""
+    """One call of ``compress_context``: ``files`` or ``content``. ``max_length`` is in characters.
+
+    ``patience`` are the seconds that the local model has for its answer, None without a limit.
+    """
 
     files: tuple[str, ...] = ()
     content: str = ""
@@ -137,6 +140,7 @@ class Compression:
     max_length: int = 2_000
     model: str | None = None
     tool: str = "compress_context"
+    patience: float | None = None
 
 
 @dataclass(frozen=True)

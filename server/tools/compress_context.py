@@ -1,4 +1,7 @@
-"""``compress_context``: a short digest of long files, which Claude need not read."""
+"""``compress_context``: a short digest of long files, which Claude need not read.
+
+It also works while offloading is paused, then without the model.
+"""
 
 from typing import Annotated
 
@@ -7,13 +10,17 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from server.calls.context import CallContext
+from server.calls.job_wait import patience_of
 from server.calls.progress import progress_to
 from server.hub import Hub
+from server.offload.pipeline import PATIENCE_RESERVE
 from server.offload.values import Compression
 from server.tools.make_tool import ALWAYS_LOAD, make_tool
 from server.tools.offload_work import outcome_result
 
-DESCRIPTION = "Digest long `files` (logs, code, docs) with a local model; quotes are checked. Pass paths."
+DESCRIPTION = (
+    "Digest long `files` (logs, code): facts by line, answers to `focus`. `kept:ID:1-9` gives lines."
+)
 
 
 def compress_context_tool(hub: Hub) -> Tool:
@@ -27,9 +34,11 @@ def compress_context_tool(hub: Hub) -> Tool:
         focus: str = "",
         max_length: Annotated[int, Field(ge=200, le=20_000)] = 2000,
     ) -> CallToolResult:
-        hub.check_paused()
         ctx.prepared.require_valid()
-        wanted = Compression(files=tuple(files), content=content, focus=focus, max_length=max_length)
+        patience = patience_of(hub, ctx) - PATIENCE_RESERVE
+        wanted = Compression(
+            files=tuple(files), content=content, focus=focus, max_length=max_length, patience=patience
+        )
         async with progress_to(ctx) as report:
             outcome = await hub.compressor.compress(
                 wanted, ctx.caller, report, workspace=ctx.prepared.workspace

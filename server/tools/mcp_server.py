@@ -92,7 +92,8 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
             return roots_question()
         roots = await client_roots(context)
         caller = build_caller(context, roots, hub.settings.roots, arguments)
-        prepared = await prepare(hub.settings, hub.offloader.workspace(caller), name, arguments)
+        workspace = hub.offloader.workspace(caller)
+        prepared = await prepare(hub.settings, workspace, name, arguments, hub.compressor.kept)
         try:
             async with enter(hub, prepared, context) as passage:
                 result = await _run(tool, prepared, context)

@@ -30,7 +30,8 @@ MOST_MEMORY = 300_000_000
 NUM_CTX = 4096
 PLANTED_AT = 0.77
 """Position of the error in the log."""
-PLANTED = "2026-03-04 13:00:01 ERROR worker 2 failed: disk quota exceeded on /var/data (job 90210)"
+CAUSE = "worker 2 failed: disk quota exceeded on /var/data (job 90210)"
+PLANTED = f"2026-03-04 13:00:01 ERROR {CAUSE}"
 WORDS = (
     "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet",
     "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo",
@@ -54,7 +55,7 @@ def main() -> None:
             digest = asyncio.run(_compress(hub))
             seconds = time.monotonic() - began
             peak = _memory(hub, "VmHWM")
-    found = f"L{number}: {PLANTED}" in digest
+    found = any(line.startswith(f"L{number}: ") and CAUSE in line for line in digest.splitlines())
     print(digest)
     print(
         f"\n{'varied' if options.varied else 'usual'} log of {BYTES / 1e6:.0f} MB, "

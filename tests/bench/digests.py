@@ -20,8 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from server.digests import make_digest
-from server.digests.compress.fold import fold, lines_of_text
-from server.digests.compress.sources import is_sought
+from tests.bench.support.fold_0_1_0 import SEVERE, fold, lines_of_text
 from tests.digests import sheets
 from tests.digests.sheets import LIMIT, Sample
 
@@ -130,7 +129,7 @@ def _grep(sample: Sample) -> str:
 
 def _fold(sample: Sample) -> str:
     text = _text(sample)
-    folded = fold(lambda: lines_of_text(text), lambda line: is_sought(line, frozenset()), _ROOM)
+    folded = fold(lambda: lines_of_text(text), lambda line: SEVERE.search(line) is not None, _ROOM)
     return "\n".join(line.shown() for line in folded)[:LIMIT]
 
 

@@ -33,6 +33,19 @@ tools:
         action: require_approval
 """
 
+DENIES_LOGS = """\
+version: "1"
+tools:
+  compress_context:
+    rules:
+      - name: no private logs
+        action: deny
+        conditions:
+          - path: args.files
+            op: contains
+            value: private/app.log
+"""
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -146,3 +159,21 @@ async def test_a_file_that_appears_while_the_user_is_asked_is_not_read(
     asked = "".join(str(each.json) for each in ollama_standin.requests if each.path == "/api/chat")
     assert "VALUE_OF_B" in asked
     assert "VALUE_OF_C" not in asked
+
+
+async def test_a_rule_on_a_file_holds_for_the_kept_copy_of_it(project: Path) -> None:
+    folders = find_folders()
+    folders.create()
+    (project / "private").mkdir()
+    (project / "private" / "app.log").write_text("INFO all is well with the pump\n" * 300)
+    async with running_hub(Settings(roots=(project,))) as hub, Client(build_mcp(hub)) as client:
+        digest = text_of(await client.call_tool("compress_context", {"files": ["private/app.log"]}))
+        handle = digest.rpartition("digest ")[2].partition(",")[0]
+        lines = {"files": [f"{handle}:1-2"]}
+        assert text_of(await client.call_tool("compress_context", lines)).count("all is well") == 2
+    folders.policy_file.write_text(DENIES_LOGS)
+    async with running_hub(Settings(roots=(project,))) as hub, Client(build_mcp(hub)) as client:
+        for files in (["private/app.log"], [handle], lines["files"]):
+            assert text_of(await client.call_tool("compress_context", {"files": files})).startswith(
+                "denied: "
+            )

@@ -14,6 +14,7 @@ from server.commands.policy.database import with_database
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders
 from server.config.settings import Settings, load_settings
+from server.digests.kept import KeptTexts
 from server.offload.files.workspace import Workspace, open_workspace
 from server.offload.values import Caller
 from server.policy.judge import judge
@@ -96,7 +97,7 @@ def try_call(
     _require_tool(tool, policy)
     settings = load_settings(folders)
     workspace = _workspace(settings, folders, root, session)
-    prepared = asyncio.run(prepare(settings, workspace, tool, values))
+    prepared = asyncio.run(prepare(settings, workspace, tool, values, KeptTexts(folders.kept_texts)))
     asked = prepared.call if files is None else replace(prepared.call, files=files)
     decision = _decide(policy, asked, folders)
     by, where = decision.rule.where if decision.rule else None, path

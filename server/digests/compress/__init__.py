@@ -1,1 +1,1 @@
-"""`compress_context`: digests of long files with the local model."""
+"""`compress_context`: digests of files and texts, with the local model's answers on top."""

@@ -1,54 +1,88 @@
-"""``compress_context``: long files into a short digest, by way of notes on each part.
+"""``compress_context``: digests of files, texts and kept texts.
 
-Read and fold, split by structure, take notes on every part (as many at once as the engine has slots), merge
-the notes in as many levels as it takes, and put beside them the lines that a reader would look for, word for
-word. A note that quotes what is not there is dropped.
+The deterministic digest is made first and is always returned, also without an engine. A question, or prose
+without a focus, goes to the local model as well: it sees the facts, and only sentences that a fact backs
+reach the reply. The room that they leave goes to further facts.
 """
 
 import asyncio
+import json
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from server.backends.base import Message
-from server.common.aio import cancel_and_wait
-from server.common.errors import FileTooLarge
-from server.digests.compress.cache import DigestCache
-from server.digests.compress.sources import (
-    MOST_PIECES_UNFOLDED,
-    Material,
-    as_source,
-    focus_words,
-    is_sought,
-    literal_lines,
-    read,
-    without_repeated,
+from server.common.errors import TokenSaverError
+from server.digests.compress.answer import (
+    MOST_SENTENCES,
+    SUMMARY,
+    Answer,
+    Place,
+    checked,
+    facts_as_text,
+    facts_to_show,
 )
-from server.digests.compress.split import Piece, split
+from server.digests.compress.baseline import spared_text
+from server.digests.compress.cache import DigestCache
+from server.digests.compress.literal import literal_lines
+from server.digests.compress.reply import LEAST_ROOM, compose
+from server.digests.compress.sources import Text, keep, project_of, read
+from server.digests.engine import Findings, find_facts
+from server.digests.focus import most_relevant, stems_of
+from server.digests.kept import KeptTexts
 from server.engine.engine import Engine
 from server.ledger.receipt import Ledger
-from server.offload.asking.generate import Sampling, generate
+from server.offload.asking.generate import generate
 from server.offload.asking.profitability import (
     arguments_of_compression,
     require_long_enough,
     require_profitable_compression,
 )
-from server.offload.asking.prompt import count, estimate_tokens, template
+from server.offload.asking.prompt import count, template
 from server.offload.checks import codes
-from server.offload.checks.quotes import notes_of, verified
 from server.offload.files.workspace import Workspace
 from server.offload.pipeline import Offloader
-from server.offload.run.state import OffloadRecorder, OffloadState
-from server.offload.values import Attempt, Caller, Check, Compression, Outcome, Prompt, Report, Task, Verdict
+from server.offload.run.state import OffloadState
+from server.offload.values import (
+    Attempt,
+    Caller,
+    Check,
+    Compression,
+    Outcome,
+    Prompt,
+    Report,
+    Source,
+    Task,
+    Verdict,
+)
 
-ANSWER_TOKENS = 400
-NOTES_OF_A_PIECE = 8
+logger = logging.getLogger(__name__)
+
+ANSWER_TOKENS = 300
 LEAST_CONTEXT = 4_096
 """Context to request, in tokens; if the model is loaded with a larger one, that is used."""
-_PROMPT_TOKENS = 260
-_MOST_LEVELS = 6
+DOWNLOAD_SECONDS = 2.0
+"""How long a call waits for the model's weights; a download goes on after that."""
+QUESTION_WORDS = 3
+"""Words of a focus from which on it is a question for the model; fewer are words to look for."""
+PROSE = frozenset({"markdown", "html"})
+"""Kinds of documents that the model reads without a question, too."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A reply, and the inputs that it spared Claude."""
+
+    text: str
+    sources: tuple[Source, ...]
 
 
 class Compressor:
-    """Makes digests with the local model. Read-only: it writes nothing but its cache."""
+    """Makes digests. Read-only: it writes nothing but its cache and the kept texts.
+
+    ``kept`` and ``cache`` are None if the history may store no contents.
+    """
 
     def __init__(
         self,
@@ -56,6 +90,7 @@ class Compressor:
         engine: Engine,
         ledger: Ledger,
         cache: DigestCache | None,
+        kept: KeptTexts | None,
         *,
         allow_losing: bool,
     ) -> None:
@@ -63,6 +98,7 @@ class Compressor:
         self._engine = engine
         self._ledger = ledger
         self._cache = cache
+        self.kept = kept
         self._allow_losing = allow_losing
 
     async def compress(
@@ -81,190 +117,141 @@ class Compressor:
         return await self._offloader.drive(run, lambda: self._work(run, wanted, place))
 
     async def _work(self, run: OffloadState, wanted: Compression, workspace: Workspace) -> Outcome:
-        if not self._allow_losing:
-            require_profitable_compression(wanted, self._ledger)
-        run.model = await self._offloader.model_for(run)
-        made = await self._digest(run, workspace, wanted, self._offloader.sampling(run))
-        if isinstance(made, Check):
-            return await self._offloader.hand_back(run, made)
-        return await self._offloader.recorder.close(run, "returned", made, "")
-
-    async def _digest(
-        self, run: OffloadState, workspace: Workspace, wanted: Compression, sampling: Sampling
-    ) -> str | Check:
-        """Return the digest, at most ``wanted.max_length`` characters, or why there is none.
+        """Make the reply and record it.
 
         Raises:
             WorkspaceError: a source is not allowed, missing, no text or too large.
+            NotFound: a kept text or its lines are not there.
             BadArguments: neither files nor content, or both.
             WouldLose: the files are too short for a digest to save anything.
-            BackendError: the engine failed.
         """
-        num_ctx = await self._engine.num_ctx(sampling.model, LEAST_CONTEXT)
-        room = num_ctx - ANSWER_TOKENS - _PROMPT_TOKENS - estimate_tokens(wanted.focus)
+        if not self._allow_losing:
+            require_profitable_compression(wanted, self._ledger)
         run.progress.stage("read", ", ".join(wanted.files[:3]))
-        materials = await asyncio.to_thread(read, workspace, wanted, room)
-        run.sources = tuple(as_source(each) for each in materials)
+        texts = await asyncio.to_thread(read, workspace, wanted, self.kept)
         if not self._allow_losing and not run.caller.by_user:
-            require_long_enough(wanted, [each.head for each in materials])
-        names = (part for each in materials for part in (each.shown, each.digest))
-        key = DigestCache.key(*names, wanted.focus, str(wanted.max_length), sampling.model)
-        if self._cache is not None and (kept := await asyncio.to_thread(self._cache.get, key)) is not None:
-            return kept
-        pieces = await asyncio.to_thread(_pieces, materials, room)
-        worker = _Worker(self._engine, self._offloader.recorder, run, wanted, sampling, num_ctx)
-        literal = literal_lines(materials, wanted)
-        notes_length = wanted.max_length - len(_compose(materials, [], literal, wanted.max_length))
-        found = without_repeated(await worker.map(pieces, len(materials) > 1), literal)
-        notes = without_repeated(await worker.reduce(found, room, notes_length), literal)
-        if not notes and not literal:
-            return _nothing(run.attempts, len(found), wanted.max_length)
-        text = _compose(materials, notes, literal, wanted.max_length)
-        if self._cache is not None:
-            await asyncio.to_thread(self._cache.put, key, text)
-        return text
+            require_long_enough(wanted, [text.size for text in texts if text.wanted is None])
+        literal = [text for text in texts if _is_literal(text, wanted)]
+        others = [text for text in texts if text not in literal]
+        room = wanted.max_length // (len(literal) + bool(others)) - 1
+        parts = [await asyncio.to_thread(_literal_part, text, wanted, room, texts) for text in literal]
+        if others:
+            left = wanted.max_length - sum(len(part) + 1 for part in parts)
+            made = await self._digests(run, others, replace(wanted, max_length=left), project_of(workspace))
+            run.sources = made.sources
+            parts.append(made.text)
+        return await self._offloader.recorder.close(run, "returned", "\n".join(parts), "")
 
-
-class _Worker:
-    """Asks the model about the parts of one compression."""
-
-    def __init__(  # noqa: PLR0917 - what every round of one compression shares
-        self,
-        engine: Engine,
-        recorder: OffloadRecorder,
-        run: OffloadState,
-        wanted: Compression,
-        sampling: Sampling,
-        num_ctx: int,
-    ) -> None:
-        self._engine = engine
-        self._recorder = recorder
-        self._run = run
-        self._wanted = wanted
-        self._sampling = sampling
-        self._num_ctx = num_ctx
-        self._number = 0
-        self._done = 0
-
-    async def map(self, pieces: Sequence[Piece], named: bool) -> list[str]:
-        """Return the notes on all pieces, in their order."""
-        notes = await self._all(
-            "compress", [(f"Part of `{piece.shown}`:\n{piece.text}\n\n", piece.text) for piece in pieces]
+    async def _digests(
+        self, run: OffloadState, texts: Sequence[Text], wanted: Compression, project: Path | None
+    ) -> _Made:
+        most = max(1, wanted.max_length // LEAST_ROOM)
+        if len(texts) > most:
+            texts = await asyncio.to_thread(_most_relevant, texts, wanted.focus)
+        looked_at = [await asyncio.to_thread(self._looked_at, text, wanted, project) for text in texts[:most]]
+        found = [findings for _, findings in looked_at]
+        answer, note = await self._answer(run, texts, found, wanted)
+        shown = [*(text for text, _ in looked_at), *texts[most:]]
+        reply = await asyncio.to_thread(compose, shown, found, answer, note, wanted.max_length)
+        sources = await asyncio.to_thread(
+            lambda: tuple(_as_source(text, each) for text, each in looked_at if not text.given)
         )
-        return [
-            f"{piece.shown} {note}" if named else note
-            for piece, own in zip(pieces, notes, strict=True)
-            for note in own
-        ]
+        return _Made(reply, sources)
 
-    async def reduce(self, notes: list[str], room: int, longest: int) -> list[str]:
-        """Merge the notes until they take at most ``longest`` characters; whole notes go, none is cut."""
-        for _ in range(_MOST_LEVELS):
-            if _length(notes) <= longest:
-                return notes
-            groups = _groups(notes, room)
-            merged = await self._all("reduce", [(f"Notes:\n{group}\n\n", group) for group in groups])
-            after = [note for own in merged for note in own]
-            if not after or _length(after) >= _length(notes):
-                break
-            notes = after
-        return _most_important(notes, longest, focus_words(self._wanted.focus))
+    def _looked_at(self, text: Text, wanted: Compression, project: Path | None) -> tuple[Text, Findings]:
+        """Return the text as it is kept, and its facts. Blocks."""
+        long = text.size > wanted.max_length and not text.handle
+        if long and self.kept is not None and project is not None:
+            text = keep(text, project, self.kept)
+        with text.open() as source:
+            found = find_facts(source, command=text.command, focus=wanted.focus, name=text.file_name)
+        return text, found
 
-    async def _all(self, kind: str, parts: list[tuple[str, str]]) -> list[list[str]]:
-        """Ask about all parts. One part always waits in the engine's queue, to keep the engine busy."""
-        waiting = asyncio.Semaphore(self._engine.slots + 1)
-
-        async def one(material: str, source: str) -> list[str]:
-            async with waiting:
-                notes = await self._ask(kind, material, source)
-            self._done += 1
-            self._run.progress.stage("generate", f"{kind} {self._done} of {len(parts)}")
-            return notes
-
-        self._done = 0
-        tasks = [asyncio.create_task(one(*part)) for part in parts]
+    async def _answer(
+        self, run: OffloadState, texts: Sequence[Text], found: Sequence[Findings], wanted: Compression
+    ) -> tuple[Answer | None, str]:
+        """Return the model's answer if there is a question, else None; and a note if no model answered."""
+        question = _question(wanted, found)
+        places = facts_to_show(found) if question else ()
+        if not places:
+            return None, ""
         try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            await cancel_and_wait(*tasks)
+            run.model = await self._offloader.model_for(run, patience=DOWNLOAD_SECONDS)
+            async with asyncio.timeout(wanted.patience):
+                return await self._asked(run, texts, places, question), ""
+        except TimeoutError:
+            why = f"none within {wanted.patience:.0f} s"
+        except TokenSaverError as error:
+            why = error.code
+        logger.info("no model answers: %s", why)
+        return None, f"(No answer of a local model: {why}.)" if wanted.focus else ""
 
-    async def _ask(self, kind: str, material: str, source: str) -> list[str]:
-        focus = f"Focus on: {self._wanted.focus.strip()}\n\n" if self._wanted.focus.strip() else ""
-        text = template(kind).substitute(material=material, focus=focus, count=NOTES_OF_A_PIECE)
-        messages = (Message("system", template("shared").template.strip()), Message("user", text.strip()))
-        tokens, counted = await count(self._engine, self._sampling.model, messages)
-        prompt = Prompt(kind, messages, self._num_ctx, ANSWER_TOKENS, tokens, counted)
-        generation, waited = await generate(self._engine, prompt, self._sampling, self._run.progress)
-        self._run.add_seconds("queue", waited)
-        good, bad = verified(notes_of(generation.text, generation.finish_reason == "length"), source)
-        message = f"Dropped, because it quotes text that is not there: {bad[0]}" if bad else ""
-        check = Check("quotes", not bad, message, codes.QUOTE_MISSING if bad else "")
-        self._number += 1
-        await self._recorder.attempt(
-            self._run, Attempt(self._number, prompt, generation, Verdict((check,), "\n".join(good)))
+    async def _asked(
+        self, run: OffloadState, texts: Sequence[Text], places: tuple[Place, ...], question: str
+    ) -> Answer:
+        """Ask the model, or take its earlier answer from the cache.
+
+        Raises:
+            BackendError: the engine failed.
+            Paused: offloading is paused.
+            QueueFull: the queue is full.
+        """
+        shown = facts_as_text(places)
+        key = DigestCache.key(shown, question, run.model)
+        if self._cache is not None and (known := await asyncio.to_thread(self._cache.get, key)) is not None:
+            text, cut = json.loads(known)
+            return checked(text, places, cut=cut)
+        prompt = await self._prompt(run, texts, shown, question)
+        generation, waited = await generate(self._engine, prompt, self._offloader.sampling(run), run.progress)
+        run.add_seconds("queue", waited)
+        cut = generation.finish_reason == "length"
+        answer = await asyncio.to_thread(lambda: checked(generation.text, places, cut=cut))
+        message = f"Dropped, because no fact says so: {answer.dropped[0]}" if answer.dropped else ""
+        check = Check("backed", not message, message, codes.QUOTE_MISSING if message else "")
+        text = "\n".join(said.sentence for said in answer.said)
+        attempt = Attempt(1, prompt, generation, Verdict((check,), text))
+        await self._offloader.recorder.attempt(run, attempt)
+        if self._cache is not None:
+            await asyncio.to_thread(self._cache.put, key, json.dumps([generation.text, cut]))
+        return answer
+
+    async def _prompt(self, run: OffloadState, texts: Sequence[Text], facts: str, question: str) -> Prompt:
+        name = f"`{texts[0].shown}`" if len(texts) == 1 else f"{len(texts)} files"
+        asked = template("answer").substitute(name=name, facts=facts, question=question, count=MOST_SENTENCES)
+        messages = (
+            Message("system", template("shared").template.strip()),
+            Message("user", asked.strip()),
         )
-        return good
+        num_ctx = await self._engine.num_ctx(run.model, LEAST_CONTEXT)
+        tokens, counted = await count(self._engine, run.model, messages)
+        return Prompt("answer", messages, num_ctx, ANSWER_TOKENS, tokens, counted)
 
 
-def _nothing(attempts: Sequence[Attempt], found: int, longest: int) -> Check:
-    """Return why there is no digest: no note passed the check, or none was short enough."""
-    if found:
-        return Check("short", False, f"None of {found} notes fits in {longest} characters.", codes.ANSWER_CUT)
-    failures = (each.verdict.failure for each in attempts)
-    nothing = Check("noted", False, "The model noted nothing on any part.", codes.ANSWER_EMPTY)
-    return next((failure for failure in failures if failure is not None), nothing)
+def _is_literal(text: Text, wanted: Compression) -> bool:
+    """Whether the caller wants lines of a kept text rather than its digest."""
+    return text.wanted is not None and bool(text.wanted.last or wanted.focus.strip())
 
 
-def _pieces(materials: tuple[Material, ...], room: int) -> list[Piece]:
-    pieces = [
-        piece for each in materials for piece in split(each.lines, each.shown, room, each.starts)
-    ]  # fmt: skip
-    if len(pieces) > MOST_PIECES_UNFOLDED:
-        raise FileTooLarge(
-            f"The text needs {len(pieces):,} calls of the model; the limit is {MOST_PIECES_UNFOLDED}.",
-            "Name fewer files or select the parts that matter.",
-        )
-    return pieces
+def _literal_part(text: Text, wanted: Compression, room: int, texts: Sequence[Text]) -> str:
+    head = f"{text.shown}:\n" if len(texts) > 1 else ""
+    return head + literal_lines(text, wanted.focus, room - len(head))
 
 
-def _compose(materials: tuple[Material, ...], notes: list[str], literal: list[str], longest: int) -> str:
-    heads = [
-        f"{each.shown}: {each.total:,} lines" + (f", {len(each.lines):,} kinds" if each.folded else "")
-        for each in materials
-    ]
-    head = "; ".join(heads[:3]) + (f"; {len(heads) - 3} more files" if len(heads) > 3 else "")
-    parts = [f"{head}.", *(f"- {note}" for note in notes)]
-    if literal:
-        parts += ["Word for word:", *literal]
-    while len(parts) > 1 and _length(parts) > longest:
-        parts.pop()
-    return "\n".join(parts)[:longest]
+def _question(wanted: Compression, found: Sequence[Findings]) -> str:
+    """Return the question for the model, empty if the digests need no language."""
+    focus = wanted.focus.strip()
+    if len(focus.split()) >= QUESTION_WORDS:
+        return focus
+    return SUMMARY if not focus and any(PROSE.intersection(each.kinds) for each in found) else ""
 
 
-def _groups(notes: list[str], room: int) -> list[str]:
-    groups: list[list[str]] = [[]]
-    size = 0
-    for note in notes:
-        tokens = estimate_tokens(note) + 3
-        if groups[-1] and size + tokens > room:
-            groups.append([])
-            size = 0
-        groups[-1].append(f"- {note}")
-        size += tokens
-    return ["\n".join(group) for group in groups]
+def _most_relevant(texts: Sequence[Text], focus: str) -> list[Text]:
+    stems = stems_of(focus)
+    ranked = most_relevant([text.open for text in texts], stems) if stems else range(len(texts))
+    return [texts[index] for index in ranked]
 
 
-def _most_important(notes: list[str], longest: int, words: frozenset[str]) -> list[str]:
-    """Return as many notes as fit: those about what is sought first, then in their order."""
-    ranked = sorted(range(len(notes)), key=lambda index: (not is_sought(notes[index], words), index))
-    chosen: list[int] = []
-    room = longest
-    for index in ranked:
-        room -= len(notes[index]) + 3
-        if room >= 0:
-            chosen.append(index)
-    return [notes[index] for index in sorted(chosen)]
-
-
-def _length(lines: list[str]) -> int:
-    return sum(len(line) + 3 for line in lines)
+def _as_source(text: Text, found: Findings) -> Source:
+    """Return what the ledger and the history need to know of a source."""
+    spared = spared_text(text, found)
+    return Source(Path(text.path or text.shown), text.shown, spared, text.digest, 0, len(spared))

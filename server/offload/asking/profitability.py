@@ -63,15 +63,15 @@ def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
         )
 
 
-def require_long_enough(wanted: Compression, inputs: Sequence[str]) -> None:
-    """Require that the files are much longer than their digest may be.
+def require_long_enough(wanted: Compression, sizes: Sequence[int]) -> None:
+    """Require that the files, of these sizes, are much longer than their digest may be.
 
     Raises:
         WouldLose: they are not.
     """
-    length = sum(map(len, inputs))
-    if wanted.files and length <= wanted.max_length * WELL_ABOVE:
-        files, them = ("the file's", "it") if len(inputs) == 1 else ("the files'", "them")
+    length = sum(sizes)
+    if sizes and wanted.files and length <= wanted.max_length * WELL_ABOVE:
+        files, them = ("the file's", "it") if len(sizes) == 1 else ("the files'", "them")
         shorter = ", or pass a smaller max_length" if length > READ_AT_A_GLANCE else ""
         raise WouldLose(
             f"A digest of up to {wanted.max_length:,} characters saves nothing of {files} {length:,}.",

@@ -1,22 +1,13 @@
-"""Reads long texts line by line and folds what repeats, so that a model sees each kind of line once."""
+"""The fold of lines of version 0.1.0, to compare digests with it."""
 
-import io
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-
-from server.common.errors import BinaryFile
-from server.offload.files.textfile import is_utf16
-from server.policy.files.safe_open import open_for_reading
 
 LONGEST_LINE = 400
 """Characters of a folded line that are shown; what is longer ends in ``…``. Other lines are wrapped."""
 MOST_KINDS = 50_000
 """Limit on the kinds of lines to distinguish; beyond it, lines are grouped more coarsely."""
-_READ_AT_ONCE = 1 << 20
-_PROBE_BYTES = 8_192
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])[a-fA-F-]{0,16}[0-9][0-9a-fA-FxX.:,-]*|[0-9][0-9a-fA-F.:,-]*")
 """Counts, times, addresses, hashes, UUIDs: anything with a digit, and the characters that belong to it."""
@@ -46,37 +37,10 @@ class Line:
         return f"L{self.number}: {self.text}{again}"
 
 
-def lines_of_file(path: Path, shown: str) -> Iterator[Line]:
-    """Yield the lines of a file of any size; blocks.
-
-    Raises:
-        BinaryFile: it is not text.
-        WorkspaceError: it cannot be opened, or it is no longer a regular file.
-    """
-    with os.fdopen(open_for_reading(path, shown), "rb") as file:
-        probe = file.read(_PROBE_BYTES)
-        wide = is_utf16(probe)
-        if b"\0" in probe and not wide:
-            raise BinaryFile(f"{shown} is not a text file.", "Name text files only.")
-        file.seek(0)
-        text = io.TextIOWrapper(file, "utf-16" if wide else "utf-8", errors="replace", newline="\n")
-        number = 0
-        while line := text.readline(_READ_AT_ONCE):
-            number += 1
-            yield Line(number, line.rstrip("\r\n"))
-
-
 def lines_of_text(text: str) -> Iterator[Line]:
     """Yield the lines of a text."""
     for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
         yield Line(number, line)
-
-
-def wrapped(lines: Iterator[Line]) -> Iterator[Line]:
-    """Yield the lines, long ones in parts of ``LONGEST_LINE`` characters with the same number."""
-    for line in lines:
-        for start in range(0, max(len(line.text), 1), LONGEST_LINE):
-            yield Line(line.number, line.text[start : start + LONGEST_LINE])
 
 
 def _cut(line: str) -> str:

@@ -1,0 +1,69 @@
+"""The reply of a compression: a digest of each text, the model's sentences, the handles, within a length."""
+
+from collections.abc import Mapping, Sequence
+
+from server.digests.compress.answer import Answer
+from server.digests.compress.sources import Text
+from server.digests.engine import Findings
+from server.digests.kept import handle_line
+from server.offload.run.reply import counted, short
+
+LEAST_ROOM = 200
+"""Characters of a digest below which further files are only counted."""
+_LONGEST_NAME = 120
+ANSWER_HEAD = "Answer of the local model, each sentence checked against its line:"
+
+
+def compose(
+    texts: Sequence[Text], findings: Sequence[Findings], answer: Answer | None, note: str, max_length: int
+) -> str:
+    """Return the reply; each text gets an equal share of the room, and what one leaves goes to the next."""
+    answered = _answered(texts, answer) if answer is not None and answer.said else []
+    ending = [*answered, *([note] if note else [])]
+    shown = texts[: max(1, (max_length - _length(ending)) // LEAST_ROOM)]
+    if len(shown) < len(texts):
+        ending.append(f"({counted(len(texts) - len(shown), 'more file')} without a digest for lack of room)")
+    handles = {
+        index: handle_line(text.handle, findings[index].lines)
+        for index, text in enumerate(shown)
+        if text.handle
+    }
+    room = max_length - _length(ending) - _length(list(handles.values()))
+    digests = _digests(shown, findings, answer, room)
+    parts: list[str] = []
+    for index in range(len(shown)):
+        parts.append(digests[index])
+        if index in handles and len(shown) > 1:
+            parts.append(handles[index])
+    last = [handles[0]] if len(shown) == 1 and handles else []
+    return "\n".join([*parts, *ending, *last])[:max_length]
+
+
+def _digests(
+    texts: Sequence[Text], findings: Sequence[Findings], answer: Answer | None, room: int
+) -> Mapping[int, str]:
+    """Return the digests by index. Short texts come first, so that long ones get what they leave."""
+    named = [*(said.place for said in answer.said), *answer.named] if answer is not None else []
+    made: dict[int, str] = {}
+    for index in sorted(range(len(texts)), key=lambda each: texts[each].size):
+        share = room // (len(texts) - len(made))
+        head = f"{short(texts[index].shown, _LONGEST_NAME)}: "
+        first = {place.index for place in named if place.text == index}
+        digest = findings[index].digest(max(0, share - len(head) - 1), first)
+        made[index] = f"{head}{digest.text}"
+        room -= len(made[index]) + 1
+    return made
+
+
+def _answered(texts: Sequence[Text], answer: Answer) -> list[str]:
+    lines = [ANSWER_HEAD]
+    for said in answer.said:
+        backing = said.backing
+        where = f"L{backing.first}" + (f"-{backing.last}" if backing.last > backing.first else "")
+        name = f"{short(texts[said.place.text].shown, _LONGEST_NAME)} " if len(texts) > 1 else ""
+        lines.append(f"- {name}{where}: {said.sentence}")
+    return lines
+
+
+def _length(lines: Sequence[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
