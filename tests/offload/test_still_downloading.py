@@ -122,7 +122,10 @@ async def test_the_model_is_downloaded_under_its_own_name_in_any_spelling(
     assert not pipeline.engine.downloads
 
 
-async def test_compress_context_reports_the_download_too(pipeline: PipelineHarness, project: Path) -> None:
-    (project / "a.log").write_text("one\n")
-    outcome = await pipeline.compressor.compress(Compression(("a.log",)), pipeline.caller, pipeline.report)
-    assert (outcome.name, outcome.code) == ("failed", "still_downloading")
+async def test_a_digest_does_not_wait_for_the_download(pipeline: PipelineHarness, project: Path) -> None:
+    (project / "a.log").write_text("INFO the pump runs\n" * 200 + "ERROR pump 7 failed\n")
+    wanted = Compression(("a.log",), focus="Which pump failed?")
+    outcome = await pipeline.compressor.compress(wanted, pipeline.caller, pipeline.report)
+    assert outcome.name == "returned"
+    assert "ERROR pump 7 failed" in outcome.text
+    assert "(No answer of a local model: still_downloading.)" in outcome.text
