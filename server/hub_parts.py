@@ -123,8 +123,7 @@ class HubParts:
         closing.push_async_callback(offloader.close)
         # Answers and kept texts are contents as well.
         cache = DigestCache(folders.cache / "digests") if history.contents else None
-        secrets = keys.tokens if keys is not None else ()
-        kept = KeptTexts(folders.kept_texts, known=secrets) if history.contents else None
+        kept = KeptTexts(folders.kept_texts, known=_secrets(keys)) if history.contents else None
         compressor = Compressor(
             offloader, engine, ledger, cache, kept, allow_losing=settings.offload.allow_losing
         )
@@ -132,7 +131,7 @@ class HubParts:
             ResultDigests(history.database, settings.history.contents),
             folders.kept_texts,
             ledger.family,
-            lambda: keys.tokens if keys is not None else (),
+            lambda: _secrets(keys),
             events.publish,
         )
         activity = ActivityTracker(VERSION, engine.view, url)
@@ -207,6 +206,10 @@ class HubParts:
             _loop=asyncio.get_running_loop(),
             _closing=closing,
         )
+
+
+def _secrets(keys: Keys | None) -> tuple[str, ...]:
+    return keys.tokens if keys is not None else ()
 
 
 async def _start_policy(

@@ -12,6 +12,8 @@ import pytest
 from server.config.folders import find_folders
 from server.digests.compress.reply import ANSWER_HEAD
 from server.digests.kept import KeptTexts
+from server.ledger.habits import PUBLIC
+from server.ledger.terms import Terms
 from server.ledger.tokens import estimate_tokens
 from server.offload.values import Caller, Compression, Outcome
 from server.store.records import SHELL
@@ -341,6 +343,23 @@ async def test_what_claude_passed_itself_is_not_spared(pipeline: PipelineHarness
     assert detail.receipt.net_tokens < 0
 
 
+@pytest.mark.parametrize("lines", [400, 4000])
+async def test_of_a_log_the_tail_is_spared_that_claude_reads_by_habit(
+    pipeline: PipelineHarness, project: Path, lines: int
+) -> None:
+    log = "\n".join(log_lines(lines, 100))
+    (project / "service.log").write_text(log)
+    outcome = await compress(pipeline, files=("service.log",))
+    detail = await pipeline.history.get(outcome.offload_id)
+    assert detail is not None
+    assert detail.receipt is not None
+    assert detail.receipt.spared_input == PUBLIC.tail_tokens
+    terms = Terms.from_json(detail.receipt.terms)
+    assert terms is not None
+    assert terms.assumed.input_least == PUBLIC.tail_tokens
+    assert terms.assumed.input_most == min(25_000, int(estimate_tokens(log, "B") + 0.5))
+
+
 async def test_of_a_document_as_much_is_spared_as_claude_reads_at_once(
     pipeline: PipelineHarness, project: Path
 ) -> None:
@@ -350,8 +369,8 @@ async def test_of_a_document_as_much_is_spared_as_claude_reads_at_once(
     detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.receipt is not None
-    # Claude Code's Read returns some 25,000 tokens at most, 75,000 characters.
-    assert detail.receipt.spared_input == int(estimate_tokens(code[:75_000], "B") + 0.5)
+    # Claude Code's Read returns 25,000 tokens at most.
+    assert detail.receipt.spared_input == min(25_000, int(estimate_tokens(code, "B") + 0.5))
     assert detail.receipt.net_tokens > 0
 
 

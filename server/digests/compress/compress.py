@@ -23,7 +23,6 @@ from server.digests.compress.answer import (
     facts_as_text,
     facts_to_show,
 )
-from server.digests.compress.baseline import spared_text
 from server.digests.compress.cache import DigestCache
 from server.digests.compress.literal import literal_lines
 from server.digests.compress.reply import LEAST_ROOM, compose
@@ -56,6 +55,7 @@ from server.offload.values import (
     Task,
     Verdict,
 )
+from server.store.records import ReadKind
 
 logger = logging.getLogger(__name__)
 
@@ -253,5 +253,7 @@ def _most_relevant(texts: Sequence[Text], focus: str) -> list[Text]:
 
 def _as_source(text: Text, found: Findings) -> Source:
     """Return what the ledger and the history need to know of a source."""
-    spared = spared_text(text, found)
-    return Source(Path(text.path or text.shown), text.shown, spared, text.digest, 0, len(spared))
+    head = text.head()
+    read_as: ReadKind = "file" if found.document else "log"
+    path = Path(text.path or text.shown)
+    return Source(path, text.shown, head, text.digest, 0, len(head), read_as=read_as)

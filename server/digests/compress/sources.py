@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from server.common.errors import BadArguments, BinaryFile, FileTooLarge
-from server.digests.decode import marked_encoding
+from server.digests.decode import decoded_lines, encoding_of, marked_encoding
 from server.digests.kept import KeptTexts, Reference, reference_of
+from server.ledger.habits import MOST_READ_TOKENS
 from server.offload.files.workspace import Workspace, expand
 from server.offload.values import Compression
 from server.policy.files.paths import require_file
@@ -18,6 +19,8 @@ from server.policy.files.safe_open import open_for_reading
 
 MOST_BYTES = 64_000_000
 """Bytes of all sources together."""
+LONGEST_HEAD = MOST_READ_TOKENS * 5
+"""Characters that surely make as many tokens as one Read returns."""
 _PROBE_BYTES = 8_192
 _CHUNK = 1 << 20
 
@@ -41,6 +44,18 @@ class Text:
     handle: str = ""
     wanted: Reference | None = None
     given: bool = False
+
+    def head(self) -> str:
+        """Return the beginning of the text: at least what one Read of it returns. Blocks."""
+        lines: list[str] = []
+        length = 0
+        with self.open() as file:
+            for line in decoded_lines(file, encoding_of(file)):
+                lines.append(line)
+                length += len(line) + 1
+                if length > LONGEST_HEAD:
+                    break
+        return "\n".join(lines)[:LONGEST_HEAD]
 
 
 def read(workspace: Workspace, wanted: Compression, kept: KeptTexts | None) -> tuple[Text, ...]:
