@@ -18,9 +18,7 @@ from server.offload.values import Compression
 from server.tools.make_tool import ALWAYS_LOAD, make_tool
 from server.tools.offload_work import outcome_result
 
-DESCRIPTION = (
-    "Digest long `files` (logs, code): facts by line, answers to `focus`. `kept:ID:1-9` gives lines."
-)
+DESCRIPTION = "Digest `files` (logs, code): facts by line, answers to `focus`. `kept:ID:1-9` gives lines."
 
 
 def compress_context_tool(hub: Hub) -> Tool:
