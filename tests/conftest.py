@@ -75,6 +75,8 @@ def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TOKEN_SAVER_OFFLOAD__RUN_CODE", "false")
     for variable in ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL"):
         monkeypatch.delenv(variable, raising=False)
+    for variable in ("OLLAMA_MODELS", "LLAMA_CACHE", "HF_HUB_CACHE"):
+        monkeypatch.setenv(variable, str(tmp_path / "no-cache"))  # the user's own models stay out of tests
     return home
 
 

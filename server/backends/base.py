@@ -258,6 +258,18 @@ class DownloadsOwnModels(Backend, Protocol):
     def has_weights(self, model: str) -> bool:
         """Return whether the model's weights are on disk, complete and verified."""
 
+    def local_name(self, model: str) -> str:
+        """Return the installed model's name for a reference such as ``hf.co/org/repo:Q4_K_M``; other names
+        unchanged."""
+
+    async def look_up(self, model: str) -> str:
+        """Return size and licence of what ``pull`` would download, as words; empty if it is here already.
+
+        Raises:
+            DownloadError: its source cannot be reached, or refuses.
+            ModelNotFound: there is no such model.
+        """
+
     async def ensure_model(self, model: str, report: ReportPull) -> None:
         """Return when the weights are on disk, downloading them if necessary.
 

@@ -88,7 +88,16 @@ class BackendSettings(Section):
 class EmbeddedSettings(Section):
     """``[embedded]``: the built-in engine."""
 
-    model: str = Field("auto", description="A name from the catalogue, the path of a GGUF file, or `auto`.")
+    model: str = Field(
+        "auto",
+        description="A name from the catalogue, a reference such as `hf.co/org/repo:Q4_K_M`, a path, "
+        "or `auto`.",
+    )
+    folders: tuple[str, ...] = Field((), description="Folders with GGUF files of yours, used in place.")
+    use_caches: bool = Field(
+        True,
+        description="Use the GGUF files that LM Studio, Ollama, llama.cpp and Hugging Face have downloaded.",
+    )
     slots: int = Field(1, ge=1, le=16, description="Number of tasks that it runs in parallel.")
     threads: int = Field(
         0, ge=0, description="CPU threads; 0 uses every core up to four, and one less than all above that."

@@ -276,6 +276,19 @@ class Engine:
         self._model_cache.forget()
         await self.refresh()
 
+    async def look_up(self, model: str) -> str:
+        """Return size and licence of a model before its download, as words; empty if the engine does not tell
+        them, or if the model is here already.
+
+        Raises:
+            DownloadError: its source cannot be reached, or refuses.
+            ModelNotFound: there is no such model.
+            ModelBlocked: the user blocks the model.
+        """
+        refuse_blocked(model, self.is_blocked)
+        backend = await self.use()
+        return await backend.look_up(pinned_name(model)) if isinstance(backend, DownloadsOwnModels) else ""
+
     async def pull(self, model: str, report: ReportPull) -> None:
         """Download a model, once for all callers. The download ends when its last caller is cancelled.
 

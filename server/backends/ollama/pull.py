@@ -6,12 +6,19 @@ from pathlib import Path
 
 from server.backends.address import is_loopback
 from server.backends.base import PullProgress
+from server.backends.embedded.weights.references import OnHub, parse_reference
 from server.backends.ollama.errors import pull_error
 from server.backends.wire import count_of, label_of, parse_object
 from server.common.errors import NoDiskSpace
 
 _FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
 """Ollama's model folders unless ``OLLAMA_MODELS`` is set: a user's, and that of the Linux service."""
+
+
+def registry_name(model: str) -> str:
+    """Return Ollama's name for the address of a model on the Hugging Face Hub; other names unchanged."""
+    reference = parse_reference(model) if "://" in model else None
+    return reference.name if isinstance(reference, OnHub) else model
 
 
 class PullReader:

@@ -14,6 +14,7 @@ from server.backends.base import (
     PullProgress,
     ReportPull,
 )
+from server.backends.embedded.weights.references import USUAL_ENDPOINT, OnHub, parse_reference
 from server.backends.model_names import not_found
 from server.backends.openai.backend import OpenAICompatible
 from server.backends.wire import (
@@ -83,8 +84,11 @@ class LMStudio(OpenAICompatible):
         await self._unload(_instances(await self._entry(model)))
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download a model of LM Studio's catalogue. Cancelling does not stop LM Studio's download."""
-        job = await self._ask("POST", "/api/v1/models/download", {"model": model})
+        """Download a model of LM Studio's catalogue, or of the Hugging Face Hub by its reference.
+
+        Cancelling does not stop LM Studio's download.
+        """
+        job = await self._ask("POST", "/api/v1/models/download", _wanted(model))
         while True:
             status = label_of(job.get("status"))
             completed, total = count_of(job.get("downloaded_bytes")), count_of(job.get("total_size_bytes"))
@@ -121,6 +125,15 @@ class LMStudio(OpenAICompatible):
             if entry.get("key") == model:
                 return entry
         raise not_found(model, [_installed(entry) for entry in models])
+
+
+def _wanted(model: str) -> dict[str, str]:
+    """Return the request for a download. A name such as ``org/repo`` is one of LM Studio's own catalogue."""
+    reference = parse_reference(model) if "://" in model or model.startswith("hf.co/") else None
+    if not isinstance(reference, OnHub):
+        return {"model": model}
+    link = {"model": f"{USUAL_ENDPOINT}/{reference.repo}"}
+    return link | ({"quantization": reference.wanted} if reference.wanted else {})
 
 
 def _installed(entry: dict[str, Any]) -> InstalledModel:

