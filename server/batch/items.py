@@ -1,11 +1,12 @@
 """Conversions of an item: its stored arguments to a task, the task's outcome to the item's result."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from server.offload.files.resolve import PathResolver
+from server.offload.files.search_threads import search
 from server.offload.files.workspace import Workspace
 from server.offload.values import Caller, Outcome, Task
 from server.policy.values import Call, Item
@@ -75,7 +76,11 @@ async def judged_item(job: JobRecord, item: ItemRecord, workspace: Workspace) ->
     """Return the call that started the job and the item, both as the policy judges them: by where the item's
     paths lead now."""
     call = Call("batch_offload", client=job.client, session=job.session, project=job.project)
-    return call, await asyncio.to_thread(PathResolver(workspace).item, item.arguments)
+    return call, await search(workspace, _resolved, item.arguments)
+
+
+def _resolved(workspace: Workspace, arguments: Mapping[str, Any]) -> Item:
+    return PathResolver(workspace).item(arguments)
 
 
 def caller_of(job: JobRecord) -> Caller:

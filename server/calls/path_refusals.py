@@ -1,11 +1,11 @@
 """The permission check of a call's paths, for ``policy test``: what the tool itself would refuse."""
 
-import asyncio
 from collections.abc import Iterator
 
 from server.calls.affected_files import texts
 from server.calls.prepared import Prepared
 from server.common.errors import PathOutsideRoots, PathProtected, TokenSaverError
+from server.offload.files.search_threads import search
 from server.offload.files.workspace import Workspace, expand, split_selection
 from server.policy.values import Call
 
@@ -13,7 +13,11 @@ from server.policy.values import Call
 async def refused_path(prepared: Prepared) -> TokenSaverError | None:
     """Return why the tool would refuse a path of the call although the policy lets it pass: the caller may
     not read or write there; None if the tool refuses none. Missing files are not a permission error."""
-    return await asyncio.to_thread(lambda: next(_refusals(prepared.workspace, prepared.call), None))
+    return await search(prepared.workspace, _first_refusal, prepared.call)
+
+
+def _first_refusal(workspace: Workspace, call: Call) -> TokenSaverError | None:
+    return next(_refusals(workspace, call), None)
 
 
 def _refusals(workspace: Workspace, call: Call) -> Iterator[TokenSaverError]:

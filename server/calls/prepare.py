@@ -1,6 +1,5 @@
 """From a tool's arguments to a ``Prepared`` call: parsed, globs expanded, a batch planned, each once."""
 
-import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from server.batch.inputs import confine_outputs, expand_inputs
 from server.batch.plan import Planned, plan_each, plan_tasks, require_few_names, run_in_parallel
 from server.calls.affected_files import AffectedFiles, affected_by, texts
 from server.calls.prepared import Prepared
-from server.common.client_pool import ClientPool
 from server.common.errors import BadArguments, TokenSaverError
 from server.config.settings import Settings
 from server.digests.compress.sources import project_of
 from server.digests.kept import KeptTexts, reference_of
+from server.offload.files.search_threads import search
 from server.offload.files.workspace import MOST_FILES, Workspace, split_selection
 from server.offload.values import Caller, Task
 from server.policy.files.executed import executed_outputs
@@ -23,10 +22,6 @@ from server.policy.values import Call
 
 SHARED = ("files", "context", "model", "check")
 """Arguments of ``batch_offload`` that each of its items has."""
-
-
-_THREADS = ClientPool(4, "prepare")
-"""Searching files takes long in large projects, so it has threads of its own."""
 
 
 async def prepare(
@@ -40,12 +35,7 @@ async def prepare(
 
     With ``kept``, the policy sees the file that a kept text was made from instead of its handle.
     """
-    try:
-        session = workspace.caller.session
-        return await _THREADS.run(session, _prepare, settings, workspace, tool, arguments, kept)
-    except asyncio.CancelledError:
-        workspace.walker.stop()
-        raise
+    return await search(workspace, _prepare, settings, tool, arguments, kept)
 
 
 @dataclass
@@ -58,8 +48,8 @@ class _Parsed:
 
 
 def _prepare(
-    settings: Settings,
     workspace: Workspace,
+    settings: Settings,
     tool: str,
     arguments: Mapping[str, Any],
     kept: KeptTexts | None,

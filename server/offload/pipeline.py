@@ -30,6 +30,7 @@ from server.offload.delivery import undo
 from server.offload.delivery.deliver import Deliverer
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.delivery.retry_finish import FinishRetrier
+from server.offload.files.search_threads import search
 from server.offload.files.workspace import Workspace, open_workspace, read_task
 from server.offload.rounds import Rounds
 from server.offload.run import reply
@@ -222,7 +223,7 @@ class Offloader:
     async def _work(self, run: OffloadState, workspace: Workspace) -> Outcome:
         task = run.task
         run.progress.stage("read", ", ".join(task.files[:3]))
-        plan = await asyncio.to_thread(self._plan, run, workspace)
+        plan = await search(workspace, self._plan, run)
         try:
             return await self._answer(run, workspace, plan)
         except EngineChanged:
@@ -248,7 +249,7 @@ class Offloader:
         text = reply.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
         return await self.recorder.close(run, "handed_back", text, failure.code)
 
-    def _plan(self, run: OffloadState, workspace: Workspace) -> Plan:
+    def _plan(self, workspace: Workspace, run: OffloadState) -> Plan:
         """Read the task's files; refuse a task that cannot be done or would save nothing; blocks."""
         reading = read_task(workspace, run.task)
         plan = make_plan(run.task, reading, self._settings.max_output_tokens)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mcp.client.client import Client
 
-from server.calls import prepare as preparing
+from server.batch.items import judged_item
 from server.calls.prepare import prepare
 from server.calls.prepared import Prepared
 from server.common.client_pool import ClientPool
@@ -16,8 +16,10 @@ from server.common.errors import BadArguments, TokenSaverError
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.offload.files import globs
+from server.offload.files.search_threads import SEARCH_THREADS
 from server.offload.files.workspace import Workspace, open_workspace, read_task
 from server.offload.values import Caller, Task
+from server.store.job_records import ItemRecord, JobRecord
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of
@@ -64,8 +66,30 @@ async def test_a_flood_of_searches_does_not_delay_another_client(project: Path) 
     await asyncio.gather(*flood, return_exceptions=True)
     # The search of the running call ends as well.
     async with asyncio.timeout(SECONDS):
-        while not preparing._THREADS.idle:
+        while not SEARCH_THREADS.idle:
             await asyncio.sleep(0.02)
+
+
+async def test_the_items_of_a_batch_share_their_clients_thread(project: Path) -> None:
+    job = JobRecord("j", 0.0, "x", "test", "batch", str(project), (), sequential=False)
+    arguments = {"task": "x", "files": GLOBS}
+    workspaces = [workspace_of(project, job.session) for _ in range(50)]
+    flood = [
+        asyncio.create_task(judged_item(job, ItemRecord(number, arguments), workspace))
+        for number, workspace in enumerate(workspaces)
+    ]
+    await asyncio.sleep(0.2)
+    quiet = await prepared(project, "offload_work", "quiet", task="x", files=["d1/f1.txt"])
+    assert quiet.call.files == 1
+    assert sum(task.done() for task in flood) < 25, "the quiet client did not wait for them"
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
+    async with asyncio.timeout(SECONDS):
+        while not SEARCH_THREADS.idle:
+            await asyncio.sleep(0.02)
+    with pytest.raises(globs.SearchStopped):
+        workspaces[-1].walker.check()
 
 
 async def test_a_cancelled_search_ends(project: Path) -> None:

@@ -40,6 +40,7 @@ from server.offload.asking.profitability import (
 )
 from server.offload.asking.prompt import count, template
 from server.offload.checks import codes
+from server.offload.files.search_threads import search
 from server.offload.files.workspace import Workspace
 from server.offload.pipeline import Offloader
 from server.offload.run.state import OffloadState
@@ -128,7 +129,7 @@ class Compressor:
         if not self._allow_losing:
             require_profitable_compression(wanted, self._ledger)
         run.progress.stage("read", ", ".join(wanted.files[:3]))
-        texts = await asyncio.to_thread(read, workspace, wanted, self.kept)
+        texts = await search(workspace, read, wanted, self.kept)
         if not self._allow_losing and not run.caller.by_user:
             require_long_enough(wanted, [text.size for text in texts if text.wanted is None])
         literal = [text for text in texts if _is_literal(text, wanted)]
