@@ -88,12 +88,12 @@ def take_out(kinds: Sequence[Kind], scope: Scope, folders: Folders) -> None:
 
 def is_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> bool:
     """Return whether an extra is present, in this or an outdated form."""
-    return _is_on(kind, _place(kind, scope, around or Surroundings()))
+    return _is_on(kind, place_of(kind, scope, around or Surroundings()))
 
 
 def hook_command(name: HookName, scope: Scope, around: Surroundings | None = None) -> str | None:
     """Return the program that a hook starts, None without the hook or if its file cannot be read."""
-    place = _place(name, scope, around or Surroundings())
+    place = place_of(name, scope, around or Surroundings())
     try:
         return hook_program(place.path.read_bytes().decode(), name)
     except (OSError, UnicodeDecodeError, JsonError):
@@ -104,12 +104,12 @@ def _by_place(
     kinds: Sequence[Kind], scope: Scope, around: Surroundings
 ) -> list[tuple[Place, tuple[Kind, ...]]]:
     ordered = sorted(kinds, key=KINDS.index)
-    groups = groupby(ordered, key=lambda kind: _place(kind, scope, around))
+    groups = groupby(ordered, key=lambda kind: place_of(kind, scope, around))
     return [(place, tuple(some)) for place, some in groups]
 
 
 def _sharing(place: Place, scope: Scope, around: Surroundings) -> list[Kind]:
-    return [kind for kind in KINDS if _place(kind, scope, around).path == place.path]
+    return [kind for kind in KINDS if place_of(kind, scope, around).path == place.path]
 
 
 def _is_on(kind: Kind, place: Place) -> bool:
@@ -130,12 +130,17 @@ def _composed(edits: Iterable[Callable[[str], str]]) -> Callable[[str], str]:
     return edit
 
 
-def _place(kind: Kind, scope: Scope, around: Surroundings) -> Place:
-    user = Path(around.environ.get("CLAUDE_CONFIG_DIR") or around.home / ".claude")
+def user_folder(around: Surroundings) -> Path:
+    """Return Claude Code's folder of the user."""
+    return Path(around.environ.get("CLAUDE_CONFIG_DIR") or around.home / ".claude")
+
+
+def place_of(kind: Kind, scope: Scope, around: Surroundings) -> Place:
+    """Return the file of an extra."""
     if kind == "claude-md":
-        path = (user if scope == "user" else around.project) / "CLAUDE.md"
+        path = (user_folder(around) if scope == "user" else around.project) / "CLAUDE.md"
     elif scope == "user":
-        path = user / "settings.json"
+        path = user_folder(around) / "settings.json"
     else:
         # The file that is not shared, because a hook names a program on this machine.
         path = around.project / ".claude" / "settings.local.json"

@@ -98,6 +98,24 @@ def remove(claude: str, place: Place) -> None:
     _run(claude, place, "remove", "--scope", place.scope, SERVER_NAME)
 
 
+def plugins(folder: Path, marketplace: str) -> list[str]:
+    """Return the ids of the installed plugins of a marketplace, as listed in Claude Code's ``folder``."""
+    try:
+        found = json.loads((folder / "plugins" / "installed_plugins.json").read_bytes())
+        return sorted(each for each in found["plugins"] if each.endswith(f"@{marketplace}"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # no plugins, or a version that keeps its list elsewhere
+
+
+def remove_plugin(claude: str, plugin: str) -> None:
+    """Have Claude Code remove a plugin.
+
+    Raises:
+        ClientFailed: its command failed.
+    """
+    _run_command(claude, None, "plugin", "uninstall", plugin)
+
+
 def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None:
     """Restore what ``remove`` took from the file, but keep what Claude Code wrote meanwhile."""
     now = _read(place.path)
@@ -116,10 +134,13 @@ def _write(change: ConfigChange) -> None:
 
 def _run(claude: str, place: Place, *arguments: str) -> None:
     # A project's servers belong to the folder in which the command runs.
-    folder = place.path.parent if place.scope == "project" else None
+    _run_command(claude, place.path.parent if place.scope == "project" else None, "mcp", *arguments)
+
+
+def _run_command(claude: str, folder: Path | None, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            [claude, "mcp", *arguments],
+            [claude, *arguments],
             cwd=folder,
             # With this variable it would believe that it runs inside another Claude Code.
             env={name: value for name, value in os.environ.items() if name != "CLAUDECODE"},
@@ -135,7 +156,8 @@ def _run(claude: str, place: Place, *arguments: str) -> None:
         raise ClientFailed(f"{claude} cannot be run: {error}.", _BY_HAND) from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
-        raise ClientFailed(f"`claude mcp {arguments[0]}` failed: {said[0]}.", _BY_HAND)
+        raise ClientFailed(f"`claude {' '.join(arguments[:2])}` failed: {said[0]}.", _BY_HAND)
+    return done.stdout
 
 
 _BY_HAND = "Run `claude mcp list` to see what is wrong, then connect again."

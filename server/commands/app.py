@@ -121,6 +121,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command()(logs)
     app.command()(connect)
     app.command()(disconnect)
+    app.command()(uninstall)
     app.add_typer(models_app, name="models")
     app.command()(batch)
     app.add_typer(jobs_app, name="jobs")
@@ -287,6 +288,22 @@ def disconnect(
 
     wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook, digest=digests), dry_run, as_json)
     disconnect_client(wish, find_folders(), bridge_command())
+
+
+def uninstall(
+    *,
+    history: Annotated[bool, typer.Option("--history", help="Also the history and kept files.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Also downloaded models.")] = False,
+    settings: Annotated[bool, typer.Option("--settings", help="Also settings, policy and prices.")] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Remove everything from clients and from this machine, and say what is left."""
+    from server.commands.uninstall import Extent  # noqa: PLC0415
+    from server.commands.uninstall import uninstall as remove  # noqa: PLC0415
+
+    extent = Extent(history, weights, settings, dry_run)
+    raise typer.Exit(remove(find_folders(), extent, as_json=as_json))
 
 
 def savings(

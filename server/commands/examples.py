@@ -18,6 +18,7 @@ EXAMPLES = {
     "logs": "token-saver logs --lines 20",
     "connect": "token-saver connect claude-code --dry-run",
     "disconnect": "token-saver disconnect cursor",
+    "uninstall": "token-saver uninstall --dry-run",
     "batch": 'token-saver batch "Add docstrings" --each "src/**/*.py" --output "{path}"',
     "models": "token-saver models --json",
     "models pull": "token-saver models pull qwen2.5-coder-1.5b",

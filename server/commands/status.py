@@ -1,16 +1,21 @@
 """Commands ``status``, ``dashboard`` and ``quit``."""
 
+import contextlib
 import time
 from typing import Any
 
+import psutil
+
 from server.bridge import discovery
-from server.commands.hub_client import connect, connect_or_start
+from server.commands.hub_client import HubClient, connect, connect_or_start
 from server.commands.output import echo, gib, print_json
 from server.commands.page import open_page
 from server.common.control_characters import in_line
 from server.common.errors import HubUnreachable
 from server.config.folders import Folders
 
+CLOSE_SECONDS = 10.0
+"""Time limit for the process of a hub that answers no more (seconds)."""
 QUIT_SECONDS = 60.0
 """Time limit for the hub to finish running work (seconds)."""
 
@@ -61,14 +66,27 @@ def quit_app(folders: Folders) -> None:
     Raises:
         HubUnreachable: no hub is running, or it does not end.
     """
-    hub = connect(folders)
+    quit_hub(folders, connect(folders))
+    echo("Claude Token Saver has ended. `token-saver` starts it again.")
+
+
+def quit_hub(folders: Folders, hub: HubClient) -> None:
+    """Stop a hub and wait until its process has ended.
+
+    Raises:
+        HubUnreachable: it does not end.
+    """
     hub.post("/api/quit")
     deadline = time.monotonic() + QUIT_SECONDS
     while (left := discovery.find_running(str(folders.state))) is not None and left.pid == hub.info.pid:
         if time.monotonic() > deadline:
             raise HubUnreachable(f"The hub (process {left.pid}) does not end.", "See `token-saver logs`.")
         time.sleep(0.05)
-    echo("Claude Token Saver has ended. `token-saver` starts it again.")
+    # It answers no more, but may still be closing its files.
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        process = psutil.Process(hub.info.pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            process.wait(CLOSE_SECONDS)
 
 
 def activity_line(activity: dict[str, Any]) -> str:

@@ -1,0 +1,127 @@
+"""Removal of everything that the app ever changed in clients: entries, hooks, blocks, plugins.
+
+The backups of ``config_change`` name the changed files, also those of single projects.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.clients import advice, claude_code, config_change, connect
+from server.clients.bridge_command import bridge_command
+from server.clients.config_change import ConfigChange
+from server.clients.config_files import CLIENTS, ClientName, Scope, Surroundings, find_place
+from server.common.errors import BadArguments, ClientFailed, NotFound, TokenSaverError
+from server.config.folders import Folders
+
+MARKETPLACE = "claude-token-saver"
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One thing: what it is, and why it could not be removed, empty if it was (or would be)."""
+
+    what: str
+    problem: str = ""
+
+
+def remove_from_clients(folders: Folders, *, dry_run: bool) -> Iterator[Removal]:
+    """Remove the app from every client, for the user and for every project; yields each thing removed.
+
+    A file that cannot be changed is yielded with its problem; the others follow.
+    """
+    here = Surroundings()
+    for client in CLIENTS:
+        yield from _from_client(client, "user", here, folders, dry_run=dry_run)
+    for client, project in sorted(_projects(folders)):
+        around = Surroundings(project=project)
+        yield from _from_client(client, "project", around, folders, dry_run=dry_run)
+    yield from _plugins(here, dry_run=dry_run)
+
+
+def _from_client(
+    client: ClientName, scope: Scope, around: Surroundings, folders: Folders, *, dry_run: bool
+) -> Iterator[Removal]:
+    try:
+        place = find_place(client, scope, bridge_command(), around)
+        change = config_change.plan_disconnect(place, folders)
+    except NotFound:
+        change = None
+    except TokenSaverError as error:
+        yield Removal(f"{client}: its list of servers", str(error))
+        change = None
+    if change is not None and change.needed:
+        yield _applied(
+            f"{client}: server in {change.place.path}", change, folders, dry_run=dry_run, server=True
+        )
+    if client != "claude-code":
+        return
+    for kind in advice.KINDS:
+        try:
+            [extra] = advice.plan_off([kind], scope, folders, around)
+        except BadArguments as error:
+            yield Removal(f"{client}: {kind}", str(error))
+            continue
+        if extra.needed:
+            yield _applied(f"{client}: {kind} in {extra.place.path}", extra, folders, dry_run=dry_run)
+
+
+def _applied(
+    what: str, change: ConfigChange, folders: Folders, *, dry_run: bool, server: bool = False
+) -> Removal:
+    if dry_run:
+        return Removal(what)
+    try:
+        (connect.turn_off if server else config_change.disconnect)(change, folders)
+    except (TokenSaverError, OSError) as error:
+        return Removal(what, str(error))
+    return Removal(what)
+
+
+def _projects(folders: Folders) -> set[tuple[ClientName, Path]]:
+    """Return the clients and projects whose files were changed."""
+    found: set[tuple[ClientName, Path]] = set()
+    home = Surroundings().home
+    for record in (folders.state / "clients").glob("*.json"):
+        try:
+            path = Path(json.loads(record.read_bytes())["path"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # without its path, a backup names nothing to remove
+        client = next((each for each in CLIENTS if record.stem.rpartition("-")[0] == each), None)
+        for project in (path.parent, path.parent.parent) if client is not None else ():
+            # In the user's home, a client's own file looks like that of a project.
+            if client is not None and project != home and path in _project_files(client, project):
+                found.add((client, project))
+    return found
+
+
+def _project_files(client: ClientName, project: Path) -> list[Path]:
+    around = Surroundings(project=project)
+    files = []
+    try:
+        files.append(find_place(client, "project", [""], around).path)
+    except BadArguments:
+        files.clear()  # the client has no servers for single projects
+    if client == "claude-code":
+        files += [advice.place_of(kind, "project", around).path for kind in advice.KINDS]
+    return files
+
+
+def _plugins(around: Surroundings, *, dry_run: bool) -> Iterator[Removal]:
+    """Remove Claude Code's plugins of this app, by its own command."""
+    for plugin in claude_code.plugins(advice.user_folder(around), MARKETPLACE):
+        problem = "" if dry_run else _remove_plugin(plugin)
+        yield Removal(f"claude-code: plugin {plugin}", problem)
+
+
+def _remove_plugin(plugin: str) -> str:
+    """Remove a plugin; return the problem, empty if there was none."""
+    claude = claude_code.find_command()
+    if claude is None:
+        return f"`claude` was not found. Run `claude plugin uninstall {plugin}`."
+    try:
+        claude_code.remove_plugin(claude, plugin)
+    except ClientFailed as error:
+        return str(error)
+    return ""
