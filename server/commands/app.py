@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from server.commands.checks_app import checks_app
 from server.commands.digest_app import digest, run
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
@@ -128,6 +129,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.add_typer(policy_app, name="policy")
     app.add_typer(audit_app, name="audit")
     app.add_typer(token_app, name="token")
+    app.add_typer(checks_app, name="checks")
     add_examples(app)
     return app
 

@@ -1,5 +1,6 @@
 """Command ``doctor``: checks the installation and names the command that fixes each problem."""
 
+import asyncio
 import contextlib
 import dataclasses
 import filecmp
@@ -37,6 +38,10 @@ ENGINE_SECONDS = 10.0
 """How long to wait until an engine is found (seconds)."""
 COMMAND = "token-saver"
 SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
+_KINDS: tuple[tuple[Literal["python", "command"], str], ...] = (
+    ("python", "Python code"),
+    ("command", "commands"),
+)
 MODELS_SECONDS = 10.0
 """How long a found engine may take to list its models (seconds)."""
 GIB = 1024**3
@@ -86,6 +91,8 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
         return
     yield _settings(folders)
     yield from _check_environment(settings)
+    yield _project_checks(folders)
+    yield from _sandboxes(settings)
     yield _port(settings, folders)
     yield from _clients()
     if room.level == "error":
@@ -106,6 +113,45 @@ def _check_environment(settings: Settings) -> Iterator[Finding]:
             f"their environment has PATH, HOME, language, temporary folder; further variables: {more} "
             "([offload] check_env)",
         )
+
+
+def _project_checks(folders: Folders) -> Finding:
+    """Say which checks the project in the current folder brings, and whether they are accepted."""
+    from server.execution.project_checks.accepted import AcceptedChecks  # noqa: PLC0415 - few need it
+    from server.execution.project_checks.find import find_project_checks  # noqa: PLC0415
+
+    root = Path.cwd()
+    try:
+        accepted = {check.name for check, _ in AcceptedChecks(folders.accepted_checks).of(root)}
+    except TokenSaverError as error:
+        return _failed("project checks", error)
+    found = [check.name for check in find_project_checks(root).checks]
+    if not found:
+        return Finding("project checks", "ok", f"none found in {root}")
+    told = ", ".join(f"{name} (accepted)" if name in accepted else name for name in found[:8])
+    missing = len(accepted) < len(found)
+    return Finding(
+        "project checks", "ok", f"in {root}: {told}", "token-saver checks accept" if missing else ""
+    )
+
+
+def _sandboxes(settings: Settings) -> Iterator[Finding]:
+    """Probe the sandboxes by running a hostile script in them."""
+    if not settings.offload.run_code:
+        yield Finding("sandbox", "ok", "off ([offload] run_code); new code is delivered without being run")
+        return
+    from server.execution.sandbox.find import Sandboxes  # noqa: PLC0415 - few commands need it
+
+    sandboxes = Sandboxes()
+    for kind, what in _KINDS:
+        proofs = asyncio.run(sandboxes.proofs(kind))
+        held = next((proof for proof in proofs if proof.holds), None)
+        if held is not None:
+            text = f"{what}: {held.barrier} holds, {len(held.blocked)} of its attacks were blocked"
+            yield Finding(f"sandbox {kind}", "ok", text)
+            continue
+        reasons = " ".join(f"{proof.barrier}: {proof.reason}" for proof in proofs)
+        yield Finding(f"sandbox {kind}", "ok", f"{what}: not run here. {reasons}")
 
 
 def _settings(folders: Folders) -> Finding:

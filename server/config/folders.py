@@ -31,6 +31,11 @@ class Folders:
         return self.config / "policy.yaml"
 
     @property
+    def accepted_checks(self) -> Path:
+        """``accepted-checks.json``: the checks of projects that the user accepted."""
+        return self.config / "accepted-checks.json"
+
+    @property
     def prices_file(self) -> Path:
         """``prices.toml``, the user's price table; the app's own table is used if it is missing."""
         return self.config / "prices.toml"

@@ -18,6 +18,7 @@ from server.common.events import EventBus
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.engine.engine import Engine
+from server.execution.project_checks.accepted import AcceptedChecks
 from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
@@ -26,6 +27,7 @@ from server.offload.asking.plan import Plan, make_plan
 from server.offload.asking.profitability import arguments_of, require_profit
 from server.offload.asking.prompt import fit
 from server.offload.checks.named import NamedChecks
+from server.offload.checks.project import ProjectChecks
 from server.offload.delivery import undo
 from server.offload.delivery.deliver import Deliverer
 from server.offload.delivery.rescue_copies import RescueCopies
@@ -67,16 +69,22 @@ class Offloader:
     ) -> None:
         self._settings = settings.offload
         self._keep_alive = settings.backend.keep_alive
-        self._trials = Trials(settings.offload, Sandboxes(proofs=PROOFS))
+        sandboxes = Sandboxes(proofs=PROOFS)
+        self._trials = Trials(settings.offload, sandboxes)
         self._engine = engine
         self._history = history
         self._ledger = ledger
         self._events = events
         self.recorder = OffloadRecorder(history, ledger, events)
         self._rescue_copies = RescueCopies(folders.rescue_copies, settings.history.days)
-        self._deliverer = Deliverer(
-            history, settings, NamedChecks(settings.checks, folders), self._rescue_copies
+        project_checks = ProjectChecks(
+            AcceptedChecks(folders.accepted_checks),
+            sandboxes,
+            settings.offload.check_timeout,
+            settings.offload.check_env,
         )
+        named_checks = NamedChecks(settings.checks, folders)
+        self._deliverer = Deliverer(history, settings, named_checks, project_checks, self._rescue_copies)
         self._open_workspace = partial(open_workspace, settings=settings, folders=folders)
         self._folders = folders
         self._finish_retrier = FinishRetrier(history, self.recorder, self._rescue_copies)

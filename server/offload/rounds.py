@@ -141,8 +141,8 @@ class Rounds:
         delivery: Delivery | None = None
         if verdict.passed and plan.target is not None:
             delivery, checked = await self.deliverer.place(run, workspace, plan, verdict)
-            if checked is not None:
-                verdict = replace(verdict, checks=(*verdict.checks, checked))
+            if checked is not verdict:
+                verdict = checked
                 run.chosen = replace(attempt, verdict=verdict)
                 await self.recorder.attempt(run, run.chosen)
         return delivery, verdict.failure

@@ -9,6 +9,7 @@ import pytest
 from server.common.errors import BadArguments
 from server.config.settings import OffloadSettings
 from server.execution.sandbox.find import PROOFS, Sandboxes
+from server.offload.trial_runs.demonstrations import without_demonstrations
 from server.offload.trial_runs.new_code import emptied
 from server.offload.trial_runs.trials import Trials
 from server.offload.values import Outcome
@@ -258,3 +259,22 @@ def test_an_emptied_module_keeps_its_other_functions() -> None:
         "    def g(self):\n        return",
         "def h():\n    return 2",
     ]
+
+
+async def test_a_demonstration_below_new_code_is_left_out(running: PipelineHarness, project: Path) -> None:
+    shown = "\n\n# Example:\nresult = share(1, 4)\nprint(result)\n"
+    shown += "try:\n    share(1, 0)\nexcept ValueError as e:\n    print(e)\n"
+    answer_in_turn(running, "Write share", GUARDED + shown)
+    outcome = await running.run(TASK, output="share.py", examples=("share(0, 0) == 0", "share(1, 4) == 25"))
+    assert (outcome.name, outcome.strength) == ("delivered", "examples ran"), outcome.text
+    assert (project / "share.py").read_text() == GUARDED
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["LIMIT = share(1, 2)\n", 'if __name__ == "__main__":\n    print(share(1, 2))\n', "register(share)\n"],
+    ids=["constant", "main guard", "registration"],
+)
+def test_what_a_module_needs_is_no_demonstration(end: str) -> None:
+    text = f"from somewhere import register\n\n\n{GUARDED}\n\n{end}"
+    assert without_demonstrations(text) == text

@@ -111,7 +111,19 @@ def _task(plan: Plan) -> str:
     task = plan.task
     if not task.examples:
         return task.task.strip()
-    return "\n".join([task.task.strip(), "", "These hold for the result:", *task.examples])
+    facts = "; ".join(f"`{_in_words(example)}`" for example in task.examples)
+    return f"{task.task.strip()}\n\nFor example, {facts}. This is checked separately; do not include it."
+
+
+def _in_words(example: str) -> str:
+    """Return a fact as prompts write it: ``raises ValueError: f(-1)`` with the call first."""
+    head, colon, call = example.partition(":")
+    words = head.split()
+    return (
+        f"{call.strip()} raises {words[1]}"
+        if colon and words[:1] == ["raises"] and len(words) == 2
+        else example
+    )
 
 
 def _goal(plan: Plan) -> str:

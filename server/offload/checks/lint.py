@@ -8,6 +8,7 @@ from server.offload.code.python_tree import Nodes, nodes_of, parse_python
 
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _PATTERN = re.compile(r"\[\^?[^\]]*\w-\w[^\]]*\]|\\[wWdDsS][+*]")
+TRIED_OUT = "calls that only print what the functions return, on every import"
 _IN_PLACE = frozenset({"sort", "reverse", "append", "extend", "insert", "clear"})
 
 
@@ -84,7 +85,7 @@ def tried_out(text: str) -> tuple[tuple[int, str], ...]:
         return ()
     if not isinstance(body[last], ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return ()
-    return ((body[last + 1].lineno, "calls that only print what the functions return, on every import"),)
+    return ((body[last + 1].lineno, TRIED_OUT),)
 
 
 def _only_prints(statement: ast.stmt) -> bool:

@@ -3,18 +3,20 @@
 import asyncio
 import logging
 import time
+from dataclasses import replace
 
 from server.common.aio import run_thread_uncancellable
 from server.common.errors import FileChanged, StoreError, WorkspaceError
 from server.config.settings import Settings
 from server.offload.asking.plan import Plan
 from server.offload.checks.named import NamedChecks
+from server.offload.checks.project import ProjectChecks, strength_of
 from server.offload.checks.user_command import command_of, run_check
 from server.offload.delivery.change import FileChange, apply, content_of, plan_change, revert, to_delivery
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.files.workspace import Workspace, split_selection
 from server.offload.run.state import OffloadState, check_folder
-from server.offload.values import Check, Delivery, Task, Verdict
+from server.offload.values import STRENGTHS, Check, Delivery, Task, Verdict
 from server.store.history import History
 from server.store.records import UndoRecord
 
@@ -25,9 +27,15 @@ class Deliverer:
     """Writes results. A lock per file keeps two unchecked results from the same file."""
 
     def __init__(
-        self, history: History, settings: Settings, checks: NamedChecks, rescue_copies: RescueCopies
+        self,
+        history: History,
+        settings: Settings,
+        checks: NamedChecks,
+        project_checks: ProjectChecks,
+        rescue_copies: RescueCopies,
     ) -> None:
         self._history = history
+        self._project_checks = project_checks
         self._rescue_copies = rescue_copies
         self.checks = checks
         self._timeout = settings.offload.check_timeout
@@ -50,8 +58,11 @@ class Deliverer:
 
     async def place(
         self, run: OffloadState, workspace: Workspace, plan: Plan, verdict: Verdict
-    ) -> tuple[Delivery | None, Check | None]:
-        """Write the result. Return the delivery, and the finding of the user's check if the task names one.
+    ) -> tuple[Delivery | None, Verdict]:
+        """Write the result. Return the delivery, and the verdict with the findings of the user's checks.
+
+        These are the check that the task names, and those of the project that the user accepted. A check of
+        the project that fails on the old file as well says nothing about the change.
 
         The history has the old bytes before the disk has the new ones. If the check fails, or an error or a
         cancellation ends this call early, the old bytes are restored before it returns. Changes that the
@@ -64,7 +75,7 @@ class Deliverer:
         """
         target = plan.target
         if target is None:
-            return None, None
+            return None, verdict
         run.progress.stage("deliver", target.shown)
         lock = self._locks.setdefault(str(target.path), asyncio.Lock())
         async with lock:
@@ -74,9 +85,13 @@ class Deliverer:
             try:
                 run.add_seconds("write", time.monotonic() - began)
                 change, check = await self._check(run, change)
-                if check is None or check.passed:
+                if check is not None:
+                    verdict = replace(verdict, checks=(*verdict.checks, check))
+                if verdict.passed:
+                    change, verdict = await self._check_project(run, change, verdict)
+                if verdict.passed:
                     run.delivery = await run_thread_uncancellable(to_delivery, change)
-                return run.delivery, check
+                return run.delivery, verdict
             finally:
                 if run.delivery is None:
                     await self._take_back(run, change)
@@ -109,11 +124,51 @@ class Deliverer:
             name, command, check_folder(run.caller, change.path), self._timeout, self._variables
         )
         run.add_seconds("check", time.monotonic() - began)
+        return await self._as_left(run, change, passed=check.passed), check
+
+    async def _as_left(self, run: OffloadState, change: FileChange, *, passed: bool) -> FileChange:
+        """Return the change with the content that a passed check left.
+
+        Raises:
+            FileChanged: the check left something else than a file.
+        """
         after = await run_thread_uncancellable(content_of, change)
-        if check.passed and after != change.after:
+        if passed and after != change.after:
             change = FileChange(change.path, change.shown, change.before, after, change.created)
             await self._history.save_undo(run.id, _undo(change))
-        return change, check
+        return change
+
+    async def _check_project(
+        self, run: OffloadState, change: FileChange, verdict: Verdict
+    ) -> tuple[FileChange, Verdict]:
+        """Run the accepted checks of the project, up to the first that speaks against the change."""
+        root = check_folder(run.caller, change.path)
+        for planned in await asyncio.to_thread(self._project_checks.plan, root, change.path):
+            name = planned.check.name
+            run.progress.stage("check", name)
+            began = time.monotonic()
+            ran = await self._project_checks.run(planned, change.path)
+            reason = ran.reason
+            if ran.finding is not None and not ran.finding.passed and change.before is not None:
+                # Not an error of the change if the old file fails as well.
+                await self._take_back(run, change)
+                earlier = await self._project_checks.run(planned, change.path)
+                if earlier.finding is not None and not earlier.finding.passed:
+                    ran, reason = earlier, "it failed before"
+                change = await self._put(run, change)
+            run.add_seconds("check", time.monotonic() - began)
+            if ran.finding is None or reason:
+                verdict = replace(verdict, unchecked=(*verdict.unchecked, f"{name} ({reason})"))
+                continue
+            verdict = replace(verdict, checks=(*verdict.checks, ran.finding))
+            if not ran.finding.passed:
+                break
+            if planned.place == "outside":
+                change = await self._as_left(run, change, passed=True)
+            shown = strength_of(planned, ran, _text(change.before), _text(change.after))
+            if shown is not None and STRENGTHS.index(shown) < STRENGTHS.index(verdict.strength):
+                verdict = replace(verdict, strength=shown)
+        return change, verdict
 
     async def _take_back(self, run: OffloadState, change: FileChange) -> None:
         """Restore the old bytes and delete the undo record."""
@@ -130,6 +185,10 @@ class Deliverer:
             logger.warning("%s was changed after the write; that content is saved as %s", change.path, kept)
             run.remarks.append(f"{change.shown} changed during its check; that content is saved as {kept}.")
         await self._history.save_undo(run.id, None)
+
+
+def _text(content: bytes | None) -> str:
+    return (content or b"").decode(errors="replace")
 
 
 def _undo(change: FileChange) -> UndoRecord:

@@ -10,6 +10,7 @@ from server.execution.python.examples import find_examples
 from server.execution.python.facts import Fact, FactError, parse_fact
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
+from server.offload.trial_runs.demonstrations import without_demonstrations
 from server.offload.trial_runs.values import EXAMPLES, RUNS, TrialRun, not_run
 from server.offload.values import Check, Notice, Source
 
@@ -52,6 +53,8 @@ async def run_new_code(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
     facts = {fact.text: fact for fact in given_facts(task.examples)}
     facts |= {fact.text: fact for fact in find_examples(f"{task.task}\n{task.context}", tuple(defined))}
     modules = module_files(plan.sources, plan.edited)
+    if facts and plan.edited is None:
+        text = without_demonstrations(text)
     check = await check_python(sandbox, text, list(facts.values()), files=modules)
     if check.load.verdict == "not run":
         return not_run("running it", check.load.detail)
@@ -77,6 +80,7 @@ async def run_new_code(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
         tuple(_unrun(check)),
         "examples ran" if shown else None,
         unproven,
+        text,
     )
 
 

@@ -15,6 +15,7 @@ from server.execution.sandbox.find import Sandboxes
 from server.execution.sandbox.values import Unavailable
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
+from server.offload.checks.lint import TRIED_OUT
 from server.offload.trial_runs.new_code import given_facts, module_files, run_new_code
 from server.offload.trial_runs.values import RUNS, SAMPLES, TESTS, TrialRun, not_run
 from server.offload.trial_runs.written_tests import run_written_tests
@@ -53,6 +54,9 @@ class Trials:
             return not_run("running it", f"no sandbox: {sandbox.reason}").added_to(verdict)
         async with self._slots:
             found = await _tried(plan, verdict.text, sandbox)
+        if found.text not in (None, verdict.text):  # without what was only shown
+            notices = tuple(each for each in verdict.notices if not each.text.endswith(TRIED_OUT))
+            verdict = replace(verdict, notices=notices)
         return found.added_to(verdict)
 
     def wants_agreement(self, verdict: Verdict) -> bool:

@@ -1,0 +1,97 @@
+"""Command group ``token-saver checks``: the project's own checks, found and accepted."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from server.commands.output import Json, echo, print_json
+from server.config.folders import find_folders
+
+if TYPE_CHECKING:
+    from server.execution.project_checks.accepted import AcceptedChecks, Place
+    from server.execution.project_checks.values import ProjectCheck
+
+checks_app = typer.Typer(
+    help="The checks that a project brings: found in its files, run once you accept them.",
+    no_args_is_help=False,
+)
+
+Project = Annotated[Path, typer.Option("--project", help="The project's folder.")]
+
+
+@checks_app.callback(invoke_without_command=True)
+def checks(context: typer.Context, project: Project = Path(), *, as_json: Json = False) -> None:
+    """List the checks found in this project, and which are accepted."""
+    if context.invoked_subcommand is not None:
+        return
+    found, unreadable = _found(project)
+    places = dict(_accepted().of(project))
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": check.name,
+                    "kind": check.kind,
+                    "command": list(check.command),
+                    "found_in": check.found_in,
+                    "accepted": places.get(check, ""),
+                }
+                for check in found
+            ]
+        )
+        return
+    for check in found:
+        state = f"accepted, {places[check]}" if check in places else "not accepted"
+        echo(f"{check.name}: {' '.join(check.command)}  ({check.kind}, from {check.found_in}; {state})")
+    for each in unreadable:
+        echo(f"cannot be read: {each}")
+    if not found:
+        echo("No checks were found in this project's files.")
+    elif len(places) < len(found):
+        echo("They run the project's code. To have results checked with them: token-saver checks accept")
+
+
+@checks_app.command()
+def accept(
+    names: Annotated[list[str] | None, typer.Argument(help="Checks by name; all if none is given.")] = None,
+    project: Project = Path(),
+    *,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Run them outside of the sandbox, with your rights.")
+    ] = False,
+) -> None:
+    """Accept checks of this project: results that they concern are checked with them from now on."""
+    found, _ = _found(project)
+    accepted = _accepted()
+    chosen: list[tuple[ProjectCheck, Place]] = [
+        (check, "outside" if outside else "sandbox") for check in found if not names or check.name in names
+    ]
+    for unknown in sorted(set(names or ()) - {check.name for check in found}):
+        echo(f"There is no check {unknown!r} in this project.", err=True)
+        raise typer.Exit(2)
+    kept = [each for each in accepted.of(project) if names and each[0].name not in names]
+    accepted.accept(project, [*kept, *chosen])
+    for check, place in chosen:
+        where = "outside of the sandbox" if place == "outside" else "in the sandbox"
+        echo(f"accepted: {check.name}, {where}")
+
+
+@checks_app.command()
+def withdraw(project: Project = Path()) -> None:
+    """Run no checks of this project any more."""
+    _accepted().accept(project, [])
+    echo("No check of this project is accepted.")
+
+
+def _accepted() -> "AcceptedChecks":
+    from server.execution.project_checks.accepted import AcceptedChecks  # noqa: PLC0415
+
+    return AcceptedChecks(find_folders().accepted_checks)
+
+
+def _found(project: Path) -> "tuple[tuple[ProjectCheck, ...], tuple[str, ...]]":
+    from server.execution.project_checks.find import find_project_checks  # noqa: PLC0415
+
+    found = find_project_checks(project)
+    return found.checks, found.unreadable
