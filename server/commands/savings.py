@@ -3,6 +3,9 @@
 import asyncio
 import datetime
 
+from rich.console import Console
+from rich.progress import Progress
+
 from server.bridge.discovery import find_running
 from server.commands.history import find_offload
 from server.commands.hub_client import connect
@@ -18,7 +21,6 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text
 from server.ledger.transcripts.check import TranscriptCheck, TranscriptReport
-from server.ledger.transcripts.reader import transcripts_folder
 from server.store.records import GroupTotal
 
 
@@ -78,11 +80,28 @@ def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -
     else:
         connect(folders).post("/api/audit", {"switch": "on" if on else "off"})
     if on:
-        echo(
-            f"The transcript check reads {transcripts_folder(settings.savings.transcripts)} and never writes."
-        )
+        asyncio.run(_first_check(settings, folders))
     else:
         echo("The transcript check is off. Its findings so far are kept.")
+
+
+async def _first_check(settings: Settings, folders: Folders) -> None:
+    """Say what will be read, read it with progress, and show the result."""
+    allowed = settings.savings.model_copy(update={"audit": True})
+    async with opened_history(folders, contents=settings.history.contents) as history:
+        ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
+        check = TranscriptCheck(allowed, history.database, ledger)
+        files, size = await check.pending()
+        echo(
+            f"The transcript check reads {check.folder} and never writes: {files:,} new files, "
+            f"{size / 1e6:,.1f} MB. Nothing leaves this machine."
+        )
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Reading transcripts", total=size)
+            await check.run(lambda done, whole: bar.update(task, completed=done, total=whole))
+        echo(savings_text(await history.by("tool"), settings.ledger))
+        report = await check.report()
+    echo(_found(settings.model_copy(update={"savings": allowed}), report))
 
 
 async def _read(
@@ -115,9 +134,21 @@ def _found(settings: Settings, report: TranscriptReport) -> str:
             "\nAll figures are estimates. `token-saver savings --audit on` checks them against Claude Code's "
             "transcripts."
         )
+    week = midnight(6).date().isoformat()
     calls = f"{report.our_calls} calls ({report.unmatched} unknown here)"
     broken = f", {report.broken_lines} lines unreadable" if report.broken_lines else ""
     lines = ["", f"Transcript check: {report.transcripts} transcripts{broken}, {calls}."]
+    lines.append(
+        f"Your bill for Claude Code at list prices: ${report.bill.since(week) / 1e6:,.2f} in 7 days, "
+        f"${report.bill.total / 1e6:,.2f} in all ({report.bill.requests:,} requests)."
+    )
+    if report.habits.basis == "transcripts":
+        habits = report.habits
+        lines.append(
+            f"Your habits ({habits.sessions:,} sessions): a result is read from the cache again "
+            f"{habits.cache_reads:g} times, {habits.long_writes:.0%} of cache writes are kept for 1 hour, a "
+            f"turn reads {habits.turn_reads:,} tokens of context."
+        )
     for ending, count in sorted(report.endings.items()):
         lines.append(f"  {ending.replace('_', ' ')}: {count}")
     for family, accuracy in report.accuracy.items():

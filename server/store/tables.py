@@ -193,6 +193,17 @@ transcript = Table(
 )
 
 
+# The messages that a transcript was charged for: a forked session repeats those of the session before it.
+# ``owner`` identifies the transcript.
+charged_message = Table(
+    "charged_message",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("owner", Integer, nullable=False),
+    Index("ix_charged_message_owner", "owner"),
+)
+
+
 def _sums(name: str) -> Table:
     return Table(
         name,

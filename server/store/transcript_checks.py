@@ -1,5 +1,6 @@
 """Reads and writes of the transcript check: progress, recorded offloads, results."""
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +17,7 @@ from server.store.records import (
     TranscriptCheckRecord,
     TranscriptRecord,
 )
-from server.store.tables import RECEIPT_FIGURES, offload, transcript
+from server.store.tables import RECEIPT_FIGURES, charged_message, offload, transcript
 
 
 def read_known(connection: Connection) -> dict[str, tuple[int, int]]:
@@ -36,6 +37,12 @@ def read_summaries(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.execute(select(transcript.c.summary)).scalars())
 
 
+def is_charged(connection: Connection, key: int, path: str) -> bool:
+    """Return whether another transcript than ``path`` was charged for this message."""
+    found = connection.exec_driver_sql("SELECT owner FROM charged_message WHERE key = ?", (key,)).first()
+    return found is not None and found[0] != _owner(path)
+
+
 def read_recorded(connection: Connection, tool_use_id: str) -> tuple[RecordedOffload, ...]:
     """Return the ended offloads of one call of the client, in order."""
     rows = connection.execute(
@@ -48,12 +55,19 @@ def read_recorded(connection: Connection, tool_use_id: str) -> tuple[RecordedOff
 
 
 def write_pass(
-    connection: Connection, record: TranscriptRecord, findings: Iterable[tuple[str, TranscriptCheckRecord]]
+    connection: Connection,
+    record: TranscriptRecord,
+    findings: Iterable[tuple[str, TranscriptCheckRecord]],
+    charged: Iterable[int] = (),
 ) -> None:
-    """Write the progress in a transcript together with the results found in it."""
+    """Write the progress in a transcript together with the results found in it, and the messages that it was
+    charged for."""
     values = asdict(record)
     row = upsert(transcript).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["path"], set_=values))
+    keys = [{"key": key, "owner": _owner(record.path)} for key in charged]
+    if keys:
+        connection.execute(upsert(charged_message).on_conflict_do_nothing(), keys)
     for offload_id, audit in findings:
         write_transcript_check(connection, offload_id, audit)
 
@@ -106,6 +120,10 @@ def read_endings(connection: Connection) -> dict[str, int]:
     """Return the number of checked offloads by ending."""
     rows = connection.exec_driver_sql("SELECT ending, count(*) FROM audit GROUP BY ending")
     return {row[0]: row[1] for row in rows}
+
+
+def _owner(path: str) -> int:
+    return zlib.crc32(path.encode("utf-8", "surrogatepass"))
 
 
 def seq_of(connection: Connection, offload_id: str) -> int:

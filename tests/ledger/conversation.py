@@ -20,6 +20,7 @@ class Conversation:
         self.session = session
         self.model = model
         self.prompt = 12_000
+        self.placeholder = 0
         self._messages = 0
         self.write({"type": "summary", "summary": "About slugs", "leafUuid": "x"})
         self.write(self._line("user", {"role": "user", "content": "Please do it."}))
@@ -49,7 +50,7 @@ class Conversation:
                 "input_tokens": 4,
                 "cache_creation_input_tokens": 96,
                 "cache_read_input_tokens": self.prompt - 100,
-                "output_tokens": output if number == len(blocks) else 1,
+                "output_tokens": self.placeholder or (output if number == len(blocks) else 1),
             }
             message = {
                 "id": message_id,
@@ -74,6 +75,24 @@ class Conversation:
             line = self._line("user", {"role": "user", "content": [block]})
             self.write(line | {"toolUseResult": {"stdout": text}})
         self.prompt += tokens
+
+    def attach(self, kind: str, rendered: str, *, tokens: int = 0, **values: Any) -> None:
+        """Add a text of the client's own, as the client records it."""
+        line = self._line("attachment", {})
+        del line["message"]
+        self.write(line | {"attachment": {"type": kind, **values}, "rendered": [{"content": rendered}]})
+        self.prompt += tokens
+
+    def meta(self, text: str, *, tokens: int) -> None:
+        """Add a message of the client's own."""
+        self.write(self._line("user", {"role": "user", "content": text}) | {"isMeta": True})
+        self.prompt += tokens
+
+    def compact(self, prompt: int) -> None:
+        """Replace the conversation by a summary; the next prompt has ``prompt`` tokens."""
+        line = self._line("system", {})
+        self.write(line | {"subtype": "compact_boundary", "content": "Conversation compacted"})
+        self.prompt = prompt
 
     def read(self, path: str, text: str, tokens: int) -> None:
         self.use("Read", {"file_path": path}, text, call_tokens=90, result_tokens=tokens)

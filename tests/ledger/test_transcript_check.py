@@ -30,9 +30,10 @@ async def test_left_alone_costs_what_the_api_counted(
     assert (found.receipt.spent_output, found.receipt.spent_input) == (120, 40)
     assert found.receipt.spared_input == detail.receipt.spared_input
     assert found.receipt.spared_output == detail.receipt.spared_output
-    # 31.83 a written token, 11.83 a context token, 16.23 a token of the definitions' share, and a turn:
-    # 3,819.60 + 473.20 + 3,246 + 14,100 = 21,638.80
-    assert found.receipt.spent_microusd == 21_639
+    # The session wrote to the 5-minute cache; one request followed the call and wrote its result, none read
+    # it: (20 + 5) a written token, 5 a context token, 5 + 1 x 0.20 a token of the definitions' share of 200,
+    # and a turn that reads 12,000 tokens of context: 120 x 25 + 40 x 5 + 200 x 5.20 + 12,000 x 0.20
+    assert found.receipt.spent_microusd == 3_000 + 200 + 1_040 + 2_400
     assert detail.receipt.spent_output != 120  # the estimate is kept as well
     assert detail.row.audited_net_tokens == found.receipt.net_tokens
 

@@ -106,7 +106,6 @@ async def test_another_family_of_models_counts_in_its_own_tokens(
     assert found.receipt.spared_input == round(detail.receipt.spared_input / 1.33)
     assert found.receipt.spared_output == round(detail.receipt.spared_output / 1.33)
     assert found.receipt.spent_share == 150  # 200 / 1.33
-    # A write: 0.81 x 10 + 0.19 x 6.25 = 9.2875; a context token: that + 22 x 0.50 = 20.2875; a written token:
-    # 25 more; a token of the definitions: 9.2875 + 44 x 0.50 = 31.2875; a turn: 70,500 x 0.50 = 35,250
-    # 120 x 45.2875 + 40 x 20.2875 + 150 x 31.2875 + 35,250 = 46,189.125
-    assert found.receipt.spent_microusd == 46_189
+    # 5-minute writes at 6.25; nothing read the result, one request the definitions; 12,000 tokens of context:
+    # 120 x 31.25 + 40 x 6.25 + 150 x 6.75 + 12,000 x 0.50 = 11,012.50
+    assert found.receipt.spent_microusd == 11_013

@@ -70,8 +70,10 @@ async def record(
     )
 
 
-def call(conversation: Conversation, use_id: str = "toolu_1", result: str = DIGEST) -> None:
-    conversation.use(OFFLOAD, dict(CALL), result, call_tokens=120, result_tokens=40, use_id=use_id)
+def call(
+    conversation: Conversation, use_id: str = "toolu_1", result: str = DIGEST, result_tokens: int = 40
+) -> None:
+    conversation.use(OFFLOAD, dict(CALL), result, call_tokens=120, result_tokens=result_tokens, use_id=use_id)
 
 
 async def checked(history: History, check: TranscriptCheck, offload_id: str = "a") -> TranscriptCheckRecord:

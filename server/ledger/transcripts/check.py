@@ -17,30 +17,39 @@ Transcripts are read only with ``[savings] audit = true``, and never written.
 import logging
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from server.config.settings import SavingsSettings
 from server.ledger.accuracy import Accuracy, add_up
+from server.ledger.habits import PUBLIC, Habits
+from server.ledger.prices import Price, Prices
 from server.ledger.receipt import Cost, Ledger
-from server.ledger.terms import TURN, Assumed, Figures, Terms
+from server.ledger.terms import TURN, Assumed, Figures, Terms, decimal
 from server.ledger.tokens import Family, family_of, rescale
+from server.ledger.transcripts.accounts import LONG_CONTEXT, message_key
+from server.ledger.transcripts.bill import Bill, bill_of
 from server.ledger.transcripts.followup import Followup, KnownOffload
+from server.ledger.transcripts.measured import measured_habits
 from server.ledger.transcripts.missed import MissedSavings, merge
+from server.ledger.transcripts.parse import parse_line
 from server.ledger.transcripts.reader import (
     TranscriptFile,
     find_transcripts,
     new_lines,
-    parse_line,
     transcripts_folder,
 )
 from server.ledger.transcripts.session import TranscriptSession
-from server.ledger.transcripts.session_state import FollowedCall, SessionState, Summary
+from server.ledger.transcripts.session_state import FollowedCall, SessionState
+from server.ledger.transcripts.summary import Summary, summarise
 from server.store.database import Database
 from server.store.records import ReceiptRecord, RecordedOffload, TranscriptCheckRecord, TranscriptRecord
 from server.store.transcript_checks import (
+    is_charged,
     read_endings,
     read_known,
     read_recorded,
@@ -52,12 +61,15 @@ from server.store.transcript_checks import (
 logger = logging.getLogger(__name__)
 
 Finding = tuple[str, TranscriptCheckRecord]
+Progress = Callable[[int, int], None]
+"""Takes the bytes read and the bytes to read."""
 
 
 @dataclass(frozen=True)
 class TranscriptReport:
     """Findings of all passes so far. ``accuracy``: the estimation error by family. ``unmatched``: calls in
-    transcripts that are missing from this history. ``endings``: the number of offloads by ending."""
+    transcripts that are missing from this history. ``endings``: the number of offloads by ending. ``bill``:
+    what Claude Code cost in all. ``habits``: how Claude works for this user."""
 
     transcripts: int = 0
     our_calls: int = 0
@@ -66,6 +78,8 @@ class TranscriptReport:
     endings: dict[str, int] = field(default_factory=dict)
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
     missed: MissedSavings = field(default_factory=lambda: MissedSavings((), 0))
+    bill: Bill = field(default_factory=lambda: Bill({}))
+    habits: Habits = PUBLIC
 
 
 class TranscriptCheck:
@@ -78,11 +92,14 @@ class TranscriptCheck:
         self.folder = transcripts_folder(settings.transcripts) if folder is None else folder
         self._database = database
         self._ledger = ledger
+        self._prices: dict[tuple[str, bool], Price] = {}
 
-    async def run(self) -> int:
+    async def run(self, progress: Progress | None = None) -> int:
         """Read new transcript lines and correct receipts; return the number of files with new lines.
 
         Does nothing if the check is switched off. A file that cannot be read is tried again at the next run.
+        ``progress`` is told the bytes read and the bytes to read, after each file. The habits found replace
+        the ledger's.
 
         Raises:
             StoreError: the history cannot be read or written.
@@ -90,13 +107,24 @@ class TranscriptCheck:
         if not self.settings.audit:
             return 0
         changed = await self._database.read(self._changed)
+        whole, done = sum(file.size for file in changed), 0
         for file in changed:
             await self._pass(file)
+            done += file.size
+            if progress is not None:
+                progress(done, whole)
+        if changed or self._ledger.habits.basis == "public":
+            self._ledger.use_habits((await self.report()).habits)
         return len(changed)
+
+    async def pending(self) -> tuple[int, int]:
+        """Return how many files a run would read, and their bytes."""
+        changed = await self._database.read(self._changed)
+        return len(changed), sum(file.size for file in changed)
 
     async def report(self) -> TranscriptReport:
         """Return the findings of all passes so far."""
-        return await self._database.read(read_report)
+        return await self._database.read(lambda connection: read_report(connection, self._ledger.prices))
 
     def _changed(self, connection: Connection) -> list[TranscriptFile]:
         known = read_known(connection)
@@ -108,17 +136,25 @@ class TranscriptCheck:
 
     async def _pass(self, file: TranscriptFile) -> None:
         try:
-            record, findings = await self._database.read(lambda connection: self._read(connection, file))
+            record, findings, charged = await self._database.read(
+                lambda connection: self._read(connection, file)
+            )
         except OSError as error:
             logger.info("cannot read the transcript %s: %s", file.path, error)
             return
-        await self._database.write(lambda connection: write_pass(connection, record, findings))
+        await self._database.write(lambda connection: write_pass(connection, record, findings, charged))
 
-    def _read(self, connection: Connection, file: TranscriptFile) -> tuple[TranscriptRecord, list[Finding]]:
+    def _read(
+        self, connection: Connection, file: TranscriptFile
+    ) -> tuple[TranscriptRecord, list[Finding], list[int]]:
         state, start = _resume(connection, file)
         reached = start
+        path = str(file.path)
         session = TranscriptSession(
-            state, lambda use_id: tuple(map(_known, read_recorded(connection, use_id)))
+            state,
+            lambda use_id: tuple(map(_known, read_recorded(connection, use_id))),
+            self._price_of,
+            lambda message_id: is_charged(connection, message_key(message_id), path),
         )
         session.look_again()
         for end, line in new_lines(file.path, start):
@@ -132,15 +168,22 @@ class TranscriptCheck:
                 session.follow(parsed)
         session.look_again()
         findings = self._findings(connection, state)
+        own, state.accounts.charged = state.accounts.charged, []
         record = TranscriptRecord(
             path=str(file.path),
             size=file.size,
             mtime_ns=file.mtime_ns,
             position=reached,
             state=state.as_json(),
-            summary=state.summary().as_json(),
+            summary=summarise(state, session.accountant, self._ledger.prices.dated.isoformat()).as_json(),
         )
-        return record, findings
+        return record, findings, own
+
+    def _price_of(self, model: str, prompt_tokens: int) -> Price:
+        key = (model, prompt_tokens > LONG_CONTEXT)
+        if key not in self._prices:
+            self._prices[key] = self._ledger.prices.find(model, prompt_tokens)
+        return self._prices[key]
 
     def _findings(self, connection: Connection, state: SessionState) -> list[Finding]:
         """Return corrections for the calls that this pass changed."""
@@ -155,9 +198,9 @@ class TranscriptCheck:
             for number, offload in enumerate(call.offloads):
                 if offload.id in recorded:
                     part = cost.part(number, count)
-                    findings.append(
-                        (offload.id, correct(call, offload, part, recorded[offload.id], self._ledger))
-                    )
+                    terms = session_terms(call, state, self._ledger)
+                    found = correct(call, offload, part, recorded[offload.id], self._ledger, terms=terms)
+                    findings.append((offload.id, found))
         for call in state.calls.values():
             call.changed = call.changed and not call.answered
         return findings
@@ -176,9 +219,16 @@ class TranscriptCheck:
 
 
 def correct(
-    call: FollowedCall, offload: Followup, cost: Cost, recorded: RecordedOffload, ledger: Ledger
+    call: FollowedCall,
+    offload: Followup,
+    cost: Cost,
+    recorded: RecordedOffload,
+    ledger: Ledger,
+    *,
+    terms: Terms | None = None,
 ) -> TranscriptCheckRecord:
     """Return what the offload really saved and cost; ``cost`` is its part of the call, share included.
+    ``terms`` are those of its session.
 
     Estimates for one tokenizer family are rescaled to the family of the model that made the call.
     """
@@ -198,21 +248,42 @@ def correct(
         saved_input=round(saved_input * offload.unread_inputs),
         saved_output=round(saved_output),
         cost_output=cost.output + offload.edit_tokens,
-        cost_input=cost.input + offload.read_tokens,
+        cost_input=cost.input + offload.read_tokens + offload.note_tokens,
         # A program that does not know the definitions (a command without a hub) keeps the recorded share.
         cost_share=cost.share if ledger.definitions_tokens else estimate.spent_share,
         saved_turns=_saved_turns(offload, estimate),
         cost_turns=cost.turns + TURN * (offload.read_turns + offload.edit_turns),
     )
-    terms = Terms.from_json(estimate.terms)
-    assumed = terms.assumed if terms is not None else Assumed()
-    receipt = ledger.price(figures, call.model, call.prompt_tokens, assumed=assumed)
+    estimated = Terms.from_json(estimate.terms)
+    assumed = estimated.assumed if estimated is not None else Assumed()
+    receipt = ledger.price(figures, call.model, call.prompt_tokens, assumed=assumed, terms=terms)
     return TranscriptCheckRecord(
         audited_at=time.time(),
         ending=offload.ending,
         survived=offload.survived,
         measured=call.call_measured and call.result_measured,
         receipt=receipt.as_record(),
+    )
+
+
+def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger) -> Terms:
+    """Return the terms of a call whose session is known: how often its result was really read from the cache,
+    how the session wrote to the cache, and how much context a turn read when the call was made.
+
+    A session without any cached request says nothing about the cache; there, the usual habits count.
+    """
+    terms = ledger.terms(call.model, call.prompt_tokens)
+    short, long = (sum(counts[index] for counts in state.accounts.bill.values()) for index in (1, 2))
+    if not short + long:
+        return terms
+    return replace(
+        terms,
+        basis="session",
+        sessions=1,
+        cache_reads=Decimal(call.reads),
+        share_reads=Decimal(max(0, state.requests.get(call.chain, 1) - 1)),
+        long_writes=decimal(round(long / (short + long), 3)),
+        turn_reads=call.prompt_tokens,
     )
 
 
@@ -226,7 +297,7 @@ def _saved_turns(offload: Followup, estimate: ReceiptRecord) -> int:
     return estimate.spared_turns * kept // parts if parts else 0
 
 
-def read_report(connection: Connection) -> TranscriptReport:
+def read_report(connection: Connection, prices: Prices) -> TranscriptReport:
     """Add up the summaries of all transcripts."""
     parts = [Summary.from_json(text) for text in read_summaries(connection)]
     families = sorted({family for part in parts for family in part.accuracy})
@@ -242,6 +313,8 @@ def read_report(connection: Connection) -> TranscriptReport:
             for family in families
         },
         missed=merge([part.chances for part in parts], our_calls),
+        bill=bill_of(parts, prices),
+        habits=measured_habits(parts),
     )
 
 

@@ -43,6 +43,7 @@ class Followup:
     read_tokens: int = 0
     edit_tokens: int = 0
     edited_tokens: int = 0
+    note_tokens: int = 0
     read_turns: int = 0
     edit_turns: int = 0
     inputs_read: list[str] = field(default_factory=list)

@@ -1,9 +1,10 @@
 """Line-by-line reader of one transcript: our calls, their true sizes, what happened to their results.
 
-A request's prompt contains everything before it. The true size of the results between two requests is
-therefore the next prompt's total less this prompt's and less this answer's output. The output of an answer
-without thinking is the true size of its calls and text. A size that several items share is divided in
-proportion to their estimates.
+A request's prompt contains everything before it. The true size of what came between two requests is
+therefore the next prompt's total less this prompt's and less this answer's output: the results, and texts of
+the client's own (reminders, outputs of hooks, notes about changed files). The output of an answer without
+thinking is the true size of its calls and text. A size that several items share is divided in proportion to
+their estimates.
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
+from server.ledger.prices import load_prices
 from server.ledger.tokens import (
     estimate_call,
     estimate_message_text,
@@ -20,9 +22,23 @@ from server.ledger.tokens import (
     estimate_tokens,
     family_of,
 )
+from server.ledger.transcripts.accounts import (
+    PLAUSIBLE,
+    Accountant,
+    PriceOf,
+    injected_tokens,
+)
 from server.ledger.transcripts.followup import Followup, KnownOffload, checksums, taken_out
+from server.ledger.transcripts.lines import (
+    AssistantMessage,
+    Compaction,
+    Injected,
+    ToolResult,
+    ToolUse,
+    TranscriptLine,
+    Turn,
+)
 from server.ledger.transcripts.missed import LARGE_FILE, LARGE_RESULT, WROTE_FILE, kind_of, rough_tokens
-from server.ledger.transcripts.reader import AssistantMessage, ToolResult, ToolUse, Turn
 from server.ledger.transcripts.session_state import OFFLOADING, Chain, FollowedCall, SessionState
 
 Lookup = Callable[[str], tuple[KnownOffload, ...]]
@@ -36,50 +52,98 @@ _PRINTS = frozenset({"cat", "head", "tail", "less", "more", "bat", "nl", "sed"})
 _SAMPLE = 8
 # Resumed sessions repeat lines; this many of the last message ids are remembered.
 _REMEMBERED = 512
-# Beyond this factor the count contains something that the transcript does not show.
-_PLAUSIBLE = 3.0
 
 
 class TranscriptSession:
     """One transcript being read. The next pass continues from ``state``."""
 
-    def __init__(self, state: SessionState, lookup: Lookup) -> None:
+    def __init__(
+        self,
+        state: SessionState,
+        lookup: Lookup,
+        price_of: PriceOf | None = None,
+        is_charged: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self.state = state
         self._lookup = lookup
+        self._accountant = Accountant(state.accounts, price_of or load_prices().find, is_charged)
 
-    def follow(self, line: AssistantMessage | Turn) -> None:
+    @property
+    def accountant(self) -> Accountant:
+        """The keeper of the session's accounts."""
+        return self._accountant
+
+    def follow(self, line: TranscriptLine) -> None:
         """Process the next line."""
         chain = self.state.chains.setdefault(line.chain, Chain())
         if isinstance(line, Turn):
             self._take_turn(chain, line)
+        elif isinstance(line, Injected):
+            self._take_injected(chain, line)
+        elif isinstance(line, Compaction):
+            self._compact(chain, line.chain)
         elif line.message_id == chain.message_id:
             self._take_answer(chain, line)
         elif not self._repeated(line.message_id):
             self._measure(chain, line.prompt_tokens)
+            self._count_request(line.chain)
             self.state.answers += 1
             self.state.chains[line.chain] = chain = Chain(message_id=line.message_id, model=line.model)
+            self._accountant.begin_answer(line)
             self._take_answer(chain, line)
+
+    def _count_request(self, chain: str) -> None:
+        """Count a request, which sends every result again that is still in the context."""
+        self.state.requests[chain] = self.state.requests.get(chain, 0) + 1
+        for call in self.state.calls.values():
+            if call.chain == chain and call.answered and not call.gone:
+                call.requests += 1
+                call.changed = True
+
+    def _compact(self, chain: Chain, name: str) -> None:
+        chain.other = True  # what the next prompt holds cannot be compared with this one
+        for call in self.state.calls.values():
+            call.gone = call.gone or call.chain == name
+        self._accountant.compact(name)
+
+    def _take_injected(self, chain: Chain, injected: Injected) -> None:
+        tokens = injected_tokens(injected, chain.model)
+        self._accountant.inject(injected, tokens)
+        if injected.kind == "fixed":
+            return
+        size = sum(tokens.values())
+        chain.injected += size
+        chain.other = chain.other or not injected.known
+        if injected.path and (followed := self._followed(os.path.normpath(injected.path))) is not None:
+            # The client's note about a file that Claude knows and that our call changed.
+            followed[1].note_tokens += round(size)
+            followed[0].changed = True
 
     def _take_answer(self, chain: Chain, line: AssistantMessage) -> None:
         chain.prompt = max(chain.prompt, line.prompt_tokens)
         chain.output = max(chain.output, line.output_tokens)
         chain.thinking = chain.thinking or line.thinking
+        written: dict[str, float] = {}
         for use in line.uses:
             if use.id and use.id not in chain.uses:
-                self._take_use(chain, use)
+                part = f"output:{use.name}"
+                written[part] = written.get(part, 0.0) + self._take_use(line.chain, chain, use)
         for text in line.texts:
-            self._take_text(chain, text)
+            written["output:prose"] = written.get("output:prose", 0.0) + self._take_text(chain, text)
+        self._accountant.continue_answer(line, written)
 
-    def _take_text(self, chain: Chain, text: str) -> None:
+    def _take_text(self, chain: Chain, text: str) -> float:
         mark = zlib.crc32(text.encode("utf-8", "replace"))
         if mark in chain.texts:
-            return
+            return 0.0
         first = not chain.texts
         chain.texts.append(mark)
-        chain.estimate += estimate_message_text(text, family_of(chain.model), first)
+        estimate = estimate_message_text(text, family_of(chain.model), first)
+        chain.estimate += estimate
         self._note_written(text)
+        return estimate
 
-    def _take_use(self, chain: Chain, use: ToolUse) -> None:
+    def _take_use(self, name: str, chain: Chain, use: ToolUse) -> float:
         estimate = estimate_call(use.arguments, family_of(chain.model), chain.model)
         chain.uses[use.id] = estimate
         chain.tools[use.id] = use.name
@@ -88,10 +152,11 @@ class TranscriptSession:
         if not server.startswith("mcp__") or tool not in OUR_TOOLS:
             self._expect(chain, use, estimate)
         elif use.id not in self.state.calls:
-            self._begin_call(chain, use, tool, estimate)
+            self._begin_call(name, chain, use, tool, estimate)
+        return estimate
 
-    def _begin_call(self, chain: Chain, use: ToolUse, tool: str, estimate: float) -> None:
-        call = FollowedCall(tool, chain.model, chain.prompt, estimate)
+    def _begin_call(self, name: str, chain: Chain, use: ToolUse, tool: str, estimate: float) -> None:
+        call = FollowedCall(tool, chain.model, chain.prompt, estimate, chain=name)
         if tool == "check_job":
             call.job = _text(use.arguments.get("job"))
         self.state.calls[use.id] = call
@@ -140,8 +205,13 @@ class TranscriptSession:
 
     def _take_turn(self, chain: Chain, turn: Turn) -> None:
         chain.other = chain.other or turn.other
+        if chain.message_id:
+            family = family_of(chain.model)
+            chain.injected += sum(estimate_tokens(text, family) for text in turn.texts)
+        self._accountant.turn(turn)
         for result in turn.results:
             if result.id not in chain.results:
+                self._accountant.result(turn.chain, result)
                 self._take_result(chain, result)
 
     def _take_result(self, chain: Chain, result: ToolResult) -> None:
@@ -149,7 +219,8 @@ class TranscriptSession:
         expected = self.state.waiting.pop(result.id, None)
         concerns_us = expected is not None and self._concerns(expected["path"])
         estimate = 0.0
-        if call is not None or concerns_us or zlib.crc32(chain.message_id.encode()) % _SAMPLE == 0:
+        ours = any(use_id in self.state.calls for use_id in chain.uses)
+        if ours or concerns_us or zlib.crc32(chain.message_id.encode()) % _SAMPLE == 0:
             estimate = estimate_result(result.text, family_of(chain.model), result.error)
         chain.results[result.id] = estimate
         if call is not None:
@@ -194,6 +265,8 @@ class TranscriptSession:
 
     def _measure(self, chain: Chain, next_prompt: int) -> None:
         """Take the true sizes of a finished answer and of its results from the next prompt."""
+        if chain.output < chain.estimate / PLAUSIBLE:
+            return  # a placeholder that the client never replaced: nothing can be taken from it
         accuracy = self.state.accuracy.setdefault(family_of(chain.model), Accuracy())
         if not chain.thinking and _plausible(chain.estimate, chain.output):
             accuracy.add(chain.estimate, chain.output)
@@ -202,10 +275,10 @@ class TranscriptSession:
                     call.call_tokens = estimate * chain.output / chain.estimate
                     call.call_measured = call.changed = True
         grown = next_prompt - chain.prompt - chain.output
-        total = sum(chain.results.values())
+        total = sum(chain.results.values()) + chain.injected
         if chain.other or not all(chain.results.values()) or not _plausible(total, grown):
             return
-        if len(chain.results) == 1:
+        if len(chain.results) == 1 and not chain.injected:
             accuracy.add(total, grown)
         for use_id, estimate in chain.results.items():
             if (call := self.state.calls.get(use_id)) is not None:
@@ -266,7 +339,7 @@ class TranscriptSession:
 
 
 def _plausible(estimate: float, true: int) -> bool:
-    return estimate > 0 and estimate / _PLAUSIBLE < true < estimate * _PLAUSIBLE
+    return estimate > 0 and estimate / PLAUSIBLE < true < estimate * PLAUSIBLE
 
 
 def _path(use: ToolUse) -> str:

@@ -5,20 +5,22 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
+from server.ledger.transcripts.accounts import Accounts
 from server.ledger.transcripts.followup import Followup
-from server.ledger.transcripts.missed import READ_FILE
 
 OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
 """The tools whose calls are offloads; ``check_job`` only asks about one."""
 
 # Layout of the stored state. Transcripts with an older version are read again from the start.
-VERSION = 3
+VERSION = 4
 
 
 @dataclass
 class FollowedCall:
     """One of our calls. ``*_tokens`` are true sizes if ``*_measured``, else estimates; ``prompt_tokens`` is
     the size of the request that made the call; ``job`` the batch that it started or asked about.
+    ``requests`` counts those that sent the result, in ``chain``; the first one wrote it to the cache.
+    ``gone``: a compaction took it out of the context.
     """
 
     tool: str
@@ -31,13 +33,22 @@ class FollowedCall:
     answered: bool = False
     changed: bool = True
     job: str = ""
+    chain: str = ""
+    requests: int = 0
+    gone: bool = False
     offloads: list[Followup] = field(default_factory=list)
+
+    @property
+    def reads(self) -> int:
+        """How often the result was read from the cache so far."""
+        return max(0, self.requests - 1)
 
 
 @dataclass
 class Chain:
     """The answer being read, of the main conversation or of one subagent, and its results: estimates by tool
-    use id (0 for a result that was not sampled), ``tools`` the tool names."""
+    use id (0 for a result that was not sampled), ``tools`` the tool names. ``injected``: the estimate of the
+    client's own texts and the user's since then."""
 
     message_id: str = ""
     model: str = ""
@@ -48,6 +59,7 @@ class Chain:
     uses: dict[str, float] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
     results: dict[str, float] = field(default_factory=dict)
+    injected: float = 0.0
     thinking: bool = False
     other: bool = False
 
@@ -55,7 +67,7 @@ class Chain:
 @dataclass
 class SessionState:
     """Everything known of one transcript. ``reads``: files that Claude read, with their tokens if the file
-    was large and not edited later. ``broken``: the number of incomplete lines."""
+    was large and not edited later. ``broken``: the number of incomplete lines. ``requests``: by chain."""
 
     chains: dict[str, Chain] = field(default_factory=dict)
     calls: dict[str, FollowedCall] = field(default_factory=dict)
@@ -64,18 +76,10 @@ class SessionState:
     seen: list[str] = field(default_factory=list)
     chances: dict[str, list[int]] = field(default_factory=dict)
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
+    accounts: Accounts = field(default_factory=Accounts)
+    requests: dict[str, int] = field(default_factory=dict)
     answers: int = 0
     broken: int = 0
-
-    def summary(self) -> "Summary":
-        """Return the figures that reports add up."""
-        large = [tokens for tokens in self.reads.values() if tokens]
-        chances = dict(self.chances)
-        if large:
-            chances[READ_FILE] = [len(large), sum(large)]
-        ours = [call for call in self.calls.values() if call.tool in OFFLOADING]
-        unmatched = sum(call.answered and not call.offloads for call in ours)
-        return Summary(len(ours), unmatched, self.answers, self.broken, chances, self.accuracy)
 
     def as_json(self) -> str:
         """Return the state as JSON text."""
@@ -89,31 +93,8 @@ class SessionState:
             return None
         values["chains"] = {key: Chain(**chain) for key, chain in values["chains"].items()}
         values["accuracy"] = {key: Accuracy(**each) for key, each in values["accuracy"].items()}
+        values["accounts"] = Accounts.from_values(values["accounts"])
         for key, call in values["calls"].items():
             offloads = [Followup(**each) for each in call.pop("offloads")]
             values["calls"][key] = FollowedCall(**call, offloads=offloads)
-        return cls(**values)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One transcript's part in the reports: our calls, those missing from the history, Claude's answers,
-    incomplete lines, missed savings by kind (count, tokens), estimates and true counts by family."""
-
-    our_calls: int
-    unmatched: int
-    answers: int
-    broken: int
-    chances: dict[str, list[int]]
-    accuracy: dict[str, Accuracy]
-
-    def as_json(self) -> str:
-        """Return the summary as JSON text."""
-        return json.dumps(asdict(self), separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> "Summary":
-        """Return the summary."""
-        values = json.loads(text)
-        values["accuracy"] = {key: Accuracy(**each) for key, each in values["accuracy"].items()}
         return cls(**values)

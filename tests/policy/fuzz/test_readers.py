@@ -14,9 +14,10 @@ from server.backends.openai import chat_stream
 from server.backends.wire import Garbled, LineReader, StreamError
 from server.common.errors import TokenSaverError
 from server.ledger.transcripts.followup import KnownOffload
-from server.ledger.transcripts.reader import parse_line
+from server.ledger.transcripts.parse import parse_line
 from server.ledger.transcripts.session import TranscriptSession
 from server.ledger.transcripts.session_state import SessionState
+from server.ledger.transcripts.summary import Summary, summarise
 from server.offload.answers.edits import EditFailed, apply, locate, parse_blocks
 from server.offload.files.textfile import decode
 from tests.policy.fuzz.amount import fuzz
@@ -197,7 +198,8 @@ def test_transcripts(lines: list[bytes]) -> None:
         if said is not None:
             session.follow(said)
     assert SessionState.from_json(session.state.as_json()) == session.state
-    session.state.summary().as_json()
+    text = summarise(session.state, session.accountant, "2026-11-01").as_json()
+    assert Summary.from_json(text).as_json() == text
 
 
 MARKS = st.sampled_from(

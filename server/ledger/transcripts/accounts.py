@@ -1,0 +1,383 @@
+"""Accounts of one transcript: its bill by day and model, the cost of each part, and Claude's habits in it."""
+
+import hashlib
+import shlex
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from server.ledger.prices import Price
+from server.ledger.spread import Spread
+from server.ledger.tokens import estimate_tokens, family_of
+from server.ledger.transcripts.context_cost import ContextCost, request_money
+from server.ledger.transcripts.injected import mcp_server
+from server.ledger.transcripts.lines import AssistantMessage, Injected, ToolResult, ToolUse, Turn, Usage
+from server.ledger.transcripts.missed import rough_tokens
+
+PriceOf = Callable[[str, int], Price]
+"""Returns the prices of a model for a prompt of that many tokens."""
+
+LARGE = 500
+"""Tokens from which a single result or a written file counts as a chance for a digest or an offload."""
+PLAUSIBLE = 3.0
+"""Beyond this factor, a count contains something that the transcript does not show, or is none."""
+_READERS = frozenset({"Read", "NotebookRead"})
+_AGENTS = frozenset({"Agent", "Task"})
+_CUTTERS = frozenset({"tail", "head"})
+LONG_CONTEXT = 100_000
+"""Tokens of context from which a session could have been two, and from which some models cost more."""
+
+
+FREE = Price("", *(Decimal(0) for _ in range(5)))
+"""The price of a request that another transcript was charged for."""
+
+
+@dataclass
+class ChainAccount:
+    """One chain's account: its context, and the request under way. ``result_tokens`` are those of all results
+    in the context, ``new_results`` of those that no request sent yet. ``free``: the request under way was
+    charged elsewhere."""
+
+    cost: ContextCost = field(default_factory=ContextCost)
+    usage: list[int] = field(default_factory=list)
+    model: str = ""
+    day: str = ""
+    output: dict[str, float] = field(default_factory=dict)
+    uses: dict[str, str] = field(default_factory=dict)
+    result_tokens: float = 0.0
+    new_results: float = 0.0
+    free: bool = False
+
+
+@dataclass
+class Accounts:
+    """The accounts of a transcript; plain JSON values.
+
+    ``bill``: tokens by ``day model`` (or ``day model long``): input, 5-minute writes, 1-hour writes, reads,
+    output, and requests. ``placeholders``: answers with an estimated output. ``uses``: how often a
+    part was used. ``listed`` and ``characters``: the size of each part of the set-up when the client put it
+    into the context. ``charged``: keys of the messages charged since they were last stored. ``habits``: sums
+    of what Claude does, by name; ``spreads``: sizes, by name.
+    """
+
+    chains: dict[str, ChainAccount] = field(default_factory=dict)
+    bill: dict[str, list[int]] = field(default_factory=dict)
+    money: float = 0.0
+    placeholders: int = 0
+    uses: dict[str, int] = field(default_factory=dict)
+    listed: dict[str, float] = field(default_factory=dict)
+    characters: dict[str, int] = field(default_factory=dict)
+    habits: dict[str, float] = field(default_factory=dict)
+    spreads: dict[str, Spread] = field(default_factory=dict)
+    reads: list[int] = field(default_factory=list)
+    charged: list[int] = field(default_factory=list)
+    first_day: str = ""
+    last_day: str = ""
+    project: str = ""
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "Accounts":
+        """Return the accounts from their JSON values."""
+        values["chains"] = {
+            key: ChainAccount(**{**chain, "cost": ContextCost(**chain["cost"])})
+            for key, chain in values["chains"].items()
+        }
+        values["spreads"] = {key: Spread(**each) for key, each in values["spreads"].items()}
+        return cls(**values)
+
+    def add(self, name: str, amount: float = 1.0) -> None:
+        """Add to one of the sums of habits."""
+        self.habits[name] = self.habits.get(name, 0.0) + amount
+
+    def spread(self, name: str) -> Spread:
+        """Return the sizes of that name."""
+        return self.spreads.setdefault(name, Spread())
+
+
+class Accountant:
+    """Keeps the accounts while a transcript is read.
+
+    Args:
+        price_of: looks up prices.
+        is_charged: whether another transcript has this message: a forked session repeats what came before.
+    """
+
+    def __init__(
+        self, accounts: Accounts, price_of: PriceOf, is_charged: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        self.accounts = accounts
+        self._price_of = price_of
+        self._is_charged = is_charged
+
+    def begin_answer(self, line: AssistantMessage) -> None:
+        """Charge the request that this new answer belongs to."""
+        accounts, chain = self.accounts, self._chain(line.chain)
+        self._close(chain)
+        day = day_of(line.at) if line.at else accounts.last_day
+        if not accounts.first_day:
+            accounts.first_day = day
+        accounts.last_day = day
+        if not accounts.project and line.uses:
+            accounts.project = line.uses[0].cwd
+        usage = line.usage
+        chain.free = self._is_charged(line.message_id)
+        if chain.free:
+            chain.cost.request(usage, FREE)
+        else:
+            accounts.charged.append(message_key(line.message_id))
+            price = self._price_of(line.model, usage.prompt)
+            self._note_habits(chain, usage, price)
+            extra = chain.cost.request(usage, price)
+            if extra > 0 and usage.written:
+                accounts.add("rewritten")
+                accounts.add("rewritten_money", extra)
+        chain.result_tokens += chain.new_results
+        chain.new_results = 0.0
+        chain.usage = [usage.input, usage.write_5m, usage.write_1h, usage.read, 0]
+        chain.model, chain.day = line.model, day
+        chain.output, chain.uses = {}, {}
+
+    def continue_answer(self, line: AssistantMessage, estimates: dict[str, float]) -> None:
+        """Add to the answer under way what one of its lines holds; ``estimates``: output tokens by part."""
+        chain = self._chain(line.chain)
+        if chain.usage:
+            chain.usage[4] = max(chain.usage[4], line.usage.output)
+        for part, tokens in estimates.items():
+            chain.output[part] = chain.output.get(part, 0.0) + tokens
+        if line.thinking:
+            chain.output.setdefault("output:thinking", 0.0)
+        for use in line.uses:
+            if use.id not in chain.uses:
+                chain.uses[use.id] = self._used(use)
+        if not self.accounts.project and line.uses:
+            self.accounts.project = line.uses[0].cwd
+
+    def result(self, chain_name: str, result: ToolResult) -> None:
+        """Add a tool's result to the context."""
+        chain = self._chain(chain_name)
+        part = chain.uses.get(result.id, "result:unknown")
+        tokens = float(rough_tokens(len(result.text)))
+        if result.tools:
+            servers = [mcp_server(name) for name in result.tools]
+            part = next((f"mcp:{server}" for server in servers if server), "client:built-in tools")
+            tokens = max(tokens, 1.0)
+        elif tokens >= LARGE and part.startswith("result:"):
+            part = f"{part}+"
+        chain.cost.expect(part, tokens)
+        chain.new_results += tokens
+        self.accounts.add("results_entered", tokens)
+        if part.startswith("result:Read"):
+            self._note_repeat(result.text, tokens)
+        if part.startswith("result:tail"):
+            self.accounts.spread("tail").add(tokens)
+        if part.startswith("result:Read part"):
+            self.accounts.spread("part").add(tokens)
+
+    def turn(self, turn: Turn) -> None:
+        """Add what the user wrote to the context."""
+        for text in turn.texts:
+            self._chain(turn.chain).cost.expect("user", rough_tokens(len(text)))
+
+    def inject(self, injected: Injected, tokens: dict[str, float]) -> None:
+        """Add a text of the client's own to the context; ``tokens``: estimates by part."""
+        chain = self._chain(injected.chain)
+        for part, text in injected.parts:
+            self.accounts.characters[part] = self.accounts.characters.get(part, 0) + (
+                len(text) if part not in self.accounts.listed else 0
+            )
+        for part, count in tokens.items():
+            if part not in self.accounts.listed:
+                self.accounts.listed[part] = count
+            if injected.kind != "fixed":
+                chain.cost.expect(part, count)
+        if injected.kind == "fixed":
+            if chain.cost.tokens:
+                chain.cost.divide_fixed(tokens)
+            elif "client:built-in tools" not in chain.cost.waiting:
+                for part, count in tokens.items():
+                    chain.cost.expect(part, count)
+
+    def compact(self, chain_name: str) -> None:
+        """Note that the conversation so far left the context."""
+        chain = self._chain(chain_name)
+        self._close(chain)
+        chain.cost.compact()
+        chain.result_tokens = chain.new_results = 0.0
+        self.accounts.add("compactions")
+
+    def money(self) -> tuple[dict[str, float], float]:
+        """Return the cost of each part, and the whole bill, with the answers under way."""
+        parts: dict[str, float] = {}
+        whole = self.accounts.money
+        for chain in self.accounts.chains.values():
+            _merge(parts, chain.cost.money())
+            if chain.usage and not chain.free:
+                usage, output = _settled(chain)
+                price = float(self._price_of(chain.model, usage.prompt).output)
+                _merge(parts, {part: tokens * price for part, tokens in output.items()})
+                whole += self._money_of(chain.model, usage)
+        return parts, whole
+
+    def bill(self) -> dict[str, list[int]]:
+        """Return the bill with the answers under way."""
+        whole = {key: list(counts) for key, counts in self.accounts.bill.items()}
+        for chain in self.accounts.chains.values():
+            if chain.usage and not chain.free:
+                usage = _settled(chain)[0]
+                _add(whole, _bill_key(chain, usage), [*chain.usage[:4], usage.output, 1])
+        return whole
+
+    def _close(self, chain: ChainAccount) -> None:
+        """Charge the finished answer."""
+        if not chain.usage:
+            return
+        accounts = self.accounts
+        usage, parts = _settled(chain)
+        if chain.free:
+            chain.cost.answer(parts, usage.output, FREE)
+            chain.usage = []
+            return
+        accounts.placeholders += usage.output != chain.usage[4]
+        accounts.money += self._money_of(chain.model, usage)
+        chain.cost.answer(parts, usage.output, self._price_of(chain.model, usage.prompt))
+        if chain.uses:
+            accounts.add("turns_with_calls")
+            accounts.add("calls", len(chain.uses))
+        if any(part.startswith("result:git") or part == "result:gh" for part in chain.uses.values()):
+            price = self._price_of(chain.model, usage.prompt)
+            accounts.add("git_turns")
+            accounts.add("git_money", usage.read * float(price.cache_read))
+        _add(accounts.bill, _bill_key(chain, usage), [*chain.usage[:4], usage.output, 1])
+        chain.usage = []
+
+    def _money_of(self, model: str, usage: Usage) -> float:
+        price = self._price_of(model, usage.prompt)
+        return request_money(usage, price) + usage.output * float(price.output)
+
+    def _note_habits(self, chain: ChainAccount, usage: Usage, price: Price) -> None:
+        accounts = self.accounts
+        accounts.add("requests")
+        accounts.add("results_read", chain.result_tokens)
+        if chain.cost.tokens:
+            accounts.spread("turn_reads").add(usage.read)
+        if (over := usage.read - LONG_CONTEXT) > 0:
+            accounts.add("long_requests")
+            accounts.add("long_money", over * float(price.cache_read))
+
+    def _note_repeat(self, text: str, tokens: float) -> None:
+        """Note a read that returned exactly what an earlier one did."""
+        mark = zlib.crc32(text.encode("utf-8", "replace"))
+        if mark in self.accounts.reads:
+            self.accounts.add("reads_again")
+            self.accounts.add("reads_again_tokens", tokens)
+        else:
+            self.accounts.reads.append(mark)
+
+    def _used(self, use: ToolUse) -> str:
+        """Count a call for the part of the set-up that it uses; return the part of its result."""
+        part = ""
+        if use.name == "Skill":
+            part = f"skill:{_text(use, 'skill') or _text(use, 'command')}"
+        elif use.name in _AGENTS:
+            part = f"agent:{_text(use, 'subagent_type')}"
+        elif server := mcp_server(use.name):
+            part = f"mcp:{server}"
+        if part:
+            self.accounts.uses[part] = self.accounts.uses.get(part, 0) + 1
+        return self._result_part(use)
+
+    def _result_part(self, use: ToolUse) -> str:
+        if use.name in _READERS:
+            whole = not (use.arguments.get("offset") or use.arguments.get("limit"))
+            self.accounts.add("reads_whole" if whole else "reads_part")
+            return "result:Read" if whole else "result:Read part"
+        if use.name == "Bash":
+            programs = programs_of(_text(use, "command"))
+            if programs and programs[-1] in _CUTTERS and len(programs) > 1:
+                return f"result:tail of {programs[0]}"
+            return f"result:{programs[0]}" if programs else "result:Bash"
+        return f"result:{use.name}"
+
+    def _chain(self, name: str) -> ChainAccount:
+        return self.accounts.chains.setdefault(name, ChainAccount())
+
+
+def message_key(message_id: str) -> int:
+    """Return a number that identifies a message."""
+    return int.from_bytes(hashlib.blake2b(message_id.encode("utf-8", "replace"), digest_size=7).digest())
+
+
+def day_of(instant: float) -> str:
+    """Return the local day of an instant."""
+    return datetime.fromtimestamp(instant).astimezone().date().isoformat()
+
+
+def programs_of(command: str) -> list[str]:
+    """Return the programs of a shell command in order, without ``cd`` and settings of variables."""
+    lexer = shlex.shlex(command[:2000], posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    found: list[str] = []
+    at_start = True
+    try:
+        for word in lexer:
+            if set(word) <= set("|&;()<>"):
+                at_start = not set(word) <= set("<>")
+            elif at_start and "=" in word and word.partition("=")[0].isidentifier():
+                continue
+            elif at_start:
+                at_start = False
+                found.append(word.rpartition("/")[2])
+    except ValueError:  # an open quote, as in a heredoc: what came before it is sound
+        return [name for name in found if name != "cd"]
+    return [name for name in found if name != "cd"]
+
+
+def injected_tokens(injected: Injected, model: str) -> dict[str, float]:
+    """Return the estimated tokens of each part of a text of the client's own."""
+    family = family_of(model)
+    found: dict[str, float] = {}
+    for part, text in injected.parts:
+        found[part] = found.get(part, 0.0) + estimate_tokens(text, family)
+    return found
+
+
+def _settled(chain: ChainAccount) -> tuple[Usage, dict[str, float]]:
+    """Return the usage of the answer under way, and its output tokens by part.
+
+    A count below a third of the visible text is a placeholder that the client never replaced: the estimate
+    stands in for it. What an answer with thinking does not show is thinking.
+    """
+    parts = dict(chain.output)
+    shown = sum(parts.values())
+    output = round(shown) if chain.usage[4] < shown / PLAUSIBLE else chain.usage[4]
+    if "output:thinking" in parts:
+        parts["output:thinking"] = max(0.0, output - shown)
+    parts = parts if sum(parts.values()) else {"output:prose": 1.0}
+    factor = output / sum(parts.values())
+    sent, write_5m, write_1h, read, _ = chain.usage
+    usage = Usage(sent, write_5m, write_1h, read, output)
+    return usage, {part: tokens * factor for part, tokens in parts.items()}
+
+
+def _bill_key(chain: ChainAccount, usage: Usage) -> str:
+    """Return the day and the model, and whether the prompt was long: some models cost more then."""
+    return f"{chain.day} {chain.model}{' long' if usage.prompt > LONG_CONTEXT else ''}"
+
+
+def _merge(sums: dict[str, float], more: dict[str, float]) -> None:
+    for name, amount in more.items():
+        sums[name] = sums.get(name, 0.0) + amount
+
+
+def _add(bill: dict[str, list[int]], key: str, counts: list[int]) -> None:
+    have = bill.setdefault(key, [0] * 6)
+    for index, count in enumerate(counts):
+        have[index] += count
+
+
+def _text(use: ToolUse, name: str) -> str:
+    value = use.arguments.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,71 @@
+"""The user's whole bill for Claude Code, by day, from the token counts in all transcripts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from server.ledger.prices import Prices, microusd
+from server.ledger.transcripts.accounts import LONG_CONTEXT
+from server.ledger.transcripts.summary import Summary
+
+KINDS = ("input", "5-minute writes", "1-hour writes", "cache reads", "output")
+
+
+@dataclass(frozen=True)
+class BillLine:
+    """One model's tokens of one kind, their price in micro-dollars each, and the amount."""
+
+    model: str
+    kind: str
+    tokens: int
+    each: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """The line's micro-dollars."""
+        return self.tokens * self.each
+
+
+@dataclass(frozen=True)
+class Bill:
+    """The bill at list prices: micro-dollars by local day, and the requests. ``placeholders``: answers whose
+    output the client did not record, counted by estimate."""
+
+    days: Mapping[str, int]
+    requests: int = 0
+    placeholders: int = 0
+
+    @property
+    def total(self) -> int:
+        """All days, micro-dollars."""
+        return sum(self.days.values())
+
+    def since(self, day: str) -> int:
+        """The days from ``day`` (YYYY-MM-DD) on, micro-dollars."""
+        return sum(amount for each, amount in self.days.items() if each >= day)
+
+
+def bill_of(summaries: Iterable[Summary], prices: Prices) -> Bill:
+    """Return the bill of all transcripts."""
+    days: dict[str, Decimal] = {}
+    requests = placeholders = 0
+    for summary in summaries:
+        placeholders += summary.placeholders
+        for key, counts in summary.bill.items():
+            day = key.partition(" ")[0]
+            requests += counts[5]
+            amount = sum((line.amount for line in lines_of_key(key, counts, prices)), Decimal(0))
+            days[day] = days.get(day, Decimal(0)) + amount
+    return Bill({day: microusd(amount) for day, amount in sorted(days.items())}, requests, placeholders)
+
+
+def lines_of_key(key: str, counts: list[int], prices: Prices) -> tuple[BillLine, ...]:
+    """Return the lines of one entry of a bill: ``day model``, or ``day model long`` for long prompts."""
+    _, model, *long = key.split(" ")
+    price = prices.find(model, LONG_CONTEXT + 1 if long else 0)
+    each = (price.input, price.cache_write, price.cache_write_1h, price.cache_read, price.output)
+    return tuple(
+        BillLine(price.model, kind, tokens, amount)
+        for kind, tokens, amount in zip(KINDS, counts, each, strict=False)
+        if tokens
+    )

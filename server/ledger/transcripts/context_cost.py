@@ -1,0 +1,145 @@
+"""What each part of a conversation's context costs: the money of all parts adds up to the bill.
+
+Each request pays for everything in its prompt. Its new tokens are written to the cache (or sent uncached)
+and the others are read from it; after a pause the others are written again. So a part that entered with
+``n`` tokens costs ``n`` times the price of a new token then, and ``n`` times the price of an old token at
+each later request. ``carried`` adds up the latter, so that a part's cost is a difference of two sums.
+
+The tokens of new parts are estimates, scaled so that they add up to the growth of the prompt, which the API
+counted.
+"""
+
+from dataclasses import dataclass, field
+
+from server.ledger.prices import Price
+from server.ledger.transcripts.lines import Usage
+
+FIXED = "client:system prompt and tools"
+"""The fixed part of a request, as long as no snapshot shows what it consists of."""
+UNKNOWN = "client:unknown"
+
+
+@dataclass
+class ContextCost:
+    """The context of one chain; plain JSON values. Money is in micro-dollars.
+
+    ``tokens`` are those in the context now by part, ``due`` what ``carried`` has to be reduced by,
+    ``settled`` the money of parts that left the context, and of output. ``waiting`` holds the estimates of
+    parts that the next request sends for the first time. ``opening`` holds those of the first request,
+    ``opened`` the value of ``carried`` less the price of a new token then. ``entered`` adds up the tokens of
+    each part.
+    """
+
+    carried: float = 0.0
+    tokens: dict[str, float] = field(default_factory=dict)
+    due: dict[str, float] = field(default_factory=dict)
+    settled: dict[str, float] = field(default_factory=dict)
+    waiting: dict[str, float] = field(default_factory=dict)
+    opening: dict[str, float] = field(default_factory=dict)
+    opened: float = 0.0
+    entered: dict[str, float] = field(default_factory=dict)
+
+    def expect(self, part: str, tokens: float) -> None:
+        """Add a part that the next request sends for the first time; ``tokens`` is an estimate."""
+        if tokens > 0:
+            self.waiting[part] = self.waiting.get(part, 0.0) + tokens
+
+    def request(self, usage: Usage, price: Price) -> float:
+        """Charge a request for its prompt; return what old tokens cost beyond a read from the cache."""
+        known = sum(self.tokens.values())
+        growth = usage.prompt - known
+        if not self.tokens:
+            fresh = self._open(usage.prompt)
+        elif growth < 0:
+            self._shrink(usage.prompt / known)
+            fresh = {}
+        else:
+            fresh = _scaled(self.waiting or {UNKNOWN: 1.0}, growth)
+        self.waiting = {}
+        new, old = _prices(usage, price, sum(fresh.values()))
+        first = not self.tokens
+        self.carried += old
+        for part, tokens in fresh.items():
+            self._enter(part, tokens, self.carried - new)
+        if first:
+            self.opened = self.carried - new
+        return (old - float(price.cache_read)) * (usage.prompt - sum(fresh.values())) if known else 0.0
+
+    def answer(self, parts: dict[str, float], tokens: int, price: Price) -> None:
+        """Charge an answer of ``tokens`` output tokens, which the next request sends back."""
+        for part, share in _scaled(parts or {"output:prose": 1.0}, tokens).items():
+            self.settled[part] = self.settled.get(part, 0.0) + share * float(price.output)
+            self.expect(part, share)
+
+    def divide_fixed(self, parts: dict[str, float]) -> None:
+        """Divide the fixed part of the first request among the parts that a snapshot shows."""
+        if FIXED not in self.tokens or not parts:
+            return
+        whole = sum(self.tokens[part] for part in self.opening if part in self.tokens)
+        wanted = _scaled({**{k: v for k, v in self.opening.items() if k != FIXED}, **parts}, whole)
+        for part in self.opening:
+            if part in self.tokens:
+                self._enter(part, -self.opening[part], self.opened)
+        for part, tokens in wanted.items():
+            self._enter(part, tokens, self.opened)
+        for parts_by in (self.tokens, self.due, self.entered):
+            parts_by.pop(FIXED, None)
+        self.opening = wanted
+
+    def compact(self) -> None:
+        """Take everything out of the context: the next request begins with a summary."""
+        self._shrink(0.0)
+        self.tokens, self.due, self.waiting, self.opening = {}, {}, {}, {}
+
+    def money(self) -> dict[str, float]:
+        """Return the cost of every part so far."""
+        found = dict(self.settled)
+        for part, tokens in self.tokens.items():
+            found[part] = found.get(part, 0.0) + tokens * self.carried - self.due[part]
+        return found
+
+    def _open(self, prompt: int) -> dict[str, float]:
+        """Return the parts of a first request. What the transcript does not show is fixed."""
+        shown = sum(self.waiting.values())
+        parts = dict(self.waiting)
+        if prompt > shown and not any(part.startswith("client:built-in tools") for part in parts):
+            parts[FIXED] = prompt - shown
+        self.opening = _scaled(parts or {FIXED: 1.0}, prompt)
+        return self.opening
+
+    def _enter(self, part: str, tokens: float, due: float) -> None:
+        self.tokens[part] = self.tokens.get(part, 0.0) + tokens
+        self.due[part] = self.due.get(part, 0.0) + tokens * due
+        self.entered[part] = self.entered.get(part, 0.0) + tokens
+
+    def _shrink(self, factor: float) -> None:
+        self.settled = self.money()
+        self.tokens = {part: tokens * factor for part, tokens in self.tokens.items()}
+        self.due = {part: tokens * self.carried for part, tokens in self.tokens.items()}
+
+
+def request_money(usage: Usage, price: Price) -> float:
+    """Return what a request's prompt costs, micro-dollars."""
+    return (
+        usage.input * float(price.input)
+        + usage.write_5m * float(price.cache_write)
+        + usage.write_1h * float(price.cache_write_1h)
+        + usage.read * float(price.cache_read)
+    )
+
+
+def _prices(usage: Usage, price: Price, fresh: float) -> tuple[float, float]:
+    """Return the price of a new token and of an old one in this request."""
+    read = float(price.cache_read)
+    sent = usage.input + usage.written
+    paid = request_money(usage, price) - usage.read * read
+    old = usage.prompt - fresh
+    if sent >= fresh:
+        new_price = paid / sent if sent else 0.0
+        return new_price, ((sent - fresh) * new_price + usage.read * read) / old if old > 0 else 0.0
+    return (paid + (fresh - sent) * read) / fresh, read
+
+
+def _scaled(parts: dict[str, float], whole: float) -> dict[str, float]:
+    total = sum(parts.values())
+    return {part: tokens * whole / total for part, tokens in parts.items()} if total else {}

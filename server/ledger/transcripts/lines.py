@@ -1,0 +1,112 @@
+"""The lines of a transcript as values: an answer, a user's turn, a text of the client's own, a compaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A tool call that Claude made. ``cwd`` is the folder that its relative paths start from."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+    cwd: str
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """The result of a tool call. ``tools``: the deferred tools whose definitions it loads."""
+
+    id: str
+    text: str
+    error: bool
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The token counts of one request, as the API reports them: input by its way through the cache, and
+    output."""
+
+    input: int = 0
+    write_5m: int = 0
+    write_1h: int = 0
+    read: int = 0
+    output: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """Everything that the request sent, cached or not."""
+        return self.input + self.write_5m + self.write_1h + self.read
+
+    @property
+    def written(self) -> int:
+        """Tokens written to the cache."""
+        return self.write_5m + self.write_1h
+
+
+@dataclass(frozen=True)
+class AssistantMessage:
+    """One line of an assistant's message. ``usage.output`` counts the whole message so far. ``chain``
+    distinguishes subagents; ``at`` is the instant of the line, seconds since the epoch (0: unknown).
+    """
+
+    chain: str
+    message_id: str
+    model: str
+    usage: Usage
+    uses: tuple[ToolUse, ...]
+    texts: tuple[str, ...]
+    thinking: bool
+    at: float = 0.0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Everything that the request sent."""
+        return self.usage.prompt
+
+    @property
+    def output_tokens(self) -> int:
+        """The whole message so far."""
+        return self.usage.output
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A user's line: tool results, ``texts`` that the user wrote, and whether it contains anything else that
+    Claude reads and whose size is unknown."""
+
+    chain: str
+    results: tuple[ToolResult, ...]
+    other: bool
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Injected:
+    """Text that the client put into the context by itself: a reminder, a listing, a hook's output, a note
+    about a changed file (``path``).
+
+    ``kind`` is the attachment's type, ``meta`` for a message of the client's own, or ``fixed`` for the system
+    prompt and the tool definitions. ``parts`` are its texts by the part of the set-up that they come from
+    (``skill:NAME``, ``agent:NAME``, ``mcp:SERVER``, ``memory:PATH``, ``hook:EVENT``, ``client:TYPE``).
+    ``known``: the texts are exactly what Claude reads; else their size is unknown.
+    """
+
+    chain: str
+    kind: str
+    parts: tuple[tuple[str, str], ...]
+    path: str = ""
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """The client replaced the conversation so far by a summary."""
+
+    chain: str
+
+
+TranscriptLine = AssistantMessage | Turn | Injected | Compaction

@@ -1,0 +1,162 @@
+"""Parser of one line of a transcript.
+
+Several lines share one ``message.id``, each with a part of the message and the usage so far; the last one
+counts. Lines that are cut off, unknown or of a newer format are ignored (None); no content raises.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from server.ledger.transcripts.injected import parse_attachment, parse_shape, string
+from server.ledger.transcripts.lines import (
+    AssistantMessage,
+    Compaction,
+    Injected,
+    ToolResult,
+    ToolUse,
+    TranscriptLine,
+    Turn,
+    Usage,
+)
+
+# Other kinds of lines (progress, snapshots of files, requests) are skipped without parsing. The keys of a
+# line come in any order, and a large message may stand before its type.
+_TELLING = re.compile(
+    rb'"type"\s*:\s*"(?:user|assistant|attachment|api-request-shape)"|"subtype"\s*:\s*"compact_boundary"'
+)
+
+# No request has more tokens; a larger number is a defect of the file.
+_MOST = 10**9
+
+
+def parse_line(line: bytes) -> TranscriptLine | None:
+    """Return the content of a line, None for a line of another kind.
+
+    Raises:
+        ValueError: the line is cut off or not JSON.
+    """
+    if not _TELLING.search(line):
+        return None
+    try:
+        record = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(record, dict):
+        return None
+    chain = string(record.get("agentId")) or ("side" if record.get("isSidechain") else "")
+    read = _READERS.get(string(record.get("type")))
+    return read(record, chain) if read is not None else None
+
+
+def _boundary(record: dict[str, Any], chain: str) -> Compaction | None:
+    return Compaction(chain) if record.get("subtype") == "compact_boundary" else None
+
+
+def _user(record: dict[str, Any], chain: str) -> Turn | Injected | None:
+    message = record.get("message")
+    if not isinstance(message, dict):
+        return None
+    turn = _turn(message, chain)
+    if record.get("isMeta"):
+        parts = tuple(("client:meta", text) for text in turn.texts)
+        return Injected(chain, "meta", parts, known=not turn.other)
+    return turn
+
+
+def _answer(record: dict[str, Any], chain: str) -> AssistantMessage | None:
+    message = _mapping(record.get("message"))
+    message_id = string(message.get("id"))
+    usage = message.get("usage")
+    if not message_id or not isinstance(usage, dict) or record.get("isApiErrorMessage"):
+        return None
+    blocks = _blocks(message)
+    cwd = string(record.get("cwd"))
+    return AssistantMessage(
+        chain=chain,
+        message_id=message_id,
+        model=string(message.get("model")),
+        usage=_usage(usage),
+        uses=tuple(
+            ToolUse(string(block.get("id")), string(block.get("name")), _mapping(block.get("input")), cwd)
+            for block in blocks
+            if block.get("type") == "tool_use"
+        ),
+        texts=tuple(string(block.get("text")) for block in blocks if block.get("type") == "text"),
+        thinking=any("thinking" in string(block.get("type")) for block in blocks),
+        at=_instant(record.get("timestamp")),
+    )
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    """Return the counts. Without a division by lifetime, all writes count as 5-minute ones, the default."""
+    written = _integer(usage.get("cache_creation_input_tokens"))
+    long = min(written, _integer(_mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")))
+    return Usage(
+        input=_integer(usage.get("input_tokens")),
+        write_5m=written - long,
+        write_1h=long,
+        read=_integer(usage.get("cache_read_input_tokens")),
+        output=_integer(usage.get("output_tokens")),
+    )
+
+
+def _turn(message: Mapping[str, Any], chain: str) -> Turn:
+    results = []
+    content = message.get("content")
+    texts = [content] if isinstance(content, str) else []
+    other = False
+    for block in _blocks(message):
+        kind = block.get("type")
+        if kind == "tool_result":
+            result, unknown = _result(block)
+            results.append(result)
+            other = other or unknown
+        elif kind == "text":
+            texts.append(string(block.get("text")))
+        else:
+            other = True
+    return Turn(chain, tuple(results), other, tuple(texts))
+
+
+def _result(block: dict[str, Any]) -> tuple[ToolResult, bool]:
+    content = block.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    tools = tuple(string(part.get("tool_name")) for part in parts if part.get("type") == "tool_reference")
+    texts = [string(part.get("text")) for part in parts]
+    # The text does not contain an image's tokens, so this result's size cannot be compared.
+    unknown = any(part.get("type") != "text" for part in parts)
+    text = content if isinstance(content, str) else "\n".join(texts)
+    return ToolResult(string(block.get("tool_use_id")), text, bool(block.get("is_error")), tools), unknown
+
+
+def _blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    content = message.get("content")
+    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+
+
+def _instant(value: Any) -> float:
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _integer(value: Any) -> int:
+    sound = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST
+    return value if sound else 0
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+_READERS: dict[str, Callable[[dict[str, Any], str], TranscriptLine | None]] = {
+    "assistant": _answer,
+    "user": _user,
+    "attachment": parse_attachment,
+    "api-request-shape": parse_shape,
+    "system": _boundary,
+}

@@ -1,0 +1,221 @@
+"""Tests of the bill, of what each part of the context costs, and of re-reads, with the arithmetic.
+
+Claude Opus 5.5: input 4 micro-dollars, a 5-minute write 5, a 1-hour write 8, a read 0.20, output 20.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.ledger.prices import load_prices
+from server.ledger.receipt import Ledger
+from server.ledger.terms import Terms
+from server.ledger.tokens import estimate_result, estimate_tokens
+from server.ledger.transcripts.check import TranscriptCheck
+from server.ledger.transcripts.context_cost import FIXED, ContextCost
+from server.ledger.transcripts.lines import Usage
+from server.ledger.transcripts.session_state import SessionState
+from server.ledger.transcripts.summary import Summary
+from server.store.history import History
+from server.store.transcript_checks import read_summaries
+from tests.ledger.conversation import Conversation
+from tests.ledger.transcript_checking import DIGEST, call, checked, record
+
+pytestmark = pytest.mark.anyio
+
+PRICE = load_prices().find("claude-opus-5.5")
+
+
+@pytest.mark.fast
+def test_each_part_pays_for_its_writes_and_reads() -> None:
+    cost = ContextCost()
+    cost.expect("skill:a", 100)
+    assert cost.request(Usage(write_1h=1_000), PRICE) == 0
+    cost.answer({"output:Read": 50.0}, 50, PRICE)
+    cost.expect("result:Read", 200)
+    cost.request(Usage(write_1h=250, read=1_000), PRICE)
+    money = cost.money()
+    assert money["skill:a"] == pytest.approx(100 * 8 + 100 * 0.20)
+    assert money[FIXED] == pytest.approx(900 * 8 + 900 * 0.20)
+    assert money["output:Read"] == pytest.approx(50 * 20 + 50 * 8)
+    assert money["result:Read"] == pytest.approx(200 * 8)
+    assert sum(money.values()) == pytest.approx(1_000 * 8 + 50 * 20 + 250 * 8 + 1_000 * 0.20)
+
+
+@pytest.mark.fast
+def test_a_cold_cache_is_paid_by_what_was_there_before() -> None:
+    cost = ContextCost()
+    cost.request(Usage(write_5m=1_000), PRICE)
+    cost.expect("user", 100)
+    extra = cost.request(Usage(write_5m=1_100), PRICE)
+    assert extra == pytest.approx(1_000 * (5 - 0.20))
+    assert cost.money()["user"] == pytest.approx(100 * 5)
+
+
+@pytest.mark.fast
+def test_a_snapshot_divides_the_fixed_part() -> None:
+    cost = ContextCost()
+    cost.expect("user", 100)
+    cost.request(Usage(write_5m=1_000), PRICE)
+    cost.divide_fixed({"client:system prompt": 200.0, "mcp:docs": 700.0})
+    assert cost.tokens == pytest.approx({"user": 100, "client:system prompt": 200, "mcp:docs": 700})
+    assert cost.money()["mcp:docs"] == pytest.approx(700 * 5)
+    assert sum(cost.money().values()) == pytest.approx(5_000)
+
+
+@pytest.mark.fast
+def test_after_a_compaction_only_the_summary_is_carried_on() -> None:
+    cost = ContextCost()
+    cost.request(Usage(write_5m=1_000), PRICE)
+    cost.compact()
+    cost.expect("user", 300)
+    cost.request(Usage(write_5m=300), PRICE)
+    assert cost.tokens == {"user": 300}
+    assert sum(cost.money().values()) == pytest.approx(1_300 * 5)
+
+
+async def summaries(history: History) -> list[Summary]:
+    texts = await history.database.read(read_summaries)
+    return [Summary.from_json(text) for text in texts]
+
+
+async def test_the_money_of_all_parts_is_the_bill(
+    history: History, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    conversation = Conversation(tmp_path)
+    listing = "- one: Does one thing.\n- two: Does another thing."
+    conversation.attach("skill_listing", listing, content=listing, names=["one", "two"])
+    conversation.read("/home/me/project/a.py", "x = 1\n" * 300, 900)
+    conversation.use("Bash", {"command": "git status"}, "clean", call_tokens=60, result_tokens=20)
+    conversation.compact(4_000)
+    conversation.use("Skill", {"skill": "one"}, "Do it.", call_tokens=40, result_tokens=15)
+    conversation.end()
+    await check.run()
+    [summary] = await summaries(history)
+    # 4 requests of 4 tokens of input and 96 of 5-minute writes, the rest reads; the output of each
+    reads = (12_000 - 100) + (12_000 + 90 + 900 - 100) + (4_000 - 100) + (4_000 + 40 + 15 - 100)
+    expected = 4 * (4 * 4 + 96 * 5) + reads * 0.20 + (90 + 60 + 40 + 5) * 20
+    assert summary.money == pytest.approx(expected)
+    assert sum(part.money for part in summary.parts.values()) == pytest.approx(expected, rel=1e-6)
+    report = await check.report()
+    assert report.bill.total == pytest.approx(expected, abs=1)
+    assert (list(report.bill.days), report.bill.requests) == (["2026-11-20"], 4)
+    assert summary.parts["skill:one"].uses == 1
+    assert summary.parts["skill:two"].uses == 0
+    assert summary.parts["skill:one"].listed == pytest.approx(estimate_tokens(listing[:23], "B"), abs=0.1)
+    assert summary.parts["skill:one"].characters == 23
+
+
+async def test_re_reads_are_counted_until_a_compaction(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    await record(history, ledger, "toolu_1")
+    conversation = Conversation(tmp_path)
+    call(conversation)
+    for number in range(5):
+        conversation.use("Bash", {"command": "ls"}, "a", call_tokens=30, result_tokens=8, use_id=f"b{number}")
+    first = await checked(history, check)
+    conversation.compact(3_000)
+    conversation.end()
+    after = await checked(history, check)
+    for found in (first, after):
+        terms = Terms.from_json(found.receipt.terms)
+        assert terms is not None
+        # 5 requests followed the result: the first wrote it, four read it. Later ones had a summary instead.
+        assert (terms.basis, terms.cache_reads) == ("session", 4)
+
+
+async def test_the_clients_own_texts_are_no_part_of_a_result(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    reminder = "<system-reminder>Keep the list of tasks up to date, please.</system-reminder>" * 3
+    tokens = round(estimate_tokens(reminder, "B"))
+    await record(history, ledger, "toolu_1")
+    conversation = Conversation(tmp_path)
+    true = round(estimate_result(DIGEST, "B"))
+    call(conversation, result_tokens=true)
+    conversation.attach("todo_reminder", reminder, tokens=tokens)
+    conversation.meta(reminder, tokens=tokens)
+    conversation.end()
+    found = await checked(history, check)
+    assert found.measured
+    assert found.receipt.spent_input == pytest.approx(true, rel=0.05)
+
+
+async def test_a_note_about_the_written_file_is_part_of_the_cost(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    await record(history, ledger, "toolu_1")
+    conversation = Conversation(tmp_path)
+    true = round(estimate_result(DIGEST, "B"))
+    call(conversation, result_tokens=true)
+    note = "Note: out.py was modified, either by the user or by a linter. " * 5
+    size = round(estimate_tokens(note, "B"))
+    conversation.attach("edited_text_file", note, tokens=size, filename="/home/me/project/out.py")
+    conversation.end()
+    found = await checked(history, check)
+    assert found.receipt.spent_input == pytest.approx(true + size, rel=0.05)
+
+
+async def test_placeholders_of_the_output_are_left_out(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    await record(history, ledger, "toolu_1")
+    conversation = Conversation(tmp_path)
+    conversation.placeholder = 1
+    call(conversation)
+    conversation.end()
+    found = await checked(history, check)
+    assert not found.measured
+    [summary] = await summaries(history)
+    assert summary.placeholders == 1  # the last answer may still grow
+    output = next(iter(summary.bill.values()))[4]
+    assert output > 100  # the estimate of the call stands in for "1"
+
+
+async def test_a_forked_session_is_not_charged_twice(
+    history: History, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    first = Conversation(tmp_path)
+    first.read("/home/me/project/a.py", "x = 1\n" * 300, 900)
+    fork = Conversation(tmp_path, "s2")
+    fork.path.write_text(first.path.read_text())
+    fork.prompt = first.prompt
+    fork.end()
+    await check.run()
+    report = await check.report()
+    assert report.bill.requests == 2
+    [whole, rest] = await summaries(history)
+    assert [summary.bill["2026-11-20 claude-opus-5-5-20261001"][5] for summary in (whole, rest)] == [1, 1]
+    assert sum(part.money for part in rest.parts.values()) == pytest.approx(rest.money)
+
+
+async def test_habits_are_measured_over_sessions(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    for number in range(5):
+        conversation = Conversation(tmp_path, f"s{number}")
+        for at in range(number + 2):
+            tail = {"command": "make | tail -5"}
+            conversation.use("Bash", tail, "y" * 300, call_tokens=30, result_tokens=100)
+            conversation.read(f"/home/me/project/{at}.py", "x = 1\n" * 99, 300)
+        conversation.end()
+    await check.run()
+    habits = ledger.habits
+    assert (habits.basis, habits.sessions, habits.long_writes) == ("transcripts", 5, 0.0)
+    assert (habits.calls_per_turn, habits.whole_reads) == (1.0, 1.0)
+    assert habits.tail_tokens == pytest.approx(300 / 2.1, rel=0.03)
+    # Session n has 2n+4 results of 142 and 282 tokens in turn; the median is that of the third session. Of 8
+    # results, the first is read by 7 requests, the last by none.
+    sizes = [142, 282] * 4
+    reads = sum(size * (7 - at) for at, size in enumerate(sizes)) / sum(sizes)
+    assert habits.cache_reads == pytest.approx(round(reads, 1))
+    assert ledger.terms().basis == "transcripts"
+
+
+async def test_a_state_of_an_earlier_version_is_read_again(history: History, check: TranscriptCheck) -> None:
+    values: dict[str, Any] = json.loads(SessionState().as_json())
+    assert SessionState.from_json(json.dumps(values | {"version": 3})) is None
+    assert Summary.from_json('{"our_calls":1,"accuracy":{}}').our_calls == 1
