@@ -119,6 +119,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command("quit")(quit_app)
     app.command()(history)
     app.command()(undo)
+    app.command()(commit)
     app.command()(logs)
     app.command()(connect)
     app.command()(disconnect)
@@ -212,6 +213,19 @@ def undo(
     from server.commands.offload import undo_offload  # noqa: PLC0415
 
     undo_offload(_settings(), find_folders(), offload_id)
+
+
+def commit(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="What to commit if nothing is staged; never everything.")
+    ] = None,
+    *,
+    message: Annotated[str, typer.Option("--message", "-m", help="Use this message.")] = "",
+) -> None:
+    """Commit what is staged, or the named paths, with a message that the local model writes."""
+    from server.commands.commit.commit import commit_changes  # noqa: PLC0415
+
+    commit_changes(_settings(), find_folders(), paths or [], message)
 
 
 def logs(

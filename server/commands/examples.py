@@ -18,6 +18,7 @@ EXAMPLES = {
     "quit": "token-saver quit",
     "history": "token-saver history --failed",
     "undo": "token-saver undo c707f3c8",
+    "commit": "token-saver commit src/parser.py tests/test_parser.py",
     "logs": "token-saver logs --lines 20",
     "connect": "token-saver connect claude-code --dry-run",
     "disconnect": "token-saver disconnect cursor",

@@ -38,6 +38,7 @@ Each has a stable ``code``, a cause and a next step for either audience::
     │   ├── ChecksumMismatch     checksum_mismatch
     │   └── StillDownloading     still_downloading
     ├── ClientFailed             client_failed
+    ├── CommitFailed             commit_failed
     ├── StoreError               store_failed
     ├── InternalError            internal_error
     └── HubError                 (the app's own process)
@@ -295,6 +296,12 @@ class ClientFailed(TokenSaverError):
     """An MCP client's command failed while the client was being connected."""
 
     code = "client_failed"
+
+
+class CommitFailed(TokenSaverError):
+    """Nothing was committed, and the index is as it was."""
+
+    code = "commit_failed"
 
 
 class StoreError(TokenSaverError):

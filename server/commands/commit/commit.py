@@ -1,0 +1,120 @@
+"""The command ``commit``: stage, refuse secrets, write the message, commit; or leave the index as it was."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from server.commands.commit.message import Ask, write_message
+from server.commands.commit.repository import Made, Repository, StagedFile
+from server.commands.commit.style import LATEST, style_of
+from server.commands.digest_paths import require_allowed
+from server.commands.hub_client import HubClient, hub_for_call
+from server.commands.output import ProgressLine, echo
+from server.common.errors import BadArguments, CommitFailed, TokenSaverError
+from server.config.folders import Folders
+from server.config.settings import Settings
+from server.policy.secrets.redact import redact
+
+_PIECE = 100_000
+"""Characters that are searched for secrets at once."""
+_NAMED = 3
+
+
+def commit_changes(settings: Settings, folders: Folders, paths: Sequence[str], message: str) -> None:
+    """Commit what is staged, or else the named paths, and print two lines.
+
+    Raises:
+        TokenSaverError: nothing was committed, and the index is as it was.
+    """
+    repository = Repository(Path.cwd())
+    branch = repository.require_ready()
+    staged = repository.has_staged()
+    if staged and paths:
+        raise BadArguments(
+            "Something is staged already, and paths are named.",
+            "Commit what is staged without PATHS, or unstage it first (`git restore --staged .`).",
+        )
+    if not staged and not paths:
+        raise BadArguments(
+            "Nothing is staged, and no path is named.", "Name the files: token-saver commit PATHS."
+        )
+    with repository.index_restored_on_error():
+        if not staged:
+            repository.stage(paths)
+            if not repository.has_staged():
+                raise CommitFailed("The named paths have no changes.", "See `git status`.")
+        files = repository.staged()
+        refuse_secrets(files)
+        remark = ""
+        if not message:
+            style = style_of(repository.messages(LATEST))
+            readable = [_readable(file, repository.root) for file in files]
+            with _asking(settings, folders) as ask:
+                message, remark = write_message(readable, style, ask)
+        made = repository.commit(message)
+    _say(made, branch, message, files, remark)
+
+
+def refuse_secrets(files: Sequence[StagedFile]) -> None:
+    """Return if no added line holds a secret.
+
+    Raises:
+        CommitFailed: a file does; the secret itself is not shown.
+    """
+    found = []
+    for file in files:
+        lines = file.patch.splitlines()
+        added = "\n".join(line[1:] for line in lines if line.startswith("+") and line[:3] != "+++")
+        kinds: dict[str, int] = {}
+        for start in range(0, len(added), _PIECE):
+            kinds.update(redact(added[max(0, start - 500) : start + _PIECE]).found)
+        if kinds:
+            found.append(f"{file.path} ({', '.join(sorted(kinds))})")
+    if found:
+        more = f" and {len(found) - _NAMED} more files" if len(found) > _NAMED else ""
+        raise CommitFailed(
+            f"There seems to be a secret in {'; '.join(found[:_NAMED])}{more}.",
+            "Remove it, or commit with git if it is none.",
+        )
+
+
+def _readable(file: StagedFile, root: Path) -> StagedFile:
+    """Return the file, without its patch if the user's rules keep it from models."""
+    try:
+        require_allowed(str(root / file.path))
+    except TokenSaverError:
+        return dataclasses.replace(file, patch="")
+    return file
+
+
+@contextlib.contextmanager
+def _asking(settings: Settings, folders: Folders) -> Iterator[Ask]:
+    """Yield a function that asks the local model through the hub and its policy."""
+    line = ProgressLine()
+    with contextlib.ExitStack() as stack:
+        hub: HubClient | None = None
+        # Without a hub the message is made from the file names.
+        with contextlib.suppress(TokenSaverError):
+            hub = stack.enter_context(hub_for_call(settings, folders))
+
+        def ask(task: str, context: str) -> str:
+            arguments = {"task": task, "context": context, "output_format": "raw"}
+            try:
+                answer = None if hub is None else hub.call_tool("offload_work", arguments, line.show)
+            except TokenSaverError:
+                return ""
+            finally:
+                line.clear()
+            return "" if answer is None or answer.failed else answer.text
+
+        yield ask
+
+
+def _say(made: Made, branch: str, message: str, files: Sequence[StagedFile], remark: str) -> None:
+    added = sum(file.added or 0 for file in files)
+    removed = sum(file.removed or 0 for file in files)
+    count = f"{len(files)} file{'' if len(files) == 1 else 's'}"
+    echo(f"[{branch} {made.sha}] {message.splitlines()[0]}")
+    note = f"; message from the file names: {remark}" if remark else ""
+    echo(f"{count}, +{added} -{removed}{note}")
