@@ -1,16 +1,18 @@
 """Variables of the environment that a hub inherits from the program that starts it. Standard library only.
 
-The hub outlives that program and works for every project. Other variables of one client, such as the secrets
-of its project, do not reach the hub or anything that it starts.
+The hub outlives that program and works for every project. Other variables of a client or a shell, such as the
+secrets of one project, do not reach the hub or anything that it starts.
 """
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
 
 INHERITED = frozenset(
     {
         "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP",
         "TMP", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS",
-        "DESKTOP_SESSION", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE",
+        "DESKTOP_SESSION", "BROWSER", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE",
         "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "CLAUDE_CONFIG_DIR", "HF_ENDPOINT",
         "HF_HOME", "PYSTRAY_BACKEND", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
         "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
@@ -32,3 +34,19 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name.upper() in INHERITED or name.upper().startswith(PREFIXES)
     }
+
+
+@contextlib.contextmanager
+def limited_environment(more: Iterable[str] = ()) -> Iterator[None]:
+    """Remove all other variables from this process for the duration of the context, except ``more``."""
+    kept = {name.upper() for name in more}
+    known = inherited(os.environ)
+    removed = {
+        name: value for name, value in os.environ.items() if name not in known and name.upper() not in kept
+    }
+    for name in removed:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(removed)

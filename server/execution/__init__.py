@@ -5,5 +5,6 @@
 ``candidates``      the best of several samples: examples decide, else agreement of behaviour on ``inputs``
 ``mutants``         small automatic faults in a Python module
 ``test_trim``       generated tests reduced to the assertions that hold, run by ``inner_test_runner``
+``reaper``          ends everything that a command outside of the sandbox started
 ``project_checks``  the checks that a project brings, found in its files
 """

@@ -19,6 +19,7 @@ from typing import cast
 
 import uvicorn
 
+from server.bridge.environment import limited_environment
 from server.bridge.keys import Keys
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
@@ -51,7 +52,11 @@ def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None
     """
     ask_for_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
-    with contextlib.closing(listen(settings.port)) as listener:
+    # A hub that a client starts has these variables only, see ``bridge.discovery``; a shell has more.
+    with (
+        limited_environment(settings.offload.check_env),
+        contextlib.closing(listen(settings.port)) as listener,
+    ):
         port: int = listener.getsockname()[1]
         url = f"http://{LOOPBACK}:{port}"
         keys = Keys(ensure_token(folders), port)

@@ -1,9 +1,11 @@
 """The user's own checks: parsing of the command, and its end."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from server.common.errors import BadArguments, SettingsError
@@ -113,3 +115,39 @@ async def test_a_check_sees_few_variables(tmp_path: Path, monkeypatch: pytest.Mo
     assert {"PATH", "HOME" if os.name != "nt" else "USERPROFILE", "JAVA_HOME"} <= set(seen.split())
     for name in ("OTHER_PROJECTS_SECRET", "TOKEN_SAVER_HOME", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH"):
         assert name not in seen
+
+
+ESCAPES = {
+    "a new session": "import os; os.fork() or (os.setsid(), os.execv({python!r}, [{python!r}, {sleep!r}]))",
+    "twice forked": (
+        "import os; os.fork() or (os.setsid(), os.fork() and os._exit(0), "
+        "os.execv({python!r}, [{python!r}, {sleep!r}]))"
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no subreaper")
+@pytest.mark.parametrize("way", ESCAPES)
+@pytest.mark.parametrize("ends", ["by itself", "too late", "cancelled"])
+async def test_a_check_ends_with_everything_that_it_started(tmp_path: Path, way: str, ends: str) -> None:
+    sleep = tmp_path / "sleep.py"
+    sleep.write_text("import time; open('began', 'w').close(); time.sleep(120)")
+    code = ESCAPES[way].format(python=sys.executable, sleep=str(sleep))
+    waits = "import time, os\nwhile not os.path.exists('began'): time.sleep(0.01)\n"
+    last = "" if ends == "by itself" else "time.sleep(60)"
+    command = (sys.executable, "-c", f"{code}\n{waits}{last}")
+    check = asyncio.create_task(run_check("test", command, tmp_path, 3 if ends == "too late" else 60))
+    if ends == "cancelled":
+        while not (tmp_path / "began").exists():
+            await asyncio.sleep(0.02)
+        check.cancel()
+    await asyncio.wait({check})
+    if ends == "by itself":
+        assert check.result().passed
+    commands = [each.info["cmdline"] or [] for each in psutil.process_iter(["cmdline"])]
+    assert [command for command in commands if str(sleep) in command] == []
+
+
+async def test_a_missing_program_is_an_error_of_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be started: No such file"):
+        await run_check("test", ("no-such-program-anywhere",), tmp_path, 30)

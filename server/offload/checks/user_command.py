@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -35,6 +36,11 @@ ENVIRONMENT = frozenset(
 )  # fmt: skip
 """Variables that every check gets."""
 _GRACE_SECONDS = 2.0
+_REAP_SECONDS = 10.0
+"""How long ending all processes of a check may take; it takes milliseconds."""
+_ROOT = str(Path(__file__).parents[3])
+REAPS = sys.platform == "linux"
+"""Whether a process can adopt the orphans of a command, in order to end them."""
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
 """Words that no program can take for a script: paths, options."""
 _JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
@@ -91,42 +97,53 @@ async def run_check(
     Raises:
         SettingsError: the command cannot be started.
     """
+    reported, errors = os.pipe()
+    os.set_blocking(reported, False)
+    inherited: dict[str, Any] = {"pass_fds": (errors,)} if REAPS else {}
     try:
         process, output = await asyncio.get_running_loop().subprocess_exec(
             _Output,
-            *command,
+            *_reaped(command, errors),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=_environ(variables),
+            env=check_environ(variables),
             start_new_session=os.name != "nt",
             creationflags=NO_WINDOW,
+            **inherited,
         )
     except OSError as error:
-        raise SettingsError(
-            f"The check {name!r} cannot be started: {error.strerror or error}.", "Fix it in config.toml."
-        ) from None
+        os.close(reported)
+        raise _not_started(name, error.strerror or str(error)) from None
+    finally:
+        os.close(errors)
+    reason = ""
     try:
         async with asyncio.timeout(seconds):
             await output.ended.wait()
     except TimeoutError:
         return _failed(name, f"It did not end within {seconds:g} s.")
     finally:
-        _end(process)
+        await _end(process, output)
         # A process that the command left in another session may keep its output open forever.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
                 await output.complete.wait()
                 await output.ended.wait()
         process.close()
+        with contextlib.suppress(BlockingIOError), os.fdopen(reported, "rb") as pipe:
+            reason = (pipe.read(1000) or b"").decode(errors="replace")
+    if reason:
+        raise _not_started(name, reason)
     if (status := process.get_returncode()) == 0:
         return Check(_shown(name), passed=True)
     text = output.kept.decode(errors="replace").strip()[-LONGEST_OUTPUT:]
     return _failed(name, f"Exit status {status}:\n{text}")
 
 
-def _environ(variables: Iterable[str]) -> dict[str, str]:
+def check_environ(variables: Iterable[str]) -> dict[str, str]:
+    """Return the environment of a check."""
     wanted = ENVIRONMENT | {name.upper() for name in variables}
     return {
         name: value
@@ -164,8 +181,27 @@ def _words(command: str, *, windows: bool) -> list[str]:
     ]
 
 
-def _end(process: asyncio.SubprocessTransport) -> None:
-    """Kill the command and everything that it started; on POSIX also after the command itself ended."""
+def _reaped(command: tuple[str, ...], errors: int) -> tuple[str, ...]:
+    """Return the command inside of a process that ends all that it starts, where there is such a process."""
+    if not REAPS:
+        return command
+    start = f"import sys; sys.path.insert(0, {_ROOT!r}); from server.execution.reaper import main; main()"
+    options = ("-I", "-S", "-B", "-X", "utf8", "-c", start)
+    return (sys.executable, *options, str(os.getpid()), str(errors), *command)
+
+
+def _not_started(name: str, reason: str) -> SettingsError:
+    return SettingsError(f"The check {name!r} cannot be started: {reason}.", "Fix it in config.toml.")
+
+
+async def _end(process: asyncio.SubprocessTransport, output: _Output) -> None:
+    """End the command and everything that it started: on Linux in any session, on macOS in its process group,
+    on Windows its child processes."""
+    if REAPS and process.get_returncode() is None:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REAP_SECONDS):
+                await output.ended.wait()
     if sys.platform == "win32":
         if process.get_returncode() is None:
             with contextlib.suppress(psutil.Error):
