@@ -14,6 +14,7 @@ from dashboard.components.models.recommended_models import RecommendedModels, ig
 from dashboard.hub_updates import HubUpdates
 from server.backends.base import Capabilities
 from server.backends.embedded.catalogue import pinned_models
+from server.gpu.engine_devices import idle_gpu, idle_gpu_advice, with_engine_devices
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
 from server.state.snapshot import Snapshot
@@ -32,6 +33,8 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         with box("ts-stack"):
             with card("Memory"):
                 memory = MemoryBars()
+                idle = text("", "ts-sub", "p")
+                idle = text("", "ts-sub", "p")
             with card("Download a model"):
                 download = DownloadForm(hub)
 
@@ -45,7 +48,11 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
         def update(snapshot: Snapshot) -> None:
             listing.update(snapshot, known)
-            memory.update(updates.machine, snapshot.engine.loaded)
+            machine, devices = updates.machine, snapshot.engine.devices
+            memory.update(machine and with_engine_devices(machine, devices), snapshot.engine.loaded)
+            unused = idle_gpu(machine, devices) if machine else ""
+            idle.set_text(" To use it: ".join(idle_gpu_advice(unused)) if unused else "")
+            idle.set_visibility(bool(unused))
             download.update(snapshot)
 
         page.follow_changes(update)

@@ -36,6 +36,16 @@ class Capabilities:
 
 
 @dataclass(frozen=True)
+class EngineDevice:
+    """A GPU as the engine sees it. ``total`` and ``free`` are bytes of its memory."""
+
+    name: str
+    description: str
+    total: int
+    free: int
+
+
+@dataclass(frozen=True)
 class InstalledModel:
     """A model that the engine can load. ``size`` is 0 and texts are empty if unknown.
 
@@ -277,6 +287,17 @@ class DownloadsOwnModels(Backend, Protocol):
             DownloadError: the weights could not be downloaded.
             ModelNotFound: there is no such model.
         """
+
+
+@runtime_checkable
+class ReportsDevices(Backend, Protocol):
+    """An engine that reports the GPUs that it computes on."""
+
+    known_devices: tuple[EngineDevice, ...] | None
+    """The GPUs; empty if it computes on the CPU, None until it was asked."""
+
+    async def devices(self) -> tuple[EngineDevice, ...]:
+        """Ask the engine for its GPUs and return them."""
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from server.backends.base import EngineDevice
 from server.bridge import discovery
 from server.clients import advice, config_change
 from server.clients.bridge_command import bridge_command
@@ -28,6 +29,7 @@ from server.common.distribution import FORMER_NAME, NAME, installed_version
 from server.common.errors import TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
+from server.gpu.engine_devices import idle_gpu, idle_gpu_advice
 from server.gpu.hardware import read_machine
 from server.web.instance import listen
 
@@ -313,6 +315,7 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
     yield Finding("engine", "ok", engine["label"])
     if engine["notice"]:
         yield Finding("configured engine", "warning", engine["notice"], "token-saver logs")
+    yield from _idle_gpu(engine)
     if not engine["installed"]:
         yield Finding("model", "warning", "no model is installed yet", "token-saver models pull")
         return
@@ -322,6 +325,14 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
     )
     if offload:
         yield _offload(hub)
+
+
+def _idle_gpu(engine: dict[str, Any]) -> Iterator[Finding]:
+    devices = engine["devices"]
+    name = idle_gpu(read_machine(), None if devices is None else [EngineDevice(**each) for each in devices])
+    if name:
+        problem, fix = idle_gpu_advice(name)
+        yield Finding("GPU", "warning", problem, fix)
 
 
 def _engine(hub: HubClient) -> dict[str, Any]:

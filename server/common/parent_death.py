@@ -10,13 +10,14 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
 """From ``linux/prctl.h``."""
 
 
-def end_with_parent() -> None:
-    """End this process as soon as its parent has ended.
+def end_with_parent(before: Callable[[], None] | None = None) -> None:
+    """End this process as soon as its parent has ended; call ``before`` first, if there is time for it.
 
     Standard input must be a pipe that the parent holds open, with no data left in it. A thread waits for
     its end. On Linux the kernel watches as well (``PR_SET_PDEATHSIG``), because a library that holds the
@@ -24,17 +25,26 @@ def end_with_parent() -> None:
     watches the thread that started this process, so that thread must live as long as the parent.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         stdin = select.poll()
         stdin.register(0, select.POLLHUP)
         if stdin.poll(0):  # the parent ended before prctl was called
+            if before is not None:
+                before()
             os._exit(0)
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    threading.Thread(target=_end_with_stdin, args=(before,), daemon=True).start()
 
 
-def _end_with_stdin() -> None:
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends. Linux only."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end_with_stdin(before: Callable[[], None] | None) -> None:
     while os.read(0, 1):  # not sys.stdin: a thread blocked in it breaks the interpreter's shutdown
         pass
+    if before is not None:
+        before()
     os._exit(0)
 
 

@@ -93,6 +93,11 @@ class EmbeddedSettings(Section):
         description="A name from the catalogue, a reference such as `hf.co/org/repo:Q4_K_M`, a path, "
         "or `auto`.",
     )
+    program: str = Field(
+        "",
+        description="A `llama-server` to run, by path or name. Empty uses one on this machine that finds a "
+        "GPU, or else the library; `built-in` always uses the library.",
+    )
     folders: tuple[str, ...] = Field((), description="Folders with GGUF files of yours, used in place.")
     use_caches: bool = Field(
         True,

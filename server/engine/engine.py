@@ -17,6 +17,7 @@ from server.backends.base import (
     GenerationRequest,
     PullProgress,
     ReportPull,
+    ReportsDevices,
 )
 from server.backends.embedded.catalogue import pinned_name
 from server.common.errors import BackendError, BackendUnreachable, EngineBusy, ModelNotFound, TokenSaverError
@@ -314,17 +315,20 @@ class Engine:
         """
         await self._downloads.cancel(model)
 
-    async def refresh(self, *, installed: bool = False) -> None:
+    async def refresh(self, *, installed: bool = False, devices: bool = False) -> None:
         """Update the state of the engine now. Never raises a ``TokenSaverError``.
 
         Args:
             installed: also update the list of installed models, which is otherwise cached for a while.
+            devices: also ask the engine for its devices, which takes a second the first time.
         """
         backend = self._active.backend
         if installed:
             self._monitor.forget_installed()
         try:
             backend = await self._active.use()
+            if devices and isinstance(backend, ReportsDevices):
+                await backend.devices()
             loaded = await self._monitor.refresh(backend, self.admission)
             await self._concurrency.refresh(backend, loaded, self.view().default_model)
         except BackendUnreachable as error:

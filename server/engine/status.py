@@ -5,7 +5,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.backends.base import Backend, Capabilities, DownloadsOwnModels, InstalledModel, LoadedModel
+from server.backends.base import (
+    Backend,
+    Capabilities,
+    DownloadsOwnModels,
+    InstalledModel,
+    LoadedModel,
+    ReportsDevices,
+)
 from server.backends.model_names import resolve
 from server.common.errors import ModelNotFound, TokenSaverError
 from server.common.events import EngineChanged, EventBus, ModelProgress
@@ -66,6 +73,7 @@ class EngineMonitor:
                 loaded=loaded,
                 default_model=self._default(backend, loaded, admission.largest(backend)),
                 notice=self.notice,
+                devices=backend.known_devices if isinstance(backend, ReportsDevices) else None,
             )
         )
         return loaded

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.backends.base import Capabilities, InstalledModel, LoadedModel
+from server.backends.base import Capabilities, EngineDevice, InstalledModel, LoadedModel
 
 LOOKING = "Looking for an engine."
 """The ``error`` before the first discovery; not a failure."""
@@ -20,5 +20,7 @@ class EngineView:
     loaded: tuple[LoadedModel, ...] = ()
     default_model: str = ""
     error: str = ""
+    devices: tuple[EngineDevice, ...] | None = None
+    """The GPUs that the engine reports to compute on; None if it reports none or was not asked yet."""
     notice: str = ""
     """Why this is not the engine that the user expects; empty if it is."""

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from server.backends.base import Backend, InstalledModel, LoadedModel, ReportsModelFile
+from server.backends.base import Backend, InstalledModel, LoadedModel, ReportsDevices, ReportsModelFile
 from server.common.errors import BackendError, BackendUnreachable, ModelTooLarge
 from server.config.folders import Folders
 from server.config.settings import BackendSettings
 from server.engine.admission import SHARE_OF_RAM
 from server.engine.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
+from server.gpu.engine_devices import with_engine_devices
 from server.gpu.fit import Fit, fit, memory_of, room_of
 from server.gpu.hardware import GpuProcess, Machine, read_machine
 from server.gpu.load_corrections import Corrections
@@ -109,6 +110,8 @@ class MemoryGate:
                 raise
             logger.info("the memory of %s cannot be calculated: %s", model, error.cause)
             return None
+        if isinstance(backend, ReportsDevices):
+            machine = with_engine_devices(machine, await backend.devices())
         held = await self._held(backend, machine, on_gpu=file.on_gpu)
         room = room_of(machine, on_gpu=file.on_gpu, held=held)
         correction = self._corrections.factor(backend.kind, model)

@@ -33,7 +33,7 @@ def model_tools(hub: Hub) -> list[Tool]:
 
 def _list_loaded_models(hub: Hub) -> Tool:
     async def list_loaded_models() -> str:
-        await hub.engine.refresh()
+        await hub.engine.refresh(devices=True)
         view = hub.engine.view()
         if view.error:
             return view.error

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from server.backends.base import Completed, GenerationRequest, InstalledModel, Message, TextDelta
+from server.backends.embedded.arguments import cpu_batch
 from server.backends.embedded.backend import EmbeddedBackend
-from server.backends.embedded.server_process import cpu_batch
 from server.backends.keep_alive import parse_keep_alive
 from server.common.errors import (
     BackendFailed,

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -16,6 +17,7 @@ import psutil
 from server.backends.base import (
     N_UBATCH,
     Capabilities,
+    EngineDevice,
     GenerationItem,
     GenerationRequest,
     InstalledModel,
@@ -24,11 +26,12 @@ from server.backends.base import (
     ModelFile,
     ReportPull,
 )
+from server.backends.embedded.arguments import cpu_batch
+from server.backends.embedded.buffers import device_memory
+from server.backends.embedded.builds import BUILT_IN, Build, choose_build
 from server.backends.embedded.child_process import Child, Order, start_child
-from server.backends.embedded.devices import ask_has_gpu
 from server.backends.embedded.gguf import read_gguf
 from server.backends.embedded.model_files import ModelFiles
-from server.backends.embedded.server_process import cpu_batch
 from server.backends.keep_alive import parse_keep_alive
 from server.backends.openai.llama_server import LlamaServer
 from server.common.aio import cancel_and_wait
@@ -80,7 +83,10 @@ class EmbeddedBackend:
         self._starting: asyncio.Task[Child] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._closed = False
-        self._has_gpu: bool | None = None
+        self._build: Build | None = None
+        self.known_devices: tuple[EngineDevice, ...] | None = None
+        self._choosing = asyncio.Lock()
+        self._rejected: frozenset[str] = frozenset()
         self._changing = asyncio.Lock()
         self._users = 0
         self._unused = asyncio.Event()
@@ -99,15 +105,16 @@ class EmbeddedBackend:
         return await asyncio.to_thread(self._files.installed)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the model in memory; ``size`` is the process's resident memory."""
+        """Return the model in memory; ``size`` is the process's resident memory and that on GPUs."""
         child = self._child
         if child is None or not child.alive:
             return ()
         order = child.order
+        names = [each.name for each in await self.devices()]
+        vram = await asyncio.to_thread(device_memory, child.log, names) if names else 0
+        size = child.memory + vram
         return (
-            LoadedModel(
-                order.model, child.memory, 0, order.num_ctx, order.slots, expires_at=self._expires_at
-            ),
+            LoadedModel(order.model, size, vram, order.num_ctx, order.slots, expires_at=self._expires_at),
         )
 
     async def context_length(self, model: str) -> int:
@@ -192,12 +199,29 @@ class EmbeddedBackend:
                 raise await self._explained(error, child) from None
 
     async def uses_gpu(self) -> bool:
-        """Return whether the llama.cpp library finds a GPU and ``[embedded] gpu_layers`` allows it."""
-        if self._settings.embedded.gpu_layers == 0:
-            return False
-        if self._has_gpu is None:
-            self._has_gpu = await ask_has_gpu()
-        return self._has_gpu
+        """Return whether the build finds a GPU and ``[embedded] gpu_layers`` allows it."""
+        return bool(await self.devices())
+
+    async def devices(self) -> tuple[EngineDevice, ...]:
+        """See ``ReportsDevices``."""
+        build = await self.build()
+        self.known_devices = build.devices if self._settings.embedded.gpu_layers else ()
+        return self.known_devices
+
+    async def build(self) -> Build:
+        """Return the build of llama.cpp that runs or will run.
+
+        Raises:
+            SettingsError: ``[embedded] program`` is not a ``llama-server``.
+        """
+        async with self._choosing:
+            if self._build is None:
+                self._build = await choose_build(self._settings.embedded.program, self._rejected)
+                self.label = self._build.label
+                on_gpu = bool(self._build.devices and self._settings.embedded.gpu_layers)
+                self.capabilities = replace(self.capabilities, reports_vram=on_gpu)
+                logger.info("%s, %s", self.label, self._build.program or self._build.origin)
+            return self._build
 
     async def close(self) -> None:
         """End the process, even while it loads; it is not started again."""
@@ -231,19 +255,11 @@ class EmbeddedBackend:
             return self._server
         await self._unused.wait()
         await self._stop()
-        order = Order(
-            model=model,
-            path=str((await asyncio.to_thread(self._files.model, model)).path),
-            num_ctx=num_ctx,
-            slots=self._settings.embedded.slots,
-            threads=self._threads,
-            gpu_layers=self._settings.embedded.gpu_layers,
-            cache_mib=self._settings.embedded.cache_mib,
-        )
+        path = str((await asyncio.to_thread(self._files.model, model)).path)
         self._events.publish(ModelProgress(model, "load"))
         error = ""
         try:
-            self._child = await self._start(order)
+            self._child = await self._start_build(model, path, num_ctx)
         except BackendError as failure:
             error = str(failure)
             raise
@@ -252,6 +268,34 @@ class EmbeddedBackend:
         self._watching = asyncio.create_task(self._log_crash(self._child))
         self._server = _Server(self._child.url, self._child.api_key, self._settings)
         return self._server
+
+    async def _start_build(self, model: str, path: str, num_ctx: int) -> Child:
+        """Start the build with the model. A program that the app found by itself and that fails is not used
+        again: the next build is tried."""
+        build = await self.build()
+        try:
+            return await self._start(await self._order(build, model, path, num_ctx))
+        except BackendFailed as error:
+            if not build.program or self._settings.embedded.program not in ("", BUILT_IN):
+                raise
+            logger.warning("%s is not used any more: %s", build.program, error.cause)
+            self._rejected |= {build.program}
+            self._build = None
+            return await self._start_build(model, path, num_ctx)
+
+    async def _order(self, build: Build, model: str, path: str, num_ctx: int) -> Order:
+        return Order(
+            model=model,
+            path=path,
+            num_ctx=num_ctx,
+            slots=self._settings.embedded.slots,
+            threads=self._threads,
+            gpu_layers=self._settings.embedded.gpu_layers,
+            cache_mib=self._settings.embedded.cache_mib,
+            on_gpu=await self.uses_gpu(),
+            program=build.program,
+            environ=build.environ,
+        )
 
     async def _log_crash(self, child: Child) -> None:
         """Log the process's end unless this app ended it."""

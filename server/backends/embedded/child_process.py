@@ -2,18 +2,19 @@
 
 import asyncio
 import json
-import os
 import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import psutil
 
+from server.backends.embedded.builds import own_environ
 from server.common.errors import BackendFailed
 from server.common.processes import NO_WINDOW
 
@@ -27,7 +28,11 @@ START_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Order:
-    """The process's configuration. ``num_ctx`` is the context of one slot, in tokens."""
+    """The process's configuration.
+
+    ``num_ctx`` is the context of one slot, in tokens; ``on_gpu`` whether the build computes on a GPU;
+    ``program`` the path of a ``llama-server`` (empty: the library), with its ``environ``.
+    """
 
     model: str
     path: str
@@ -36,6 +41,9 @@ class Order:
     threads: int
     gpu_layers: int
     cache_mib: int = 512
+    on_gpu: bool = False
+    program: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Child:
@@ -72,6 +80,11 @@ class Child:
             return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
+
+    @property
+    def log(self) -> Path:
+        """The process's log."""
+        return self._log
 
     @property
     def memory(self) -> int:
@@ -142,7 +155,7 @@ async def _give(process: asyncio.subprocess.Process, order: dict[str, object]) -
 
 async def _spawn(log: Path) -> asyncio.subprocess.Process:
     # Spinning threads collapse (from 57 to 5 tokens/s) as soon as another process needs the cores.
-    environ = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    environ = {**own_environ(), "OMP_WAIT_POLICY": "PASSIVE"}
     with await asyncio.to_thread(_open_log, log) as errors:
         return await asyncio.create_subprocess_exec(
             sys.executable,

@@ -1,35 +1,38 @@
-"""GPU support of the installed llama.cpp library: most published builds compute on the CPU only.
+"""Devices of the llama.cpp library: most published builds compute on the CPU only.
 
-``python -P -m server.backends.embedded.devices`` exits with ``HAS_GPU`` or ``NO_GPU``. A child process is
-asked, because loading the library takes most of a second and reserves memory.
+``python -P -m server.backends.embedded.devices`` prints its version and its GPUs as JSON.
 """
 
-import logging
+import json
 import sys
-
-from server.common.processes import last_line, run_module
-
-logger = logging.getLogger(__name__)
-
-HAS_GPU, NO_GPU = 10, 11
+from typing import Any
 
 
-async def ask_has_gpu() -> bool:
-    """Return whether the library finds a GPU that it can use, asking it in a child process."""
-    status, errors = await run_module(__name__, [], {})
-    if status not in (HAS_GPU, NO_GPU):
-        logger.warning("llama.cpp did not list its devices: %s", last_line(errors, status))
-    return status == HAS_GPU
-
-
-def has_gpu() -> bool:
-    """Return whether the library finds a GPU that it can use. Loads the library."""
-    import xllamacpp  # noqa: PLC0415 - see the module's docstring
+def gpus() -> list[dict[str, Any]]:
+    """Return the GPUs that the library can use, with the fields of ``EngineDevice``. Loads the library."""
+    import xllamacpp  # noqa: PLC0415 - takes most of a second and reserves memory
 
     kinds = xllamacpp.ggml_backend_dev_type
-    gpus = (kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU)
-    return any(device["type"] in gpus for device in xllamacpp.get_device_info())
+    wanted = (kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU)
+    return [
+        {
+            "name": device["name"],
+            "description": device["description"],
+            "total": device["memory_total"],
+            "free": device["memory_free"],
+        }
+        for device in xllamacpp.get_device_info()
+        if device["type"] in wanted
+    ]
+
+
+def main() -> None:
+    """Print the library's version and GPUs on standard error, which the parent reads."""
+    import xllamacpp  # noqa: PLC0415 - see ``gpus``
+
+    found = json.dumps({"version": xllamacpp.__version__, "devices": gpus()})
+    print(found, file=sys.stderr)  # noqa: T201 - the parent reads it
 
 
 if __name__ == "__main__":
-    sys.exit(HAS_GPU if has_gpu() else NO_GPU)
+    main()

