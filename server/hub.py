@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
+from server.batch.undo import is_job_id, own_work, undo_batch
 from server.bridge.keys import Keys
 from server.common.errors import HubUnreachable
 from server.common.events import SettingsChanged, TranscriptChecksSwitched
@@ -68,7 +69,9 @@ class Hub(HubParts):
 
     def snapshot(self) -> Snapshot:
         """Return the current snapshot; no I/O, from any thread."""
-        return dataclasses.replace(self._activity.snapshot(), approvals=self._pending_approvals())
+        snapshot = self._activity.snapshot()
+        on_hold = self.batches.under_way() if snapshot.paused_until is not None else ()
+        return dataclasses.replace(snapshot, approvals=self._pending_approvals(), on_hold=on_hold)
 
     async def current_snapshot(self) -> Snapshot:
         """Return an up-to-date snapshot; use this for one-off requests.
@@ -98,11 +101,11 @@ class Hub(HubParts):
             raise HubUnreachable("The hub is not running.", "Start token-saver again.")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
-    def pause(self, until: float = 0.0, reason: str = "") -> None:
-        """Take on no more work until then (seconds since the epoch; 0: until ``resume``), and end at once
-        what the engine works on; items of batches wait and start again later. It outlasts a restart. From
-        any thread."""
-        self._pause.pause(until, reason)
+    def pause(self, until: float = 0.0, reason: str = "", *, finish: bool = False) -> None:
+        """Take on no more work until then (seconds since the epoch; 0: until ``resume``). Running work ends
+        at once, or with ``finish`` runs to its end; items of batches wait and start again later. The pause
+        outlasts a restart. From any thread."""
+        self._pause.pause(until, reason, finish=finish)
 
     def resume(self) -> None:
         """Take on work again. From any thread."""
@@ -137,6 +140,22 @@ class Hub(HubParts):
         """
         if (reason := self._pause.reason()) is not None:
             raise paused(reason)
+
+    async def undo(self, given: str, *, by_user: bool = True) -> str:
+        """Undo an offload, or every file of a batch, by its id; return what was restored.
+
+        Raises:
+            NotFound: there is no such offload or batch, or nothing to undo.
+            BadArguments: the batch is running.
+            Denied: an agent asks to undo the user's own work.
+            FileChanged: the offload's file was changed since.
+        """
+        if is_job_id(given):
+            return (await undo_batch(self.batches, self.history, self.offloader, given, by_user=by_user)).text
+        detail = await self.history.find(given)
+        if detail.row.by_user and not by_user:
+            raise own_work(given)
+        return await self.offloader.undo(detail.row.id)
 
     async def change_setting(self, section: str, key: str, value: object) -> None:
         """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.

@@ -15,9 +15,9 @@ from dashboard.components.settings.client_connections import ClientConnections, 
 from dashboard.components.settings.list_settings import CheckList, ListSetting
 from dashboard.components.settings.setting_row import SettingRow
 from dashboard.hub_updates import HubUpdates
-from dashboard.setting_sources import Setting, list_settings
 from server.common.errors import BackendFailed
 from server.config.settings import Settings
+from server.config.sources import Setting, list_settings
 from server.hub import Hub
 from server.ledger.prices import Prices
 from server.state.snapshot import Snapshot

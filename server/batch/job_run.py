@@ -39,6 +39,8 @@ PAUSED_LOOK = 1.0
 """Seconds between looks at whether the user has resumed."""
 MOST_WORKERS = 64
 """Tasks at once. An engine's batching gains nothing from more, and each holds files in memory."""
+LONGEST_TASK = 60
+"""Characters of a task in the line about its batch."""
 DEFERRING = frozenset(
     error.code
     for error in (BackendUnreachable, EngineBusy, EngineChanged, StillDownloading, QueueFull, Paused)
@@ -90,7 +92,7 @@ class JobRun:
         self._caller = caller_of(job)
         self._tally = Tally()
         self._tokens = 0
-        self._items_in_all = 0
+        self._items_in_all = self._ended_before = 0
         self._started = time.monotonic()
         self._unwanted: set[str] = set()
         # The text that the last task of a sequence returned, by position: the history may not keep texts.
@@ -107,6 +109,7 @@ class JobRun:
         """
         counts = await self._services.jobs.counts(self.job.id)
         self._tokens, self._items_in_all = counts.tokens, counts.total
+        self._ended_before = counts.ended
         async with asyncio.TaskGroup() as group:
             workers = WorkerPool(
                 group, lambda: self._items(workers), most=1 if self.job.sequential else MOST_WORKERS
@@ -119,6 +122,14 @@ class JobRun:
         """Seconds per item in this run so far; None until one has ended."""
         ended = self._tally.ended
         return (time.monotonic() - self._started) / ended if ended else None
+
+    @property
+    def line(self) -> str:
+        """The batch and its progress, as one line for the user."""
+        task = " ".join(self.job.task.split())
+        short = task if len(task) <= LONGEST_TASK else f"{task[: LONGEST_TASK - 1]}…"
+        left = self._items_in_all - self._ended_before - self._tally.ended
+        return f"batch “{short}”, {left:,} of {self._items_in_all:,} tasks to go"
 
     async def cancel_item(self, offload_id: str) -> None:
         """Cancel the item of this offload, even if the offload has not started yet."""

@@ -87,7 +87,7 @@ def _next_step(job: JobRecord, counts: JobCounts) -> str:
         return f'check_job(job="{job.id}", action="resume") resumes it.'
     if counts.unsuccessful:
         return f'check_job(job="{job.id}", action="retry") retries the failed ones.'
-    return "Diffs and undo are on the dashboard."
+    return f'Diffs are on the dashboard; check_job(job="{job.id}", action="undo") restores the files.'
 
 
 def _users_step(job: JobRecord, counts: JobCounts) -> str:
@@ -97,7 +97,7 @@ def _users_step(job: JobRecord, counts: JobCounts) -> str:
         return f"`token-saver jobs resume {job.id}` resumes it."
     if counts.unsuccessful or counts.ended < counts.total:
         return f"`token-saver jobs retry {job.id}` retries what has no result."
-    return "`token-saver history` lists the written files; `token-saver undo ID` restores one."
+    return f"`token-saver undo {job.id}` restores the files; `token-saver history` lists them."
 
 
 def _short(text: str) -> str:

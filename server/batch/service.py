@@ -154,6 +154,10 @@ class BatchService:
             )
         return job
 
+    def under_way(self) -> tuple[str, ...]:
+        """Return a line about each job that has items left, from any thread."""
+        return tuple(each.run.line for each in tuple(self._at_work.values()))
+
     async def charge(
         self, job_id: str, arguments: Mapping[str, Any] | None, text: str, caller: Caller | None = None
     ) -> None:

@@ -33,12 +33,14 @@ machine that is busy or short of memory, any process can stall for a few seconds
 
 
 class HubInfo(NamedTuple):
-    """The content of ``hub.json``. ``started`` is seconds since the epoch."""
+    """The content of ``hub.json``. ``started`` is seconds since the epoch. ``command`` is the command that
+    runs the hub for itself and ends with it, empty for the app."""
 
     url: str
     pid: int
     version: str
     started: float
+    command: str = ""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -70,7 +72,13 @@ def read_hub_file(folder: str) -> HubInfo | None:
     if table is None:
         return None
     try:
-        info = HubInfo(str(table["url"]), int(table["pid"]), str(table["version"]), float(table["started"]))
+        info = HubInfo(
+            url=str(table["url"]),
+            pid=int(table["pid"]),
+            version=str(table["version"]),
+            started=float(table["started"]),
+            command=str(table.get("command", "")),
+        )
         return info if info.address[0] else None
     except (KeyError, TypeError, ValueError):
         return None

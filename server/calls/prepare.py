@@ -71,7 +71,7 @@ def _prepare(
         tool=tool,
         arguments=arguments,
         workspace=workspace,
-        call=_policy_call(settings, workspace.caller, tool, arguments, affected),
+        call=policy_call(settings, workspace.caller, tool, arguments, affected),
         task=parsed.task,
         plan=parsed.plan,
         refusal=refusal,
@@ -146,9 +146,10 @@ def _source_of(name: str, workspace: Workspace, kept: KeptTexts) -> str:
     return found.source if found and found.source else name
 
 
-def _policy_call(
+def policy_call(
     settings: Settings, caller: Caller, tool: str, arguments: Mapping[str, Any], affected: AffectedFiles
 ) -> Call:
+    """Return a call as the policy judges it, with the files that it would touch."""
     protected = protected_outputs(affected.outputs, settings.paths.protect)
     others = (output for output in affected.outputs if output not in protected)
     executed, executed_as = executed_outputs(

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from server.commands.checks_app import checks_app
+from server.commands.config.cli import config_app
 from server.commands.digest_app import digest, run
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
 from server.commands.models.cli import models_app
 from server.commands.output import Json, echo
+from server.commands.pause import pause, resume
 from server.commands.policy.cli import audit_app, policy_app
 from server.commands.token_app import token_app
 from server.common.distribution import installed_version
@@ -53,21 +55,20 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
     except TokenSaverError as error:
         if debug:
             raise
-        echo(f"token-saver: {error}", err=True)
+        _complain(str(error))
         sys.exit(1)
     except OSError as error:
         if debug:
             raise
-        echo(f"token-saver: os_error: {_system_error(error)}", err=True)
+        _complain(f"os_error: {_system_error(error)}")
         sys.exit(1)
     except Exception as error:
         # A defect of this app; the traceback helps only those who ask for it.
         if debug:
             raise
-        echo(
-            f"token-saver: internal_error: {type(error).__name__}: {error}. "
-            "Run the command again with --debug, and report its output.",
-            err=True,
+        _complain(
+            f"internal_error: {type(error).__name__}: {error}. "
+            "Run the command again with --debug, and report its output."
         )
         sys.exit(1)
 
@@ -120,6 +121,8 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command()(history)
     app.command()(undo)
     app.command()(commit)
+    app.command()(pause)
+    app.command()(resume)
     app.command()(logs)
     app.command()(connect)
     app.command()(disconnect)
@@ -127,6 +130,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.add_typer(models_app, name="models")
     app.command()(batch)
     app.add_typer(jobs_app, name="jobs")
+    app.add_typer(config_app, name="config")
     app.add_typer(policy_app, name="policy")
     app.add_typer(audit_app, name="audit")
     app.add_typer(token_app, name="token")
@@ -205,14 +209,16 @@ def history(
 
 
 def undo(
-    offload_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Id from `history`; a unique prefix is sufficient.")
+    given: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Id from `history` (or a unique prefix of it) or `jobs`."),
     ],
+    as_json: Json = False,
 ) -> None:
-    """Restore a file's contents from before an offload, unless it changed since."""
-    from server.commands.offload import undo_offload  # noqa: PLC0415
+    """Restore the files of an offload or a batch as they were before, unless they changed since."""
+    from server.commands.offload import undo_work  # noqa: PLC0415
 
-    undo_offload(_settings(), find_folders(), offload_id)
+    undo_work(_settings(), find_folders(), given, as_json=as_json)
 
 
 def commit(
@@ -349,6 +355,11 @@ def savings(
         switch_transcript_check(_settings(), find_folders(), on=audit == "on")
         return
     show_savings(_settings(), find_folders(), since=since, by=by, as_json=as_json, as_csv=as_csv)
+
+
+def _complain(text: str) -> None:
+    echo("token-saver: ", err=True, nl=False, style="red")
+    echo(text, err=True)
 
 
 def _start(*, tray: bool, background: bool) -> Start:

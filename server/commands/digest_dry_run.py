@@ -2,7 +2,8 @@
 
 import time
 
-from server.commands.output import ProgressLine, echo, print_table
+from server.commands.output import echo, print_table
+from server.commands.progress import Step, progress_bar
 from server.config.folders import find_folders
 from server.config.settings import load_settings
 from server.ledger.prices import load_prices
@@ -21,14 +22,13 @@ def print_dry_run(days: int) -> None:
     """
     folders = find_folders()
     folder = transcripts_folder(load_settings(folders).savings.transcripts)
-    line = ProgressLine()
-    found = dry_run(
-        folder,
-        load_prices(folders.prices_file),
-        time.time() - days * _DAY,
-        lambda done, every: line.show(f"{done} of {every} transcripts"),
-    )
-    line.clear()
+    with progress_bar() as bar:
+        found = dry_run(
+            folder,
+            load_prices(folders.prices_file),
+            time.time() - days * _DAY,
+            lambda done, every: bar.show(Step(f"{done} of {every} transcripts", done, every)),
+        )
     _print(found, days)
 
 

@@ -5,12 +5,13 @@ import datetime
 from dataclasses import asdict
 
 from server.commands.open_history import opened_history
-from server.commands.output import echo, print_json, print_table
+from server.commands.output import echo, outcome_style, print_json, print_table, sign_style
+from server.commands.pager import Paged
 from server.common.control_characters import in_line
 from server.config.folders import Folders
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
 
-LONGEST_TASK = 50
+LONGEST_TASK = 100
 PAGE = 200
 WELL = frozenset({"delivered", "returned", "running"})
 """Outcomes that are not failures (yet)."""
@@ -26,7 +27,12 @@ def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) 
     if as_json:
         print_json([asdict(row) for row in rows])
     elif rows:
-        print_table(("id", "started", "outcome", "file", "net tokens", "task"), map(_cells, rows))
+        print_table(
+            ("id", "started", "outcome", "file", "net tokens", "task"),
+            map(_cells, rows),
+            paint={"outcome": outcome_style, "net tokens": sign_style},
+            right=("net tokens",),
+        )
     else:
         nothing = "Nothing has failed." if failed else "Nothing has been offloaded yet."
         echo(f'{nothing} Try `token-saver offload "Write slugify(text) in Python" --output slug.py`.')
@@ -46,26 +52,33 @@ def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
         facts["undo"] = detail.undo.path if detail.undo and not detail.row.undone else None
         print_json(facts)
         return
+    with Paged() as page:
+        _show(page, detail)
+
+
+def _show(page: Paged, detail: OffloadDetail) -> None:
     row = detail.row
-    echo(
+    page.add(
         in_line(
             f"{row.id}  {_when(row)}  {_outcome(row)}  {row.tool} by {row.client}, {row.model}".strip(", ")
-        )
+        ),
+        "bold",
     )
-    echo(f"task: {row.task}")
+    page.add(f"task: {row.task}")
     if row.summary:
-        echo(row.summary)
+        page.add(row.summary)
     if row.strength:
-        echo(f"strength: {row.strength}")
+        page.add(f"strength: {row.strength}")
     for notice in detail.notices:
-        echo(f"Notice: {notice}")
+        page.add(f"Notice: {notice}", "yellow")
     for attempt in detail.attempts:
-        echo(in_line(_attempt(attempt)))
-    echo(_receipt(detail))
+        page.add(in_line(_attempt(attempt)))
+    page.add(_receipt(detail))
     if detail.diff:
-        echo(f"\n{detail.diff.rstrip()}")
+        page.add("")
+        page.add_diff(detail.diff.rstrip())
     elif row.outcome not in WELL and detail.attempts and detail.attempts[-1].answer:
-        echo(f"\nThe last answer, which was not written:\n{detail.attempts[-1].answer.rstrip()}")
+        page.add(f"\nThe last answer, which was not written:\n{detail.attempts[-1].answer.rstrip()}")
 
 
 async def _newest(folders: Folders, limit: int, *, failed: bool) -> tuple[OffloadRow, ...]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from server.bridge.discovery import HubInfo
 from server.bridge.exchange import SILENCE_SECONDS, Exchange, HubGone
 from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
+from server.commands.progress import Step
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
@@ -22,7 +24,7 @@ from server.web.instance import AlreadyRunning, claim
 ANSWER_SECONDS = 30.0
 """Time limit for the hub's silence before its answer (seconds)."""
 
-OnProgress = Callable[[str], None]
+OnProgress = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class HubClient:
                 if "method" not in message:
                     return _tool_answer(message)
                 if text := message.get("params", {}).get("message"):
-                    on_progress(str(text))
+                    params = message["params"]
+                    on_progress(Step(str(text), params.get("progress") or 0.0, params.get("total")))
         except HubGone as gone:
             raise _unreachable(str(gone)) from None
         except ValueError:  # not JSON: the hub ended during the call, or the call is too long
@@ -192,7 +195,8 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
         from server.web.serve import running_hub  # noqa: PLC0415
 
         log_to_file(settings, folders)
-        stack.enter_context(running_hub(settings, folders))
+        command = " ".join(("token-saver", *sys.argv[1:2]))
+        stack.enter_context(running_hub(settings, folders, command=command))
         yield connect(folders)
 
 

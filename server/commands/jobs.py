@@ -2,18 +2,25 @@
 
 import asyncio
 import datetime
+import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from server.bridge.discovery import find_running
-from server.commands.hub_client import HubAnswered, connect_or_start
-from server.commands.output import Json, ProgressLine, echo, print_json, print_table
+from server.commands.follow_batch import follow
+from server.commands.hub_client import HubAnswered, HubClient, connect_or_start
+from server.commands.output import Json, echo, outcome_style, print_json, print_table, sign_style
+from server.commands.progress import progress_bar
 from server.config.folders import Folders, find_folders
 from server.store.job_records import JobCounts, JobRecord
 
-LONGEST_TASK = 50
+LONGEST_TASK = 100
+UNFINISHED = 3
+"""Exit status of ``batch`` if some files have no result."""
+INTERRUPTED = 130
+_JOB = re.compile(r"\bj[0-9a-f]{8}\b")
 Item = Annotated[
     int | None, typer.Option("--item", min=0, help="Number of the item, from 0 (see `jobs show`).")
 ]
@@ -34,8 +41,10 @@ def batch(
         float, typer.Option(min=0, help="Stop after this many hours; 0: `max_hours` of the settings.")
     ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be written.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for its end.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Run one task for each of many files."""
+    """Run one task for each of many files, and wait for the results."""
     arguments = {
         "task": task,
         "each": each,
@@ -48,7 +57,21 @@ def batch(
         # The job belongs to the hub, so the shell may close.
         "wait": False,
     }
-    _call("batch_offload", {key: value for key, value in arguments.items() if value not in ("", [])})
+    hub = connect_or_start(find_folders())
+    text = _call(
+        hub, "batch_offload", {key: value for key, value in arguments.items() if value not in ("", [])}
+    )
+    job_id = _JOB.search(text)
+    if dry_run or job_id is None:
+        _print(text, {"text": text}, as_json=as_json)
+        return
+    if detach:
+        _print(text, {"id": job_id[0], "text": text}, as_json=as_json)
+        return
+    job = _followed(hub, job_id[0])
+    _print(job["text"], job, as_json=as_json)
+    if job["unsuccessful"] or job["state"] != "done":
+        raise typer.Exit(UNFINISHED)
 
 
 @jobs_app.callback(invoke_without_command=True)
@@ -60,56 +83,79 @@ def jobs(context: typer.Context, as_json: Json = False) -> None:
 
 @jobs_app.command()
 def wait(
-    job: JobId, seconds: Annotated[int, typer.Option(min=1, max=1800, help="Longest wait, seconds.")] = 600
+    job: JobId,
+    seconds: Annotated[int, typer.Option(min=1, max=1800, help="Longest wait, seconds.")] = 600,
+    as_json: Json = False,
 ) -> None:
     """Wait until a batch ends, and print its result."""
-    _call("check_job", {"job": job, "wait": seconds})
+    _act(job, as_json=as_json, wait=seconds)
 
 
 @jobs_app.command()
-def show(job: JobId) -> None:
+def show(job: JobId, as_json: Json = False) -> None:
     """List the failed items with the reason."""
-    _call("check_job", {"job": job, "action": "items"})
+    _act(job, as_json=as_json, action="items")
 
 
 @jobs_app.command()
-def pause(job: JobId) -> None:
+def pause(job: JobId, as_json: Json = False) -> None:
     """Start no further items."""
-    _call("check_job", {"job": job, "action": "pause"})
+    _act(job, as_json=as_json, action="pause")
 
 
 @jobs_app.command()
-def resume(job: JobId) -> None:
+def resume(job: JobId, as_json: Json = False) -> None:
     """Continue a paused or stopped batch."""
-    _call("check_job", {"job": job, "action": "resume"})
+    _act(job, as_json=as_json, action="resume")
 
 
 @jobs_app.command()
-def cancel(job: JobId, item: Item = None) -> None:
+def cancel(job: JobId, item: Item = None, as_json: Json = False) -> None:
     """Cancel the unfinished items, or one item; written files stay."""
-    _call("check_job", {"job": job, "action": "cancel", **_at(item)})
+    _act(job, as_json=as_json, action="cancel", **_at(item))
 
 
 @jobs_app.command()
-def retry(job: JobId, item: Item = None) -> None:
+def retry(job: JobId, item: Item = None, as_json: Json = False) -> None:
     """Retry the failed items, or one of them."""
-    _call("check_job", {"job": job, "action": "retry", **_at(item)})
+    _act(job, as_json=as_json, action="retry", **_at(item))
 
 
-def _at(item: int | None) -> dict[str, int]:
+def _at(item: int | None) -> dict[str, Any]:
     return {} if item is None else {"item": item}
 
 
-def _call(tool: str, arguments: dict[str, Any]) -> None:
+def _act(job: str, *, as_json: bool, **arguments: Any) -> None:
     hub = connect_or_start(find_folders())
-    line = ProgressLine()
+    text = _call(hub, "check_job", {"job": job, **arguments})
+    if as_json:
+        facts = hub.get(f"/api/jobs/{job}")
+        print_json({**facts, "text": text})
+    else:
+        echo(text)
+
+
+def _followed(hub: HubClient, job_id: str) -> dict[str, Any]:
     try:
-        answer = hub.call_tool(tool, arguments, line.show)
-    finally:
-        line.clear()
+        return follow(hub, job_id)
+    except KeyboardInterrupt:
+        echo(f"The batch goes on: `token-saver jobs wait {job_id}` waits, `jobs cancel` ends it.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _call(hub: HubClient, tool: str, arguments: dict[str, Any]) -> str:
+    with progress_bar() as bar:
+        answer = hub.call_tool(tool, arguments, bar.show)
     if answer.failed:
         raise HubAnswered(answer.text)
-    echo(answer.text)
+    return answer.text
+
+
+def _print(text: str, facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        echo(text)
 
 
 def _list(folders: Folders, *, as_json: bool) -> None:
@@ -130,7 +176,12 @@ def _list(folders: Folders, *, as_json: bool) -> None:
         for job, counts in found
     ]
     if rows:
-        print_table(("job", "started", "state", "done", "net tokens", "task"), rows)
+        print_table(
+            ("job", "started", "state", "done", "net tokens", "task"),
+            rows,
+            paint={"state": outcome_style, "net tokens": sign_style},
+            right=("done", "net tokens"),
+        )
     else:
         echo('No batches yet. Start one with `token-saver batch "…" --each "src/*.py" --output "{path}"`.')
 

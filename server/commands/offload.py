@@ -3,7 +3,8 @@
 from typing import Any
 
 from server.commands.hub_client import HubAnswered, ToolAnswer, hub_for_call
-from server.commands.output import ProgressLine, echo, print_json
+from server.commands.output import echo, print_json
+from server.commands.progress import progress_bar
 from server.config.folders import Folders
 from server.config.settings import Settings
 
@@ -18,12 +19,9 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     Raises:
         TokenSaverError: the hub does not answer, or the offload failed; the message has the reason.
     """
-    line = ProgressLine()
-    with hub_for_call(settings, folders) as hub:
-        try:
-            answer = hub.call_tool("offload_work", {k: v for k, v in arguments.items() if v}, line.show)
-        finally:
-            line.clear()
+    given = {name: value for name, value in arguments.items() if value}
+    with hub_for_call(settings, folders) as hub, progress_bar() as bar:
+        answer = hub.call_tool("offload_work", given, bar.show)
     if as_json:
         print_json({**answer.meta.get(OUTCOME_META, {}), "text": answer.text})
     elif answer.failed:
@@ -33,14 +31,18 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     return _exit_status(answer)
 
 
-def undo_offload(settings: Settings, folders: Folders, offload_id: str) -> None:
-    """Undo one offload and confirm it.
+def undo_work(settings: Settings, folders: Folders, given: str, *, as_json: bool) -> None:
+    """Undo an offload, or every file of a batch, and confirm it.
 
     Raises:
-        TokenSaverError: there is no such offload, or its file was changed since.
+        TokenSaverError: there is no such offload or batch, or the file was changed since.
     """
     with hub_for_call(settings, folders) as hub:
-        echo(hub.post("/api/undo", {"id": offload_id})["text"])
+        text = hub.post("/api/undo", {"id": given})["text"]
+    if as_json:
+        print_json({"id": given, "text": text})
+    else:
+        echo(text)
 
 
 def _exit_status(answer: ToolAnswer) -> int:

@@ -1,24 +1,76 @@
 """Output of commands: results on standard output, everything else on standard error."""
 
 import json
+import os
 import sys
-import time
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from server.common.control_characters import CONTROL, in_line, shown
 
 GIB = 1024**3
-LOGGED_SECONDS = 10.0
-"""Interval between progress lines without a terminal (seconds)."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Paint = Callable[[str], str]
+"""Returns the style of a cell by its text, as ``rich`` names styles; empty for none."""
+
+LEAST_FLEXIBLE = 12
+"""Least width of the shortened column of a table, in characters."""
+OUTCOME_STYLES: Mapping[str, str] = {
+    "delivered": "green",
+    "returned": "green",
+    "done": "green",
+    "loaded": "green",
+    "running": "cyan",
+    "working": "cyan",
+    "waits": "yellow",
+    "handed_back": "yellow",
+    "interrupted": "yellow",
+    "paused": "yellow",
+    "failed": "red",
+    "denied": "red",
+    "stopped": "red",
+    "error": "red",
+    "cancelled": "dim",
+    "idle": "dim",
+}
+"""Styles of outcomes and states, by their first word."""
 
 
-def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print text that may come from a model, a file or a client, with control characters escaped."""
-    typer.echo(shown(str(text)), err=err, nl=nl)
+def echo(text: object = "", *, err: bool = False, nl: bool = True, style: str = "") -> None:
+    """Print text that may come from a model, a file or a client, with control characters escaped. ``style``
+    is a colour, ``bold`` or ``dim``; it is used only if the stream shows colours."""
+    typer.echo(styled(shown(str(text)), style, sys.stderr if err else sys.stdout), err=err, nl=nl, color=True)
+
+
+def styled(text: str, style: str, stream: TextIO) -> str:
+    """Return the text in a colour, ``bold`` or ``dim``, or unchanged if the stream shows no colours."""
+    if not style or not shows_colours(stream):
+        return text
+    if style in ("bold", "dim"):
+        return typer.style(text, bold=style == "bold" or None, dim=style == "dim" or None)
+    return typer.style(text, fg=style)
+
+
+def shows_colours(stream: TextIO) -> bool:
+    """Return whether to colour a stream: a terminal, unless ``NO_COLOR`` or ``FORCE_COLOR`` says otherwise
+    (no-color.org, force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def outcome_style(text: str) -> str:
+    """Return the style of an outcome or a state by its first word."""
+    return OUTCOME_STYLES.get(text.split(" ", 1)[0].rstrip(","), "")
+
+
+def sign_style(text: str) -> str:
+    """Return the style of a signed figure: gains green, losses red."""
+    return "green" if text.startswith("+") else "red" if text.startswith(("-", "−")) else ""
 
 
 def print_json(value: Any) -> None:
@@ -27,46 +79,81 @@ def print_json(value: Any) -> None:
     typer.echo(CONTROL.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text))
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table whose columns are as wide as their longest cell."""
-    lines = [[in_line(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+def print_table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    paint: Mapping[str, Paint] | None = None,
+    right: Sequence[str] = (),
+    shorten: str = "",
+) -> None:
+    """Print a table. On a terminal it fits the width and is coloured; elsewhere no cell is shortened.
+
+    Args:
+        paint: the styles of columns, by heading.
+        right: headings of the right-aligned columns.
+        shorten: heading of the column that gives way if the terminal is too narrow; by default the last.
+    """
+    lines = [[in_line(cell) for cell in row] for row in rows]
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+        widths = _widths(header, lines)
+        for line in (header, *lines):
+            cells = zip(line, widths, strict=True)
+            typer.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+        return
+    flexible = list(header).index(shorten) if shorten else len(header) - 1
+    _print_rich_table(header, lines, flexible, paint or {}, right)
+
+
+def _print_rich_table(
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    flexible: int,
+    paint: Mapping[str, Paint],
+    right: Sequence[str],
+) -> None:
+    # Imported here because it takes longer than a short command.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    widths = _widths(header, lines)
+    others = sum(width + 2 for column, width in enumerate(widths) if column != flexible)
+    room = max(LEAST_FLEXIBLE, console.width - others)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column, name in enumerate(header):
+        table.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=0 if column == flexible else min(widths[column], console.width // 3),
+        )
     for line in lines:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = [shortened(cell, room) if column == flexible else cell for column, cell in enumerate(line)]
+        styles = [paint[name](cell) if name in paint else "" for name, cell in zip(header, line, strict=True)]
+        table.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
+    console.print(table)
+
+
+def _widths(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(cell) for cell in column) for column in zip(header, *lines, strict=True)]
+
+
+def shortened(text: str, width: int) -> str:
+    """Return the text cut to ``width`` characters with an ellipsis: a path keeps its end, a sentence whole
+    words."""
+    if len(text) <= width:
+        return text
+    if " " not in text and "/" in text:
+        return f"…{text[len(text) - width + 1 :]}"
+    cut = text[: width - 1]
+    if not text[width - 1].isspace() and " " in cut:
+        cut = cut[: cut.rindex(" ")]
+    return f"{cut.rstrip()}…"
 
 
 def gib(size: int) -> str:
     """Return bytes as GiB, empty if unknown."""
     return f"{size / GIB:.1f} GiB" if size else ""
-
-
-class ProgressLine:
-    """A terminal line that is overwritten; without a terminal, a new line every ``every`` seconds, so that
-    short work prints nothing."""
-
-    def __init__(self, every: float = LOGGED_SECONDS) -> None:
-        self._shown = 0
-        self._terminal = sys.stderr.isatty()
-        self._every = every
-        self._next: float | None = None
-
-    def show(self, text: str) -> None:
-        """Replace the line, or print it if it is due."""
-        line = in_line(text)[:100]
-        if self._terminal:
-            sys.stderr.write(f"\r{line.ljust(self._shown)}")
-            sys.stderr.flush()
-            self._shown = len(line)
-            return
-        now = time.monotonic()
-        if self._next is not None and now >= self._next:
-            typer.echo(line, err=True)
-        if self._next is None or now >= self._next:
-            self._next = now + self._every
-
-    def clear(self) -> None:
-        """Erase the line."""
-        if self._shown:
-            sys.stderr.write(f"\r{' ' * self._shown}\r")
-            sys.stderr.flush()
-            self._shown = 0

@@ -8,11 +8,12 @@ import psutil
 
 from server.bridge import discovery
 from server.commands.hub_client import HubClient, connect, connect_or_start
-from server.commands.output import echo, gib, print_json
+from server.commands.output import echo, gib, outcome_style, print_json
 from server.commands.page import open_page
 from server.common.control_characters import in_line
 from server.common.errors import HubUnreachable
 from server.config.folders import Folders
+from server.web.instance import is_claimed
 
 CLOSE_SECONDS = 10.0
 """Time limit for the process of a hub that answers no more (seconds)."""
@@ -21,22 +22,36 @@ QUIT_SECONDS = 60.0
 
 
 def show_status(folders: Folders, *, as_json: bool) -> None:
-    """Print the snapshot.
+    """Print the snapshot, or that the hub is starting.
 
     Raises:
         HubUnreachable: no hub is running.
     """
-    snapshot = connect(folders).get("/api/status")
+    try:
+        hub = connect(folders)
+    except HubUnreachable:
+        if not is_claimed(folders):
+            raise
+        _show_starting(as_json=as_json)
+        return
+    snapshot = hub.get("/api/status")
     if as_json:
-        print_json({**snapshot, "config_file": str(folders.config_file), "data_folder": str(folders.data)})
+        where = {"config_file": str(folders.config_file), "data_folder": str(folders.data)}
+        print_json({**snapshot, **where, "command": hub.info.command})
         return
     engine = snapshot["engine"]
-    echo(f"{snapshot['state']}  {snapshot['url']}  (version {snapshot['version']})")
+    echo(snapshot["state"], nl=False, style=outcome_style(snapshot["state"]))
+    echo(f"  {snapshot['url']}  (version {snapshot['version']})")
+    if hub.info.command:
+        runs = f"`{hub.info.command}` (process {hub.info.pid}) runs its own hub and engine until it ends"
+        echo(f"command  {in_line(runs)}")
     echo(f"engine   {in_line(engine['label'] or 'none yet')}")
     if engine["error"]:
-        echo(f"problem  {in_line(engine['error'])}")
+        echo(f"problem  {in_line(engine['error'])}", style="red")
     if engine["notice"]:
         echo(f"notice   {in_line(engine['notice'])}")
+    for held in snapshot["on_hold"]:
+        echo(f"on hold  {in_line(held)}", style="yellow")
     for activity in snapshot["activities"]:
         echo(in_line(activity_line(activity)))
     for model in engine["loaded"]:
@@ -49,6 +64,14 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
         echo(f"your own calls: {everything['by_user']:,} of {everything['offloads']:,} (no savings counted)")
     unwritten = "" if folders.config_file.exists() else "  (does not exist yet)"
     echo(f"settings {in_line(str(folders.config_file))}{unwritten}")
+
+
+def _show_starting(*, as_json: bool) -> None:
+    if as_json:
+        print_json({"state": "starting"})
+    else:
+        echo("starting", nl=False, style="yellow")
+        echo("  The hub is starting and does not answer yet. Try again in a few seconds.")
 
 
 def open_dashboard(folders: Folders) -> None:

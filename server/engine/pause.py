@@ -35,6 +35,7 @@ class Pause:
         self._gate = gate
         self._lock = threading.Lock()
         self._until: float | None = None
+        self._finish = False
         self._giving_way = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -51,10 +52,11 @@ class Pause:
         if self._timer is not None:
             self._timer.cancel()
 
-    def pause(self, until: float = 0.0, reason: str = "") -> None:
-        """Pause for the user until ``until`` (seconds since the epoch; 0: until ``resume``)."""
+    def pause(self, until: float = 0.0, reason: str = "", *, finish: bool = False) -> None:
+        """Pause for the user until ``until`` (seconds since the epoch; 0: until ``resume``). With ``finish``,
+        work that has begun is finished; else it ends at once."""
         with self._lock:
-            self._until = until
+            self._until, self._finish = until, finish
         _write(self._path, until)
         self._events.publish(PauseChanged(paused=True, until=until, reason=reason))
         self._in_loop(self._apply)
@@ -109,7 +111,11 @@ class Pause:
         if reason is None:
             self._gate.open()
             return
-        self._gate.close(reason)
+        if self._finish and not self._giving_way:
+            # No new work begins: tools and batches ask ``reason`` first. What has begun needs the open gate.
+            self._gate.open()
+        else:
+            self._gate.close(reason)
         if reason.until and self._loop is not None:
             self._timer = self._loop.call_later(max(0.0, reason.until - time.time()), self._expire)
 

@@ -75,6 +75,8 @@ class Snapshot:
     giving_way: str = ""
     """Why the app paused on its own, as a sentence; it resumes on its own. Empty for the user's pause."""
     approvals: tuple[PendingApproval, ...] = ()
+    on_hold: tuple[str, ...] = ()
+    """The batches that a pause holds up, each as a line for the user."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the snapshot as JSON-compatible values."""

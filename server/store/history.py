@@ -121,6 +121,10 @@ class History:
         """Record that the old contents were restored: the offload saved nothing, its cost remains."""
         await self.database.write(lambda connection: _mark_undone(connection, offload_id))
 
+    async def undoable(self, job_id: str) -> tuple[tuple[str, str], ...]:
+        """Return the ids and paths of a batch's offloads that can be undone, the newest first."""
+        return await self.database.read(lambda connection: queries.read_undoable(connection, job_id))
+
     async def prune(self, days: int) -> int:
         """Remove offloads that began more than ``days`` days ago, and return their number.
 

@@ -112,6 +112,17 @@ def read_interrupted_writes(connection: Connection) -> tuple[tuple[str, UndoReco
     )
 
 
+def read_undoable(connection: Connection, job_id: str) -> tuple[tuple[str, str], ...]:
+    """Return the ids and paths of a batch's offloads that can be undone, the newest first."""
+    query = (
+        select(offload.c.id, tables.undo.c.path)
+        .join(tables.undo, tables.undo.c.seq == offload.c.seq)
+        .where(offload.c.job_id == job_id, offload.c.outcome == "delivered", ~offload.c.undone)
+        .order_by(offload.c.seq.desc())
+    )
+    return tuple((row.id, row.path) for row in connection.execute(query))
+
+
 def read_totals(connection: Connection, since: float | None) -> Totals:
     """Return the totals of offloads that began at ``since`` or later; of all if None."""
     if since is None:

@@ -1,4 +1,4 @@
-"""``check_job``: wait for, inspect, pause, resume, cancel or retry a batch."""
+"""``check_job``: wait for, inspect, pause, resume, cancel, retry or undo a batch, or undo one offload."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ from server.hub import Hub
 from server.store.job_records import ItemRecord
 from server.tools.make_tool import make_tool
 
-DESCRIPTION = "Wait `wait` s for a batch job, inspect it, act on it or on one `item`."
+DESCRIPTION = "Wait `wait` s for a batch, act on it or an `item`; undo by any id."
 MOST_WAIT = 1800
 MOST_ITEMS = 40
 EVERY_ITEM = -1
@@ -23,7 +23,7 @@ LONGEST_LINE = 200
 CLOSED = {"cancelled": "was cancelled", "done": "has ended"}
 """The end of a job that cannot be resumed, by its state."""
 
-Action = Literal["look", "items", "pause", "resume", "cancel", "retry"]
+Action = Literal["look", "items", "pause", "resume", "cancel", "retry", "undo"]
 
 
 def check_job_tool(hub: Hub) -> Tool:
@@ -37,6 +37,9 @@ def check_job_tool(hub: Hub) -> Tool:
         item: int = EVERY_ITEM,
     ) -> str:
         _refuse_bad_values(wait, action, item)
+        if action == "undo":
+            ctx.prepared.require_valid()
+            return await hub.undo(job, by_user=ctx.caller.by_user)
         before = await hub.batches.get(job)
         position = None if item == EVERY_ITEM else item
         caller = ctx.caller
@@ -63,7 +66,7 @@ def check_job_tool(hub: Hub) -> Tool:
         return await answer_for_job(hub, job, caller, caller.arguments)
 
     annotations = ToolAnnotations(
-        read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+        read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
     )
     return make_tool(check_job, DESCRIPTION, annotations)
 

@@ -21,6 +21,7 @@ from server.calls.prepared import Prepared
 from server.calls.redaction import redact_result, redact_text
 from server.calls.roots_question import client_roots, needs_roots, roots_question
 from server.calls.tasks_extension import Tasks
+from server.calls.undone_files import with_undone_files
 from server.common.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
 from server.ledger.tokens import Family, estimate_definitions
@@ -94,6 +95,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         caller = build_caller(context, roots, hub.settings.roots, arguments)
         workspace = hub.offloader.workspace(caller)
         prepared = await prepare(hub.settings, workspace, name, arguments, hub.compressor.kept)
+        prepared = await with_undone_files(hub, prepared)
         try:
             async with enter(hub, prepared, context) as passage:
                 result = await _run(tool, prepared, context)

@@ -9,7 +9,9 @@
 ``/api/quit``             POST: stop the hub (token or cookie)
 ``/metrics``              metrics for Prometheus (token or cookie)
 ``/api/measure``          POST ``{"model": …}``: measure it, see ``measure_stream`` (token or cookie)
-``/api/undo``             POST ``{"id": …}``: restore the contents from before an offload
+``/api/undo``             POST ``{"id": …}``: restore the contents from before an offload or a batch
+``/api/pause``            POST: pause offloading, see ``pause_routes``; ``/api/resume`` ends the pause
+``/api/jobs/{id}``        one batch, see ``job_route``
 ``/api/approvals``        calls waiting for approval (GET), and the answer to one (POST
                           ``{"id": …, "answer": "once"|"session"|"project"|"no", "reason": …}``)
 ``/api/token``            POST: replace the bearer token (token or cookie)
@@ -45,8 +47,10 @@ from server.web.connection_limits import ConnectionLimits
 from server.web.dashboard_mount import Pages
 from server.web.disconnect import CancelOnDisconnect
 from server.web.instance import LOOPBACK, write_token
+from server.web.job_route import job_route
 from server.web.lenient_messages import LenientMessages
 from server.web.measure_stream import measure_route
+from server.web.pause_routes import pause_routes
 from server.web.tool_result import tool_result_route
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -101,7 +105,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         return JSONResponse({"quitting": True})
 
     async def undo(request: Request) -> Response:
-        return JSONResponse({"text": await hub.offloader.undo(await _argument(request, "id"))})
+        return JSONResponse({"text": await hub.undo(await _argument(request, "id"))})
 
     async def approvals(request: Request) -> Response:
         if request.method == "POST":
@@ -126,6 +130,8 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         Route("/api/login", _plainly(login), methods=["POST"]),
         Route("/api/quit", _plainly(end), methods=["POST"]),
         measure_route(hub),
+        *pause_routes(hub),
+        job_route(hub),
         Route("/api/undo", _plainly(undo), methods=["POST"]),
         Route("/api/approvals", _plainly(approvals), methods=["GET", "POST"]),
         tool_result_route(hub),

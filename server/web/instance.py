@@ -53,6 +53,16 @@ def claim(folders: Folders) -> Iterator[None]:
         yield
 
 
+def is_claimed(folders: Folders) -> bool:
+    """Return whether a process is this user's hub, even if it does not answer yet."""
+    try:
+        with (folders.state / "hub.lock").open("r+b") as file:
+            # A hub that starts in this moment tries again, see ``_lock``.
+            return not _try_lock(file.fileno())
+    except FileNotFoundError:
+        return False
+
+
 def listen(port: int) -> socket.socket:
     """Return a socket that listens on ``port`` of 127.0.0.1 (0: any free port).
 
@@ -79,9 +89,9 @@ def listen(port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def announced(folders: Folders, url: str, version: str) -> Iterator[HubInfo]:
-    """Announce the hub in ``hub.json`` for the duration of the ``with`` block."""
-    info = HubInfo(url=url, pid=os.getpid(), version=version, started=time.time())
+def announced(folders: Folders, url: str, version: str, command: str = "") -> Iterator[HubInfo]:
+    """Announce the hub in ``hub.json`` for the duration of the ``with`` block, see ``HubInfo``."""
+    info = HubInfo(url=url, pid=os.getpid(), version=version, started=time.time(), command=command)
     replace_file(folders.hub_file, json.dumps(info._asdict()).encode(), mode=PRIVATE)
     try:
         yield info

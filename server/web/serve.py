@@ -41,10 +41,13 @@ STOP_SECONDS = 2.5
 
 
 @contextlib.contextmanager
-def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None) -> Iterator[Hub]:
+def running_hub(
+    settings: Settings, folders: Folders, pages: Pages | None = None, *, command: str = ""
+) -> Iterator[Hub]:
     """Run this user's hub in a background thread for the duration of the ``with`` block, inside ``claim``.
 
-    It answers immediately; the caller opens ``pages``, if given.
+    It answers immediately; the caller opens ``pages``, if given. ``command`` is the command that the hub
+    belongs to, empty for the app.
 
     Raises:
         PortTaken: another program uses the port.
@@ -63,7 +66,7 @@ def running_hub(settings: Settings, folders: Folders, pages: Pages | None = None
         thread = _HubThread(partial(open_hub, settings, folders, url, keys), keys, pages, listener)
         hub = thread.start_and_wait()
         try:
-            with announced(folders, url, hub.version):
+            with announced(folders, url, hub.version, command):
                 yield hub
         finally:
             thread.stop()

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from server.commands.output import ProgressLine, echo, gib, print_json, print_table
+from server.commands.output import echo, gib, print_json, print_table
 from server.commands.policy import audit
+from server.commands.progress import ProgressBar
 from server.common.control_characters import in_line, shown
 from server.config.folders import find_folders
 from server.policy.trail import Trail, TrailEntry
@@ -68,14 +69,13 @@ def test_a_text_cannot_forge_a_row_of_the_trail(capsys: pytest.CaptureFixture[st
 
 
 def test_progress_without_a_terminal_is_an_occasional_line(capsys: pytest.CaptureFixture[str]) -> None:
-    line = ProgressLine(every=0)
-    line.show("download: 1 of 400 MB")
-    line.show(f"download: 2 of 400 MB{CLIPBOARD}")
-    line.clear()
+    bar = ProgressBar(None, every=0)
+    bar.show("download: 1 of 400 MB")
+    bar.show(f"download: 2 of 400 MB{CLIPBOARD}")
     said = capsys.readouterr()
     assert said.err == "download: 2 of 400 MB\\x1b]52;c;cm0gLXJmIH4=\\x07\n"
     assert not said.out
-    seldom = ProgressLine()
+    seldom = ProgressBar(None)
     for _ in range(3):
         seldom.show("generate")
     assert not capsys.readouterr().err

@@ -134,7 +134,7 @@ def test_a_batch_continues_at_the_next_start_of_the_hub(own_stage: ClientHarness
 def test_the_shell_starts_lists_waits_and_retries(stage: ClientHarness, sources: list[str]) -> None:
     (stage.project / "mod_3.py").write_text("def broken():\n    return 3\n")
     stage.ollama.answers.when("broken", Answer(""))
-    started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md")
+    started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md", "--detach")
     found = re.search(r"Job (j\w+)", started)
     assert found is not None
     job = found[1]
@@ -150,7 +150,7 @@ def test_the_shell_starts_lists_waits_and_retries(stage: ClientHarness, sources:
 
 def test_pause_and_cancel_name_the_command_to_continue(stage: ClientHarness, sources: list[str]) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=600)
-    started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md")
+    started = run(stage, "batch", TASK, "--each", "*.py", "--output", "{dir}/{stem}.md", "--detach")
     found = re.search(r"`token-saver jobs wait (j\w+)`", started)
     assert found is not None
     job = found[1]
@@ -171,8 +171,8 @@ def test_an_unknown_job_is_an_error_of_one_line(stage: ClientHarness) -> None:
 
 def test_a_batch_can_have_its_own_time_limit(stage: ClientHarness, sources: list[str]) -> None:
     stage.ollama.answers.default = Answer(NOTES, first_delay=0.5)
-    each = ("--each", "*.py", "--output", "{dir}/{stem}.md")
-    started = run(stage, "batch", TASK, *each, "--hours", "0.0001")  # 0.36 s
+    each = ("--each", "*.py", "--output", "{dir}/{stem}.md", "--detach")
+    started = run(stage, "batch", TASK, *each, "--hours", "0.0001", "--detach")  # 0.36 s
     found = re.search(r"Job (j\w+)", started)
     assert found is not None
     assert "Stopped at its deadline." in run(stage, "jobs", "wait", found[1])

@@ -253,7 +253,7 @@ def test_the_users_own_calls_save_claude_nothing(own_stage: ClientHarness) -> No
     context = ("--context", "A fact that nobody wrote down so far. " * 100)
     digest = run(own_stage, "offload", "Write it", "--file", "a.md", "--output", "b.md", *context)
     assert "net 0, not by Claude" in digest
-    said = run(own_stage, "batch", "Write it", "--each", "[ac].md", "--output", "{stem}.txt")
+    said = run(own_stage, "batch", "Write it", "--each", "[ac].md", "--output", "{stem}.txt", "--detach")
     job = said.split()[1]
     assert "Net 0, not by Claude" in run(own_stage, "jobs", "wait", job)
     run(own_stage, "jobs", "show", job)

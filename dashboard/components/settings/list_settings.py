@@ -10,8 +10,8 @@ from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import show_error
 from dashboard.components.settings.setting_row import name_of, save_setting, show_source, source_tag
-from dashboard.setting_sources import Setting, list_checks
 from server.common.errors import SettingsError, TokenSaverError
+from server.config.sources import Setting, list_checks
 from server.hub import Hub
 from server.offload.checks.user_command import command_of
 

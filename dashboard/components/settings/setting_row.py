@@ -8,7 +8,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, set_classes, set_title, text
 from dashboard.components.controls.notices import run_action
-from dashboard.setting_sources import SECRETS, Setting, Source, shown
+from server.config.sources import SECRETS, Setting, Source, shown
 from server.hub import AT_ONCE, Hub
 
 SOURCES: dict[Source, str] = {"default": "default", "file": "config.toml", "environment": "environment"}

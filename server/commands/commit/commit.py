@@ -10,7 +10,8 @@ from server.commands.commit.repository import Made, Repository, StagedFile
 from server.commands.commit.style import LATEST, style_of
 from server.commands.digest_paths import require_allowed
 from server.commands.hub_client import HubClient, hub_for_call
-from server.commands.output import ProgressLine, echo
+from server.commands.output import echo
+from server.commands.progress import progress_bar
 from server.common.errors import BadArguments, CommitFailed, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings
@@ -91,7 +92,6 @@ def _readable(file: StagedFile, root: Path) -> StagedFile:
 @contextlib.contextmanager
 def _asking(settings: Settings, folders: Folders) -> Iterator[Ask]:
     """Yield a function that asks the local model through the hub and its policy."""
-    line = ProgressLine()
     with contextlib.ExitStack() as stack:
         hub: HubClient | None = None
         # Without a hub the message is made from the file names.
@@ -101,11 +101,10 @@ def _asking(settings: Settings, folders: Folders) -> Iterator[Ask]:
         def ask(task: str, context: str) -> str:
             arguments = {"task": task, "context": context, "output_format": "raw"}
             try:
-                answer = None if hub is None else hub.call_tool("offload_work", arguments, line.show)
+                with progress_bar() as bar:
+                    answer = None if hub is None else hub.call_tool("offload_work", arguments, bar.show)
             except TokenSaverError:
                 return ""
-            finally:
-                line.clear()
             return "" if answer is None or answer.failed else answer.text
 
         yield ask

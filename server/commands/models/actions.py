@@ -4,7 +4,8 @@ import time
 from typing import Any
 
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start, hub_for_call
-from server.commands.output import ProgressLine, echo, gib, print_json, print_table
+from server.commands.output import echo, gib, print_json, print_table
+from server.commands.progress import Step, progress_bar
 from server.commands.status import activity_line
 from server.common.control_characters import in_line
 from server.common.errors import BadArguments
@@ -33,7 +34,8 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
     loaded = {model["name"]: model for model in engine["loaded"]}
     rows = [_row(model, loaded.get(model["name"])) for model in engine["installed"]]
     if rows:
-        print_table(("model", "size", "parameters", "quantization", "loaded", "unloads in"), rows)
+        header = ("model", "size", "parameters", "quantization", "loaded", "unloads in")
+        print_table(header, rows, right=("size", "parameters"), shorten="model", paint={"loaded": _loaded})
     elif engine["label"] and not snapshot["activities"]:
         echo(f"No model is installed yet. {_first_model(engine)}")
 
@@ -105,7 +107,8 @@ def bench_models(
     if as_json:
         print_json({"measurements": found})
         return
-    print_table(BENCH_HEADER, [_bench_row(each) for each in found])
+    right = BENCH_HEADER[1:]
+    print_table(BENCH_HEADER, [_bench_row(each) for each in found], right=right, shorten="model")
     for each in found:
         for chore in each["chores"]:
             if not chore["passed"]:
@@ -122,8 +125,7 @@ def _chosen(hub: HubClient, *, every: bool) -> list[str]:
 
 
 def _measure(hub: HubClient, model: str) -> dict[str, Any]:
-    line = ProgressLine()
-    try:
+    with progress_bar() as bar:
         for news in hub.stream("/api/measure", {"model": model}):
             if "result" in news:
                 result: dict[str, Any] = news["result"]
@@ -131,9 +133,8 @@ def _measure(hub: HubClient, model: str) -> dict[str, Any]:
             if "error" in news:
                 raise HubAnswered(news["message"])
             step = news["progress"]
-            line.show(f"{step['model']}: {step['step']} ({step['done'] + 1} of {step['total']})")
-    finally:
-        line.clear()
+            text = f"{step['model']}: {step['step']} ({step['done'] + 1} of {step['total']})"
+            bar.show(Step(text, step["done"], step["total"]))
     raise HubAnswered("cancelled: The measurement was cancelled. Start it again.")
 
 
@@ -151,17 +152,18 @@ def _bench_row(found: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _call(hub: HubClient, tool: str, arguments: dict[str, Any], *, as_json: bool) -> None:
-    line = ProgressLine()
-    try:
-        answer = hub.call_tool(tool, arguments, line.show)
-    finally:
-        line.clear()
+    with progress_bar() as bar:
+        answer = hub.call_tool(tool, arguments, bar.show)
     if answer.failed:
         raise HubAnswered(answer.text)
     if as_json:
         print_json({"text": answer.text, **arguments})
     else:
         echo(answer.text)
+
+
+def _loaded(cell: str) -> str:
+    return "green" if cell else ""
 
 
 def _first_model(engine: dict[str, Any]) -> str:
@@ -179,5 +181,5 @@ def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...
     return (model["name"], gib(model["size"]), model["parameters"], model["quantization"], memory, left)
 
 
-def _ignore(_text: str) -> None:
+def _ignore(_step: Step) -> None:
     return

@@ -16,7 +16,7 @@ from server.config.folders import Folders, find_folders
 from server.policy.trail import export_lines, find, read_head, verify, verify_lines
 
 
-def verify_trail(file: Path | None) -> None:
+def verify_trail(file: Path | None, *, as_json: bool = False) -> None:
     """Check that no row was changed, removed or moved. The exit status is 1 if one was."""
     if file is not None:
         try:
@@ -35,6 +35,9 @@ def verify_trail(file: Path | None) -> None:
                 lambda connection: verify(connection, read_head(folders.state / "trail.head"))
             ),
         )
+    if as_json:
+        print_json(asdict(found))
+        raise typer.Exit(1 if found.problem else 0)
     if found.problem:
         echo(f"broken: {found.problem} Rows {found.first} to {found.last} are intact.")
         raise typer.Exit(1)

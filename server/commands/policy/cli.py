@@ -11,26 +11,52 @@ PolicyPath = Annotated[
     Path | None, typer.Option("--file", "-f", help="Use this file instead of the policy in force.")
 ]
 
-policy_app = typer.Typer(help="The policy: what Claude may do.", no_args_is_help=True)
-audit_app = typer.Typer(help="The audit trail: decisions, writes and undos.", no_args_is_help=True)
+policy_app = typer.Typer(help="The policy: what Claude may do.")
+audit_app = typer.Typer(help="The audit trail: decisions, writes and undos.")
+
+
+@policy_app.callback(invoke_without_command=True)
+def policy(context: typer.Context) -> None:
+    """List the commands of this group."""
+    _list_commands(context)
+
+
+@audit_app.callback(invoke_without_command=True)
+def audit(context: typer.Context) -> None:
+    """List the commands of this group."""
+    _list_commands(context)
+
+
+def _list_commands(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @policy_app.command()
-def check(file: PolicyPath = None, as_json: Json = False) -> None:
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="Check this file instead of the policy in force.")
+    ] = None,
+    *,
+    named: Annotated[Path | None, typer.Option("--file", "-f", hidden=True)] = None,
+    as_json: Json = False,
+) -> None:
     """Report whether the policy file is valid, or the line with the error."""
     from server.commands.policy import rules  # noqa: PLC0415
 
-    rules.check(file, as_json=as_json)
+    rules.check(file or named, as_json=as_json)
 
 
 @policy_app.command()
 def explain(
-    tool: Annotated[str, typer.Argument(help="By default all tools.")] = "", file: PolicyPath = None
+    tool: Annotated[str, typer.Argument(help="By default all tools.")] = "",
+    file: PolicyPath = None,
+    as_json: Json = False,
 ) -> None:
     """Describe the rules in force, or those of one tool."""
     from server.commands.policy import rules  # noqa: PLC0415
 
-    rules.explain(tool, file)
+    rules.explain(tool, file, as_json=as_json)
 
 
 @policy_app.command("test")
@@ -94,11 +120,12 @@ def deny(
 @audit_app.command()
 def verify(
     file: Annotated[Path | None, typer.Argument(help="Check this export instead of the trail.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Check that no row was changed, removed or moved. The exit status is 1 if one was."""
     from server.commands.policy import audit  # noqa: PLC0415
 
-    audit.verify_trail(file)
+    audit.verify_trail(file, as_json=as_json)
 
 
 @audit_app.command()

@@ -1,6 +1,7 @@
 """Actions of ``token-saver policy`` on the policy file: check, explain, test. They need no hub."""
 
 import asyncio
+import difflib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -57,12 +58,15 @@ def check(file: Path | None, *, as_json: bool) -> None:
             echo(policy.remark)
 
 
-def explain(tool: str, file: Path | None) -> None:
+def explain(tool: str, file: Path | None, *, as_json: bool = False) -> None:
     """Print the rules in force, or those of one tool, in words."""
     path, policy = _read(file)
     if tool:
         _require_tool(tool, policy)
     settings = load_settings(find_folders())
+    if as_json:
+        print_json(_as_json(tool, path, policy, settings))
+        return
     echo(f"{path} (written as {FORMATS[policy.format]})")
     echo(f"tools not listed: {policy.default}")
     for hidden in sorted(policy.hide):
@@ -78,6 +82,22 @@ def explain(tool: str, file: Path | None) -> None:
         echo("files, by `[paths]` in config.toml:")
         for words in path_rules(settings.paths):
             echo(f"  {words}")
+
+
+def _as_json(tool: str, path: Path, policy: Policy, settings: Settings) -> dict[str, Any]:
+    tools = {
+        name: [{"line": rule.line, "name": rule.name, "text": describe_rule(rule)} for rule in rules]
+        for name, rules in policy.tools.items()
+        if tool in ("", name) or name == EVERY_TOOL
+    }
+    return {
+        "file": str(path),
+        "format": policy.format,
+        "default": policy.default,
+        "hidden": sorted(policy.hide),
+        "tools": tools,
+        "files": list(path_rules(settings.paths)),
+    }
 
 
 def try_call(
@@ -145,7 +165,9 @@ def _require_tool(tool: str, policy: Policy) -> None:
         NotFound: neither; probably a typing error.
     """
     if tool not in (*TOOLS, EVERY_TOOL) and tool not in policy.tools:
-        raise NotFound(f"There is no tool {tool!r}.", f"The tools are {', '.join(TOOLS)}.")
+        near = difflib.get_close_matches(tool, TOOLS, n=1)
+        step = f"Did you mean {near[0]}?" if near else f"The tools are {', '.join(TOOLS)}."
+        raise NotFound(f"There is no tool {tool!r}.", step)
 
 
 def _workspace(settings: Settings, folders: Folders, root: Path | None, session: str) -> Workspace:

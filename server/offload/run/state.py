@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from server.common.aio import run_uncancellable
-from server.common.errors import InternalError, PolicyError, StoreError, TokenSaverError
+from server.common.errors import InternalError, Paused, PolicyError, StoreError, TokenSaverError
 from server.common.events import EventBus, OffloadEnded, OffloadQueued
 from server.ledger.receipt import Ledger, Receipt
 from server.ledger.seen_inputs import SeenInputs
@@ -259,6 +259,9 @@ class OffloadRecorder:
         if not isinstance(error, TokenSaverError):
             logger.error("offload %s met a defect", run.id, exc_info=error)
             error = InternalError(f"{type(error).__name__} in the app.", "Nothing was written; see its log.")
+        if isinstance(error, Paused) and not run.interactive:
+            text = f"paused: {error.cause} The batch runs this task again afterwards."
+            return await self.close(run, "cancelled", text, error.code)
         denied = isinstance(error, PolicyError)
         text = error.text(for_agent=not run.caller.by_user)
         return await self.close(run, "denied" if denied else "failed", text, error.code)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.setting_sources import list_settings
 from server.config.folders import find_folders
 from server.config.settings import load_settings
+from server.config.sources import list_settings
 
 pytestmark = pytest.mark.fast
 

@@ -1,0 +1,44 @@
+"""The files that ``check_job`` would restore by an undo. To the policy, an undo is a write of these files."""
+
+from dataclasses import replace
+
+from server.batch.undo import is_job_id
+from server.calls.affected_files import MOST_PATHS, AffectedFiles
+from server.calls.prepare import policy_call
+from server.calls.prepared import Prepared
+from server.common.errors import TokenSaverError
+from server.hub import Hub
+from server.policy.values import Item
+
+
+async def with_undone_files(hub: Hub, prepared: Prepared) -> Prepared:
+    """Return the call with the files that it would restore. Calls other than an undo are unchanged.
+
+    An undo of a file that the caller may not write gets a refusal.
+    """
+    if prepared.tool != "check_job" or prepared.arguments.get("action") != "undo":
+        return prepared
+    refusal = prepared.refusal
+    workspace = prepared.workspace
+    written: tuple[str, ...] = ()
+    try:
+        paths = await _paths(hub, str(prepared.arguments.get("job") or ""))
+        written = tuple(dict.fromkeys(workspace.shown(workspace.confine_to_write(path)) for path in paths))
+    except TokenSaverError as error:
+        refusal = refusal or error
+    affected = AffectedFiles(
+        files=len(written),
+        paths=written[:MOST_PATHS],
+        outputs=written,
+        items=tuple(Item({"output": name}, {"output": name}) for name in written),
+        read_as=(dict(prepared.arguments),),
+    )
+    call = policy_call(hub.settings, prepared.caller, prepared.tool, prepared.arguments, affected)
+    return replace(prepared, call=call, refusal=refusal)
+
+
+async def _paths(hub: Hub, given: str) -> tuple[str, ...]:
+    if is_job_id(given):
+        return tuple(path for _, path in await hub.history.undoable(given))
+    detail = await hub.history.find(given)
+    return (detail.undo.path,) if detail.undo is not None else ()

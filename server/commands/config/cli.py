@@ -1,0 +1,46 @@
+"""Command group ``token-saver config``: list, get, set and edit settings."""
+
+from typing import Annotated
+
+import typer
+
+from server.commands.output import Json
+
+config_app = typer.Typer(help="The settings: list, get, set, edit.")
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of a setting, such as backend.url.")]
+
+
+@config_app.callback(invoke_without_command=True)
+def config(context: typer.Context, as_json: Json = False) -> None:
+    """List all settings with their value and its source."""
+    if context.invoked_subcommand is None:
+        from server.commands.config.actions import show_settings  # noqa: PLC0415
+
+        show_settings(as_json=as_json)
+
+
+@config_app.command()
+def get(key: Key, as_json: Json = False) -> None:
+    """Print a setting, or all settings of a section."""
+    from server.commands.config.actions import show_settings  # noqa: PLC0415
+
+    show_settings(key, as_json=as_json)
+
+
+@config_app.command("set")
+def set_value(
+    key: Key,
+    value: Annotated[str, typer.Argument(help="The value; empty for the default.", metavar="VALUE")],
+) -> None:
+    """Change a setting in config.toml; every other line stays as it is."""
+    from server.commands.config.actions import change_setting  # noqa: PLC0415
+
+    change_setting(key, value)
+
+
+@config_app.command()
+def edit() -> None:
+    """Open config.toml in your editor, and check it afterwards."""
+    from server.commands.config.actions import edit_file  # noqa: PLC0415
+
+    edit_file()

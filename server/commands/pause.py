@@ -1,0 +1,57 @@
+"""Commands ``pause`` and ``resume``."""
+
+import re
+import time
+from typing import Annotated
+
+import typer
+
+from server.commands.hub_client import connect
+from server.commands.output import Json, echo, print_json
+from server.common.errors import BadArguments
+from server.config.folders import find_folders
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(\d+)([smh])")
+
+
+def pause(
+    duration: Annotated[str, typer.Option("--for", help="Such as 15m or 1h; else until `resume`.")] = "",
+    *,
+    finish: Annotated[bool, typer.Option("--finish", help="Finish running work first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pause offloading: running work stops, batches continue after `resume`."""
+    seconds = seconds_of(duration) if duration else 0
+    until = time.time() + seconds if seconds else 0.0
+    paused = connect(find_folders()).post("/api/pause", {"until": until, "finish": finish})
+    if as_json:
+        print_json(paused)
+        return
+    when = f"until {time.strftime('%H:%M', time.localtime(until))}" if until else "until `token-saver resume`"
+    echo(f"Offloading is paused {when}.")
+    if finish:
+        echo("Running work is finished first.")
+    for each in paused["on_hold"]:
+        echo(f"on hold  {each}")
+
+
+def resume(as_json: Json = False) -> None:
+    """End a pause."""
+    resumed = connect(find_folders()).post("/api/resume")
+    if as_json:
+        print_json(resumed)
+    else:
+        echo("Offloading goes on.")
+
+
+def seconds_of(duration: str) -> int:
+    """Return the seconds of a duration such as ``90s``, ``15m`` or ``1h``.
+
+    Raises:
+        BadArguments: it is not a duration.
+    """
+    found = _DURATION.fullmatch(duration.strip())
+    if found is None or not int(found[1]):
+        raise BadArguments(f"{duration!r} is not a duration.", "Write it like 90s, 15m or 1h.")
+    return int(found[1]) * UNITS[found[2]]

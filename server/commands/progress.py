@@ -1,0 +1,88 @@
+"""Progress of a command: a bar on a terminal, an occasional line elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from server.common.control_characters import in_line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+LOGGED_SECONDS = 10.0
+"""Interval between progress lines without a terminal (seconds)."""
+LONGEST = 100
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress of work: ``done`` of ``total`` units (None if unknown), and a text that names the unit."""
+
+    text: str
+    done: float = 0.0
+    total: float | None = None
+
+
+class ProgressBar:
+    """A bar with the time left; without a terminal, a line every ``every`` seconds, so that short work prints
+    nothing."""
+
+    def __init__(self, bar: "Progress | None", every: float = LOGGED_SECONDS) -> None:
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task("", total=None, start=False, visible=False)
+        self._every = every
+        self._next: float | None = None
+        self._total: float | None = -1.0
+
+    def show(self, step: Step | str) -> None:
+        """Show another step."""
+        step = Step(step) if isinstance(step, str) else step
+        if self._bar is None or self._task is None:
+            self._log(in_line(step.text)[:LONGEST])
+            return
+        if step.total != self._total:  # other work: its speed says nothing about the time left
+            self._bar.reset(self._task, start=True, total=step.total, visible=True)
+            self._total = step.total
+        self._bar.update(
+            self._task, description=in_line(step.text)[:LONGEST], completed=step.done, total=step.total
+        )
+
+    def _log(self, line: str) -> None:
+        now = time.monotonic()
+        if self._next is not None and now >= self._next:
+            typer.echo(line, err=True)
+        if self._next is None or now >= self._next:
+            self._next = now + self._every
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressBar]:
+    """Yield the bar of one command; it disappears at the end of the ``with`` block."""
+    if not sys.stderr.isatty():
+        yield ProgressBar(None)
+        return
+    # Imported here because it takes longer than a short command.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(text_format="{task.percentage:>3.0f} %", markup=False),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield ProgressBar(bar)
