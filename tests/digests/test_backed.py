@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.digests.clean import clean_lines
 from server.digests.compress.answer import checked, facts_to_show
 from server.digests.compress.backed import backing_of
 from server.digests.engine import find_facts, is_severe
+from server.digests.layout import squeezed
 from server.digests.values import Fact, Part, Section
 
 COUNTS = (Section.RESULT, "3 failed, 27 passed in 12.1s")
@@ -82,5 +84,7 @@ def test_a_wrong_number_of_a_fact_is_corrected() -> None:
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_answer_is_checked_without_an_error(answer: str, text: str) -> None:
     found = checked(answer, facts_to_show([find_facts(text)]), cut=False)
+    lines = list(clean_lines(text.removesuffix("\n").split("\n")))
     for said in found.said:
-        assert said.sentence in answer
+        assert said.quote or said.sentence in answer
+        assert not said.quote or any(said.sentence in squeezed(line.text) for line in lines)

@@ -80,21 +80,20 @@ async def test_a_question_is_answered_from_the_facts(pipeline: PipelineHarness, 
     outcome = await compress(pipeline, files=("a.log",), focus=QUESTION)
     assert f"{ANSWER_HEAD}\n- L1500: worker 2 failed: disk quota exceeded on /var/data" in outcome.text
     [attempt] = outcome.attempts
-    asked = attempt.prompt.messages[1].content
+    asked = attempt.prompt.messages[0].content
     assert f"Question: {QUESTION}" in asked
     assert CAUSE in asked
-    assert len(asked) < 7_000, "the model sees the facts, not the log"
+    assert len(asked) < 3_000, "the model sees the facts, not the log"
     assert attempt.verdict.passed
 
 
-async def test_a_sentence_without_backing_is_dropped_and_its_fact_quoted(
+async def test_a_sentence_without_backing_is_dropped_and_its_line_quoted(
     pipeline: PipelineHarness, project: Path
 ) -> None:
     (project / "a.log").write_text("\n".join(log_lines(2_000, 1_500)))
     pipeline.ollama.answers.default = Answer("[1] worker 3 failed\n[1] the disk is broken\nWorkers are fine.")
     outcome = await compress(pipeline, files=("a.log",), focus=QUESTION, max_length=600)
-    assert ANSWER_HEAD not in outcome.text
-    assert quoted(1_500, outcome.text)
+    assert f"{ANSWER_HEAD}\n- L1500: {PLANTED}" in outcome.text
     for false in ("worker 3 failed", "broken", "fine"):
         assert false not in outcome.text
     [attempt] = outcome.attempts
@@ -375,8 +374,8 @@ async def test_of_a_document_as_much_is_spared_as_claude_reads_at_once(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
-def test_a_log_of_20_mb_gives_its_one_error_and_keeps_the_hub_under_300_mb() -> None:
-    """With a hub of its own and a context of 4,096 tokens, asked over HTTP; the bench fails otherwise."""
+def test_real_outputs_keep_their_facts_and_a_log_of_20_mb_keeps_the_hub_under_300_mb() -> None:
+    """With a hub of its own and no engine, asked over HTTP; the bench fails otherwise."""
     run = subprocess.run(
         [sys.executable, "-m", "tests.bench.compress"],
         cwd=Path(__file__).parents[2],
@@ -385,4 +384,3 @@ def test_a_log_of_20_mb_gives_its_one_error_and_keeps_the_hub_under_300_mb() -> 
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "planted error quoted with its line number" in run.stdout

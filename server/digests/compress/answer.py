@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from server.digests.compress.backed import Backing, backing_of
+from server.digests.compress.backed import Backing, backing_of, shared_words
 from server.digests.engine import Findings, is_severe
 from server.digests.layout import squeezed
 from server.digests.values import Fact
 
-MOST_SENTENCES = 4
-SHOWN_CHARS = 5_000
-"""Characters of the facts that the model sees: some 1,500 tokens, half a minute of a small model on a CPU."""
-LONGEST_PART = 300
+MOST_SENTENCES = 3
+SHOWN_CHARS = 1_600
+"""Characters of the facts that the model sees: some 500 tokens, ten seconds of a small model on a CPU."""
+LONGEST_PART = 240
 LONGEST_SENTENCE = 300
 SUMMARY = "What does this say? Name the most important statements."
 """The question about prose for which the caller names no focus."""
@@ -30,27 +30,27 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A sentence of the model that a fact backs."""
+    """A sentence of the model that a fact backs, or the line that it meant, as a ``quote``."""
 
     sentence: str
     place: Place
     backing: Backing
+    quote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What remains of the model's answer, and what was dropped of it.
-
-    ``named`` are facts that it pointed to without a sentence that they back: they are quoted instead.
-    """
+    """What remains of the model's answer, and the sentences that were dropped."""
 
     said: tuple[Said, ...] = ()
-    named: tuple[Place, ...] = ()
     dropped: tuple[str, ...] = ()
 
 
-def facts_to_show(findings: Sequence[Findings], most_chars: int = SHOWN_CHARS) -> tuple[Place, ...]:
-    """Return the facts with literal lines that the model should see, the best first."""
+def facts_to_show(findings: Sequence[Findings], *, least_words: int = 1) -> tuple[Place, ...]:
+    """Return the facts with literal lines that the model should see, the best first.
+
+    ``least_words`` of a fact leave out headings.
+    """
     places = [
         Place(text, index, fact)
         for text, each in enumerate(findings)
@@ -59,10 +59,10 @@ def facts_to_show(findings: Sequence[Findings], most_chars: int = SHOWN_CHARS) -
     ]
     chosen: list[Place] = []
     seen: set[str] = set()
-    room = most_chars
+    room = SHOWN_CHARS
     for place in sorted(places, key=lambda each: -each.fact.worth):
         shown = _shown(place.fact)
-        if shown in seen or len(shown) + 6 > room:
+        if shown in seen or len(shown) + 6 > room or len(shown.split()) < least_words:
             continue
         seen.add(shown)
         room -= len(shown) + 6
@@ -76,24 +76,24 @@ def facts_as_text(places: Sequence[Place]) -> str:
 
 
 def checked(text: str, places: Sequence[Place], *, cut: bool) -> Answer:
-    """Return what the facts back of an answer; its last line goes if the answer was ``cut``."""
+    """Return what the facts back of an answer; its last line goes if the answer was ``cut``.
+
+    A sentence that is not backed is dropped. If it shares a name or words with the fact that it cites, the
+    line of that fact is quoted instead.
+    """
     said: dict[str, Said] = {}
-    named: list[Place] = []
     dropped: list[str] = []
     lines = text.splitlines()[: -1 if cut else None]
     for number, sentence in _sentences(lines):
         cited = [places[number - 1]] if 0 < number <= len(places) else []
         others = [place for place in places if place not in cited]
-        if backed := next(_backed(sentence, [*cited, *others]), None):
-            said.setdefault(sentence, backed)
-            continue
-        named += cited
-        dropped.append(sentence)
-    answered = {(each.place.text, each.place.index) for each in said.values()}
-    named = [place for place in named if (place.text, place.index) not in answered]
-    return Answer(
-        tuple(said.values())[:MOST_SENTENCES], tuple(dict.fromkeys(named))[:MOST_SENTENCES], tuple(dropped)
-    )
+        kept = next(_backed(sentence, [*cited, *others]), None)
+        if kept is None:
+            dropped.append(sentence)
+            kept = _quoted(sentence, cited, least=1) or _quoted(sentence, others, least=2)
+        if kept is not None:
+            said.setdefault(kept.sentence, kept)
+    return Answer(tuple(said.values())[:MOST_SENTENCES], tuple(dropped))
 
 
 def _sentences(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -109,6 +109,20 @@ def _backed(sentence: str, places: Sequence[Place]) -> Iterator[Said]:
     for place in places:
         if backing := backing_of(sentence, place.fact, is_severe):
             yield Said(sentence, place, backing)
+
+
+def _quoted(sentence: str, places: Sequence[Place], least: int) -> Said | None:
+    """Return the line that shares the most words with a sentence, and at least ``least``, as a quote."""
+    lines = [
+        (shared_words(sentence, part.text), place, part)
+        for place in places
+        for part in place.fact.parts
+        if part.line
+    ]
+    count, place, best = max(lines, key=lambda line: line[0], default=(0, None, None))
+    if place is None or best is None or count < least:
+        return None
+    return Said(squeezed(best.text)[:LONGEST_SENTENCE], place, Backing(best.line, best.line), quote=True)
 
 
 def _shown(fact: Fact) -> str:

@@ -57,6 +57,12 @@ def backing_of(sentence: str, fact: Fact, is_severe: Callable[[str], bool]) -> B
     return None
 
 
+def shared_words(sentence: str, line: str) -> int:
+    """Return how many words of a sentence a line contains, function words apart."""
+    words = set(_parts_of(line))
+    return sum(word.casefold() not in FREE and _among(word, words) for word in _WORD.findall(sentence))
+
+
 def _choices(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
     """Yield each line alone, then all lines of the fact together."""
     for part in parts:

@@ -60,13 +60,15 @@ from server.store.records import ReadKind
 
 logger = logging.getLogger(__name__)
 
-ANSWER_TOKENS = 300
+ANSWER_TOKENS = 160
 LEAST_CONTEXT = 4_096
 """Context to request, in tokens; if the model is loaded with a larger one, that is used."""
 DOWNLOAD_SECONDS = 2.0
 """How long a call waits for the model's weights; a download goes on after that."""
 QUESTION_WORDS = 3
 """Words of a focus from which on it is a question for the model; fewer are words to look for."""
+SENTENCE_WORDS = 5
+"""Words from which on a line of prose is a statement rather than a heading."""
 PROSE = frozenset({"markdown", "html"})
 """Kinds of documents that the model reads without a question, too."""
 
@@ -173,7 +175,8 @@ class Compressor:
     ) -> tuple[Answer | None, str]:
         """Return the model's answer if there is a question, else None; and a note if no model answered."""
         question = _question(wanted, found)
-        places = facts_to_show(found) if question else ()
+        least = SENTENCE_WORDS if question == SUMMARY else 1
+        places = facts_to_show(found, least_words=least) if question else ()
         if not places:
             return None, ""
         try:
@@ -219,10 +222,7 @@ class Compressor:
     async def _prompt(self, run: OffloadState, texts: Sequence[Text], facts: str, question: str) -> Prompt:
         name = f"`{texts[0].shown}`" if len(texts) == 1 else f"{len(texts)} files"
         asked = template("answer").substitute(name=name, facts=facts, question=question, count=MOST_SENTENCES)
-        messages = (
-            Message("system", template("shared").template.strip()),
-            Message("user", asked.strip()),
-        )
+        messages = (Message("user", asked.strip()),)
         num_ctx = await self._engine.num_ctx(run.model, LEAST_CONTEXT)
         tokens, counted = await count(self._engine, run.model, messages)
         return Prompt("answer", messages, num_ctx, ANSWER_TOKENS, tokens, counted)

@@ -11,7 +11,7 @@ from server.offload.run.reply import counted, short
 LEAST_ROOM = 200
 """Characters of a digest below which further files are only counted."""
 _LONGEST_NAME = 120
-ANSWER_HEAD = "Answer of the local model, each sentence checked against its line:"
+ANSWER_HEAD = "The local model answers (each sentence is backed by its line):"
 
 
 def compose(
@@ -43,12 +43,12 @@ def _digests(
     texts: Sequence[Text], findings: Sequence[Findings], answer: Answer | None, room: int
 ) -> Mapping[int, str]:
     """Return the digests by index. Short texts come first, so that long ones get what they leave."""
-    named = [*(said.place for said in answer.said), *answer.named] if answer is not None else []
+    meant = [said.place for said in answer.said if not said.quote] if answer is not None else []
     made: dict[int, str] = {}
     for index in sorted(range(len(texts)), key=lambda each: texts[each].size):
         share = room // (len(texts) - len(made))
         head = f"{short(texts[index].shown, _LONGEST_NAME)}: "
-        first = {place.index for place in named if place.text == index}
+        first = {place.index for place in meant if place.text == index}
         digest = findings[index].digest(max(0, share - len(head) - 1), first)
         made[index] = f"{head}{digest.text}"
         room -= len(made[index]) + 1

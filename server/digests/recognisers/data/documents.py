@@ -19,6 +19,8 @@ LARGEST = 8_000_000
 """Characters of a document that is read as a whole; a longer one goes line by line."""
 _LARGEST_YAML = 1_000_000
 _NAMED = re.compile(r"[\w.-]*\.(?P<ending>[A-Za-z]\w{0,9})$")
+_ANY_KIND = frozenset({"", "log", "out", "txt"})
+"""Endings of files that may hold any kind of text."""
 _READERS = frozenset({"cat", "bat", "less", "more", "type", "nl"})
 _HTML = re.compile(r"\s*(?:<!--.{0,400}?-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE | re.DOTALL)
 _YAML_LINE = re.compile(r"^\s*(?:- )*[\w.\"'/ -]{1,80}:(?:\s|$)|^\s*- \S|^\s*#|^---")
@@ -85,7 +87,8 @@ def _yaml(text: str, lines: Sequence[str], _name: str, ending: str) -> list[Fact
     if len(text) > _LARGEST_YAML or len(probe) < 5:
         return []
     if not named and (
-        ending or sum(_YAML_LINE.match(line) is not None for line in probe) < 0.95 * len(probe)
+        ending not in _ANY_KIND
+        or sum(_YAML_LINE.match(line) is not None for line in probe) < 0.95 * len(probe)
     ):
         return []
     try:
