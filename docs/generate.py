@@ -20,12 +20,54 @@ from server.commands.app import build_cli  # noqa: E402 - after the path is set
 from server.commands.examples import EXAMPLES, EXIT_STATUS  # noqa: E402 - after the path is set
 from server.common.errors import TokenSaverError  # noqa: E402 - after the path is set
 from server.config.settings import ENV_PREFIX, Settings  # noqa: E402 - after the path is set
+from server.models.catalogue import SHIPPED, parse_catalogue  # noqa: E402 - after the path is set
+from server.models.machines import MACHINES, line_of  # noqa: E402 - after the path is set
 from server.offload.checks.codes import REASONS  # noqa: E402 - after the path is set
 
 
 def pages() -> dict[str, str]:
     """Return every generated page's text by file name."""
-    return {"settings.md": settings_page(), "errors.md": errors_page(), "commands.md": commands_page()}
+    return {
+        "settings.md": settings_page(),
+        "errors.md": errors_page(),
+        "commands.md": commands_page(),
+        "models.md": models_page(),
+    }
+
+
+def models_page() -> str:
+    """Return the catalogue, and what is recommended on simulated machines."""
+    date, models = parse_catalogue(SHIPPED.read_text(encoding="utf-8"), str(SHIPPED))
+    lines = [
+        "# Models",
+        "",
+        f"The app's catalogue is of {date}. `token-saver models update FILE_OR_ADDRESS` uses a newer one",
+        "that you name. Each entry in `server/models/catalogue.toml` says what was checked, and where. Any",
+        "other GGUF model works too: `token-saver models pull hf.co/org/repo:Q4_K_M`.",
+        "",
+        "## What is recommended for code",
+        "",
+        "Simulated machines with nothing installed. A model must fit with a context of 8,192 tokens; in",
+        "memory that other programs need too, 2 GiB stay free (an eighth of the RAM on small machines).",
+        "Models of less than a billion parameters come last. Results on your machine count once their 95 %",
+        "interval says something.",
+        "",
+        "| machine | first | download | stays free | second | what people run there, and why not |",
+        "| --- | --- | ---: | ---: | --- | --- |",
+        *map(line_of, MACHINES),
+        "",
+        "## The catalogue",
+        "",
+        "| Ollama | LM Studio | GGUF | download | licence | thinking is switched off by |",
+        "| --- | --- | --- | ---: | --- | --- |",
+        *(
+            f"| {each.name} | {each.lmstudio} | {each.gguf} | {each.size / 1e9:.1f} GB | {each.license} | "
+            f"{each.thinking} |"
+            for each in models
+            if each.engine == "ollama"
+        ),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def settings_page() -> str:

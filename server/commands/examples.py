@@ -31,6 +31,7 @@ EXAMPLES = {
     "models load": "token-saver models load qwen2.5-coder-1.5b --keep-alive 10m",
     "models unload": "token-saver models unload qwen2.5-coder-1.5b",
     "models recommend": "token-saver models recommend coding",
+    "models update": "token-saver models update ~/Downloads/models.toml",
     "models bench": "token-saver models bench qwen2.5-coder-1.5b",
     "jobs": "token-saver jobs --json",
     "jobs wait": "token-saver jobs wait j87228048",

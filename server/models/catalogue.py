@@ -10,6 +10,11 @@ from server.common.errors import SettingsError
 from server.config.folders import Folders
 from server.models.categories import Category
 
+LEAST_PARAMETERS = 1.0
+"""Billions of parameters below which a model writes nothing useful: 0.5B was right in about one of six small
+functions, 135M in none."""
+LEAST_SIZE = 600_000_000
+"""Bytes of a file below which a model of unknown size counts as one of those."""
 SHIPPED = Path(__file__).with_name("catalogue.toml")
 
 
@@ -27,12 +32,22 @@ class Quality(_Entry):
 
 
 class CatalogueModel(_Entry):
-    """A recommendable model. ``size`` in bytes, ``parameters`` and ``active`` in billions; 0 if unknown."""
+    """A recommendable model. ``size`` in bytes, ``parameters`` and ``active`` in billions; 0 if unknown.
+
+    ``name`` is that of ``engine``; ``lmstudio`` and ``gguf`` are LM Studio's name and the reference of a GGUF
+    file (empty: none). ``peak`` is its measured memory with the usual context, in bytes; ``common`` marks a
+    model in wide use for chores.
+    """
 
     name: str
     engine: Literal["ollama", "embedded"] = "ollama"
+    lmstudio: str = ""
+    gguf: str = ""
+    thinking: Literal["none", "template", "request"] = "none"
+    common: bool = False
     size: int = Field(0, ge=0)
     size_estimated: bool = False
+    peak: int = Field(0, ge=0)
     parameters: float = Field(0.0, ge=0)
     active: float = Field(0.0, ge=0)
     context: int = Field(0, ge=0)
@@ -40,8 +55,22 @@ class CatalogueModel(_Entry):
     categories: tuple[Category, ...] = ()
     quality: Quality | None = None
 
+    @property
+    def is_toy(self) -> bool:
+        """Whether the model is too small for any work: fewer than ``LEAST_PARAMETERS`` billion parameters."""
+        if self.parameters:
+            return self.parameters < LEAST_PARAMETERS
+        return 0 < self.size < LEAST_SIZE
+
+    def name_for(self, kind: str) -> str:
+        """Return the name by which an engine of this kind downloads the model; empty if it cannot."""
+        if kind == self.engine:
+            return self.name
+        return {"lmstudio": self.lmstudio, "embedded": self.gguf}.get(kind, "")
+
 
 class _Catalogue(_Entry):
+    date: str = ""
     model: tuple[CatalogueModel, ...] = ()
 
 
@@ -51,12 +80,32 @@ def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
     Raises:
         SettingsError: the user's file is not a valid catalogue.
     """
-    own = folders.config / "models.toml"
+    own = own_catalogue(folders)
     path = own if own.exists() else SHIPPED
     try:
-        return _Catalogue.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).model
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingsError(
-            f"{path} is not a valid catalogue of models: {reason}.", "Fix or remove the file."
-        ) from None
+        return parse_catalogue(path.read_text(encoding="utf-8"), str(path))[1]
+    except (OSError, UnicodeDecodeError) as error:
+        raise _invalid(str(path), error) from None
+
+
+def own_catalogue(folders: Folders) -> Path:
+    """Return the path of the user's catalogue, whether it exists or not."""
+    return folders.config / "models.toml"
+
+
+def parse_catalogue(text: str, source: str) -> tuple[str, tuple[CatalogueModel, ...]]:
+    """Return a catalogue's date (empty if it has none) and its models.
+
+    Raises:
+        SettingsError: the text is not a valid catalogue; ``source`` says where it comes from.
+    """
+    try:
+        read = _Catalogue.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise _invalid(source, error) from None
+    return read.date, read.model
+
+
+def _invalid(source: str, error: Exception) -> SettingsError:
+    reason = str(error).splitlines()[0]
+    return SettingsError(f"{source} is not a valid catalogue of models: {reason}.", "Fix or remove the file.")

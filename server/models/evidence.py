@@ -1,5 +1,6 @@
 """Evidence about models on this machine, from measurements and real offloads; it loses weight as it ages."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,8 +16,13 @@ OLDEST = 6 * HALF_LIFE
 """Age in seconds at which a finding is left out; it would count less than a sixtieth."""
 ENOUGH = 1.5
 """Least weight of findings for a statement on quality: two fresh chores, or four of a month ago."""
+ENOUGH_TO_RANK = 6.0
+"""Least weight of findings that may rank a model."""
 GOOD, BAD = 0.5, 1 / 3
-"""A share of right results from ``GOOD`` ranks a model before untested ones, a share below ``BAD`` behind."""
+"""A share that is at least ``GOOD`` ranks a model before untested ones, one of at most ``BAD`` behind. The
+whole interval must lie on that side."""
+DEVIATIONS = 1.96
+"""Half the width of the interval in standard deviations: 95 % confidence."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +49,28 @@ class Evidence:
     @property
     def tier(self) -> int:
         """0 for a model that proved good here, 2 for one that proved bad, 1 otherwise."""
-        if self.quality is None or BAD <= self.quality < GOOD:
+        if self.quality is None or self.weight < ENOUGH_TO_RANK:
             return 1
-        return 0 if self.quality >= GOOD else 2
+        low, high = self.interval
+        if low >= GOOD:
+            return 0
+        return 2 if high <= BAD else 1
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of ``quality`` (Wilson's score interval); 0 to 1 if nothing is known."""
+        if self.quality is None or not self.weight:
+            return 0.0, 1.0
+        square = DEVIATIONS**2 / self.weight
+        middle = (self.quality + square / 2) / (1 + square)
+        spread = self.quality * (1 - self.quality) / self.weight + square / (4 * self.weight)
+        half = DEVIATIONS * math.sqrt(spread) / (1 + square)
+        return max(0.0, middle - half), min(1.0, middle + half)
 
     @property
     def summary(self) -> str:
         """The evidence as part of a sentence; empty if there is none."""
-        parts = [] if self.quality is None else [f"right in {self.quality:.0%} here"]
+        parts = [] if self.quality is None else [f"right in {self.quality:.0%} of {self.weight:.0f} here"]
         if self.generate_rate:
             parts.append(f"{self.generate_rate:.0f} tokens/s here")
         return ", ".join(parts)

@@ -2,9 +2,10 @@
 
 import asyncio
 
-from server.backends.base import InstalledModel
+from server.backends.base import Backend, DownloadsOwnModels, InstalledModel, ReportsDevices
 from server.config.folders import Folders
 from server.engine.engine import Engine
+from server.gpu.engine_devices import with_engine_devices
 from server.gpu.hardware import read_machine
 from server.gpu.memory_gate import MemoryGate
 from server.models.catalogue import CatalogueModel, load_catalogue
@@ -34,13 +35,15 @@ async def ranked(
     backend = await engine.use()
     installed = await backend.installed()
     machine = await asyncio.to_thread(read_machine)
+    if isinstance(backend, ReportsDevices):
+        machine = with_engine_devices(machine, await backend.devices())
     held = sum((each.size_vram if machine.gpus else each.size) for each in engine.view().loaded)
     gate = engine.admission
     known = await gate.fit_all(backend, installed) if isinstance(gate, MemoryGate) else {}
     return recommend(
         machine,
         installed,
-        _candidates(folders, backend.kind, installed),
+        _candidates(folders, backend, installed),
         Selector(folders).read(),
         category,
         prefer_quality=prefer_quality,
@@ -76,8 +79,15 @@ async def installed_model_for(
 
 
 def _candidates(
-    folders: Folders, kind: str, installed: tuple[InstalledModel, ...]
+    folders: Folders, backend: Backend, installed: tuple[InstalledModel, ...]
 ) -> tuple[CatalogueModel, ...]:
-    """Return the catalogue's models that are installed or that this engine can download."""
+    """Return the catalogue's models that are installed or that this engine can download, by its own names."""
     have = {each.name.removesuffix(":latest") for each in installed}
-    return tuple(each for each in load_catalogue(folders) if each.engine == kind or each.name in have)
+    found: dict[str, CatalogueModel] = {}
+    for each in load_catalogue(folders):
+        name = each.name if each.name in have else each.name_for(backend.kind)
+        if name and isinstance(backend, DownloadsOwnModels):
+            name = backend.local_name(name)
+        if name:
+            found.setdefault(name, each.model_copy(update={"name": name}))
+    return tuple(found.values())

@@ -1,5 +1,6 @@
 """Recommendation of models for this machine and a category of work, best first, each with its reason."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from server.models.selector import SelectorSettings
 from server.models.speed import expected_rate
 
 GIB = 2**30
+_PARAMETERS = re.compile(r"(\d+(?:\.\d+)?)\s*([BM])", re.IGNORECASE)
 # Memory beside the weights: KV cache and compute buffers for the usual 8,192 tokens. According to
 # `memory.model_memory`, 0.3 GiB for a 1.5B model and 1.7 GiB for a dense one of 14B with wide keys (Phi-4).
 OVERHEAD_SHARE, OVERHEAD = 0.15, GIB // 2
@@ -24,6 +26,7 @@ USUAL_LAYERS = 32
 MOST_ACTIVE_ON_CPU = 4.0
 # Tokens per second below which a measured model is slow: an answer of 500 tokens takes over two minutes.
 SLOW_RATE = 4.0
+RESERVE, RESERVE_SHARE = 2 * GIB, 8
 CODING: tuple[Category, ...] = ("coding", "coding-agent", "japanese-coding")
 AGENT_BENCHMARK = "SWE-bench Verified"
 
@@ -33,7 +36,8 @@ class Recommendation:
     """A model with the facts that rank it.
 
     Attributes:
-        left: bytes that stay free; negative if the model does not fit.
+        left: bytes that stay free; negative if the model does not fit at all.
+        reserve: bytes that must stay free for other programs.
         evidence: what is known of it on this machine.
         rate: expected tokens per second according to the memory bandwidth; 0 if unknown.
     """
@@ -45,11 +49,17 @@ class Recommendation:
     slow: bool
     evidence: Evidence = NOTHING
     rate: float = 0.0
+    reserve: int = 0
 
     @property
     def fits(self) -> bool:
-        """Whether it fits in the free memory."""
-        return self.left >= 0
+        """Whether it fits in the free memory and leaves the reserve."""
+        return self.left >= self.reserve
+
+    @property
+    def missing(self) -> int:
+        """Bytes that are missing for it to fit; 0 if it does."""
+        return max(0, self.reserve - self.left)
 
     @property
     def line(self) -> str:
@@ -60,7 +70,7 @@ class Recommendation:
         elif self.fits:
             parts.append(f"fits ({self.left / GIB:.1f} GiB spare)")
         else:
-            parts.append(f"does not fit now ({-self.left / GIB:.1f} GiB missing)")
+            parts.append(f"does not fit now ({self.missing / GIB:.1f} GiB missing)")
         if self.slow:
             parts.append("slow here" if self.evidence.generate_rate else "slow without a GPU")
         about = "≈ " if self.model.size_estimated else ""
@@ -90,10 +100,10 @@ def recommend(
 ) -> tuple[Recommendation, ...]:
     """Return the suitable models, best first; empty if the user's filters exclude all.
 
-    The order is: the user's own choice for the category; models that fit; models that are not slow; models
-    that proved good here, then untested ones, then those that proved bad (``evidence``), whatever published
-    figures say; models made for the category; installed ones (unless ``prefer_quality``); the better
-    published figure; the larger model.
+    The order is: the user's own choice for the category; models that are not toys; models that fit; models
+    that are not slow; models that proved good here, then untested ones, then those that proved bad
+    (``evidence``), whatever published figures say; models made for the category; installed ones (unless
+    ``prefer_quality``); models in wide use; the better published figure; the larger model.
 
     Args:
         held: bytes of the engine's loaded models, which it would free.
@@ -118,12 +128,21 @@ def recommend(
             installed=each.name in have,
             custom=each.name == own,
             left=_left(each, room, known_fits.get(each.name)),
+            reserve=reserve_of(machine, room),
             on_gpu=on_gpu,
         )
         for each in models
         if not settings.blocks(each.name) and (each.name == own or settings.allows_license(each.license))
     ]
     return tuple(sorted(found, key=lambda each: _key(each, category, prefer_quality=prefer_quality)))
+
+
+def reserve_of(machine: Machine, room: Room) -> int:
+    """Return the bytes that a recommended model must leave free: 2 GiB of memory that other programs need
+    too, less on a small machine. A card's own reserve is part of its room."""
+    if room.place == "GPU memory":
+        return 0
+    return min(RESERVE, machine.ram_total // RESERVE_SHARE)
 
 
 def memory_needed(model: CatalogueModel) -> int:
@@ -137,6 +156,8 @@ def memory_room(machine: Machine, held: int) -> int:
 
 
 def _expected(model: CatalogueModel) -> ModelMemory:
+    if model.peak:
+        return ModelMemory(model.size, 0, max(0, model.peak - model.size))
     return ModelMemory(model.size, round(model.size * OVERHEAD_SHARE) + OVERHEAD // 2, OVERHEAD // 2)
 
 
@@ -152,13 +173,14 @@ def _recommendation(
     installed: bool,
     custom: bool,
     left: int,
+    reserve: int,
     on_gpu: bool,
 ) -> Recommendation:
     slow = not (machine.gpus and on_gpu) and model.active > MOST_ACTIVE_ON_CPU
     if evidence.generate_rate:
         slow = evidence.generate_rate < SLOW_RATE
     rate = expected_rate(machine, model, on_gpu=on_gpu)
-    return Recommendation(model, installed, custom, left, slow, evidence, rate)
+    return Recommendation(model, installed, custom, left, slow, evidence, rate, reserve)
 
 
 def _as_installed(model: CatalogueModel, installed: InstalledModel | None) -> CatalogueModel:
@@ -170,8 +192,17 @@ def _as_installed(model: CatalogueModel, installed: InstalledModel | None) -> Ca
 
 def _unlisted(model: InstalledModel) -> CatalogueModel:
     return CatalogueModel(
-        name=model.name.removesuffix(":latest"), size=model.size, context=model.context_length
+        name=model.name.removesuffix(":latest"),
+        size=model.size,
+        context=model.context_length,
+        parameters=_billions(model.parameters),
     )
+
+
+def _billions(text: str) -> float:
+    """Return the parameters in an engine's words, such as ``134.52M`` or ``1.5B``; 0 if they are unknown."""
+    found = _PARAMETERS.fullmatch(text.strip())
+    return float(found[1]) * (1 if found[2].upper() == "B" else 0.001) if found else 0.0
 
 
 def _key(each: Recommendation, category: Category, *, prefer_quality: bool) -> tuple[object, ...]:
@@ -182,12 +213,14 @@ def _key(each: Recommendation, category: Category, *, prefer_quality: bool) -> t
     size = each.model.size if each.fits else -each.model.size  # too large: smallest first
     return (
         not each.custom,
+        each.model.is_toy,
         not each.fits,
         each.slow,
         each.evidence.tier,
-        -round(each.evidence.quality or 0, 2) if each.evidence.tier == 0 else 0,
+        -round(each.evidence.interval[0], 2) if each.evidence.tier == 0 else 0,
         not suits,
         not each.installed if not prefer_quality else False,
+        not each.model.common if each.fits else False,
         -figure if each.fits else 0,
         -size,
         not each.installed,

@@ -49,7 +49,7 @@ def test_chores_and_real_offloads_add_up_to_one_quality() -> None:
     assert known.weight == pytest.approx(8)
     assert known.generate_rate == pytest.approx(20.0)
     assert known.load_seconds == pytest.approx(3.0)
-    assert known.summary == "right in 50% here, 20 tokens/s here"
+    assert known.summary == "right in 50% of 8 here, 20 tokens/s here"
 
 
 def test_findings_lose_weight_with_age() -> None:
@@ -107,15 +107,38 @@ def _names(evidence: dict[str, Evidence]) -> list[str]:
 
 def test_evidence_outranks_the_published_figure() -> None:
     assert _names({}) == ["famous:7b", "plain:7b"]
-    good, bad = Evidence(quality=0.8, weight=4, latest=NOW), Evidence(quality=0.2, weight=4, latest=NOW)
+    good, bad = Evidence(quality=0.8, weight=60, latest=NOW), Evidence(quality=0.2, weight=60, latest=NOW)
     assert _names({"plain:7b": good}) == ["plain:7b", "famous:7b"]
     assert _names({"famous:7b": bad}) == ["plain:7b", "famous:7b"]
     assert _names({"famous:7b": replace(good, quality=0.9), "plain:7b": good}) == ["famous:7b", "plain:7b"]
 
 
+@pytest.mark.parametrize(
+    ("quality", "weight", "tier"),
+    [
+        (1.0, 3, 1),
+        (1.0, 5, 1),
+        (1.0, 6, 0),
+        (0.0, 3, 1),
+        (0.0, 9, 2),
+        (0.6, 20, 1),
+        (0.75, 40, 0),
+        (None, 0, 1),
+    ],
+    ids=[
+        *("three-right", "five-right", "six-right", "three-wrong", "nine-wrong"),
+        *("undecided", "mostly-right", "untested"),
+    ],
+)
+def test_a_model_is_ranked_only_if_the_interval_says_something(
+    quality: float | None, weight: float, tier: int
+) -> None:
+    assert Evidence(quality=quality, weight=weight).tier == tier
+
+
 def test_line_shows_evidence_instead_of_the_published_figure() -> None:
     line = _ranked({"famous:7b": Evidence(quality=0.75, generate_rate=14.2, weight=4, latest=NOW)})[0].line
-    assert "right in 75% here, 14 tokens/s here" in line
+    assert "right in 75% of 4 here, 14 tokens/s here" in line
     assert "SWE-bench" not in line
 
 

@@ -12,7 +12,7 @@ from server.config.folders import find_folders
 from server.config.settings import BackendSettings, EmbeddedSettings, Settings
 from server.hub import Hub
 from server.tools.mcp_server import build_mcp
-from tests.standins.ollama import OllamaStandIn
+from tests.standins.ollama import OllamaStandIn, StandInModel
 
 pytestmark = pytest.mark.anyio
 
@@ -51,10 +51,11 @@ async def test_auto_setup_without_a_server_ends_with_a_warm_embedded_model(smoll
 
 async def test_a_blocked_model_is_refused_and_not_recommended(ollama_standin: OllamaStandIn) -> None:
     settings = Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))
+    ollama_standin.models["qwen2.5-coder:7b"] = StandInModel()
 
     async def work(client: Client, hub: Hub) -> None:
         before = await client.call_tool("recommend_model", {"category": "coding"})
-        assert "qwen2.5-coder:0.5b" in text(before)
+        assert "qwen2.5-coder:7b" in text(before)
         changed = await client.call_tool(
             "configure_model_selector",
             {"setting": "blocked_models", "action": "add", "values": ["qwen2.5-coder"]},

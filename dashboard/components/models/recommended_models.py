@@ -68,7 +68,9 @@ def facts(each: Recommendation) -> str:
         _fit(each),
         "installed" if each.installed else f"{about}{model.size / 1e9:.1f} GB download" if model.size else "",
         _speed(each),
-        "" if evidence.quality is None else f"right in {evidence.quality:.0%} of its tasks here",
+        ""
+        if evidence.quality is None
+        else f"right in {evidence.quality:.0%} of {evidence.weight:.0f} tasks here",
         f"{quality.benchmark} {quality.value:g} ({quality.date})" if quality else "",
         model.license or "licence unknown",
     )
@@ -80,7 +82,7 @@ def _fit(each: Recommendation) -> str:
         return "Size unknown"
     if each.fits:
         return f"Fits ({formats.size(each.left)} spare)"
-    return f"Does not fit now ({formats.size(-each.left)} short)"
+    return f"Does not fit now ({formats.size(each.missing)} short)"
 
 
 def _speed(each: Recommendation) -> str:

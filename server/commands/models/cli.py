@@ -12,9 +12,10 @@ from server.commands.models.actions import (
     recommend_models,
     unload_model,
 )
-from server.commands.output import Json
+from server.commands.output import Json, echo
 from server.config.folders import find_folders
 from server.config.settings import Settings, load_settings
+from server.models.catalogue_update import update_catalogue
 from server.models.categories import Category
 
 models_app = typer.Typer(help="The local models.", no_args_is_help=False)
@@ -82,6 +83,14 @@ def bench(
 ) -> None:
     """Measure models on this machine: speed, and correct chores; recommendations use the results."""
     bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json)
+
+
+@models_app.command()
+def update(
+    source: Annotated[str, typer.Argument(metavar="FILE_OR_ADDRESS", help="A catalogue as a TOML file.")],
+) -> None:
+    """Use a newer catalogue of recommendable models, from a file or an address that you name."""
+    echo(update_catalogue(find_folders(), source))
 
 
 def _settings() -> Settings:

@@ -1,0 +1,73 @@
+"""Update of the catalogue of models from a file or an address that the user names."""
+
+from pathlib import Path
+
+import httpx
+
+from server.backends.trust import ssl_context
+from server.common.atomic_write import replace_file
+from server.common.errors import BadArguments, NoNetwork, SettingsError
+from server.config.folders import Folders
+from server.models.catalogue import SHIPPED, own_catalogue, parse_catalogue
+
+LARGEST = 1 << 20
+"""Bytes of a catalogue; the app's own has about 10,000."""
+
+
+def update_catalogue(folders: Folders, source: str) -> str:
+    """Put the catalogue at ``source`` (a path or an http address) in place of the present one.
+
+    Returns what was done, one sentence. Nothing changes if it is not valid, empty, or older than the present
+    one.
+
+    Raises:
+        BadArguments: there is no such file, or it is too large.
+        NoNetwork: the address cannot be reached.
+        SettingsError: it is not a valid catalogue, or an older one.
+    """
+    text = (
+        _fetched(source) if source.startswith(("https://", "http://")) else _read(Path(source).expanduser())
+    )
+    date, models = parse_catalogue(text, source)
+    if not models:
+        raise SettingsError(f"{source} lists no model.", "Name a catalogue with models.")
+    present = own_catalogue(folders)
+    current, _ = parse_catalogue(
+        (present if present.exists() else SHIPPED).read_text(encoding="utf-8"), str(present)
+    )
+    if date and current and date < current:
+        raise SettingsError(
+            f"{source} is of {date}, older than the present catalogue of {current}.",
+            f"Remove {present} first if you want it.",
+        )
+    present.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(present, text.encode())
+    return f"{len(models)} models of {date or 'an unknown date'} from {source} are in use ({present})."
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise BadArguments(f"{path} is too large for a catalogue.", "Name a catalogue of models.")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadArguments(f"{path} cannot be read ({type(error).__name__}).", "Check the path.") from None
+
+
+def _fetched(url: str) -> str:
+    try:
+        with (
+            httpx.Client(verify=ssl_context(""), follow_redirects=True, timeout=30) as client,
+            client.stream("GET", url) as response,
+        ):
+            response.raise_for_status()
+            body = b""
+            for piece in response.iter_bytes():
+                body += piece
+                if len(body) > LARGEST:
+                    raise BadArguments(f"{url} is too large for a catalogue.", "Name a catalogue of models.")
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{url} is not a text.", "Name a catalogue of models.") from None
+    except (httpx.HTTPError, ImportError, ValueError) as error:
+        raise NoNetwork(f"{url} cannot be fetched ({error}).", "Check the address and the network.") from None
