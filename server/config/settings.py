@@ -147,6 +147,16 @@ class OffloadSettings(Section):
     agreement: int = Field(
         3, ge=2, le=12, description="How many samples have to behave alike if new code has no examples."
     )
+    least_right: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="Share of a kind of chore that a model has to get right to be given one, where results "
+        "are run before they are delivered. 0 gives it everything.",
+    )
+    least_right_unrun: float = Field(
+        0.6, ge=0, le=1, description="The same where results are not run, so that wrong ones are delivered."
+    )
     allow_losing: bool = Field(False, description="Run calls that would cost more tokens than they save.")
     client_patience: float = Field(
         45.0,

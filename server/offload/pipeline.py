@@ -13,6 +13,7 @@ from typing import Any
 
 from server.backends.base import PullProgress
 from server.common.aio import cancel_and_wait
+from server.common.days import days_ago
 from server.common.errors import EngineChanged, NotFound, StillDownloading, StoreError, TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
@@ -35,6 +36,8 @@ from server.offload.delivery.retry_finish import FinishRetrier
 from server.offload.files.search_threads import search
 from server.offload.files.workspace import Workspace, open_workspace, read_task
 from server.offload.rounds import Rounds
+from server.offload.routing.kinds import kind_of
+from server.offload.routing.shares import Share, measured_share, refusal
 from server.offload.run import reply
 from server.offload.run.progress import Progress
 from server.offload.run.state import OffloadRecorder, OffloadState
@@ -51,6 +54,8 @@ from server.offload.values import (
 from server.store.history import History
 from server.store.measurements import Measurements
 
+EVIDENCE_DAYS = 30
+"""Own offloads that are older say nothing about a model any more, so that it is tried again."""
 PATIENCE_RESERVE = 5.0
 """Seconds before the client's timeout at which a call that waits for a download returns."""
 
@@ -240,6 +245,8 @@ class Offloader:
     async def _answer(self, run: OffloadState, workspace: Workspace, plan: Plan) -> Outcome:
         """Choose the model, have it answer, and deliver or hand back the result."""
         run.model = await self.model_for(run)
+        if (below := await self._below_bar(run, plan)) is not None:
+            return await self.hand_back(run, below)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
         rounds = Rounds(self._engine, self.recorder, self._deliverer, self._settings, self._trials)
@@ -251,6 +258,15 @@ class Offloader:
             text = reply.returned(verdict.text, verdict.notices, verdict.strength)
             return await self.recorder.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
+
+    async def _below_bar(self, run: OffloadState, plan: Plan) -> Check | None:
+        """Return why the model is not asked at all; the user's own calls and a named model always are."""
+        kind = kind_of(plan, runs=await self._trials.can_run(plan))
+        run.chore_kind = kind
+        if run.caller.by_user or run.task.model:
+            return None
+        shown = await Measurements(self._history.database).shown(run.model, kind, days_ago(EVIDENCE_DAYS))
+        return refusal(run.model, kind, measured_share(run.model, kind) + Share(*shown), self._settings)
 
     async def hand_back(self, run: OffloadState, failure: Check) -> Outcome:
         """Record that the result failed a check; return that outcome."""

@@ -22,7 +22,7 @@ from server.offload.run.state import OffloadRecorder, OffloadState
 from server.offload.trial_runs.agreement import inputs_prompt, probes
 from server.offload.trial_runs.trials import Trials
 from server.offload.trial_runs.values import TRIED
-from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict
+from server.offload.values import Attempt, Check, Delivery, Prompt, Verdict
 
 INPUTS = "inputs"
 """The kind of prompt that asks for inputs; its answer is no result."""
@@ -102,8 +102,9 @@ class Rounds:
         run.add_seconds("queue", waited)
         run.progress.stage("check")
         began = time.monotonic()
-        verdict = await asyncio.to_thread(_checked, plan, generation)
+        verdict = await asyncio.to_thread(check_answer, plan, generation)
         verdict = await self.trials.run(plan, verdict)
+        verdict = await asyncio.to_thread(patches.as_diff, plan, verdict)
         run.add_seconds("check", time.monotonic() - began)
         attempt = Attempt(number, prompt, generation, verdict)
         doubtful = kept is None and number <= self.settings.repair_rounds and _doubt(verdict) is not None
@@ -153,10 +154,6 @@ class Rounds:
         return await fit_repair(
             run.attempts, failure, self.engine, run.model, self.settings.max_output_tokens
         )
-
-
-def _checked(plan: Plan, generation: Generation) -> Verdict:
-    return patches.as_diff(plan, check_answer(plan, generation))
 
 
 def _doubt(verdict: Verdict) -> Check | None:

@@ -242,6 +242,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "outcome": end.outcome,
         "code": end.code,
         "strength": end.strength,
+        "chore_kind": end.chore_kind,
         # The text of a returned result is content; the reply of a delivery consists of figures.
         "summary": end.summary if contents or end.outcome == "delivered" else "",
         "model": end.model,

@@ -95,6 +95,21 @@ class Measurements:
 
         return await self._database.read(read)
 
+    async def shown(self, model: str, chore_kind: str, instant: float) -> tuple[int, int]:
+        """Return how many offloads of a model and kind since ``instant`` were shown to be right, and how many
+        were shown to be right or wrong.
+
+        Right: tests, examples or samples showed it, or Claude left the result alone. Wrong: it was handed
+        back after the model had answered, undone, or Claude changed it.
+        """
+
+        def read(connection: Connection) -> tuple[int, int]:
+            values = {"model": model, "kind": chore_kind, "since": instant}
+            right, judged = connection.execute(text(_SHOWN), values).one()
+            return int(right), int(judged)
+
+        return await self._database.read(read)
+
     async def practice(self, instant: float) -> tuple[PracticeRecord, ...]:
         """Return the offloads since ``instant`` (seconds since the epoch) by model, day and kind of call.
 
@@ -109,6 +124,18 @@ class Measurements:
         return await self._database.read(read)
 
 
+_SHOWN = """
+WITH seen AS (
+  SELECT (o.undone OR o.outcome = 'handed_back' OR coalesce(a.ending, '') IN ('edited', 'rewritten'))
+           AS wrong,
+         (o.strength IN ('tests ran', 'examples ran', 'samples agree')
+           OR coalesce(a.ending, '') = 'left_alone') AS shown
+  FROM offload o LEFT JOIN audit a ON a.seq = o.seq
+  WHERE o.model = :model AND o.chore_kind = :kind AND o.started_at >= :since
+    AND (o.outcome IN ('delivered', 'returned') OR (o.outcome = 'handed_back' AND o.completion_tokens > 0))
+)
+SELECT coalesce(sum(shown AND NOT wrong), 0), coalesce(sum(shown OR wrong), 0) FROM seen
+"""
 _PRACTICE = """
 SELECT o.model, o.tool,
        coalesce(json_extract(t.arguments, '$.category'), '') AS category,

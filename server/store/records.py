@@ -111,7 +111,8 @@ class OffloadEnd:
     """How an offload ended. ``outcome`` is one of ``offload.values.OUTCOMES``; ``timings`` are seconds
     by stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds those not written before,
     ``notices`` what was delivered with the result, ``strength`` what the result rests on
-    (``offload.values.STRENGTHS``; empty if there is none)."""
+    (``offload.values.STRENGTHS``; empty if there is none), ``chore_kind`` is one of
+    ``offload.routing.kinds``."""
 
     ended_at: float
     outcome: str
@@ -129,6 +130,7 @@ class OffloadEnd:
     attempts: tuple[AttemptRecord, ...] = ()
     notices: tuple[str, ...] = ()
     strength: str = ""
+    chore_kind: str = ""
 
 
 DASHBOARD = "dashboard"

@@ -108,6 +108,7 @@ offload = Table(
     # The batch that contains it.
     Column("job_id", Text),
     _text("strength"),
+    _text("chore_kind"),
     # Each filter is one range of its index, which is in the list's order because SQLite appends seq.
     *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
     Index("ix_offload_started_at", "started_at"),

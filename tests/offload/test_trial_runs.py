@@ -278,3 +278,17 @@ async def test_a_demonstration_below_new_code_is_left_out(running: PipelineHarne
 def test_what_a_module_needs_is_no_demonstration(end: str) -> None:
     text = f"from somewhere import register\n\n\n{GUARDED}\n\n{end}"
     assert without_demonstrations(text) == text
+
+
+async def test_a_diff_is_made_of_the_code_that_was_run(running: PipelineHarness, project: Path) -> None:
+    (project / "share.py").write_text(SHARE)
+    running.ollama.answers.when("Return 0", fenced(GUARDED))
+    outcome = await running.run(
+        "Return 0 for nothing.",
+        files=("share.py",),
+        output_format="diff",
+        examples=("share(0, 0) == 0", "share(1, 4) == 25"),
+    )
+    assert (outcome.name, outcome.strength) == ("returned", "examples ran"), outcome.text
+    assert "+    if whole == 0:" in outcome.text
+    assert outcome.text.endswith("(Examples ran.)")

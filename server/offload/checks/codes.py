@@ -21,6 +21,7 @@ DAMAGED = "damaged_characters"
 DOES_NOT_RUN = "does_not_run"
 EXAMPLE_FAILED = "example_failed"
 NO_AGREEMENT = "no_agreement"
+BELOW_BAR = "below_bar"
 
 REASONS = {
     ANSWER_CUT: "The answer reached its token limit before it was complete.",
@@ -44,4 +45,5 @@ REASONS = {
     DOES_NOT_RUN: "The result fails when it is loaded in the sandbox.",
     EXAMPLE_FAILED: "An example of the call or of the task fails on the result.",
     NO_AGREEMENT: "The samples behave differently and no example decides; see `[offload] samples`.",
+    BELOW_BAR: "The model was seen to get too few chores of this kind right; nothing was asked.",
 }

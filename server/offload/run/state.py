@@ -69,6 +69,7 @@ class OffloadState:
     item_of: ItemOf | None = None
     sources: tuple[Source, ...] = ()
     model: str = ""
+    chore_kind: str = ""
     backend: str = ""
     attempts: list[Attempt] = field(default_factory=list)
     chosen: Attempt | None = None
@@ -199,6 +200,7 @@ class OffloadRecorder:
             receipt=receipt.as_record(),
             notices=notices,
             strength=strength,
+            chore_kind=run.chore_kind,
             attempts=(history_rows.attempt_record(run.unwritten),) if run.unwritten else (),
         )
         outcome = Outcome(

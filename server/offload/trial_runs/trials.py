@@ -45,6 +45,12 @@ class Trials:
         if _is_python(plan):
             given_facts(plan.task.examples)
 
+    async def can_run(self, plan: Plan) -> bool:
+        """Tell whether results of a plan are run here."""
+        if not (self._settings.run_code and _is_python(plan)):
+            return False
+        return not isinstance(await self._sandboxes.find("python"), Unavailable)
+
     async def run(self, plan: Plan, verdict: Verdict) -> Verdict:
         """Return the verdict on a result that passed the checks of form, with what running it showed."""
         if not (self._settings.run_code and verdict.passed and _is_python(plan)):

@@ -1,0 +1,31 @@
+"""The kind of a chore, read from the form of the call: never from the words of the task."""
+
+from typing import Literal, get_args
+
+from server.offload.asking.plan import Plan
+
+ChoreKind = Literal["new code", "new code unrun", "tests", "tests unrun", "edit", "data", "text", "question"]
+"""``unrun``: the result cannot be executed here. ``data``: files without definitions. ``text``: prose."""
+CHORE_KINDS: tuple[ChoreKind, ...] = get_args(ChoreKind)
+RUN: tuple[ChoreKind, ...] = ("new code", "tests")
+
+
+def kind_of(plan: Plan, *, runs: bool) -> ChoreKind:
+    """Return the kind of a planned task.
+
+    Args:
+        plan: the plan.
+        runs: whether a result of this plan is executed here before it is delivered.
+    """
+    code = plan.language is not None and plan.language.has_definitions
+    if plan.kind in ("explain", "raw"):
+        return "question"
+    if plan.edited is not None or plan.kind == "diff":
+        return "edit" if code else "data"
+    if plan.kind == "write":
+        return "text"
+    if not code:
+        return "data"
+    if plan.is_test:
+        return "tests" if runs else "tests unrun"
+    return "new code" if runs else "new code unrun"

@@ -1,0 +1,90 @@
+"""The share of chores of a kind that a model gets right, and the refusal of chores below the bar.
+
+Counted are the measured chores of ``measured.toml`` and this user's own offloads: those that tests, examples
+or samples showed to be right or wrong, those that Claude left alone or rewrote, and those that were undone.
+"""
+
+import math
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from server.config.settings import OffloadSettings
+from server.offload.checks import codes
+from server.offload.routing.kinds import RUN, ChoreKind
+from server.offload.values import Check
+
+Z = 1.645
+"""Normal quantile of a two-sided interval of 90 %."""
+LEAST_TRIED = 8
+"""Chores from which a share says something: a few unlucky ones must not switch a model off."""
+ROUTE = "route"
+"""Name of the check in the history."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of the tried chores were right."""
+
+    right: int = 0
+    tried: int = 0
+
+    def __add__(self, other: "Share") -> "Share":
+        """Return the counts of both."""
+        return Share(self.right + other.right, self.tried + other.tried)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The Wilson score interval (Wilson 1927) of the share: (0, 1) if nothing was tried."""
+        if not self.tried:
+            return 0.0, 1.0
+        share, weight = self.right / self.tried, Z * Z / self.tried
+        middle = share + weight / 2
+        spread = Z * math.sqrt(share * (1 - share) / self.tried + weight / self.tried / 4)
+        return max(0.0, (middle - spread) / (1 + weight)), min(1.0, (middle + spread) / (1 + weight))
+
+
+def measured_share(model: str, kind: ChoreKind) -> Share:
+    """Return what the benchmark measured for a model, whatever its engine calls it."""
+    name = _plain(model)
+    found = [kinds for known, kinds in _measured().items() if name.startswith(_plain(known))]
+    counts = found[0].get(kind) if found else None
+    return Share(*counts) if counts else Share()
+
+
+def able_models(kind: ChoreKind, settings: OffloadSettings) -> list[str]:
+    """Return the measured models that are not below the bar for a kind, the best first."""
+    shares = {model: Share(*kinds[kind]) for model, kinds in _measured().items() if kind in kinds}
+    able = [model for model, share in shares.items() if share.interval[0] >= _bar(kind, settings)]
+    return sorted(able, key=lambda model: shares[model].interval, reverse=True)
+
+
+def refusal(model: str, kind: ChoreKind, share: Share, settings: OffloadSettings) -> Check | None:
+    """Return why a chore is handed back unasked, None if the model may try.
+
+    It may unless it is certain, at 90 %, that it gets fewer right than the bar asks for.
+    """
+    if share.tried < LEAST_TRIED or share.interval[1] >= _bar(kind, settings):
+        return None
+    others = [each for each in able_models(kind, settings) if each != model]
+    other = (
+        f"{others[0]} would do" if others else "A larger model may do: token-saver models recommend coding"
+    )
+    message = f"{model} got {share.right} of {share.tried} chores of this kind ({kind}) right. {other}."
+    return Check(ROUTE, passed=False, message=message, code=codes.BELOW_BAR, hopeless=True)
+
+
+def _bar(kind: ChoreKind, settings: OffloadSettings) -> float:
+    return settings.least_right if kind in RUN else settings.least_right_unrun
+
+
+def _plain(model: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", model.rpartition("/")[2].lower())
+
+
+@cache
+def _measured() -> dict[str, dict[str, list[int]]]:
+    text = resources.files("server.offload.routing").joinpath("measured.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
