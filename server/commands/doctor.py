@@ -108,6 +108,16 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
 
 def _check_environment(settings: Settings) -> Iterator[Finding]:
     if settings.checks:
+        outside = sorted(settings.checks.keys() & set(settings.offload.checks_outside))
+        if not settings.offload.check_sandbox:
+            yield Finding(
+                "checks",
+                "ok",
+                f"{', '.join(sorted(settings.checks))} run what the model wrote with your rights",
+                "on Linux, to run them in a sandbox: [offload] check_sandbox = true",
+            )
+        elif outside:
+            yield Finding("checks", "ok", f"in the sandbox, except for {', '.join(outside)}")
         more = ", ".join(settings.offload.check_env) or "no others"
         yield Finding(
             "checks",

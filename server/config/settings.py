@@ -132,6 +132,14 @@ class OffloadSettings(Section):
     check_env: tuple[str, ...] = Field(
         (), description="Environment variables that checks get beside PATH, HOME, the language and the like."
     )
+    check_sandbox: bool = Field(
+        False,
+        description="Run the checks from `[checks]` in the sandbox: without network, with changes in the "
+        "project alone. Needs Linux; `token-saver doctor` says whether this machine has a sandbox.",
+    )
+    checks_outside: tuple[str, ...] = Field(
+        (), description="Names of checks that run outside of the sandbox nevertheless, with your rights."
+    )
     run_code: bool = Field(
         True,
         description="Run new Python code in a sandbox before it is delivered: load it, run its examples, "

@@ -30,6 +30,7 @@ from server.offload.asking.prompt import fit
 from server.offload.checks.named import NamedChecks
 from server.offload.checks.project import ProjectChecks
 from server.offload.delivery import undo
+from server.offload.delivery.check_runner import CheckRunner
 from server.offload.delivery.deliver import Deliverer
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.delivery.retry_finish import FinishRetrier
@@ -89,7 +90,8 @@ class Offloader:
             settings.offload.check_env,
         )
         named_checks = NamedChecks(settings.checks, folders)
-        self._deliverer = Deliverer(history, settings, named_checks, project_checks, self._rescue_copies)
+        runner = CheckRunner(settings.offload, folders.cache, sandboxes, self._rescue_copies)
+        self._deliverer = Deliverer(history, named_checks, runner, project_checks, self._rescue_copies)
         self._open_workspace = partial(open_workspace, settings=settings, folders=folders)
         self._folders = folders
         self._finish_retrier = FinishRetrier(history, self.recorder, self._rescue_copies)

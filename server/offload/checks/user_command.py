@@ -123,7 +123,7 @@ async def run_check(
         async with asyncio.timeout(seconds):
             await output.ended.wait()
     except TimeoutError:
-        return _failed(name, f"It did not end within {seconds:g} s.")
+        return failed(name, f"It did not end within {seconds:g} s.")
     finally:
         await _end(process, output)
         # A process that the command left in another session may keep its output open forever.
@@ -137,9 +137,19 @@ async def run_check(
     if reason:
         raise _not_started(name, reason)
     if (status := process.get_returncode()) == 0:
-        return Check(_shown(name), passed=True)
-    text = output.kept.decode(errors="replace").strip()[-LONGEST_OUTPUT:]
-    return _failed(name, f"Exit status {status}:\n{text}")
+        return passed(name)
+    text = output.kept.decode(errors="replace").strip()[-LONGEST_OUTPUT + 30 :]
+    return failed(name, f"Exit status {status}:\n{text}")
+
+
+def passed(name: str) -> Check:
+    """Return the finding of a check that passed."""
+    return Check(_shown(name), passed=True)
+
+
+def failed(name: str, message: str) -> Check:
+    """Return the finding of a check that failed, with the end of a long message."""
+    return Check(_shown(name), passed=False, message=message[-LONGEST_OUTPUT:], code=codes.CHECK_FAILED)
 
 
 def check_environ(variables: Iterable[str]) -> dict[str, str]:
@@ -211,10 +221,6 @@ async def _end(process: asyncio.SubprocessTransport, output: _Output) -> None:
     else:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.get_pid(), signal.SIGKILL)
-
-
-def _failed(name: str, message: str) -> Check:
-    return Check(_shown(name), passed=False, message=message, code=codes.CHECK_FAILED)
 
 
 def _shown(name: str) -> str:

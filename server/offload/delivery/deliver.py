@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from server.common.aio import run_thread_uncancellable
 from server.common.errors import FileChanged, StoreError, WorkspaceError
-from server.config.settings import Settings
 from server.offload.asking.plan import Plan
 from server.offload.checks.named import NamedChecks
 from server.offload.checks.project import ProjectChecks, strength_of
-from server.offload.checks.user_command import command_of, run_check
+from server.offload.checks.user_command import command_of
 from server.offload.delivery.change import FileChange, apply, content_of, plan_change, revert, to_delivery
+from server.offload.delivery.check_runner import CheckRunner
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.files.workspace import Workspace, split_selection
 from server.offload.run.state import OffloadState, check_folder
@@ -29,8 +29,8 @@ class Deliverer:
     def __init__(
         self,
         history: History,
-        settings: Settings,
         checks: NamedChecks,
+        runner: CheckRunner,
         project_checks: ProjectChecks,
         rescue_copies: RescueCopies,
     ) -> None:
@@ -38,8 +38,7 @@ class Deliverer:
         self._project_checks = project_checks
         self._rescue_copies = rescue_copies
         self.checks = checks
-        self._timeout = settings.offload.check_timeout
-        self._variables = settings.offload.check_env
+        self._runner = runner
         self._locks: dict[str, asyncio.Lock] = {}
 
     def require_check(self, task: Task, workspace: Workspace) -> None:
@@ -81,6 +80,10 @@ class Deliverer:
         async with lock:
             began = time.monotonic()
             change = await run_thread_uncancellable(plan_change, workspace, plan, target, verdict)
+            if name := run.task.check:
+                command = command_of(name, self.checks.known, change.path)
+                folder = check_folder(run.caller, change.path)
+                await self._runner.try_unchanged(name, command, folder, change.path)
             change = await self._put(run, change)
             try:
                 run.add_seconds("write", time.monotonic() - began)
@@ -120,9 +123,7 @@ class Deliverer:
         run.progress.stage("check", name)
         began = time.monotonic()
         command = command_of(name, self.checks.known, change.path)
-        check = await run_check(
-            name, command, check_folder(run.caller, change.path), self._timeout, self._variables
-        )
+        check = await self._runner.run(name, command, check_folder(run.caller, change.path))
         run.add_seconds("check", time.monotonic() - began)
         return await self._as_left(run, change, passed=check.passed), check
 

@@ -1,0 +1,180 @@
+"""Where the user's named checks run: in the sandbox if the user has chosen it, otherwise outside.
+
+In the sandbox a check has no network and sees the system's programs and the project, nothing else. It may
+change the project, except for the files that other programs run, git's own folder and installed packages. Its
+home folder and caches are private folders of the project under the app's cache.
+"""
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from server.common.errors import SettingsError
+from server.config.settings import OffloadSettings
+from server.execution.sandbox.find import Sandboxes
+from server.execution.sandbox.values import CommandJob, JobResult, Unavailable
+from server.offload.checks.executed_files import unchangeable
+from server.offload.checks.user_command import LONGEST_OUTPUT, check_environ, failed, passed, run_check
+from server.offload.delivery.rescue_copies import RescueCopies
+from server.offload.values import Check
+
+_OUTSIDE = 'To run it outside, with your rights: [offload] checks_outside = ["{name}"].'
+
+
+class CheckRunner:
+    """Runs checks by the user's settings.
+
+    Args:
+        settings: which checks run in the sandbox, for how long, with which variables.
+        cache: the app's folder for caches.
+        sandboxes: finds the sandbox of this machine.
+        rescue_copies: keeps what a check created although it may not.
+    """
+
+    def __init__(
+        self, settings: OffloadSettings, cache: Path, sandboxes: Sandboxes, rescue_copies: RescueCopies
+    ) -> None:
+        self._settings = settings
+        self._cache = cache
+        self._sandboxes = sandboxes
+        self._rescue_copies = rescue_copies
+        self._tried: set[tuple[str, tuple[str, ...], Path]] = set()
+
+    async def try_unchanged(self, name: str, command: tuple[str, ...], folder: Path, file: Path) -> None:
+        """Run a check on the unchanged project before its first use in the sandbox.
+
+        Raises:
+            SettingsError: it passes outside, but not in the sandbox.
+        """
+        words = tuple(word for word in command if word != str(file))
+        if self._is_outside(name) or (name, words, folder) in self._tried:
+            return
+        if not await asyncio.to_thread(file.exists):
+            return
+        inside = await self._run_inside(name, command, folder)
+        if not inside.passed and (await self._run_outside(name, command, folder)).passed:
+            raise SettingsError(
+                f"The check {name!r} passes on the unchanged project, but not in the sandbox: "
+                f"{inside.message[-400:]}.",
+                f"Adapt it. {_OUTSIDE.format(name=name)}",
+                f"Ask the user about the check {name!r}, or omit it.",
+            )
+        self._tried.add((name, words, folder))
+
+    async def run(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
+        """Run the command in ``folder``. It passes if it exits with status 0 in time.
+
+        Raises:
+            SettingsError: it cannot be started, or there is no sandbox on this machine.
+        """
+        where = self._run_outside if self._is_outside(name) else self._run_inside
+        return await where(name, command, folder)
+
+    def _is_outside(self, name: str) -> bool:
+        return not self._settings.check_sandbox or name in self._settings.checks_outside
+
+    async def _run_outside(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
+        settings = self._settings
+        return await run_check(name, command, folder, settings.check_timeout, settings.check_env)
+
+    async def _run_inside(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
+        sandbox = await self._sandboxes.find("command")
+        if isinstance(sandbox, Unavailable):
+            raise SettingsError(
+                f"The check {name!r} cannot run: there is no sandbox here ({sandbox.reason}).",
+                _OUTSIDE.format(name=name),
+            )
+        before = await asyncio.to_thread(unchangeable, folder)
+        job = await asyncio.to_thread(self._job, name, command, folder, before)
+        (result,) = await sandbox.run([job])
+        kept = await asyncio.to_thread(self._take_away_new, folder, before)
+        if kept:
+            return failed(name, f"It created {', '.join(kept)}, which other programs run.")
+        return _judged(name, result)
+
+    def _job(
+        self, name: str, command: tuple[str, ...], folder: Path, protected: frozenset[Path]
+    ) -> CommandJob:
+        program = _program(name, command[0], folder)
+        home = self._cache / "checks" / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+        for each in (home, home / ".cache"):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        limits = CommandJob(()).limits
+        return CommandJob(
+            (str(program), *command[1:]),
+            folder,
+            env={
+                **check_environ(self._settings.check_env),
+                "HOME": str(home),
+                "XDG_CACHE_HOME": str(home / ".cache"),
+                "TMPDIR": "/tmp",  # noqa: S108 - the sandbox's own
+            },
+            readable=tuple(dict.fromkeys(_readable(program, folder))),
+            writable=(folder, home),
+            protected=tuple(sorted(protected)),
+            limits=replace(limits, seconds=self._settings.check_timeout),
+        )
+
+    def _take_away_new(self, folder: Path, before: frozenset[Path]) -> list[str]:
+        """Move what a check created although it may not to the rescue copies; return what it was."""
+        found: list[str] = []
+        for path in unchangeable(folder) - before:
+            files = [path] if not path.is_dir() or path.is_symlink() else sorted(path.rglob("*"))
+            for each in files:
+                if each.is_file() and not each.is_symlink():
+                    self._rescue_copies.save(each.name, each.read_bytes())
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            found.append(path.relative_to(folder).as_posix())
+        return sorted(found)
+
+
+def _program(name: str, word: str, folder: Path) -> Path:
+    """Return the absolute path of the check's program. PATH counts with its absolute folders alone."""
+    if os.sep in word:
+        found: str | None = str(folder / word)
+    else:
+        places = [
+            each for each in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(each).is_absolute()
+        ]
+        found = shutil.which(word, path=os.pathsep.join(places))
+    if found is None:
+        raise SettingsError(
+            f"The check {name!r} cannot be started: {word} was not found.", "Fix it in config.toml."
+        )
+    return Path(found)
+
+
+def _readable(program: Path, folder: Path) -> Iterator[Path]:
+    """Yield what the program needs to start if it lies outside of the system's folders: its own installation,
+    and that of the Python in the project's environment."""
+    yield program
+    yield from _installation(program.resolve())
+    for environment in (".venv", "venv"):
+        python = folder / environment / "bin" / "python"
+        if python.exists():
+            yield from _installation(python.resolve())
+
+
+def _installation(program: Path) -> Iterator[Path]:
+    """Yield the folder above the ``bin`` of a program, unless that is a home folder or the whole disk."""
+    if program.parent.name in ("bin", "Scripts"):
+        prefix = program.parents[1]
+        if prefix != Path("/") and not Path.home().is_relative_to(prefix):
+            yield prefix
+            return
+    yield program
+
+
+def _judged(name: str, result: JobResult) -> Check:
+    output = (result.stdout + result.stderr).decode(errors="replace").strip()
+    if result.ending != "exited":
+        return failed(name, result.reason or f"It ended by {result.ending}.")
+    return (
+        passed(name)
+        if result.exit_status == 0
+        else failed(name, f"Exit status {result.exit_status}:\n{output[-LONGEST_OUTPUT + 30 :]}")
+    )
