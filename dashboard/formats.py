@@ -190,6 +190,7 @@ STAGES: Mapping[str, str] = {
     "generate": "Writing the answer",
     "check": "Checking the answer",
     "repair": "Repairing the answer",
+    "sample": "Drawing another sample",
     "deliver": "Writing the file",
 }
 """The stages of ``events.OffloadStage`` in words."""

@@ -33,7 +33,7 @@ class OffloadQueued(Event):
 @dataclass(frozen=True)
 class OffloadStage(Event):
     """An offload entered a stage: ``read``, ``fit``, ``download``, ``queue``, ``load``, ``prompt``,
-    ``generate``, ``check``, ``repair`` or ``deliver``."""
+    ``generate``, ``check``, ``repair``, ``sample`` or ``deliver``."""
 
     offload_id: str
     stage: str

@@ -50,8 +50,9 @@ class Rounds:
         warmth = sampling.of_round(1)
         kept: Attempt | None = None
         told = False
+        earlier = len(run.attempts)  # earlier ones are of an engine that was replaced meanwhile
         while True:
-            number = len(run.attempts) + 1
+            number = len(run.attempts) - earlier + 1
             attempt = await self._attempt(run, plan, prompt, warmth, number, kept)
             best = attempt if kept is None else min(kept, attempt, key=lambda each: rank(each.verdict))
             doubt = _doubt(best.verdict) if kept is None and number <= self.settings.repair_rounds else None
@@ -69,7 +70,7 @@ class Rounds:
                 return delivery, failure
             kept = None
             if failure.name in TRIED and told:
-                run.progress.stage("repair", "another sample")
+                run.progress.stage("sample")
                 prompt, warmth = first, sampling.fresh()
                 continue
             told = told or failure.name in TRIED
@@ -106,7 +107,7 @@ class Rounds:
         verdict = await self.trials.run(plan, verdict)
         verdict = await asyncio.to_thread(patches.as_diff, plan, verdict)
         run.add_seconds("check", time.monotonic() - began)
-        attempt = Attempt(number, prompt, generation, verdict)
+        attempt = Attempt(len(run.attempts) + 1, prompt, generation, verdict)
         doubtful = kept is None and number <= self.settings.repair_rounds and _doubt(verdict) is not None
         unsure = any(self.trials.wants_agreement(each.verdict) for each in (kept, attempt) if each)
         last = verdict.passed and not run.task.check and not doubtful and not unsure
@@ -119,14 +120,14 @@ class Rounds:
         """Return the sample that others behave like, or the reason why there is none."""
         names = best.verdict.unproven
         asking = inputs_prompt(plan, first, best.verdict.text, names)
-        run.progress.stage("repair", "inputs to compare samples on")
+        run.progress.stage("sample", "inputs to compare on")
         generation, waited = await generate(self.engine, asking, sampling, run.progress)
         run.add_seconds("queue", waited)
         proposal = Attempt(len(run.attempts) + 1, asking, generation, Verdict((Check(INPUTS, passed=True),)))
         await self.recorder.attempt(run, proposal)
 
         async def draw() -> Attempt:
-            run.progress.stage("repair", "another sample")
+            run.progress.stage("sample")
             return await self._attempt(run, plan, first, sampling.fresh(), len(run.attempts) + 1, best)
 
         calls = probes(plan, names, generation.text)

@@ -100,8 +100,8 @@ class ActivityTracker:
 
     def _change(self, offload_id: str, *, stage: str, detail: str) -> None:
         if (offload := self._running.get(offload_id)) is not None:
-            # A repair starts a new answer; the history keeps the errors of the previous one.
-            if stage == "repair":
+            # A repair or a sample starts a new answer; the history keeps the errors of the previous one.
+            if stage in ("repair", "sample"):
                 offload = replace(offload, text="", characters=0, round=offload.round + 1)
             self._running[offload_id] = replace(offload, stage=stage, detail=detail)
 

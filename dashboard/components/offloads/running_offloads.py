@@ -19,7 +19,7 @@ PHASES = (
     ("Engine", ("queue", "download", "load")),
     ("Prompt", ("prompt",)),
     ("Write", ("generate",)),
-    ("Check", ("check", "repair")),
+    ("Check", ("check", "repair", "sample")),
     ("Deliver", ("deliver",)),
 )
 """The steps of an offload on the track, with the stages of each."""
