@@ -10,7 +10,8 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from dashboard.components.models.model_list import ModelList
-from dashboard.components.models.recommended_models import RecommendedModels, ignore_progress
+from dashboard.components.models.model_table import ModelTable
+from dashboard.components.models.recommended_models import ignore_progress
 from dashboard.hub_updates import HubUpdates
 from server.backends.base import Capabilities
 from server.backends.embedded.catalogue import pinned_models
@@ -29,7 +30,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             with card("Installed"):
                 listing = ModelList(page)
             with card("Recommended for this machine", aside="for coding, best first"):
-                recommended = RecommendedModels(hub)
+                recommended = ModelTable(hub)
         with box("ts-stack"):
             with card("Memory"):
                 memory = MemoryBars()

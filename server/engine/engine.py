@@ -170,7 +170,7 @@ class Engine:
             ModelNotFound: no model matches, or several do; the message names the nearest.
             ModelBlocked: the user blocks the model.
         """
-        wanted = requested or self._settings.backend.model
+        wanted = requested or self._monitor.configured_model
         largest = self.admission.largest
 
         async def choose_on(backend: Backend) -> str:
@@ -187,6 +187,12 @@ class Engine:
             lambda model: not self.is_blocked(model),
             choose,
         )
+
+    async def use_by_default(self, model: str) -> None:
+        """Use ``model`` from now on for calls that name none."""
+        self._monitor.configured_model = model
+        self._model_cache.forget()
+        await self.refresh()
 
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens. It rarely changes, because a change reloads the model.

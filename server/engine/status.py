@@ -33,7 +33,8 @@ class EngineMonitor:
         self.view = EngineView("", "", "", Capabilities(), error=LOOKING)
         self.notice = ""
         """See ``EngineView``; set when an engine is discovered."""
-        self._configured_model = configured_model
+        self.configured_model = configured_model
+        """The model for calls that name none; empty lets the app choose."""
         self._events = events
         self._installed: tuple[InstalledModel, ...] = ()
         self._installed_at = -_INSTALLED_SECONDS
@@ -92,8 +93,8 @@ class EngineMonitor:
 
     def _default(self, backend: Backend, loaded: tuple[LoadedModel, ...], largest: int) -> str:
         try:
-            if self._configured_model:
-                return resolve(self._configured_model, self._installed)
+            if self.configured_model:
+                return resolve(self.configured_model, self._installed)
             if isinstance(backend, DownloadsOwnModels):
                 return backend.default_model()
             return default_model(self._installed, loaded, largest)

@@ -136,7 +136,18 @@ def test_models_that_suit_the_machine_are_recommended(page: Page, stage: Dashboa
     page.goto(stage.url("/models"))
     recommended = page.get_by_label("Recommended for this machine")
     expect(recommended.get_by_role("button", name="Download").first).to_be_visible()
-    expect(recommended.locator(".ts-model").first).to_contain_text(re.compile("Fits|short"))
+    expect(recommended.locator("tbody tr").first).to_contain_text(re.compile("Fits|short"))
+    heads = recommended.locator("thead th").all_inner_texts()
+    assert heads[:6] == ["Model", "Fits", "Speed", "Right on your chores", "Licence", "Download"]
+
+
+def test_a_model_is_made_the_default(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/models"))
+    row = page.locator(".ts-coach tbody tr", has_text=CODER)
+    row.get_by_role("button", name=f"Make {CODER} the default").click()
+    expect(page.locator(".ts-notice")).to_contain_text(f"{CODER} is used from now on")
+    config = (stage.hub.home / "config.toml").read_text()
+    assert f'model = "{CODER}"' in config
 
 
 def test_savings_by_span_and_as_csv(page: Page, stage: DashboardHarness) -> None:

@@ -20,7 +20,7 @@ from server.batch.plan import plan_each
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
-from server.offload.values import Caller
+from server.offload.values import Caller, Task
 from tests.standins.answers import Answer
 from tests.standins.openai import MODEL, OpenAIStandIn
 
@@ -33,6 +33,9 @@ pytestmark = [
 ]
 
 ITEMS = 120
+FEW = 4
+DOWN_SECONDS = 15.0
+"""How long all engines stay down: longer than the proxy's own retries."""
 KEY = "sk-0123456789abcdef0123456789abcdef"
 START_SECONDS = 300
 NOTES = "# Notes\n\nThis file holds one function that returns a number.\n"
@@ -76,8 +79,47 @@ async def test_a_batch_continues_when_one_of_two_machines_is_gone(tmp_path: Path
     assert most_at_once > 1
 
 
+async def test_all_engines_down_are_waited_for(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    names = [f"mod_{number}.py" for number in range(FEW)]
+    for name in names:
+        (project / name).write_text("def value():\n    return 1\n")
+    with (
+        OpenAIStandIn(slots=2, queues=True) as first,
+        OpenAIStandIn(slots=2, queues=True) as second,
+        _proxy(tmp_path, [first.url, second.url], cooldown=1) as url,
+    ):
+        for engine in (first, second):
+            engine.models[MODEL].num_ctx = 8192
+            engine.answers.default = Answer(NOTES, first_delay=0.1)
+        settings = Settings(backend=BackendSettings(kind="openai", url=url, api_key=KEY, busy_timeout=1))
+        hub = await Hub.start(settings, find_folders())
+        try:
+            caller = Caller("test", "session", project, (project,))
+            first.stop()
+            second.stop()
+            single = await hub.offloader.run(Task("Write notes.", output="one.md"), caller, _silent)
+            planned = plan_each("Write notes on this file.", names, "{stem}.md", {}, cap=FEW)
+            job_id = await hub.batches.submit(planned, caller)
+            assert not await hub.batches.wait(job_id, DOWN_SECONDS)
+            assert (await hub.batches.counts(job_id)).ended == 0
+            first.restart()
+            second.restart()
+            assert await hub.batches.wait(job_id, 300)
+            counts = await hub.batches.counts(job_id)
+        finally:
+            await hub.close()
+    assert single.code in ("engine_busy", "queue_full"), single.text
+    assert counts.by_state == {"delivered": FEW}
+
+
+async def _silent(_done: float, _total: float | None, _message: str) -> None:
+    """Ignore progress."""
+
+
 @contextmanager
-def _proxy(folder: Path, engines: list[str]) -> Iterator[str]:
+def _proxy(folder: Path, engines: list[str], cooldown: int = 60) -> Iterator[str]:
     """Run the proxy without network access and with its own home; return its address."""
     entries = "".join(
         f"""
@@ -94,7 +136,7 @@ router_settings:
   routing_strategy: least-busy
   num_retries: 3
   allowed_fails: 1
-  cooldown_time: 60
+  cooldown_time: {cooldown}
 """)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -65,9 +65,9 @@ def facts(each: Recommendation) -> str:
     quality = model.quality if evidence.quality is None else None
     parts = (
         "Your choice" if each.custom else "",
-        _fit(each),
+        fit_of(each),
         "installed" if each.installed else f"{about}{model.size / 1e9:.1f} GB download" if model.size else "",
-        _speed(each),
+        speed_of(each),
         ""
         if evidence.quality is None
         else f"right in {evidence.quality:.0%} of {evidence.weight:.0f} tasks here",
@@ -77,7 +77,8 @@ def facts(each: Recommendation) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _fit(each: Recommendation) -> str:
+def fit_of(each: Recommendation) -> str:
+    """Return whether the model fits, and what it leaves or lacks."""
     if not each.model.size:
         return "Size unknown"
     if each.fits:
@@ -85,7 +86,8 @@ def _fit(each: Recommendation) -> str:
     return f"Does not fit now ({formats.size(each.missing)} short)"
 
 
-def _speed(each: Recommendation) -> str:
+def speed_of(each: Recommendation) -> str:
+    """Return the measured or expected speed; empty if it is unknown."""
     measured = each.evidence.generate_rate
     known = (
         f"{formats.speed(measured)} measured"

@@ -1,0 +1,97 @@
+"""The models that suit this machine, compared: fit, speed, results on chores, licence, download."""
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import empty
+from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.keyed_list import KeyedList
+from dashboard.components.controls.notices import run_action
+from dashboard.components.models.recommended_models import fit_of, ignore_progress, speed_of
+from server.common.errors import BackendError
+from server.hub import Hub
+from server.models.default_model import make_default
+from server.models.evidence import Evidence
+from server.models.ranking import ranked
+from server.models.recommend import Recommendation
+
+MOST = 8
+COLUMNS = ("Model", "Fits", "Speed", "Right on your chores", "Licence", "Download", "")
+
+
+class ModelTable:
+    """The best models for code, installed or not, one a row."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        with box("ts-groups ts-coach", "table") as self._table:
+            with box("", "thead"), box("", "tr"):
+                for head in COLUMNS:
+                    text(head, tag="th").props["scope"] = "col"
+            body = box("", "tbody")
+        self._rows = KeyedList[Recommendation](
+            body, lambda each: each.model.name, lambda each: _Row(hub, each)
+        )
+        with box() as self._nothing:
+            empty("No recommendations without an engine. Start Ollama or your own server.")
+
+    async def load(self) -> None:
+        """Rank the models again."""
+        try:
+            measured = self._hub.measuring.measurements
+            found = await ranked(self._hub.engine, self._hub.folders, "coding", measured)
+        except BackendError:
+            found = ()  # the banner shows the engine's error
+        fitting = [each for each in found if each.fits and not each.model.is_toy][:MOST] or list(found[:1])
+        others = [each for each in found if each.installed and each not in fitting]
+        self._rows.update([*fitting, *others])
+        self._table.set_visibility(bool(found))
+        self._nothing.set_visibility(not found)
+
+
+class _Row:
+    """One model. Its cells are built once."""
+
+    def __init__(self, hub: Hub, each: Recommendation) -> None:
+        self._hub = hub
+        name = self._name = each.model.name
+        with box("", "tr") as self.element:
+            with box("", "th") as head:
+                head.props["scope"] = "row"
+                text(name, "ts-group-name", title=name)
+            self._fit, self._speed, self._chores = (text("", tag="td") for _ in range(3))
+            self._licence, self._download = (text("", tag="td") for _ in range(2))
+            with box("", "td"):
+                self._pull = button(
+                    "Download", self._pull_it, icon="cloud_download", label=f"Download {name}"
+                )
+                self._choose = button("Make default", self._make_default, label=f"Make {name} the default")
+
+    def update(self, each: Recommendation) -> None:
+        """Show the facts."""
+        about = "≈ " if each.model.size_estimated else ""
+        self._fit.set_text(fit_of(each))
+        self._speed.set_text(speed_of(each) or "–")
+        self._chores.set_text(chores_of(each.evidence))
+        self._licence.set_text(each.model.license or "unknown")
+        size = f"{about}{each.model.size / 1e9:.1f} GB" if each.model.size else "–"
+        self._download.set_text("installed" if each.installed else size)
+        self._pull.set_visibility(not each.installed)
+        self._choose.set_visibility(each.installed)
+
+    async def _pull_it(self) -> None:
+        await run_action(self._hub.engine.pull(self._name, ignore_progress), f"{self._name} is installed.")
+
+    async def _make_default(self) -> None:
+        await run_action(
+            make_default(self._hub.engine, self._hub.folders, self._name),
+            f"{self._name} is used from now on, unless a call names another model.",
+        )
+
+
+def chores_of(evidence: Evidence) -> str:
+    """Return the share of right results with its 95 % interval, or what is missing."""
+    if evidence.quality is None:
+        return "not measured"
+    low, high = evidence.interval
+    share = f"{evidence.quality:.0%} of {formats.number(round(evidence.weight))}"
+    return f"{share} ({low:.0%} to {high:.0%})"
