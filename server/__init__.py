@@ -26,6 +26,6 @@ The rooms from top to bottom. An import points down this list, never up:
 ``common``     errors, events, days, atomic writes, asyncio building blocks
 
 ``reminder`` is a plugin for Claude Code that stands alone; ``digest_hook`` is the hook's side of
-``tool_results``. ``server`` imports neither ``tray`` nor
+``tool_results``, ``statusline`` is Claude Code's status line. ``server`` imports neither ``tray`` nor
 ``dashboard``. ``docs/architecture.md`` follows one call through the rooms.
 """

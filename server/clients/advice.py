@@ -3,6 +3,7 @@
 ``claude-md``  a short block between two marks in ``CLAUDE.md``
 ``hook``       a reminder before large reads and writes (``server.reminder``), in the list of hooks
 ``digest``     digests in place of large results (``server.digest_hook``), in the list of hooks
+``statusline`` the status line (``server.statusline``); the user's own one stays and comes first
 
 The extras of one file are one change, kept and undone like those of ``config_change``.
 """
@@ -17,11 +18,12 @@ from server.clients import config_change
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import Place, Scope, Surroundings
 from server.clients.hooks import HookName, add_hook, hook_program, remove_hook
+from server.clients.statusline import add_statusline, remove_statusline
 from server.common.errors import BadArguments
 from server.config.folders import Folders
 from server.config.textedit.jsonc import JsonError
 
-Kind = Literal["claude-md", "hook", "digest"]
+Kind = Literal["claude-md", "hook", "digest", "statusline"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 BEGIN = "<!-- token-saver: begin -->"
@@ -183,5 +185,6 @@ _EDITS: dict[Kind, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "claude-md": (_add_block, _remove_block),
     "hook": (lambda text: add_hook(text, "hook"), lambda text: remove_hook(text, "hook")),
     "digest": (lambda text: add_hook(text, "digest"), lambda text: remove_hook(text, "digest")),
+    "statusline": (add_statusline, remove_statusline),
 }
 """Functions that insert each kind into a text and remove it."""

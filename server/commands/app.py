@@ -8,12 +8,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from server.commands.checks_app import checks_app
+<<<<<<< HEAD
 from server.commands.config.cli import config_app
+=======
+from server.commands.connect_app import connect, disconnect, statusline, uninstall
+>>>>>>> 4cec26e (clients: add a status line and slash commands for Claude Code)
 from server.commands.digest_app import digest, run
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
@@ -26,9 +30,6 @@ from server.common.distribution import installed_version
 from server.common.errors import TokenSaverError
 from server.config.folders import HOME_VARIABLE, Folders, find_folders
 from server.config.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from server.clients.advice import Kind
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command()(connect)
     app.command()(disconnect)
     app.command()(uninstall)
+    app.command(hidden=True)(statusline)
     app.add_typer(models_app, name="models")
     app.command()(batch)
     app.add_typer(jobs_app, name="jobs")
@@ -247,87 +249,6 @@ def logs(
     echo("\n".join(text.splitlines()[-lines:]))
 
 
-def _complete_client(incomplete: str) -> list[str]:
-    from server.clients.config_files import CLIENTS  # noqa: PLC0415
-
-    return [client for client in CLIENTS if client.startswith(incomplete)]
-
-
-Client = Annotated[
-    str,
-    typer.Argument(
-        help="claude-code, claude-desktop, cursor, vscode, codex, gemini, windsurf or zed.",
-        metavar="CLIENT",
-        autocompletion=_complete_client,
-    ),
-]
-ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project for this folder only.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")]
-ClaudeMd = Annotated[
-    bool, typer.Option("--claude-md", help="Claude Code: a block in CLAUDE.md on when to offload.")
-]
-HookOption = Annotated[
-    bool, typer.Option("--hook", help="Claude Code: a reminder before large reads and writes.")
-]
-
-
-DigestOption = Annotated[
-    bool, typer.Option("--digest", help="Claude Code: digests in place of large logs, test runs and data.")
-]
-
-
-def connect(
-    client: Client,
-    *,
-    scope: ScopeOption = "user",
-    claude_md: ClaudeMd = False,
-    hook: HookOption = False,
-    digests: DigestOption = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Add token-saver to a client's list of MCP servers."""
-    from server.clients.bridge_command import bridge_command  # noqa: PLC0415
-    from server.commands.connect import Wish, connect_client  # noqa: PLC0415
-
-    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook, digest=digests), dry_run, as_json)
-    connect_client(wish, find_folders(), bridge_command())
-
-
-def disconnect(
-    client: Client,
-    *,
-    scope: ScopeOption = "user",
-    claude_md: ClaudeMd = False,
-    hook: HookOption = False,
-    digests: DigestOption = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Remove token-saver from a client, or only what --claude-md, --hook or --digest added."""
-    from server.clients.bridge_command import bridge_command  # noqa: PLC0415
-    from server.commands.connect import Wish, disconnect_client  # noqa: PLC0415
-
-    wish = Wish(client, scope, _advice(claude_md=claude_md, hook=hook, digest=digests), dry_run, as_json)
-    disconnect_client(wish, find_folders(), bridge_command())
-
-
-def uninstall(
-    *,
-    history: Annotated[bool, typer.Option("--history", help="Also the history and kept files.")] = False,
-    weights: Annotated[bool, typer.Option("--weights", help="Also downloaded models.")] = False,
-    settings: Annotated[bool, typer.Option("--settings", help="Also settings, policy and prices.")] = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Remove everything from clients and from this machine, and say what is left."""
-    from server.commands.uninstall import Extent  # noqa: PLC0415
-    from server.commands.uninstall import uninstall as remove  # noqa: PLC0415
-
-    extent = Extent(history, weights, settings, dry_run)
-    raise typer.Exit(remove(find_folders(), extent, as_json=as_json))
-
-
 def savings(
     *,
     since: Annotated[str, typer.Option(help="A date (2026-11-20) or a number of days (7d).")] = "",
@@ -378,11 +299,6 @@ def _system_error(error: OSError) -> str:
     if any(folder.is_relative_to(path) or path.is_relative_to(folder) for folder in ours):
         return f"{cause} Make it writable, or set TOKEN_SAVER_HOME to another folder."
     return f"{cause} Fix this, then run the command again."
-
-
-def _advice(*, claude_md: bool, hook: bool, digest: bool) -> "tuple[Kind, ...]":
-    named: tuple[tuple[Kind, bool], ...] = (("claude-md", claude_md), ("hook", hook), ("digest", digest))
-    return tuple(kind for kind, wanted in named if wanted)
 
 
 def _settings() -> Settings:

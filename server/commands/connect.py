@@ -109,7 +109,7 @@ def _place(wish: Wish, command: list[str]) -> Place:
     if wish.advice and wish.client != "claude-code":
         raise BadArguments(
             f"{wish.client} has neither CLAUDE.md nor hooks.",
-            "Use --claude-md, --hook and --digest only with claude-code.",
+            "Use --claude-md, --hook, --digest and --statusline only with claude-code.",
         )
     return find_place(names[wish.client], scopes[wish.scope], command)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from server.common.days import days_ago
 from server.common.errors import NotFound
@@ -168,6 +168,13 @@ class History:
     async def totals(self, since: float | None = None) -> Totals:
         """Return the totals of offloads that began at ``since`` (seconds since the epoch) or later."""
         return await self.database.read(lambda connection: queries.read_totals(connection, since))
+
+    async def net_tokens_of_session(self, session: str, since: float) -> int:
+        """Return the net tokens of the offloads of a client's session that began at ``since`` (seconds since
+        the epoch) or later."""
+        net = func.coalesce(func.sum(offload.c.net_tokens), 0)
+        query = select(net).where(offload.c.started_at >= since, offload.c.session == session)
+        return await self.database.read(lambda connection: int(connection.execute(query).scalar_one()))
 
     async def by_day(self, days: int) -> tuple[DayTotal, ...]:
         """Return the totals of each of the last ``days`` local days, ending with today."""

@@ -141,6 +141,15 @@ class ResultDigests:
 
         return await self._database.read(read)
 
+    async def net_tokens(self, since: float = 0.0, session: str | None = None) -> int:
+        """Return the tokens saved since ``since`` (seconds since the epoch), optionally in one session."""
+        table = result_digest.c
+        net = func.sum(func.iif(table.loss == "", table.shown_tokens, 0) - table.digest_tokens)
+        query = select(func.coalesce(net, 0)).where(table.at >= since)
+        if session is not None:
+            query = query.where(table.session == session)
+        return await self._database.read(lambda connection: int(connection.execute(query).scalar_one()))
+
     async def book_loss(self, record: ResultDigest, loss: str) -> None:
         """Book a digest as a loss and leave its kind alone in its project from now on."""
 

@@ -35,6 +35,7 @@ from server.tools.make_tool import ALWAYS_LOAD_KEY
 from server.tools.model_choice import model_choice_tools
 from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
+from server.tools.prompts import prompts
 from server.tools.savings_tools import savings_tools
 
 logger = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
     """Return the server with all tools of this hub, and tell the ledger the cost of their definitions."""
     tools = all_tools(hub)
     hub.ledger.definitions_tokens = _definitions_tokens(tools, hub.ledger.family)
-    return TokenSaverServer(
+    server = TokenSaverServer(
         hub,
         name="token-saver",
         title="Token Saver",
@@ -165,6 +166,9 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
         extensions=[Tasks(hub)],
         request_state_security=_state_security(hub),
     )
+    for prompt in prompts():
+        server.add_prompt(prompt)
+    return server
 
 
 def all_tools(hub: Hub) -> list[Tool]:

@@ -15,6 +15,7 @@
 ``/api/approvals``        calls waiting for approval (GET), and the answer to one (POST
                           ``{"id": …, "answer": "once"|"session"|"project"|"no", "reason": …}``)
 ``/api/token``            POST: replace the bearer token (token or cookie)
+``/api/statusline``       figures of Claude Code's status line (token or cookie)
 ``/api/tool-result``      POST a hook's event: the hook's output, or 204 (token or cookie)
 ``/api/audit``            POST ``{"switch": "on"}`` or ``"off"``: switch the transcript check
 ``/``                     the dashboard, if mounted (cookie)
@@ -51,6 +52,7 @@ from server.web.job_route import job_route
 from server.web.lenient_messages import LenientMessages
 from server.web.measure_stream import measure_route
 from server.web.pause_routes import pause_routes
+from server.web.statusline import statusline_route
 from server.web.tool_result import tool_result_route
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -135,6 +137,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         Route("/api/undo", _plainly(undo), methods=["POST"]),
         Route("/api/approvals", _plainly(approvals), methods=["GET", "POST"]),
         tool_result_route(hub),
+        statusline_route(hub),
         Route("/api/audit", _plainly(audit), methods=["POST"]),
     ]
 

@@ -51,6 +51,10 @@ FILES: dict[Kind, dict[str, str | None]] = {
 FILES["digest"] = {
     name: text and text.replace("PreToolUse", "PostToolUse") for name, text in FILES["hook"].items()
 }
+FILES["statusline"] = {
+    **FILES["hook"],
+    "own line": '{\n  "statusLine": {\n    "type": "command",\n    "command": "mine.sh"\n  }\n}\n',
+}
 CASES = [(kind, name) for kind in KINDS for name in FILES[kind]]
 SCOPES: tuple[Scope, ...] = ("user", "project")
 
@@ -115,6 +119,8 @@ def test_turning_on_twice_and_off_restores_every_byte(
     text = written.decode()
     if kind == "claude-md":
         assert text.count(BEGIN) == text.count(END) == 1
+    elif kind == "statusline":
+        assert "server.statusline" in parse(text).value["statusLine"]["command"]
     else:
         hooks = parse(text).value["hooks"]
         for event, entry in hook_entries(kind):
@@ -156,7 +162,7 @@ def test_after_an_edit_only_our_part_is_removed(
         was = parse((before or b"{}").decode() or "{}").value
         # A list that contained only our entry may be removed.
         hooks = {event: items for event, items in was.pop("hooks", {}).items() if items}
-        assert value.pop("hooks", {}) == hooks
+        assert {event: items for event, items in value.pop("hooks", {}).items() if items} == hooks
         assert value == was
 
 

@@ -73,3 +73,16 @@ def test_claude_code_reads_an_error_with_its_next_step(stage: ClientHarness) -> 
     [result] = api.tool_results()
     assert result["is_error"]
     assert "path_outside_roots: " in str(result["content"])
+
+
+def test_claude_code_offers_the_prompts_as_slash_commands(stage: ClientHarness) -> None:
+    with MessagesStandIn([[Text("Hello.")]]) as api:
+        run_claude_code(
+            "/mcp__token-saver__digest build.log linker",
+            api.url,
+            home=stage.project.parent / "claude",
+            project=stage.project,
+            servers=server(stage),
+        )
+    asked = str([request["messages"] for request in api.requests if request.get("tools")])
+    assert "Make a digest of build.log with the focus `linker`" in asked

@@ -18,3 +18,28 @@ async def test_an_unknown_prompt_is_an_invalid_parameter(mode: str) -> None:
         with pytest.raises(MCPError, match="Unknown prompt: nope") as refused:
             await client.get_prompt("nope")
     assert refused.value.error.code == INVALID_PARAMS
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("docstrings", {"files": "src/a.py src/b.py"}, ("src/a.py src/b.py", "batch_offload")),
+        ("tests", {"files": "src/a.py"}, ("src/a.py", "offload_work")),
+        ("digest", {"files": "build.log", "focus": "linker"}, ("build.log", "linker", "compress_context")),
+        ("digest", {"files": "build.log"}, ("build.log", "compress_context")),
+        ("commit", {}, ("`token-saver commit`",)),
+        ("commit", {"paths": "src"}, ("`token-saver commit src`",)),
+    ],
+)
+async def test_a_prompt_sends_its_arguments_to_the_right_tool(
+    name: str, arguments: dict[str, str], words: tuple[str, ...]
+) -> None:
+    settings = Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"))
+    async with running_hub(settings) as hub, Client(build_mcp(hub)) as client:
+        listed = {prompt.name: prompt for prompt in (await client.list_prompts()).prompts}
+        assert listed.keys() == {"docstrings", "tests", "digest", "commit"}
+        assert all(prompt.description for prompt in listed.values())
+        [message] = (await client.get_prompt(name, arguments)).messages
+    assert message.content.type == "text"
+    assert [word for word in words if word not in message.content.text] == []

@@ -1,0 +1,5 @@
+"""Entry point of ``python -m server.statusline``."""
+
+from server.statusline.main import main
+
+main()

@@ -1,0 +1,107 @@
+"""The status line's command: Claude Code's session as JSON on standard input, a line of text as output.
+
+A status line that the user had before runs first and keeps its place; see ``WRAPPED``.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from server.bridge import discovery, wire
+from server.bridge.http1 import HubConnection
+from server.bridge.hub_identity import demand_proof
+
+PATH = "/api/statusline"
+WRAPPED = "--wrap"
+"""The argument before the user's own command."""
+HUB_SECONDS = 0.3
+"""Time limit for the hub (seconds); it takes some milliseconds."""
+WRAPPED_SECONDS = 5.0
+"""Time limit of the user's own command (seconds)."""
+
+
+def main() -> None:
+    """Print the user's own status line, if there is one, and ours below it. Always ends with status 0."""
+    raw = sys.stdin.buffer.read()
+    arguments = sys.argv[1:]
+    if WRAPPED in arguments:
+        sys.stdout.buffer.write(run_wrapped(arguments[arguments.index(WRAPPED) + 1], raw))
+    try:
+        session: Any = json.loads(raw)
+    except (ValueError, RecursionError):
+        session = {}
+    line = status_line(session if isinstance(session, dict) else {}, ask_hub(session))
+    sys.stdout.buffer.write(line.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def run_wrapped(command: str, session: bytes) -> bytes:
+    """Return the output of the user's own command, with a line end."""
+    try:
+        done = subprocess.run(  # noqa: S602 - the user's own line, as Claude Code ran it before
+            command, shell=True, input=session, stdout=subprocess.PIPE, timeout=WRAPPED_SECONDS, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return b""
+    output = done.stdout.rstrip(b"\n")
+    return output + b"\n" if output else b""
+
+
+def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
+    """Return the line. ``hub`` is the hub's answer, None if it does not run."""
+    if hub is None:
+        return "token-saver: not running"
+    state = str(hub.get("model") or "no model")
+    if hub.get("paused"):
+        state = "paused"
+    parts = [
+        f"token-saver: {state}",
+        f"saved {_short(hub.get('today'))} today, {_short(hub.get('session'))} here",
+    ]
+    week = _weekly(session)
+    if week is not None:
+        parts.append(f"week {week:.0f} %")
+    return " · ".join(parts)
+
+
+def ask_hub(session: Any) -> dict[str, Any] | None:
+    """Return the hub's figures for this session, None if it does not answer in time."""
+    folder = discovery.state_folder()
+    info = discovery.read_hub_file(folder)
+    if info is None:
+        return None
+    deadline = time.monotonic() + HUB_SECONDS
+    name = session.get("session_id", "") if isinstance(session, dict) else ""
+    token = discovery.read_token(folder)
+    try:
+        connection = HubConnection(info.address, HUB_SECONDS)
+        try:
+            demand_proof(connection, token)
+            query = wire.percent_encoded(os.fsencode(str(name)))
+            connection.send("GET", f"{PATH}?session={query}", {wire.AUTHORIZATION: wire.bearer(token)})
+            connection.limit(max(0.01, deadline - time.monotonic()))
+            answer = connection.answer()
+            found: Any = json.loads(answer.body.read()) if answer.status == 200 else None
+        finally:
+            connection.close()
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _weekly(session: dict[str, Any]) -> float | None:
+    """Return the used share of the weekly quota in percent, None if the client does not say it."""
+    limits = session.get("rate_limits")
+    week = limits.get("seven_day") if isinstance(limits, dict) else None
+    used = week.get("used_percentage") if isinstance(week, dict) else None
+    return float(used) if isinstance(used, int | float) else None
+
+
+def _short(tokens: Any) -> str:
+    value = tokens if isinstance(tokens, int) else 0
+    if abs(value) < 1_000:
+        return str(value)
+    return f"{value / 1_000:.1f}k" if abs(value) < 1_000_000 else f"{value / 1_000_000:.1f}M"
