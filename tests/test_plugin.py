@@ -1,5 +1,6 @@
 """The Claude Code plugin: Claude Code accepts it, and it describes the app."""
 
+import gzip
 import json
 import re
 import shutil
@@ -11,10 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from server.clients.hooks import hook_entries
+from tests.hub_process import HubProcess
 from tests.standins.claude_code import claude_binary, shut_off
 
 ROOT = Path(__file__).parent.parent
 MARKETPLACE = ROOT / ".claude-plugin" / "marketplace.json"
+SAMPLE = ROOT / "tests" / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
 PLUGIN = ROOT / ".claude-plugin" / "plugin.json"
 
 
@@ -28,7 +32,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that a marketplace user gets, as far as plugins are concerned."""
     folder = tmp_path_factory.mktemp("checkout") / "plugin"
     folder.mkdir()
-    for name in (".claude-plugin", "skills", "server/reminder", "README.md", "LICENSE"):
+    for name in (".claude-plugin", "skills", "server", "README.md", "LICENSE"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     return folder
@@ -57,6 +61,7 @@ def test_claude_code_finds_no_fault(checkout: Path, home: Path) -> None:
     found = claude(home, "validate", "--strict", checkout / ".claude-plugin" / "plugin.json")
     assert "mcpServers: token-saver" in found
     claude(home, "validate", "--strict", checkout / "server" / "reminder")
+    claude(home, "validate", "--strict", checkout / "server")
 
 
 def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_separate_plugin(
@@ -64,7 +69,7 @@ def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_separ
 ) -> None:
     claude(home, "marketplace", "add", checkout)
     names = [plugin["name"] for plugin in json.loads(MARKETPLACE.read_text(encoding="utf-8"))["plugins"]]
-    assert names == ["token-saver", "token-saver-reminder"]
+    assert names == ["token-saver", "token-saver-reminder", "token-saver-digests"]
     claude(home, "install", "token-saver@claude-token-saver")
     first = installed(home)["token-saver@claude-token-saver"]
     assert not list(Path(first["installPath"]).glob("hooks")), "no hook unless it is asked for"
@@ -78,6 +83,46 @@ def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_separ
     assert Path(program).is_file()
     claude(home, "uninstall", "token-saver-reminder")
     assert "token-saver-reminder@claude-token-saver" not in installed(home)
+
+
+def test_the_digest_hook_of_the_plugin_works_from_a_copy(checkout: Path, home: Path, hub: HubProcess) -> None:
+    claude(home, "marketplace", "add", checkout)
+    claude(home, "install", "token-saver-digests@claude-token-saver")
+    folder = installed(home)["token-saver-digests@claude-token-saver"]["installPath"]
+    hooks = json.loads((Path(folder) / "digest_hook" / "hooks.json").read_text(encoding="utf-8"))["hooks"]
+    [first, edited] = hooks["PostToolUse"]
+    assert [first["matcher"], edited["matcher"]] == [entry["matcher"] for _, entry in hook_entries("digest")]
+    [hook] = first["hooks"]
+    arguments = [part.replace("${CLAUDE_PLUGIN_ROOT}", folder) for part in hook["args"]]
+    log = gzip.decompress(SAMPLE.read_bytes()).decode()[-25_000:]
+    event = {
+        "tool_name": "Bash",
+        "tool_input": {"command": "pytest -v"},
+        "tool_response": {"stdout": log, "stderr": "", "interrupted": False, "isImage": False},
+        "cwd": str(home),
+        "session_id": "plugin",
+        "tool_use_id": "toolu_1",
+        "transcript_path": str(home / "session.jsonl"),
+    }
+    done = subprocess.run(
+        [hook["command"], *arguments],
+        input=json.dumps(event).encode(),
+        env=hub.environ,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"6 failed, 1707 passed" in done.stdout
+    claude(home, "uninstall", "token-saver-digests")
+
+
+def test_its_commands_are_those_of_the_app() -> None:
+    pages = sorted((ROOT / ".claude-plugin" / "commands").glob("*.md"))
+    assert [page.stem for page in pages] == ["doctor", "pause", "resume", "savings"]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert len(yaml.safe_load(text.split("---")[1])["description"]) > 20
+        assert f"token-saver {page.stem}" in text
 
 
 def test_it_has_the_apps_version_and_command() -> None:

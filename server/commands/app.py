@@ -13,11 +13,8 @@ from typing import Annotated, Literal
 import typer
 
 from server.commands.checks_app import checks_app
-<<<<<<< HEAD
 from server.commands.config.cli import config_app
-=======
 from server.commands.connect_app import connect, disconnect, statusline, uninstall
->>>>>>> 4cec26e (clients: add a status line and slash commands for Claude Code)
 from server.commands.digest_app import digest, run
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app

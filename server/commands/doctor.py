@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import filecmp
 import os
 import platform
@@ -18,10 +17,12 @@ from typing import Any, Literal
 
 from server.backends.base import EngineDevice
 from server.bridge import discovery
-from server.clients import advice, config_change
+from server.clients import config_change
 from server.clients.bridge_command import bridge_command
 from server.clients.config_files import CLIENTS, SERVER_NAME, Place, Scope, find_place
 from server.clients.former_name import former_entries, in_former_environment, is_former
+from server.commands.doctor_hooks import hook_findings
+from server.commands.finding import Finding, Level
 from server.commands.hub_client import HubClient, hub_for_call
 from server.commands.output import echo, print_json
 from server.common.control_characters import in_line
@@ -33,7 +34,6 @@ from server.gpu.engine_devices import idle_gpu, idle_gpu_advice
 from server.gpu.hardware import read_machine
 from server.web.instance import listen
 
-Level = Literal["ok", "warning", "error"]
 EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
 """By the worst finding. Other commands use 2 for wrong usage and 3 for a hand-back, so a warning is 4."""
 ENGINE_SECONDS = 10.0
@@ -47,16 +47,6 @@ _KINDS: tuple[tuple[Literal["python", "command"], str], ...] = (
 MODELS_SECONDS = 10.0
 """How long a found engine may take to list its models (seconds)."""
 GIB = 1024**3
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """Result of one check. ``fix`` is the next step, empty if all is well."""
-
-    name: str
-    level: Level
-    text: str
-    fix: str = ""
 
 
 def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool, offload: bool) -> int:
@@ -267,7 +257,7 @@ def _clients() -> Iterator[Finding]:
                 for name in set(former_entries(servers)) - {SERVER_NAME}:
                     none = False
                     yield _former(place, name)
-            yield from _hook(_scope(scope)) if client == "claude-code" else ()
+            yield from hook_findings(_scope(scope)) if client == "claude-code" else ()
     if none:
         yield Finding("clients", "warning", "no client is connected", "token-saver connect claude-code")
 
@@ -301,19 +291,6 @@ def _former(place: Place, name: str) -> Finding:
         f"{name} in {place.path} starts the app under its former name, {FORMER_NAME}",
         f"token-saver connect {place.client} --scope {place.scope}",
     )
-
-
-def _hook(scope: Scope) -> Iterator[Finding]:
-    program = advice.hook_command("hook", scope)
-    if program is None:
-        return
-    name, fix = f"claude-code hook ({scope})", f"token-saver connect claude-code --hook --scope {scope}"
-    if in_former_environment(Path(program)):
-        yield Finding(name, "warning", f"it starts the app under its former name: {program}", fix)
-    elif os.access(program, os.X_OK):
-        yield Finding(name, "ok", "reminds before large reads and writes")
-    else:
-        yield Finding(name, "error", f"its program does not exist: {program}", fix)
 
 
 def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ EXAMPLES = {
     "logs": "token-saver logs --lines 20",
     "connect": "token-saver connect claude-code --dry-run",
     "disconnect": "token-saver disconnect cursor",
-    "statusline": "token-saver connect claude-code --statusline",
+    "statusline": "token-saver statusline",
     "uninstall": "token-saver uninstall --dry-run",
     "batch": 'token-saver batch "Add docstrings" --each "src/**/*.py" --output "{path}"',
     "models": "token-saver models --json",
