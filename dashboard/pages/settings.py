@@ -13,6 +13,7 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.settings.autostart_row import AutostartRow
 from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
 from dashboard.components.settings.list_settings import CheckList, ListSetting
+from dashboard.components.settings.project_checks import ProjectCheckList, SandboxState
 from dashboard.components.settings.setting_row import SettingRow
 from dashboard.hub_updates import HubUpdates
 from server.common.errors import BackendFailed
@@ -28,9 +29,10 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     settings = await asyncio.to_thread(list_settings, hub.settings, hub.folders)
     with page_frame(hub, updates, "Settings", "/settings") as page, box("ts-settings-page"):
         _index(settings)
-        connect, engine, audit = _columns(hub, updates, settings)
+        connect, engine, audit, checks = _columns(hub, updates, settings)
         page.follow_changes(engine.update)
     await connect.refresh()
+    await checks.refresh()
     await page.reload_on(audit.update, updates.transcript_check_changed)
 
 
@@ -51,7 +53,7 @@ def _anchor(section: str) -> str:
 
 def _columns(
     hub: Hub, updates: HubUpdates, settings: Sequence[Setting]
-) -> tuple[ClientConnections, "EngineTest", "AuditSwitch"]:
+) -> tuple[ClientConnections, "EngineTest", "AuditSwitch", ProjectCheckList]:
     with box("ts-two-columns"):
         with box("ts-stack"):
             for section, rows in groupby(settings, key=lambda each: each.section):
@@ -72,6 +74,10 @@ def _columns(
             with card("Connect clients", anchor="settings-clients"):
                 connect = ClientConnections(hub.folders)
                 connect_by_hand()
+            with card("Checks of your projects", anchor="settings-project-checks"):
+                checks = ProjectCheckList(hub)
+            with card("Sandboxes"):
+                SandboxState()
             with card("Check against Claude Code's transcripts"):
                 audit = AuditSwitch(hub)
             with card("Settings file"):
@@ -80,7 +86,7 @@ def _columns(
                 _prices(hub.ledger.prices)
             with card("File locations"):
                 _files(hub)
-    return connect, engine, audit
+    return connect, engine, audit, checks
 
 
 class EngineTest:

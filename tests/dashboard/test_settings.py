@@ -166,3 +166,24 @@ def test_an_added_check_can_be_used_at_once(page: Page, stage: DashboardHarness)
         answer = str(client.answer(ask(client, "Write a checked note", output="checked.txt", check="never")))
         assert "There is no check" in answer
     assert tomllib.loads((stage.hub.home / "config.toml").read_text())["checks"] == {}
+
+
+def test_a_project_check_is_accepted_with_one_click(page: Page, stage: DashboardHarness) -> None:
+    (stage.project / "pytest.ini").write_text("[pytest]\n")
+    page.goto(stage.url("/settings"))
+    name = f"pytest of {stage.project.name}"
+    page.get_by_role("button", name=f"Accept {name}").click()
+    expect(page.get_by_role("button", name=f"Withdraw {name}")).to_be_visible()
+    accepted = json.loads((stage.hub.home / "accepted-checks.json").read_text())
+    assert list(accepted) == [str(stage.project)]
+    page.get_by_role("button", name=f"Withdraw {name}").click()
+    expect(page.get_by_role("button", name=f"Accept {name}")).to_be_visible()
+    assert json.loads((stage.hub.home / "accepted-checks.json").read_text()) == {}
+
+
+def test_the_sandboxes_are_tested_on_request(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/settings"))
+    expect(page.get_by_text("New Python code: not tested since the app started.")).to_be_visible()
+    page.get_by_role("button", name="Test the sandboxes").click()
+    expect(page.get_by_text("New Python code: not tested")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".ts-main")).to_contain_text("New Python code:")
