@@ -22,6 +22,7 @@ from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
 from server.engine.pause_gate import paused
 from server.hub_parts import HubParts
+from server.models.chores import Chore
 from server.models.measure import ReportMeasure
 from server.policy.approvals import ApprovalAnswer
 from server.state.snapshot import PendingApproval, Snapshot
@@ -120,7 +121,10 @@ class Hub(HubParts):
         self._pause.go_on()
 
     async def measure(
-        self, model: str | None = None, report: ReportMeasure | None = None
+        self,
+        model: str | None = None,
+        report: ReportMeasure | None = None,
+        own: tuple[Chore, ...] = (),
     ) -> MeasurementRecord:
         """Measure a model (None: the one in use) and keep the result; see ``Measuring.measure``.
 
@@ -130,7 +134,7 @@ class Hub(HubParts):
         Raises:
             TokenSaverError: as ``Measuring.measure``.
         """
-        return await self.measuring.measure(model, report)
+        return await self.measuring.measure(model, report, own)
 
     def check_paused(self) -> None:
         """Return if offloading is not paused.

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from server.models.categories import Category
 from server.models.chore_run import run_python
+from server.models.docstring_check import docstring_error
 
 FILE = Path(__file__).with_name("chores.toml")
 JAPANESE = ("HIRAGANA", "KATAKANA", "CJK")
@@ -35,6 +36,8 @@ class Chore(BaseModel):
     lacks: tuple[str, ...] = ()
     most_words: int = 0
     script: Literal["", "japanese", "latin"] = ""
+    documents: str = ""
+    """Python code that the answer must be, with a docstring."""
 
 
 @cache
@@ -55,6 +58,8 @@ async def check_answer(chore: Chore, answer: str) -> str:
     error = _text_error(chore, text)
     if not error and chore.json_ is not None:
         error = _json_error(chore.json_, text)
+    if not error and chore.documents:
+        error = docstring_error(chore.documents, _code(text))
     if not error and chore.python:
         error = await run_python(_code(text), chore.python)
     return error

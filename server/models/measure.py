@@ -67,9 +67,13 @@ class Measuring:
         self.running = ""
 
     async def measure(
-        self, model: str | None = None, report: ReportMeasure | None = None
+        self,
+        model: str | None = None,
+        report: ReportMeasure | None = None,
+        own: tuple[Chore, ...] = (),
     ) -> MeasurementRecord:
-        """Measure a model (None: the one in use), store the result and return it.
+        """Measure a model (None: the one in use), store the result and return it. ``own`` are further chores,
+        made from the user's project.
 
         Raises:
             ModelNotFound, ModelBlocked: there is no such model, or the user blocks it.
@@ -80,10 +84,11 @@ class Measuring:
         async with self._one:
             name = await self._engine.choose_model(model)
             self.running = name
-            steps = _Steps(name, 3 + len(self._chores), self._events, report)
+            chores = (*self._chores, *own)
+            steps = _Steps(name, 3 + len(chores), self._events, report)
             error = "cancelled"
             try:
-                self._work = asyncio.ensure_future(self._measure(name, steps))
+                self._work = asyncio.ensure_future(self._measure(name, steps, chores))
                 record = await self._work
                 await self.measurements.add(record)
                 error = ""
@@ -100,7 +105,7 @@ class Measuring:
         if self._work is not None:
             self._work.cancel()
 
-    async def _measure(self, model: str, steps: "_Steps") -> MeasurementRecord:
+    async def _measure(self, model: str, steps: "_Steps", chores: tuple[Chore, ...]) -> MeasurementRecord:
         engine = self._engine
         await steps.begin("load")
         was_loaded = any(each.name == model for each in engine.view().loaded)
@@ -112,7 +117,7 @@ class Measuring:
         slots = min(engine.slots, MOST_PARALLEL)
         speedup = await self._speedup(model, num_ctx, slots, alone)
         done = []
-        for chore in self._chores:
+        for chore in chores:
             await steps.begin(f"{chore.category}: {chore.name}")
             done.append(await self._do(chore, model, num_ctx))
         backend = await engine.use()

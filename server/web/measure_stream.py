@@ -1,5 +1,7 @@
 """``POST /api/measure``: measures one model and streams the progress.
 
+``chores`` may hold further chores, made from the user's project.
+
 The answer is lines of JSON: ``{"progress": {"model", "step", "done", "total"}}`` for each step, an empty line
 every few seconds in between, and finally ``{"result": …}`` or ``{"error": code, "message": …}``. Closing the
 connection cancels the measurement.
@@ -11,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -19,6 +22,7 @@ from server.common.aio import BackgroundTasks
 from server.common.errors import TokenSaverError
 from server.common.events import MeasureProgress
 from server.hub import Hub
+from server.models.chores import Chore
 
 HEARTBEAT_SECONDS = 5.0
 _WORKING = BackgroundTasks()
@@ -33,14 +37,19 @@ def measure_route(hub: Hub) -> Route:
             body = await request.json()
         except ValueError:
             body = None
-        model = body.get("model") if isinstance(body, dict) else None
-        lines = _lines(hub, model if isinstance(model, str) and model else None)
+        given = body if isinstance(body, dict) else {}
+        model = given.get("model")
+        try:
+            own = tuple(Chore.model_validate(each) for each in given.get("chores") or ())
+        except (ValidationError, TypeError):
+            return Response("chores: not a list of chores", status_code=400)
+        lines = _lines(hub, model if isinstance(model, str) and model else None, own)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     return Route("/api/measure", measure, methods=["POST"])
 
 
-async def _lines(hub: Hub, model: str | None) -> AsyncIterator[bytes]:
+async def _lines(hub: Hub, model: str | None, own: tuple[Chore, ...]) -> AsyncIterator[bytes]:
     news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def report(progress: MeasureProgress) -> None:
@@ -48,7 +57,7 @@ async def _lines(hub: Hub, model: str | None) -> AsyncIterator[bytes]:
 
     async def work() -> None:
         try:
-            news.put_nowait({"result": asdict(await hub.measure(model, report))})
+            news.put_nowait({"result": asdict(await hub.measure(model, report, own))})
         except TokenSaverError as error:
             news.put_nowait({"error": error.code, "message": str(error)})
         except asyncio.CancelledError:

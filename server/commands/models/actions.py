@@ -1,6 +1,7 @@
 """Actions of ``token-saver models``: list, download, load, recommend, measure."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start, hub_for_call
@@ -11,6 +12,7 @@ from server.common.control_characters import in_line
 from server.common.errors import BadArguments
 from server.config.folders import Folders
 from server.config.settings import Settings
+from server.models.own_chores import own_chores
 
 BENCH_HEADER = ("model", "load", "prompt", "generation", "parallel", "chores right")
 
@@ -95,15 +97,25 @@ def recommend_models(
 
 
 def bench_models(
-    settings: Settings, folders: Folders, models: list[str], *, every: bool, as_json: bool
+    settings: Settings,
+    folders: Folders,
+    models: list[str],
+    *,
+    every: bool,
+    as_json: bool,
+    project: Path | None = None,
 ) -> None:
-    """Measure models one after the other and print the results, which recommendations will use.
+    """Measure models one after the other and print the results, which recommendations will use. Functions of
+    ``project`` become further chores.
 
     Raises:
         TokenSaverError: a model cannot be measured; earlier measurements are kept.
     """
+    own = [each.model_dump(exclude_defaults=True) for each in own_chores(project)] if project else []
+    if project and not own:
+        raise BadArguments(f"{project} has no Python function that suits.", "Name another folder.")
     with hub_for_call(settings, folders) as hub:
-        found = [_measure(hub, model) for model in models or _chosen(hub, every=every)]
+        found = [_measure(hub, model, own) for model in models or _chosen(hub, every=every)]
     if as_json:
         print_json({"measurements": found})
         return
@@ -124,9 +136,9 @@ def _chosen(hub: HubClient, *, every: bool) -> list[str]:
     return [model["name"] for model in installed if model["generates"]]
 
 
-def _measure(hub: HubClient, model: str) -> dict[str, Any]:
+def _measure(hub: HubClient, model: str, own: list[dict[str, Any]]) -> dict[str, Any]:
     with progress_bar() as bar:
-        for news in hub.stream("/api/measure", {"model": model}):
+        for news in hub.stream("/api/measure", {"model": model, "chores": own}):
             if "result" in news:
                 result: dict[str, Any] = news["result"]
                 return result

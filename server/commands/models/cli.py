@@ -1,5 +1,6 @@
 """Command group ``token-saver models``: list, download, load, recommend, measure."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,10 +80,13 @@ def bench(
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="By default the model in use.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
+    project: Annotated[
+        Path | None, typer.Option(help="Also measure on functions of this folder: docstrings for them.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure models on this machine: speed, and correct chores; recommendations use the results."""
-    bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json)
+    bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json, project=project)
 
 
 @models_app.command()
