@@ -5,7 +5,8 @@
 The questions of ``questions.toml`` have known answers. Counted are answers in the sentences of the model, and
 in the whole reply (its facts included). Every sentence is printed with the line that it cites, for a reader
 to judge; a sentence with a name or a number that its line lacks, and a statement of ``never``, are false.
-With ``--json`` results are saved one by one, and questions in the file are not asked again.
+With ``--json`` results are saved one by one, and questions in the file are not asked again; with ``--again``
+the saved answers of the model are checked and judged again.
 """
 
 import argparse
@@ -24,7 +25,10 @@ from typing import Any
 from server.config.folders import find_folders
 from server.config.settings import BackendSettings, EmbeddedSettings, OffloadSettings, load_settings
 from server.digests.clean import clean_lines
+from server.digests.compress.answer import facts_as_text, facts_to_show
+from server.digests.compress.cache import DigestCache
 from server.digests.compress.reply import ANSWER_HEAD
+from server.digests.engine import find_facts
 from server.hub import Hub
 from server.offload.values import Caller, Compression
 from tests.digests import sheets
@@ -58,13 +62,15 @@ def main() -> None:
     parser.add_argument("--model", default="qwen2.5-coder-1.5b")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", default="")
+    parser.add_argument("--again", action="store_true", help="judge the saved answers again")
     options = parser.parse_args()
     questions = tomllib.loads(QUESTIONS.read_text(encoding="utf-8"))["question"]
     questions = [each for each in questions if options.only in str(each)]
     with tempfile.TemporaryDirectory(prefix="questions-") as name:
         os.environ["TOKEN_SAVER_HOME"] = str(Path(name, "home"))
         put_model(find_folders().data, options.model)
-        results = asyncio.run(_ask_all(questions, options.model, options.json, Path(name, "project")))
+        asked = _ask_all(questions, options, Path(name, "project"))
+        results = asyncio.run(asked)
     answered = sum(each.answered for each in results)
     false = [statement for each in results for statement in each.false]
     print(
@@ -77,9 +83,12 @@ def main() -> None:
 
 
 async def _ask_all(
-    questions: list[dict[str, Any]], model: str, kept: Path | None, project: Path
+    questions: list[dict[str, Any]], options: argparse.Namespace, project: Path
 ) -> list[Result]:
+    kept, model = options.json, options.model
     done = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.exists() else {}
+    known = {ask: (each["raw"], each["seconds"]) for ask, each in done.items()}
+    done = {} if options.again else done
     folders = find_folders()
     settings = load_settings(folders).model_copy(
         update={
@@ -93,7 +102,8 @@ async def _ask_all(
     try:
         for question in questions:
             if question["ask"] not in done:
-                done[question["ask"]] = asdict(await _ask(hub, question, project))
+                earlier = known.get(question["ask"])
+                done[question["ask"]] = asdict(await _ask(hub, question, project, model, earlier))
                 if kept:
                     kept.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
             results.append(Result(**done[question["ask"]]))
@@ -103,13 +113,20 @@ async def _ask_all(
     return results
 
 
-async def _ask(hub: Hub, question: dict[str, Any], project: Path) -> Result:
+async def _ask(
+    hub: Hub, question: dict[str, Any], project: Path, model: str, earlier: tuple[str, float] | None
+) -> Result:
+    """Ask one question; an ``earlier`` answer with its seconds takes the way of a cached one."""
     project.mkdir(exist_ok=True)
     sample, file = question.get("sample"), question.get("file", "output.log")
     data = sheets.load(sample).data if sample else (ROOT / file).read_bytes()
     path = project / Path(file).name
     path.write_bytes(data)
     caller = Caller("bench", "bench", project, (project,))
+    if earlier is not None:
+        facts = facts_as_text(facts_to_show([find_facts(data, focus=question["ask"], name=path.name)]))
+        key = DigestCache.key(facts, question["ask"], model)
+        DigestCache(hub.folders.cache / "digests").put(key, json.dumps([earlier[0], False]))
     began = time.monotonic()
     outcome = await hub.compressor.compress(Compression((path.name,), focus=question["ask"]), caller, _silent)
     seconds = time.monotonic() - began
@@ -130,9 +147,9 @@ async def _ask(hub: Hub, question: dict[str, Any], project: Path) -> Result:
         ],
         said=said,
         lines=cited,
-        raw=outcome.attempts[0].generation.text if outcome.attempts else "",
+        raw=outcome.attempts[0].generation.text if outcome.attempts else earlier[0] if earlier else "",
         reply=outcome.text,
-        seconds=round(seconds, 1),
+        seconds=round(seconds, 1) if outcome.attempts or earlier is None else earlier[1],
     )
 
 

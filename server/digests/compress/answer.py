@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from server.digests.compress.backed import Backing, backing_of, shared_words
 from server.digests.engine import Findings, is_severe
-from server.digests.layout import squeezed
-from server.digests.values import Fact
+from server.digests.layout import SEPARATOR, squeezed
+from server.digests.values import Fact, Part
 
 MOST_SENTENCES = 3
 SHOWN_CHARS = 1_600
 """Characters of the facts that the model sees: some 500 tokens, ten seconds of a small model on a CPU."""
 LONGEST_PART = 240
 LONGEST_SENTENCE = 300
+LONGEST_QUOTE = 400
 SUMMARY = "What does this say? Name the most important statements."
 """The question about prose for which the caller names no focus."""
 _ANSWERED = re.compile(r"\W{0,4}(\d{1,3})(?:\s*[,-]\s*\d{1,3})*\W+(?=\w)(.+)")
@@ -78,8 +79,8 @@ def facts_as_text(places: Sequence[Place]) -> str:
 def checked(text: str, places: Sequence[Place], *, cut: bool) -> Answer:
     """Return what the facts back of an answer; its last line goes if the answer was ``cut``.
 
-    A sentence that is not backed is dropped. If it shares a name or words with the fact that it cites, the
-    line of that fact is quoted instead.
+    A sentence that is not backed is dropped. If it shares words with the fact that it cites, or with another,
+    that fact is quoted instead.
     """
     said: dict[str, Said] = {}
     dropped: list[str] = []
@@ -112,17 +113,20 @@ def _backed(sentence: str, places: Sequence[Place]) -> Iterator[Said]:
 
 
 def _quoted(sentence: str, places: Sequence[Place], least: int) -> Said | None:
-    """Return the line that shares the most words with a sentence, and at least ``least``, as a quote."""
-    lines = [
-        (shared_words(sentence, part.text), place, part)
-        for place in places
-        for part in place.fact.parts
-        if part.line
-    ]
-    count, place, best = max(lines, key=lambda line: line[0], default=(0, None, None))
-    if place is None or best is None or count < least:
+    """Return the fact that shares the most words with a sentence, and at least ``least``, as a quote."""
+    shared = [shared_words(sentence, _shown(place.fact)) for place in places]
+    if max(shared, default=0) < least:
         return None
-    return Said(squeezed(best.text)[:LONGEST_SENTENCE], place, Backing(best.line, best.line), quote=True)
+    place = places[shared.index(max(shared))]
+    shown: list[Part] = []
+    for part in place.fact.parts:
+        if part.line and len(SEPARATOR.join(squeezed(each.text) for each in (*shown, part))) <= LONGEST_QUOTE:
+            shown.append(part)
+    if not shown:
+        return None
+    text = SEPARATOR.join(squeezed(part.text) for part in shown)
+    lines = [part.line for part in shown]
+    return Said(text, place, Backing(min(lines), max(lines)), quote=True)
 
 
 def _shown(fact: Fact) -> str:

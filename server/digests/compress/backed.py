@@ -28,7 +28,7 @@ _INNER = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _BREAK = re.compile(r"[,;|(){}\[\]]|\s[-–—·]\s|\.\s")
 _QUOTED = re.compile(r"[`\"“']([^`\"”']{2,})[`\"”']")
 _LEAST_WORDS = 2
-"""Words of a sentence without a name or a number."""
+"""Words of a sentence, function words apart. Names alone claim what the question says of them."""
 _NEAR = 3
 """Words after a number that belong to it."""
 
@@ -76,7 +76,7 @@ def _says(sentence: str, text: str) -> bool:
     words = _WORD.findall(sentence)
     hard = list(_hard(words, sentence))
     soft = [word for word in words if word not in hard and word.casefold() not in FREE]
-    if not hard and len(soft) < _LEAST_WORDS:
+    if not soft or len(hard) + len(soft) < _LEAST_WORDS:
         return False
     if not all(map(source.has_word, soft)) or not source.in_order(hard):
         return False

@@ -11,7 +11,7 @@ from server.offload.run.reply import counted, short
 LEAST_ROOM = 200
 """Characters of a digest below which further files are only counted."""
 _LONGEST_NAME = 120
-ANSWER_HEAD = "The local model answers (each sentence is backed by its line):"
+ANSWER_HEAD = "The local model points to these lines:"
 
 
 def compose(

@@ -41,7 +41,7 @@ def chores() -> tuple[Chore, ...]:
     return (
         _written("a small function", SLUG_TASK, "slug.py", SLUG),
         _written("a class", SPLITTER_TASK, "thinking.py", _source("server/backends/thinking.py")),
-        _written("a module", FOLDING_TASK, "folding.py", _source("server/digests/compress/fold.py")),
+        _written("a module", FOLDING_TASK, "folding.py", _source("tests/bench/support/fold_0_1_0.py")),
         _tests("server/ledger/prices.py", "tests/ledger/test_prices.py"),
         _tests("server/offload/files/workspace.py", "tests/offload/test_workspace.py"),
         _docstrings("server/engine/queue.py"),

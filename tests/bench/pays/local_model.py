@@ -5,7 +5,6 @@ Both return the chore's expected result in the requested form: this benchmark co
 """
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,8 @@ def local_answer(chore: Chore, prompt: str, _body: dict[str, Any]) -> Answer:
     if chore.fails:
         return Answer("I have added docstrings to all functions, as you asked.")
     if chore.kind == "digest":
-        number = re.search(r"L(\d+)", chore.answer)
-        assert number is not None
-        seen = re.search(rf"^\s*L?{number[1]}\b", prompt, re.MULTILINE)
-        return Answer(chore.answer if seen or chore.answer[4:] in prompt else "- nothing unusual")
+        event = chore.answer.partition(": ")[2]
+        return Answer(f"[1] {event}" if event in prompt else "nothing unusual")
     if chore.kind == "explain":
         return Answer(chore.answer)
     path = _result_for(chore, prompt)

@@ -15,10 +15,15 @@ BATCH = "mcp__token-saver__batch_offload"
 COMPRESS = "mcp__token-saver__compress_context"
 INLINE = "mcp__inline__generate_code"
 DONE = [Text("Done.")]
+LAST_LINES = "tail -n 11"
+"""About 400 tokens of the logs here, the tail that Claude reads in the median of public sessions."""
+ERRORS = "grep -nE 'ERROR|WARN|FATAL'"
 
 
 def alone(chore: Chore, project: Path) -> Sequence[Turn]:
-    """Return the turns of Claude with its own tools."""
+    """Return the turns of Claude with its own tools. Of a log it reads the tail, then the lines of errors."""
+    if chore.kind == "digest":
+        return [_look(chore, LAST_LINES), _look(chore, ERRORS), [Text(chore.answer)]]
     script = [_read(chore, project)] if chore.inputs else []
     if chore.kind in ("digest", "explain"):
         return [*script, [Text(chore.answer)]]
@@ -67,6 +72,10 @@ def distrusted(chore: Chore, project: Path) -> Sequence[Turn]:
         again = [ToolUse("Read", {"file_path": str(project / path)}) for path in chore.after]
         script.insert(1, again)
     return script
+
+
+def _look(chore: Chore, command: str) -> Turn:
+    return [ToolUse("Bash", {"command": f"{command} {path}"}) for path in chore.inputs]
 
 
 def _read(chore: Chore, project: Path) -> Turn:
