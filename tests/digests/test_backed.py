@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.digests.clean import clean_lines
-from server.digests.compress.answer import checked, facts_to_show
+from server.digests.compress.answer import FORM, checked, facts_to_show
 from server.digests.compress.backed import backing_of
 from server.digests.engine import find_facts, is_severe
 from server.digests.layout import SEPARATOR, squeezed
@@ -81,6 +81,15 @@ def test_a_wrong_number_of_a_fact_is_corrected() -> None:
     wrong = next(number for number, each in enumerate(places, 1) if "queue 9" in each.fact.parts[0].text)
     [said] = checked(f"[{wrong}] worker 2 failed", places, cut=False).said
     assert said.backing.first == 6
+
+
+def test_a_number_with_the_words_of_the_prompt_quotes_its_fact() -> None:
+    places = facts_to_show([find_facts("INFO start\n" * 5 + "ERROR worker 2 failed\n")])
+    number = next(at for at, each in enumerate(places, 1) if "worker 2" in each.fact.parts[0].text)
+    [said] = checked(f"[{number}] {FORM}", places, cut=False).said
+    assert said.quote
+    assert said.sentence == "ERROR worker 2 failed"
+    assert checked("[1] nothing of the kind", places, cut=False).said == ()
 
 
 @given(st.text(max_size=200), st.text(max_size=200))

@@ -17,6 +17,8 @@ LONGEST_SENTENCE = 300
 LONGEST_QUOTE = 400
 SUMMARY = "What does this say? Name the most important statements."
 """The question about prose for which the caller names no focus."""
+FORM = "the words, names and numbers of that fact that answer the question, copied exactly"
+"""What the prompt asks for after the number of a fact. Small models sometimes repeat it."""
 _ANSWERED = re.compile(r"\W{0,4}(\d{1,3})(?:\s*[,-]\s*\d{1,3})*\W+(?=\w)(.+)")
 
 
@@ -80,7 +82,7 @@ def checked(text: str, places: Sequence[Place], *, cut: bool) -> Answer:
     """Return what the facts back of an answer; its last line goes if the answer was ``cut``.
 
     A sentence that is not backed is dropped. If it shares words with the fact that it cites, or with another,
-    that fact is quoted instead.
+    that fact is quoted instead. A number without a sentence of its own quotes its fact.
     """
     said: dict[str, Said] = {}
     dropped: list[str] = []
@@ -91,7 +93,9 @@ def checked(text: str, places: Sequence[Place], *, cut: bool) -> Answer:
         kept = next(_backed(sentence, [*cited, *others]), None)
         if kept is None:
             dropped.append(sentence)
-            kept = _quoted(sentence, cited, least=1) or _quoted(sentence, others, least=2)
+            named_only = FORM.startswith(sentence)
+            kept = _quoted(sentence, cited, least=0 if named_only else 1)
+            kept = kept or _quoted(sentence, others, least=2)
         if kept is not None:
             said.setdefault(kept.sentence, kept)
     return Answer(tuple(said.values())[:MOST_SENTENCES], tuple(dropped))
@@ -115,7 +119,7 @@ def _backed(sentence: str, places: Sequence[Place]) -> Iterator[Said]:
 def _quoted(sentence: str, places: Sequence[Place], least: int) -> Said | None:
     """Return the fact that shares the most words with a sentence, and at least ``least``, as a quote."""
     shared = [shared_words(sentence, _shown(place.fact)) for place in places]
-    if max(shared, default=0) < least:
+    if max(shared, default=-1) < least:
         return None
     place = places[shared.index(max(shared))]
     shown: list[Part] = []

@@ -15,6 +15,7 @@ from pathlib import Path
 from server.backends.base import Message
 from server.common.errors import TokenSaverError
 from server.digests.compress.answer import (
+    FORM,
     MOST_SENTENCES,
     SUMMARY,
     Answer,
@@ -221,7 +222,9 @@ class Compressor:
 
     async def _prompt(self, run: OffloadState, texts: Sequence[Text], facts: str, question: str) -> Prompt:
         name = f"`{texts[0].shown}`" if len(texts) == 1 else f"{len(texts)} files"
-        asked = template("answer").substitute(name=name, facts=facts, question=question, count=MOST_SENTENCES)
+        asked = template("answer").substitute(
+            name=name, facts=facts, question=question, count=MOST_SENTENCES, form=FORM
+        )
         messages = (Message("user", asked.strip()),)
         num_ctx = await self._engine.num_ctx(run.model, LEAST_CONTEXT)
         tokens, counted = await count(self._engine, run.model, messages)
