@@ -8,6 +8,7 @@
 ``/models``                   installed and recommended models
 ``/savings``                  tokens saved and spent (``/savings.csv``: by day)
 ``/digests``                  digests of large results inside Claude Code
+``/context``                  what weighs on Claude's context, with switches
 ``/policy``                   approvals, rules, audit trail
 ``/settings``                 all settings with their sources
 ``/welcome``                  the first steps of a new user
@@ -35,6 +36,7 @@ from dashboard.history_address import SPANS, HistoryAddress
 from dashboard.hub_updates import HubUpdates
 from dashboard.pages import (
     batches,
+    context,
     digests,
     error_page,
     history,
@@ -141,6 +143,10 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
     @page("/digests")
     async def show_digests() -> None:
         await or_error_page("/digests", digests.show(hub, updates))
+
+    @page("/context")
+    async def show_context(project: str = "") -> None:
+        await or_error_page("/context", context.show(hub, updates, project))
 
     @page("/policy")
     async def show_policy() -> None:

@@ -15,6 +15,7 @@ import typer
 from server.commands.checks_app import checks_app
 from server.commands.config.cli import config_app
 from server.commands.connect_app import connect, disconnect, statusline, uninstall
+from server.commands.context_app import context
 from server.commands.digest_app import digest, run
 from server.commands.examples import add_examples
 from server.commands.jobs import batch, jobs_app
@@ -114,6 +115,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     app.command(context_settings={"ignore_unknown_options": True})(run)
     app.command()(status)
     app.command()(savings)
+    app.command()(context)
     app.command()(dashboard)
     app.command("quit")(quit_app)
     app.command()(history)

@@ -14,6 +14,7 @@ EXAMPLES = {
     "run": "token-saver run -- pytest -v",
     "status": "token-saver status --json",
     "savings": "token-saver savings --since 7d --by model",
+    "context": "token-saver context --off skill:dataviz --dry-run",
     "dashboard": "token-saver dashboard",
     "quit": "token-saver quit",
     "history": "token-saver history --failed",

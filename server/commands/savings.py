@@ -19,9 +19,9 @@ from server.config.settings_file import set_setting
 from server.ledger.explain import receipt_text
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
-from server.ledger.savings import savings_csv, savings_json, savings_text
+from server.ledger.savings import savings_csv, savings_json, savings_text, share_saved
 from server.ledger.transcripts.check import TranscriptCheck, TranscriptReport
-from server.store.records import GroupTotal
+from server.store.records import GroupTotal, Totals
 
 
 def show_savings(
@@ -33,14 +33,14 @@ def show_savings(
         BadArguments: ``since`` is neither a date nor a number of days.
         StoreError: the history cannot be read.
     """
-    groups, report = asyncio.run(_read(settings, folders, _instant(since), by))
+    groups, report, week = asyncio.run(_read(settings, folders, _instant(since), by))
     if as_json:
         echo(savings_json(groups, by))
     elif as_csv:
         echo(savings_csv(groups, by), nl=False)
     else:
         echo(savings_text(groups, settings.ledger))
-        echo(_found(settings, report))
+        echo(_found(settings, report, week))
 
 
 def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
@@ -101,17 +101,19 @@ async def _first_check(settings: Settings, folders: Folders) -> None:
             await check.run(lambda done, whole: bar.update(task, completed=done, total=whole))
         echo(savings_text(await history.by("tool"), settings.ledger))
         report = await check.report()
-    echo(_found(settings.model_copy(update={"savings": allowed}), report))
+        week = await history.totals(midnight(6).timestamp())
+    echo(_found(settings.model_copy(update={"savings": allowed}), report, week))
 
 
 async def _read(
     settings: Settings, folders: Folders, since: float | None, by: str
-) -> tuple[tuple[GroupTotal, ...], TranscriptReport]:
+) -> tuple[tuple[GroupTotal, ...], TranscriptReport, Totals]:
     async with opened_history(folders, contents=settings.history.contents) as history:
         ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         audit = TranscriptCheck(settings.savings, history.database, ledger)
         await audit.run()
-        return await history.by(by, since), await audit.report()
+        week = await history.totals(midnight(6).timestamp())
+        return await history.by(by, since), await audit.report(), week
 
 
 def _instant(since: str) -> float | None:
@@ -128,7 +130,7 @@ def _instant(since: str) -> float | None:
         ) from None
 
 
-def _found(settings: Settings, report: TranscriptReport) -> str:
+def _found(settings: Settings, report: TranscriptReport, saved: Totals) -> str:
     if not settings.savings.audit and not report.transcripts:
         return (
             "\nAll figures are estimates. `token-saver savings --audit on` checks them against Claude Code's "
@@ -142,6 +144,7 @@ def _found(settings: Settings, report: TranscriptReport) -> str:
         f"Your bill for Claude Code at list prices: ${report.bill.since(week) / 1e6:,.2f} in 7 days, "
         f"${report.bill.total / 1e6:,.2f} in all ({report.bill.requests:,} requests)."
     )
+    lines.append(f"Saved in 7 days: {share_saved(saved, report.bill.since(week))} of it.")
     if report.habits.basis == "transcripts":
         habits = report.habits
         lines.append(

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from server.common.days import midnight
 from server.config.settings import LedgerSettings
-from server.ledger.savings import Savings, money, tokens
+from server.ledger.savings import Savings, money, share_saved, tokens
 from server.ledger.transcripts.check import TranscriptReport
 from server.store.records import GroupTotal, OffloadRow, Totals
 
@@ -26,7 +27,10 @@ def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
             for name, totals in (("today", savings.today), ("7 days", savings.week), ("all", savings.all))
         ),
         *_audited(savings.all, savings.audit),
+        *_share_of_bill(savings),
     ]
+    if savings.context:
+        lines.append(savings.context)
     if savings.worst is not None:
         lines.append(_worst(savings.worst, settings))
     if savings.audit is not None and savings.audit.missed.kinds:
@@ -66,6 +70,16 @@ def _audited(totals: Totals, audit: TranscriptReport | None) -> list[str]:
         best = max(measured, key=lambda each: each.items)
         line += f" The median error of the size estimates is {best.median or 0:.1%}."
     return [line]
+
+
+def _share_of_bill(savings: Savings) -> list[str]:
+    """Return what was saved as a share of the week's bill, had nothing been saved."""
+    if savings.audit is None or not savings.audit.bill.days:
+        return []
+    bill = savings.audit.bill.since(midnight(6).date().isoformat())
+    return [
+        f"Your bill, 7 days, list prices: ${bill / 1e6:,.2f}; saved {share_saved(savings.week, bill)} of it."
+    ]
 
 
 def _groups(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> list[str]:

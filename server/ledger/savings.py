@@ -44,10 +44,13 @@ class Savings:
     by_model: tuple[GroupTotal, ...] = ()
     worst: OffloadRow | None = None
     audit: TranscriptReport | None = field(default=None)
+    context: str = ""
 
 
-async def gather_savings(history: History, audit: TranscriptReport | None = None) -> Savings:
-    """Read the sums from the history.
+async def gather_savings(
+    history: History, audit: TranscriptReport | None = None, context: str = ""
+) -> Savings:
+    """Read the sums from the history; ``context`` is a line on what weighs on the context.
 
     Raises:
         StoreError: the history cannot be read.
@@ -61,6 +64,7 @@ async def gather_savings(history: History, audit: TranscriptReport | None = None
         by_model=await history.by("model"),
         worst=losses[0] if losses else None,
         audit=audit,
+        context=context,
     )
 
 
@@ -70,6 +74,12 @@ def money(microusd: int, settings: LedgerSettings) -> str:
         return share_of_quota(microusd, settings.quota_dollars)
     sign = "-" if microusd < 0 else "+"
     return f"{sign}${abs(microusd) / 1e6:,.2f}"
+
+
+def share_saved(totals: Totals, bill: int) -> str:
+    """Return the net savings as a share of what the bill (micro-dollars) would have been without them."""
+    whole = bill + totals.corrected_microusd
+    return f"{totals.corrected_microusd / whole:+.1%}" if whole > 0 else "nothing"
 
 
 def share_of_quota(microusd: int, quota_dollars: float) -> str:

@@ -1,10 +1,12 @@
 """``cost_dashboard`` and ``get_metrics``: the net savings, for Claude and for programs."""
 
+import datetime
 from typing import Literal
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
+from server.context.report import context_line, read_context
 from server.hub import Hub
 from server.ledger.cost_dashboard import cost_dashboard_text
 from server.ledger.savings import gather_savings
@@ -20,9 +22,13 @@ def savings_tools(hub: Hub) -> list[Tool]:
 
 def _cost_dashboard(hub: Hub) -> Tool:
     async def cost_dashboard() -> str:
-        return cost_dashboard_text(
-            await gather_savings(hub.history, await hub.transcript_check.report()), hub.settings.ledger
+        today = datetime.datetime.now().astimezone().date()
+        context = await hub.history.database.read(
+            lambda connection: read_context(connection, hub.settings, today)
         )
+        report = await hub.transcript_check.report()
+        savings = await gather_savings(hub.history, report, context_line(context))
+        return cost_dashboard_text(savings, hub.settings.ledger)
 
     return make_tool(cost_dashboard, "Claude's tokens and money saved, net, by tool and model.", READS)
 

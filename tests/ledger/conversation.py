@@ -4,6 +4,7 @@ The test chooses the token counts and keeps them consistent: each prompt contain
 answer and the results since.
 """
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,18 @@ PROJECT = "/home/me/project"
 class Conversation:
     """One session's transcript."""
 
-    def __init__(self, folder: Path, session: str = "s1", model: str = "claude-opus-5-5-20261001") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        session: str = "s1",
+        model: str = "claude-opus-5-5-20261001",
+        at: datetime.datetime = datetime.datetime(2026, 11, 20, 10, tzinfo=datetime.UTC),
+    ) -> None:
         self.path = folder / "projects" / "-home-me-project" / f"{session}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.session = session
         self.model = model
+        self.at = at
         self.prompt = 12_000
         self.placeholder = 0
         self._messages = 0
@@ -119,5 +127,5 @@ class Conversation:
             "type": kind,
             "message": message,
             "uuid": f"{self.session}-{self._messages}",
-            "timestamp": "2026-11-20T10:00:00.000Z",
+            "timestamp": self.at.isoformat(),
         }

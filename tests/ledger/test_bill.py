@@ -104,8 +104,8 @@ async def test_the_money_of_all_parts_is_the_bill(
     assert (list(report.bill.days), report.bill.requests) == (["2026-11-20"], 4)
     assert summary.parts["skill:one"].uses == 1
     assert summary.parts["skill:two"].uses == 0
-    assert summary.parts["skill:one"].listed == pytest.approx(estimate_tokens(listing[:23], "B"), abs=0.1)
-    assert summary.parts["skill:one"].characters == 23
+    assert summary.parts["skill:one"].listed == pytest.approx(estimate_tokens(listing[:22], "B"), abs=0.1)
+    assert summary.parts["skill:one"].characters == 22
 
 
 async def test_re_reads_are_counted_until_a_compaction(
@@ -217,5 +217,5 @@ async def test_habits_are_measured_over_sessions(
 
 async def test_a_state_of_an_earlier_version_is_read_again(history: History, check: TranscriptCheck) -> None:
     values: dict[str, Any] = json.loads(SessionState().as_json())
-    assert SessionState.from_json(json.dumps(values | {"version": 3})) is None
+    assert SessionState.from_json(json.dumps(values | {"version": 4})) is None
     assert Summary.from_json('{"our_calls":1,"accuracy":{}}').our_calls == 1

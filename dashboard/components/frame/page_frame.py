@@ -25,6 +25,7 @@ PAGES = (
     ("/batches", "Batches", "layers"),
     ("/models", "Models", "memory"),
     ("/savings", "Savings", "savings"),
+    ("/context", "Context", "data_usage"),
     ("/digests", "Digests", "compress"),
     ("/policy", "Policy", "shield"),
     ("/settings", "Settings", "settings"),

@@ -57,10 +57,10 @@ class Accounts:
     """The accounts of a transcript; plain JSON values.
 
     ``bill``: tokens by ``day model`` (or ``day model long``): input, 5-minute writes, 1-hour writes, reads,
-    output, and requests. ``placeholders``: answers with an estimated output. ``uses``: how often a
-    part was used. ``listed`` and ``characters``: the size of each part of the set-up when the client put it
-    into the context. ``charged``: keys of the messages charged since they were last stored. ``habits``: sums
-    of what Claude does, by name; ``spreads``: sizes, by name.
+    output, and requests. ``placeholders``: answers with an estimated output. ``uses``: how often a part was
+    used. ``listed``: the tokens and characters of each part of the set-up, by the kind of text with which the
+    client put it into the context. ``charged``: keys of the messages charged since they were last stored.
+    ``habits``: sums of what Claude does, by name; ``spreads``: sizes, by name.
     """
 
     chains: dict[str, ChainAccount] = field(default_factory=dict)
@@ -68,8 +68,7 @@ class Accounts:
     money: float = 0.0
     placeholders: int = 0
     uses: dict[str, int] = field(default_factory=dict)
-    listed: dict[str, float] = field(default_factory=dict)
-    characters: dict[str, int] = field(default_factory=dict)
+    listed: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     habits: dict[str, float] = field(default_factory=dict)
     spreads: dict[str, Spread] = field(default_factory=dict)
     reads: list[int] = field(default_factory=list)
@@ -131,7 +130,7 @@ class Accountant:
             price = self._price_of(line.model, usage.prompt)
             self._note_habits(chain, usage, price)
             extra = chain.cost.request(usage, price)
-            if extra > 0 and usage.written:
+            if extra > 0 and usage.written and usage.read < usage.prompt / 2:
                 accounts.add("rewritten")
                 accounts.add("rewritten_money", extra)
         chain.result_tokens += chain.new_results
@@ -184,13 +183,12 @@ class Accountant:
     def inject(self, injected: Injected, tokens: dict[str, float]) -> None:
         """Add a text of the client's own to the context; ``tokens``: estimates by part."""
         chain = self._chain(injected.chain)
+        characters: dict[str, int] = {}
         for part, text in injected.parts:
-            self.accounts.characters[part] = self.accounts.characters.get(part, 0) + (
-                len(text) if part not in self.accounts.listed else 0
-            )
+            characters[part] = characters.get(part, 0) + len(text)
         for part, count in tokens.items():
-            if part not in self.accounts.listed:
-                self.accounts.listed[part] = count
+            # The client repeats a listing after a compaction: its first one counts.
+            self.accounts.listed.setdefault(part, {}).setdefault(injected.kind, [count, characters[part]])
             if injected.kind != "fixed":
                 chain.cost.expect(part, count)
         if injected.kind == "fixed":

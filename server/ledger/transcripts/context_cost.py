@@ -27,7 +27,7 @@ class ContextCost:
     ``settled`` the money of parts that left the context, and of output. ``waiting`` holds the estimates of
     parts that the next request sends for the first time. ``opening`` holds those of the first request,
     ``opened`` the value of ``carried`` less the price of a new token then. ``entered`` adds up the tokens of
-    each part.
+    each part. ``fitted`` holds the parts of the chain's first request, scaled to its size.
     """
 
     carried: float = 0.0
@@ -38,6 +38,7 @@ class ContextCost:
     opening: dict[str, float] = field(default_factory=dict)
     opened: float = 0.0
     entered: dict[str, float] = field(default_factory=dict)
+    fitted: dict[str, float] = field(default_factory=dict)
 
     def expect(self, part: str, tokens: float) -> None:
         """Add a part that the next request sends for the first time; ``tokens`` is an estimate."""
@@ -84,6 +85,8 @@ class ContextCost:
             self._enter(part, tokens, self.opened)
         for parts_by in (self.tokens, self.due, self.entered):
             parts_by.pop(FIXED, None)
+        if self.fitted == self.opening:
+            self.fitted = dict(wanted)
         self.opening = wanted
 
     def compact(self) -> None:
@@ -105,6 +108,7 @@ class ContextCost:
         if prompt > shown and not any(part.startswith("client:built-in tools") for part in parts):
             parts[FIXED] = prompt - shown
         self.opening = _scaled(parts or {FIXED: 1.0}, prompt)
+        self.fitted = self.fitted or dict(self.opening)
         return self.opening
 
     def _enter(self, part: str, tokens: float, due: float) -> None:

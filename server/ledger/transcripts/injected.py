@@ -120,7 +120,7 @@ def _listed(content: str, names: Any) -> Iterator[tuple[str, str]]:
             position = found + 1
     ends = [start for _, start in starts[1:]] + [len(content)]
     for (name, start), end in zip(starts, ends, strict=False):
-        yield f"skill:{name}", content[start:end]
+        yield f"skill:{name}", content[start:end].removesuffix("\n")
 
 
 def _rest(kind: str, parts: tuple[tuple[str, str], ...], rendered: str) -> Iterable[tuple[str, str]]:

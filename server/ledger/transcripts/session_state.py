@@ -12,7 +12,7 @@ OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
 """The tools whose calls are offloads; ``check_job`` only asks about one."""
 
 # Layout of the stored state. Transcripts with an older version are read again from the start.
-VERSION = 4
+VERSION = 5
 
 
 @dataclass

@@ -14,13 +14,15 @@ from server.ledger.transcripts.session_state import OFFLOADING, SessionState
 @dataclass(frozen=True)
 class PartCost:
     """A part of the context in one transcript: its size when the client listed it (estimated tokens, and
-    characters), the tokens that entered, its money in micro-dollars, how often it was used."""
+    characters), the same ``fitted`` to the size of the first request, the tokens that entered, its money in
+    micro-dollars, how often it was used."""
 
     listed: float = 0.0
     characters: int = 0
     entered: float = 0.0
     money: float = 0.0
     uses: int = 0
+    fitted: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,16 @@ def _parts(state: SessionState, money: dict[str, float]) -> dict[str, PartCost]:
     for chain in accounts.chains.values():
         for part, tokens in chain.cost.entered.items():
             entered[part] = entered.get(part, 0.0) + tokens
+    fitted = accounts.chains[""].cost.fitted if "" in accounts.chains else {}
     names = {*money, *accounts.listed, *accounts.uses}
     return {
         name: PartCost(
-            round(accounts.listed.get(name, 0.0), 1),
-            accounts.characters.get(name, 0),
+            round(sum(size[0] for size in accounts.listed.get(name, {}).values()), 1),
+            round(sum(size[1] for size in accounts.listed.get(name, {}).values())),
             round(entered.get(name, 0.0), 1),
             round(money.get(name, 0.0), 2),
             accounts.uses.get(name, 0),
+            round(fitted.get(name, 0.0), 1),
         )
         for name in sorted(names)
     }

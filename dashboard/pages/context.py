@@ -1,0 +1,117 @@
+"""The page *Context*: what weighs on each request of Claude's, what it costs a week, and switches."""
+
+import asyncio
+import datetime
+from pathlib import Path
+
+from nicegui import Event, ui
+
+from dashboard.components.context.part_table import PartTable
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.elements import box, text
+from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.savings.transcript_check import TranscriptCheckCard
+from dashboard.formats import money, number
+from dashboard.hub_updates import HubUpdates
+from server.context.changes import applied
+from server.context.report import Context, read_context
+from server.hub import Hub
+
+
+async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
+    """Fill the page; ``project``: the folder that switches "for this project" change, empty for the one of
+    the latest session."""
+    acted = Event[[]]()
+    with page_frame(hub, updates, "Context", "/context") as page:
+        content = box("ts-stack")
+
+    async def load() -> None:
+        context = await _read(hub, project)
+        off = await asyncio.to_thread(applied, hub.folders)
+        content.clear()
+        with content:
+            if not context.report.sessions:
+                await _nothing(hub)
+                return
+            with card("Week"):
+                _sums(context)
+            with card("What each request carries"):
+                PartTable(context, off, hub.folders, acted)
+            with card("Habits"):
+                _habits(context)
+            with card("Everything else in the bill"):
+                _others(context)
+
+    await page.reload_on(load, updates.transcript_check_changed, requested=acted)
+
+
+async def _read(hub: Hub, project: str) -> Context:
+    today = datetime.datetime.now().astimezone().date()
+    folder = Path(project) if project else None
+    return await hub.history.database.read(
+        lambda connection: read_context(connection, hub.settings, today, folder)
+    )
+
+
+async def _nothing(hub: Hub) -> None:
+    with card("No data yet"):
+        empty("No session of the last 7 days is known. The transcript check has to read them first.")
+    with card("Check against Claude Code's transcripts"):
+        await TranscriptCheckCard(hub).update()
+
+
+def _sums(context: Context) -> None:
+    report = context.report
+    with box("ts-figures"):
+        for name, value in (
+            ("Your bill, 7 days", money(report.microusd)),
+            ("Listed, never used", money(report.unused)),
+            ("Sessions", number(report.sessions)),
+        ):
+            with box("ts-figure"):
+                text(name, "ts-figure-name")
+                text(value, "ts-figure-value")
+    text(
+        f"Since {report.since}, from the token counts in Claude Code's transcripts at list prices. The money "
+        "of all parts adds up to the bill. Characters are exact. Tokens are estimates, scaled so that the "
+        "parts of a session's first request add up to the size that the API counted.",
+        "ts-sub",
+        "p",
+    )
+
+
+def _habits(context: Context) -> None:
+    if not context.habits:
+        empty("None of the habits that this page knows occurred.")
+        return
+    with box("ts-groups", "table"):
+        with box("", "thead"), box("", "tr"):
+            for head in ("Habit", "How often", "A week", "What helps"):
+                text(head, tag="th").props["scope"] = "col"
+        with box("", "tbody"):
+            for habit in context.habits:
+                with box("", "tr"):
+                    text(habit.name, tag="th", title=f"Counted: {habit.counted}.").props["scope"] = "row"
+                    text(f"{number(habit.times)} {habit.unit}", "ts-num", "td")
+                    text(money(habit.microusd), "ts-num", "td")
+                    text(habit.help, "", "td").style("text-align: left")
+
+
+def _others(context: Context) -> None:
+    with box("ts-facts", "dl"):
+        for part, amount in context.report.others[:20]:
+            with box("ts-fact"):
+                text(_words(part), tag="dt")
+                text(money(amount), "ts-num", "dd")
+    button("Savings and the bill by day", lambda: ui.navigate.to("/savings"), look="quiet")
+
+
+def _words(part: str) -> str:
+    kind, _, name = part.partition(":")
+    if kind == "result":
+        large = ", 500 tokens and more" if name.endswith("+") else ""
+        return f"Results of {name.removesuffix('+')}{large}"
+    if kind == "output":
+        return f"Written by Claude: {name}"
+    return "Written by you" if kind == "user" else part

@@ -1,0 +1,94 @@
+"""Habits that cost money, of one week: how often, how much, and what helps."""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from server.context.weights import DAYS
+from server.ledger.transcripts.summary import Summary
+
+_READS = ("result:Read", "result:Read+", "result:Read part", "result:Read part+")
+_LARGEST = 5
+
+
+@dataclass(frozen=True)
+class CostlyHabit:
+    """One habit: its name, how often it occurred in the week (or how many tokens it brought, see ``unit``),
+    its micro-dollars, how they were counted, and what helps."""
+
+    name: str
+    times: int
+    microusd: int
+    counted: str
+    help: str
+    unit: str = "times"
+
+
+def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[CostlyHabit, ...]:
+    """Return the habits of the last seven days that occurred, the most expensive first."""
+    since = (today - datetime.timedelta(days=DAYS - 1)).isoformat()
+    week = [each for each in summaries if each.last_day >= since]
+    found = [
+        CostlyHabit(
+            "Caches gone cold",
+            round(_sum(week, "rewritten")),
+            round(_sum(week, "rewritten_money")),
+            "requests that wrote most of the context to the cache again; its price beyond a read",
+            "After a long pause, /compact or /clear first. Claude Code's idleCompaction does it on its own.",
+        ),
+        CostlyHabit(
+            "Context above 100,000 tokens",
+            round(_sum(week, "long_requests")),
+            round(_sum(week, "long_money")),
+            "requests with more; cache reads of the tokens above",
+            "Begin a new session for a new task (/clear), or /compact earlier.",
+        ),
+        CostlyHabit(
+            "Turns spent on git",
+            round(_sum(week, "git_turns")),
+            round(_sum(week, "git_money")),
+            "turns that ran git or gh; the context that each of them read",
+            'One line for CLAUDE.md: "Join git commands with && in one call."',
+        ),
+        CostlyHabit(
+            "Files read again unchanged",
+            round(_sum(week, "reads_again")),
+            _again(week),
+            "results of Read equal to an earlier one in the session; their share of all results of Read",
+            'One line for CLAUDE.md: "Do not read a file again that has not changed."',
+        ),
+        *_largest(week),
+    ]
+    return tuple(sorted((each for each in found if each.times), key=lambda each: -each.microusd))
+
+
+def _largest(week: Sequence[Summary]) -> list[CostlyHabit]:
+    """Return the commands whose results of 500 tokens and more cost most."""
+    money: dict[str, float] = {}
+    for summary in week:
+        for name, part in summary.parts.items():
+            if name.startswith("result:") and name.endswith("+") and name not in _READS:
+                money[name] = money.get(name, 0.0) + part.money
+    top = sorted(money.items(), key=lambda each: -each[1])[:_LARGEST]
+    return [
+        CostlyHabit(
+            f"Large results of {name.removeprefix('result:').removesuffix('+')}",
+            round(sum(each.parts[name].entered for each in week if name in each.parts)),
+            round(amount),
+            "tokens in results of 500 tokens and more; their writes and re-reads",
+            "token-saver run -- COMMAND returns a digest, with the whole output at hand.",
+            "tokens",
+        )
+        for name, amount in top
+    ]
+
+
+def _again(week: Sequence[Summary]) -> int:
+    parts = [each.parts[name] for each in week for name in _READS if name in each.parts]
+    entered = sum(part.entered for part in parts)
+    share = _sum(week, "reads_again_tokens") / entered if entered else 0.0
+    return round(sum(part.money for part in parts) * min(1.0, share))
+
+
+def _sum(week: Sequence[Summary], name: str) -> float:
+    return sum(each.habits.get(name, 0.0) for each in week)

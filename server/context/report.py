@@ -1,0 +1,134 @@
+"""The report on the context: read from the history, as text for a terminal and as a line for Claude."""
+
+import datetime
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.config.settings import Settings
+from server.context.habits import CostlyHabit, costly_habits
+from server.context.switches import ClaudeFolders, Scope, find_switch
+from server.context.weights import NAMES, ContextReport, Weight, weigh
+from server.ledger.transcripts.summary import Summary
+from server.store.transcript_checks import read_summaries
+
+SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Context:
+    """Weights and habits of the last seven days, and the folders that switches change."""
+
+    report: ContextReport
+    habits: tuple[CostlyHabit, ...]
+    claude: ClaudeFolders
+
+
+def read_context(
+    connection: Connection, settings: Settings, today: datetime.date, project: Path | None = None
+) -> Context:
+    """Return the context's report from the transcript check's findings so far. Without a ``project``,
+    switches for one project are those of the latest session's. Reads files; blocks."""
+    summaries = [Summary.from_json(text) for text in read_summaries(connection)]
+    latest = max((each for each in summaries if each.project), key=lambda each: each.last_day, default=None)
+    folder = project or Path(latest.project if latest is not None else Path.home())
+    claude = claude_folders(settings.savings.transcripts, folder)
+    return Context(weigh(summaries, today), costly_habits(summaries, today), claude)
+
+
+def claude_folders(
+    setting: str, project: Path, environ: Mapping[str, str] = os.environ, home: Path | None = None
+) -> ClaudeFolders:
+    """Return Claude Code's folders: the setting, else ``CLAUDE_CONFIG_DIR``, else ``~/.claude``."""
+    chosen = setting or environ.get("CLAUDE_CONFIG_DIR", "")
+    if chosen:
+        config = Path(chosen).expanduser()
+        return ClaudeFolders(config, config / ".claude.json", project)
+    home = home or Path.home()
+    return ClaudeFolders(home / ".claude", home / ".claude.json", project)
+
+
+def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset()) -> str:
+    """Return the report as text for a terminal."""
+    report = context.report
+    if not report.sessions:
+        return (
+            "No session of the last 7 days is known. `token-saver savings --audit on` reads Claude Code's "
+            "transcripts."
+        )
+    head = ("part", "tokens", "characters", "sessions", "used", "a week", "switch off")
+    rows = [head, *(_row(each, context, scope, off) for each in (*report.plugins, *report.weights)[:SHOWN])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column in (0, 6) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines.append(
+        f"{report.sessions:,} sessions since {report.since} cost {_dollars(report.microusd)} at list prices. "
+        f"Listed and never used: {_dollars(report.unused)}. Tokens are estimates, fitted to each session's "
+        "first request; a plugin is the sum of its parts."
+    )
+    lines += [
+        f"{each.name}: {each.times:,} {each.unit} ({each.counted}), {_dollars(each.microusd)}. {each.help}"
+        for each in context.habits
+    ]
+    return "\n".join(lines)
+
+
+def context_line(context: Context) -> str:
+    """Return one line for ``cost_dashboard``; empty without sessions."""
+    report = context.report
+    if not report.sessions or not report.microusd:
+        return ""
+    unused = [weight for weight in report.weights if weight.unused]
+    names = ", ".join(f"{NAMES[weight.kind]} {weight.name}" for weight in unused[:3])
+    most = f" (mostly {names})" if names else ""
+    return (
+        f"Context, 7 days: {_dollars(report.unused)} of {_dollars(report.microusd)} for {len(unused):,} "
+        f"parts that were listed and never used{most}; see `token-saver context`."
+    )
+
+
+def context_values(context: Context, scope: Scope, off: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return the report as JSON values."""
+    report = context.report
+    return {
+        "since": report.since,
+        "sessions": report.sessions,
+        "microusd": report.microusd,
+        "unused_microusd": report.unused,
+        "parts": [
+            asdict(each) | {"switch": _switch(each, context, scope), "off": each.part in off}
+            for each in (*report.plugins, *report.weights)
+        ],
+        "others": [{"part": part, "microusd": amount} for part, amount in report.others],
+        "habits": [asdict(each) for each in context.habits],
+    }
+
+
+def _row(weight: Weight, context: Context, scope: Scope, off: frozenset[str]) -> tuple[str, ...]:
+    return (
+        weight.part,
+        f"{weight.tokens:,}",
+        f"{weight.characters:,}",
+        f"{weight.sessions:,}",
+        f"{weight.uses:,}",
+        _dollars(weight.microusd),
+        "off" if weight.part in off else _switch(weight, context, scope),
+    )
+
+
+def _switch(weight: Weight, context: Context, scope: Scope) -> str:
+    switch = find_switch(weight.part, scope, context.claude)
+    return "" if switch is None else f"--off {weight.part}"
+
+
+def _dollars(amount: int) -> str:
+    return f"${amount / 1e6:,.2f}" if amount >= 10_000 or not amount else f"${amount / 1e6:,.4f}"

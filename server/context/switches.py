@@ -1,0 +1,156 @@
+"""Switches that take a part out of Claude's context: one edit of one of Claude Code's settings files.
+
+==========  ==========================================================================================
+skill       ``skillOverrides: {"NAME": "off"}``
+agent       ``permissions.deny: ["Agent(NAME)"]``
+MCP server  ``deniedMcpServers: [{"serverName": "NAME"}]``
+plugin      ``enabledPlugins: {"NAME@MARKETPLACE": false}``
+CLAUDE.md   ``claudeMdExcludes: ["PATH"]``
+hook        the event's entry in ``hooks`` is removed
+==========  ==========================================================================================
+
+For one project the file is ``.claude/settings.local.json``, everywhere it is ``settings.json`` in Claude
+Code's folder. The client reads both when a session starts.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from server.config.textedit.jsonc import JsonError, append_item, get_member, remove_member, set_member
+from server.ledger.transcripts.injected import server_key
+
+Scope = Literal["project", "user"]
+
+
+@dataclass(frozen=True)
+class ClaudeFolders:
+    """Claude Code's own folder (``~/.claude``), its state file (``~/.claude.json``) and a project."""
+
+    config: Path
+    state: Path
+    project: Path
+
+    def settings(self, scope: Scope) -> Path:
+        """Return the settings file of a scope."""
+        if scope == "user":
+            return self.config / "settings.json"
+        return self.project / ".claude" / "settings.local.json"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """How a part is switched off: the file, the setting in words, and the edit of the file's text (which
+    raises ``JsonError`` if the file is broken)."""
+
+    part: str
+    path: Path
+    setting: str
+    edit: Callable[[str], str]
+
+
+def find_switch(part: str, scope: Scope, folders: ClaudeFolders) -> Switch | None:
+    """Return the switch of a part; None if the client has none for it (its own tools and prompts)."""
+    kind, _, name = part.partition(":")
+    find = _FINDERS.get(kind)
+    return find(part, name, folders.settings(scope), folders) if find is not None else None
+
+
+def server_name(key: str, folders: ClaudeFolders) -> str:
+    """Return a server's name in the configuration for its name in the names of tools."""
+    if key.startswith("plugin_"):
+        plugin, _, server = key.removeprefix("plugin_").rpartition("_")
+        return f"plugin:{plugin}:{server}"
+    return next((name for name in _server_names(folders) if server_key(name) == key), key)
+
+
+def _server_names(folders: ClaudeFolders) -> Iterator[str]:
+    state = _text(folders.state)
+    found = [
+        get_member(state, ("mcpServers",)),
+        get_member(state, ("projects", str(folders.project), "mcpServers")),
+        get_member(_text(folders.project / ".mcp.json"), ("mcpServers",)),
+    ]
+    for servers in found:
+        yield from servers if isinstance(servers, dict) else ()
+
+
+def _plugin_id(name: str, folders: ClaudeFolders) -> str:
+    """Return ``NAME@MARKETPLACE`` of an enabled plugin, empty if no settings file enables it."""
+    for path in (
+        folders.settings("user"),
+        folders.project / ".claude" / "settings.json",
+        folders.settings("project"),
+    ):
+        enabled = get_member(_text(path), ("enabledPlugins",))
+        for each in enabled if isinstance(enabled, dict) else ():
+            if each.partition("@")[0] == name:
+                return str(each)
+    return ""
+
+
+def _skill(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
+    del folders
+    return _member(part, path, ("skillOverrides", name), "off")
+
+
+def _agent(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
+    del folders
+    return _item(part, path, ("permissions", "deny"), f"Agent({name})")
+
+
+def _mcp(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
+    return _item(part, path, ("deniedMcpServers",), {"serverName": server_name(name, folders)})
+
+
+def _memory(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
+    del folders
+    return _item(part, path, ("claudeMdExcludes",), name)
+
+
+def _plugin(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
+    enabled = _plugin_id(name, folders)
+    return _member(part, path, ("enabledPlugins", enabled), value=False) if enabled else None
+
+
+def _hook(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
+    del folders
+    event = name.partition(":")[0]
+    return Switch(part, path, f"hooks.{event} removed", lambda text: remove_member(text, ("hooks", event)))
+
+
+_FINDERS: dict[str, Callable[[str, str, Path, ClaudeFolders], Switch | None]] = {
+    "skill": _skill,
+    "agent": _agent,
+    "mcp": _mcp,
+    "memory": _memory,
+    "plugin": _plugin,
+    "hook": _hook,
+}
+
+
+def _member(part: str, path: Path, keys: tuple[str, ...], value: Any) -> Switch:
+    def edit(text: str) -> str:
+        return set_member(text, keys, value)
+
+    return Switch(part, path, f"{'.'.join(keys)} = {json.dumps(value)}", edit)
+
+
+def _item(part: str, path: Path, keys: tuple[str, ...], value: Any) -> Switch:
+    def edit(text: str) -> str:
+        present = get_member(text, keys)
+        return text if isinstance(present, list) and value in present else append_item(text, keys, value)
+
+    return Switch(part, path, f"{'.'.join(keys)} has {json.dumps(value)}", edit)
+
+
+def _text(path: Path) -> str:
+    """Return a file's text; empty if it cannot be read or is no JSON: then it holds nothing to look up."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        get_member(text, ())
+    except (OSError, UnicodeDecodeError, JsonError):
+        return ""
+    return text

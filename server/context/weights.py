@@ -1,0 +1,140 @@
+"""What each part of the set-up adds to Claude's requests, how often it is used, what it costs a week.
+
+The parts and their money come from the summaries of the transcript check (see
+``ledger.transcripts.context_cost``): the money of all parts adds up to the bill. Characters are exact. Tokens
+are estimates, scaled so that the parts of a session's first request add up to the size that the API counted.
+"""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from server.ledger.transcripts.summary import PartCost, Summary
+
+SETUP = ("mcp", "skill", "agent", "memory", "hook", "client")
+"""Kinds of parts that the set-up puts into the context: the user's, and the client's own."""
+NAMES = {
+    "mcp": "MCP server",
+    "skill": "skill",
+    "agent": "agent",
+    "memory": "CLAUDE.md",
+    "hook": "hook",
+    "client": "client",
+    "plugin": "plugin",
+}
+DAYS = 7
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One part of the set-up. ``sessions``: in how many of the week's sessions it was listed. ``tokens`` and
+    ``characters``: what it added to each request of the last of them. ``uses``: calls to it in the week.
+    ``microusd``: what it cost in the week. ``plugin``: the plugin that brings it, empty for none.
+    """
+
+    part: str
+    kind: str
+    name: str
+    tokens: int
+    characters: int
+    sessions: int
+    uses: int
+    microusd: int
+    plugin: str = ""
+
+    @property
+    def unused(self) -> bool:
+        """Whether it was listed and never used. The client cannot tell whether a memory file was."""
+        return self.kind in ("mcp", "skill", "agent") and not self.uses
+
+
+@dataclass(frozen=True)
+class ContextReport:
+    """The set-up's parts, the most expensive first; plugins as sums of their parts; and the money of
+    everything else by part (results, output, the user's texts). ``sessions`` and ``microusd`` are the week's.
+    """
+
+    weights: tuple[Weight, ...]
+    plugins: tuple[Weight, ...]
+    others: tuple[tuple[str, int], ...]
+    sessions: int
+    microusd: int
+    since: str
+
+    @property
+    def unused(self) -> int:
+        """The week's micro-dollars of parts that were listed and never used."""
+        return sum(weight.microusd for weight in self.weights if weight.unused)
+
+
+def weigh(summaries: Iterable[Summary], today: datetime.date, project: str = "") -> ContextReport:
+    """Return the report of the last seven days, including today; with ``project``, of that folder alone."""
+    since = (today - datetime.timedelta(days=DAYS - 1)).isoformat()
+    week = sorted(
+        (each for each in summaries if each.last_day >= since and (not project or each.project == project)),
+        key=lambda each: each.last_day,
+    )
+    parts = {name for each in week for name in each.parts}
+    weights = [_weight(name, week) for name in parts if name.partition(":")[0] in SETUP]
+    others = {name: _money(name, week) for name in parts if name.partition(":")[0] not in SETUP}
+    return ContextReport(
+        weights=tuple(sorted(weights, key=lambda each: (-each.microusd, each.part))),
+        plugins=_plugins(weights),
+        others=tuple(sorted(others.items(), key=lambda each: -each[1])),
+        sessions=sum(not each.side for each in week),
+        microusd=round(sum(each.money for each in week)),
+        since=since,
+    )
+
+
+def plugin_of(part: str) -> str:
+    """Return the plugin that brings a part, empty for none: the client prefixes its names."""
+    kind, _, name = part.partition(":")
+    if kind == "mcp":
+        return name.removeprefix("plugin_").rpartition("_")[0] if name.startswith("plugin_") else ""
+    return name.partition(":")[0] if kind in ("skill", "agent") and ":" in name else ""
+
+
+def _weight(part: str, week: Sequence[Summary]) -> Weight:
+    kind, _, name = part.partition(":")
+    listed = [each for each in week if part in each.parts and _present(each.parts[part])]
+    last = listed[-1].parts[part] if listed else PartCost()
+    return Weight(
+        part=part,
+        kind=kind,
+        name=name,
+        tokens=round(last.fitted or last.listed),
+        characters=last.characters,
+        sessions=sum(not each.side for each in listed),
+        uses=sum(each.parts[part].uses for each in week if part in each.parts),
+        microusd=_money(part, week),
+        plugin=plugin_of(part),
+    )
+
+
+def _plugins(weights: Iterable[Weight]) -> tuple[Weight, ...]:
+    sums: dict[str, list[Weight]] = {}
+    for weight in weights:
+        if weight.plugin:
+            sums.setdefault(weight.plugin, []).append(weight)
+    return tuple(
+        Weight(
+            part=f"plugin:{name}",
+            kind="plugin",
+            name=name,
+            tokens=sum(each.tokens for each in parts),
+            characters=sum(each.characters for each in parts),
+            sessions=max(each.sessions for each in parts),
+            uses=sum(each.uses for each in parts),
+            microusd=sum(each.microusd for each in parts),
+        )
+        for name, parts in sorted(sums.items())
+    )
+
+
+def _present(part: PartCost) -> bool:
+    return bool(part.listed or part.entered)
+
+
+def _money(part: str, week: Iterable[Summary]) -> int:
+    return round(sum(each.parts[part].money for each in week if part in each.parts))

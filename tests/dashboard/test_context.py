@@ -1,0 +1,67 @@
+"""Tests of the page *Context*: figures, a switch after its diff, its undo."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.support.harness import visit
+from tests.hub_process import HubProcess, start_hub
+from tests.ledger.conversation import Conversation
+from tests.standins.ollama import OllamaStandIn
+from tests.standins.serving import wait_until
+
+LISTING = "- dataviz: Draws charts of every kind.\n- review: Reviews a change with great care."
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    home = tmp_path_factory.mktemp("context") / "home"
+    conversation = Conversation(home / "claude", at=datetime.now().astimezone())
+    names = {"content": LISTING, "names": ["dataviz", "review"]}
+    conversation.attach("skill_listing", LISTING, **names)
+    conversation.use("Skill", {"skill": "review"}, "Look closely.", call_tokens=40, result_tokens=9)
+    conversation.use("Bash", {"command": "git log"}, "log line\n" * 900, call_tokens=60, result_tokens=2_000)
+    conversation.end()
+    (home / "claude" / "settings.json").write_text('{"model": "opus"}\n')
+    environ = {"TOKEN_SAVER_SAVINGS__AUDIT": "true", "TOKEN_SAVER_SAVINGS__TRANSCRIPTS": str(home / "claude")}
+    with (
+        OllamaStandIn() as ollama,
+        start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, HOME=str(home), **environ) as hub,
+    ):
+        yield hub
+
+
+@pytest.fixture
+def page(browser: Browser, hub: HubProcess) -> Iterator[Page]:
+    with visit(browser, hub) as (page, _):
+        yield page
+
+
+def settings(hub: HubProcess) -> Path:
+    return hub.home / "claude" / "settings.json"
+
+
+def test_parts_habits_and_the_bill_are_shown(page: Page, hub: HubProcess) -> None:
+    page.goto(f"{hub.info.url}/context")
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="skill dataviz"))
+    expect(row).to_contain_text("never")
+    expect(row).to_contain_text("38")  # characters
+    expect(page.get_by_text("Turns spent on git")).to_be_visible()
+    expect(page.get_by_text("Results of git, 500 tokens and more")).to_be_visible()
+
+
+def test_a_part_is_switched_off_after_its_diff_and_on_again(page: Page, hub: HubProcess) -> None:
+    page.goto(f"{hub.info.url}/context")
+    page.get_by_role("button", name="Switch off: skill dataviz").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text('+  "skillOverrides"')
+    assert settings(hub).read_text() == '{"model": "opus"}\n'
+    dialog.get_by_role("button", name="Everywhere").click()
+    wait_until(lambda: '"dataviz": "off"' in settings(hub).read_text())
+    expect(page.get_by_text("skill:dataviz is off everywhere.")).to_be_visible()
+    page.get_by_role("button", name="Switch on again: skill:dataviz").click()
+    wait_until(lambda: settings(hub).read_text() == '{"model": "opus"}\n')
+    expect(page.get_by_text("skill:dataviz is off everywhere.")).to_have_count(0)
