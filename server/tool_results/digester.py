@@ -6,6 +6,7 @@ Whatever fails, the result passes unchanged, so no error leaves this module.
 import asyncio
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from server.common.events import Event, ResultDigested
 from server.digests import make_digest
 from server.digests.kept import KeptTexts
 from server.ledger.tokens import Family, estimate_result
-from server.policy.files.safe_open import open_for_reading
 from server.policy.secrets.redact import redact
 from server.store.result_digests import ResultDigest, ResultDigests
 from server.tool_results.losses import facts_key, find_reopened, find_repeated, source_key
@@ -44,6 +44,7 @@ ROOM = MOST_CHARACTERS - _LAST_LINE
 _MEASURED = 200_000
 """Characters whose tokens are estimated; the rest of a longer text counts in proportion."""
 _SOURCE_CHARACTERS = 300
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _SESSIONS = 1_000
 """Sessions whose last edit is remembered."""
 
@@ -205,12 +206,15 @@ def _whole(result: ToolResult) -> bytes:
     """Return the whole text: the file that the client kept, or the text in the event.
 
     Raises:
-        OSError: the file cannot be read.
-        TokenSaverError: it is not a regular file.
+        OSError: the file cannot be read, or is not a regular one.
     """
     if result.kept is None:
         return result.text.encode("utf-8", "replace")
-    with os.fdopen(open_for_reading(result.kept, result.kept.name), "rb") as file:
+    # Claude Code 2.1.170 links the file to its own log of the command, so a second name is no objection.
+    descriptor = os.open(result.kept, _READ)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("the client's kept file is not a regular file")
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise OSError("the client's kept file is too large")

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from server.clients.hooks import hook_entries
+from tests.commands.test_connect import run as run_command
 from tests.hub_process import HubProcess, start_hub
 from tests.standins import mcp_texts
-from tests.standins.claude_code import run_claude_code
+from tests.standins.claude_code import older_claude, run_claude_code, shut_off
 from tests.standins.messages import MessagesStandIn, Text, ToolUse
 
 SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
@@ -53,7 +54,7 @@ class ClaudeCodeHarness:
         (self.project / "service.log").write_text("\n".join(lines) + "\n")
         (self.project / "module.py").write_text("".join(f"VALUE_{n} = {n}\n" for n in range(2_000)))
 
-    def run(self, calls: list[ToolUse], *, hook: bool = True) -> Results:
+    def run(self, calls: list[ToolUse], *, hook: bool = True, binary: Path | None = None) -> Results:
         """Let the model make these calls, one a turn, and return their results."""
         hooks: dict[str, list[Any]] = {}
         for event, entry in hook_entries("digest") if hook else ():
@@ -70,6 +71,7 @@ class ClaudeCodeHarness:
                 project=self.project,
                 servers={"texts": {"command": sys.executable, "args": program}},
                 extra=("--permission-mode", "bypassPermissions"),
+                binary=binary,
             )
             times = [
                 at for at, request in zip(api.arrivals, api.requests, strict=True) if request.get("tools")
@@ -170,3 +172,35 @@ def test_the_result_passes_in_time_whatever_is_wrong(
         hooked = claude.run(calls)
     assert [_comparable(text) for text in hooked.texts] == [_comparable(text) for text in plain.texts]
     assert hooked.longest < plain.longest + MOST_DELAY
+
+
+def test_an_older_version_heeds_the_hook(
+    claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = older_claude("0.2.95")  # Claude Code 2.1.170
+    calls = [bash(RUN), ToolUse("mcp__texts__get", {}), read(claude.project / "service.log")]
+    with hub_of_hook(tmp_path / "hub", monkeypatch):
+        texts = claude.run(calls, binary=older).texts
+    # A digest that takes too long on a busy machine passes; it is never cut or mixed.
+    digests = [text for text in texts if "token-saver digest kept:" in text]
+    assert digests
+    assert all(len(text) <= MOST_CHARACTERS for text in digests)
+
+
+def test_a_version_that_ignores_the_hook_gets_everything_and_connect_says_so(
+    claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = older_claude("0.1.18")  # Claude Code 2.0.72
+    calls = [bash("head -c 20000 run.txt"), bash("python3 run_tests.py")]
+    plain = claude.run(calls, hook=False, binary=older).texts
+    with hub_of_hook(tmp_path / "hub", monkeypatch):
+        assert claude.run(calls, binary=older).texts == plain
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "claude").symlink_to(older)
+    path = os.pathsep.join((str(tmp_path / "bin"), os.environ["PATH"]))
+    environ = {**shut_off(claude.home), "PATH": path, "CLAUDE_CONFIG_DIR": str(claude.home / "config")}
+    before = (claude.home / "config" / "settings.json").read_bytes()
+    done = run_command(claude.home, "connect", "claude-code", "--digest", **environ)
+    assert done.returncode == 1
+    assert "Claude Code 2.0.72 ignores --digest; it needs 2.1.121 or newer." in done.stderr
+    assert (claude.home / "config" / "settings.json").read_bytes() == before

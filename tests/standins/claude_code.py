@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,26 @@ def claude_binary() -> Path:
     return binary
 
 
+def older_claude(sdk: str) -> Path:
+    """Return the CLI of another version of claude-agent-sdk; skip the test if it cannot be installed."""
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv is None:
+        pytest.skip("another version of Claude Code needs uv")
+    program = "import claude_agent_sdk; print(claude_agent_sdk.__file__)"
+    command = [uv, "run", "--quiet", "--no-project", "--python", sys.executable]
+    done = subprocess.run(
+        [*command, "--with", f"claude-agent-sdk=={sdk}", "python", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    binary = Path(done.stdout.strip() or "none").parent / "_bundled" / "claude"
+    if not binary.exists():
+        pytest.skip(f"claude-agent-sdk {sdk} cannot be installed here: {done.stderr[-200:]}")
+    return binary
+
+
 def run_claude_code(
     prompt: str,
     api_url: str,
@@ -39,6 +61,7 @@ def run_claude_code(
     project: Path,
     servers: dict[str, dict[str, Any]],
     extra: tuple[str, ...] = (),
+    binary: Path | None = None,
 ) -> ClaudeCodeRun:
     """Run ``claude -p`` in ``project`` with these MCP servers against the API at ``api_url``.
 
@@ -48,7 +71,14 @@ def run_claude_code(
     config = home / "mcp.json"
     config.write_text(json.dumps({"mcpServers": servers}), encoding="utf-8")
     allowed = ",".join(f"mcp__{name}" for name in servers)
-    command = [str(claude_binary()), "-p", prompt, "--mcp-config", str(config), "--strict-mcp-config"]
+    command = [
+        str(binary or claude_binary()),
+        "-p",
+        prompt,
+        "--mcp-config",
+        str(config),
+        "--strict-mcp-config",
+    ]
     command += ["--allowedTools", allowed, "--output-format", "json", *extra]
     done = subprocess.run(
         command,

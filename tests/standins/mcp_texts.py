@@ -22,7 +22,8 @@ def _result(message: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-for line in sys.stdin:
-    asked = json.loads(line)
-    if "id" in asked:
-        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": _result(asked)}), flush=True)
+if __name__ == "__main__":
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "id" in asked:
+            print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": _result(asked)}), flush=True)

@@ -123,7 +123,8 @@ async def test_secrets_reach_neither_claude_nor_the_disk(harness: DigesterHarnes
 async def test_the_clients_kept_file_is_read_whole(harness: DigesterHarness) -> None:
     kept = harness.folder / "claude" / "session" / "tool-results" / "b1.txt"
     kept.parent.mkdir(parents=True)
-    kept.write_text(LOG)
+    (harness.folder / "client.output").write_text(LOG)
+    kept.hardlink_to(harness.folder / "client.output")  # as Claude Code 2.1.170 does
     digest = await harness.bash(LOG[:15_000], persistedOutputPath=str(kept), persistedOutputSize=len(LOG))
     assert digest is not None
     assert "6 failed" in digest

@@ -13,8 +13,8 @@ Ask = Callable[[str, str], str]
 """Returns the model's answer to a task with a context; empty if there is no answer."""
 
 ATTEMPTS = 2
-MOST_CONTEXT = 9_000
-"""Characters of the diff that the model reads."""
+MOST_CONTEXT = 5_000
+"""Characters that the model reads of the change: about 1,500 tokens, some ten seconds on a CPU."""
 MOST_LISTED = 40
 MOST_BODY_LINES = 12
 _VERBS = {"A": "Add", "D": "Remove", "R": "Rename", "M": "Update", "T": "Change"}
