@@ -1,20 +1,22 @@
 """Real commits as tasks: a commit's message is the task, its own result the model's answer.
 
-    uv run python -m tests.bench.replay PATH_OF_A_REPOSITORY [--commits 200] [--seed 1] [--show]
+    uv run python -m tests.bench.replay REPOSITORY... [--commits 90] [--seed 1] [--json FILE] [--show]
 
 Every answer is right, so that all of them should be delivered, byte for byte and mostly without a notice. Of
-each commit that edits a file by definitions or keys there is a mutated form, too: one definition, key,
-decorator or top comment is lost or altered where the commit changes nothing. That should be refused or named.
+each file there are up to two mutated forms, too: one definition, key, decorator or top comment is lost, or
+altered, where the commit changes nothing. That should be refused or named. With ``--json`` each result is
+saved at once as a line of JSON; files in it are not posed again. Each repository has its own chance, so that
+a part of the repositories gives the same results.
 """
 
 import argparse
+import json
 import random
 import re
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 
 from server.offload.asking.plan import make_plan
@@ -24,106 +26,66 @@ from server.offload.code.syntax import definitions
 from server.offload.compare.hunks import hunks
 from server.offload.files.textfile import apply_edits, decode
 from server.offload.files.workspace import Reading, digest_of
+from server.offload.run.reply import noticed
 from server.offload.values import Generation, Source, Target, Task, Verdict
+from tests.bench.support.alterations import alter
+from tests.bench.support.commits import Edited, edited_files
 from tests.bench.support.mutations import Mutation, mutate
 
-MOST_LINES = 60
-"""Changed lines of a small commit."""
-MOST_FILES = 6
-LARGEST = 60_000
-"""Bytes of a file that a model would be asked to edit."""
 MOST_OUTPUT = 32_000
+RIGHT = ("whole", "selection", "blocks")
+FOUND = ("refused", "named", "restored")
 
 
 @dataclass(frozen=True)
-class Edited:
-    """One file of one commit, before and after."""
+class Result:
+    """The outcome of one posed answer.
 
+    ``form`` is ``whole``, ``selection``, ``blocks``, ``lost`` or ``altered``; ``what`` is the mutation.
+    ``notice`` is the text of all notices in the reply.
+    """
+
+    repository: str
     commit: str
-    message: str
     path: str
-    before: bytes
-    after: bytes
+    form: str
+    outcome: str
+    reason: str = ""
+    what: str = ""
+    notice: str = ""
 
 
-@dataclass
-class Tally:
-    """Outcomes of one form of tasks, with the reasons of those that are not plain deliveries."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    reasons: list[str] = field(default_factory=list)
-
-    def add(self, outcome: str, reason: str) -> None:
-        """Count one outcome."""
-        self.counts[outcome] += 1
-        if reason:
-            self.reasons.append(f"{outcome}: {reason}")
+def share(results: Iterable[Result], forms: Sequence[str], outcomes: Sequence[str]) -> float:
+    """Return the share of some outcomes among the results of some forms."""
+    own = [each.outcome for each in results if each.form in forms]
+    return sum(each in outcomes for each in own) / len(own) if own else 1.0
 
 
-@dataclass
-class Report:
-    """All outcomes, by form: whole files, selections, blocks, and mutated whole files."""
-
-    forms: dict[str, Tally] = field(default_factory=dict)
-
-    def add(self, form: str, outcome: str, reason: str) -> None:
-        """Count one outcome of a form."""
-        self.forms.setdefault(form, Tally()).add(outcome, reason)
-
-    def share(self, outcomes: Sequence[str], *, mutated: bool) -> float:
-        """Return the share of some outcomes among all right, or all mutated, answers."""
-        tallies = [tally for form, tally in self.forms.items() if (form == "mutated") == mutated]
-        total = sum(tally.counts.total() for tally in tallies)
-        return sum(tally.counts[name] for tally in tallies for name in outcomes) / total if total else 1.0
-
-
-def edited_files(repository: Path, most: int) -> Iterator[Edited]:
-    """Yield the files that small commits edit, the newest commits first."""
-    log = _git(repository, "log", "--no-merges", "--format=%H", f"-{most * 4}").decode().split()
-    found = 0
-    for commit in log:
-        if found >= most:
-            return
-        numbers = _git(repository, "show", "--numstat", "--format=", "--diff-filter=M", "-M", commit).decode(
-            errors="replace"
-        )
-        rows = [line.split("\t") for line in numbers.split("\n") if line.count("\t") == 2]
-        if not rows or len(rows) > MOST_FILES or any("-" in row[:2] for row in rows):
-            continue
-        if sum(int(row[0]) + int(row[1]) for row in rows) > MOST_LINES:
-            continue
-        message = _git(repository, "log", "-1", "--format=%B", commit).decode(errors="replace").strip()
-        for _, _, path in rows:
-            if " => " in path or path.startswith('"'):
-                continue
-            before = _git(repository, "show", f"{commit}^:{path}")
-            after = _git(repository, "show", f"{commit}:{path}")
-            if 0 < len(before) <= LARGEST and after.strip() and before.split() != after.split():
-                found += 1
-                yield Edited(commit[:10], message, path, before, after)
-
-
-def replay(files: Iterator[Edited], seed: int, *, mutated: bool = True) -> Report:
-    """Pose each file in all forms that it has and count what becomes of the answers."""
-    report = Report()
-    chance = random.Random(seed)
+def replay(repository: str, files: Iterable[Edited], seed: int) -> Iterator[Result]:
+    """Pose each file in all forms that it has and yield what becomes of the answers."""
     for each in files:
+        chance = random.Random(f"{seed} {each.commit} {each.path}")
         try:
-            before, after = decode(each.before, each.path), decode(each.after, each.path)
+            before, after = decode(each.before, each.path).text, decode(each.after, each.path).text
         except Exception as error:  # noqa: BLE001 - no text: neither side would be read
             print(f"{each.path}: {error}", file=sys.stderr)
             continue
-        if before.text == after.text:
+        if before == after:
             continue
-        texts = (before.text, after.text)
-        _count(report, "whole", each, _whole(each, *texts), texts[1])
-        if (part := _selected(each, *texts)) is not None:
-            _count(report, "selection", each, part, texts[1])
-        if (blocks := _blocks(each, *texts)) is not None:
-            _count(report, "blocks", each, blocks, texts[1])
-        if mutated and (mutation := mutate(*texts, each.path, chance)) is not None:
-            _count_mutated(report, each, mutation, texts[0])
-    return report
+        forms: tuple[tuple[str, Verdict | None], ...] = (
+            ("whole", _whole(each, before, after)),
+            ("selection", _selected(each, before, after)),
+            ("blocks", _blocks(each, before, after)),
+        )
+        for form, verdict in forms:
+            if verdict is not None:
+                yield _right(repository, form, each, verdict, after)
+        for form, mutation in (
+            ("lost", mutate(before, after, each.path, chance)),
+            ("altered", alter(before, after, each.path, chance)),
+        ):
+            if mutation is not None:
+                yield _mutated(repository, form, each, mutation, before)
 
 
 def _whole(each: Edited, before: str, after: str) -> Verdict:
@@ -216,18 +178,17 @@ def _fenced(path: str, text: str) -> str:
     return f"{fence}{name}\n{text.removesuffix(chr(10))}\n{fence}"
 
 
-def _count(report: Report, form: str, each: Edited, verdict: Verdict, after: str) -> None:
-    where = f"{each.commit} {each.path}"
+def _right(repository: str, form: str, each: Edited, verdict: Verdict, after: str) -> Result:
+    result = Result(repository, each.commit, each.path, form, "delivered")
     if not verdict.passed:
-        report.add(form, "refused", f"{where}: {verdict.reason}")
-        return
+        return replace(result, outcome="refused", reason=verdict.reason)
     written = decode(apply_edits(each.before, verdict.edits, each.path), each.path).text
     if _same(written) != _same(after):
-        report.add(form, "damaged", f"{where}: not what the answer said")
-    elif verdict.notices:
-        report.add(form, "noticed", f"{where}: {'; '.join(n.text for n in verdict.notices)}")
-    else:
-        report.add(form, "delivered", "")
+        return replace(result, outcome="damaged", reason="not what the answer said")
+    if verdict.notices:
+        reason = "; ".join(notice.text for notice in verdict.notices)
+        return replace(result, outcome="noticed", reason=reason, notice=noticed(verdict.notices))
+    return result
 
 
 def _same(text: str) -> str:
@@ -235,45 +196,74 @@ def _same(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.rstrip("\n").split("\n"))
 
 
-def _count_mutated(report: Report, each: Edited, mutation: Mutation, before: str) -> None:
+def _mutated(repository: str, form: str, each: Edited, mutation: Mutation, before: str) -> Result:
     verdict = _whole(each, before, mutation.text)
-    where = f"{each.commit} {each.path}"
+    result = Result(repository, each.commit, each.path, form, "missed", what=mutation.what)
     if not verdict.passed:
-        report.add("mutated", "refused", "")
-        return
+        return replace(result, outcome="refused", reason=verdict.reason)
     written = decode(apply_edits(each.before, verdict.edits, each.path), each.path).text
-    named = any(word[:40] in notice.text for notice in verdict.notices for word in mutation.words)
-    if named:
-        report.add("mutated", "named", "")
-    elif verdict.notices:
-        report.add("mutated", "noticed", f"{where}: {mutation.what}; {[n.text for n in verdict.notices]}")
-    elif _same(written) != _same(mutation.text):
-        report.add("mutated", "restored", "")
-    else:
-        report.add("mutated", "missed", f"{where}: {mutation.what}")
-
-
-def _git(repository: Path, *arguments: str) -> bytes:
-    return subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True, check=False).stdout
+    reason = "; ".join(notice.text for notice in verdict.notices)
+    if any(word[:40] in notice.text for notice in verdict.notices for word in mutation.words):
+        return replace(result, outcome="named", reason=reason, notice=noticed(verdict.notices))
+    if _same(written) != _same(mutation.text):
+        return replace(result, outcome="restored")
+    return replace(result, reason=reason)
 
 
 def main() -> None:
-    """Print what becomes of the answers."""
+    """Print what becomes of the answers, by repository and in all."""
     parser = argparse.ArgumentParser(description="Replay real commits as answers.")
-    parser.add_argument("repository", type=Path)
-    parser.add_argument("--commits", type=int, default=200, help="files of commits at most")
+    parser.add_argument("repositories", type=Path, nargs="+")
+    parser.add_argument("--commits", type=int, default=90, help="small commits of each repository at most")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="where results are kept, line by line")
     parser.add_argument("--show", action="store_true", help="list refusals, notices and misses")
     given = parser.parse_args()
-    report = replay(edited_files(given.repository, given.commits), given.seed)
-    for form, tally in report.forms.items():
-        print(f"{form}: {dict(tally.counts)}")
-        for reason in tally.reasons if given.show else ():
-            print(f"  {reason[:300]}")
-    delivered = report.share(("delivered", "noticed"), mutated=False)
-    plain = report.share(("delivered",), mutated=False)
-    found = report.share(("refused", "named", "restored"), mutated=True)
-    print(f"delivered {delivered:.1%}, without a notice {plain:.1%}, losses found {found:.1%}")
+    results = _kept(given.json)
+    for path in given.repositories:
+        name = path.resolve().name if path.resolve().name != "repo" else path.resolve().parent.name
+        known = {(each.repository, each.commit, each.path) for each in results}
+        files = (e for e in edited_files(path, given.commits) if (name, e.commit, e.path) not in known)
+        for each in files:
+            fresh = list(replay(name, [each], given.seed))
+            results += fresh
+            if given.json:
+                with given.json.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(asdict(result)) + "\n" for result in fresh)
+    _print(results, show=given.show)
+
+
+def _kept(path: Path | None) -> list[Result]:
+    if path is None or not path.exists():
+        return []
+    return [Result(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _print(results: list[Result], *, show: bool) -> None:
+    columns = ("repository", "commits", "answers", "delivered", "without a notice", "damaged", "losses found",
+               "alterations found")  # fmt: skip
+    print(f"| {' | '.join(columns)} |\n| --- |{' ---: |' * (len(columns) - 1)}")
+    for name in dict.fromkeys(each.repository for each in results):
+        _row(name, [each for each in results if each.repository == name])
+    _row("**all**", results)
+    for form in (*RIGHT, "lost", "altered"):
+        print(f"{form}: {dict(Counter(each.outcome for each in results if each.form == form))}")
+    for each in results if show else ():
+        if each.outcome in ("refused", "noticed", "damaged") and each.form in RIGHT:
+            print(f"{each.form} {each.outcome} {each.commit} {each.path}: {each.reason[:200]}")
+        elif each.outcome == "missed":
+            print(f"{each.form} missed {each.commit} {each.path}: {each.what[:100]}; {each.reason[:100]}")
+
+
+def _row(name: str, results: list[Result]) -> None:
+    own = [each for each in results if each.form in RIGHT]
+    commits = len({(each.repository, each.commit) for each in results})
+    damaged = sum(each.outcome == "damaged" for each in own)
+    shares = " | ".join(
+        f"{share(own, RIGHT, each):.1%}" for each in (("delivered", "noticed"), ("delivered",))
+    )
+    found = " | ".join(f"{share(results, (form,), FOUND):.1%}" for form in ("lost", "altered"))
+    print(f"| {name} | {commits} | {len(own):,} | {shares} | {damaged} | {found} |")
 
 
 if __name__ == "__main__":

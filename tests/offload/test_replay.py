@@ -2,9 +2,11 @@
 
 import random
 import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
-from tests.bench.replay import Edited, edited_files, replay
+from tests.bench.replay import RIGHT, Edited, edited_files, replay
 from tests.bench.support.mutations import mutate
 
 STATES = {
@@ -34,12 +36,33 @@ def test_right_answers_of_a_small_repository_are_delivered(tmp_path: Path) -> No
     for name, (text, change) in STATES.items():
         (tmp_path / name).write_text(text.replace(*change, 1))
         _commit(tmp_path, f"Change {change[0]} to {change[1]}")
-    report = replay(edited_files(tmp_path, 50), seed=1)
-    assert report.forms["whole"].counts == {"delivered": len(STATES)}
-    assert report.forms["blocks"].counts["delivered"] >= len(STATES) - 1
-    assert report.forms["selection"].counts["delivered"] == 2
-    assert report.share(("delivered",), mutated=False) == 1.0
-    assert report.share(("refused", "named", "restored"), mutated=True) == 1.0
+    results = list(replay("small", edited_files(tmp_path, 50), seed=1))
+    forms = Counter(each.form for each in results)
+    assert forms["whole"] == len(STATES)
+    assert forms["blocks"] >= len(STATES) - 1
+    assert forms["selection"] == 2
+    assert forms["lost"] >= 3
+    assert forms["altered"] >= 3
+    assert [each for each in results if each.form in RIGHT and each.outcome != "delivered"] == []
+    assert [each for each in results if each.outcome == "missed"] == []
+
+
+def test_kept_results_are_not_posed_again(tmp_path: Path) -> None:
+    repository, kept = tmp_path / "small", tmp_path / "results"
+    repository.mkdir()
+    _git(repository, "init", "-q")
+    for text in ("a = 1\n", "a = 2\n", "a = 3\n"):
+        (repository / "a.py").write_text(text)
+        _commit(repository, "Set a")
+    command = [sys.executable, "-m", "tests.bench.replay", str(repository), "--json", str(kept)]
+    first = subprocess.run([*command, "--commits", "1"], capture_output=True, text=True, check=True).stdout
+    lines = kept.read_text()
+    assert "| small | 1 |" in first
+    subprocess.run([*command, "--commits", "1"], capture_output=True, check=True)
+    assert kept.read_text() == lines
+    second = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "| small | 2 |" in second
+    assert kept.read_text().startswith(lines)
 
 
 def test_mutations_leave_what_the_commit_touches() -> None:
@@ -62,7 +85,7 @@ def test_an_empty_merge_is_not_a_task(tmp_path: Path) -> None:
     _commit(tmp_path, "Blanks")
     assert list(edited_files(tmp_path, 10)) == []
     same = Edited("0", "m", "a.txt", b"a\n", b"a\n")
-    assert replay(iter([same]), seed=1).forms == {}
+    assert list(replay("small", [same], seed=1)) == []
 
 
 def _git(folder: Path, *arguments: str) -> None:

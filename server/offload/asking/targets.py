@@ -33,12 +33,16 @@ def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[
 
 def is_named(task: str, definition: Definition) -> bool:
     """Whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
-    last, whole = re.escape(definition.last), re.escape(definition.name)
-    as_code = rf"`(?:[\w.]+\.)?{last}(?:\(\))?`|(?<![\w.]){last}\("
-    if "." in definition.name:
-        as_code += rf"|(?<![\w.]){whole}(?!\w)"
-    if "_" in definition.last.strip("_") or re.search(r"[a-z][A-Z0-9]", definition.last):
-        as_code += rf"|(?<![\w.]){last}(?!\w)"  # no natural word looks like this
+    dotted = "." in definition.name and _has_word(task, definition.name)
+    return dotted or names_as_code(task, definition.last)
+
+
+def names_as_code(task: str, name: str) -> bool:
+    """Whether the task has the name in backticks, with parentheses, or in a form that no natural word has."""
+    word = re.escape(name)
+    as_code = rf"`(?:[\w.]+\.)?{word}(?:\(\))?`|(?<![\w.]){word}\("
+    if re.search(r"[a-z][A-Z0-9]|[^\W_][_\-./@][^\W_]", name):
+        as_code += rf"|(?<![\w.]){word}(?!\w)"
     return re.search(as_code, task) is not None
 
 

@@ -9,12 +9,9 @@ EDIT_NOT_FOUND = "edit_not_found"
 NOTHING_CHANGED = "nothing_changed"
 DOES_NOT_PARSE = "does_not_parse"
 UNDEFINED_NAME = "undefined_name"
-NAME_MISSING = "name_missing"
 OUT_OF_SCOPE = "out_of_scope"
 CHECK_FAILED = "check_failed"
 QUOTE_MISSING = "quote_missing"
-NOT_AS_ASKED = "not_as_asked"
-TESTS_NOTHING = "tests_nothing"
 REPEATS_ITSELF = "repeats_itself"
 PITFALL = "pitfall"
 DAMAGED = "damaged_characters"
@@ -33,12 +30,9 @@ REASONS = {
     NOTHING_CHANGED: "The answer equals the file, apart from blank space, or contains no change.",
     DOES_NOT_PARSE: "The result has a syntax error that the file did not have before.",
     UNDEFINED_NAME: "The result uses a name that nothing defines or imports.",
-    NAME_MISSING: "The result lacks a function or class that the task asks for by name.",
     OUT_OF_SCOPE: "The result removes or changes something that the task does not name.",
     CHECK_FAILED: "A check that the user named did not pass.",
     QUOTE_MISSING: "The result quotes names, numbers or words that the source does not have.",
-    NOT_AS_ASKED: "The result lacks something that the task asks for, such as a parameter or a docstring.",
-    TESTS_NOTHING: "The tests assert nothing, or do not test what the task names.",
     REPEATS_ITSELF: "The answer repeated the same lines again and again.",
     DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",

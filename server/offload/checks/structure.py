@@ -1,21 +1,20 @@
 """The check of what else an edit changed, by form: refused, delivered with a notice, or delivered."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from server.offload.asking.plan import Plan
+from server.offload.asking.targets import names_as_code
 from server.offload.checks import codes
 from server.offload.code.languages import Language
-from server.offload.compare.code import changed_units
 from server.offload.compare.compare import compare
+from server.offload.compare.spots import unrelated_changes
 from server.offload.compare.units import Unit, units_of
-from server.offload.compare.usage import code_of, uses_within
+from server.offload.compare.usage import code_of
 from server.offload.compare.values import Change
 from server.offload.values import Check, Edit, Notice
 
 _WORD = re.compile(r"[^\W_][\w\-]*|\w+")
-LEAST_STEM = 4
-"""Shortest definition name, in letters, that a longer word of the task can refer to."""
 GROWTH_LINES = 300
 """Growth in lines that is never noticed. A longer file may grow by three times its length."""
 
@@ -37,11 +36,13 @@ def check_structure(
             message = f"It {change.text} (line {change.line}); change only what the task asks for."
             code = codes.PLACEHOLDER if change.how.startswith("left out") else codes.OUT_OF_SCOPE
             return [Check(found.compared, passed=False, message=message, code=code)], []
-        if not _is_named(change, words):
+        if not (change.words and names_as_code(plan.task.task, change.words[0])):
             # A task that names another definition of the file rarely means this one.
-            notices.append(Notice(change.text, change.weight == "slip" or bool(named)))
-    if plan.language is not None:
-        notices += _beside(plan, before, after, plan.language, words, named)
+            likely = change.weight == "slip" or bool(named)
+            notices.append(Notice(change.text, likely and not _is_named(change, words)))
+    if plan.language is not None and plan.language.has_definitions and not plan.selected:
+        beside = unrelated_changes(before, after, plan.language, plan.task.task)
+        notices += [Notice(change.text, change.weight == "slip") for change in beside]
     notices += _size(before, after, shrinking=found.compared in ("lines", "sections"))
     checks = [Check("selection", passed=True)] if plan.selected else []
     return [*checks, Check(found.compared, passed=True)], notices
@@ -96,38 +97,6 @@ def _named_units(before: str, language: Language, words: frozenset[str]) -> list
     return [unit for unit in units_of(before, language) if unit.last in words]
 
 
-def _beside(  # noqa: PLR0917 - both texts and the words of the task
-    plan: Plan,
-    before: str,
-    after: str,
-    language: Language,
-    words: frozenset[str],
-    named: Sequence[Unit],
-) -> list[Notice]:
-    """Return notices of changed definitions that are unrelated to those that the task names."""
-    if not language.has_definitions or plan.selected:
-        return []
-    changed = changed_units(before, after, language)
-    meant = [pair for pair in changed if _names(words, pair[0]) or _names(words, pair[1])]
-    if not (named or meant) or len(meant) == len(changed):
-        return []
-    related = {name for old, new in meant for unit in (old, new) for name in (unit.last, unit.outer) if name}
-    related |= {name for unit in named for name in (unit.last, unit.outer) if name}
-    for unit in named:
-        related |= set(uses_within(before, unit.start, unit.end, language))
-    for old, new in meant:
-        related |= _differing(before, old, after, new, language)
-    around = [unit.name for unit in named] + [old.name for old, _ in meant]
-    found: list[Notice] = []
-    for old, new in changed:
-        inner = any(a.startswith(f"{old.name}.") or old.name.startswith(f"{a}.") for a in around)
-        if (old, new) in meant or inner or old.name != new.name or old.kind in _CONTAINERS:
-            continue
-        if not (_differing(before, old, after, new, language) | {old.last}) & related:
-            found.append(Notice(f"changed {old.kind} {old.name}", likely=not meant))
-    return found
-
-
 _CONTAINERS = frozenset({"class", "module", "impl", "namespace", "interface", "struct", "object", "trait"})
 
 
@@ -151,21 +120,6 @@ def hollow(before: str, after: str, language: Language | None) -> list[Notice]:
 
 
 _HOLLOW = " \t\n{};"
-
-
-def _names(words: Iterable[str], unit: Unit) -> bool:
-    """Whether a task names a definition, or has a longer word that begins with its name."""
-    name = unit.last
-    if name in words:
-        return True
-    return len(name) >= LEAST_STEM and any(word.lower().startswith(name.lower()) for word in words)
-
-
-def _differing(before: str, old: Unit, after: str, new: Unit, language: Language) -> set[str]:
-    """Return the names that a definition uses more or less often than before."""
-    a = uses_within(before, old.start, old.end, language)
-    b = uses_within(after, new.start, new.end, language)
-    return {name for name in a | b if a[name] != b[name] and len(name) > 1}
 
 
 def _size(before: str, after: str, *, shrinking: bool) -> list[Notice]:

@@ -1,6 +1,6 @@
 """Comparison of source code: its definitions, their heads, other lines, comments."""
 
-import bisect
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -8,10 +8,11 @@ from dataclasses import replace
 from server.offload.code.languages import Language
 from server.offload.compare.bindings import is_bound
 from server.offload.compare.heads import compare_heads
+from server.offload.compare.hunks import hunks
 from server.offload.compare.loose import compare_comments, compare_constants, compare_loose_lines
-from server.offload.compare.matching import Matching, match
+from server.offload.compare.matching import ALIKE, Matching, likeness, match
 from server.offload.compare.units import Unit, label, units_of
-from server.offload.compare.usage import bare_uses, uses, uses_within
+from server.offload.compare.usage import bare_uses
 from server.offload.compare.values import Change
 
 
@@ -20,10 +21,11 @@ def compare_code(before: str, after: str, language: Language) -> tuple[Change, .
     old, new = units_of(before, language), units_of(after, language)
     matching = match(old, new)
     changes = [
-        *_gone(matching, before, after, language),
-        *compare_heads(matching, language),
+        *_gone(matching, after, language),
+        *_replaced(matching, before, after),
+        *compare_heads(matching, after, language),
         *_renamed(matching, after, language),
-        *_doubled(old, new),
+        *_doubled(old, new, after),
         *compare_constants(before, after, language),
         *compare_loose_lines(before, after, language, matching),
         *compare_comments(before, after, language),
@@ -31,34 +33,27 @@ def compare_code(before: str, after: str, language: Language) -> tuple[Change, .
     return tuple(changes)
 
 
-def changed_units(before: str, after: str, language: Language) -> list[tuple[Unit, Unit]]:
-    """Return the definitions with changed lines of their own, before and after; only the innermost ones."""
-    old, new = units_of(before, language), units_of(after, language)
-    return [
-        (a, b)
-        for a, b in match(old, new).pairs
-        if a.text != b.text and _own_lines(before, a, old) != _own_lines(after, b, new)
-    ]
-
-
-def _gone(matching: Matching, before: str, after: str, language: Language) -> Iterator[Change]:
-    if not matching.gone:
-        return
-    old_uses, new_uses, bare = uses(before, language), uses(after, language), bare_uses(after, language)
+def _gone(matching: Matching, after: str, language: Language) -> Iterator[Change]:
     for unit in matching.gone:
-        name = unit.last
-        own = uses_within(before, unit.start, unit.end, language)[name]
         change = Change("removed", unit.kind, label(unit), unit.line, "loss", _words(unit))
-        if (
-            new_uses[name]
-            and bare[name]
-            and unit.level == 0
-            and not is_bound(name, after, language, matching)
-        ):
-            yield replace(change, how="removed", weight="wrong", name=f"{label(unit)}, still used")
-        elif new_uses[name] or old_uses[name] <= own:
+        bare = unit.level == 0 and bare_uses(after, language)[unit.last]
+        if bare and not is_bound(unit.last, after, language, matching):
+            yield replace(change, weight="wrong", name=f"{label(unit)}, still used")
+        else:
             yield change
-        # Else all its uses are gone too: its callers were changed and no longer need it.
+
+
+def _replaced(matching: Matching, before: str, after: str) -> Iterator[Change]:
+    """Yield definitions that vanished while another one of the same name appeared elsewhere."""
+    removed: set[int] = set()
+    for hunk in hunks(before, after):
+        if not any(line.strip() for line in hunk.new):
+            removed.update(range(hunk.start, hunk.start + len(hunk.old)))
+    for old, new in matching.pairs if removed else ():
+        if old.text == new.text or old.line not in removed or likeness(old.body, new.body) >= ALIKE:
+            continue
+        if all(number in removed for number in range(old.line, old.line + old.body.count("\n") + 1)):
+            yield Change("removed", old.kind, label(old), old.line, "loss", _words(old))
 
 
 def _renamed(matching: Matching, after: str, language: Language) -> Iterator[Change]:
@@ -81,7 +76,7 @@ def _words(unit: Unit) -> tuple[str, ...]:
     return (unit.last, *(unit.outer.split(".") if unit.outer else ()))
 
 
-def _doubled(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[Change]:
+def _doubled(old: Sequence[Unit], new: Sequence[Unit], after: str) -> Iterator[Change]:
     def key(unit: Unit) -> tuple[object, ...]:
         return unit.name, unit.signature, unit.attributes, unit.kind, unit.modifiers
 
@@ -93,8 +88,17 @@ def _doubled(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[Change]:
         if within and unit.outer and unit.name not in known:
             yield Change("defined within itself:", unit.kind, unit.last, unit.line, "wrong")
     for unit, count in _counted(new, key):
-        if count > 1 and key(unit) not in known_twice and unit.body.strip() and unit.last != "_":
+        if count > 1 and key(unit) not in known_twice and unit.body.strip() and not _may_repeat(unit, after):
             yield Change("defined twice:", unit.kind, label(unit), unit.line, "slip")
+
+
+_BRANCH = re.compile(r"^[ \t]*#[ \t]*(?:else|elif|elseif)\b", re.MULTILINE)
+
+
+def _may_repeat(unit: Unit, after: str) -> bool:
+    """Whether a name may be defined again: an extension, a blank name, or in files with branches for the
+    compiler."""
+    return unit.last == "_" or "extension" in unit.modifiers or _BRANCH.search(after) is not None
 
 
 def _counted(units: Sequence[Unit], key: Callable[[Unit], tuple[object, ...]]) -> list[tuple[Unit, int]]:
@@ -103,18 +107,3 @@ def _counted(units: Sequence[Unit], key: Callable[[Unit], tuple[object, ...]]) -
     units = [unit for unit in units if names[unit.name] > 1]
     counts = Counter((key(unit), unit.block) for unit in units)
     return [(unit, counts[key(unit), unit.block]) for unit in {(key(u), u.block): u for u in units}.values()]
-
-
-def _own_lines(text: str, unit: Unit, units: Sequence[Unit]) -> list[str]:
-    """Return a definition's lines without nested definitions and blank lines."""
-    parts: list[str] = []
-    done = unit.start
-    for at in range(bisect.bisect_right(units, unit.start, key=lambda each: each.start), len(units)):
-        each = units[at]
-        if each.start >= unit.end:
-            break
-        if each.start >= done and each.end <= unit.end and each.level > unit.level:
-            parts.append(text[done : each.start])
-            done = each.end
-    parts.append(text[done : unit.end])
-    return [line.rstrip() for line in "".join(parts).split("\n") if line.strip()]

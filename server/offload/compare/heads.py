@@ -17,7 +17,7 @@ _TELLING = frozenset(
 """Modifiers whose loss changes the meaning of a definition."""
 
 
-def compare_heads(matching: Matching, language: Language) -> Iterator[Change]:
+def compare_heads(matching: Matching, after: str, language: Language) -> Iterator[Change]:
     """Yield what the heads of the definitions lost."""
     for old, new in matching.pairs:
         if old.text == new.text:
@@ -36,7 +36,7 @@ def compare_heads(matching: Matching, language: Language) -> Iterator[Change]:
         bases = [base for base in old.bases if base not in new.bases and base[:1].isupper()]
         if bases and len(new.bases) < len(old.bases):
             yield _of(old, "removed", "base", ", ".join(bases), "loss", tuple(bases))
-        if (old.comment and not new.comment) and not new.docstring:
+        if old.comment and not (new.comment or new.docstring) and old.comment.split("\n")[0] not in after:
             yield _of(old, "removed", "comment", "", "slip", ())
         if old.docstring and not new.docstring and not new.comment:
             yield _of(old, "removed", "docstring", "", "slip", ())

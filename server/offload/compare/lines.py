@@ -14,7 +14,7 @@ _FLAT = str.maketrans(
      "‑": "-", "−": "-", "…": "...", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
 )  # fmt: skip
 _JOINERS = "\u200c\u200d"
-_NUMBERED = re.compile(r"^\s*\d+\s*[|:→]\s?|^\s*L\d+[:|]\s?")
+_NUMBERED = re.compile(r"^\s*L?(\d+)\s*([|:→])\s?")
 _ALIKE_LINE = 0.34
 _TARGET = re.compile(r"^([^\s:#=][^:=#]*?)\s*::?(?!=)")
 _KEY = re.compile(r"^\s*(\[[^\]]+\]|[\w.\-]+(?=\s*[:+?]?=))")
@@ -117,12 +117,21 @@ def _indented(hunk: Hunk, _before: str) -> Change | None:
 
 
 def _numbered(hunk: Hunk, before: str) -> Change | None:
+    """Find a line that was given with its number. A number that is content is rarely the right one."""
+    if _NUMBERED.search(before):
+        return None
     for offset, line in enumerate(hunk.new):
         found = _NUMBERED.match(line)
-        if found is None or not line[found.end() :].strip() or _NUMBERED.search(before):
+        if found is None or not (rest := line[found.end() :]).strip():
             continue
-        rest = line[found.end() :]
-        if any(likeness(rest, each) >= 0.5 for each in hunk.old if each.strip()):
+        following = _NUMBERED.match(hunk.new[offset + 1]) if offset + 1 < len(hunk.new) else None
+        number = int(found[1])
+        right = (
+            found[2] != ":"
+            or number in (hunk.new_start + offset, hunk.start + offset)
+            or (following is not None and int(following[1]) == number + 1)
+        )
+        if right and any(likeness(rest, each) >= 0.5 for each in hunk.old if each.strip()):
             return Change("added", "line number", line.strip(), hunk.new_start + offset, "wrong")
     return None
 

@@ -73,11 +73,12 @@ def compare_loose_lines(before: str, after: str, language: Language, matching: M
     runs = [hunk for hunk in hunks(before, after) if not any(line.strip() for line in hunk.new)]
     if not runs:
         return
-    inside = _function_lines(before, language)
+    inside = _function_lines(before, language) | _closure_lines(before, language)
     skipped = _import_lines(before, language) | _comment_lines(before, language)
     gone = {unit.line for unit in matching.gone}
     spans = [(unit.line, unit.line + unit.text.count("\n")) for unit in matching.gone]
     left = Counter(line.strip() for line in after.split("\n"))
+    left.subtract(line.strip() for line in before.split("\n"))
     old_uses, new_uses = uses(before, language), uses(after, language)
     starts = line_starts(before)
     skipped |= {line for line, _ in _constant_names(before, language).values()}
@@ -91,7 +92,7 @@ def compare_loose_lines(before: str, after: str, language: Language, matching: M
                 or number in gone
                 or any(first <= number <= last for first, last in spans)
                 or len(text.strip("{}()[];,")) < 3
-                or left[text]
+                or left[text] >= 0
             ):
                 continue
             own = uses_within(before, starts[number - 1], starts[number - 1] + len(line), language)
@@ -121,6 +122,28 @@ def _function_lines(text: str, language: Language) -> frozenset[int]:
         if unit.kind in ("function", "method", "constructor", "macro", "property", "getter", "setter"):
             lines.update(range(line_of(starts, unit.start), line_of(starts, unit.end) + 1))
     return frozenset(lines)
+
+
+@lru_cache(maxsize=8)
+def _closure_lines(text: str, language: Language) -> frozenset[int]:
+    """Return the lines of the bodies of closures that are arguments of calls, such as tests of a suite.
+
+    A line on which a closure begins is none of them: with it a whole part of the suite is lost.
+    """
+    units = units_of(text, language)
+    starts = line_starts(text)
+    heads = {line_of(starts, unit.start + len(unit.head)) for unit in units} | {unit.line for unit in units}
+    lines: set[int] = set()
+    begins: set[int] = set()
+    for node in captured(tree_of(text, language).root_node, language, _CLOSURES):
+        first = node.start_point.row + 1
+        begins.add(first)
+        if first not in heads:
+            lines.update(range(first + 1, node.end_point.row + 2))
+    return frozenset(lines - begins)
+
+
+_CLOSURES = ("arrow_function", "function_expression", "do_block", "block_argument")
 
 
 def _import_lines(text: str, language: Language) -> set[int]:

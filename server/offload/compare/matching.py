@@ -34,6 +34,9 @@ def match(old: Sequence[Unit], new: Sequence[Unit]) -> Matching:
     pairs, rest, added = _by_name(old, new)
     rest, added = _moved(pairs, rest, added)
     rest, added = _renamed(pairs, rest, added, old, new)
+    left = {b.name for _, b in pairs} | {unit.name for unit in added}
+    # A container of which another part is left (an extension, an ``impl``) was merged: its members count.
+    rest = [unit for unit in rest if _group(unit.kind) == "callable" or unit.name not in left]
     gone = {unit.name for unit in rest}
     replaced = {a.name for a, b in pairs if _group(a.kind) != _group(b.kind)}
     top = [

@@ -10,6 +10,8 @@ _LINE = re.compile(
     r"\s*(?:#(?!\s*(?:include|define|if|pragma|import|region)\b)|//|--|;|%|'''?\s|<\?|<!DOCTYPE)",
     re.IGNORECASE,
 )
+_DIGITS = re.compile(r"\d+")
+"""Years and version numbers, which an edit may bring up to date."""
 _PRAGMA = re.compile(r"\s*#\s*pragma\b|\s*[\"']use [a-z]+[\"'];?\s*$")
 _BLOCKS = (("/*", "*/"), ("<!--", "-->"), ("{-", "-}"), ("(*", "*)"), ("=begin", "=end"), ("<#", "#>"))
 _WITHOUT = frozenset(
@@ -56,7 +58,8 @@ def compare_tops(before: str, after: str, suffix: str) -> Iterator[Change]:
     if old.lines == new.lines or not old.lines:
         return
     everywhere = {line.strip() for line in after.split("\n")}
-    gone = [line for line in old.lines if line not in everywhere]
+    same = {_DIGITS.sub("0", line) for line in new.lines}
+    gone = [line for line in old.lines if line not in everywhere and _DIGITS.sub("0", line) not in same]
     if gone:
         fresh = [line for line in new.lines if line not in old.lines]
         how = "changed" if len(fresh) >= len(gone) else "removed"

@@ -216,15 +216,18 @@ def _walk(tree: Tree) -> Iterator[Tree]:
 def _lost(gone: list[Any], added: list[Any]) -> Iterator[Change]:
     moved = {(path[-1], value.shape) for path, value, _ in added if path}
     slots = Counter((path[:-1], slot) for path, _, slot in added)
-    values = Counter((path[:-1], value.shape) for path, value, _ in added)
+    values: dict[tuple[tuple[str, ...], int], list[str]] = {}
+    for path, value, _ in added:
+        values.setdefault((path[:-1], value.shape), []).append(path[-1])
     for path, value, slot in gone:
         name = ".".join(path)
         if (path[-1], value.shape) in moved:
             yield Change("moved", "key", name, value.line, "slip", tuple(path))
-        elif values[path[:-1], value.shape] > 0 and value.kind != "other":
-            values[path[:-1], value.shape] -= 1  # renamed
+        elif names := values.get((path[:-1], value.shape)):
+            yield Change("renamed", "key", f"{name} to {names.pop(0)}", value.line, "loss", (path[-1],))
         elif slots[path[:-1], slot] > 0:
-            slots[path[:-1], slot] -= 1  # replaced
+            slots[path[:-1], slot] -= 1
+            yield Change("replaced", "key", name, value.line, "loss", (path[-1],))
         else:
             kind = "cell" if path[0] == "cells" and len(path) == 2 else "key"
             yield Change("removed", kind, name, value.line, "loss", tuple(path[-1:]))

@@ -9,11 +9,20 @@ from functools import cached_property, lru_cache
 from tree_sitter import Node
 
 from server.offload.code.languages import Language
-from server.offload.code.syntax import Found, first_named, found_definitions, offsets_of, text_of
+from server.offload.code.syntax import (
+    Found,
+    captured,
+    first_named,
+    found_definitions,
+    offsets_of,
+    text_of,
+    tree_of,
+)
 
 _ATTRIBUTES = frozenset(
-    {"decorator", "annotation", "marker_annotation", "attribute_list", "attribute_item", "attribute"}
-)
+    {"decorator", "annotation", "marker_annotation", "attribute_list", "attribute_item", "attribute",
+     "inner_attribute_item"}
+)  # fmt: skip
 _COMMENTS = frozenset(
     {"comment", "line_comment", "block_comment", "multiline_comment", "documentation_comment"}
 )
@@ -142,6 +151,20 @@ def units_of(text: str, language: Language) -> tuple[Unit, ...]:
     starts = line_starts(text)
     traits: dict[str, str] = {}
     return tuple(_unit(found, text, starts, traits) for found in found_definitions(text, language))
+
+
+@lru_cache(maxsize=8)
+def attribute_lines(text: str, language: Language) -> frozenset[int]:
+    """Return the lines, from 1, that hold nothing but decorators, annotations or attributes."""
+    lines = text.split("\n")
+    found: set[int] = set()
+    for node in captured(tree_of(text, language).root_node, language, tuple(sorted(_ATTRIBUTES))):
+        first, last = node.start_point.row, node.end_point.row
+        ends = offsets_of(text)(node.end_byte)
+        rest = text[ends : text.find("\n", ends) if "\n" in text[ends:] else None]
+        if lines[first].lstrip().startswith(text_of(node)[:1]) and not rest.strip(" \t,];"):
+            found.update(range(first + 1, last + 2))
+    return frozenset(found)
 
 
 def label(unit: Unit) -> str:

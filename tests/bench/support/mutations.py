@@ -9,16 +9,17 @@ from server.offload.code.languages import language_of
 from server.offload.code.syntax import definitions
 from server.offload.compare.hunks import hunks
 from server.offload.compare.top import top_comment
+from server.offload.compare.units import attribute_lines
 
-_DECORATOR = re.compile(
+DECORATOR = re.compile(
     r"^[ \t]*(?:@[A-Za-z][\w.]*(?:\([^()\n]*\))?|#\[[^\]\n]+\]|\[[A-Z]\w*(?:\([^()\n]*\))?\])[ \t]*$"
 )
-_KEY = {
+KEY = {
     ".json": re.compile(r'^[ \t]*"([^"\n]+)":[ \t]*(?:"[^"\n]*"|[\w.+-]+),[ \t]*$'),
     ".yaml": re.compile(r"^[ \t]*([\w.-]+):[ \t]+[^\s{\[|>&*#][^\n]*$"),
     ".toml": re.compile(r"^([\w.-]+)[ \t]*=[ \t]*[^\[{\n]+$"),
 }
-_KEY[".yml"] = _KEY[".yaml"]
+KEY[".yml"] = KEY[".yaml"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,18 @@ class Mutation:
 
 def mutate(before: str, after: str, path: str, chance: random.Random) -> Mutation | None:
     """Return the text after a commit with one loss where it changed nothing, None where nothing fits."""
-    touched = _touched(before, after)
+    touched = touched_lines(before, after)
     choices = [
         *_definitions(after, path, touched),
         *_decorators(after, path, touched),
         *_keys(after, path, touched),
         *_tops(after, path, touched),
     ]
+    return chosen(choices, chance)
+
+
+def chosen(choices: list[Mutation], chance: random.Random) -> Mutation | None:
+    """Return one of the choices, each kind with the same chance; None if there are none."""
     kinds = sorted({each.what.split(":")[0] for each in choices})
     if not kinds:
         return None
@@ -46,7 +52,7 @@ def mutate(before: str, after: str, path: str, chance: random.Random) -> Mutatio
     return chance.choice([each for each in choices if each.what.startswith(f"{kind}:")])
 
 
-def _touched(before: str, after: str) -> set[int]:
+def touched_lines(before: str, after: str) -> set[int]:
     """Return the lines of the text after that a commit changes, with one line around."""
     lines: set[int] = set()
     for hunk in hunks(before, after):
@@ -75,17 +81,37 @@ def _definitions(text: str, path: str, touched: set[int]) -> list[Mutation]:
 
 
 def _decorators(text: str, path: str, touched: set[int]) -> list[Mutation]:
-    if language_of(path) is None:
-        return []
     return [
-        Mutation(_without(text, number, number), f"decorator: {line.strip()}", (line.strip()[:20],))
-        for number, line in enumerate(text.split("\n"), start=1)
-        if number not in touched and _DECORATOR.match(line)
+        Mutation(_without(text, number, number), f"decorator: {line.strip()}", decorated(text, path, number))
+        for number, line in decorators(text, path)
+        if number not in touched
     ]
 
 
+def decorators(text: str, path: str) -> list[tuple[int, str]]:
+    """Return the lines with a decorator alone, by the grammar of the file."""
+    language = language_of(path)
+    if language is None or not language.has_definitions:
+        return []
+    alone = attribute_lines(text, language)
+    lines = enumerate(text.split("\n"), start=1)
+    return [(number, line) for number, line in lines if number in alone and DECORATOR.match(line)]
+
+
+def decorated(text: str, path: str, number: int) -> tuple[str, ...]:
+    """Return the words that name a decorator: its own text, or the definition around the line."""
+    line = text.split("\n")[number - 1].strip()
+    own = (line[:20].split("(")[0],)
+    language = language_of(path)
+    if language is None:
+        return own
+    at = sum(len(each) + 1 for each in text.split("\n")[: number - 1]) + 1
+    around = [each for each in definitions(text, language) if each.body < at < each.end]
+    return (*own, around[-1].last) if around and around[-1].kind in ("function", "method") else own
+
+
 def _keys(text: str, path: str, touched: set[int]) -> list[Mutation]:
-    pattern = _KEY.get(PurePath(path).suffix.lower())
+    pattern = KEY.get(PurePath(path).suffix.lower())
     if pattern is None:
         return []
     return [

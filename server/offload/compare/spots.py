@@ -1,0 +1,174 @@
+"""Places of an edit, and those among them that have nothing to do with the others.
+
+Two places belong together if they change a common name, or if one changes a use of the other. This needs no
+word of the task; its words only decide which group of places is the one that was wanted.
+"""
+
+import bisect
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from server.offload.code.languages import Language, grammar_of
+from server.offload.compare.hunks import hunks
+from server.offload.compare.units import Unit, attribute_lines, line_of, line_starts, units_of
+from server.offload.compare.values import Change, Weight
+
+MOST_SPOTS = 40
+"""Most places of an edit that are compared with each other; an edit with more rewrites the file."""
+_HOLDERS = frozenset({"class", "module", "impl", "namespace", "object", "trait", "extension"})
+"""Kinds of definitions whose own lines are only fields; many changes touch these as well."""
+_NAME = re.compile(r"[^\W\d]\w+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]{2,}|[^\W\d_a-zA-Z]+")
+
+
+@dataclass
+class Spot:
+    """The changes inside one definition, or one run of changed lines outside of definitions.
+
+    ``names`` occur more or less often than before, ``around`` are all names of the changed lines.
+    ``replaced`` says that lines were changed or removed, not only added. ``attribute`` is the first changed
+    line if only attributes changed.
+    """
+
+    before: Unit | None
+    after: Unit | None
+    line: int
+    names: set[str] = field(default_factory=set)
+    around: set[str] = field(default_factory=set)
+    lines: int = 0
+    replaced: bool = False
+    attribute: str = ""
+
+    @property
+    def unit(self) -> Unit | None:
+        """The definition, as it is after the edit if it is still there."""
+        return self.after or self.before
+
+    def hits(self, parts: frozenset[str]) -> tuple[int, int]:
+        """Return how many words of the task occur in the changed names, and how many in the changed lines."""
+        own = {self.unit.last} if self.unit is not None else set()
+        near = {self.unit.name} if self.unit is not None else set()
+        return (
+            len(parts_of(" ".join(own | self.names)) & parts),
+            len(parts_of(" ".join(near | self.around)) & parts),
+        )
+
+
+def parts_of(text: str) -> frozenset[str]:
+    """Return the words of a text in lower case, those inside ``camelCase`` and ``snake_case`` names too."""
+    return frozenset(part.lower() for part in _PART.findall(text))
+
+
+def unrelated_changes(before: str, after: str, language: Language, task: str) -> list[Change]:
+    """Return the changed definitions that are unrelated to the rest of the edit."""
+    spots = spots_of(before, after, language)
+    if not 1 < len(spots) <= MOST_SPOTS:
+        return []
+    groups = _groups(spots)
+    parts = parts_of(task)
+
+    def wanted(group: Sequence[Spot]) -> tuple[int, bool, int, int]:
+        hits, near = map(max, zip(*(each.hits(parts) for each in group), strict=True))
+        return hits, not all(each.attribute for each in group), near, sum(each.lines for each in group)
+
+    main = max(groups, key=wanted)
+    sure = wanted(main)[0] > 0
+    return [
+        _change(spot, sure=sure and not spot.hits(parts)[0])
+        for group in groups
+        if group is not main
+        for spot in group
+        if spot.replaced and (spot.attribute or (spot.unit is not None and spot.unit.kind not in _HOLDERS))
+    ]
+
+
+def spots_of(before: str, after: str, language: Language) -> list[Spot]:
+    """Return the places of an edit, in order."""
+    old, new = _Regions(before, language), _Regions(after, language)
+    known = keywords(language)
+    spots: dict[str, Spot] = {}
+    for hunk in hunks(before, after):
+        a, b = old.unit_of(hunk.start, len(hunk.old)), new.unit_of(hunk.new_start, len(hunk.new))
+        unit = a or b
+        attribute = old.attribute_at(hunk.start, hunk.old) and (
+            new.attribute_at(hunk.new_start, hunk.new) or " ".join(hunk.new).strip() == ""
+        )
+        key = f"line {hunk.start}" if attribute or unit is None else unit.name
+        spot = spots.setdefault(key, Spot(a, b, hunk.start))
+        spot.attribute = hunk.old[0].strip() if attribute else ""
+        old_names, new_names = _names(hunk.old), _names(hunk.new)
+        spot.names |= {each for each in old_names | new_names if old_names[each] != new_names[each]} - known
+        spot.around |= set(old_names | new_names) - known
+        spot.lines += sum(1 for line in (*hunk.old, *hunk.new) if line.strip())
+        spot.replaced |= any(line.strip() for line in hunk.old)
+        spot.before, spot.after = spot.before or a, spot.after or b
+        if len(spots) > MOST_SPOTS:
+            break
+    return list(spots.values())
+
+
+@cache
+def keywords(language: Language) -> frozenset[str]:
+    """Return the words of a grammar: keywords, and literals such as ``true``."""
+    grammar = grammar_of(language)
+    kinds = (grammar.node_kind_for_id(number) for number in range(grammar.node_kind_count))
+    return frozenset(kind for kind in kinds if kind and kind.isidentifier())
+
+
+class _Regions:
+    """Finds the innermost definition around lines."""
+
+    def __init__(self, text: str, language: Language) -> None:
+        self._units = units_of(text, language)
+        self._starts = line_starts(text)
+        self._firsts = [unit.start for unit in self._units]
+        self._attributes = attribute_lines(text, language)
+
+    def attribute_at(self, line: int, lines: Sequence[str]) -> bool:
+        """Whether these lines hold attributes only."""
+        return bool(lines) and all(line + offset in self._attributes for offset in range(len(lines)))
+
+    def unit_of(self, line: int, count: int) -> Unit | None:
+        if not count:
+            return None
+        start = self._starts[line - 1]
+        for index in range(bisect.bisect_right(self._firsts, start) - 1, -1, -1):
+            unit = self._units[index]
+            if line_of(self._starts, unit.end) >= line + count - 1:
+                return unit
+            if unit.level == 0:
+                return None
+        return None
+
+
+def _names(lines: Sequence[str]) -> Counter[str]:
+    return Counter(_NAME.findall("\n".join(lines)))
+
+
+def _groups(spots: Sequence[Spot]) -> list[list[Spot]]:
+    """Return the spots in groups; those in different groups are unrelated."""
+    groups: list[list[Spot]] = []
+    for spot in spots:
+        near = [group for group in groups if any(_related(spot, each) for each in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([*(each for group in near for each in group), spot])
+    return groups
+
+
+def _related(one: Spot, other: Spot) -> bool:
+    if one.names & other.names:
+        return True
+    return any(a.unit is not None and a.unit.last in b.names for a, b in ((one, other), (other, one)))
+
+
+def _change(spot: Spot, *, sure: bool) -> Change:
+    weight: Weight = "slip" if sure else "loss"
+    unit = spot.unit
+    if spot.attribute:
+        owner = f" of {unit.last}" if unit is not None else ""
+        return Change("changed", "", f"{spot.attribute}{owner}", spot.line, weight)
+    kind, name = (unit.kind, unit.name) if unit is not None else ("line", str(spot.line))
+    return Change("changed", kind, name, unit.line if unit is not None else spot.line, weight)
