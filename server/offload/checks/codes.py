@@ -12,6 +12,7 @@ UNDEFINED_NAME = "undefined_name"
 OUT_OF_SCOPE = "out_of_scope"
 CHECK_FAILED = "check_failed"
 QUOTE_MISSING = "quote_missing"
+TESTS_NOTHING = "tests_nothing"
 REPEATS_ITSELF = "repeats_itself"
 PITFALL = "pitfall"
 DAMAGED = "damaged_characters"
@@ -33,6 +34,7 @@ REASONS = {
     OUT_OF_SCOPE: "The result removes or changes something that the task does not name.",
     CHECK_FAILED: "A check that the user named did not pass.",
     QUOTE_MISSING: "The result quotes names, numbers or words that the source does not have.",
+    TESTS_NOTHING: "The tests assert nothing, or do not test what the task names.",
     REPEATS_ITSELF: "The answer repeated the same lines again and again.",
     DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",
