@@ -42,7 +42,7 @@ def test_right_answers_of_a_small_repository_are_delivered(tmp_path: Path) -> No
     assert forms["blocks"] >= len(STATES) - 1
     assert forms["selection"] == 2
     assert forms["lost"] >= 3
-    assert forms["altered"] >= 3
+    assert forms["altered"] >= 2
     assert [each for each in results if each.form in RIGHT and each.outcome != "delivered"] == []
     assert [each for each in results if each.outcome == "missed"] == []
 

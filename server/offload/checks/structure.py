@@ -8,7 +8,7 @@ from server.offload.asking.targets import names_as_code
 from server.offload.checks import codes
 from server.offload.code.languages import Language
 from server.offload.compare.compare import compare
-from server.offload.compare.spots import unrelated_changes
+from server.offload.compare.spots import Places, places_of
 from server.offload.compare.units import Unit, units_of
 from server.offload.compare.usage import code_of
 from server.offload.compare.values import Change
@@ -30,19 +30,20 @@ def check_structure(
     found = compare(before, after, plan.file_name, plan.language)
     words = words_of(plan.task.task, plan.file_name)
     named = _named_units(before, plan.language, words) if plan.language is not None else []
+    language = plan.language if plan.language is not None and plan.language.has_definitions else None
+    places = places_of(before, after, language, plan.task.task)
     notices: list[Notice] = []
     for change in found.changes:
         if change.weight == "wrong":
             message = f"It {change.text} (line {change.line}); change only what the task asks for."
             code = codes.PLACEHOLDER if change.how.startswith("left out") else codes.OUT_OF_SCOPE
             return [Check(found.compared, passed=False, message=message, code=code)], []
-        if not (change.words and names_as_code(plan.task.task, change.words[0])):
+        in_task = _is_named(change, words)
+        if not (in_task and (places.meant(change.line) or names_as_code(plan.task.task, change.words[0]))):
             # A task that names another definition of the file rarely means this one.
-            likely = change.weight == "slip" or bool(named)
-            notices.append(Notice(change.text, likely and not _is_named(change, words)))
-    if plan.language is not None and plan.language.has_definitions and not plan.selected:
-        beside = unrelated_changes(before, after, plan.language, plan.task.task)
-        notices += [Notice(change.text, change.weight == "slip") for change in beside]
+            notices.append(Notice(change.text, not in_task and (change.weight == "slip" or bool(named))))
+    if not plan.selected:
+        notices += _beside(plan, places, named)
     notices += _size(before, after, shrinking=found.compared in ("lines", "sections"))
     checks = [Check("selection", passed=True)] if plan.selected else []
     return [*checks, Check(found.compared, passed=True)], notices
@@ -87,6 +88,13 @@ def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
         return ""
     head = selected[0].head.strip().split("\n")[0]
     return f"The answer lacks {selected[0].last} itself; give the whole of it, beginning with `{head}`."
+
+
+def _beside(plan: Plan, places: Places, named: Sequence[Unit]) -> list[Notice]:
+    """Return notices of changed definitions that the task is hardly about."""
+    if not places.hit and any(names_as_code(plan.task.task, unit.last) for unit in named):
+        return [Notice(change.text, likely=True) for change in places.all_changed()]
+    return [Notice(change.text) for change in places.unrelated()]
 
 
 def _is_named(change: Change, words: frozenset[str]) -> bool:

@@ -14,7 +14,7 @@ from functools import cache
 from server.offload.code.languages import Language, grammar_of
 from server.offload.compare.hunks import hunks
 from server.offload.compare.units import Unit, attribute_lines, line_of, line_starts, units_of
-from server.offload.compare.values import Change, Weight
+from server.offload.compare.values import Change
 
 MOST_SPOTS = 40
 """Most places of an edit that are compared with each other; an edit with more rewrites the file."""
@@ -41,11 +41,18 @@ class Spot:
     lines: int = 0
     replaced: bool = False
     attribute: str = ""
+    old_lines: list[range] = field(default_factory=list)
 
     @property
     def unit(self) -> Unit | None:
         """The definition, as it is after the edit if it is still there."""
         return self.after or self.before
+
+    @property
+    def is_change(self) -> bool:
+        """Whether this is a changed definition or attribute, not only an addition."""
+        own = self.unit is not None and self.unit.kind not in _HOLDERS
+        return self.replaced and (own or bool(self.attribute))
 
     def hits(self, parts: frozenset[str]) -> tuple[int, int]:
         """Return how many words of the task occur in the changed names, and how many in the changed lines."""
@@ -59,14 +66,35 @@ class Spot:
 
 def parts_of(text: str) -> frozenset[str]:
     """Return the words of a text in lower case, those inside ``camelCase`` and ``snake_case`` names too."""
-    return frozenset(part.lower() for part in _PART.findall(text))
+    return frozenset(part.lower() for part in (*_PART.findall(text), *_NAME.findall(text)))
 
 
-def unrelated_changes(before: str, after: str, language: Language, task: str) -> list[Change]:
-    """Return the changed definitions that are unrelated to the rest of the edit."""
+@dataclass(frozen=True)
+class Places:
+    """The places of an edit: the group that the task is most likely about, and the others."""
+
+    main: tuple[Spot, ...] = ()
+    others: tuple[Spot, ...] = ()
+    hit: bool = False
+
+    def meant(self, line: int) -> bool:
+        """Whether a line of the text before is changed or removed by the main group."""
+        return any(line in lines for spot in self.main for lines in spot.old_lines)
+
+    def unrelated(self) -> list[Change]:
+        """Return the changed definitions outside of the main group."""
+        return [_change(spot) for spot in self.others if spot.is_change]
+
+    def all_changed(self) -> list[Change]:
+        """Return all changed definitions."""
+        return [_change(spot) for spot in (*self.main, *self.others) if spot.is_change]
+
+
+def places_of(before: str, after: str, language: Language | None, task: str) -> Places:
+    """Return the places of an edit; none if there are too many to compare."""
     spots = spots_of(before, after, language)
-    if not 1 < len(spots) <= MOST_SPOTS:
-        return []
+    if not spots or len(spots) > MOST_SPOTS:
+        return Places()
     groups = _groups(spots)
     parts = parts_of(task)
 
@@ -75,20 +103,14 @@ def unrelated_changes(before: str, after: str, language: Language, task: str) ->
         return hits, not all(each.attribute for each in group), near, sum(each.lines for each in group)
 
     main = max(groups, key=wanted)
-    sure = wanted(main)[0] > 0
-    return [
-        _change(spot, sure=sure and not spot.hits(parts)[0])
-        for group in groups
-        if group is not main
-        for spot in group
-        if spot.replaced and (spot.attribute or (spot.unit is not None and spot.unit.kind not in _HOLDERS))
-    ]
+    others = [spot for group in groups if group is not main for spot in group]
+    return Places(tuple(main), tuple(others), hit=wanted(main)[0] > 0)
 
 
-def spots_of(before: str, after: str, language: Language) -> list[Spot]:
+def spots_of(before: str, after: str, language: Language | None) -> list[Spot]:
     """Return the places of an edit, in order."""
     old, new = _Regions(before, language), _Regions(after, language)
-    known = keywords(language)
+    known = keywords(language) if language is not None else frozenset()
     spots: dict[str, Spot] = {}
     for hunk in hunks(before, after):
         a, b = old.unit_of(hunk.start, len(hunk.old)), new.unit_of(hunk.new_start, len(hunk.new))
@@ -103,6 +125,7 @@ def spots_of(before: str, after: str, language: Language) -> list[Spot]:
         spot.names |= {each for each in old_names | new_names if old_names[each] != new_names[each]} - known
         spot.around |= set(old_names | new_names) - known
         spot.lines += sum(1 for line in (*hunk.old, *hunk.new) if line.strip())
+        spot.old_lines.append(range(hunk.start, hunk.start + len(hunk.old)))
         spot.replaced |= any(line.strip() for line in hunk.old)
         spot.before, spot.after = spot.before or a, spot.after or b
         if len(spots) > MOST_SPOTS:
@@ -121,11 +144,11 @@ def keywords(language: Language) -> frozenset[str]:
 class _Regions:
     """Finds the innermost definition around lines."""
 
-    def __init__(self, text: str, language: Language) -> None:
-        self._units = units_of(text, language)
+    def __init__(self, text: str, language: Language | None) -> None:
+        self._units = units_of(text, language) if language is not None else ()
         self._starts = line_starts(text)
         self._firsts = [unit.start for unit in self._units]
-        self._attributes = attribute_lines(text, language)
+        self._attributes = attribute_lines(text, language) if language is not None else frozenset()
 
     def attribute_at(self, line: int, lines: Sequence[str]) -> bool:
         """Whether these lines hold attributes only."""
@@ -164,11 +187,10 @@ def _related(one: Spot, other: Spot) -> bool:
     return any(a.unit is not None and a.unit.last in b.names for a, b in ((one, other), (other, one)))
 
 
-def _change(spot: Spot, *, sure: bool) -> Change:
-    weight: Weight = "slip" if sure else "loss"
+def _change(spot: Spot) -> Change:
     unit = spot.unit
     if spot.attribute:
         owner = f" of {unit.last}" if unit is not None else ""
-        return Change("changed", "", f"{spot.attribute}{owner}", spot.line, weight)
+        return Change("changed", "", f"{spot.attribute}{owner}", spot.line)
     kind, name = (unit.kind, unit.name) if unit is not None else ("line", str(spot.line))
-    return Change("changed", kind, name, unit.line if unit is not None else spot.line, weight)
+    return Change("changed", kind, name, unit.line if unit is not None else spot.line)
