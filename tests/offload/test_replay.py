@@ -15,27 +15,45 @@ STATES = {
         "def price(x):\n    return x\n\n\n"
         "@property\ndef tax(x):\n    return x * RATE\n",
         ("return x\n", "return round(x, 2)\n"),
+        "Round the price",
     ),
     "Calc.java": (
         "class Calc {\n    @Override\n    public int add(int a, int b) {\n        return a + b;\n    }\n\n"
         "    int sub(int a, int b) {\n        return a - b;\n    }\n}\n",
         ("return a - b;", "return a - b - 0;"),
+        "Let sub subtract zero, too",
     ),
-    "conf.yml": ("name: build\njobs:\n  test:\n    node: 18\n    cache: npm\n", ("node: 18", "node: 20")),
-    "package.json": ('{\n  "name": "a",\n  "version": "1.0.0",\n  "license": "MIT"\n}\n', ("1.0.0", "1.1.0")),
-    "GUIDE.md": ("# Guide\n\nPort 8080.\n\n```sh\nrun\n```\n\n## More\n\nText.\n", ("8080", "9090")),
-    "Makefile": ("CC = gcc\n\nall: app\n\napp: main.o\n\t$(CC) -o app main.o\n", ("gcc", "clang")),
+    "conf.yml": (
+        "name: build\njobs:\n  test:\n    node: 18\n    cache: npm\n",
+        ("node: 18", "node: 20"),
+        "Use Node 20",
+    ),
+    "package.json": (
+        '{\n  "name": "a",\n  "version": "1.0.0",\n  "license": "MIT"\n}\n',
+        ("1.0.0", "1.1.0"),
+        "Version 1.1.0",
+    ),
+    "GUIDE.md": (
+        "# Guide\n\nPort 8080.\n\n```sh\nrun\n```\n\n## More\n\nText.\n",
+        ("8080", "9090"),
+        "Move to port 9090",
+    ),
+    "Makefile": (
+        "CC = gcc\n\nall: app\n\napp: main.o\n\t$(CC) -o app main.o\n",
+        ("gcc", "clang"),
+        "Use clang",
+    ),
 }
 
 
 def test_right_answers_of_a_small_repository_are_delivered(tmp_path: Path) -> None:
     _git(tmp_path, "init", "-q")
-    for name, (text, _) in STATES.items():
+    for name, (text, _, _) in STATES.items():
         (tmp_path / name).write_text(text)
     _commit(tmp_path, "Begin")
-    for name, (text, change) in STATES.items():
+    for name, (text, change, message) in STATES.items():
         (tmp_path / name).write_text(text.replace(*change, 1))
-        _commit(tmp_path, f"Change {change[0]} to {change[1]}")
+        _commit(tmp_path, message)
     results = list(replay("small", edited_files(tmp_path, 50), seed=1))
     forms = Counter(each.form for each in results)
     assert forms["whole"] == len(STATES)
@@ -66,7 +84,7 @@ def test_kept_results_are_not_posed_again(tmp_path: Path) -> None:
 
 
 def test_mutations_leave_what_the_commit_touches() -> None:
-    text, change = STATES["shop.py"]
+    text, change, _ = STATES["shop.py"]
     after = text.replace(*change, 1)
     kinds = set()
     for seed in range(40):
