@@ -9,7 +9,9 @@ from server.offload.code.languages import Language
 from server.offload.code.syntax import Definition, definitions
 
 MOST_PARTS = 6
-_CONSTANT = re.compile(r"(?<!\w)(?:[A-Z][A-Z0-9_]{2,}|[a-z]+(?:_[a-z0-9]+)+)(?!\w)")
+_LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""A word character of a script that puts blanks between words, as Japanese and Chinese do not."""
+_CONSTANT = re.compile(rf"(?<!{_LETTER})(?:[A-Z][A-Z0-9_]{{2,}}|[a-z]+(?:_[a-z0-9]+)+)(?!{_LETTER})")
 
 
 def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[int, int], ...]:
@@ -40,14 +42,14 @@ def is_named(task: str, definition: Definition) -> bool:
 def names_as_code(task: str, name: str) -> bool:
     """Whether the task has the name in backticks, with parentheses, or in a form that no natural word has."""
     word = re.escape(name)
-    as_code = rf"`(?:[\w.]+\.)?{word}(?:\(\))?`|(?<![\w.]){word}\("
+    as_code = rf"`(?:[\w.]+\.)?{word}(?:\(\))?`|(?<!{_LETTER})(?<!\.){word}\("
     if re.search(r"[a-z][A-Z0-9]|[^\W_][_\-./@][^\W_]", name):
-        as_code += rf"|(?<![\w.]){word}(?!\w)"
+        as_code += rf"|(?<!{_LETTER})(?<!\.){word}(?!{_LETTER})"
     return re.search(as_code, task) is not None
 
 
 def _has_word(task: str, name: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", task) is not None
+    return re.search(rf"(?<!{_LETTER})(?<!\.){re.escape(name)}(?!{_LETTER})", task) is not None
 
 
 def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool:

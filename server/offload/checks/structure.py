@@ -52,7 +52,8 @@ def check_structure(
 def words_of(task: str, file_name: str) -> frozenset[str]:
     """Return the words of a task without the file's own name; a qualified name also in its parts."""
     task = task.replace(file_name, " ") if file_name else task
-    return frozenset(_WORD.findall(task)) | frozenset(re.findall(r"[\w.\-/@]+", task))
+    whole = (*_WORD.findall(task), *re.findall(r"[\w.\-/@]+", task))
+    return frozenset((*whole, *re.findall(r"[a-zA-Z_]\w*", task, re.ASCII)))
 
 
 def _outside(plan: Plan, edits: Sequence[Edit]) -> str:

@@ -21,6 +21,7 @@ MOST_SPOTS = 40
 _HOLDERS = frozenset({"class", "module", "impl", "namespace", "object", "trait", "extension"})
 """Kinds of definitions whose own lines are only fields; many changes touch these as well."""
 _NAME = re.compile(r"[^\W\d]\w+")
+_ASCII_NAME = re.compile(r"[a-z_]\w+", re.ASCII | re.IGNORECASE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]{2,}|[^\W\d_a-zA-Z]+")
 
 
@@ -66,7 +67,7 @@ class Spot:
 
 def parts_of(text: str) -> frozenset[str]:
     """Return the words of a text in lower case, those inside ``camelCase`` and ``snake_case`` names too."""
-    return frozenset(part.lower() for part in (*_PART.findall(text), *_NAME.findall(text)))
+    return frozenset(part.lower() for find in (_PART, _NAME, _ASCII_NAME) for part in find.findall(text))
 
 
 @dataclass(frozen=True)
