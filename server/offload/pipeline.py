@@ -251,8 +251,8 @@ class Offloader:
             return await self.hand_back(run, below)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
-        rounds = Rounds(self._engine, self.recorder, self._deliverer, self._settings, self._trials)
-        delivery, failure = await rounds.play(run, workspace, plan, prompt, self.sampling(run))
+        rounds = Rounds(self._engine, workspace, self.recorder, self._deliverer, self._settings, self._trials)
+        delivery, failure = await rounds.play(run, plan, prompt, self.sampling(run))
         if failure is not None:
             return await self.hand_back(run, failure)
         if delivery is None:

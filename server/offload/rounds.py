@@ -14,6 +14,7 @@ from server.engine.engine import Engine
 from server.offload.asking.generate import Sampling, generate
 from server.offload.asking.plan import Plan
 from server.offload.asking.prompt import fit_repair
+from server.offload.checks.project_uses import with_project_uses
 from server.offload.checks.run import check_answer, rank
 from server.offload.delivery import patches
 from server.offload.delivery.deliver import Deliverer
@@ -33,13 +34,14 @@ class Rounds:
     """Asks the model until an answer passes or the settings allow no further round."""
 
     engine: Engine
+    workspace: Workspace
     recorder: OffloadRecorder
     deliverer: Deliverer
     settings: OffloadSettings
     trials: Trials
 
     async def play(
-        self, run: OffloadState, workspace: Workspace, plan: Plan, prompt: Prompt, sampling: Sampling
+        self, run: OffloadState, plan: Plan, prompt: Prompt, sampling: Sampling
     ) -> tuple[Delivery | None, Check | None]:
         """Return the delivery (None if the text is returned instead) and the remaining failure.
 
@@ -65,7 +67,7 @@ class Rounds:
             run.chosen = best
             if unsure is not None:
                 return None, unsure
-            delivery, failure = await self._deliver(run, workspace, plan, best)
+            delivery, failure = await self._deliver(run, plan, best)
             if failure is None or failure.hopeless or number >= self._most_rounds(failure):
                 return delivery, failure
             kept = None
@@ -103,7 +105,7 @@ class Rounds:
         run.add_seconds("queue", waited)
         run.progress.stage("check")
         began = time.monotonic()
-        verdict = await asyncio.to_thread(check_answer, plan, generation)
+        verdict = await asyncio.to_thread(_checked, plan, generation, self.workspace)
         verdict = await self.trials.run(plan, verdict)
         verdict = await asyncio.to_thread(patches.as_diff, plan, verdict)
         run.add_seconds("check", time.monotonic() - began)
@@ -137,12 +139,12 @@ class Rounds:
         return chosen, unsure
 
     async def _deliver(
-        self, run: OffloadState, workspace: Workspace, plan: Plan, attempt: Attempt
+        self, run: OffloadState, plan: Plan, attempt: Attempt
     ) -> tuple[Delivery | None, Check | None]:
         verdict = attempt.verdict
         delivery: Delivery | None = None
         if verdict.passed and plan.target is not None:
-            delivery, checked = await self.deliverer.place(run, workspace, plan, verdict)
+            delivery, checked = await self.deliverer.place(run, self.workspace, plan, verdict)
             if checked is not verdict:
                 verdict = checked
                 run.chosen = replace(attempt, verdict=verdict)
@@ -155,6 +157,10 @@ class Rounds:
         return await fit_repair(
             run.attempts, failure, self.engine, run.model, self.settings.max_output_tokens
         )
+
+
+def _checked(plan: Plan, generation: Generation, workspace: Workspace) -> Verdict:
+    return with_project_uses(plan, check_answer(plan, generation), workspace)
 
 
 def _doubt(verdict: Verdict) -> Check | None:

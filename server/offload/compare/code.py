@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from server.offload.code.languages import Language
+from server.offload.code.syntax import imports
 from server.offload.compare.bindings import is_bound
 from server.offload.compare.heads import compare_heads
 from server.offload.compare.hunks import hunks
@@ -31,6 +32,23 @@ def compare_code(before: str, after: str, language: Language) -> tuple[Change, .
         *compare_comments(before, after, language),
     ]
     return tuple(changes)
+
+
+def lost_names(before: str, after: str, language: Language) -> list[str]:
+    """Return the names of top-level definitions that are removed or renamed, and that nothing binds
+    afterwards."""
+    if not language.has_definitions:
+        return []
+    matching = match(units_of(before, language), units_of(after, language))
+    gone = [unit for unit in matching.gone if unit.level == 0]
+    renamed = [old for old, new in matching.pairs if old.level == 0 and old.last != new.last]
+    names = dict.fromkeys(unit.last for unit in (*gone, *renamed))
+    left = {unit.last for unit in units_of(after, language) if unit.level == 0}
+    return [name for name in names if name not in left and not _imported(name, after, language)]
+
+
+def _imported(name: str, after: str, language: Language) -> bool:
+    return any(re.search(rf"\b{re.escape(name)}\b", each) for each in imports(after, language))
 
 
 def _gone(matching: Matching, after: str, language: Language) -> Iterator[Change]:

@@ -157,7 +157,7 @@ def _found(workspace: Workspace, given: str) -> tuple[str, ...]:
     start = workspace.confine(folder or ".")
     most = workspace.most_found
     found = workspace.walker.find(start, pattern, workspace.caller.roots)
-    allowed = list(itertools.islice((path for path in found if _allowed(workspace, path)), most + 1))
+    allowed = list(itertools.islice((path for path in found if may_be_read(workspace, path)), most + 1))
     if len(allowed) > most:
         raise BadArguments(f"{given} matches more than {most:,} files.", "Narrow the pattern.")
     if not allowed:
@@ -176,7 +176,7 @@ def read_source(workspace: Workspace, given: str) -> Source:
     """
     name, part = split_selection(workspace, given)
     path = workspace.confine_to_read(name)
-    data = _read_bytes(path, name, workspace.max_file_bytes)
+    data = read_bytes(path, name, workspace.max_file_bytes)
     shown = workspace.shown(path)
     decoded = decode(data, shown)
     start, end = selection.find(decoded.text, path.name, part, shown) if part else (0, len(decoded.text))
@@ -206,7 +206,7 @@ def read_target(workspace: Workspace, given: str) -> Target:
     if os.path.lexists(path):
         workspace.confine_to_read(name)
     try:
-        data = _read_bytes(path, name, workspace.max_file_bytes)
+        data = read_bytes(path, name, workspace.max_file_bytes)
     except PathNotFound:
         if path.parent.exists() and not path.parent.is_dir():
             raise
@@ -262,7 +262,12 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _read_bytes(path: Path, given: str, limit: int) -> bytes:
+def read_bytes(path: Path, given: str, limit: int) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        WorkspaceError: it is missing, cannot be read, or has more than ``limit`` bytes.
+    """
     status = paths.require_file(path, given)
     if status.st_size > limit:
         raise _too_large(given, status.st_size, limit)
@@ -291,14 +296,14 @@ def _exists(workspace: Workspace, given: str) -> bool:
         return False
 
 
-def _allowed(workspace: Workspace, path: Path) -> bool:
+def may_be_read(workspace: Workspace, path: Path) -> bool:
     """Whether a file that a glob found may be read. Links that lead outside and credentials are skipped."""
     if path not in workspace.allowed:
-        workspace.allowed[path] = _may_be_read(workspace, path)
+        workspace.allowed[path] = _judged(workspace, path)
     return workspace.allowed[path]
 
 
-def _may_be_read(workspace: Workspace, path: Path) -> bool:
+def _judged(workspace: Workspace, path: Path) -> bool:
     try:
         return paths.require_file(workspace.confine_to_read(str(path)), str(path)).st_size >= 0
     except (PathNotFound, PathOutsideRoots, PathProtected, NotAFile):
