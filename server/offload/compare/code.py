@@ -68,9 +68,12 @@ def _replaced(matching: Matching, before: str, after: str) -> Iterator[Change]:
         if not any(line.strip() for line in hunk.new):
             removed.update(range(hunk.start, hunk.start + len(hunk.old)))
     for old, new in matching.pairs if removed else ():
-        if old.text == new.text or old.line not in removed or likeness(old.body, new.body) >= ALIKE:
+        if old.text == new.text or old.line not in removed or likeness(old.text, new.text) >= ALIKE:
             continue
-        if all(number in removed for number in range(old.line, old.line + old.body.count("\n") + 1)):
+        if all(
+            number in removed
+            for number in range(old.line, old.line + old.text[old.head_start - old.start :].count("\n") + 1)
+        ):
             yield Change("removed", old.kind, label(old), old.line, "loss", _words(old))
 
 

@@ -75,7 +75,7 @@ def compare_loose_lines(before: str, after: str, language: Language, matching: M
         return
     inside = _function_lines(before, language) | _closure_lines(before, language)
     skipped = _import_lines(before, language) | _comment_lines(before, language)
-    gone = {unit.line for unit in matching.gone}
+    heads = {unit.line for unit in units_of(before, language)}
     spans = [(unit.line, unit.line + unit.text.count("\n")) for unit in matching.gone]
     left = Counter(line.strip() for line in after.split("\n"))
     left.subtract(line.strip() for line in before.split("\n"))
@@ -89,7 +89,7 @@ def compare_loose_lines(before: str, after: str, language: Language, matching: M
             if (
                 number in inside
                 or number in skipped
-                or number in gone
+                or number in heads
                 or any(first <= number <= last for first, last in spans)
                 or len(text.strip("{}()[];,")) < 3
                 or left[text] >= 0

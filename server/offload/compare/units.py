@@ -267,7 +267,8 @@ def _parameters(node: Node) -> Iterator[Parameter]:
         if child.type in _COMMENTS:
             continue
         names = child.children_by_field_name("name")
-        if len(names) > 1 and (kind := child.child_by_field_name("type")) is not None:
+        plain = not child.child_by_field_name("value") and not child.child_by_field_name("default_value")
+        if names and plain and (kind := child.child_by_field_name("type")) is not None:
             yield from (Parameter(text_of(each), _plain(text_of(kind)), "") for each in names)
         else:
             yield _parameter(text_of(child), "")
