@@ -23,7 +23,7 @@ from server.offload.run.state import OffloadRecorder, OffloadState
 from server.offload.trial_runs.agreement import inputs_prompt, probes
 from server.offload.trial_runs.trials import Trials
 from server.offload.trial_runs.values import TRIED
-from server.offload.values import Attempt, Check, Delivery, Prompt, Verdict
+from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict
 
 INPUTS = "inputs"
 """The kind of prompt that asks for inputs; its answer is no result."""
