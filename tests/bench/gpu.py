@@ -1,14 +1,15 @@
-"""Benchmark of a model on an NVIDIA GPU: ``uv run python -m tests.bench.gpu [GGUF] [--slots 1 2 4 8 16]``.
+"""Benchmark of a model on a GPU: ``uv run python -m tests.bench.gpu [GGUF] [--slots 1 2 4 8 16]``.
 
 Loads the model, compares its GPU memory with the estimate, unloads it and checks that the memory was freed.
-Then it runs one generation a slot concurrently and measures the rates. Prints a table and writes
-``results/gpu.json``. It takes about two minutes with a 7B model.
+Then it runs one generation a slot concurrently, through the app's queue and straight to the bare engine,
+and measures the rates. Prints a table and writes ``results/gpu.json``. It takes about two minutes with a 7B
+model.
 
-The engine is the embedded one if its library was built for CUDA (the published wheels are not); else a
-running Ollama with its own slots, if ``--model`` names one of its models. Without an NVIDIA GPU, or without
-an engine that computes on it, the command reports this and exits with status 77 ("skipped"). ``--cpu`` runs
-the same on the CPU with the embedded engine (about a minute with 0.5B and ``--slots 1 2``) to test the
-benchmark itself; its figures go to ``results/gpu-on-cpu.json`` and say nothing about GPUs.
+The engine is the embedded one if a build of llama.cpp finds a GPU (see ``embedded/builds``); else a running
+Ollama with its own slots, if ``--model`` names one of its models. Without such an engine the command
+reports this and exits with status 77 ("skipped"). ``--cpu`` runs the same on the CPU with the embedded engine
+(about a minute with 0.5B and ``--slots 1 2``) to test the benchmark itself; its figures go to
+``results/gpu-on-cpu.json`` and say nothing about GPUs.
 """
 
 import argparse
@@ -16,7 +17,6 @@ import asyncio
 import json
 import os
 import secrets
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +24,8 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from server.backends.base import Completed, GenerationRequest, Message, TellsModelFile, TextDelta
+from server.backends.base import Completed, GenerationRequest, Message, ReportsModelFile, TextDelta
+from server.backends.embedded.builds import choose_build
 from server.common.errors import TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
@@ -42,11 +43,6 @@ SETTLE_SECONDS = 1.0
 """The driver reports freed memory with a short delay (seconds)."""
 RESULTS = Path(__file__).parent / "results"
 MIB = 2**20
-_ASK_LIBRARY = """
-import xllamacpp
-gpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_GPU
-raise SystemExit(not any(device["type"] == gpu for device in xllamacpp.get_device_info()))
-"""
 
 
 @dataclass(frozen=True)
@@ -68,12 +64,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class Rates:
-    """``at_once`` concurrent generations: total tokens a second, and the slowest first token."""
+    """``at_once`` concurrent generations: total tokens a second, and the slowest first token; ``bare_rate``
+    is the same without the app."""
 
     at_once: int
     prompt_rate: float
     generate_rate: float
     first_seconds: float
+    bare_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,7 @@ def main() -> None:
         print(f"failed: {error}")
         raise SystemExit(1) from None
     _print(place, memory, rates)
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / ("gpu.json" if place.on_gpu else "gpu-on-cpu.json")
     path.write_text(
         json.dumps(
@@ -141,19 +140,15 @@ def _place(arguments: argparse.Namespace, gpus: tuple[Gpu, ...]) -> Place | str:
     embedded = Place(BackendSettings(kind="embedded", num_ctx=NUM_CTX), arguments.gguf, name, on_gpu=True)
     if arguments.cpu:
         return replace(embedded, on_gpu=False) if name else "--cpu needs a GGUF file"
-    if not gpus:
-        return "this machine has no NVIDIA GPU, or its driver does not answer (NVML)"
-    if name and _library_computes_on_gpu():
+    devices = asyncio.run(choose_build("")).devices
+    if name and devices:
+        print(f"on {', '.join(each.description for each in devices)}", file=sys.stderr)
         return embedded
-    if arguments.model:
+    if arguments.model and gpus:
         settings = BackendSettings(kind="ollama", url=os.environ.get("OLLAMA_HOST", ""), num_ctx=NUM_CTX)
         return Place(settings, "", arguments.model, on_gpu=True)
-    missing = "the embedded engine's library was not built for CUDA" if name else "no GGUF file was named"
+    missing = "no build of llama.cpp on this machine finds a GPU" if name else "no GGUF file was named"
     return f"{missing}, and no model of an Ollama was named with --model"
-
-
-def _library_computes_on_gpu() -> bool:
-    return subprocess.run([sys.executable, "-c", _ASK_LIBRARY], check=False, timeout=120).returncode == 0
 
 
 async def _measure(place: Place, slots: list[int]) -> tuple[list[Memory], list[Rates]]:
@@ -180,13 +175,15 @@ async def _one(engine: Engine, place: Place, slots: int) -> tuple[Memory, Rates]
     began = time.monotonic()
     await engine.load(model)
     load_seconds = time.monotonic() - began
-    taken = before - _gpu_free() if place.on_gpu else _taken_of_ram(engine, model)
+    taken = _taken(engine, model, before, on_gpu=place.on_gpu)
     rates = await _rates(engine, model, slots)
+    rates = replace(rates, bare_rate=await _bare_rate(engine, model, slots))
     began = time.monotonic()
     await engine.unload(model)
     unload_seconds = time.monotonic() - began
     await asyncio.sleep(SETTLE_SECONDS)
-    kept = before - _gpu_free() if place.on_gpu else _taken_of_ram(engine, model)
+    await engine.refresh()
+    kept = _taken(engine, model, before, on_gpu=place.on_gpu)
     found = (round(each / MIB, 1) for each in (estimated, taken, kept))
     in_mib = dict(zip(("estimated", "taken", "kept"), found, strict=True))
     return Memory(slots, round(load_seconds, 2), unload_seconds=round(unload_seconds, 2), **in_mib), rates
@@ -194,7 +191,7 @@ async def _one(engine: Engine, place: Place, slots: int) -> tuple[Memory, Rates]
 
 async def _estimate(engine: Engine, model: str, slots: int, *, on_gpu: bool) -> int:
     backend = await engine.use()
-    if not isinstance(backend, TellsModelFile):
+    if not isinstance(backend, ReportsModelFile):
         return 0
     file = await backend.model_file(model)
     slots = await backend.slots(model) or slots
@@ -204,6 +201,42 @@ async def _estimate(engine: Engine, model: str, slots: int, *, on_gpu: bool) -> 
 
 def _gpu_free() -> int:
     return sum(gpu.free or 0 for gpu in read_gpus() if gpu.vendor == "nvidia")
+
+
+def _taken(engine: Engine, model: str, before: int, *, on_gpu: bool) -> int:
+    """Return the bytes that the model takes, by NVIDIA's driver or else by the engine's report."""
+    if not on_gpu:
+        return _taken_of_ram(engine, model)
+    if any(gpu.vendor == "nvidia" for gpu in read_gpus()):
+        return before - _gpu_free()
+    return next((each.size_vram for each in engine.view().loaded if each.name == model), 0)
+
+
+async def _bare_rate(engine: Engine, model: str, at_once: int) -> float:
+    """Return the tokens a second of as many generations straight from the backend, without the queue."""
+    backend = await engine.use()
+
+    async def one() -> tuple[float, int]:
+        began, first, tokens = time.monotonic(), 0.0, 0
+        async with aclosing(backend.generate(_request(model))) as items:
+            async for item in items:
+                if isinstance(item, TextDelta):
+                    first = first or time.monotonic() - began
+                elif isinstance(item, Completed):
+                    tokens = item.completion_tokens
+        return first, tokens
+
+    began = time.monotonic()
+    done = await asyncio.gather(*(one() for _ in range(at_once)))
+    whole, first = time.monotonic() - began, max(each for each, _ in done)
+    return round(sum(tokens for _, tokens in done) / max(whole - first, 1e-3), 1)
+
+
+def _request(model: str) -> GenerationRequest:
+    """Return a request with an uncached prompt."""
+    lines = (f"{number}. {secrets.token_hex(3)} waits in row {number}" for number in range(PROMPT_LINES))
+    task = "\n".join((*lines, "Count from 1 to 200, one number a line, and write nothing else."))
+    return GenerationRequest(model, (Message("user", task),), NUM_CTX, ANSWER_TOKENS, temperature=0.0)
 
 
 def _taken_of_ram(engine: Engine, model: str) -> int:
@@ -226,9 +259,7 @@ async def _rates(engine: Engine, model: str, at_once: int) -> Rates:
 
 async def _generate(engine: Engine, model: str) -> tuple[float, Completed]:
     """Generate for an uncached prompt; return the seconds to the first token and to the end."""
-    lines = (f"{number}. {secrets.token_hex(3)} waits in row {number}" for number in range(PROMPT_LINES))
-    task = "\n".join((*lines, "Count from 1 to 200, one number a line, and write nothing else."))
-    request = GenerationRequest(model, (Message("user", task),), NUM_CTX, ANSWER_TOKENS, temperature=0.0)
+    request = _request(model)
     began, first, end = time.monotonic(), 0.0, None
     async with aclosing(engine.generate(request)) as items:
         async for item in items:
@@ -244,13 +275,14 @@ def _print(place: Place, memory: list[Memory], rates: list[Rates]) -> None:
     where = "GPU" if place.on_gpu else "CPU"
     print(f"{place.model}, {place.settings.kind} engine on the {where}, {NUM_CTX} tokens a slot")
     print(
-        "slots   load s  estimated MiB  taken MiB   error  unload s  kept MiB  prompt/s  generated/s  first s"
+        "slots   load s  estimated MiB  taken MiB   error  unload s  kept MiB  prompt/s  generated/s   bare/s"
+        "  first s"
     )
     for of, rate in zip(memory, rates, strict=True):
         print(
             f"{of.slots:5}  {of.load_seconds:7.2f}  {of.estimated:13.1f}  {of.taken:9.1f}  {of.error:6.1%}"
             f"  {of.unload_seconds:8.2f}  {of.kept:8.1f}  {rate.prompt_rate:8.1f}  {rate.generate_rate:11.1f}"
-            f"  {rate.first_seconds:7.2f}"
+            f"  {rate.bare_rate:7.1f}  {rate.first_seconds:7.2f}"
         )
 
 
