@@ -6,6 +6,7 @@ neither ``token-saver-mcp`` nor a command with the package's name (as of its ver
 
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ def is_former(entry: object) -> bool:
     if program.stem in BRIDGE_PROGRAMS or any(each.startswith(BRIDGE_MODULE) for each in arguments):
         return in_former_environment(program)
     return False
+
+
+def is_of_this_app(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry starts the bridge of this installation, in a form of any version."""
+    program, arguments = Path(entry["command"]), _strings(entry.get("args"))
+    starts_bridge = program.stem in BRIDGE_PROGRAMS or any(
+        each.startswith(BRIDGE_MODULE) for each in arguments
+    )
+    return starts_bridge and program.parent == Path(sys.executable).absolute().parent
 
 
 def in_former_environment(program: Path) -> bool:

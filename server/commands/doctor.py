@@ -20,7 +20,8 @@ from server.bridge import discovery
 from server.clients import config_change
 from server.clients.bridge_command import bridge_command
 from server.clients.config_files import CLIENTS, SERVER_NAME, Place, Scope, find_place
-from server.clients.former_name import former_entries, in_former_environment, is_former
+from server.clients.former_name import former_entries, in_former_environment, is_former, is_of_this_app
+from server.commands.doctor_checks import check_findings
 from server.commands.doctor_hooks import hook_findings
 from server.commands.finding import Finding, Level
 from server.commands.hub_client import HubClient, hub_for_call
@@ -82,7 +83,7 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
         yield _failed("settings", error)
         return
     yield _settings(folders)
-    yield from _check_environment(settings)
+    yield from check_findings(settings)
     yield _project_checks(folders)
     yield from _sandboxes(settings)
     yield _port(settings, folders)
@@ -94,27 +95,6 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
             yield from _work(hub, offload=offload)
     except TokenSaverError as error:
         yield _failed("hub", error)
-
-
-def _check_environment(settings: Settings) -> Iterator[Finding]:
-    if settings.checks:
-        outside = sorted(settings.checks.keys() & set(settings.offload.checks_outside))
-        if not settings.offload.check_sandbox:
-            yield Finding(
-                "checks",
-                "ok",
-                f"{', '.join(sorted(settings.checks))} run what the model wrote with your rights",
-                "on Linux, to run them in a sandbox: [offload] check_sandbox = true",
-            )
-        elif outside:
-            yield Finding("checks", "ok", f"in the sandbox, except for {', '.join(outside)}")
-        more = ", ".join(settings.offload.check_env) or "no others"
-        yield Finding(
-            "checks",
-            "ok",
-            f"their environment has PATH, HOME, language, temporary folder; further variables: {more} "
-            "([offload] check_env)",
-        )
 
 
 def _project_checks(folders: Folders) -> Finding:
@@ -279,7 +259,8 @@ def _client(place: Place, entry: dict[str, Any]) -> Finding:
     if not (Path(command).is_absolute() and os.access(command, os.X_OK)):
         return Finding(name, "error", f"its command does not exist: {command}", connect)
     if [command, *entry.get("args", [])] != bridge_command():
-        return Finding(name, "warning", f"it starts another installation: {command}", connect)
+        what = "this app as an earlier version did" if is_of_this_app(entry) else "another installation"
+        return Finding(name, "warning", f"it starts {what}: {command}", connect)
     return Finding(name, "ok", f"connected in {place.path}")
 
 

@@ -191,6 +191,21 @@ def test_a_link_swapped_thousands_of_times_never_leaks(project: Path) -> None:
 
 
 @pytest.mark.skipif(not HAS_HANDLES, reason="the system opens nothing relative to a folder")
+@pytest.mark.parametrize("swapped", ["file", "folder"])
+def test_a_link_that_takes_the_place_of_a_checked_path_is_not_followed(project: Path, swapped: str) -> None:
+    outer, door = project.parent / "outer", project / "door"
+    for folder, text in ((door, "inside"), (outer, SECRET)):
+        folder.mkdir()
+        (folder / "file.txt").write_text(text)
+    checked = workspace(project).confine("door/file.txt")
+    place = checked if swapped == "file" else door
+    place.rename(project / "aside")
+    place.symlink_to(outer / "file.txt" if swapped == "file" else outer)
+    with pytest.raises(PathOutsideRoots, match="replaced by a link"):
+        open_for_reading(checked, "door/file.txt")
+
+
+@pytest.mark.skipif(not HAS_HANDLES, reason="the system opens nothing relative to a folder")
 def test_a_folder_swapped_for_a_link_is_never_followed(project: Path) -> None:
     """The path is checked while ``door`` is a folder; then ``door`` becomes a link to the outside and
     back."""
