@@ -5,6 +5,7 @@
 ``/history``                  all offloads, with filters in the address
 ``/offload/{id}``             one offload
 ``/batches``, ``/batch/{id}`` all batches, one batch
+``/review``                   written results to keep or undo
 ``/models``                   installed and recommended models
 ``/savings``                  tokens saved and spent (``/savings.csv``: by day)
 ``/digests``                  digests of large results inside Claude Code
@@ -12,7 +13,7 @@
 ``/policy``                   approvals, rules, audit trail
 ``/settings``                 all settings with their sources
 ``/welcome``                  the first steps of a new user
-``/assets/…``                 the stylesheet and the logo
+``/assets/…``                 the stylesheet, the keys and the logo
 ============================  ======================================================
 
 The hub serves everything itself; no page contacts another host.
@@ -44,6 +45,7 @@ from dashboard.pages import (
     now,
     offload,
     policy,
+    review,
     savings,
     settings,
     welcome,
@@ -51,6 +53,7 @@ from dashboard.pages import (
 from server.common.errors import StoreError, TokenSaverError
 from server.hub import Hub
 from server.web.dashboard_mount import Dashboard
+from server.web.plain_page import plain_page
 
 ASSETS = Path(str(files("assets")))
 RECONNECT_SECONDS = 30.0
@@ -63,6 +66,8 @@ PAGE_SECONDS = 30.0
 def build_dashboard(hub: Hub) -> Dashboard:
     """Return the pages. Call it once per process, because NiceGUI has one global app."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.exception_handler(404)(_not_found)
+    pages.exception_handler(404)(_not_found)
     updates = HubUpdates(hub)
     Unit.prefer(hub.settings.ledger)
     _add_pages(hub, updates)
@@ -128,6 +133,10 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
     async def show_batch(job_id: str) -> None:
         await or_error_page("/batches", batches.show_one(hub, updates, job_id))
 
+    @page("/review")
+    async def show_review() -> None:
+        await or_error_page("/review", review.show(hub, updates))
+
     @page("/models")
     async def show_models() -> None:
         await or_error_page("/models", models.show(hub, updates))
@@ -161,9 +170,19 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
         await or_error_page("/welcome", welcome.show(hub, updates))
 
 
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return plain_page(
+        404, "There is no such page", "The address may be mistyped or from an older version.", link="/"
+    )
+
+
 def _add_assets() -> None:
     style = ASSETS / "style.css"
     pages.add_static_file(local_file=ASSETS / "logo.svg", url_path="/assets/logo.svg")
     pages.add_static_file(local_file=style, url_path="/assets/style.css")
+    keys = ASSETS / "keys.js"
+    pages.add_static_file(local_file=keys, url_path="/assets/keys.js")
     version = hashlib.sha256(style.read_bytes()).hexdigest()[:12]
     ui.add_head_html(f'<link rel="stylesheet" href="/assets/style.css?{version}">', shared=True)
+    of_keys = hashlib.sha256(keys.read_bytes()).hexdigest()[:12]
+    ui.add_head_html(f'<script defer src="/assets/keys.js?{of_keys}"></script>', shared=True)

@@ -12,6 +12,7 @@ DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}
 
 
 PAUSED = "Offloading is paused. Claude does the work itself until you resume."
+FINISHING = "Running work is finished first."
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,26 @@ def split(
 def _obstacle(snapshot: Snapshot) -> Headline | None:
     engine = snapshot.engine
     if snapshot.giving_way:
-        return Headline("paused", "Paused", snapshot.giving_way, PAUSED)
+        return Headline("paused", "Paused", snapshot.giving_way, on_hold(snapshot))
     if snapshot.paused_until is not None:
         until = clock_time(snapshot.paused_until) if snapshot.paused_until else ""
         detail = f"until {until}" if until else "until you resume"
-        return Headline("paused", "Paused", detail, PAUSED)
+        return Headline("paused", "Paused", detail, on_hold(snapshot))
     if engine.error and not snapshot.running:
         if not engine.label:
             return Headline("error", "No engine", "none found yet", engine.error)
         return Headline("error", "Engine trouble", engine.label, engine.error)
     return None
+
+
+def on_hold(snapshot: Snapshot) -> str:
+    """Return what a pause means: what is on hold, and what still runs."""
+    parts = [PAUSED]
+    if snapshot.running:
+        parts.append(FINISHING)
+    if snapshot.on_hold:
+        parts.append(f"On hold: {'; '.join(snapshot.on_hold)}.")
+    return " ".join(parts)
 
 
 def _work(snapshot: Snapshot) -> Headline | None:

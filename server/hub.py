@@ -161,6 +161,11 @@ class Hub(HubParts):
             raise own_work(given)
         return await self.offloader.undo(detail.row.id)
 
+    async def forget_test(self, session: str) -> None:
+        """Remove the offloads of a test from the history, and from the savings."""
+        await self.history.forget_test(session)
+        self._totals.refresh_soon()
+
     async def change_setting(self, section: str, key: str, value: object) -> None:
         """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.
         Those in ``AT_ONCE`` hold when it returns, the others when the app starts again.

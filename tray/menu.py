@@ -142,7 +142,7 @@ def _headline(snapshot: Snapshot) -> str:
     if snapshot.paused_until is not None:
         return "paused"
     if snapshot.running:
-        return f"{formats.count(len(snapshot.running), 'task')} running"
+        return _counts(snapshot.running)
     if snapshot.activities:
         return _activity(snapshot.activities[0])
     if engine.error:
@@ -262,7 +262,16 @@ def _running(running: tuple[RunningOffload, ...]) -> Menu:
         MenuEntry(f"Cancel “{formats.shorten(each.task)}”{_state(each)}", Action("cancel", each.id))
         for each in running
     )
-    return (MenuEntry(f"Running: {formats.count(len(running), 'task')}", children=entries),)
+    return (MenuEntry(_counts(running).capitalize(), children=entries),)
+
+
+def _counts(running: tuple[RunningOffload, ...]) -> str:
+    """Return ``1 task running, 2 waiting``, with the same counts as the dashboard."""
+    waiting = sum(each.stage == "queue" for each in running)
+    works = len(running) - waiting
+    if not works:
+        return f"{formats.count(waiting, 'task')} waiting"
+    return f"{formats.count(works, 'task')} running" + (f", {waiting} waiting" if waiting else "")
 
 
 def _state(offload: RunningOffload) -> str:

@@ -53,7 +53,7 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
     job = await jobs.get(job_id)
     if job is None:
         with page_frame(hub, updates, "No such batch", "/batches"), card("Not found"):
-            empty(f"There is no batch {job_id}.")
+            empty(f"There is no batch {job_id}. The history removes batches after the days in [history].")
             link("/batches", "ts-more", "All batches")
         return
     acted = Event[[]]()

@@ -107,10 +107,10 @@ class OffloadView:
             if row.outcome == "returned":
                 copy_button(row.summary, "Copy the answer")
         if detail.notices:
-            with box("notices"):
+            with box("ts-notices"):
                 text("Also changed, and maybe not meant:", "", "p")
                 for notice in detail.notices:
-                    text(notice, "notice", "p")
+                    text(notice, "ts-notice-line", "p")
         _facts(detail)
         if row.outcome != "running":
             self._actions(detail)

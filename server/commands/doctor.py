@@ -33,6 +33,7 @@ from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
 from server.gpu.engine_devices import idle_gpu, idle_gpu_advice
 from server.gpu.hardware import read_machine
+from server.store.records import TEST_SESSION
 from server.web.instance import listen
 
 EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
@@ -327,8 +328,11 @@ def _offload(hub: HubClient) -> Finding:
             "output": "add.py",
             "examples": ["add(1, 2) == 3", "add(0, -4) == -4"],
         }
+        hub.session = f"{TEST_SESSION}{os.getpid()}"
         try:
             answer = hub.call_tool("offload_work", arguments, lambda _: None)
+            # A test is no work: it neither shows in the history nor counts in the savings.
+            hub.post("/api/forget-test", {"session": hub.session})
         except TokenSaverError as error:
             return _failed("offload", error)
         written = Path("add.py").is_file()

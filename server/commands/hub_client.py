@@ -52,6 +52,8 @@ class HubClient:
     def __init__(self, info: HubInfo, token: str) -> None:
         self.info = info
         self._token = token
+        self.session = f"{SHELL_SESSION}{os.getppid()}"
+        """The session that tool calls belong to."""
 
     def get(self, path: str) -> Any:
         """Return the JSON at ``path``.
@@ -121,7 +123,7 @@ class HubClient:
             wire.METHOD: "tools/call",
             wire.NAME: name,
             wire.PROJECT: wire.percent_encoded(os.fsencode(Path.cwd())),
-            wire.CLIENT_SESSION: f"{SHELL_SESSION}{os.getppid()}",
+            wire.CLIENT_SESSION: self.session,
         }
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         return headers, json.dumps(request).encode()

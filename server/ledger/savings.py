@@ -72,8 +72,10 @@ def money(microusd: int, settings: LedgerSettings) -> str:
     """Return a signed amount: dollars, or a share of the weekly quota if the user chose that unit."""
     if settings.unit == "quota" and settings.quota_dollars:
         return share_of_quota(microusd, settings.quota_dollars)
-    sign = "-" if microusd < 0 else "+"
-    return f"{sign}${abs(microusd) / 1e6:,.2f}"
+    dollars = round(microusd / 1e6, 2)
+    if not dollars and microusd:  # less than half a cent: "-$0.00" would say nothing
+        return f"{microusd / 1e4:+.2f}¢"
+    return f"{'-' if dollars < 0 else '+'}${abs(dollars):,.2f}"
 
 
 def share_saved(totals: Totals, bill: int) -> str:

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from server.common.atomic_write import PRIVATE, replace_file
@@ -247,9 +247,10 @@ def find(
         query = query.where(trail.c.seq < before)
     if text:
         columns = (trail.c.text, trail.c.tool, trail.c.client, trail.c.project, trail.c.verdict)
-        query = query.where(
-            or_(*(column.contains(text, autoescape=True) for column in (*columns, trail.c.details)))
-        )
+        # The values in the details, never their keys: each row has the same keys.
+        values = func.json_tree(trail.c.details).table_valued("atom")
+        in_details = select(values.c.atom).where(values.c.atom.contains(text, autoescape=True)).exists()
+        query = query.where(or_(*(column.contains(text, autoescape=True) for column in columns), in_details))
     return tuple(_record(row) for row in connection.execute(query))
 
 

@@ -13,6 +13,8 @@ from server.common.errors import NotFound
 from server.store import queries, tables
 from server.store.database import Database, open_database
 from server.store.records import (
+    SHELL,
+    TEST_SESSION,
     AttemptRecord,
     DayTotal,
     Facets,
@@ -120,6 +122,12 @@ class History:
     async def mark_undone(self, offload_id: str) -> None:
         """Record that the old contents were restored: the offload saved nothing, its cost remains."""
         await self.database.write(lambda connection: _mark_undone(connection, offload_id))
+
+    async def forget_test(self, session: str) -> None:
+        """Remove the offloads of a test by ``doctor``; other sessions are unchanged."""
+        if session.startswith(TEST_SESSION):
+            of_test = (offload.c.session == session, offload.c.client == SHELL)
+            await self.database.write(lambda connection: connection.execute(delete(offload).where(*of_test)))
 
     async def undoable(self, job_id: str) -> tuple[tuple[str, str], ...]:
         """Return the ids and paths of a batch's offloads that can be undone, the newest first."""

@@ -138,6 +138,8 @@ SHELL = "token-saver"
 OWN_CLIENTS = (DASHBOARD, SHELL)
 """Clients that belong to this app: the user made the call, so it neither saves nor costs Claude tokens."""
 SHELL_SESSION = "shell-"
+TEST_SESSION = f"{SHELL_SESSION}test-"
+"""Start of the sessions of ``doctor``, whose offloads are removed from the history."""
 """Prefix of the session id of a shell."""
 
 
@@ -167,6 +169,8 @@ class OffloadRow:
     audited_net_tokens: int | None = None
     audited_net_microusd: int | None = None
     strength: str = ""
+    reviewed: str = ""
+    """The user's verdict, see ``reviews.Review``; empty without one."""
 
     @property
     def by_user(self) -> bool:

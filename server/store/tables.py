@@ -109,6 +109,7 @@ offload = Table(
     Column("job_id", Text),
     _text("strength"),
     _text("chore_kind"),
+    _text("reviewed"),
     # Each filter is one range of its index, which is in the list's order because SQLite appends seq.
     *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
     Index("ix_offload_started_at", "started_at"),

@@ -12,6 +12,7 @@
 ``/api/undo``             POST ``{"id": …}``: restore the contents from before an offload or a batch
 ``/api/pause``            POST: pause offloading, see ``pause_routes``; ``/api/resume`` ends the pause
 ``/api/jobs/{id}``        one batch, see ``job_route``
+``/api/forget-test``      POST ``{"session": …}``: remove the offloads of a test by ``doctor``
 ``/api/approvals``        calls waiting for approval (GET), and the answer to one (POST
                           ``{"id": …, "answer": "once"|"session"|"project"|"no", "reason": …}``)
 ``/api/token``            POST: replace the bearer token (token or cookie)
@@ -109,6 +110,10 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
     async def undo(request: Request) -> Response:
         return JSONResponse({"text": await hub.undo(await _argument(request, "id"))})
 
+    async def forget_test(request: Request) -> Response:
+        await hub.forget_test(await _argument(request, "session"))
+        return JSONResponse({"forgotten": True})
+
     async def approvals(request: Request) -> Response:
         if request.method == "POST":
             return JSONResponse({"text": await _answer(hub, request)})
@@ -135,6 +140,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         *pause_routes(hub),
         job_route(hub),
         Route("/api/undo", _plainly(undo), methods=["POST"]),
+        Route("/api/forget-test", _plainly(forget_test), methods=["POST"]),
         Route("/api/approvals", _plainly(approvals), methods=["GET", "POST"]),
         tool_result_route(hub),
         statusline_route(hub),

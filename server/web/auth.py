@@ -16,6 +16,7 @@ from server.common.errors import NotAuthorized
 from server.common.events import BrowserLoggedIn, Event
 from server.web.connection_limits import ConnectionLimits
 from server.web.peer_uid import may_be_ours
+from server.web.plain_page import plain_page
 from server.web.rejections import RejectionLog
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
@@ -24,6 +25,7 @@ TOKEN_PATHS = frozenset({"/mcp"})
 """Paths for programs: only the bearer token grants access, so browsers never have it."""
 
 
+DASHBOARD_COMMAND = "token-saver dashboard"
 MOST_BODY_BYTES = 4 << 20
 """Longest body of a request; the ``mcp`` package has the same limit for ``/mcp``."""
 
@@ -68,7 +70,7 @@ class AuthMiddleware:
                 await send({"type": "websocket.close", "code": 1008, "reason": "not authorized"})
             return
         if refusal is None and scope["path"] == "/login":
-            refusal = self._login(scope)
+            refusal = self._login(scope, Headers(scope=scope))
         await (refusal or self.app)(scope, receive, _hardened(send))
 
     async def close_sockets(self) -> None:
@@ -98,7 +100,7 @@ class AuthMiddleware:
         if self._is_authorized(scope, headers):
             return _refuse_body(path, headers)
         self._refusals.note("it has no valid token or cookie", origin or host, path)
-        return _unauthorized(path)
+        return _unauthorized(path, headers)
 
     def _is_foreign(self, headers: Headers, *, websocket: bool) -> bool:
         """Return whether another page's script or link sent this. Browsers always send a websocket's
@@ -124,7 +126,7 @@ class AuthMiddleware:
             self.connection_limits.know(scope["client"])
         return known
 
-    def _login(self, scope: Scope) -> Response:
+    def _login(self, scope: Scope, headers: Headers) -> Response:
         # Checked first, so that nobody else uses the link up: browser arguments are visible to other users.
         if not may_be_ours(scope["client"], scope["server"]):
             self._refusals.note("another user of this machine opened it", "", scope["path"])
@@ -132,7 +134,12 @@ class AuthMiddleware:
         code = QueryParams(scope["query_string"]).get("code", "")
         if scope["method"] != "GET" or not self._keys.redeem(code):
             self._refusals.note("its login link was used, expired or invalid", "", scope["path"])
-            return _plain(401, "This link was used or has expired. `token-saver dashboard` makes a new one.")
+            return _for_person(
+                headers,
+                401,
+                "This link was used or has expired",
+                "A login link works once. This command opens the dashboard with a new one:",
+            )
         self._publish(BrowserLoggedIn())
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(
@@ -182,7 +189,7 @@ def _refuse_body(path: str, headers: Headers) -> Response | None:
     return None
 
 
-def _unauthorized(path: str) -> Response:
+def _unauthorized(path: str, headers: Headers) -> Response:
     if path in TOKEN_PATHS or path.startswith("/api/"):
         error = NotAuthorized(
             "The bearer token is missing, wrong or was replaced.",
@@ -191,10 +198,19 @@ def _unauthorized(path: str) -> Response:
         return JSONResponse(
             {"error": error.code, "message": str(error)}, 401, headers={"www-authenticate": "Bearer"}
         )
-    return _plain(
+    return _for_person(
+        headers,
         401,
-        "Open the dashboard from the tray icon's menu, or with the command `token-saver dashboard`.",
+        "You are not logged in",
+        "Open the dashboard from the tray icon's menu, or with this command:",
     )
+
+
+def _for_person(headers: Headers, status: int, title: str, text: str) -> Response:
+    """Return a page for a browser, a line of text for a program."""
+    if "text/html" in headers.get("accept", ""):
+        return plain_page(status, title, text, command=DASHBOARD_COMMAND)
+    return _plain(status, f"{title}. {text} {DASHBOARD_COMMAND}")
 
 
 def _plain(status: int, text: str) -> Response:

@@ -1,7 +1,9 @@
 """Tests of ``token-saver doctor``: findings, fixes, exit status."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +48,17 @@ def test_a_real_offload_tests_the_whole_installation(tmp_path: Path, ollama_stan
     assert findings["clients"]["mend"] == "token-saver connect claude-code"
     assert "session bus" in findings["tray"]["text"]
     assert ollama_standin.requests
+
+
+def test_the_test_leaves_no_trace_in_history_and_savings(
+    tmp_path: Path, ollama_standin: OllamaStandIn
+) -> None:
+    ollama_standin.answers.when("sum", Answer("def add(a, b):\n    return a + b\n"))
+    _, findings = doctor(tmp_path / "home", ollama_standin.url)
+    assert findings["offload"]["level"] == "ok"
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "token-saver" / "history.db")) as history:
+        for table in ("offload", "offload_text", "attempt", "total", "removed"):
+            assert history.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
 def test_a_model_that_writes_nonsense_is_a_warning(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:

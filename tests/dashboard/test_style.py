@@ -1,5 +1,6 @@
 """The stylesheet does not change the framework's own elements, and focus is visible."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from tests.dashboard.support.harness import DashboardHarness, settle, visit
 STYLE = (Path(__file__).parents[2] / "assets" / "style.css").read_text(encoding="utf-8")
 FRAMEWORK = re.compile(r"q-|nicegui-|body--|on-left$|disabled$|hidden$")
 """Classes of Quasar and NiceGUI that the stylesheet adapts on purpose."""
+
+CLASS_ARGUMENT = {"box": 0, "text": 1, "link": 1, "icon": 1}
+"""Position of the classes among the arguments of each function of ``controls.elements``."""
 
 CONTRAST = """element => {
   const channel = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
@@ -37,6 +41,24 @@ def test_every_own_class_has_the_prefix() -> None:
     names = {name for each in selectors if "@" not in each for name in re.findall(r"\.(-?[a-z][\w-]*)", each)}
     assert len(names) > 100
     assert [name for name in sorted(names) if not name.startswith("ts-") and not FRAMEWORK.match(name)] == []
+
+
+def test_every_class_of_the_pages_has_the_prefix() -> None:
+    """Literal classes of ``text``, ``box``, ``link`` and ``icon``; names of Quasar are allowed."""
+    found: set[str] = set()
+    for path in (Path(__file__).parents[2] / "dashboard").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Name)
+                and call.func.id in CLASS_ARGUMENT
+            ):
+                place = CLASS_ARGUMENT[call.func.id]
+                classes = call.args[place] if len(call.args) > place else None
+                if isinstance(classes, ast.Constant):
+                    found |= set(str(classes.value).split())
+    assert len(found) > 100
+    assert [name for name in sorted(found) if not name.startswith("ts-") and name != "hidden"] == []
 
 
 def test_menus_options_and_notices_have_the_frameworks_size(page: Page, stage: DashboardHarness) -> None:

@@ -28,6 +28,7 @@ PATHS = (
     "/history",
     "/offload/{id}",
     "/batches",
+    "/review",
     "/models",
     "/savings",
     "/digests",

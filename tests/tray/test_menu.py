@@ -144,7 +144,7 @@ def test_no_installed_model_leaves_load_grey() -> None:
 
 def test_running_and_waiting_tasks_can_be_cancelled() -> None:
     waiting = replace(TASK, id="01B", task="x" * 200, stage="queue")
-    children = entry(replace(WORKING, running=(TASK, waiting)), "Running: 2 tasks").children
+    children = entry(replace(WORKING, running=(TASK, waiting)), "1 task running, 1 waiting").children
     assert children[0] == MenuEntry("Cancel “Write docstrings”", Action("cancel", "01A"))
     assert children[1].action == Action("cancel", "01B")
     assert children[1].label.endswith("…” (waiting)")

@@ -1,29 +1,41 @@
-"""A unified diff with coloured lines."""
+"""A unified diff with line numbers, syntax colours and marks on the changed words."""
 
 import html
 
 from nicegui import ui
 
+from dashboard.diff_lines import DiffLine, Piece, read_diff
+
 MOST_LINES = 4_000
 """Limit on the lines shown, so that the browser stays responsive."""
+SIGNS = {"added": "+", "removed": "-", "same": " "}
 
 
 def diff_view(diff: str) -> None:
     """Show a diff. The sign at the start of each line repeats the meaning of its colour."""
-    lines = diff.splitlines()
-    shown = "".join(
-        f'<span class="{_kind(line)}">{html.escape(line) or " "}</span>' for line in lines[:MOST_LINES]
-    )
-    if len(lines) > MOST_LINES:
-        shown += f'<span class="ts-diff-hunk">… {len(lines) - MOST_LINES:,} more lines</span>'
-    # Every line is escaped above, so the browser need not sanitise it again.
+    shown = "".join(_line(line) for line in read_diff(diff, MOST_LINES))
+    left = diff.count("\n") - MOST_LINES
+    if left > 0:
+        shown += f'<span class="ts-diff-hunk">… {left:,} more lines</span>'
+    # Every text is escaped below, so the browser need not sanitise it again.
     view = ui.html(shown, sanitize=False, tag="pre").classes("ts-diff")
     view.props.update({"tabindex": "0", "role": "region", "aria-label": "The change, line by line"})
 
 
-def _kind(line: str) -> str:
-    if line.startswith(("+++", "---")):
-        return "ts-diff-file"
-    if line.startswith("@@"):
-        return "ts-diff-hunk"
-    return {"+": "ts-diff-added", "-": "ts-diff-removed"}.get(line[:1], "ts-diff-same")
+def _line(line: DiffLine) -> str:
+    text = "".join(_piece(piece) for piece in line.pieces)
+    # The stylesheet shows the numbers, so that they are not copied with the text.
+    numbers = f"{line.old or '':>5} {line.new or '':>5}"
+    return (
+        f'<span class="ts-diff-{line.kind}" data-numbers="{numbers}">{SIGNS.get(line.kind, "")}{text}</span>'
+    )
+
+
+def _piece(piece: Piece) -> str:
+    text = html.escape(piece.text)
+    if not piece.style and not piece.changed:
+        return text
+    styles = [f"ts-syntax-{piece.style}"] if piece.style else []
+    if piece.changed:
+        styles.append("ts-diff-word")
+    return f'<span class="{" ".join(styles)}">{text}</span>'

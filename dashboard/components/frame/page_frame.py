@@ -5,14 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nicegui import Event, ui
+from nicegui.elements.mixins.text_element import TextElement
 
+from dashboard import formats
 from dashboard.app_status import headline
-from dashboard.components.controls.elements import box, icon, link, text
+from dashboard.components.controls.elements import box, icon, link, set_prop, text
 from dashboard.components.frame.appearance import follow_appearance
 from dashboard.components.frame.banner import Banner
 from dashboard.components.frame.pause_button import PauseButton
 from dashboard.components.frame.refresher import Refresher
 from dashboard.components.frame.state_chip import StateChip
+from dashboard.components.frame.tab_title import TabTitle
 from dashboard.components.live.clock import Clock
 from dashboard.components.live.page_visibility import PageVisibility
 from dashboard.hub_updates import HubUpdates
@@ -22,6 +25,7 @@ from server.state.snapshot import Snapshot
 PAGES = (
     ("/", "Now", "bolt"),
     ("/history", "History", "history"),
+    ("/review", "Review", "rate_review"),
     ("/batches", "Batches", "layers"),
     ("/models", "Models", "memory"),
     ("/savings", "Savings", "savings"),
@@ -86,14 +90,15 @@ class Page:
 @contextmanager
 def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Iterator[Page]:
     """Open a page. ``section`` is the path of its entry in the navigation."""
-    ui.page_title(f"{title} · Claude Token Saver")
+    tab = TabTitle(title)
     with box("ts-app"):
-        _navigation(hub, section)
+        asking = _navigation(hub, section)
         with box("ts-column"):
             with box("ts-topbar", "header"):
                 text(title, tag="h1")
                 chip = StateChip()
                 pause = PauseButton(hub)
+            _lost_hub()
             banner = Banner(hub)
             main = box("ts-main", "main")
     # NiceGUI wraps everything in a <main> of its own. A page should have only one.
@@ -105,6 +110,11 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
     def update(snapshot: Snapshot) -> None:
         words = headline(snapshot)
         chip.update(words)
+        tab.update(snapshot)
+        waiting = len(snapshot.approvals)
+        asking.set_text(str(waiting or ""))
+        set_prop(asking, "aria-label", formats.count(waiting, "call") + " to approve" if waiting else "")
+        asking.set_visibility(waiting > 0)
         banner.update(words)
         pause.update(paused=snapshot.paused_until is not None)
 
@@ -117,8 +127,20 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
         yield page
 
 
-def _navigation(hub: Hub, section: str) -> None:
+def _lost_hub() -> None:
+    """Show how to come back. The stylesheet hides it while the browser is connected to the hub."""
+    with box("ts-banner ts-banner-error ts-lost"):
+        icon("power_off", "ts-banner-icon")
+        with box("ts-banner-words"):
+            text("Token Saver is not running. Start it from your applications, or in a terminal with ")
+            text("token-saver", "ts-lost-command", "code")
+            text(". This page then comes back on its own.")
+
+
+def _navigation(hub: Hub, section: str) -> TextElement:
+    """Show the pages; return the badge for calls that wait for approval."""
     with box("ts-rail", "nav", "Pages"), box("ts-rail-inside"):
+        badge = text("", "ts-badge")
         with link("/", "ts-brand"):
             logo = box("ts-brand-logo", "img")
             logo.props["src"] = "/assets/logo.svg"
@@ -130,4 +152,7 @@ def _navigation(hub: Hub, section: str) -> None:
                     entry.props["aria-current"] = "page"
                 icon(picture)
                 text(name, "ts-nav-name")
+                if path == "/policy":
+                    badge.move(entry)
         text(f"Version {hub.version}", "ts-rail-foot")
+    return badge

@@ -20,10 +20,13 @@ class PauseButton:
         with self._button, ui.menu():
             for words, seconds in CHOICES:
                 ui.menu_item(words, on_click=lambda _, seconds=seconds: self._pause(seconds))
+            ui.separator()
+            ui.menu_item("Finish what runs, then pause", on_click=lambda _: self._pause(0, finish=True))
 
     def update(self, *, paused: bool) -> None:
         """Show the button unless offloading is paused."""
         self._button.set_visibility(not paused)
 
-    def _pause(self, seconds: int) -> None:
-        self._hub.pause(time.time() + seconds if seconds else 0.0, "by the user")
+    def _pause(self, seconds: int, *, finish: bool = False) -> None:
+        until = time.time() + seconds if seconds else 0.0
+        self._hub.pause(until, "The user paused offloading.", finish=finish)

@@ -11,6 +11,8 @@ from dashboard.components.live.clock import Clock
 from dashboard.components.offloads.outcome_badge import OutcomeBadge
 from server.store.records import OffloadRow
 
+REVIEWS = {"kept": "reviewed: kept", "rerun": "reviewed: run again"}
+"""The user's verdicts in words. An undone result has its own outcome."""
 COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
@@ -70,7 +72,8 @@ def _about(row: OffloadRow) -> str:
     if failed and row.summary:
         return formats.one_line(row.summary.removeprefix(f"{row.code}: "))
     output = PurePath(row.output).name if row.output else "no file"
-    return " · ".join(part for part in (f"→ {output}", row.model, row.client) if part)
+    reviewed = REVIEWS.get(row.reviewed, "")
+    return " · ".join(part for part in (f"→ {output}", reviewed, row.model, row.client) if part)
 
 
 def _about_in_full(row: OffloadRow) -> str:

@@ -41,7 +41,7 @@ def _table(receipt: ReceiptRecord, explained: Explained) -> None:
 def _line(line: Line, *, known: bool) -> None:
     turns = line.unit == "turns"
     count = f"{line.count:+.2f} turns" if turns else formats.signed_exact(int(line.count))
-    each = f"× ${line.each / 1_000_000:,.4f}" if turns else f"× ${line.each:,.2f}"
+    each = f"× {formats.money(round(line.each))}" if turns else f"× ${line.each:,.2f}"
     with box("", "tr"):
         text(line.name, tag="th").props["scope"] = "row"
         text(count, "ts-num", "td")

@@ -1,0 +1,108 @@
+// Keys of every page: "/" searches, "g" and a letter opens a page, "?" lists the keys, Ctrl-K finds a page.
+(() => {
+  const PAGES = [
+    ["n", "/", "Now"], ["h", "/history", "History"], ["r", "/review", "Review"], ["b", "/batches", "Batches"],
+    ["m", "/models", "Models"], ["s", "/savings", "Savings"], ["d", "/digests", "Digests"],
+    ["p", "/policy", "Policy"], [",", "/settings", "Settings"], ["w", "/welcome", "First steps"],
+  ];
+  const CHORD_MS = 1200;
+  let chordUntil = 0;
+
+  const element = (tag, properties, ...children) => {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  };
+
+  const typing = target => target.closest("input, textarea, select, [contenteditable], [role=combobox]");
+
+  const show = (name, label, ...children) => {
+    document.querySelector("dialog.ts-keys")?.remove();
+    const dialog = element("dialog", { className: `ts-keys ts-keys-${name}`, ariaLabel: label }, ...children);
+    dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
+    document.body.append(dialog);
+    dialog.showModal();
+    return dialog;
+  };
+
+  const help = () => {
+    const row = (keys, meaning) => element("li", {}, element("kbd", { className: "ts-key", textContent: keys }), meaning);
+    const rows = [
+      row("Ctrl K", "Find a page or a command"), row("/", "Search on this page"), row("?", "Show these keys"),
+      ...PAGES.map(([key, , name]) => row(`g ${key}`, name)),
+    ];
+    const close = element("button", { type: "button", className: "ts-keys-close", textContent: "Close" });
+    const dialog = show("help", "Keys", element("h2", { textContent: "Keys" }), element("ul", {}, ...rows), close);
+    close.addEventListener("click", () => dialog.close());
+  };
+
+  const entries = () => [
+    ...PAGES.map(([key, path, name]) => ({ name, hint: `g ${key}`, run: () => location.assign(path) })),
+    ...[...document.querySelectorAll(".ts-topbar button[aria-label], .ts-banner button")]
+      .filter(button => button.checkVisibility())
+      .map(button => ({ name: button.ariaLabel || button.innerText, hint: "", run: () => button.click() })),
+    { name: "Keys", hint: "?", run: help },
+  ];
+
+  const palette = () => {
+    const all = entries();
+    let found = all, chosen = 0;
+    const list = element("ul", { id: "ts-palette-list", role: "listbox", ariaLabel: "Pages and commands" });
+    const input = element("input", { type: "text", placeholder: "Go to…", ariaLabel: "Find a page or a command", autocomplete: "off" });
+    input.setAttribute("role", "combobox");
+    input.setAttribute("aria-expanded", "true");
+    input.setAttribute("aria-controls", list.id);
+    const dialog = show("palette", "Command palette", input, list);
+    const draw = () => {
+      list.replaceChildren(...found.map((entry, index) => {
+        const hint = entry.hint ? [element("kbd", { className: "ts-key", textContent: entry.hint })] : [];
+        const item = element("li", { id: `ts-palette-${index}`, role: "option" }, entry.name, ...hint);
+        item.setAttribute("aria-selected", index === chosen);
+        item.addEventListener("click", () => run(entry));
+        return item;
+      }));
+      input.setAttribute("aria-activedescendant", found.length ? `ts-palette-${chosen}` : "");
+      list.children[chosen]?.scrollIntoView({ block: "nearest" });
+    };
+    const run = entry => { dialog.close(); entry?.run(); };
+    input.addEventListener("input", () => {
+      const wanted = input.value.toLowerCase();
+      found = all.filter(entry => entry.name.toLowerCase().includes(wanted));
+      chosen = 0;
+      draw();
+    });
+    input.addEventListener("keydown", event => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step && found.length) chosen = (chosen + step + found.length) % found.length;
+      else if (event.key === "Enter") run(found[chosen]);
+      else return;
+      event.preventDefault();
+      draw();
+    });
+    draw();
+    input.focus();
+  };
+
+  document.addEventListener("keydown", event => {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      palette();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
+    if (performance.now() < chordUntil) {
+      chordUntil = 0;
+      const page = PAGES.find(([key]) => key === event.key);
+      // Other keys of the page, such as those of Review, must not act on the second key.
+      if (page) { event.stopImmediatePropagation(); event.preventDefault(); location.assign(page[1]); }
+      return;
+    }
+    if (event.key === "g") chordUntil = performance.now() + CHORD_MS;
+    else if (event.key === "?") { event.preventDefault(); help(); }
+    else if (event.key === "/") {
+      const search = document.querySelector("main [role=search] input, main .ts-load input, main input[type=text]");
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+  }, true);
+})();

@@ -1,0 +1,39 @@
+"""The title of the browser's tab: the state of the app, then the page."""
+
+from nicegui import ui
+
+from dashboard import formats
+from dashboard.app_status import split
+from server.state.snapshot import Snapshot
+
+APP = "Claude Token Saver"
+
+
+class TabTitle:
+    """A title that follows the state; equal titles send nothing."""
+
+    def __init__(self, page: str) -> None:
+        self._page = page
+        self._shown = ""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show another state."""
+        title = tab_title(snapshot, self._page)
+        if title != self._shown:
+            self._shown = title
+            ui.page_title(title)
+
+
+def tab_title(snapshot: Snapshot, page: str) -> str:
+    """Return a title such as ``▶ 2 · +6.7k · Now``: what needs the user first, then work and savings."""
+    running, waiting = split(snapshot.running)
+    parts = []
+    if snapshot.approvals:
+        parts.append(f"⚠ {len(snapshot.approvals)} to approve")
+    if snapshot.paused_until is not None:
+        parts.append("⏸")
+    elif running or waiting:
+        parts.append(f"▶ {len(running) + len(waiting)}")
+    if parts and snapshot.saved_today.net_tokens:
+        parts.append(formats.signed(snapshot.saved_today.net_tokens))
+    return " · ".join((*parts, page, APP))

@@ -1,0 +1,205 @@
+"""The page *Review*: written results that nobody has looked at, the riskiest first."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import PurePath
+
+from nicegui import Event, ui
+from nicegui.events import KeyEventArguments
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.diff_view import diff_view
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.keyed_list import RebuiltSection
+from dashboard.components.controls.notices import run_action, show_error, show_notice
+from dashboard.components.frame.page_frame import Page, page_frame
+from dashboard.components.offloads.review_list import ReviewList
+from dashboard.hub_updates import HubUpdates
+from dashboard.open_file import open_file
+from dashboard.run_again import can_run_again, run_again
+from server.common.errors import TokenSaverError
+from server.hub import Hub
+from server.offload.values import STRENGTHS
+from server.store.reviews import Review, Reviews, Unreviewed
+
+KEYS = (
+    ("j / k", "next, previous"),
+    ("a", "keep"),
+    ("u", "undo"),
+    ("r", "run again"),
+    ("o", "open in the editor"),
+)
+
+
+async def show(hub: Hub, updates: HubUpdates) -> None:
+    """Fill the page."""
+    with page_frame(hub, updates, "Review", "/review") as page:
+        review = ReviewView(page)
+    await page.reload_on(
+        review.load, updates.history_changed, updates.jobs_changed, requested=review.requested
+    )
+
+
+class ReviewView:
+    """The list of results on the left, the chosen one with its diff and actions on the right."""
+
+    def __init__(self, page: Page) -> None:
+        self.requested = Event[[]]()
+        """The user reviewed a result."""
+        self._page = page
+        self._hub = page.hub
+        self._reviews = Reviews(page.hub.history.database, STRENGTHS)
+        self._items: tuple[Unreviewed, ...] = ()
+        self._chosen = ""
+        self._model = ""
+        # Buttons have the focus after a click, and the keys must still work then.
+        ui.keyboard(self._press, ignore=["input", "select", "textarea"])
+        with box() as self._nothing, card("Nothing to review"):
+            empty("Files that the local model writes appear here until you keep or undo them.")
+            link("/history", "ts-more", "All offloads")
+        with box("ts-review") as self._view:
+            with box("ts-card ts-review-side", "section", "Results to review"):
+                self._summary = text("", "ts-sub", "p")
+                self._list = ReviewList(self._choose)
+                with box("ts-review-keys", "ul", "Keys"):
+                    for keys, meaning in KEYS:
+                        with box("", "li"):
+                            text(keys, "ts-key", "kbd")
+                            text(meaning)
+            self._result = RebuiltSection(box("ts-stack"))
+
+    async def load(self) -> None:
+        """Read and show what waits for a review."""
+        before = [each.row.id for each in self._items]
+        self._items = await self._reviews.waiting()
+        ids = [each.row.id for each in self._items]
+        if self._chosen not in ids:
+            # The next one in the order that the user saw.
+            later = before[before.index(self._chosen) + 1 :] if self._chosen in before else []
+            self._chosen = next((each for each in later if each in ids), ids[0] if ids else "")
+        self._show()
+
+    def _show(self) -> None:
+        chosen = self._current()
+        self._view.set_visibility(chosen is not None)
+        self._nothing.set_visibility(chosen is None)
+        if chosen is None:
+            return
+        noticed = sum(bool(each.notices) for each in self._items)
+        waiting = formats.count(len(self._items), "file")
+        self._summary.set_text(f"{waiting} to review, {noticed} with notices. Riskiest first.")
+        self._list.update(self._items, self._chosen)
+        batch = tuple(each for each in self._items if chosen.job_id and each.job_id == chosen.job_id)
+        self._result.show((chosen, len(batch)), lambda: self._show_result(chosen, batch))
+
+    def _show_result(self, item: Unreviewed, batch: tuple[Unreviewed, ...]) -> None:
+        row = item.row
+        with box("ts-card", "section", row.output or "Result"):
+            with box("ts-card-head"):
+                text(row.output or row.id, tag="h2")
+                text(f"rests on: {row.strength or 'unknown'}", "ts-aside")
+            text(row.task, "ts-summary", "p")
+            if item.notices:
+                with box("ts-notices"):
+                    for notice in item.notices:
+                        text(notice, "ts-notice-line", "p")
+            with box("ts-actions ts-review-actions"):
+                button("Keep", self._act(self._keep), look="main", icon="check", label="Keep (a)")
+                if item.undoable:
+                    button("Undo", self._act(self._undo), icon="undo", label="Undo (u)")
+                self._place_run_again(row.model)
+                button("Open", self._act(self._open), icon="edit", label="Open in the editor (o)")
+                link(f"/offload/{row.id}", "ts-more", "Details")
+            if len(batch) > 1:
+                self._place_batch(batch)
+            if item.diff:
+                diff_view(item.diff)
+            else:
+                empty("The history keeps no contents, so there is no diff.")
+
+    def _place_run_again(self, used: str) -> None:
+        models = [model.name for model in self._hub.snapshot().engine.installed if model.generates]
+        others = [name for name in models if name != used]
+        self._model = others[0] if others else ""
+        if models:
+            choice = ui.select(models, value=self._model or models[0], label="Model")
+            choice.props("outlined dense options-dense").classes("ts-rerun-model")
+            choice.on_value_change(lambda event: setattr(self, "_model", event.value or ""))
+            button("Run again", self._act(self._run_again), icon="replay", label="Run again (r)")
+
+    def _place_batch(self, batch: tuple[Unreviewed, ...]) -> None:
+        files = formats.count(len(batch), "file")
+        with box("ts-actions ts-review-batch"):
+            text(f"This batch wrote {files} that wait for a review.", "ts-sub")
+            button("Keep all", lambda: self._keep_batch(batch), label=f"Keep all {files} of the batch")
+            button("Undo all", lambda: self._undo_batch(batch), label="Undo all files of the batch")
+
+    def _current(self) -> Unreviewed | None:
+        return next((each for each in self._items if each.row.id == self._chosen), None)
+
+    def _choose(self, offload_id: str) -> None:
+        self._chosen = offload_id
+        self._show()
+
+    def _act(self, action: Callable[[Unreviewed], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def act() -> None:
+            if (item := self._current()) is not None:
+                await action(item)
+
+        return act
+
+    async def _press(self, event: KeyEventArguments) -> None:
+        if not event.action.keydown or event.modifiers.ctrl or event.modifiers.alt or event.modifiers.meta:
+            return
+        if event.key in ("j", "k"):
+            self._step(1 if event.key == "j" else -1)
+            return
+        actions = {"a": self._keep, "u": self._undo, "r": self._run_again, "o": self._open}
+        action = actions.get(event.key.name)
+        if action is not None:
+            await self._act(action)()
+
+    def _step(self, by: int) -> None:
+        ids = [each.row.id for each in self._items]
+        if self._chosen in ids:
+            self._choose(ids[max(0, min(len(ids) - 1, ids.index(self._chosen) + by))])
+
+    async def _keep(self, item: Unreviewed) -> None:
+        await self._record([item], "kept")
+
+    async def _undo(self, item: Unreviewed) -> None:
+        if await run_action(self._hub.undo(item.row.id), f"Undone: {item.row.output}"):
+            await self._record([item], "undone")
+
+    async def _run_again(self, item: Unreviewed) -> None:
+        detail = await self._hub.history.get(item.row.id)
+        if detail is None or not can_run_again(detail):
+            return
+        try:
+            await run_again(self._hub, detail, self._model or item.row.model)
+        except TokenSaverError as error:
+            show_error(error)
+            return
+        await self._record([item], "rerun")
+        show_notice(f"Running again with {self._model or item.row.model}. The new result appears here.")
+
+    async def _open(self, item: Unreviewed) -> None:
+        if item.row.output:  # relative to the project, if the file lies inside it
+            await run_action(open_file(str(PurePath(item.row.project, item.row.output))))
+
+    async def _keep_batch(self, batch: tuple[Unreviewed, ...]) -> None:
+        await self._record(batch, "kept")
+
+    async def _undo_batch(self, batch: tuple[Unreviewed, ...]) -> None:
+        try:
+            said = await self._hub.undo(batch[0].job_id)
+        except TokenSaverError as error:
+            show_error(error)
+            return
+        show_notice(said.splitlines()[0])
+        self.requested.emit()
+
+    async def _record(self, items: "tuple[Unreviewed, ...] | list[Unreviewed]", review: Review) -> None:
+        if await run_action(self._reviews.record([each.row.id for each in items], review)):
+            self.requested.emit()

@@ -1,0 +1,95 @@
+"""Results that wait for the user's review, the riskiest first, and the user's verdicts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.sql import Select
+
+from server.store import tables
+from server.store.database import Database
+from server.store.records import OffloadRow
+from server.store.tables import offload
+
+Review = Literal["kept", "undone", "rerun"]
+"""A verdict: the result stays, was undone, or was requested again from another model."""
+NEWEST = 1_000
+"""Number of the newest written results that are searched for unreviewed ones."""
+
+_ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
+
+
+@dataclass(frozen=True)
+class Unreviewed:
+    """A written result without a verdict. ``job_id`` is empty if it is not part of a batch; ``undoable`` is
+    false if its earlier contents are gone."""
+
+    row: OffloadRow
+    notices: tuple[str, ...]
+    diff: str
+    job_id: str
+    undoable: bool
+
+
+class Reviews:
+    """Reads what waits for a review, and stores verdicts. Every method may raise ``StoreError``.
+
+    Args:
+        strengths: what a result can rest on, strongest first (see ``offload.values.Strength``).
+    """
+
+    def __init__(self, database: Database, strengths: Sequence[str]) -> None:
+        self._database = database
+        self._strengths = tuple(strengths)
+
+    async def waiting(self) -> tuple[Unreviewed, ...]:
+        """Return the unreviewed results: with notices first, then by strength, the weakest first."""
+        found = await self._database.read(_read_waiting)
+        return tuple(sorted(found, key=self._risk))
+
+    async def count(self) -> int:
+        """Return how many results wait for a review."""
+        return await self._database.read(lambda connection: len(connection.execute(_waiting()).all()))
+
+    async def record(self, offload_ids: Sequence[str], review: Review) -> None:
+        """Store a verdict on these results."""
+        change = update(offload).where(offload.c.id.in_(offload_ids)).values(reviewed=review)
+        await self._database.write(lambda connection: connection.execute(change))
+
+    def _risk(self, each: Unreviewed) -> tuple[int, int, float]:
+        known = each.row.strength in self._strengths
+        # Results of older versions have no strength: nothing is known about them.
+        strength = self._strengths.index(each.row.strength) if known else len(self._strengths)
+        return -len(each.notices), -strength, -each.row.started_at
+
+
+def _waiting() -> Select[int]:
+    newest = (
+        select(offload.c.seq)
+        .where(offload.c.outcome == "delivered")
+        .order_by(offload.c.seq.desc())
+        .limit(NEWEST)
+    )
+    return select(offload.c.seq).where(offload.c.seq.in_(newest), offload.c.reviewed == "", ~offload.c.undone)
+
+
+def _read_waiting(connection: Connection) -> tuple[Unreviewed, ...]:
+    texts, undo = tables.offload_text, tables.undo
+    query = (
+        select(*_ROW, offload.c.job_id, texts.c.diff, texts.c.notices, undo.c.path)
+        .outerjoin(texts, texts.c.seq == offload.c.seq)
+        .outerjoin(undo, undo.c.seq == offload.c.seq)
+        .where(offload.c.seq.in_(_waiting()))
+    )
+    return tuple(
+        Unreviewed(
+            row=OffloadRow(*row[: len(_ROW)]),
+            notices=tuple(json.loads(row.notices or "[]")),
+            diff=row.diff or "",
+            job_id=row.job_id or "",
+            undoable=row.path is not None,
+        )
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,81 @@
+"""Keys of every page, the command palette, and the title of the tab."""
+
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.components.frame.tab_title import tab_title
+from server.backends.base import Capabilities
+from server.engine.view import EngineView
+from server.state.snapshot import PendingApproval, RunningOffload, Snapshot
+from server.store.records import Totals
+from tests.dashboard.support.axe import serious
+from tests.dashboard.support.harness import DashboardHarness, settle
+
+ENGINE = EngineView("ollama", "Ollama", "", Capabilities())
+REST = Snapshot("1", "", "idle", 0.0, ENGINE, saved_today=Totals(net_tokens=6_700))
+RUN = RunningOffload("1", "offload_work", "Do it", "claude-code", "a.py", "m", 0.0, "generate")
+ASKS = PendingApproval("1", "offload_work", "claude-code", "", "many files", 3, (), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "title"),
+    [
+        (REST, "Now · Claude Token Saver"),
+        (replace(REST, running=(RUN, RUN)), "▶ 2 · +6.70k · Now · Claude Token Saver"),
+        (replace(REST, paused_until=0.0), "⏸ · +6.70k · Now · Claude Token Saver"),
+        (replace(REST, approvals=(ASKS,)), "⚠ 1 to approve · +6.70k · Now · Claude Token Saver"),
+    ],
+    ids=["idle", "working", "paused", "asking"],
+)
+def test_the_title_of_the_tab_tells_the_state(snapshot: Snapshot, title: str) -> None:
+    assert tab_title(snapshot, "Now") == title
+
+
+def test_two_keys_open_each_page(page: Page, stage: DashboardHarness) -> None:
+    pages = {"h": "History", "r": "Review", "b": "Batches", "m": "Models", "s": "Savings", "n": "Now"}
+    for key, name in pages.items():
+        settle(page)
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.locator("h1")).to_have_text(name)
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Savings")
+
+
+def test_a_slash_goes_to_the_search_and_letters_are_then_text(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/history"))
+    settle(page)
+    page.keyboard.press("/")
+    page.keyboard.type("g h?")
+    expect(page.get_by_label("Search tasks and files")).to_have_value("g h?")
+    expect(page.locator("h1")).to_have_text("History")
+
+
+def test_the_palette_finds_pages_and_actions(page: Page, stage: DashboardHarness) -> None:
+    settle(page)
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox", name="Find a page or a command")
+    expect(box).to_be_focused()
+    assert serious(page, "dialog") == []
+    box.fill("sav")
+    expect(page.get_by_role("option")).to_have_text(["Savingsg s"])
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Savings")
+    settle(page)
+    page.keyboard.press("Control+k")
+    box.fill("pause")
+    page.keyboard.press("Enter")
+    expect(page.locator(".q-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+
+
+def test_a_question_mark_lists_the_keys(page: Page, browser: Browser) -> None:
+    settle(page)
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_contain_text("Find a page or a command")
+    assert serious(page, "dialog") == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)

@@ -1,0 +1,134 @@
+"""The page *Review*, by keyboard and by mouse: keep, undo, run again, open, whole batches, memory."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.pages.welcome import DONE_FILE
+from tests.dashboard.support.axe import serious
+from tests.dashboard.support.harness import DashboardHarness, settle, visit
+from tests.hub_process import start_hub
+from tests.standins.answers import Answer
+from tests.standins.ollama import OllamaStandIn
+from tests.standins.serving import wait_until
+from tests.system import require
+
+NAMES = ("alder", "birch", "cedar", "dogwood")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[DashboardHarness]:
+    """A hub whose model wrote four files: the last one in a batch with the third."""
+    require("chromium")
+    home, project = tmp_path / "home", tmp_path / "project"
+    home.mkdir()
+    project.mkdir()
+    (home / DONE_FILE).touch()
+    opener = tmp_path / "opener"
+    opener.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/opened\n')
+    opener.chmod(0o700)
+    with (
+        OllamaStandIn() as ollama,
+        start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, VISUAL=str(opener)) as hub,
+    ):
+        harness = DashboardHarness(hub, ollama, project, [])
+        ollama.answers.default = Answer("The tree is old and tall.\n")
+        with harness.client() as client:
+            for name in NAMES[:2]:
+                task = {"task": f"Describe the {name}", "output": f"{name}.md"}
+                client.answer(client.send("tools/call", {"name": "offload_work", "arguments": task}))
+            tasks = [{"task": f"Describe the {name}", "output": f"{name}.md"} for name in NAMES[2:]]
+            arguments = {"tasks": tasks}
+            client.answer(client.send("tools/call", {"name": "batch_offload", "arguments": arguments}))
+        yield harness
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".ts-review-name .ts-task").all_inner_texts()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the opener is a shell script")
+def test_the_keyboard_reviews_everything(browser: Browser, fresh: DashboardHarness, tmp_path: Path) -> None:
+    with visit(browser, fresh.hub) as (page, _):
+        page.goto(fresh.url("/review"))
+        settle(page)
+        expect(page.locator(".ts-review-item")).to_have_count(4)
+        shown = page.locator(".ts-review h2")
+        order = names(page)
+        expect(shown).to_contain_text(order[0])
+        page.keyboard.press("j")
+        expect(shown).to_contain_text(order[1])
+        page.keyboard.press("k")
+        expect(shown).to_contain_text(order[0])
+
+        page.keyboard.press("o")
+        opened = tmp_path / "opened"
+        wait_until(lambda: opened.exists() and order[0] in opened.read_text())
+
+        page.keyboard.press("a")
+        expect(page.locator(".ts-review-item")).to_have_count(3)
+        expect(shown).to_contain_text(order[1])
+        assert (fresh.project / order[0]).exists()
+
+        page.keyboard.press("u")
+        expect(page.locator(".ts-review-item")).to_have_count(2)
+        assert not (fresh.project / order[1]).exists()
+
+        page.reload()
+        settle(page)
+        expect(page.locator(".ts-review-item")).to_have_count(2)
+        page.goto(fresh.url("/history"))
+        kept = page.locator("a.ts-offload", has_text=f"→ {order[0]}")
+        expect(kept).to_contain_text("reviewed: kept")
+        expect(page.locator("a.ts-offload", has_text=f"→ {order[1]}")).to_contain_text("Undone")
+
+
+def test_a_whole_batch_is_undone_at_once(browser: Browser, fresh: DashboardHarness) -> None:
+    with visit(browser, fresh.hub) as (page, _):
+        page.goto(fresh.url("/review"))
+        settle(page)
+        page.locator(".ts-review-item", has_text="cedar").click()
+        page.get_by_role("button", name="Undo all files of the batch").click()
+        expect(page.locator(".ts-review-item")).to_have_count(2)
+        assert [name for name in NAMES if (fresh.project / f"{name}.md").exists()] == ["alder", "birch"]
+
+
+def test_a_result_runs_again_and_comes_back(browser: Browser, fresh: DashboardHarness) -> None:
+    with visit(browser, fresh.hub) as (page, _):
+        page.goto(fresh.url("/review"))
+        settle(page)
+        page.locator(".ts-review-item", has_text="alder").click()
+        fresh.ollama.answers.default = Answer("The alder grows near water.\n")
+        page.keyboard.press("r")
+        wait_until(lambda: "near water" in (fresh.project / "alder.md").read_text())
+        expect(page.locator(".ts-review-item", has_text="alder")).to_have_count(1)
+        page.locator(".ts-review-item", has_text="alder").click()
+        expect(page.locator(".ts-diff-added")).to_contain_text("near water")
+
+
+def test_notices_come_first_with_their_words(browser: Browser, stage: DashboardHarness) -> None:
+    with visit(browser, stage.hub) as (page, _):
+        page.goto(stage.url("/review"))
+        settle(page)
+        expect(page.locator(".ts-review-side > .ts-sub")).to_contain_text(re.compile(r"\d+ files to review"))
+        expect(page.locator(".ts-diff-added").first).to_contain_text("def berth_fee(length: float")
+        expect(page.locator(".ts-diff-word").first).to_be_visible()
+        expect(page.locator(".ts-syntax-keyword").first).to_have_text("def")
+        assert page.locator(".ts-diff-added").first.get_attribute("data-numbers") == "          1"
+
+
+@pytest.mark.parametrize("width", [360, 1280, 2560])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_and_is_accessible(
+    browser: Browser, stage: DashboardHarness, width: int, scheme: str
+) -> None:
+    with visit(browser, stage.hub, width=width, scheme=scheme) as (page, _):
+        page.goto(stage.url("/review"))
+        settle(page)
+        page.locator(".ts-diff").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert serious(page) == []
