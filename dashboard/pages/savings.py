@@ -10,6 +10,7 @@ from dashboard.components.controls.net_tokens import tone
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.offloads.history_filters import TIMES
 from dashboard.components.offloads.offload_list import offload_list
+from dashboard.components.savings.bill_card import bill_card
 from dashboard.components.savings.day_chart import DayChart
 from dashboard.components.savings.group_table import group_table
 from dashboard.components.savings.transcript_check import TranscriptCheckCard
@@ -61,6 +62,10 @@ async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
             with box("ts-stack"):
                 with card("Total"):
                     _sum(totals)
+                with card("Your whole bill for Claude Code"):
+                    report = await hub.transcript_check.report()
+                    saved = {each.day: each.totals.corrected_microusd for each in days}
+                    bill_card(report.bill, await history.totals(midnight(6).timestamp()), saved)
                 with card("Check against Claude Code's transcripts"):
                     audit = TranscriptCheckCard(hub)
                 with card("Largest losses"):

@@ -161,8 +161,10 @@ def _found(settings: Settings, report: TranscriptReport, saved: Totals) -> str:
                 f"{accuracy.median:.1%} at the median, {accuracy.aggregate or 0:+.1%} in total."
             )
     lines += [
-        f"Missed: {chance.count:,} {chance.kind}, about {chance.tokens:,} tokens."
-        for chance in report.missed.kinds
+        f"Missed: {each.form}, {each.tokens:,} tokens, ${each.microusd / 1e6:,.2f} with their re-reads"
+        + (f"; {each.tool} succeeded in {each.success:.0%} of your calls" if each.success is not None else "")
+        + "."
+        for each in report.forms
     ]
     if report.missed.rate is not None:
         lines.append(f"Claude used this server for {report.missed.rate:.0%} of the possible offloads.")

@@ -116,6 +116,14 @@ def _cost_alone(receipt: Table) -> dict[str, Any]:
     }
 
 
+def read_success(connection: Connection) -> dict[str, float]:
+    """Return, by tool, the share of calls that delivered or returned a result, of those that tried to."""
+    rows = connection.exec_driver_sql(
+        "SELECT tool, sum(delivered + returned), sum(handed_back + failed) FROM total GROUP BY tool"
+    )
+    return {row[0]: row[1] / (row[1] + row[2]) for row in rows if row[1] + row[2]}
+
+
 def read_endings(connection: Connection) -> dict[str, int]:
     """Return the number of checked offloads by ending."""
     rows = connection.exec_driver_sql("SELECT ending, count(*) FROM audit GROUP BY ending")

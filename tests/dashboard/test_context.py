@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.support.harness import visit
+from tests.dashboard.support.sample import write_month
 from tests.hub_process import HubProcess, start_hub
 from tests.ledger.conversation import Conversation
 from tests.standins.ollama import OllamaStandIn
@@ -25,6 +26,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     conversation.use("Skill", {"skill": "review"}, "Look closely.", call_tokens=40, result_tokens=9)
     conversation.use("Bash", {"command": "git log"}, "log line\n" * 900, call_tokens=60, result_tokens=2_000)
     conversation.end()
+    write_month(home / "history.db", count=5)
     (home / "claude" / "settings.json").write_text('{"model": "opus"}\n')
     environ = {"TOKEN_SAVER_SAVINGS__AUDIT": "true", "TOKEN_SAVER_SAVINGS__TRANSCRIPTS": str(home / "claude")}
     with (
@@ -65,3 +67,10 @@ def test_a_part_is_switched_off_after_its_diff_and_on_again(page: Page, hub: Hub
     page.get_by_role("button", name="Switch on again: skill:dataviz").click()
     wait_until(lambda: settings(hub).read_text() == '{"model": "opus"}\n')
     expect(page.get_by_text("skill:dataviz is off everywhere.")).to_have_count(0)
+
+
+def test_the_whole_bill_stands_beside_the_savings(page: Page, hub: HubProcess) -> None:
+    page.goto(f"{hub.info.url}/savings")
+    card = page.locator(".ts-card").filter(has_text="Your whole bill for Claude Code")
+    expect(card).to_contain_text("Saved of it")
+    expect(card).to_contain_text(datetime.now().astimezone().date().isoformat())

@@ -36,6 +36,7 @@ from server.ledger.transcripts.bill import Bill, bill_of
 from server.ledger.transcripts.followup import Followup, KnownOffload
 from server.ledger.transcripts.measured import measured_habits
 from server.ledger.transcripts.missed import MissedSavings, merge
+from server.ledger.transcripts.missed_money import MissedForm, missed_forms
 from server.ledger.transcripts.parse import parse_line
 from server.ledger.transcripts.reader import (
     TranscriptFile,
@@ -53,6 +54,7 @@ from server.store.transcript_checks import (
     read_endings,
     read_known,
     read_recorded,
+    read_success,
     read_summaries,
     read_transcript,
     write_pass,
@@ -69,7 +71,8 @@ Progress = Callable[[int, int], None]
 class TranscriptReport:
     """Findings of all passes so far. ``accuracy``: the estimation error by family. ``unmatched``: calls in
     transcripts that are missing from this history. ``endings``: the number of offloads by ending. ``bill``:
-    what Claude Code cost in all. ``habits``: how Claude works for this user."""
+    what Claude Code cost in all. ``habits``: how Claude works for this user. ``forms``: missed chances in
+    money."""
 
     transcripts: int = 0
     our_calls: int = 0
@@ -80,6 +83,7 @@ class TranscriptReport:
     missed: MissedSavings = field(default_factory=lambda: MissedSavings((), 0))
     bill: Bill = field(default_factory=lambda: Bill({}))
     habits: Habits = PUBLIC
+    forms: tuple[MissedForm, ...] = ()
 
 
 class TranscriptCheck:
@@ -315,6 +319,7 @@ def read_report(connection: Connection, prices: Prices) -> TranscriptReport:
         missed=merge([part.chances for part in parts], our_calls),
         bill=bill_of(parts, prices),
         habits=measured_habits(parts),
+        forms=missed_forms(parts, read_success(connection)),
     )
 
 

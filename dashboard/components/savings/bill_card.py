@@ -1,0 +1,47 @@
+"""The user's whole bill for Claude Code by day and week, and the share saved of it."""
+
+from collections.abc import Mapping
+
+from dashboard import formats
+from dashboard.components.controls.card import empty
+from dashboard.components.controls.elements import box, text
+from server.common.days import midnight
+from server.ledger.savings import share_saved
+from server.ledger.transcripts.bill import Bill
+from server.store.records import Totals
+
+DAYS = 7
+
+
+def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int]) -> None:
+    """Show the bill of each of the last days beside what was saved on it (micro-dollars)."""
+    if not bill.days:
+        empty("The transcript check has read no transcript yet.")
+        return
+    since = midnight(DAYS - 1).date().isoformat()
+    amount = bill.since(since)
+    with box("ts-figures"):
+        for name, value in (
+            ("7 days", formats.money(amount)),
+            ("Saved of it", share_saved(week, amount)),
+        ):
+            with box("ts-figure"):
+                text(name, "ts-figure-name")
+                text(value, "ts-figure-value")
+    with box("ts-facts", "dl"):
+        for day in sorted((day for day in bill.days if day >= since), reverse=True):
+            with box("ts-fact"):
+                text(day, tag="dt")
+                saved = formats.signed_money(saved_by_day.get(day, 0))
+                text(f"{formats.money(bill.days[day])}, saved {saved}", "ts-num", "dd")
+    estimated = (
+        f" The output of {formats.number(bill.placeholders)} answers was not recorded and is an estimate."
+        if bill.placeholders
+        else ""
+    )
+    text(
+        "Token counts of all transcripts at list prices. The share is of what the bill would have been "
+        f"without the savings.{estimated}",
+        "ts-sub",
+        "p",
+    )
