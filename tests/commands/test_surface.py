@@ -21,7 +21,7 @@ from server.config.settings import Settings
 from server.web.log_file import LOG_BYTES, LOGS_KEPT, log_to_file
 
 ROOT: Any = get_command(build_cli(lambda _: None, str))
-LONGEST_HELP = 46
+LONGEST_HELP = 54
 """Longest help page, lines: one screen."""
 
 
