@@ -150,6 +150,9 @@ def offload(
     language: Annotated[str, typer.Option(help="Language of the result.")] = "",
     output_format: Annotated[str, typer.Option(help="code, diff, explanation or raw.")] = "code",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
+    example: Annotated[
+        list[str] | None, typer.Option("--example", "-e", help="Fact about new Python code; repeatable.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run one task with the local model in the current folder."""
@@ -164,6 +167,7 @@ def offload(
         "language": language,
         "output_format": output_format,
         "check": check,
+        "examples": example or [],
     }
     raise typer.Exit(offload_task(_settings(), find_folders(), arguments, as_json=as_json))
 
