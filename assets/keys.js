@@ -2,8 +2,8 @@
 (() => {
   const PAGES = [
     ["n", "/", "Now"], ["h", "/history", "History"], ["r", "/review", "Review"], ["b", "/batches", "Batches"],
-    ["m", "/models", "Models"], ["s", "/savings", "Savings"], ["d", "/digests", "Digests"],
-    ["p", "/policy", "Policy"], [",", "/settings", "Settings"], ["w", "/welcome", "First steps"],
+    ["m", "/models", "Models"], ["s", "/savings", "Savings"], ["c", "/context", "Context"],
+    ["d", "/digests", "Digests"], ["p", "/policy", "Policy"], [",", "/settings", "Settings"], ["w", "/welcome", "First steps"],
   ];
   const CHORD_MS = 1200;
   let chordUntil = 0;

@@ -1,10 +1,13 @@
 """Keys of every page, the command palette, and the title of the tab."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dashboard.components.frame.page_frame import PAGES
 from dashboard.components.frame.tab_title import tab_title
 from server.backends.base import Capabilities
 from server.engine.view import EngineView
@@ -31,6 +34,13 @@ ASKS = PendingApproval("1", "offload_work", "claude-code", "", "many files", 3, 
 )
 def test_the_title_of_the_tab_tells_the_state(snapshot: Snapshot, title: str) -> None:
     assert tab_title(snapshot, "Now") == title
+
+
+def test_every_page_has_a_key_of_its_own() -> None:
+    script = (Path(__file__).parents[2] / "assets" / "keys.js").read_text(encoding="utf-8")
+    found = re.findall(r'\["(.)", "(/[a-z]*)", "([A-Za-z ]+)"\]', script)
+    assert {(path, name) for path, name, _ in PAGES} <= {(path, name) for _, path, name in found}
+    assert len({key for key, _, _ in found}) == len(found)
 
 
 def test_two_keys_open_each_page(page: Page, stage: DashboardHarness) -> None:
