@@ -220,7 +220,7 @@ def undo(
     ],
     as_json: Json = False,
 ) -> None:
-    """Restore the files of an offload or a batch as they were before, unless they changed since."""
+    """Restore the files of an offload or a batch, unless they changed since."""
     from server.commands.offload import undo_work  # noqa: PLC0415
 
     undo_work(_settings(), find_folders(), given, as_json=as_json)
@@ -233,7 +233,7 @@ def commit(
     *,
     message: Annotated[str, typer.Option("--message", "-m", help="Use this message.")] = "",
 ) -> None:
-    """Commit what is staged, or the named paths, with a message that the local model writes."""
+    """Commit what is staged, or the named paths; the local model writes the message."""
     from server.commands.commit.commit import commit_changes  # noqa: PLC0415
 
     commit_changes(_settings(), find_folders(), paths or [], message)

@@ -65,8 +65,8 @@ EXIT_STATUS = {
     0: "done",
     1: "an error, one line on standard error",
     2: "invalid usage",
-    3: "the checks failed, nothing was written (`batch`: not all files)",
-    4: "`doctor` reports a warning",
+    3: "not written: the checks failed (`batch`: some files)",
+    4: "a warning of `doctor`",
     130: "interrupted (`run`: the status of its command)",
 }
 """Exit statuses of all commands."""
