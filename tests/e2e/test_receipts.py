@@ -144,9 +144,10 @@ def test_compress(client: Client) -> None:
     answer = client.call("compress_context", {"files": ["a.md"], "max_length": 400})
     # call 22.2352 + 2 x 19.538 + 15 x 0.9301 + 6.0186 + 400: digits 3 x 0.1675 + run 1.3722 = 83.1560
     [receipt] = client.receipts()
-    assert (receipt.spared_input, receipt.spared_output) == (433, 0)  # the page without its last newline
+    # Of a log or a text that is condensed, Claude usually reads a tail of 400 tokens.
+    assert (receipt.spared_input, receipt.spared_output) == (400, 0)
     assert (receipt.spent_output, receipt.spent_input) == (83, tokens_of(answer))
-    assert receipt.net_tokens == 433 - 83 - tokens_of(answer) - client.share
+    assert receipt.net_tokens == 400 - 83 - tokens_of(answer) - client.share
 
 
 def test_only_what_was_sent_costs(client: Client) -> None:
