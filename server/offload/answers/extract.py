@@ -115,15 +115,18 @@ def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
     if first and _FENCE.match(first) and answered.strip() == first.strip():
         return Content(text, fenced=False)  # the file itself starts with a block
 
+    blocks = _blocks(text)
+    alone = len(blocks) == 1 and _holds(blocks[0].text, known)
+
     def wraps(info: str) -> bool:
         word = info.split(maxsplit=1)[0].lower() if info.split() else ""
-        return suffix not in _PROSE or word in _WRAPPING or word == fence or file_name in info
+        return alone or suffix not in _PROSE or word in _WRAPPING or word == fence or file_name in info
 
     before = _before_fence(text)
     if before is not None and _is_beside(before, known):
         outer = _outer(text, wraps)
         if outer is not None:
-            blocks = _own([*_blocks(text)], file_name)
+            blocks = _own(blocks, file_name)
             several = len({block.text for block in blocks}) > 1
             if suffix not in _PROSE and several and not _nests(text):
                 meant = _meant(blocks, None, fence)
@@ -132,6 +135,15 @@ def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
                 return Content(meant[0].text, fenced=True)
             return Content(outer, fenced=True)
     return Content(_without_preface(text, first), fenced=False)
+
+
+def _holds(block: str, known: str) -> bool:
+    """Whether a block holds most lines of the file, which itself has no block: then it is the file."""
+    lines = [line.strip() for line in known.split("\n") if line.strip()]
+    if not lines or any(_FENCE.match(line) for line in lines):
+        return False
+    given = {line.strip() for line in block.split("\n")}
+    return 2 * sum(line in given for line in lines) >= len(lines)
 
 
 def _without_preface(text: str, first: str) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from server.ledger.tokens import estimate_tokens
 from server.offload.values import Attempt, Check, Delivery, Notice, Strength, Verdict
 
 LONGEST = 400
-LONGEST_NOTICES = 120
-"""Characters of all notices in a reply: some 35 tokens."""
+NOTICE_TOKENS = 40
+"""Most tokens of all notices in a reply, by the estimate for current Claude models."""
+NOTICE_LENGTHS = (120, 90, 70, 50, 35)
+"""Characters to which a single notice is cut, tried in this order until it fits."""
 LONG_TEXT = 2_000
 """Characters of a returned text above which the hint about ``output`` pays for its tokens."""
 RUN: tuple[Strength, ...] = ("tests ran", "examples ran", "samples agree")
@@ -68,17 +71,18 @@ def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
 
 
 def noticed(notices: Sequence[Notice]) -> str:
-    """Return the notices on one line, the likely slips first; empty if there are none."""
+    """Return the notices on one line of at most ``NOTICE_TOKENS``, the likely slips first; empty if there are
+    none."""
     texts = [each.text for each in sorted(notices, key=lambda each: not each.likely)]
     if not texts:
         return ""
-    shown: list[str] = []
-    for text in texts:
-        if shown and len("; ".join((*shown, text))) > LONGEST_NOTICES:
-            break
-        shown.append(short(text, LONGEST_NOTICES))
-    rest = f"; {len(texts) - len(shown)} more in the history" if len(shown) < len(texts) else ""
-    return f"Notice: {'; '.join(shown)}{rest}."
+    lines = [_notice(texts[:count], len(texts) - count) for count in range(min(len(texts), 4), 0, -1)]
+    lines += [_notice([short(texts[0], length)], len(texts) - 1) for length in NOTICE_LENGTHS]
+    return next((line for line in lines if estimate_tokens(line, "B") <= NOTICE_TOKENS), lines[-1])
+
+
+def _notice(shown: list[str], more: int) -> str:
+    return f"Notice: {'; '.join(shown)}{f'; {more} more in the history' if more else ''}."
 
 
 def returned(text: str, notices: Sequence[Notice] = (), strength: Strength = "not checked") -> str:
