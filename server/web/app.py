@@ -78,7 +78,9 @@ def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> Hu
     mcp = build_mcp(hub)
     names = [f"{LOOPBACK}:{port}", f"localhost:{port}"]
     mcp.streamable_http_app(
-        transport_security=TransportSecuritySettings(allowed_hosts=names, allowed_origins=[])
+        transport_security=TransportSecuritySettings(
+            allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names]
+        )
     )
 
     app = Starlette()

@@ -16,6 +16,8 @@ from server.config.folders import find_folders
 from server.config.settings import BackendSettings, Settings
 from server.hub import Hub
 from server.policy.approvals import ApprovalAnswer
+from server.policy.gate import Gate, Left
+from server.policy.values import Call
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import ERAS, text_of
 
@@ -163,3 +165,21 @@ async def test_an_answer_counts_only_for_its_call(harness: GateHarness) -> None:
 
     assert len(await story()) == 3
     assert [each.by for each in harness.answered] == ["client"] * 3
+
+
+async def test_an_approval_is_bound_to_its_call_by_the_gate_as_well(harness: GateHarness) -> None:
+    """The package refuses a call that returns with other arguments; the gate does not rely on that."""
+    gate = harness.hub.gate
+    calls = [Call("preload_model", {"model": model}, client="c", session="s") for model in ("m", "other")]
+    with pytest.raises(Left) as left:
+        await enter(gate, calls[0], "")
+    asked = left.value.approval.id
+    assert harness.hub.answer_approval(asked, ONCE)
+    with pytest.raises(Left):
+        await enter(gate, calls[1], asked)
+    await enter(gate, calls[0], asked)
+
+
+async def enter(gate: Gate, call: Call, back_from: str) -> None:
+    async with gate.enter(call, None, leaves=True, back_from=back_from):
+        return

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import re
 import socket
 from dataclasses import dataclass
@@ -204,3 +205,23 @@ def test_a_websocket_needs_key_origin_and_host(hub: HubProcess) -> None:
         {**cookie, "Origin": own, "Sec-Fetch-Site": "cross-site"},
     ):
         assert send(hub, "GET", WEBSOCKET_PATH, {**WEBSOCKET, **headers}).status == 403, headers
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_client_with_the_hubs_own_origin_and_the_token_may_call_tools(hub: HubProcess, name: str) -> None:
+    headers = {
+        **bearer(hub),
+        "Origin": f"http://{name}:{hub.port}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=60)
+    params = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "x", "version": "1"},
+    }
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    connection.request("POST", "/mcp", json.dumps(message), headers)
+    assert connection.getresponse().status == 200
+    connection.close()
