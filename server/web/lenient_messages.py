@@ -8,9 +8,11 @@ import json
 from typing import Any
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.bridge import wire
+from server.web.auth import MOST_BODY_BYTES
 
 _INVALID_PARAMS = -32602
 
@@ -32,6 +34,11 @@ class LenientMessages:
             if event["type"] == "http.disconnect":
                 return
             body += event.get("body", b"")
+            if len(body) > MOST_BODY_BYTES:
+                await Response("The message is too large.\n", 413, media_type="text/plain")(
+                    scope, receive, send
+                )
+                return
             more = event.get("more_body", False)
         message = _parsed(bytes(body))
         answer = None if message is None else _answer(message, Headers(scope=scope))
