@@ -7,7 +7,7 @@ import datetime
 import math
 from collections.abc import Mapping
 
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.savings import share_of_quota
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400

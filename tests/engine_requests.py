@@ -5,7 +5,8 @@ from contextlib import aclosing
 from typing import Any
 
 from server.backends.base import Completed, GenerationItem, GenerationRequest, Message, TextDelta
-from server.config.settings import BackendSettings, OffloadSettings, Settings
+from server.config.sections import BackendSettings, OffloadSettings
+from server.config.settings import Settings
 
 
 def settings(queue_limit: int = 512, **backend: Any) -> Settings:

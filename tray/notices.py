@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from server.common.events import ApprovalRequested, Event, ModelProgress, PauseChanged
-from server.config.settings import TraySettings
+from server.config.sections import TraySettings
 from server.state.snapshot import Snapshot
 from tray.batches import Batch
 from tray.formats import count, shorten

@@ -14,7 +14,7 @@ from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.live.clock import Clock
 from dashboard.components.offloads.approval_list import ApprovalList
 from dashboard.hub_updates import HubUpdates
-from server.config.settings import PathsSettings
+from server.config.sections import PathsSettings
 from server.hub import Hub
 from server.policy.rules.describe import FORMATS, describe_rule, path_rules
 from server.policy.rules.policy_file import SHIPPED, Loaded

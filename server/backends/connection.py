@@ -19,7 +19,7 @@ from server.backends.generation_limits import StallGuard
 from server.backends.trust import distrust, ssl_context
 from server.backends.wire import Garbled, LineReader, dump, excerpt, parse_object
 from server.common.errors import BackendFailed, BackendUnreachable, EngineBusy
-from server.config.settings import BackendSettings
+from server.config.sections import BackendSettings
 
 BODY_LIMIT = 32 << 20
 """Longest complete answer, in bytes: a list of models with their templates has about 100 kB."""

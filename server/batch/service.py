@@ -23,7 +23,7 @@ from server.batch.recovery import settle_interrupted
 from server.common.aio import BackgroundTasks, cancel_and_wait
 from server.common.errors import NotFound, StoreError
 from server.common.events import EventBus
-from server.config.settings import BatchSettings
+from server.config.sections import BatchSettings
 from server.engine.engine import Engine
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller

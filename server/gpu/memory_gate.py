@@ -9,7 +9,7 @@ from dataclasses import replace
 from server.backends.base import Backend, InstalledModel, LoadedModel, ReportsDevices, ReportsModelFile
 from server.common.errors import BackendError, BackendUnreachable, ModelTooLarge
 from server.config.folders import Folders
-from server.config.settings import BackendSettings
+from server.config.sections import BackendSettings
 from server.engine.admission import SHARE_OF_RAM
 from server.engine.selection import NUM_CTX_LADDER, USUAL_NUM_CTX
 from server.gpu.engine_devices import with_engine_devices

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from server.common.errors import TokenSaverError
-from server.config.settings import YieldingSettings
+from server.config.sections import YieldingSettings
 from server.engine.engine import Engine
 from server.engine.view import EngineView
 from server.gpu.hardware import Gpu, read_gpus

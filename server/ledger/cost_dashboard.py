@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from server.common.days import midnight
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.savings import Savings, money, share_saved, tokens
 from server.ledger.transcripts.check import TranscriptReport
 from server.store.records import GroupTotal, OffloadRow, Totals

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.habits import PUBLIC, Baseline, Habits, read_by_habit
 from server.ledger.prices import Prices, microusd
 from server.ledger.terms import TURN, Assumed, Figures, Terms, amounts, current_terms

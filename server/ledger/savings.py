@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from server.common.days import midnight
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.transcripts.check import TranscriptReport
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 
 from server.common.errors import BackendError
-from server.config.settings import OffloadSettings
+from server.config.sections import OffloadSettings
 from server.engine.engine import Engine
 from server.offload.asking.generate import Sampling, generate
 from server.offload.asking.plan import Plan

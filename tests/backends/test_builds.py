@@ -19,7 +19,8 @@ from server.backends.embedded.builds import BUILT_IN, choose_build, parse_device
 from server.common.errors import SettingsError
 from server.common.events import EventBus
 from server.config.folders import find_folders
-from server.config.settings import EmbeddedSettings, Settings
+from server.config.sections import EmbeddedSettings
+from server.config.settings import Settings
 from server.gpu.engine_devices import idle_gpu, with_engine_devices
 from server.gpu.hardware import Gpu, Machine
 from server.gpu.memory_gate import MemoryGate

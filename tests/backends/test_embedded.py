@@ -26,7 +26,8 @@ from server.common.errors import (
 )
 from server.common.events import EventBus
 from server.config.folders import Folders, find_folders
-from server.config.settings import BackendSettings, EmbeddedSettings, Settings
+from server.config.sections import BackendSettings, EmbeddedSettings
+from server.config.settings import Settings
 from server.gpu.fit import memory_of
 from tests.engine_models import SMOLLM2
 
@@ -296,7 +297,8 @@ import asyncio, sys
 from server.backends.embedded.backend import EmbeddedBackend
 from server.common.events import EventBus
 from server.config.folders import find_folders
-from server.config.settings import EmbeddedSettings, Settings
+from server.config.sections import EmbeddedSettings
+from server.config.settings import Settings
 
 async def main():
     settings = Settings(embedded=EmbeddedSettings(model=sys.argv[1]))

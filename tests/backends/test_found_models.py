@@ -11,7 +11,8 @@ from server.backends.embedded.weights.found import find_models
 from server.common.errors import BackendUnsupported, ModelNotFound
 from server.common.events import EventBus
 from server.config.folders import find_folders
-from server.config.settings import EmbeddedSettings, Settings
+from server.config.sections import EmbeddedSettings
+from server.config.settings import Settings
 from server.engine.selection import choose_model
 
 pytestmark = pytest.mark.anyio

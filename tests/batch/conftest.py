@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from server.batch.plan import plan_each
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.offload.values import Caller
 from tests.hub_in_process import running_hub

@@ -11,7 +11,8 @@ from server.batch.inputs import expand_inputs
 from server.batch.plan import plan_each, plan_tasks
 from server.common.errors import BadArguments, WorkspaceError
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from tests.batch.conftest import LONG, NOTES, HubHarness
 from tests.standins.answers import Answer

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from server.batch.plan import plan_tasks
 from server.common.errors import NotFound
-from server.config.settings import HistorySettings
+from server.config.sections import HistorySettings
 from server.store.job_tables import job
 from server.store.jobs import Jobs
 from tests.batch.conftest import ENDLESS, LONG, NOTES, HubHarness, end, some_ended

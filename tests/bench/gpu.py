@@ -29,7 +29,8 @@ from server.backends.embedded.builds import choose_build
 from server.common.errors import TokenSaverError
 from server.common.events import EventBus
 from server.config.folders import Folders
-from server.config.settings import BackendSettings, EmbeddedSettings, Settings
+from server.config.sections import BackendSettings, EmbeddedSettings
+from server.config.settings import Settings
 from server.engine.engine import Engine
 from server.gpu.hardware import Gpu, read_gpus
 from server.gpu.memory import model_memory

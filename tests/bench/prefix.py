@@ -26,7 +26,8 @@ import psutil
 
 from server.batch.plan import Planned, by_shared_prefix
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, BatchSettings, EmbeddedSettings, OffloadSettings, Settings
+from server.config.sections import BackendSettings, BatchSettings, EmbeddedSettings, OffloadSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.offload.values import Caller
 from server.store.job_records import ItemRecord

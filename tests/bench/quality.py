@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, EmbeddedSettings, load_settings
+from server.config.sections import BackendSettings, EmbeddedSettings
+from server.config.settings import load_settings
 from server.hub import Hub
 from server.offload.values import Attempt, Caller, Task
 

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, EmbeddedSettings, OffloadSettings, load_settings
+from server.config.sections import BackendSettings, EmbeddedSettings, OffloadSettings
+from server.config.settings import load_settings
 from server.digests.clean import clean_lines
 from server.digests.compress.answer import facts_as_text, facts_to_show
 from server.digests.compress.cache import DigestCache

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from server.config.settings import LedgerSettings, SavingsSettings
+from server.config.sections import LedgerSettings, SavingsSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck

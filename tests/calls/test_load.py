@@ -14,7 +14,8 @@ from server.calls.prepared import Prepared
 from server.common.client_pool import ClientPool
 from server.common.errors import BadArguments, TokenSaverError
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.offload.files import globs
 from server.offload.files.search_threads import SEARCH_THREADS
 from server.offload.files.workspace import Workspace, open_workspace, read_task

@@ -7,7 +7,8 @@ import pytest
 
 from server.common.errors import BadArguments, Denied, Limited, Paused
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.offload.run.reply import handed_back
 from server.offload.values import Attempt, Caller, Check, Generation, Prompt, Verdict
 from server.policy.values import Call

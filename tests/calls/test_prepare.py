@@ -12,7 +12,8 @@ from server.calls.prepare import prepare
 from server.calls.prepared import Prepared
 from server.common.errors import BadArguments, PathOutsideRoots
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, BatchSettings, Settings
+from server.config.sections import BackendSettings, BatchSettings
+from server.config.settings import Settings
 from server.offload.files.workspace import open_workspace
 from server.offload.values import Caller, Task
 from server.policy.approvals import ApprovalAnswer

@@ -19,7 +19,8 @@ from pydantic import ConfigDict, Field
 from server.bridge.keys import Keys
 from server.calls.tasks_extension import EXTENSION
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, OffloadSettings, Settings
+from server.config.sections import BackendSettings, OffloadSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.tools.mcp_server import build_mcp
 from tests.hub_process import start_hub

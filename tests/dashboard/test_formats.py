@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from dashboard import formats
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 
 pytestmark = pytest.mark.fast
 

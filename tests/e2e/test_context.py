@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server.config.folders import Folders
-from server.config.settings import LedgerSettings, SavingsSettings
+from server.config.sections import LedgerSettings, SavingsSettings
 from server.context.changes import applied, apply, plan, undo
 from server.context.report import claude_folders
 from server.context.switches import Scope

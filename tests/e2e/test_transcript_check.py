@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from server.config.settings import LedgerSettings, SavingsSettings
+from server.config.sections import LedgerSettings, SavingsSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck

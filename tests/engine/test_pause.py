@@ -13,7 +13,8 @@ import pytest
 from server.batch.plan import plan_each
 from server.common.errors import Paused
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.offload.values import Caller, Outcome, Task
 from tests.standins.answers import Answer

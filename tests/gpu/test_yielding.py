@@ -9,7 +9,8 @@ import pytest
 from server.common.errors import Paused
 from server.common.events import EventBus
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings, YieldingSettings
+from server.config.sections import BackendSettings, YieldingSettings
+from server.config.settings import Settings
 from server.engine.engine import Engine
 from server.gpu.hardware import Gpu, GpuProcess
 from server.gpu.yielding import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config.settings import LedgerSettings, SavingsSettings
+from server.config.sections import LedgerSettings, SavingsSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck

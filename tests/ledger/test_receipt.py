@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.explain import receipt_text
 from server.ledger.habits import PUBLIC, Habits, read_by_habit
 from server.ledger.prices import load_prices, microusd

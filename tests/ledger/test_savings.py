@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.common.days import midnight, seconds_to_midnight
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.accuracy import Accuracy
 from server.ledger.cost_dashboard import LIMIT, cost_dashboard_text
 from server.ledger.savings import (

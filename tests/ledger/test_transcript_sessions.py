@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config.settings import SavingsSettings
+from server.config.sections import SavingsSettings
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History

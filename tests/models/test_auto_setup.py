@@ -10,7 +10,8 @@ import pytest
 from mcp import Client
 
 from server.backends.embedded.catalogue import Official, PinnedModel
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from tests.engine_models import SMOLLM2, put_model
 from tests.standins.model_hub import ModelHub

@@ -6,7 +6,8 @@ import pytest
 from mcp import Client
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.gpu.hardware import Gpu, Machine
 from server.gpu.memory_gate import MemoryGate
 from server.hub import Hub

@@ -9,7 +9,8 @@ import pytest
 
 from server.common.errors import BackendFailed, ModelNotFound, Paused
 from server.common.events import Event, MeasureProgress
-from server.config.settings import BackendSettings, EmbeddedSettings, Settings
+from server.config.sections import BackendSettings, EmbeddedSettings
+from server.config.settings import Settings
 from server.models.chores import load_chores
 from server.models.evidence import gather_evidence
 from server.models.measure import Measuring

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.models.docstring_check import docstring_error
 from server.models.own_chores import own_chores
 from tests.hub_in_process import running_hub

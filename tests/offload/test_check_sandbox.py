@@ -11,7 +11,7 @@ import pytest
 
 from server.common.errors import SettingsError
 from server.config.folders import find_folders
-from server.config.settings import OffloadSettings
+from server.config.sections import OffloadSettings
 from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.execution.sandbox.values import Unavailable
 from server.offload.delivery.check_runner import CheckRunner

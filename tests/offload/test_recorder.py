@@ -8,7 +8,7 @@ import pytest
 
 from server.common.events import EventBus
 from server.config.folders import find_folders
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger, Receipt
 from server.offload.run.progress import Progress

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config.settings import OffloadSettings
+from server.config.sections import OffloadSettings
 from server.offload.routing.kinds import CHORE_KINDS
 from server.offload.routing.shares import Share, measured_share, refusal
 from tests.pipeline_harness import PipelineHarness

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import BadArguments
-from server.config.settings import OffloadSettings
+from server.config.sections import OffloadSettings
 from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.offload.trial_runs.demonstrations import without_demonstrations
 from server.offload.trial_runs.new_code import emptied

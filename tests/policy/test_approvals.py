@@ -13,7 +13,8 @@ from mcp_types import ElicitResult
 
 from server.common.events import ApprovalAnswered, ApprovalRequested, Event
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.policy.approvals import ApprovalAnswer
 from server.policy.gate import Gate, Left

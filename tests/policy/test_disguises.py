@@ -10,7 +10,8 @@ from mcp.client.client import Client
 
 from server.common.events import ApprovalRequested, Event
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.policy.approvals import ApprovalAnswer
 from server.tools.mcp_server import build_mcp

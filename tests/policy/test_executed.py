@@ -10,7 +10,8 @@ from mcp.client.client import Client
 from server.commands.policy.rules import check
 from server.common.events import ApprovalRequested, Event
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, PathsSettings, Settings
+from server.config.sections import BackendSettings, PathsSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.policy.approvals import ApprovalAnswer
 from server.policy.files.executed import executed_files, executed_outputs

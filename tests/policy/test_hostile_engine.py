@@ -14,7 +14,8 @@ from server.backends.openai.backend import OpenAICompatible
 from server.common.control_characters import CONTROL
 from server.common.errors import BackendFailed
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, OffloadSettings, Settings
+from server.config.sections import BackendSettings, OffloadSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.tools.mcp_server import build_mcp
 from tests.engine_requests import collect, request, settings

@@ -15,7 +15,8 @@ import pytest
 from mcp.client.client import Client
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.tools.mcp_server import build_mcp
 from tests.mcp_clients import text_of

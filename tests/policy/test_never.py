@@ -9,7 +9,8 @@ from mcp.client.client import Client
 
 from server.common.errors import PathProtected
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, PathsSettings, Settings
+from server.config.sections import BackendSettings, PathsSettings
+from server.config.settings import Settings
 from server.offload.files.workspace import Workspace, confine_target, expand, open_workspace
 from server.offload.values import Caller
 from server.tools.mcp_server import build_mcp

@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from server.config.settings import PathsSettings
+from server.config.sections import PathsSettings
 from server.policy.rules.detect_format import parse_policy
 from server.policy.rules.evaluate import evaluate
 from server.policy.values import OPS, Call, Policy

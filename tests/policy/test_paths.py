@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots, PathProtected, WorkspaceError
-from server.config.settings import PathsSettings
+from server.config.sections import PathsSettings
 from server.offload.delivery import atomic
 from server.offload.files.workspace import Workspace, expand, read_source, read_target
 from server.offload.values import Caller

@@ -5,7 +5,8 @@ import threading
 
 from server.common.events import EventBus, OffloadEnded, OffloadUndone, PauseChanged, PolicyReloaded
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.policy.trail_recorder import TrailRecorder
 from tests.policy.conftest import GateHarness, Run

@@ -8,7 +8,8 @@ import pytest
 from mcp.client.client import Client
 
 from server.common.events import ApprovalRequested, Event
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.policy.approvals import ApprovalAnswer
 from server.tools.mcp_server import build_mcp

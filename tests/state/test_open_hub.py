@@ -7,7 +7,8 @@ import pytest
 
 from server.common.errors import HubUnreachable, StoreError
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub, open_hub
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub

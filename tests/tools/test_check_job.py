@@ -7,7 +7,8 @@ import pytest
 from mcp import Client
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of

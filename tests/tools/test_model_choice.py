@@ -9,7 +9,8 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, EmbeddedSettings, Settings
+from server.config.sections import BackendSettings, EmbeddedSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from server.tools.mcp_server import build_mcp
 from tests.standins.ollama import OllamaStandIn, StandInModel

@@ -11,7 +11,8 @@ import psutil
 import pytest
 from mcp import Client
 
-from server.config.settings import BackendSettings, EmbeddedSettings, Settings
+from server.config.sections import BackendSettings, EmbeddedSettings
+from server.config.settings import Settings
 from server.hub import Hub
 from tests.engine_models import SMOLLM2
 from tests.standins.ollama import CODER, OllamaStandIn, StandInModel

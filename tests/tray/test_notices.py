@@ -6,7 +6,7 @@ import pytest
 
 from server.backends.base import Capabilities
 from server.common.events import ApprovalRequested, EngineChanged, Event, ModelProgress, PauseChanged
-from server.config.settings import TraySettings
+from server.config.sections import TraySettings
 from server.engine.view import EngineView
 from server.state.snapshot import Snapshot
 from tray.batches import Batch

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, Settings
+from server.config.sections import BackendSettings
+from server.config.settings import Settings
 from server.web.instance import claim
 from server.web.serve import running_hub
 

@@ -13,7 +13,7 @@ from server.backends.embedded.weights.hub import choose_files
 from server.backends.embedded.weights.references import AtAddress, OnDisk, OnHub, parse_reference
 from server.backends.model_names import not_found
 from server.common.errors import BackendUnsupported
-from server.config.settings import EmbeddedSettings
+from server.config.sections import EmbeddedSettings
 
 USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from server.config.settings import SavingsSettings
+from server.config.sections import SavingsSettings
 from server.ledger.accuracy import Accuracy, add_up
 from server.ledger.habits import PUBLIC, Habits
 from server.ledger.prices import Price, Prices

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from server.common.errors import SettingsError
-from server.config.settings import OffloadSettings
+from server.config.sections import OffloadSettings
 from server.execution.sandbox.find import Sandboxes
 from server.execution.sandbox.values import CommandJob, JobResult, Unavailable
 from server.offload.checks.executed_files import unchangeable

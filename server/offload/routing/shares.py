@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from server.config.settings import OffloadSettings
+from server.config.sections import OffloadSettings
 from server.offload.checks import codes
 from server.offload.routing.kinds import RUN, ChoreKind
 from server.offload.values import Check

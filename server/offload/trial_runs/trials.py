@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from server.config.settings import OffloadSettings
+from server.config.sections import OffloadSettings
 from server.execution.candidates import Choice, Rules, agreed
 from server.execution.python.check import Runs
 from server.execution.sandbox.find import Sandboxes

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from server.config.settings import PathsSettings
+from server.config.sections import PathsSettings
 from server.policy.values import Condition, FileFormat, Op, Rule
 
 FORMATS: dict[FileFormat, str] = {

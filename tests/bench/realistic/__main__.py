@@ -27,7 +27,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from server.config.folders import find_folders
-from server.config.settings import BackendSettings, EmbeddedSettings, Settings, load_settings
+from server.config.sections import BackendSettings, EmbeddedSettings
+from server.config.settings import Settings, load_settings
 from server.hub import Hub, open_hub
 from server.offload.values import Caller, Task
 from tests.bench.realistic.chores import KINDS, Chore, is_right, lay_out, read_chores

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from server.config.settings import LedgerSettings
+from server.config.sections import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.terms import TURN, Figures

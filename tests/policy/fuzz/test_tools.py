@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from mcp.client.client import Client
 
 from server.config.folders import Folders
-from server.config.settings import BackendSettings, OffloadSettings, PolicySettings, Settings
+from server.config.sections import BackendSettings, OffloadSettings, PolicySettings
+from server.config.settings import Settings
 from server.hub import Hub, open_hub
 from server.tools.mcp_server import TokenSaverServer, all_tools, build_mcp
 from tests.mcp_clients import text_of
