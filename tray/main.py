@@ -31,7 +31,7 @@ def start_app(start: Start) -> NoReturn:
     Raises:
         TokenSaverError: the app cannot start.
     """
-    from server.commands.page import show_running  # noqa: PLC0415 - other commands must not wait for it
+    from server.commands.terminal.page import show_running  # noqa: PLC0415 - other commands must not wait for it
     from server.web.instance import AlreadyRunning, claim  # noqa: PLC0415
 
     try:

@@ -12,17 +12,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from server.commands.batches.jobs import batch, jobs_app
 from server.commands.checks_app import checks_app
+from server.commands.clients.cli import connect, disconnect, statusline, uninstall
 from server.commands.config.cli import config_app
-from server.commands.connect_app import connect, disconnect, statusline, uninstall
-from server.commands.context_app import context
-from server.commands.digest_app import digest, run
+from server.commands.context.cli import context
+from server.commands.digest.cli import digest, run
 from server.commands.examples import add_examples
-from server.commands.jobs import batch, jobs_app
 from server.commands.models.cli import models_app
-from server.commands.output import Json, echo
 from server.commands.pause import pause, resume
 from server.commands.policy.cli import audit_app, policy_app
+from server.commands.terminal.output import Json, echo
 from server.commands.token_app import token_app
 from server.common.distribution import installed_version
 from server.common.errors import TokenSaverError
@@ -106,7 +106,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         no_offload: Annotated[bool, typer.Option("--no-offload", help="Skip the test of the model.")] = False,
     ) -> None:
         """Check the installation, and say what is wrong and how to fix it."""
-        from server.commands.doctor import examine  # noqa: PLC0415
+        from server.commands.doctor.doctor import examine  # noqa: PLC0415
 
         raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
 

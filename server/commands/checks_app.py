@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.commands.output import Json, echo, print_json
+from server.commands.terminal.output import Json, echo, print_json
 from server.config.folders import find_folders
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ import datetime
 from dataclasses import asdict
 
 from server.commands.open_history import opened_history
-from server.commands.output import echo, outcome_style, print_json, print_table, sign_style
-from server.commands.pager import Paged
+from server.commands.terminal.output import echo, outcome_style, print_json, print_table, sign_style
+from server.commands.terminal.pager import Paged
 from server.common.control_characters import in_line
 from server.config.folders import Folders
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow

@@ -14,7 +14,7 @@ from server.bridge.discovery import HubInfo
 from server.bridge.exchange import SILENCE_SECONDS, Exchange, HubGone
 from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
-from server.commands.progress import Step
+from server.commands.terminal.progress import Step
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings

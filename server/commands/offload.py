@@ -3,8 +3,8 @@
 from typing import Any
 
 from server.commands.hub_client import HubAnswered, ToolAnswer, hub_for_call
-from server.commands.output import echo, print_json
-from server.commands.progress import progress_bar
+from server.commands.terminal.output import echo, print_json
+from server.commands.terminal.progress import progress_bar
 from server.config.folders import Folders
 from server.config.settings import Settings
 

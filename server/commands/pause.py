@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from server.commands.hub_client import connect
-from server.commands.output import Json, echo, print_json
+from server.commands.terminal.output import Json, echo, print_json
 from server.common.errors import BadArguments
 from server.config.folders import find_folders
 

@@ -10,7 +10,7 @@ from server.bridge.discovery import find_running
 from server.commands.history import find_offload
 from server.commands.hub_client import connect
 from server.commands.open_history import opened_history
-from server.commands.output import echo
+from server.commands.terminal.output import echo
 from server.common.days import day_begin, midnight
 from server.common.errors import BadArguments
 from server.config.folders import Folders

@@ -8,8 +8,8 @@ import psutil
 
 from server.bridge import discovery
 from server.commands.hub_client import HubClient, connect, connect_or_start
-from server.commands.output import echo, gib, outcome_style, print_json
-from server.commands.page import open_page
+from server.commands.terminal.output import echo, gib, outcome_style, print_json
+from server.commands.terminal.page import open_page
 from server.common.control_characters import in_line
 from server.common.errors import HubUnreachable
 from server.config.folders import Folders

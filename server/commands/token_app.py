@@ -2,7 +2,7 @@
 
 import typer
 
-from server.commands.output import echo
+from server.commands.terminal.output import echo
 from server.config.folders import find_folders
 
 token_app = typer.Typer(help="The token with which MCP clients reach the hub.", no_args_is_help=False)

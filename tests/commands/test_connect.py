@@ -14,7 +14,7 @@ import pytest
 from server.bridge.discovery import find_running
 from server.clients import config_change
 from server.clients.config_files import ClientName, find_place
-from server.commands.connect import Wish, connect_client, disconnect_client
+from server.commands.clients.connect import Wish, connect_client, disconnect_client
 from server.config.folders import Folders, find_folders
 from tests.clients.configurations import CASES, broken, configuration
 from tests.hub_process import start_hub

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from server.commands.jobs import state_of
+from server.commands.batches.jobs import state_of
 from server.store.job_records import JobCounts, JobRecord
 
 JOB = JobRecord("j1", 0.0, "Write", "token-saver", "", "", (), sequential=False)

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from server.commands.output import echo, gib, print_json, print_table
 from server.commands.policy import audit
-from server.commands.progress import ProgressBar
+from server.commands.terminal.output import echo, gib, print_json, print_table
+from server.commands.terminal.progress import ProgressBar
 from server.common.control_characters import in_line, shown
 from server.config.folders import find_folders
 from server.policy.trail import Trail, TrailEntry

@@ -50,7 +50,7 @@ def test_a_table_with_signs(home: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     lines = [line.split() for line in shown.stdout.splitlines()]
     assert ["offload_work", "1", "0", "0", "+293", "+$0.01", "0", "-"] in lines
-    assert ["compress_context", "1", "0", "1", "-207", "-$0.00", "0", "-"] in lines
+    assert ["compress_context", "1", "0", "1", "-207", "-0.20¢", "0", "-"] in lines
     assert ["all", "2", "0", "1", "+86", "+$0.01", "0", "-"] in lines
     assert "--audit on" in shown.stdout
 

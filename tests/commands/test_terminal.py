@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.commands.output import shortened
+from server.commands.terminal.output import shortened
 from server.config.folders import find_folders
 from server.store.history import History
 from tests.hub_process import start_hub

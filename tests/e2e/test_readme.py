@@ -34,10 +34,10 @@ COMMAND = re.compile(r"(?:pip|pipx|uv|token-saver|claude) \S+ ?")
 SECONDS = 240
 NOT_RUN = {
     "pip install uv && uv run pytest": "it would run this test again",
-    "pipx install .": "named beside `uv tool install .`; tests/test_wheel.py installs the wheel",
+    "pipx install .": "named beside `uv tool install .`; tests/packaging/test_wheel.py installs the wheel",
     "token-saver --install-completion": "it asks which shell runs it; completion is tested without",
-    "claude plugin marketplace add .": "tests/test_plugin.py, with the real Claude Code",
-    "claude plugin install token-saver@claude-token-saver": "tests/test_plugin.py, with the real Claude Code",
+    "claude plugin marketplace add .": "tests/packaging/test_plugin.py",
+    "claude plugin install token-saver@claude-token-saver": "tests/packaging/test_plugin.py as well",
     "token-saver-mcp": "a name, not a command to type",
 }
 START = "pip install uv && uv run token-saver"

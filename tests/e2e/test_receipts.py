@@ -18,9 +18,9 @@ from mcp_types import Tool
 
 from server.common.days import seconds_to_midnight
 from server.ledger.prices import microusd
-from server.ledger.tokens import estimate_definitions, estimate_result
+from server.ledger.tokens import estimate_definitions, estimate_result, estimate_tokens
 from server.store.history import History
-from server.store.records import OffloadFilter, OffloadRow, ReceiptRecord
+from server.store.records import OffloadDetail, OffloadFilter, OffloadRow, ReceiptRecord
 from server.tools.make_tool import ALWAYS_LOAD_KEY
 from server.tools.mcp_server import INSTRUCTIONS
 from tests.e2e.conftest import ClientHarness
@@ -75,15 +75,21 @@ class Client:
 
     def receipts(self) -> list[ReceiptRecord]:
         """The receipts of this project's offloads, oldest first."""
+        return [each.receipt for each in self._details() if each.receipt]
 
-        async def read() -> list[ReceiptRecord]:
+    def tokens_of_diff(self) -> int:
+        """The tokens of the newest offload's diff."""
+        return int(estimate_tokens(self._details()[-1].diff, "B") + 0.5)
+
+    def _details(self) -> list[OffloadDetail]:
+        async def read() -> list[OffloadDetail]:
             history = await History.open(self.stage.hub.home / "history.db", owner=False)
             try:
                 rows = await history.page(OffloadFilter(project=str(self.stage.project)), limit=100)
                 details = [await history.get(row.id) for row in reversed(rows)]
             finally:
                 await history.close()
-            return [detail.receipt for detail in details if detail is not None and detail.receipt]
+            return [detail for detail in details if detail is not None]
 
         return asyncio.run(read())
 
@@ -103,7 +109,9 @@ def tokens_of(answer: str, *, error: bool = False) -> int:
 def test_file_in_and_file_out(client: Client) -> None:
     digest = client.call("offload_work", FILE_CALL)
     [receipt] = client.receipts()
-    spent_input, share = tokens_of(digest), client.share
+    share = client.share
+    # Nothing checks prose, so the instructions tell Claude to look at the diff.
+    spent_input = tokens_of(digest) + client.tokens_of_diff()
     assert (client.stage.project / "b.md").read_text() == NOTE
     saved = microusd(434 * CONTEXT + 161 * OUTPUT + 2 * TURN)
     cost = microusd(106 * OUTPUT + spent_input * CONTEXT + share * DEFINITIONS + TURN)
@@ -319,7 +327,7 @@ def test_a_losing_call_is_negative_everywhere(own_stage: ClientHarness) -> None:
     # Yes.: word 0.2742 + letters 3 x 0.2787 + mark 0.4425 + 0.8072 = 2.3600
     assert (receipt.spared_input, receipt.spared_output) == (0, 2)
     assert (receipt.spared_turns, receipt.spent_turns) == (1_000, 1_000)
-    net = 2 - receipt.spent_output - tokens_of(digest) - client.share
+    net = 2 - receipt.spent_output - tokens_of(digest) - client.tokens_of_diff() - client.share
     shown, dollars = f"{net:+,}", receipt.net_microusd / 1e6
     assert receipt.net_tokens == net < 0 > dollars
     assert shown in digest

@@ -60,7 +60,7 @@ async def test_the_report_sums_up_the_history(tmp_path: Path) -> None:
     assert "estimated +293, found +93" in text
     assert "offload_work: +779" in text
     assert "small: +779" in text
-    assert "Worst loss: -207 tokens, -$0.00" in text
+    assert "Worst loss: -207 tokens, -0.20¢" in text
     assert '"Task b"' in text
 
 

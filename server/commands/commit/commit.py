@@ -8,10 +8,10 @@ from pathlib import Path
 from server.commands.commit.message import Ask, write_message
 from server.commands.commit.repository import Made, Repository, StagedFile
 from server.commands.commit.style import LATEST, style_of
-from server.commands.digest_paths import require_allowed
+from server.commands.digest.paths import require_allowed
 from server.commands.hub_client import HubClient, hub_for_call
-from server.commands.output import echo
-from server.commands.progress import progress_bar
+from server.commands.terminal.output import echo
+from server.commands.terminal.progress import progress_bar
 from server.common.errors import BadArguments, CommitFailed, TokenSaverError
 from server.config.folders import Folders
 from server.config.settings import Settings

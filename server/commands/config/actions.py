@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.bridge.discovery import find_running
-from server.commands.output import echo, print_json, print_table
+from server.commands.terminal.output import echo, print_json, print_table
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import find_folders
 from server.config.settings import load_settings

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from server.commands.output import Json
+from server.commands.terminal.output import Json
 
 config_app = typer.Typer(help="The settings: list, get, set, edit.")
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of a setting, such as backend.url.")]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start, hub_for_call
-from server.commands.output import echo, gib, print_json, print_table
-from server.commands.progress import Step, progress_bar
 from server.commands.status import activity_line
+from server.commands.terminal.output import echo, gib, print_json, print_table
+from server.commands.terminal.progress import Step, progress_bar
 from server.common.control_characters import in_line
 from server.common.errors import BadArguments
 from server.config.folders import Folders

@@ -13,7 +13,7 @@ from server.commands.models.actions import (
     recommend_models,
     unload_model,
 )
-from server.commands.output import Json, echo
+from server.commands.terminal.output import Json, echo
 from server.config.folders import find_folders
 from server.config.settings import Settings, load_settings
 from server.models.catalogue_update import update_catalogue

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from server.commands.hub_client import connect
-from server.commands.output import echo, print_json
+from server.commands.terminal.output import echo, print_json
 from server.common.control_characters import in_line
 from server.config.folders import find_folders
 

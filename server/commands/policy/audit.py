@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 from sqlalchemy import Connection
 
-from server.commands.output import echo, print_json
 from server.commands.policy.database import with_database
+from server.commands.terminal.output import echo, print_json
 from server.common.control_characters import in_line
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from server.commands.output import Json
+from server.commands.terminal.output import Json
 
 PolicyPath = Annotated[
     Path | None, typer.Option("--file", "-f", help="Use this file instead of the policy in force.")

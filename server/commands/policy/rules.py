@@ -10,8 +10,8 @@ from typing import Any
 
 from server.calls.path_refusals import refused_path
 from server.calls.prepare import prepare
-from server.commands.output import echo, print_json
 from server.commands.policy.database import with_database
+from server.commands.terminal.output import echo, print_json
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders, find_folders
 from server.config.settings import Settings, load_settings

@@ -222,9 +222,9 @@ PROCESSES = {
     "fork": "import os\ndef attack():\n    while True:\n        os.fork()\n",
     "setsid": "import os, time\ndef attack():\n    if os.fork() == 0:\n        os.setsid()\n"
     "        time.sleep(60)\n",
-    "program": "import subprocess\ndef attack():\n    return subprocess.check_output(['/bin/sleep', '60'])\n",
-    "shell": "import os\ndef attack():\n    assert os.system('sleep 60 &') == 0\n",
-    "become-another-program": "import os\ndef attack():\n    os.execv('/bin/sleep', ['sleep', '60'])\n",
+    "program": "import subprocess\ndef attack():\n    return subprocess.check_output(['/bin/sleep', '67'])\n",
+    "shell": "import os\ndef attack():\n    assert os.system('sleep 67 &') == 0\n",
+    "become-another-program": "import os\ndef attack():\n    os.execv('/bin/sleep', ['sleep', '67'])\n",
     "multiprocessing": "import multiprocessing\ndef attack():\n"
     "    multiprocessing.Process(target=print).start()\n",
     "kill-everything": "import os\ndef attack():\n    os.kill(-1, 9)\n",
@@ -249,7 +249,7 @@ async def test_no_process_is_started_or_touched(answer: str, runner: Runner, bar
     )
     assert result.ending == "exited"
     assert result.records[1]["record"] == "error"
-    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "60"]]
+    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "67"]]
 
 
 async def test_one_answer_does_not_change_the_next(runner: Runner, barrier: str) -> None:

@@ -1,0 +1,1 @@
+"""`token-saver batch` and `jobs`."""

@@ -1,0 +1,1 @@
+"""`token-saver connect`, `disconnect` and `uninstall`."""

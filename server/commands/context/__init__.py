@@ -1,0 +1,1 @@
+"""`token-saver context`: what weighs on Claude's context."""

@@ -1,0 +1,32 @@
+"""Command line of ``context``."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from server.commands.terminal.output import Json
+from server.config.folders import find_folders
+from server.config.settings import load_settings
+
+
+def context(
+    *,
+    off: Annotated[str, typer.Option(metavar="PART", help="Switch a part off, such as skill:NAME.")] = "",
+    on: Annotated[str, typer.Option(metavar="PART", help="Undo a switch.")] = "",
+    scope: Annotated[
+        Literal["project", "user"], typer.Option(help="For this project only, or everywhere.")
+    ] = "project",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what weighs on Claude's context, what it costs, and switch parts off."""
+    from server.commands.context.actions import show_context, switch_off, switch_on  # noqa: PLC0415
+
+    folders = find_folders()
+    settings = load_settings(folders)
+    if off:
+        switch_off(settings, folders, off, scope, dry_run=dry_run)
+    elif on:
+        switch_on(settings, folders, on, scope)
+    else:
+        show_context(settings, folders, scope, as_json=as_json)

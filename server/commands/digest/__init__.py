@@ -1,0 +1,1 @@
+"""`token-saver digest` and `run`."""

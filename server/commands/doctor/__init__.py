@@ -1,0 +1,1 @@
+"""`token-saver doctor`: checks of the installation, each with its fix."""

@@ -1,0 +1,51 @@
+"""Long output in the user's pager, with coloured diffs. Without a terminal it is printed as it is."""
+
+import os
+import pydoc
+import sys
+from types import TracebackType
+
+from server.commands.terminal.output import styled
+from server.common.control_characters import shown
+
+LESS = "FRX"
+"""Options of ``less``: quit if the text fits on one screen, show colours, leave the text on the screen."""
+DIFF_STYLES = (
+    ("+++", "bold"),
+    ("---", "bold"),
+    ("@@", "cyan"),
+    ("+", "green"),
+    ("-", "red"),
+)
+"""Styles of a unified diff's lines by their beginning; the first match counts."""
+
+
+class Paged:
+    """Collects text within the ``with`` block and shows it at the end."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __enter__(self) -> "Paged":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            return
+        text = "\n".join(self._lines)
+        if not sys.stdout.isatty():
+            sys.stdout.write(f"{text}\n")
+            return
+        os.environ.setdefault("LESS", LESS)
+        pydoc.pager(f"{text}\n")
+
+    def add(self, text: str, style: str = "") -> None:
+        """Add text that may come from a model, a file or a client; ``style`` as in ``echo``."""
+        self._lines.append(styled(shown(text), style, sys.stdout))
+
+    def add_diff(self, diff: str) -> None:
+        """Add a unified diff."""
+        for line in diff.splitlines():
+            self.add(line, next((style for start, style in DIFF_STYLES if line.startswith(start)), ""))
