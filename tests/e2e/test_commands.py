@@ -187,10 +187,11 @@ def test_models_bench_and_recommend(stage: ClientHarness) -> None:
     [found] = json.loads(run(stage, "models", "bench", "other:7b", "--json"))["measurements"]
     assert found["model"] == "other:7b"
     assert all(chore["passed"] for chore in found["chores"])
-    assert "other:7b" in (said := run(stage, "models", "recommend", "coding"))
-    assert "right in 100% of " in said
-    facts = json.loads(run(stage, "models", "recommend", "--json"))
-    assert facts["category"] == "general"
+    # One run of four chores is too little evidence for a rank, two are enough.
+    run(stage, "models", "bench", "other:7b")
+    assert "right in 100% of 8 here" in run(stage, "models", "recommend", "coding")
+    facts = json.loads(run(stage, "models", "recommend", "coding", "--json"))
+    assert facts["category"] == "coding"
     # The other measured model is too small to be recommended.
     measured = {each["model"]: each["measured"]["quality"] for each in facts["models"] if each["measured"]}
     assert measured == {"other:7b": 1.0}
