@@ -20,7 +20,7 @@ MASTER_SIZE = 128
 SCALE = 4
 """Supersampling factor for smooth edges."""
 PROGRESS_STEPS = 24
-"""Number of steps of the progress arc, which limits the panel's redraws."""
+"""Number of steps in the progress arc. Few steps mean few redraws of the panel."""
 
 GREY = (128, 136, 148)
 TEAL = (18, 150, 132)

@@ -11,8 +11,8 @@ from typing import Any
 LINE_LIMIT = 1 << 20
 """Longest line of a stream, in bytes. A line holds a few tokens; Ollama's own limit is 512 kB."""
 STREAM_LIMIT = 256 << 20
-"""Longest stream, in bytes. A line for one token has about 150 to 600 bytes, so this is more than 400,000
-tokens; without a limit, empty lines or keep-alive messages would be read forever."""
+"""Longest stream, in bytes. A line for one token takes 150 to 600 bytes, so more than 400,000 tokens fit.
+Without a limit, empty lines or keep-alive messages would be read forever."""
 
 MOST_CONTAINERS = 1_000_000
 """Lists and objects in one answer: 3 bytes of JSON become an object of 64, so 32 MB of them are a bomb."""
@@ -24,7 +24,7 @@ MOST_TOKENS = 1_000_000_000
 MOST_SLOTS = 256
 """Largest plausible number of requests that one engine processes in parallel for a model."""
 MOST_SECONDS = 1_000_000.0
-"""Longest plausible duration of one request, seconds: about 12 days."""
+"""Longest plausible duration of one request, in seconds (about 12 days)."""
 MOST_MODELS = 1_000
 """Models that are read from one answer. The app compares, lists and shows all of them."""
 MOST_LOADED = 64

@@ -210,7 +210,7 @@ def _refuse_bad_pattern(output: str) -> None:
     unknown = [name for name in names if name not in PLACEHOLDERS]
     if unknown:
         raise BadArguments(
-            f"The output pattern has the unknown placeholder {{{unknown[0]}}}.",
+            f"The output pattern contains an unknown placeholder: {{{unknown[0]}}}.",
             "Known ones: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS) + ".",
         )
 

@@ -37,7 +37,7 @@ class ToolAnswer:
 
 
 class HubAnswered(TokenSaverError):
-    """The hub answered with an error, in its own words."""
+    """The hub answered with an error; the message is the hub's."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "")

@@ -200,7 +200,7 @@ def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:
 
 
 def _line_of(text: str, keys: list[str]) -> int:
-    """Return the line (from 1) that sets ``keys``, or the line of its table's header."""
+    """Return the number of the line, from 1, that sets ``keys``, or of its table's header."""
     section: list[str] = []
     table_line = 1
     for number, line in enumerate(text.splitlines(), start=1):

@@ -102,7 +102,7 @@ class YieldMonitor:
 
 
 def reason_to_yield(limit: float, view: EngineView, giving_way: bool) -> str:
-    """Return the reason to pause now, as a sentence without its full stop; empty for none. Never raises.
+    """Return the reason to pause now, a sentence without full stop, or an empty string. Never raises.
 
     Args:
         limit: share of GPU memory (0 to 1) that other programs may hold.

@@ -70,7 +70,7 @@ async def test_a_gateways_page_does_not_reach_the_message(openai: tuple[OpenAISt
 
 
 async def test_a_missing_route_is_not_a_missing_model(openai: tuple[OpenAIStandIn, Backend]) -> None:
-    with pytest.raises(BackendFailed, match=r"does not know the request \(Not Found\)"):
+    with pytest.raises(BackendFailed, match=r"does not recognize the request \(Not Found\)"):
         await _text(openai, recorded("st404"))
 
 

@@ -62,7 +62,7 @@ def test_several_selections_of_one_file_may_be_edited_in_place() -> None:
         ([], "{path}", "matches no file"),
         (["a.py", "b.py", "c.py"], "{path}", "matches 3 files; a batch takes 2"),
         (["a.py"], "", "needs an output pattern"),
-        (["a.py"], "{folder}/x", "unknown placeholder {folder}"),
+        (["a.py"], "{folder}/x", "unknown placeholder: {folder}"),
         (["a.py"], "docs/", "names a folder"),
         (["x/a.py", "y/a.py"], "out/{name}", "2 items would write out/a.py"),
         (["a.py", "b.py"], "all.md", "2 items would write all.md"),

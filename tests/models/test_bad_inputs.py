@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 GIB = 2**30
 SMALL_CARD = Machine(32 * GIB, 24 * GIB, 8, (Gpu("RTX 3050", "nvidia", 4 * GIB, 3 * GIB),))
 WANTED = "granite4.1:3b"
+APACHE = "qwen2.5-coder:1.5b"  # its licence, in the catalogue
 
 
 async def refused(
@@ -77,8 +78,8 @@ async def test_a_blocked_licence(ollama_standin: OllamaStandIn) -> None:
     folder.mkdir(parents=True)
     (folder / "models.json").write_text('{"license_filter": ["MIT"]}', encoding="utf-8")
     ollama_standin.registry[WANTED] = Registered()
-    for tool in ("pull_model", "preload_model"):
-        model = WANTED if tool == "pull_model" else CODER
+    ollama_standin.models[APACHE] = StandInModel()
+    for tool, model in (("pull_model", WANTED), ("preload_model", APACHE)):
         assert "model_blocked" in await refused(ollama_standin, tool, model=model)
     assert not [each for each in ollama_standin.requests if each.path == "/api/pull"]
 

@@ -1,4 +1,4 @@
-"""The kinds of results with their totals and a switch each, and the kinds that are left alone."""
+"""Kinds of results, each with its totals and a switch, and the kinds that are left alone."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial

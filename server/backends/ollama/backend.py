@@ -285,7 +285,7 @@ class OllamaBackend:
         if model and "model" in refusal.message:
             return not_found(model, await self.installed())
         return self._connection.failed(
-            f"does not know the request ({refusal.message})", "Update Ollama, or fix [backend] url."
+            f"does not recognize the request ({refusal.message})", "Update Ollama, or fix [backend] url."
         )
 
     def _require_local(self, model: str) -> None:

@@ -212,7 +212,7 @@ class OpenAICompatible:
             installed = await self.installed()
             if any(each.name == model for each in installed):
                 return self._connection.failed(
-                    f"does not know the request ({refusal.message.rstrip('.')})", "Fix [backend] url."
+                    f"does not recognize the request ({refusal.message.rstrip('.')})", "Fix [backend] url."
                 )
             return not_found(model, installed)
         if refusal.status in (401, 403):

@@ -142,8 +142,8 @@ def _widths(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[int]:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return the text cut to ``width`` characters with an ellipsis: a path keeps its end, a sentence whole
-    words."""
+    """Return the text cut to ``width`` characters, with an ellipsis. Paths keep their end; sentences are cut
+    between words."""
     if len(text) <= width:
         return text
     if " " not in text and "/" in text:

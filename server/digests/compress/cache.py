@@ -28,7 +28,7 @@ class DigestCache:
             return None
 
     def put(self, key: str, text: str) -> None:
-        """Keep a digest; the oldest go when there are too many."""
+        """Store a digest, and remove the oldest ones if there are too many."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             replace_file(self._folder / key, text.encode())

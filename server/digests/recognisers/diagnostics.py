@@ -80,7 +80,7 @@ class Diagnostics:
 
 
 def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[Fact]:
-    """Yield the messages of a group: one of each cluster first, the rarest cluster first in small groups."""
+    """Yield a group's messages, one of each cluster first. Small groups start with the rarest cluster."""
     several = len(group.messages) > 1
     clusters = _clusters(list(group.messages.values()))
     for place, (rank, message) in enumerate(

@@ -155,7 +155,7 @@ class _Watch:
 
 
 def _standard_input(job: Mapping[str, Any]) -> bytes:
-    """Return what the first process reads: inside bubblewrap, the evaluator has its task from here."""
+    """Return the first process's standard input. Inside bubblewrap, the evaluator reads its task from it."""
     if job["kind"] == "python":
         return json.dumps(job).encode() if job["barrier"] == "bubblewrap" else b""
     return base64.b64decode(job["stdin"])

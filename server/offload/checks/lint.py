@@ -100,7 +100,7 @@ def _only_prints(statement: ast.stmt) -> bool:
 
 
 def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each field that makes the creation of a standard library dataclass fail."""
+    """Return each field that makes the definition of a standard library dataclass fail."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

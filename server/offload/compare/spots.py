@@ -72,7 +72,7 @@ def parts_of(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Places:
-    """The places of an edit: the group that the task is most likely about, and the others."""
+    """The places that an edit changes: those that the task is most likely about, and the rest."""
 
     main: tuple[Spot, ...] = ()
     others: tuple[Spot, ...] = ()

@@ -61,7 +61,7 @@ def unencodable(added: str, before: str, encoding: str, *, guessed: bool) -> str
     if guessed:
         new = next((sign for sign in added if sign > "\x7f" and sign not in before), "")
         if new:
-            return f"Nothing says which encoding the file has, so that {new!r} cannot be written; use ASCII."
+            return f"The file declares no encoding, so {new!r} cannot be written; use ASCII."
     return ""
 
 

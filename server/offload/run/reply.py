@@ -9,7 +9,7 @@ LONGEST = 400
 NOTICE_TOKENS = 40
 """Most tokens of all notices in a reply, by the estimate for current Claude models."""
 NOTICE_LENGTHS = (120, 90, 70, 50, 35)
-"""Characters to which a single notice is cut, tried in this order until it fits."""
+"""Lengths to which a notice is cut, in characters; the first one that fits is used."""
 LONG_TEXT = 2_000
 """Characters of a returned text above which the hint about ``output`` pays for its tokens."""
 RUN: tuple[Strength, ...] = ("tests ran", "examples ran", "samples agree")

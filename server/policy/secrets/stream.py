@@ -8,9 +8,9 @@ from server.policy.secrets.redact import redact
 PIECE = 32_000
 """Characters that are searched at once: some 15 ms."""
 LONGEST_LINE = 200_000
-"""Characters of a line after which it is cut at its last blank and searched up to there."""
+"""Longest line, in characters. A longer one is split at its last space, and the first part is searched."""
 LONGEST_BLOCK = 25_000
-"""Characters of a private key: from its first line on, so much is awaited before the text is searched."""
+"""Longest private key, in characters. After its first line, so much text is collected before the search."""
 
 _BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY|PuTTY-User-Key-File-[23]:")
 _BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}-----|Private-MAC:[^\n]*\n")
@@ -28,7 +28,7 @@ class StreamRedactor:
         self._waiting = ""
 
     def feed(self, text: str) -> str:
-        """Take more of the text; return the part that is now free of secrets."""
+        """Add more text, and return the part that is now free of secrets."""
         self._waiting += text
         released = []
         while len(self._waiting) >= PIECE and (end := self._end()):
