@@ -37,7 +37,8 @@ def end_with_parent(before: Callable[[], None] | None = None) -> None:
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it ends. Linux only."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end_with_stdin(before: Callable[[], None] | None) -> None:

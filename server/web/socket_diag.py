@@ -7,6 +7,7 @@ sockets and 46 ms with 4,000.
 import errno
 import socket
 import struct
+import sys
 
 from server.bridge.hub_identity import Address
 
@@ -33,6 +34,8 @@ def owner_of(client: Address, hub: Address) -> int | None:
     Raises:
         OSError: the kernel does not answer such requests here.
     """
+    if sys.platform != "linux":
+        raise OSError("only Linux has sock_diag")
     ends = _ENDS.pack(client[1], hub[1], socket.inet_aton(client[0]), socket.inet_aton(hub[0]))
     body = _REQUEST.pack(socket.AF_INET, socket.IPPROTO_TCP, 0, ANY_STATE) + ends + bytes(4) + NO_COOKIE
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:

@@ -98,7 +98,8 @@ async def run_check(
         SettingsError: the command cannot be started.
     """
     reported, errors = os.pipe()
-    os.set_blocking(reported, False)
+    if sys.platform == "linux":  # elsewhere nothing writes to it, and Windows has no such pipes before 3.12
+        os.set_blocking(reported, False)
     inherited: dict[str, Any] = {"pass_fds": (errors,)} if REAPS else {}
     try:
         process, output = await asyncio.get_running_loop().subprocess_exec(
