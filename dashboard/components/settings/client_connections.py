@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Callable
 
 from dashboard.components.controls.button import button
+from dashboard.components.controls.change_preview import Act, ChangePreview
 from dashboard.components.controls.copy_button import copy_button
-from dashboard.components.controls.diff_view import diff_view
 from dashboard.components.controls.elements import box, text
-from dashboard.components.controls.notices import run_action, show_error
 from server.clients import config_change, connect
 from server.clients.bridge_command import bridge_command
 from server.clients.config_change import ConfigChange
 from server.clients.config_files import CLIENTS, ClientName, Place, find_place
 from server.commands.welcome import connect_line
-from server.common.errors import NotFound, TokenSaverError, WriteFailed
+from server.common.errors import NotFound, TokenSaverError
 from server.config.folders import Folders
 
 NAMES: dict[ClientName, str] = {
@@ -60,8 +59,7 @@ class _Client:
                 self._off = button("Disconnect…", self._plan_off, label=f"Disconnect… {self.name}")
                 self._on = button("Connect…", self._plan_on, label=f"Connect… {self.name}")
             self._about = text("", "ts-sub", "p")
-            self._preview = box("ts-preview")
-        self._preview.set_visibility(False)
+            self._preview = ChangePreview(folders)
 
     async def refresh(self) -> bool:
         """Read the client's file. Return whether the client is installed; if not, hide the line."""
@@ -84,47 +82,27 @@ class _Client:
             return False, f"{error.cause} {error.next_step}"
 
     async def _plan_on(self) -> None:
-        await self._show(lambda: config_change.plan_connect(self._place()), "Write the file", connect.turn_on)
+        await self._show(
+            lambda: (config_change.plan_connect(self._place()), connect.turn_on), "Write the file"
+        )
 
     async def _plan_off(self) -> None:
         await self._show(
-            lambda: config_change.plan_disconnect(self._place(), self._folders),
+            lambda: (config_change.plan_disconnect(self._place(), self._folders), connect.turn_off),
             "Remove the entry",
-            connect.turn_off,
         )
 
     def _place(self) -> Place:
         return find_place(self._client, "user", bridge_command())
 
-    async def _show(
-        self, plan: Callable[[], ConfigChange], words: str, act: Callable[[ConfigChange, Folders], object]
-    ) -> None:
-        """Show the change, with a button that writes it."""
-        try:
-            change = await asyncio.to_thread(plan)
-        except TokenSaverError as error:
-            show_error(error)
-            return
+    async def _show(self, plan: Callable[[], tuple[ConfigChange, Act]], words: str) -> None:
+        done = f"Done. Restart {self.name} for the change to take effect."
+        await self._preview.show(plan, words, done=done, then=self._changed, label=f"{words}: {self.name}")
 
-        async def write() -> None:
-            if await run_action(asyncio.to_thread(_act, act, change, self._folders), _done(self.name)):
-                self._close()
-                await self.refresh()
-                if self._on_change is not None:
-                    self._on_change()
-
-        self._preview.clear()
-        self._preview.set_visibility(True)
-        with self._preview:
-            text(f"This changes {change.place.path}:", "", "p")
-            diff_view(change.diff())
-            with box("ts-actions"):
-                button(words, write, look="main", icon="check", label=f"{words}: {self.name}")
-                button("Cancel", self._close)
-
-    def _close(self) -> None:
-        self._preview.clear()
-        self._preview.set_visibility(False)
+    async def _changed(self) -> None:
+        await self.refresh()
+        if self._on_change is not None:
+            self._on_change()
 
 
 def connect_by_hand() -> None:
@@ -132,17 +110,3 @@ def connect_by_hand() -> None:
     text("Or in a terminal, in any folder:", "ts-sub", "p")
     text(connect_line(), "ts-command", "code")
     copy_button(connect_line(), "Copy the command that connects Claude Code")
-
-
-def _act(act: Callable[[ConfigChange, Folders], object], change: ConfigChange, folders: Folders) -> None:
-    try:
-        act(change, folders)
-    except OSError as error:
-        raise WriteFailed(
-            f"{change.place.path} could not be written: {error.strerror or error}.",
-            "Free some disk space or fix the file's permissions, then try again.",
-        ) from None
-
-
-def _done(name: str) -> str:
-    return f"Done. Restart {name} for the change to take effect."
