@@ -6,12 +6,10 @@ from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action
-from dashboard.components.models.recommended_models import fit_of, ignore_progress, speed_of
-from server.common.errors import BackendError
+from dashboard.components.models.recommended_models import fit_of, ignore_progress, ranked_for_code, speed_of
 from server.hub import Hub
 from server.models.default_model import make_default
 from server.models.evidence import Evidence
-from server.models.ranking import ranked
 from server.models.recommend import Recommendation
 
 MOST = 8
@@ -36,11 +34,7 @@ class ModelTable:
 
     async def load(self) -> None:
         """Rank the models again."""
-        try:
-            measured = self._hub.measuring.measurements
-            found = await ranked(self._hub.engine, self._hub.folders, "coding", measured)
-        except BackendError:
-            found = ()  # the banner shows the engine's error
+        found = await ranked_for_code(self._hub)
         fitting = [each for each in found if each.fits and not each.model.is_toy][:MOST] or list(found[:1])
         others = [each for each in found if each.installed and each not in fitting]
         self._rows.update([*fitting, *others])

@@ -29,14 +29,18 @@ class RecommendedModels:
 
     async def load(self) -> None:
         """Rank the models again."""
-        try:
-            measured = self._hub.measuring.measurements
-            found = await ranked(self._hub.engine, self._hub.folders, "coding", measured)
-        except BackendError:
-            found = ()  # the banner shows the engine's error
+        found = await ranked_for_code(self._hub)
         best = [each for each in found if each.fits][: self._most] or list(found[:1])
         self._models.update(best)
         self._nothing.set_visibility(not best)
+
+
+async def ranked_for_code(hub: Hub) -> tuple[Recommendation, ...]:
+    """Return the models, best first for code; none without an engine, whose error the banner shows."""
+    try:
+        return await ranked(hub.engine, hub.folders, "coding", hub.measuring.measurements)
+    except BackendError:
+        return ()
 
 
 class _Line:
