@@ -15,7 +15,7 @@ from typing import Any
 
 from server.common.errors import TokenSaverError
 from server.common.events import Event, ResultDigested
-from server.digests import make_digest
+from server.digests import Digest, make_digest
 from server.digests.kept import KeptTexts
 from server.ledger.tokens import Family, estimate_result
 from server.policy.secrets.redact import redact
@@ -150,7 +150,7 @@ class ResultDigester:
             return None
         # Looked at first: most texts that no recogniser knows need no kept copy.
         made = make_digest(text, ROOM, command=form.command, name=form.name)
-        if not made.recognised or made.fallback or not made.literal:
+        if not states_facts(made):
             return None
         source = str(result.path) if result.path is not None else ""
         texts = KeptTexts(self._texts, known=self._known())
@@ -159,7 +159,7 @@ class ResultDigester:
             made = make_digest(kept.whole(), ROOM, command=form.command, name=form.name)
         digest = redact(made.text).text
         cost = tokens_of(digest, self._family) + _LAST_LINE // 5
-        if cost > whole * (1 - LEAST_SPARED):
+        if not spares_enough(cost, whole):
             return None
         shown = tokens_of(result.shown(), self._family)
         return Made(digest, kept.handle, len(text), made.lines, whole, shown, cost)
@@ -193,6 +193,16 @@ def last_line(result: ToolResult, made: Made) -> str:
     if missing := result.lines_missing:
         line += f"; Read returned no lines from {missing[0]:,} on, of {missing[1]:,}"
     return f"{line}]"
+
+
+def states_facts(digest: Digest) -> bool:
+    """Return whether a digest may replace its text: the kind of text and its encoding are known."""
+    return bool(digest.recognised) and not digest.fallback and digest.literal
+
+
+def spares_enough(digest_tokens: int, whole_tokens: int) -> bool:
+    """Return whether a digest is short enough to replace its text."""
+    return digest_tokens <= whole_tokens * (1 - LEAST_SPARED)
 
 
 def tokens_of(text: str, family: Family) -> int:

@@ -17,16 +17,16 @@ from typing import Any
 from server.digests import make_digest
 from server.ledger.prices import Prices
 from server.ledger.tokens import Family, family_of
+from server.ledger.transcripts.context_cost import request_money
+from server.ledger.transcripts.parse import blocks_of, usage_of
 from server.ledger.transcripts.reader import find_transcripts, new_lines
-from server.tool_results.digester import LEAST_SPARED, LEAST_TOKENS, ROOM, tokens_of
+from server.tool_results.digester import LEAST_TOKENS, ROOM, spares_enough, states_facts, tokens_of
 from server.tool_results.losses import facts_key, source_key
 from server.tool_results.passing import Form, form_of
 from server.tool_results.result import ToolResult, parse_event
 
 LEAST_CHARACTERS = 4_000
 """Shorter results are not looked at."""
-HOUR_WRITE = 2
-"""Price of a cache write for an hour, as a multiple of the input price."""
 _TELLING = re.compile(rb'"type"\s*:\s*"(?:user|assistant)"')
 _EDITS = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
 
@@ -107,7 +107,7 @@ class _Run:
     def __init__(self, prices: Prices) -> None:
         self.kinds: dict[str, KindEstimate] = {}
         self.passed: Counter[str] = Counter()
-        self.bill = Decimal(0)
+        self.bill = 0.0
         self.sessions = 0
         self._prices = prices
         self._left_alone: set[tuple[str, str]] = set()
@@ -131,14 +131,14 @@ class _Run:
     def _take_answer(self, chain: _Chain, message: dict[str, Any]) -> None:
         if message.get("id") and isinstance(message.get("usage"), dict):
             chain.usage[str(message["id"])] = str(message.get("model", "")), message["usage"]
-        for block in _blocks(message):
+        for block in blocks_of(message):
             if block.get("type") == "tool_use" and isinstance(block.get("input"), dict):
                 chain.uses[str(block.get("id"))] = block
                 if block.get("name") in _EDITS:
                     chain.recent.clear()
 
     def _take_results(self, chain: _Chain, record: dict[str, Any], path: Path) -> None:
-        for block in _blocks(record["message"]):
+        for block in blocks_of(record["message"]):
             use = chain.uses.pop(str(block.get("tool_use_id")), None)
             if use is None or block.get("is_error"):
                 continue
@@ -159,10 +159,10 @@ class _Run:
         if not reason and (form.kind, str(result.project)) in self._left_alone:
             reason = "left alone after a loss"
         made = None if reason else make_digest(result.text, ROOM, command=form.command, name=form.name)
-        if made is not None and (not made.recognised or made.fallback or not made.literal):
+        if made is not None and not states_facts(made):
             reason = "a text of an unknown kind"
         digest = tokens_of(made.text, family) if made is not None else 0
-        if not reason and digest > whole * (1 - LEAST_SPARED):
+        if not reason and not spares_enough(digest, whole):
             reason = "a digest would not spare half"
         if made is None or reason:
             self.passed[reason] += 1
@@ -201,18 +201,9 @@ class _Run:
         chain.recent.clear()
 
     def _add_bill(self, chain: _Chain) -> None:
-        for model, usage in chain.usage.values():
-            price = self._prices.find(model)
-            creation = usage.get("cache_creation")
-            hour = _number(creation.get("ephemeral_1h_input_tokens")) if isinstance(creation, dict) else 0
-            written = max(0, _number(usage.get("cache_creation_input_tokens")) - hour)
-            self.bill += (
-                _number(usage.get("input_tokens")) * price.input
-                + written * price.cache_write
-                + hour * HOUR_WRITE * price.input
-                + _number(usage.get("cache_read_input_tokens")) * price.cache_read
-                + _number(usage.get("output_tokens")) * price.output
-            )
+        for model, counts in chain.usage.values():
+            usage, price = usage_of(counts), self._prices.find(model)
+            self.bill += request_money(usage, price) + usage.output * float(price.output)
 
 
 def _result(
@@ -248,12 +239,3 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
                 yield record
     except OSError:
         return  # deleted meanwhile, or without permission to read
-
-
-def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
-    content = message.get("content")
-    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0

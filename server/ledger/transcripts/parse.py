@@ -72,13 +72,13 @@ def _answer(record: dict[str, Any], chain: str) -> AssistantMessage | None:
     usage = message.get("usage")
     if not message_id or not isinstance(usage, dict) or record.get("isApiErrorMessage"):
         return None
-    blocks = _blocks(message)
+    blocks = blocks_of(message)
     cwd = string(record.get("cwd"))
     return AssistantMessage(
         chain=chain,
         message_id=message_id,
         model=string(message.get("model")),
-        usage=_usage(usage),
+        usage=usage_of(usage),
         uses=tuple(
             ToolUse(string(block.get("id")), string(block.get("name")), _mapping(block.get("input")), cwd)
             for block in blocks
@@ -90,8 +90,9 @@ def _answer(record: dict[str, Any], chain: str) -> AssistantMessage | None:
     )
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
-    """Return the counts. Without a division by lifetime, all writes count as 5-minute ones, the default."""
+def usage_of(usage: dict[str, Any]) -> Usage:
+    """Return the counts of a message. Without a division by lifetime, all writes count as 5-minute ones,
+    the default."""
     written = _integer(usage.get("cache_creation_input_tokens"))
     long = min(written, _integer(_mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")))
     return Usage(
@@ -108,7 +109,7 @@ def _turn(message: Mapping[str, Any], chain: str) -> Turn:
     content = message.get("content")
     texts = [content] if isinstance(content, str) else []
     other = False
-    for block in _blocks(message):
+    for block in blocks_of(message):
         kind = block.get("type")
         if kind == "tool_result":
             result, unknown = _result(block)
@@ -132,7 +133,8 @@ def _result(block: dict[str, Any]) -> tuple[ToolResult, bool]:
     return ToolResult(string(block.get("tool_use_id")), text, bool(block.get("is_error")), tools), unknown
 
 
-def _blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+def blocks_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the blocks of a message's content; none if it is a plain text."""
     content = message.get("content")
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
