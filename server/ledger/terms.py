@@ -146,9 +146,19 @@ class Line:
 
 def current_terms(price: Price, dated: str, habits: Habits, basis: str) -> Terms:
     """Return the terms of a call that is recorded now."""
+    return _terms(FORMULA, price, dated, habits, basis)
+
+
+def former_terms(price: Price, dated: str, cache_reads: float = FORMER_CACHE_READS) -> Terms:
+    """Return the terms of formula 1, which older receipts were calculated with."""
+    habits = Habits(cache_reads=cache_reads, long_writes=0, turn_reads=0, sessions=0)
+    return _terms(1, price, dated, habits, "setting")
+
+
+def _terms(formula: int, price: Price, dated: str, habits: Habits, basis: str) -> Terms:
     reads = decimal(habits.cache_reads)
     return Terms(
-        formula=FORMULA,
+        formula=formula,
         price_model=price.model,
         dated=dated,
         basis=basis,
@@ -162,27 +172,6 @@ def current_terms(price: Price, dated: str, habits: Habits, basis: str) -> Terms
         share_reads=2 * reads,
         long_writes=decimal(habits.long_writes),
         turn_reads=habits.turn_reads,
-    )
-
-
-def former_terms(price: Price, dated: str, cache_reads: float = FORMER_CACHE_READS) -> Terms:
-    """Return the terms of formula 1, which older receipts were calculated with."""
-    reads = decimal(cache_reads)
-    return Terms(
-        formula=1,
-        price_model=price.model,
-        dated=dated,
-        basis="setting",
-        sessions=0,
-        input=price.input,
-        cache_write=price.cache_write,
-        cache_write_1h=price.cache_write_1h,
-        cache_read=price.cache_read,
-        output=price.output,
-        cache_reads=reads,
-        share_reads=2 * reads,
-        long_writes=Decimal(0),
-        turn_reads=0,
     )
 
 

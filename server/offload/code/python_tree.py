@@ -89,14 +89,6 @@ def _walked(tree: ast.Module) -> list[ast.AST]:
     return found
 
 
-def same_code(one: str, other: str) -> bool:
-    """Whether two texts are the same code apart from comments and layout; False if one does not parse."""
-    try:
-        return ast.dump(parse_python(one)) == ast.dump(parse_python(other))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-
-
 def own_tree(text: str) -> ast.Module:
     """Return a new syntax tree that the caller may change.
 

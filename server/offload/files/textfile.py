@@ -104,11 +104,6 @@ def raw_text(data: bytes, shown: str) -> str:
     return data.decode(encoding)
 
 
-def is_utf16(data: bytes) -> bool:
-    """Whether the data starts with a UTF-16 byte order mark, as PowerShell's logs do."""
-    return data.startswith(tuple(mark for mark, _ in _UTF16))
-
-
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:
     """Return the smallest edits, in whole lines, that turn ``before`` into ``after``.
 

@@ -57,7 +57,6 @@ class RecordLog(Recogniser):
         self._groups: dict[tuple[int, str], _Group] = {}
         self._records = 0
         self._times: list[Part] = []
-        self._after: list[Part] | None = None
 
     @abstractmethod
     def parse(self, text: str) -> Record | None:
