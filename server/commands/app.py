@@ -32,7 +32,7 @@ from server.config.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Start:
-    """Options of the app's start. ``background``: nobody sees its output, and no page is opened."""
+    """Options for starting the app. With ``background``, no output is visible and no page opens."""
 
     settings: Settings
     folders: Folders
@@ -42,11 +42,11 @@ class Start:
 
 StartApp = Callable[[Start], None]
 MissingTray = Callable[[], str]
-"""Returns one line on why no tray icon is visible, empty if one is."""
+"""Returns one line that explains why the tray icon is not visible; empty if it is visible."""
 
 
 def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
-    """Run the command line; ``start_app`` runs the app itself, ``missing_tray`` is for ``doctor``."""
+    """Run the command line. ``start_app`` starts the app; ``missing_tray`` belongs to ``doctor``."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
@@ -62,7 +62,7 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
         _complain(f"os_error: {_system_error(error)}")
         sys.exit(1)
     except Exception as error:
-        # A defect of this app; the traceback helps only those who ask for it.
+        # This is a defect in the app. Only users who ask for the traceback benefit from it.
         if debug:
             raise
         _complain(
@@ -73,9 +73,9 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
 
 
 def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
-    """Return the command line."""
+    """Build the command line."""
     app = typer.Typer(
-        help="Lets Claude hand routine work to a local model, and shows the real savings.",
+        help="Lets Claude hand routine work to a local model and shows the real savings.",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -87,7 +87,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
         home: Annotated[str, typer.Option("--home", hidden=True)] = "",
     ) -> None:
-        """Start the app: tray icon, dashboard and hub. If it is running, open its dashboard."""
+        """Start the app: tray icon, dashboard and hub. If the app is running already, open its dashboard."""
         if home:
             os.environ[HOME_VARIABLE] = home
         if version:
@@ -103,9 +103,9 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
     @app.command()
     def doctor(
         as_json: Json = False,
-        no_offload: Annotated[bool, typer.Option("--no-offload", help="Skip the test of the model.")] = False,
+        no_offload: Annotated[bool, typer.Option("--no-offload", help="Skip the model test.")] = False,
     ) -> None:
-        """Check the installation, and say what is wrong and how to fix it."""
+        """Check the installation, and report each problem with its fix."""
         from server.commands.doctor.doctor import examine  # noqa: PLC0415
 
         raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
@@ -148,8 +148,8 @@ def offload(
     model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
     context: Annotated[str, typer.Option(help="Facts that are not in the files.")] = "",
     language: Annotated[str, typer.Option(help="Language of the result.")] = "",
-    output_format: Annotated[str, typer.Option(help="code, diff, explanation or raw.")] = "code",
-    check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
+    output_format: Annotated[str, typer.Option(help="One of: code, diff, explanation, raw.")] = "code",
+    check: Annotated[str, typer.Option(help="Name of a check in config.toml.")] = "",
     example: Annotated[
         list[str] | None, typer.Option("--example", "-e", help="Fact about new Python code; repeatable.")
     ] = None,
@@ -187,7 +187,7 @@ def dashboard() -> None:
 
 
 def quit_app() -> None:
-    """Stop the running hub; batches continue at its next start."""
+    """Stop the running hub. Batches continue when the hub starts again."""
     from server.commands import status as commands  # noqa: PLC0415
 
     commands.quit_app(find_folders())
@@ -195,16 +195,16 @@ def quit_app() -> None:
 
 def history(
     offload_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Show this offload; a unique prefix of the id is sufficient.")
+        str, typer.Argument(metavar="ID", help="Show this offload. A unique prefix of the id is enough.")
     ] = "",
     *,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="Number of offloads, newest first.")
     ] = 20,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those that delivered nothing.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Show only offloads that wrote nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List offloads, or show one: summary, checks, savings, diff."""
+    """List offloads, or show one offload with its summary, checks, savings and diff."""
     from server.commands.history import list_offloads, show_offload  # noqa: PLC0415
 
     if offload_id:
@@ -220,7 +220,7 @@ def undo(
     ],
     as_json: Json = False,
 ) -> None:
-    """Restore the files of an offload or a batch, unless they changed since."""
+    """Restore the files of an offload or a batch. Files that changed since then are not touched."""
     from server.commands.offload import undo_work  # noqa: PLC0415
 
     undo_work(_settings(), find_folders(), given, as_json=as_json)
@@ -228,12 +228,13 @@ def undo(
 
 def commit(
     paths: Annotated[
-        list[str] | None, typer.Argument(help="What to commit if nothing is staged; never everything.")
+        list[str] | None,
+        typer.Argument(help="Paths to commit if nothing is staged; never the whole repository."),
     ] = None,
     *,
     message: Annotated[str, typer.Option("--message", "-m", help="Use this message.")] = "",
 ) -> None:
-    """Commit what is staged, or the named paths; the local model writes the message."""
+    """Commit the staged files or the named paths. The local model writes the message."""
     from server.commands.commit.commit import commit_changes  # noqa: PLC0415
 
     commit_changes(_settings(), find_folders(), paths or [], message)
@@ -242,7 +243,7 @@ def commit(
 def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines.")] = 50,
 ) -> None:
-    """Print the path of the log and its last lines."""
+    """Print the path of the log and the last lines of the log."""
     path = find_folders().log_file
     echo(path)
     try:
@@ -260,7 +261,10 @@ def savings(
         Literal["", "on", "off"], typer.Option(help="Check estimates against Claude Code's transcripts.")
     ] = "",
     explain: Annotated[
-        str, typer.Option(metavar="ID", help="Print the arithmetic of one receipt; a prefix is sufficient.")
+        str,
+        typer.Option(
+            metavar="ID", help="Show how one receipt is calculated. A unique prefix of the id is enough."
+        ),
     ] = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Json = False,
@@ -292,7 +296,7 @@ def _start(*, tray: bool, background: bool) -> Start:
 
 
 def _system_error(error: OSError) -> str:
-    """Return the cause and the next step for an error of the operating system."""
+    """Return the cause and the next step for an operating system error."""
     if error.filename is None:
         return f"{error}."
     cause = f"{error.filename} cannot be used: {error.strerror}."
@@ -301,7 +305,7 @@ def _system_error(error: OSError) -> str:
     path = Path(os.fsdecode(error.filename))
     if any(folder.is_relative_to(path) or path.is_relative_to(folder) for folder in ours):
         return f"{cause} Make it writable, or set TOKEN_SAVER_HOME to another folder."
-    return f"{cause} Fix this, then run the command again."
+    return f"{cause} Fix the problem, then run the command again."
 
 
 def _settings() -> Settings:

@@ -1,4 +1,4 @@
-"""Command group ``token-saver checks``: the project's own checks, found and accepted."""
+"""Command group ``token-saver checks``: finds and accepts the project's own checks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from server.execution.project_checks.values import ProjectCheck
 
 checks_app = typer.Typer(
-    help="The checks that a project brings: found in its files, run once you accept them.",
+    help="The project's own checks: found in its files, and run once you accept them.",
     no_args_is_help=False,
 )
 
@@ -22,7 +22,7 @@ Project = Annotated[Path, typer.Option("--project", help="The project's folder."
 
 @checks_app.callback(invoke_without_command=True)
 def checks(context: typer.Context, project: Project = Path(), *, as_json: Json = False) -> None:
-    """List the checks found in this project, and which are accepted."""
+    """List the checks found in this project, and show which are accepted."""
     if context.invoked_subcommand is not None:
         return
     found, unreadable = _found(project)
@@ -49,37 +49,39 @@ def checks(context: typer.Context, project: Project = Path(), *, as_json: Json =
     if not found:
         echo("No checks were found in this project's files.")
     elif len(places) < len(found):
-        echo("They run the project's code. To have results checked with them: token-saver checks accept")
+        echo("These checks run the project's code. To check results with them: token-saver checks accept")
 
 
 @checks_app.command()
 def accept(
-    names: Annotated[list[str] | None, typer.Argument(help="Checks by name; all if none is given.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of checks; without a name, all checks.")
+    ] = None,
     project: Project = Path(),
     *,
     outside: Annotated[
-        bool, typer.Option("--outside", help="Run them outside of the sandbox, with your rights.")
+        bool, typer.Option("--outside", help="Run the checks outside the sandbox, with your permissions.")
     ] = False,
 ) -> None:
-    """Accept checks of this project: results that they concern are checked with them from now on."""
+    """Accept checks of this project. From then on, they check the results that they apply to."""
     found, _ = _found(project)
     accepted = _accepted()
     chosen: list[tuple[ProjectCheck, Place]] = [
         (check, "outside" if outside else "sandbox") for check in found if not names or check.name in names
     ]
     for unknown in sorted(set(names or ()) - {check.name for check in found}):
-        echo(f"There is no check {unknown!r} in this project.", err=True)
+        echo(f"This project has no check named {unknown!r}.", err=True)
         raise typer.Exit(2)
     kept = [each for each in accepted.of(project) if names and each[0].name not in names]
     accepted.accept(project, [*kept, *chosen])
     for check, place in chosen:
-        where = "outside of the sandbox" if place == "outside" else "in the sandbox"
+        where = "outside the sandbox" if place == "outside" else "in the sandbox"
         echo(f"accepted: {check.name}, {where}")
 
 
 @checks_app.command()
 def withdraw(project: Project = Path()) -> None:
-    """Run no checks of this project any more."""
+    """Stop running this project's checks."""
     _accepted().accept(project, [])
     echo("No check of this project is accepted.")
 

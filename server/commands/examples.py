@@ -1,4 +1,4 @@
-"""Examples for every command, shown at the end of its ``--help`` and in ``docs/commands.md``."""
+"""Examples for all commands, shown at the end of ``--help`` and in ``docs/commands.md``."""
 
 import typer
 from typer.models import CommandInfo
@@ -65,7 +65,7 @@ EXIT_STATUS = {
     0: "done",
     1: "an error, one line on standard error",
     2: "invalid usage",
-    3: "not written: the checks failed (`batch`: some files)",
+    3: "not written: the checks failed (`batch`: for some files)",
     4: "a warning of `doctor`",
     130: "interrupted (`run`: the status of its command)",
 }
@@ -73,7 +73,7 @@ EXIT_STATUS = {
 
 
 def add_examples(app: typer.Typer) -> None:
-    """Add to each command's help its example, and to the app's own help the exit statuses."""
+    """Add an example to the help of each command, and the exit statuses to the app's help."""
     statuses = "; ".join(f"{status} {meaning}" for status, meaning in EXIT_STATUS.items())
     app.info.epilog = f"Exit status: {statuses}. With --debug, errors include a traceback."
     for info in app.registered_commands:
@@ -85,7 +85,7 @@ def add_examples(app: typer.Typer) -> None:
 
 
 def command_name(info: CommandInfo) -> str:
-    """Return the name by which the user calls a command."""
+    """Return the full name of a command as the user types it."""
     return info.name or (info.callback.__name__.replace("_", "-") if info.callback else "")
 
 

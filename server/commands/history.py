@@ -1,4 +1,4 @@
-"""Command ``history``: offloads from the history database; needs no hub."""
+"""Command ``history``: lists offloads from the history database. It does not need a hub."""
 
 import asyncio
 import datetime
@@ -14,11 +14,11 @@ from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, Of
 LONGEST_TASK = 100
 PAGE = 200
 WELL = frozenset({"delivered", "returned", "running"})
-"""Outcomes that are not failures (yet)."""
+"""Outcomes that do not count as failures (yet)."""
 
 
 def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) -> None:
-    """Print the newest ``limit`` offloads; with ``failed``, only those that delivered nothing.
+    """Print the newest ``limit`` offloads. With ``failed``, print only offloads that wrote nothing.
 
     Raises:
         StoreError: the history cannot be read.
@@ -34,16 +34,16 @@ def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) 
             right=("net tokens",),
         )
     else:
-        nothing = "Nothing has failed." if failed else "Nothing has been offloaded yet."
+        nothing = "No offload has failed." if failed else "Nothing has been offloaded yet."
         echo(f'{nothing} Try `token-saver offload "Write slugify(text) in Python" --output slug.py`.')
 
 
 def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
-    """Print one offload: its summary, checks, savings, and the diff, or the last answer if nothing was
-    written.
+    """Print one offload: summary, checks, savings and diff. If nothing was written, print the last answer
+    instead.
 
     Raises:
-        NotFound: no offload has this id, or several begin with it.
+        NotFound: no offload has this id, or several ids start with it.
         StoreError: the history cannot be read.
     """
     detail = asyncio.run(find_offload(folders, given))
@@ -78,7 +78,7 @@ def _show(page: Paged, detail: OffloadDetail) -> None:
         page.add("")
         page.add_diff(detail.diff.rstrip())
     elif row.outcome not in WELL and detail.attempts and detail.attempts[-1].answer:
-        page.add(f"\nThe last answer, which was not written:\n{detail.attempts[-1].answer.rstrip()}")
+        page.add(f"\nLast answer (not written):\n{detail.attempts[-1].answer.rstrip()}")
 
 
 async def _newest(folders: Folders, limit: int, *, failed: bool) -> tuple[OffloadRow, ...]:

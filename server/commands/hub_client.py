@@ -1,4 +1,4 @@
-"""Client of the hub for commands: the running hub, or a temporary one for the call."""
+"""HTTP client of the hub for commands: the running hub, or a temporary hub for one call."""
 
 import contextlib
 import json
@@ -22,14 +22,14 @@ from server.store.records import SHELL, SHELL_SESSION
 from server.web.instance import AlreadyRunning, claim
 
 ANSWER_SECONDS = 30.0
-"""Time limit for the hub's silence before its answer (seconds)."""
+"""Maximum time without any answer from the hub (seconds)."""
 
 OnProgress = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
 class ToolAnswer:
-    """A tool's answer. ``meta`` is its outcome for programs."""
+    """A tool's answer. ``meta`` holds the outcome for programs."""
 
     text: str
     failed: bool
@@ -37,7 +37,7 @@ class ToolAnswer:
 
 
 class HubAnswered(TokenSaverError):
-    """The hub answered with an error; the message is the hub's."""
+    """The hub answered with an error. The message comes from the hub."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "")
@@ -53,7 +53,7 @@ class HubClient:
         self.info = info
         self._token = token
         self.session = f"{SHELL_SESSION}{os.getppid()}"
-        """The session that tool calls belong to."""
+        """The session to which tool calls belong."""
 
     def get(self, path: str) -> Any:
         """Return the JSON at ``path``.
@@ -65,14 +65,14 @@ class HubClient:
         return self._exchange("GET", path, b"")
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Post JSON and return the JSON of the answer; raises like ``get``."""
+        """Post JSON and return the JSON of the answer. Raises the same errors as ``get``."""
         return self._exchange("POST", path, json.dumps(body or {}).encode())
 
     def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Post JSON and yield the lines of JSON that come back; closing the generator cancels the work.
+        """Post JSON and yield each line of JSON in the answer. Closing the generator cancels the work.
 
         Raises:
-            HubUnreachable: the hub does not answer or broke off.
+            HubUnreachable: the hub does not answer or closed the connection.
             HubAnswered: the hub refused the request.
         """
         with self._answer("POST", path, json.dumps(body).encode(), SILENCE_SECONDS) as answer:
@@ -83,10 +83,10 @@ class HubClient:
                     yield json.loads(line)
 
     def call_tool(self, name: str, arguments: dict[str, Any], on_progress: OnProgress) -> ToolAnswer:
-        """Call an MCP tool for the current folder; an exception in between cancels the call.
+        """Call an MCP tool for the current folder. An exception during the call cancels the call.
 
         Raises:
-            HubUnreachable: the hub does not answer or broke off.
+            HubUnreachable: the hub does not answer or closed the connection.
             HubAnswered: the hub refused the call.
         """
         headers, body = self._tool_request(name, arguments)
@@ -137,7 +137,7 @@ class HubClient:
 
     @contextlib.contextmanager
     def _answer(self, method: str, path: str, body: bytes, seconds: float) -> Iterator[HubResponse]:
-        """Send a request with the token, after the hub proved its identity."""
+        """Send a request with the token. First verify the hub's identity."""
         headers = {**wire.JSON_HEADERS, wire.AUTHORIZATION: wire.bearer(self._token)}
         try:
             with contextlib.closing(HubConnection(self.info.address, seconds)) as connection:
@@ -161,7 +161,7 @@ def connect(folders: Folders) -> HubClient:
 
 
 def connect_or_start(folders: Folders) -> HubClient:
-    """Return a client of the running hub, or start one that stays.
+    """Return a client of the running hub. Without one, start a hub that keeps running.
 
     Raises:
         HubUnreachable: the hub does not start.
@@ -172,16 +172,16 @@ def connect_or_start(folders: Folders) -> HubClient:
     process = discovery.start_detached(state)
     if discovery.wait_for_hub(state, process, discovery.START_SECONDS) is None:
         reason = discovery.why_not_started(state, process)
-        raise HubUnreachable(f"The hub did not start: {reason}", "Run `token-saver serve` to see why.")
+        raise HubUnreachable(f"The hub did not start: {reason}", "Run `token-saver serve` to see the reason.")
     return connect(folders)
 
 
 @contextlib.contextmanager
 def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
-    """Yield a client of the running hub, or of a temporary one that ends with the ``with`` block.
+    """Yield a client of the running hub, or of a temporary hub that ends with the ``with`` block.
 
     Raises:
-        TokenSaverError: the hub does not answer, or cannot be started.
+        TokenSaverError: the hub does not answer or cannot be started.
     """
     if discovery.find_running(str(folders.state)) is not None:
         yield connect(folders)
@@ -192,7 +192,7 @@ def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
         except AlreadyRunning:
             yield connect(folders)
             return
-        # Imported here because it takes a second and is not needed with a running hub.
+        # Imported here because the import takes a second and a running hub does not need it.
         from server.web.log_file import log_to_file  # noqa: PLC0415
         from server.web.serve import running_hub  # noqa: PLC0415
 

@@ -17,7 +17,7 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     """Run one task and print its summary; return the exit status.
 
     Raises:
-        TokenSaverError: the hub does not answer, or the offload failed; the message has the reason.
+        TokenSaverError: the hub does not answer, or the offload failed. The message gives the reason..
     """
     given = {name: value for name, value in arguments.items() if value}
     with hub_for_call(settings, folders) as hub, progress_bar() as bar:
@@ -32,10 +32,10 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
 
 
 def undo_work(settings: Settings, folders: Folders, given: str, *, as_json: bool) -> None:
-    """Undo an offload, or every file of a batch, and confirm it.
+    """Undo an offload or all files of a batch, and confirm the undo.
 
     Raises:
-        TokenSaverError: there is no such offload or batch, or the file was changed since.
+        TokenSaverError: the offload or batch does not exist, or a file was changed since.
     """
     with hub_for_call(settings, folders) as hub:
         text = hub.post("/api/undo", {"id": given})["text"]

@@ -16,12 +16,14 @@ _DURATION = re.compile(r"(\d+)([smh])")
 
 
 def pause(
-    duration: Annotated[str, typer.Option("--for", help="Such as 15m or 1h; else until `resume`.")] = "",
+    duration: Annotated[
+        str, typer.Option("--for", help="Duration, for example 15m or 1h; by default until `resume`.")
+    ] = "",
     *,
     finish: Annotated[bool, typer.Option("--finish", help="Finish running work first.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Pause offloading: running work stops, batches continue after `resume`."""
+    """Pause offloading. Running work stops; batches continue after `resume`."""
     seconds = seconds_of(duration) if duration else 0
     until = time.time() + seconds if seconds else 0.0
     paused = connect(find_folders()).post("/api/pause", {"until": until, "finish": finish})
@@ -37,19 +39,19 @@ def pause(
 
 
 def resume(as_json: Json = False) -> None:
-    """End a pause."""
+    """Resume offloading."""
     resumed = connect(find_folders()).post("/api/resume")
     if as_json:
         print_json(resumed)
     else:
-        echo("Offloading goes on.")
+        echo("Offloading is resumed.")
 
 
 def seconds_of(duration: str) -> int:
     """Return the seconds of a duration such as ``90s``, ``15m`` or ``1h``.
 
     Raises:
-        BadArguments: it is not a duration.
+        BadArguments: the text is not a duration.
     """
     found = _DURATION.fullmatch(duration.strip())
     if found is None or not int(found[1]):

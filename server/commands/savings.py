@@ -1,4 +1,4 @@
-"""Command ``savings``: savings from the history database; needs no hub."""
+"""Command ``savings``: shows savings from the history database. It does not need a hub."""
 
 import asyncio
 import datetime
@@ -27,7 +27,7 @@ from server.store.records import GroupTotal, Totals
 def show_savings(
     settings: Settings, folders: Folders, *, since: str, by: str, as_json: bool, as_csv: bool
 ) -> None:
-    """Print the savings by one dimension, after a transcript check if the user agreed to it.
+    """Print the savings grouped by one dimension. If the user agreed to it, check the transcripts first.
 
     Raises:
         BadArguments: ``since`` is neither a date nor a number of days.
@@ -44,10 +44,10 @@ def show_savings(
 
 
 def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
-    """Print the arithmetic of one offload's receipt, and of its corrected one after a transcript check.
+    """Show how one offload's receipt is calculated, and its correction by the transcript check.
 
     Raises:
-        NotFound: no offload has this id, or several begin with it.
+        NotFound: no offload has this id, or several ids start with it.
         StoreError: the history cannot be read.
     """
     detail = asyncio.run(find_offload(folders, given))
@@ -55,7 +55,7 @@ def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
     row = detail.row
     echo(f"{row.id}  {row.tool}, {row.outcome}: {row.output or row.task}")
     if row.by_user and not row.net_tokens:
-        echo("You made this call yourself: it neither saves nor costs Claude anything.")
+        echo("You made this call yourself. Claude neither saves nor pays anything for it.")
         return
     if detail.receipt is not None:
         echo(f"Estimated at the end of the call (family {detail.receipt.family} of the tokenizers):")
@@ -65,11 +65,14 @@ def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
         echo(f"\nCorrected by the transcript ({detail.audit.ending.replace('_', ' ')}; {source}):")
         echo(receipt_text(detail.audit.receipt, prices))
     elif not settings.savings.audit:
-        echo("Not checked: `token-saver savings --audit on` compares it with Claude Code's transcript.")
+        echo(
+            "Not checked yet: `token-saver savings --audit on` compares the receipt with Claude Code's "
+            "transcript."
+        )
 
 
 def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -> None:
-    """Switch the transcript check on or off; in a running hub this takes effect immediately.
+    """Switch the transcript check on or off. A running hub applies the change immediately.
 
     Raises:
         SettingsError: ``config.toml`` cannot be changed.
@@ -82,11 +85,11 @@ def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -
     if on:
         asyncio.run(_first_check(settings, folders))
     else:
-        echo("The transcript check is off. Its findings so far are kept.")
+        echo("The transcript check is off. Earlier findings are kept.")
 
 
 async def _first_check(settings: Settings, folders: Folders) -> None:
-    """Say what will be read, read it with progress, and show the result."""
+    """Describe what the check will read, read it with a progress bar, and show the result."""
     allowed = settings.savings.model_copy(update={"audit": True})
     async with opened_history(folders, contents=settings.history.contents) as history:
         ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
@@ -126,7 +129,7 @@ def _instant(since: str) -> float | None:
         return day_begin(datetime.date.fromisoformat(since)).timestamp()
     except (ValueError, OverflowError):
         raise BadArguments(
-            f"{since!r} is not a date.", "Give a date (2026-11-20) or a number of days (7d)."
+            f"{since!r} is not a date.", "Write a date (2026-11-20) or a number of days (7d)."
         ) from None
 
 
@@ -141,27 +144,27 @@ def _found(settings: Settings, report: TranscriptReport, saved: Totals) -> str:
     broken = f", {report.broken_lines} lines unreadable" if report.broken_lines else ""
     lines = ["", f"Transcript check: {report.transcripts} transcripts{broken}, {calls}."]
     lines.append(
-        f"Your bill for Claude Code at list prices: ${report.bill.since(week) / 1e6:,.2f} in 7 days, "
-        f"${report.bill.total / 1e6:,.2f} in all ({report.bill.requests:,} requests)."
+        f"Your bill for Claude Code at list prices: ${report.bill.since(week) / 1e6:,.2f} in the last 7 "
+        f"days, ${report.bill.total / 1e6:,.2f} in all ({report.bill.requests:,} requests)."
     )
-    lines.append(f"Saved in 7 days: {share_saved(saved, report.bill.since(week))} of it.")
+    lines.append(f"Saved in the last 7 days: {share_saved(saved, report.bill.since(week))} of the bill.")
     if report.habits.basis == "transcripts":
         habits = report.habits
         lines.append(
-            f"Your habits ({habits.sessions:,} sessions): a result is read from the cache again "
-            f"{habits.cache_reads:g} times, {habits.long_writes:.0%} of cache writes are kept for 1 hour, a "
-            f"turn reads {habits.turn_reads:,} tokens of context."
+            f"Your habits ({habits.sessions:,} sessions): a result is read from the cache "
+            f"{habits.cache_reads:g} more times, {habits.long_writes:.0%} of cache writes are kept for 1 "
+            f"hour, and a turn reads {habits.turn_reads:,} tokens of context."
         )
     for ending, count in sorted(report.endings.items()):
         lines.append(f"  {ending.replace('_', ' ')}: {count}")
     for family, accuracy in report.accuracy.items():
         if accuracy.median is not None:
             lines.append(
-                f"  Size estimates (family {family}, {accuracy.items:,} items) have an error of "
-                f"{accuracy.median:.1%} at the median, {accuracy.aggregate or 0:+.1%} in total."
+                f"  Size estimates (family {family}, {accuracy.items:,} items) have a median error of "
+                f"{accuracy.median:.1%} and a total error of {accuracy.aggregate or 0:+.1%}."
             )
     lines += [
-        f"Missed: {each.form}, {each.tokens:,} tokens, ${each.microusd / 1e6:,.2f} with their re-reads"
+        f"Missed: {each.form}, {each.tokens:,} tokens, ${each.microusd / 1e6:,.2f} including re-reads"
         + (f"; {each.tool} succeeded in {each.success:.0%} of your calls" if each.success is not None else "")
         + "."
         for each in report.forms
@@ -169,5 +172,5 @@ def _found(settings: Settings, report: TranscriptReport, saved: Totals) -> str:
     if report.missed.rate is not None:
         lines.append(f"Claude used this server for {report.missed.rate:.0%} of the possible offloads.")
     if report.missed.advice:
-        lines += ["For your CLAUDE.md:", report.missed.advice]
+        lines += ["Suggested for your CLAUDE.md:", report.missed.advice]
     return "\n".join(lines)

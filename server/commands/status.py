@@ -16,13 +16,13 @@ from server.config.folders import Folders
 from server.web.instance import is_claimed
 
 CLOSE_SECONDS = 10.0
-"""Time limit for the process of a hub that answers no more (seconds)."""
+"""Time limit for the process of a hub that no longer answers (seconds)."""
 QUIT_SECONDS = 60.0
 """Time limit for the hub to finish running work (seconds)."""
 
 
 def show_status(folders: Folders, *, as_json: bool) -> None:
-    """Print the snapshot, or that the hub is starting.
+    """Print the hub's state, or a line that says that the hub is starting.
 
     Raises:
         HubUnreachable: no hub is running.
@@ -75,7 +75,7 @@ def _show_starting(*, as_json: bool) -> None:
 
 
 def open_dashboard(folders: Folders) -> None:
-    """Open the dashboard of the running hub, or start one.
+    """Open the dashboard of the running hub. Without one, start a hub.
 
     Raises:
         HubUnreachable: the hub does not start.
@@ -87,7 +87,7 @@ def quit_app(folders: Folders) -> None:
     """Stop the running hub and wait until it has ended.
 
     Raises:
-        HubUnreachable: no hub is running, or it does not end.
+        HubUnreachable: no hub is running, or the hub does not end.
     """
     quit_hub(folders, connect(folders))
     echo("Claude Token Saver has ended. `token-saver` starts it again.")
@@ -97,15 +97,17 @@ def quit_hub(folders: Folders, hub: HubClient) -> None:
     """Stop a hub and wait until its process has ended.
 
     Raises:
-        HubUnreachable: it does not end.
+        HubUnreachable: the process does not end.
     """
     hub.post("/api/quit")
     deadline = time.monotonic() + QUIT_SECONDS
     while (left := discovery.find_running(str(folders.state))) is not None and left.pid == hub.info.pid:
         if time.monotonic() > deadline:
-            raise HubUnreachable(f"The hub (process {left.pid}) does not end.", "See `token-saver logs`.")
+            raise HubUnreachable(
+                f"The hub (process {left.pid}) does not end.", "Run `token-saver logs` for details."
+            )
         time.sleep(0.05)
-    # It answers no more, but may still be closing its files.
+    # The hub no longer answers, but can still be closing its files.
     with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
         process = psutil.Process(hub.info.pid)
         if process.status() != psutil.STATUS_ZOMBIE:
@@ -113,7 +115,7 @@ def quit_hub(folders: Folders, hub: HubClient) -> None:
 
 
 def activity_line(activity: dict[str, Any]) -> str:
-    """Return one line on a model being downloaded, loaded or measured."""
+    """Return one line about a model that is being downloaded, loaded or measured."""
     line = f"{activity['phase']:<8} {activity['model']}"
     if not activity["total"]:
         return line

@@ -1,4 +1,4 @@
-"""Start-up message: the dashboard's address, the engine in use, how to connect Claude."""
+"""Start-up message: the dashboard's address, the engine in use, and how to connect Claude."""
 
 import os
 import shlex
@@ -15,11 +15,13 @@ from server.engine.view import LOOKING
 from server.hub import Hub
 
 DISCOVERY_SECONDS = 3.0
-"""How long the message waits for an engine to be found (seconds)."""
+"""Maximum wait for an engine to be found (seconds)."""
 
 
 def say_ready(hub: Hub, *, with_link: bool) -> None:
-    """Print the start-up message; ``with_link`` if a user reads it now and it is not logged to a file."""
+    """Print the start-up message. Use ``with_link`` only if a user reads the message, because a log would
+    keep the link.
+    """
     typer.echo(f"Claude Token Saver {hub.version}")
     if with_link:
         typer.echo(f"  Dashboard    {hub.login_link()}")
@@ -32,19 +34,20 @@ def say_ready(hub: Hub, *, with_link: bool) -> None:
 
 
 def say_no_tray(reason: str) -> None:
-    """Print that there is no icon; the hub runs without it."""
+    """Print that the hub runs without a tray icon."""
     typer.echo(f"  Tray         {reason}")
     sys.stdout.flush()
 
 
 def typed(environ: Mapping[str, str]) -> str:
-    """Return how the user calls ``token-saver``: programs that ``uv run`` starts are not on the user's
-    PATH."""
+    """Return how the user calls ``token-saver``. Programs started by ``uv run`` may be missing from PATH."""
     return "uv run token-saver" if "UV_RUN_RECURSION_DEPTH" in environ else "token-saver"
 
 
 def connect_line() -> str:
-    """Return the command that connects Claude Code, with absolute paths: desktop clients lack our PATH."""
+    """Return the command that connects Claude Code. Its paths are absolute, because desktop clients have
+    another PATH.
+    """
     home = chosen_home(os.environ)
     options = ["--scope", "user", *([] if home is None else ["--env", f"{HOME_VARIABLE}={home}"])]
     return f"claude mcp add token-saver {_quoted(options)} -- {_quoted(bridge_command())}"
@@ -63,4 +66,4 @@ def _engine(hub: Hub) -> str:
         if view.label or view.error not in ("", LOOKING):
             return view.error or view.label
         time.sleep(0.05)
-    return "still looking; see the dashboard"
+    return "still being searched; see the dashboard"

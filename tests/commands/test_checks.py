@@ -23,7 +23,7 @@ def test_checks_are_listed_accepted_and_withdrawn(tmp_path: Path) -> None:
     assert "pytest: python -m pytest -q  (tests, from pytest.ini; not accepted)" in listed
     assert "token-saver checks accept" in listed
     assert run(tmp_path, "accept", "ruff") == "accepted: ruff, in the sandbox\n"
-    assert run(tmp_path, "accept", "pytest", "--outside") == "accepted: pytest, outside of the sandbox\n"
+    assert run(tmp_path, "accept", "pytest", "--outside") == "accepted: pytest, outside the sandbox\n"
     accepted = AcceptedChecks(find_folders().accepted_checks)
     assert {(check.name, place) for check, place in accepted.of(tmp_path)} == {
         ("ruff", "sandbox"),
@@ -38,7 +38,7 @@ def test_checks_are_listed_accepted_and_withdrawn(tmp_path: Path) -> None:
 def test_an_unknown_check_is_wrong_usage(tmp_path: Path) -> None:
     result = CliRunner().invoke(checks_app, ["accept", "nothing", "--project", str(tmp_path)])
     assert result.exit_code == 2
-    assert "There is no check 'nothing' in this project." in result.output
+    assert "This project has no check named 'nothing'." in result.output
 
 
 def test_a_project_without_checks_is_told_so(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_options_of_the_command_are_left_to_it(tmp_path: Path) -> None:
 def test_a_missing_command_is_an_error(tmp_path: Path) -> None:
     done = token_saver("run", "--", "no-such-program-here", cwd=tmp_path)
     assert done.returncode == 1
-    assert "There is no command 'no-such-program-here'" in done.stderr
+    assert "Command not found: 'no-such-program-here'" in done.stderr
 
 
 def test_digest_reads_standard_input_and_files(tmp_path: Path) -> None:

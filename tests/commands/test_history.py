@@ -67,7 +67,7 @@ def test_one_that_failed_is_shown_with_its_answer(capsys: pytest.CaptureFixture[
     show_offload(find_folders(), "c7aa0001", as_json=False)
     told = capsys.readouterr().out
     assert r"try 1: syntax failed: line 1: bad\x1b[8m" in told
-    assert told.endswith("The last answer, which was not written:\ndef broken(:\n")
+    assert told.endswith("Last answer (not written):\ndef broken(:\n")
     show_offload(find_folders(), "c7aa0001", as_json=True)
     assert json.loads(capsys.readouterr().out)["attempts"][0]["answer"] == "def broken(:"
 

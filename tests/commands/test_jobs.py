@@ -18,7 +18,7 @@ SOME_FAILED = JobCounts({"delivered": 6, "handed_back": 4, "failed": 1})
         ("done", ALL_WELL, True, "done"),
         ("done", SOME_FAILED, True, "done, 5 failed"),
         ("running", ALL_WELL, True, "running"),
-        ("running", ALL_WELL, False, "waits for the hub"),
+        ("running", ALL_WELL, False, "waiting for the hub"),
         ("paused", SOME_FAILED, False, "paused"),
     ],
 )

@@ -141,9 +141,9 @@ def test_a_condition_is_described_in_words(path: str, op: Op, value: Any, words:
 
 
 def test_an_unknown_tool_is_an_error(tried: Tried) -> None:
-    with pytest.raises(NotFound, match="There is no tool 'nosuch'"):
+    with pytest.raises(NotFound, match="Unknown tool: 'nosuch'"):
         tried("nosuch", {})
-    with pytest.raises(NotFound, match="There is no tool 'nosuch'"):
+    with pytest.raises(NotFound, match="Unknown tool: 'nosuch'"):
         explain("nosuch", None)
 
 

@@ -1,4 +1,4 @@
-"""A batch as it runs: a live table on a terminal, an occasional line elsewhere."""
+"""Live progress of a batch: a table in a terminal, a line from time to time elsewhere."""
 
 import sys
 import time
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 LOOK_SECONDS = 0.5
-"""Interval between two looks at the batch (seconds)."""
+"""Polling interval for the batch (seconds)."""
 
 
 def follow(hub: HubClient, job_id: str) -> dict[str, Any]:
-    """Show the batch until it ends or pauses; return its last facts, see ``web.job_route``.
+    """Show the batch until it ends or pauses. Return its last state as ``web.job_route`` sends it.
 
     Raises:
-        HubUnreachable: the hub does not answer any more.
-        HubAnswered: there is no such batch.
-        KeyboardInterrupt: the user stopped following; the batch goes on.
+        HubUnreachable: the hub no longer answers.
+        HubAnswered: the batch does not exist.
+        KeyboardInterrupt: the user stopped watching; the batch continues.
     """
     return _follow_live(hub, job_id) if sys.stderr.isatty() else _follow_log(hub, job_id)
 
 
 def progress_line(job: dict[str, Any]) -> str:
-    """Return one line on the batch's progress."""
+    """Return one line about the batch's progress."""
     wrong = f", {job['unsuccessful']:,} without a result" if job["unsuccessful"] else ""
     left = f", about {in_words(job['seconds_left'])} left" if job["seconds_left"] else ""
     return f"{job['ended']:,} of {job['total']:,} done{wrong}{left}"
@@ -46,7 +46,7 @@ def _follow_log(hub: HubClient, job_id: str) -> dict[str, Any]:
 
 
 def _follow_live(hub: HubClient, job_id: str) -> dict[str, Any]:
-    # Imported here because it takes longer than a short command.
+    # Imported here because the import takes longer than a short command.
     from rich.console import Console  # noqa: PLC0415
     from rich.live import Live  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Commands ``batch`` and ``jobs``: many files as one job."""
+"""Commands ``batch`` and ``jobs``: one task for many files."""
 
 import asyncio
 import datetime
@@ -22,7 +22,7 @@ UNFINISHED = 3
 INTERRUPTED = 130
 _JOB = re.compile(r"\bj[0-9a-f]{8}\b")
 Item = Annotated[
-    int | None, typer.Option("--item", min=0, help="Number of the item, from 0 (see `jobs show`).")
+    int | None, typer.Option("--item", min=0, help="Number of the item, counted from 0 (see `jobs show`).")
 ]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver jobs`.")]
 
@@ -38,10 +38,15 @@ def batch(
     model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
     hours: Annotated[
-        float, typer.Option(min=0, help="Stop after this many hours; 0: `max_hours` of the settings.")
+        float,
+        typer.Option(
+            min=0, help="Stop after this many hours. With 0, `max_hours` from the settings applies."
+        ),
     ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be written.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for its end.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the files that would be written.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait until the batch ends.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run one task for each of many files, and wait for the results."""
@@ -54,7 +59,7 @@ def batch(
         "check": check,
         "dry_run": dry_run,
         "max_hours": hours,
-        # The job belongs to the hub, so the shell may close.
+        # The hub runs the job, so the shell can be closed.
         "wait": False,
     }
     hub = connect_or_start(find_folders())
@@ -87,19 +92,19 @@ def wait(
     seconds: Annotated[int, typer.Option(min=1, max=1800, help="Longest wait, seconds.")] = 600,
     as_json: Json = False,
 ) -> None:
-    """Wait until a batch ends, and print its result."""
+    """Wait until a batch ends, then print its result."""
     _act(job, as_json=as_json, wait=seconds)
 
 
 @jobs_app.command()
 def show(job: JobId, as_json: Json = False) -> None:
-    """List the failed items with the reason."""
+    """List the failed items with their reasons."""
     _act(job, as_json=as_json, action="items")
 
 
 @jobs_app.command()
 def pause(job: JobId, as_json: Json = False) -> None:
-    """Start no further items."""
+    """Stop starting further items."""
     _act(job, as_json=as_json, action="pause")
 
 
@@ -111,13 +116,13 @@ def resume(job: JobId, as_json: Json = False) -> None:
 
 @jobs_app.command()
 def cancel(job: JobId, item: Item = None, as_json: Json = False) -> None:
-    """Cancel the unfinished items, or one item; written files stay."""
+    """Cancel the unfinished items, or a single item. Files already written are kept."""
     _act(job, as_json=as_json, action="cancel", **_at(item))
 
 
 @jobs_app.command()
 def retry(job: JobId, item: Item = None, as_json: Json = False) -> None:
-    """Retry the failed items, or one of them."""
+    """Retry the failed items, or a single item."""
     _act(job, as_json=as_json, action="retry", **_at(item))
 
 
@@ -139,7 +144,10 @@ def _followed(hub: HubClient, job_id: str) -> dict[str, Any]:
     try:
         return follow(hub, job_id)
     except KeyboardInterrupt:
-        echo(f"The batch goes on: `token-saver jobs wait {job_id}` waits, `jobs cancel` ends it.", err=True)
+        echo(
+            f"The batch continues. `token-saver jobs wait {job_id}` waits for it; `jobs cancel` cancels it.",
+            err=True,
+        )
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -187,14 +195,14 @@ def _list(folders: Folders, *, as_json: bool) -> None:
 
 
 def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
-    """Return a batch's state for the list, including failures and a missing hub."""
+    """Return a batch's state for the list. Failures and a missing hub are mentioned."""
     if job.state == "done" and counts.unsuccessful:
         return f"done, {counts.unsuccessful} failed"
-    return "waits for the hub" if job.state == "running" and not hub_runs else job.state
+    return "waiting for the hub" if job.state == "running" and not hub_runs else job.state
 
 
 async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:
-    # Imported here because the database layer takes a moment that other commands do not need.
+    # Imported here because loading the database layer takes time that other commands do not need.
     from server.commands.open_history import opened_history  # noqa: PLC0415
     from server.store.jobs import Jobs  # noqa: PLC0415
 

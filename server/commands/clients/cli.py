@@ -1,4 +1,4 @@
-"""The commands that connect clients and disconnect them, with their options."""
+"""Commands that connect and disconnect clients, with their options."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,21 +25,21 @@ Client = Annotated[
         autocompletion=_complete_client,
     ),
 ]
-ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project for this folder only.")]
+ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project for the current folder only.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")]
 ClaudeMd = Annotated[
-    bool, typer.Option("--claude-md", help="Claude Code: a block in CLAUDE.md on when to offload.")
+    bool, typer.Option("--claude-md", help="Claude Code: add a block to CLAUDE.md on when to offload.")
 ]
 HookOption = Annotated[
-    bool, typer.Option("--hook", help="Claude Code: a reminder before large reads and writes.")
+    bool, typer.Option("--hook", help="Claude Code: show a reminder before large reads and writes.")
 ]
 
 
 DigestOption = Annotated[
-    bool, typer.Option("--digest", help="Claude Code: digests in place of large logs, test runs and data.")
+    bool, typer.Option("--digest", help="Claude Code: replace large logs, test runs and data with digests.")
 ]
 StatuslineOption = Annotated[
-    bool, typer.Option("--statusline", help="Claude Code: tokens saved in the status line.")
+    bool, typer.Option("--statusline", help="Claude Code: show the tokens saved in the status line.")
 ]
 
 
@@ -74,7 +74,7 @@ def disconnect(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Remove token-saver from a client, or only the extras that are named."""
+    """Remove token-saver from a client, or remove only the named extras."""
     from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.clients.connect import Wish, disconnect_client  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def disconnect(
 
 
 def statusline() -> None:
-    """Print Claude Code's status line for the session on standard input; see `connect --statusline`."""
+    """Print Claude Code's status line for the session on standard input. See `connect --statusline`."""
     from server.statusline.main import main  # noqa: PLC0415
 
     main()
@@ -92,13 +92,17 @@ def statusline() -> None:
 
 def uninstall(
     *,
-    history: Annotated[bool, typer.Option("--history", help="Also the history and kept files.")] = False,
-    weights: Annotated[bool, typer.Option("--weights", help="Also downloaded models.")] = False,
-    settings: Annotated[bool, typer.Option("--settings", help="Also settings, policy and prices.")] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Also remove the history and kept files.")
+    ] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Also remove downloaded models.")] = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Also remove settings, policy and prices.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Remove everything from clients and from this machine, and say what is left."""
+    """Remove the app from all clients and from this machine, then report what is left."""
     from server.commands.clients.uninstall import Extent  # noqa: PLC0415
     from server.commands.clients.uninstall import uninstall as remove  # noqa: PLC0415
 

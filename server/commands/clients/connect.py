@@ -1,4 +1,4 @@
-"""Commands ``connect`` and ``disconnect``: add the app to an MCP client's list of servers, or remove it."""
+"""Commands ``connect`` and ``disconnect``: add the app to an MCP client's server list, or remove it."""
 
 import dataclasses
 from pathlib import Path
@@ -19,7 +19,7 @@ from server.config.settings import load_settings
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """The user's options. ``advice`` are the named extras for Claude Code."""
+    """The user's options. ``advice`` holds the requested extras for Claude Code."""
 
     client: str
     scope: str
@@ -29,10 +29,10 @@ class Wish:
 
 
 def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
-    """Show the changes, make them, and test ``command``, which the client will start.
+    """Show the changes, make them, and test ``command``. The client will start ``command``.
 
     Raises:
-        BadArguments: the client or scope is unknown, or one of its files is broken.
+        BadArguments: the client or scope is unknown, or one of the client's files is broken.
         NotFound: the client is not installed.
         ClientFailed: the client's own command failed, or the configured command does not answer.
     """
@@ -61,7 +61,7 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
 
 
 def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
-    """Return the hook if it starts an installation under the app's former name and was not requested."""
+    """Return the hook if it starts an installation with the app's former name and was not requested."""
     if place.client != "claude-code" or "hook" in wish.advice:
         return ()
     program = advice.hook_command("hook", place.scope)
@@ -69,10 +69,10 @@ def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
 
 
 def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
-    """Show the changes that remove the app, and make them; with ``advice``, remove only that.
+    """Show the changes that remove the app, and make them. With ``advice``, remove only these extras.
 
     Raises:
-        BadArguments: the client or scope is unknown, or one of its files is broken.
+        BadArguments: the client or scope is unknown, or one of the client's files is broken.
         ClientFailed: the client's own command failed.
     """
     place = _place(wish, command)
@@ -94,7 +94,7 @@ def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
 
 
 def _prove(place: Place, folders: Folders) -> Proof:
-    # Without a running hub the bridge would start one that stays; a test must not do that.
+    # Without a running hub the bridge would start a hub that keeps running. A test must not do that.
     with hub_for_call(load_settings(folders), folders):
         return prove([place.entry["command"], *place.entry["args"]], place.entry.get("env"))
 
@@ -103,9 +103,9 @@ def _place(wish: Wish, command: list[str]) -> Place:
     names: dict[str, ClientName] = {name: name for name in CLIENTS}
     scopes: dict[str, Scope] = {name: name for name in get_args(Scope)}
     if wish.client not in names:
-        raise BadArguments(f"There is no client {wish.client!r}.", f"Use one of {', '.join(CLIENTS)}.")
+        raise BadArguments(f"Unknown client: {wish.client!r}.", f"Use one of {', '.join(CLIENTS)}.")
     if wish.scope not in scopes:
-        raise BadArguments(f"There is no scope {wish.scope!r}.", "Use user or project.")
+        raise BadArguments(f"Unknown scope: {wish.scope!r}.", "Use user or project.")
     if wish.advice and wish.client != "claude-code":
         raise BadArguments(
             f"{wish.client} has neither CLAUDE.md nor hooks.",
@@ -136,7 +136,7 @@ def _say(changes: list[ConfigChange], *, dry_run: bool, verb: str) -> None:
         echo(
             change.diff()
             if change.needed
-            else f"{client} is {verb} already: nothing to change in {change.place.path}.\n",
+            else f"{client} is already {verb}: nothing to change in {change.place.path}.\n",
             nl=False,
         )
     if any(change.needed for change in changes):

@@ -1,4 +1,4 @@
-"""Command ``uninstall``: removes everything that the app put on this machine, and says what is left."""
+"""Command ``uninstall``: removes all files and entries of the app from this machine, then lists the rest."""
 
 import dataclasses
 import shutil
@@ -15,21 +15,21 @@ from server.config.autostart import find_autostart
 from server.config.folders import Folders
 
 BACKUPS = "clients"
-"""Previous contents of clients' files; they stay while a client could not be disconnected."""
+"""Previous contents of client files. They are kept while a client cannot be disconnected."""
 STATE = (
     *("hub.json", "hub.lock", "token", "start.log", "token-saver.log*", "embedded.log", "pause.json"),
     *("model-memory.json", "policy.last-good", BACKUPS, "dashboard"),
 )
-"""Files and folders of the state folder, as patterns."""
+"""Files and folders in the state folder, as patterns."""
 HISTORY = ("history.db*", "kept")
-"""Files of the data folder that ``--history`` removes; with them goes ``trail.head`` in the state folder."""
+"""Files in the data folder that ``--history`` removes, together with ``trail.head`` in the state folder."""
 SETTINGS = ("config.toml", "policy.yaml", "prices.toml", "models.json", "models.toml")
 PROGRAM = "uv tool uninstall claude-token-saver-app"
 
 
 @dataclasses.dataclass(frozen=True)
 class Extent:
-    """What to remove beyond what clients and the system start."""
+    """Items to remove in addition to the entries that clients and the system start."""
 
     history: bool = False
     weights: bool = False
@@ -38,7 +38,7 @@ class Extent:
 
 
 def uninstall(folders: Folders, extent: Extent, *, as_json: bool) -> int:
-    """Remove everything, print what was removed and what is left; return the exit status."""
+    """Remove everything, print what was removed and what is left, and return the exit status."""
     removals = list(_removals(folders, extent))
     left = _left(folders)
     if as_json:
@@ -118,17 +118,17 @@ def _left(folders: Folders) -> list[str]:
 
 def _say(removals: list[Removal], left: list[str], extent: Extent) -> None:
     for each in removals:
-        failed = f"could not remove {each.what}: {each.problem}"
+        failed = f"{each.what} could not be removed: {each.problem}"
         verb = "would remove" if extent.dry_run else "removed"
         echo(failed if each.problem else f"{verb} {each.what}", err=bool(each.problem))
     if not removals:
-        echo("Nothing to remove.")
+        echo("There is nothing to remove.")
     if extent.dry_run:
         echo("Nothing was changed (--dry-run).")
         return
     for path in left:
         echo(f"left: {path}")
     if left:
-        echo("Remove these too with --history, --weights and --settings.")
-    echo(f"The program itself is removed by the tool that installed it, for example: {PROGRAM}")
-    echo("Restart Claude Code and other clients: a session that is still open may start the app again.")
+        echo("To remove these too, add --history, --weights and --settings.")
+    echo(f"To remove the program itself, use the tool that installed it, for example: {PROGRAM}")
+    echo("Restart Claude Code and other clients: open sessions can start the app again.")

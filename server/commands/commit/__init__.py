@@ -1,5 +1,5 @@
-"""``token-saver commit``: what is staged, or the named paths, with a message that the local model writes.
+"""``token-saver commit``: commits staged files or named paths with a message from the local model.
 
-``repository`` knows git, ``style`` the repository's own way of writing messages, ``message`` asks the model
-and checks its answer, ``commit`` brings them together.
+``repository`` runs git. ``style`` finds out how the repository writes its messages. ``message`` asks the
+model and checks its answer. ``commit`` combines these modules.
 """

@@ -1,4 +1,4 @@
-"""The command ``commit``: stage, refuse secrets, write the message, commit; or leave the index as it was."""
+"""Command ``commit``: stage, refuse secrets, write the message, commit. On failure, restore the index."""
 
 import contextlib
 import dataclasses
@@ -18,33 +18,35 @@ from server.config.settings import Settings
 from server.policy.secrets.redact import redact
 
 _PIECE = 100_000
-"""Characters that are searched for secrets at once."""
+"""Characters that are searched for secrets at a time."""
 _NAMED = 3
 
 
 def commit_changes(settings: Settings, folders: Folders, paths: Sequence[str], message: str) -> None:
-    """Commit what is staged, or else the named paths, and print two lines.
+    """Commit the staged files, or otherwise the named paths, and print two lines.
 
     Raises:
-        TokenSaverError: nothing was committed, and the index is as it was.
+        TokenSaverError: nothing was committed, and the index is unchanged.
     """
     repository = Repository(Path.cwd())
     branch = repository.require_ready()
     staged = repository.has_staged()
     if staged and paths:
         raise BadArguments(
-            "Something is staged already, and paths are named.",
-            "Commit what is staged without PATHS, or unstage it first (`git restore --staged .`).",
+            "Files are staged, and paths are named as well.",
+            "To commit the staged files, leave out PATHS; or unstage them first (`git restore --staged .`).",
         )
     if not staged and not paths:
         raise BadArguments(
-            "Nothing is staged, and no path is named.", "Name the files: token-saver commit PATHS."
+            "No file is staged, and no path is named.", "Name the files: token-saver commit PATHS."
         )
     with repository.index_restored_on_error():
         if not staged:
             repository.stage(paths)
             if not repository.has_staged():
-                raise CommitFailed("The named paths have no changes.", "See `git status`.")
+                raise CommitFailed(
+                    "The named paths have no changes.", "Run `git status` to see which files changed."
+                )
         files = repository.staged()
         refuse_secrets(files)
         remark = ""
@@ -58,10 +60,10 @@ def commit_changes(settings: Settings, folders: Folders, paths: Sequence[str], m
 
 
 def refuse_secrets(files: Sequence[StagedFile]) -> None:
-    """Return if no added line holds a secret.
+    """Search the added lines for secrets.
 
     Raises:
-        CommitFailed: a file does; the secret itself is not shown.
+        CommitFailed: a file contains a secret. The message does not show the secret.
     """
     found = []
     for file in files:
@@ -75,13 +77,13 @@ def refuse_secrets(files: Sequence[StagedFile]) -> None:
     if found:
         more = f" and {len(found) - _NAMED} more files" if len(found) > _NAMED else ""
         raise CommitFailed(
-            f"There seems to be a secret in {'; '.join(found[:_NAMED])}{more}.",
-            "Remove it, or commit with git if it is none.",
+            f"{'; '.join(found[:_NAMED])}{more} seems to contain a secret.",
+            "Remove the secret, or commit with git if it is not one.",
         )
 
 
 def _readable(file: StagedFile, root: Path) -> StagedFile:
-    """Return the file, without its patch if the user's rules keep it from models."""
+    """Return the file, without its patch if the user's rules keep the file from models."""
     try:
         require_allowed(str(root / file.path))
     except TokenSaverError:
@@ -91,10 +93,10 @@ def _readable(file: StagedFile, root: Path) -> StagedFile:
 
 @contextlib.contextmanager
 def _asking(settings: Settings, folders: Folders) -> Iterator[Ask]:
-    """Yield a function that asks the local model through the hub and its policy."""
+    """Yield a function that asks the local model through the hub, subject to the hub's policy."""
     with contextlib.ExitStack() as stack:
         hub: HubClient | None = None
-        # Without a hub the message is made from the file names.
+        # Without a hub, the message is made from the file names.
         with contextlib.suppress(TokenSaverError):
             hub = stack.enter_context(hub_for_call(settings, folders))
 

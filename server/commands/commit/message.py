@@ -1,4 +1,4 @@
-"""The message of a commit: written by the local model and checked against the diff, or made from names."""
+"""Commit messages: written by the local model and checked against the diff, or made from file names."""
 
 import re
 import textwrap
@@ -10,11 +10,11 @@ from server.commands.commit.repository import StagedFile
 from server.commands.commit.style import CONVENTIONAL, LONGEST_SUBJECT, Style, proper_nouns
 
 Ask = Callable[[str, str], str]
-"""Returns the model's answer to a task with a context; empty if there is no answer."""
+"""Returns the model's answer to a task with a context; empty if the model does not answer."""
 
 ATTEMPTS = 2
 MOST_CONTEXT = 5_000
-"""Characters that the model reads of the change: about 1,500 tokens, some ten seconds on a CPU."""
+"""Characters of the change that the model reads: about 1,500 tokens, some ten seconds on a CPU."""
 MOST_LISTED = 40
 MOST_BODY_LINES = 12
 _VERBS = {"A": "Add", "D": "Remove", "R": "Rename", "M": "Update", "T": "Change"}
@@ -22,15 +22,15 @@ _DOCUMENTS = frozenset({".md", ".rst", ".adoc"})
 _QUOTED = re.compile(r"[`\"“]([^`\"”\n]{1,80})[`\"”]")
 _WORD = re.compile(r"[^\s`\"'“”()\[\]{},;:!?]+")
 _NAME = re.compile(r".*(?:[_/\\]|\w\.\w|[a-z][A-Z]|\d|^[A-Z]{2,}s?$|::|->|^--?\w).*")
-"""Words that name something: paths, identifiers, numbers, abbreviations, options."""
+"""Words that name things: paths, identifiers, numbers, abbreviations, options."""
 
 
 def write_message(files: Sequence[StagedFile], style: Style, ask: Ask) -> tuple[str, str]:
-    """Return the message, and why it is not the model's; empty if it is."""
+    """Return the message and a remark. The remark says why the message is not the model's; empty if it is."""
     context = _context(files, style)
     problem = "the model did not answer"
     for attempt in range(ATTEMPTS):
-        task = _task(style) + (f" The last answer was refused: {problem}." if attempt else "")
+        task = _task(style) + (f" The last answer was refused because {problem}." if attempt else "")
         answer = ask(task, context)
         if not answer.strip():
             break
@@ -42,7 +42,7 @@ def write_message(files: Sequence[StagedFile], style: Style, ask: Ask) -> tuple[
 
 
 def tidied(answer: str) -> str:
-    """Return the model's answer as a message: without fences and labels, the body wrapped."""
+    """Return the model's answer as a message: no fences or labels, body wrapped."""
     lines = [line.rstrip() for line in answer.strip().splitlines() if not line.strip().startswith("```")]
     lines = lines[next((number for number, line in enumerate(lines) if line.strip()), 0) :]
     if not lines:
@@ -58,7 +58,7 @@ def tidied(answer: str) -> str:
 
 
 def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
-    """Return what is wrong with a message, empty if nothing is."""
+    """Return the fault of a message, empty if the message is fine."""
     subject = message.split("\n", 1)[0]
     if not subject:
         return "it is empty"
@@ -66,18 +66,18 @@ def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
         return f"its first line has {len(subject)} characters, more than {LONGEST_SUBJECT}"
     found = CONVENTIONAL.fullmatch(subject)
     if style.conventional and (found is None or found["type"] not in style.types):
-        return f"its first line does not begin with one of {', '.join(style.types)} and a colon"
+        return f"its first line does not start with one of {', '.join(style.types)} and a colon"
     if missing := foreign_names(message, files, style):
-        return f"it names {missing[0]}, which the change lacks"
+        return f"it names {missing[0]}, which does not occur in the change"
     return ""
 
 
 def foreign_names(message: str, files: Sequence[StagedFile], style: Style) -> list[str]:
-    """Return the files and names in a message that its change lacks."""
+    """Return the files and names that occur in a message but not in its change."""
     known = "\n".join(f"{file.path}\n{file.before}\n{file.patch}" for file in files).casefold()
     scope = None
     if style.conventional:
-        # The type is a word of the style; a scope must be in the change.
+        # The type comes from the style; a scope must occur in the change.
         found = CONVENTIONAL.match(message)
         scope = found["scope"] if found is not None else None
         message = re.sub(r"^[a-z]+(?:\([^()]*\))?!?", "", message)
@@ -92,7 +92,7 @@ def foreign_names(message: str, files: Sequence[StagedFile], style: Style) -> li
 
 
 def plain_message(files: Sequence[StagedFile], style: Style) -> str:
-    """Return a message from the names of the files alone."""
+    """Return a message made only from the names of the files."""
     counts = Counter(file.status for file in files)
     status = counts.most_common(1)[0][0] if len(counts) == 1 else "M"
     first = files[0]
@@ -113,19 +113,19 @@ def plain_message(files: Sequence[StagedFile], style: Style) -> str:
 
 def _task(style: Style) -> str:
     form = (
-        f"Begin the first line with one of {', '.join(style.types)}, an optional (scope) and a colon."
+        f"Start the first line with one of {', '.join(style.types)}, an optional (scope) and a colon."
         if style.conventional
         else "Write the first line as an imperative sentence without a full stop."
     )
     body = (
-        "Then a blank line and a short body that says what changed and why, if the change shows it."
+        "Then write a blank line and a short body that says what changed and, if the change shows it, why."
         if style.has_body
-        else "Write that one line alone."
+        else "Write only that one line."
     )
     return (
         f"Write the git commit message of this change. {form} At most {LONGEST_SUBJECT} characters. {body} "
-        "Write in the language and manner of the repository's last messages. Name only files and names that "
-        "the change contains."
+        "Write in the language and style of the repository's last messages. Name only files and names "
+        "that the change contains."
     )
 
 
@@ -170,7 +170,7 @@ def _same_head(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def _plain_type(files: Sequence[StagedFile], style: Style) -> str:
-    """Return a type that the repository uses and that file names can tell."""
+    """Return a type that the repository uses and that follows from the file names."""
     paths = [PurePosixPath(file.path) for file in files]
     wanted = "chore"
     if all(path.suffix in _DOCUMENTS for path in paths):

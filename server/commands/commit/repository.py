@@ -1,4 +1,4 @@
-"""The git repository of a commit: its state, what is staged, and a copy of the index for the way back."""
+"""The git repository of a commit: its state, the staged files, and a copy of the index for restoring it."""
 
 import contextlib
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from server.common.errors import BadArguments, CommitFailed, NotFound
 
 QUESTION_SECONDS = 60.0
-"""Time limit of a question to git (seconds)."""
+"""Time limit for a git query (seconds)."""
 COMMIT_SECONDS = 1_800.0
-"""Time limit of the commit with its hooks (seconds)."""
+"""Time limit for the commit and its hooks (seconds)."""
 MOST_PATCH = 400_000
 """Characters of the patch that are read."""
 _UNDER_WAY = {
@@ -27,8 +27,11 @@ _UNDER_WAY = {
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A staged file. ``status`` is git's letter (A, M, D, R, T), ``before`` the path of a renamed file.
-    ``added`` and ``removed`` count lines; both are None for a binary file."""
+    """A staged file.
+
+    ``status`` is git's letter (A, M, D, R, T). ``before`` is the former path of a renamed file. ``added`` and
+    ``removed`` count lines; both are None for a binary file.
+    """
 
     status: str
     path: str
@@ -40,17 +43,17 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class Made:
-    """A commit: its abbreviated hash and its branch."""
+    """A finished commit: its abbreviated hash and its branch."""
 
     sha: str
     branch: str
 
 
 class Repository:
-    """The repository of a folder.
+    """The git repository that contains a folder.
 
     Raises:
-        NotFound: git is missing, or the folder is in no repository.
+        NotFound: git is missing, or the folder is not in a repository.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,21 +67,22 @@ class Repository:
         """Return the current branch.
 
         Raises:
-            CommitFailed: the head is detached, files are unmerged, or a merge or the like is under way.
+            CommitFailed: the head is detached, files are unmerged, or a merge, rebase or similar operation is
+            in progress.
         """
         if self._ask("ls-files", "--unmerged", "-z"):
             raise CommitFailed("Files are unmerged.", "Resolve the conflicts, then commit yourself.")
         for name, what in _UNDER_WAY.items():
             if (self._folder / self._git_path(name)).exists():
-                raise CommitFailed(f"{what} is under way.", "Finish or abort it with git.")
+                raise CommitFailed(f"{what} is in progress.", "Finish or abort it with git.")
         done = self._run("symbolic-ref", "--quiet", "--short", "HEAD")
         if done.returncode:
-            raise CommitFailed("The head is detached.", "Switch to a branch, or commit with git.")
+            raise CommitFailed("HEAD is detached.", "Switch to a branch, or commit with git itself.")
         return done.stdout.decode("utf-8", "replace").strip()
 
     @contextlib.contextmanager
     def index_restored_on_error(self) -> Iterator[None]:
-        """Restore the index as it was if the ``with`` block fails."""
+        """Restore the index if the ``with`` block fails."""
         path = self._folder / self._git_path("index")
         before = path.read_bytes() if path.exists() else None
         try:
@@ -88,22 +92,20 @@ class Repository:
             raise
 
     def stage(self, paths: Sequence[str]) -> None:
-        """Stage the named paths, deleted ones included.
+        """Stage the named paths, including deleted ones.
 
         Raises:
             BadArguments: git refuses a path, or a path names the whole repository.
         """
         for path in paths:
             if (self._folder / path).resolve() == self.root.resolve():
-                raise BadArguments(
-                    f"{path} is the whole repository.", "Name the files or folders that you mean."
-                )
+                raise BadArguments(f"{path} is the whole repository.", "Name the files or folders to commit.")
         done = self._run("--literal-pathspecs", "add", "--all", "--", *paths)
         if done.returncode:
-            raise BadArguments(_said(done, "git add"), "Correct the paths, then run it again.")
+            raise BadArguments(_said(done, "git add"), "Correct the paths, then run the command again.")
 
     def has_staged(self) -> bool:
-        """Return whether anything is staged."""
+        """Return whether any file is staged."""
         return self._run("diff", "--cached", "--quiet", "--no-ext-diff").returncode != 0
 
     def staged(self) -> list[StagedFile]:
@@ -135,7 +137,7 @@ class Repository:
         done = self._run("commit", "--quiet", "--file", "-", given=message.encode(), seconds=COMMIT_SECONDS)
         if done.returncode:
             raise CommitFailed(
-                _said(done, "git commit"), "Fix the cause, then run it again. Nothing was committed."
+                _said(done, "git commit"), "Nothing was committed. Fix the cause, then run the command again."
             )
         sha = self._ask("rev-parse", "--short", "HEAD").decode().strip()
         return Made(sha, self._ask("symbolic-ref", "--short", "HEAD").decode("utf-8", "replace").strip())
@@ -145,7 +147,7 @@ class Repository:
             path.unlink(missing_ok=True)
             return
         lock = path.with_name("index.lock")
-        # Git's own lock: no other git writes the index meanwhile.
+        # This is git's own lock. No other git process can write the index at the same time.
         with contextlib.suppress(FileExistsError):
             with lock.open("xb") as file:
                 file.write(before)
@@ -157,7 +159,7 @@ class Repository:
     def _ask(self, *arguments: str) -> bytes:
         done = self._run(*arguments)
         if done.returncode:
-            raise CommitFailed(_said(done, f"git {arguments[0]}"), "See `git status`.")
+            raise CommitFailed(_said(done, f"git {arguments[0]}"), "Run `git status` for details.")
         return done.stdout
 
     def _run(
@@ -183,13 +185,13 @@ class Repository:
 
 
 def _counts(raw: bytes) -> Iterator[tuple[str, tuple[int | None, int | None]]]:
-    """Yield path and line counts of ``git diff --numstat -z``."""
+    """Yield each path with its line counts from ``git diff --numstat -z``."""
     parts = iter(raw.decode("utf-8", "surrogateescape").split("\0"))
     for part in parts:
         if not part:
             continue
         added, removed, path = part.split("\t", 2)
-        if not path:  # a rename: the old and the new path follow
+        if not path:  # renamed file: the old path and the new path follow
             next(parts)
             path = next(parts)
         binary = added == "-"
@@ -197,7 +199,7 @@ def _counts(raw: bytes) -> Iterator[tuple[str, tuple[int | None, int | None]]]:
 
 
 def _names(raw: bytes) -> Iterator[tuple[str, str, str]]:
-    """Yield letter, path and former path of ``git diff --name-status -z``."""
+    """Yield status letter, path and former path from ``git diff --name-status -z``."""
     parts = iter(raw.decode("utf-8", "surrogateescape").split("\0"))
     for status in parts:
         if not status:
@@ -207,7 +209,7 @@ def _names(raw: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def _said(done: "subprocess.CompletedProcess[bytes]", what: str) -> str:
-    """Return what a failed git printed, in one line."""
+    """Return the output of a failed git command as one line."""
     text = (done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("hint:")]
     return f"{what} failed: {' · '.join(lines[-6:])[:600] or f'status {done.returncode}'}."

@@ -1,14 +1,14 @@
-"""The style of a repository's commit messages, from its last commits."""
+"""Style of a repository's commit messages, derived from its last commits."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 LATEST = 20
-"""Commits that are looked at."""
+"""Number of commits that are examined."""
 EXAMPLES = 8
 USUAL_SHARE = 0.6
-"""Share of the commits from which a trait counts as the repository's style."""
+"""Minimum share of commits that makes a trait part of the repository's style."""
 LONGEST_SUBJECT = 72
 CONVENTIONAL = re.compile(r"(?P<type>[a-z]+)(?:\((?P<scope>[^()\s]+)\))?!?: .+")
 """Conventional Commits 1.0.0: ``type(scope): subject``."""
@@ -18,8 +18,9 @@ _CAPITALISED = re.compile(r"\b[^\W\d_a-zß-öø-ÿ][^\W\d_A-Z]\w+\b")
 
 @dataclass(frozen=True)
 class Style:
-    """How the repository writes messages. ``types`` are the usual ones of conventional commits;
-    ``capitalises`` says that common nouns begin with a capital, as in German."""
+    """The repository's style of messages. ``types`` holds the usual types of conventional commits;
+    ``capitalises`` is true if common nouns are capitalised, as in German.
+    """
 
     examples: tuple[str, ...]
     conventional: bool
@@ -29,7 +30,7 @@ class Style:
 
 
 def style_of(messages: Sequence[str]) -> Style:
-    """Return the style of these messages, newest first."""
+    """Return the style of these messages. The newest message comes first."""
     subjects = [message.splitlines()[0].strip() for message in messages if message.strip()]
     matches = [found for each in subjects if (found := CONVENTIONAL.fullmatch(each))]
     bodies = sum(len(message.strip().splitlines()) > 1 for message in messages)
@@ -44,8 +45,8 @@ def style_of(messages: Sequence[str]) -> Style:
 
 
 def proper_nouns(message: str) -> list[str]:
-    """Return capitalised words that do not begin a sentence."""
+    """Return capitalised words that do not start a sentence."""
     starts = {found.end() for found in _SENTENCE.finditer(message)}
     words = _CAPITALISED.finditer(message)
-    # A conventional subject begins after its colon, a listed item after its mark: both count as starts.
+    # A conventional subject starts after its colon, a list item after its bullet: both count as starts.
     return [word[0] for word in words if word.start() not in starts]

@@ -1,4 +1,4 @@
-"""Actions of ``token-saver config``. They need no hub."""
+"""Actions of ``token-saver config``. They do not need a hub."""
 
 import difflib
 import json
@@ -22,10 +22,10 @@ YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
 def show_settings(key: str = "", *, as_json: bool) -> None:
-    """Print one setting, the settings of a section, or all.
+    """Print one setting, the settings of a section, or all settings.
 
     Raises:
-        NotFound: there is no such setting or section.
+        NotFound: the setting or section does not exist.
         SettingsError: ``config.toml`` is invalid.
     """
     found = _matching(key) if key else _settings()
@@ -43,12 +43,12 @@ def show_settings(key: str = "", *, as_json: bool) -> None:
 
 
 def change_setting(key: str, text: str) -> None:
-    """Write a setting into ``config.toml``; an empty text removes it, so that the default holds.
+    """Write a setting into ``config.toml``. An empty text removes the setting, which restores the default.
 
     Raises:
-        NotFound: there is no such setting.
+        NotFound: the setting does not exist.
         BadArguments: an environment variable sets it, or the value has the wrong form.
-        SettingsError: the file cannot be changed, or the value is invalid; then nothing changes.
+        SettingsError: the file cannot be changed or the value is invalid. The file is then unchanged.
     """
     setting = _one(key)
     if not setting.editable:
@@ -61,15 +61,15 @@ def change_setting(key: str, text: str) -> None:
     now = next(each for each in _settings() if name_of(each) == key)
     echo(f"{key} = {now.value}  ({now.source})")
     if find_running(str(folders.state)) is not None:
-        echo("The running app uses it after its next start: token-saver quit, then token-saver.")
+        echo("The running app uses the new value after a restart: token-saver quit, then token-saver.")
 
 
 def edit_file() -> None:
-    """Open ``config.toml`` in the user's editor and check it afterwards.
+    """Open ``config.toml`` in the user's editor, then check the file.
 
     Raises:
-        NotFound: there is no editor.
-        SettingsError: the file is invalid now.
+        NotFound: no editor was found.
+        SettingsError: the edited file is invalid.
     """
     folders = find_folders()
     folders.create()
@@ -81,7 +81,7 @@ def edit_file() -> None:
     except OSError as error:
         raise NotFound(
             f"The editor {editor!r} cannot be started: {error.strerror}.",
-            "Set the variable EDITOR to the command of your editor.",
+            "Set the EDITOR variable to the command of your editor.",
         ) from None
     if status:
         raise BadArguments(f"The editor ended with status {status}.", "The settings were not checked.")
@@ -95,14 +95,14 @@ def name_of(setting: Setting) -> str:
 
 
 def value_of(setting: Setting, text: str) -> Any:
-    """Return the value that a text means for a setting; invalid values are left to the validation.
+    """Return the value that a text stands for. Invalid values are left to validation.
 
     Raises:
-        BadArguments: the text is not a list, or not true or false.
+        BadArguments: the text is not a list, or neither true nor false.
     """
     if setting.kind == "bool":
         if text.lower() not in YES + NO:
-            raise BadArguments(f"{text!r} is neither true nor false.", "Give true or false.")
+            raise BadArguments(f"{text!r} is neither true nor false.", "Write true or false.")
         return text.lower() in YES
     if setting.kind in ("int", "float"):
         return _number(text)
@@ -169,7 +169,7 @@ def _unknown(key: str, settings: Sequence[Setting]) -> NotFound:
     step = (
         f"Did you mean {' or '.join(sorted(near))}?" if near else "`token-saver config` lists all settings."
     )
-    return NotFound(f"There is no setting {key!r}.", step)
+    return NotFound(f"Unknown setting: {key!r}.", step)
 
 
 def _as_json(setting: Setting) -> dict[str, Any]:

@@ -12,7 +12,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of a setting, such
 
 @config_app.callback(invoke_without_command=True)
 def config(context: typer.Context, as_json: Json = False) -> None:
-    """List all settings with their value and its source."""
+    """List all settings with their values and where each value comes from."""
     if context.invoked_subcommand is None:
         from server.commands.config.actions import show_settings  # noqa: PLC0415
 
@@ -21,7 +21,7 @@ def config(context: typer.Context, as_json: Json = False) -> None:
 
 @config_app.command()
 def get(key: Key, as_json: Json = False) -> None:
-    """Print a setting, or all settings of a section."""
+    """Print one setting, or all settings of a section."""
     from server.commands.config.actions import show_settings  # noqa: PLC0415
 
     show_settings(key, as_json=as_json)
@@ -30,9 +30,11 @@ def get(key: Key, as_json: Json = False) -> None:
 @config_app.command("set")
 def set_value(
     key: Key,
-    value: Annotated[str, typer.Argument(help="The value; empty for the default.", metavar="VALUE")],
+    value: Annotated[
+        str, typer.Argument(help="The new value; leave it empty to restore the default.", metavar="VALUE")
+    ],
 ) -> None:
-    """Change a setting in config.toml; every other line stays as it is."""
+    """Change a setting in config.toml. All other lines stay unchanged."""
     from server.commands.config.actions import change_setting  # noqa: PLC0415
 
     change_setting(key, value)
@@ -40,7 +42,7 @@ def set_value(
 
 @config_app.command()
 def edit() -> None:
-    """Open config.toml in your editor, and check it afterwards."""
+    """Open config.toml in your editor, then check the file."""
     from server.commands.config.actions import edit_file  # noqa: PLC0415
 
     edit_file()

@@ -1,1 +1,1 @@
-"""`token-saver context`: what weighs on Claude's context."""
+"""`token-saver context`: shows what fills Claude's context."""

@@ -1,4 +1,4 @@
-"""Command ``context``: what weighs on Claude's context, and switches; needs no hub."""
+"""Command ``context``: shows what fills Claude's context, and switches parts off. It does not need a hub."""
 
 import asyncio
 import datetime
@@ -17,7 +17,8 @@ from server.ledger.transcripts.check import TranscriptCheck
 
 
 def show_context(settings: Settings, folders: Folders, scope: Scope, *, as_json: bool) -> None:
-    """Print the parts, their cost and their switches, after a transcript check if the user agreed to it.
+    """Print the parts of the context with their cost and switches. If the user agreed to it, check the
+    transcripts first.
 
     Raises:
         StoreError: the history cannot be read.
@@ -31,16 +32,16 @@ def show_context(settings: Settings, folders: Folders, scope: Scope, *, as_json:
 
 
 def switch_off(settings: Settings, folders: Folders, part: str, scope: Scope, *, dry_run: bool) -> None:
-    """Show the change of Claude Code's settings that takes a part out of the context, and make it.
+    """Show the change of Claude Code's settings that removes a part from the context, and make it.
 
     Raises:
-        NotFound: Claude Code has no switch for this part.
+        NotFound: Claude Code cannot switch this part off.
         BadArguments: the settings file is broken.
     """
     change = plan(part, scope, claude_folders(settings.savings.transcripts, Path.cwd()))
     diff = change.diff()
     if not diff:
-        echo(f"{part} is off already: {change.switch.setting} in {change.switch.path}.")
+        echo(f"{part} is already off: {change.switch.setting} in {change.switch.path}.")
         return
     echo(diff, nl=False)
     if not dry_run:
@@ -50,7 +51,7 @@ def switch_off(settings: Settings, folders: Folders, part: str, scope: Scope, *,
 
 
 def switch_on(settings: Settings, folders: Folders, part: str, scope: Scope) -> None:
-    """Undo a switch.
+    """Switch a part on again.
 
     Raises:
         NotFound: this app did not switch the part off.

@@ -1,4 +1,4 @@
-"""Command line of ``context``."""
+"""Command line of ``token-saver context``."""
 
 from typing import Annotated, Literal
 
@@ -11,15 +11,15 @@ from server.config.settings import load_settings
 
 def context(
     *,
-    off: Annotated[str, typer.Option(metavar="PART", help="Switch a part off, such as skill:NAME.")] = "",
-    on: Annotated[str, typer.Option(metavar="PART", help="Undo a switch.")] = "",
+    off: Annotated[str, typer.Option(metavar="PART", help="Switch a part off, for example skill:NAME.")] = "",
+    on: Annotated[str, typer.Option(metavar="PART", help="Switch a part on again.")] = "",
     scope: Annotated[
-        Literal["project", "user"], typer.Option(help="For this project only, or everywhere.")
+        Literal["project", "user"], typer.Option(help="Switch the part for this project only, or everywhere.")
     ] = "project",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what weighs on Claude's context, what it costs, and switch parts off."""
+    """Show what fills Claude's context and what each part costs; switch parts off."""
     from server.commands.context.actions import show_context, switch_off, switch_on  # noqa: PLC0415
 
     folders = find_folders()

@@ -24,13 +24,14 @@ from server.policy.secrets.redact import redact
 MOST_LITERAL = 100_000
 """Characters of literal lines that one call prints."""
 MOST_OUTPUT = 400_000_000
-"""Bytes of a command's output that are kept; the rest is read and dropped."""
+"""Bytes of a command's output that are kept; further output is discarded."""
 _CHUNK = 1 << 16
 _LINES = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def print_digest(file: str, focus: str, most: int) -> None:
-    """Print the digest of a file, of standard input (``-``), or the lines or digest of a kept text.
+    """Print the digest of a file, of standard input (``-``) or of a kept text. With ``lines``, print lines of
+    a kept text.
 
     Raises:
         TokenSaverError: the file or the kept text is not available.
@@ -48,7 +49,7 @@ def print_digest(file: str, focus: str, most: int) -> None:
 
 
 def print_lines(file: str, lines: str) -> None:
-    """Print lines of a file, of standard input or of a kept text as they stand.
+    """Print unchanged lines of a file, of standard input or of a kept text.
 
     Raises:
         TokenSaverError: ``lines`` is malformed, or the file or its lines are not available.
@@ -58,14 +59,14 @@ def print_lines(file: str, lines: str) -> None:
 
 
 def run_and_print(command: Sequence[str], focus: str, most: int) -> int:
-    """Run a command, keep its output, print a digest of it; return its exit status.
+    """Run a command, keep its output, print a digest of the output, and return the command's exit status.
 
     Raises:
-        NotFound: there is no such command.
+        NotFound: the command does not exist.
     """
     program = shutil.which(command[0])
     if program is None:
-        raise NotFound(f"There is no command {command[0]!r}.", "Check its name and PATH.")
+        raise NotFound(f"Command not found: {command[0]!r}.", "Check its name and the PATH variable.")
     with _kept().writing(project_folder(), shlex.join(command)) as text:
         status, size, dropped = _run([program, *command[1:]], text)
         made = make_digest(text.whole(), most, command=shlex.join(command), exit_status=status, focus=focus)
@@ -78,7 +79,9 @@ def run_and_print(command: Sequence[str], focus: str, most: int) -> int:
 
 
 def _run(command: Sequence[str], text: KeptWriter) -> tuple[int, int, int]:
-    """Run a command with both outputs into ``text``; return its exit status, the bytes, and those dropped."""
+    """Run a command and write both output streams into ``text``. Return exit status, bytes kept and bytes
+    dropped.
+    """
     size = dropped = 0
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with process, _ignoring_interrupts():
@@ -94,7 +97,7 @@ def _run(command: Sequence[str], text: KeptWriter) -> tuple[int, int, int]:
 
 @contextlib.contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """Leave Ctrl-C to the command: it gets the signal too, and its last output is worth a digest."""
+    """Leave Ctrl-C to the command: it receives the signal too, and its last output matters."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -104,7 +107,7 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _source(file: str, reference: Reference | None) -> Iterator[tuple[BinaryIO, str, int]]:
-    """Open what is digested; yields it, the handle of its kept text, and its size in bytes."""
+    """Open the source of a digest. Yield the source, the handle of its kept text and its size in bytes."""
     if reference is not None:
         with _opened(reference) as source:
             yield source, "", 0
@@ -138,7 +141,7 @@ def _literal(file: str, reference: Reference | None, first: int, last: int) -> s
         with open_allowed(file) as source:
             found = lines_of(source, first, last, MOST_LITERAL)
     if not found:
-        raise NotFound(f"{file} has no line {first}.", "Name lines that it has.")
+        raise NotFound(f"{file} has no line {first}.", "Name lines that exist in it.")
     return redact("\n".join(found)).text
 
 
@@ -146,7 +149,7 @@ def _line_numbers(text: str) -> tuple[int, int]:
     found = _LINES.fullmatch(text.strip())
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last:
-        raise BadArguments(f"--lines {text!r} names no lines.", "Write --lines 12 or --lines 10-20.")
+        raise BadArguments(f"--lines {text!r} is not a range of lines.", "Write --lines 12 or --lines 10-20.")
     return first, last
 
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-Most = Annotated[int, typer.Option("--max", min=100, help="Characters of the digest.")]
-Focus = Annotated[str, typer.Option("--focus", help="Words whose lines come first.")]
+Most = Annotated[int, typer.Option("--max", min=100, help="Maximum length of the digest in characters.")]
+Focus = Annotated[str, typer.Option("--focus", help="Lines with these words come first.")]
 
 
 def digest(
@@ -13,13 +13,15 @@ def digest(
     *,
     focus: Focus = "",
     most: Most = 2_000,
-    lines: Annotated[str, typer.Option("--lines", help="Print these lines instead, as 10-20.")] = "",
+    lines: Annotated[str, typer.Option("--lines", help="Print these lines instead, for example 10-20.")] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what digests would have spared in past sessions.")
+        bool, typer.Option("--dry-run", help="Show what digests would have saved in past sessions.")
     ] = False,
-    days: Annotated[int, typer.Option("--days", min=1, help="Days of sessions for --dry-run.")] = 30,
+    days: Annotated[
+        int, typer.Option("--days", min=1, help="With --dry-run: how many days of sessions to read.")
+    ] = 30,
 ) -> None:
-    """Print a digest of a log, a test run, data or code; needs no model."""
+    """Print a digest of a log, a test run, data or code. No model is needed."""
     from server.commands.digest.actions import print_digest, print_lines  # noqa: PLC0415
 
     if dry_run:
@@ -33,14 +35,14 @@ def digest(
 
 
 def run(
-    command: Annotated[list[str], typer.Argument(help="The command and its arguments, after --.")],
+    command: Annotated[list[str], typer.Argument(help="The command with its arguments, after --.")],
     *,
     focus: Focus = "",
     most: Most = 2_000,
 ) -> None:
-    """Run a command, keep its output, print a digest, end with its exit status.
+    """Run a command, keep its output, print a digest, and exit with the command's status.
 
-    It runs any command: a permission in Claude Code such as Bash(token-saver:*) allows them all.
+    `run` accepts any command: a permission in Claude Code such as Bash(token-saver:*) allows all commands.
     """
     from server.commands.digest.actions import run_and_print  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""``token-saver digest --dry-run``: what digests would have spared in past sessions of Claude Code."""
+"""``token-saver digest --dry-run``: shows what digests would have saved in past sessions of Claude Code."""
 
 import time
 
@@ -18,7 +18,7 @@ def print_dry_run(days: int) -> None:
     """Read the transcripts of the last days and print the estimates.
 
     Raises:
-        SettingsError: the settings or the price table are broken.
+        SettingsError: the settings or the price table are invalid.
     """
     folders = find_folders()
     folder = transcripts_folder(load_settings(folders).savings.transcripts)
@@ -46,10 +46,10 @@ def _print(found: DryRun, days: int) -> None:
     if rows:
         print_table(("kind", "results", "came back", "net tokens", "net money"), rows)
     echo(
-        f"{found.sessions:,} transcripts of {days} days: digests would have spared "
+        f"{found.sessions:,} transcripts of {days} days: digests would have saved "
         f"${found.net_microusd / _MICRO:,.2f}, {found.share:.1%} of a bill of "
         f"${found.bill_microusd / _MICRO:,.2f}."
     )
     if found.passed:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.passed)
-        echo(f"Large results that would have passed unchanged: {reasons}.")
+        echo(f"Large results that would have stayed unchanged: {reasons}.")

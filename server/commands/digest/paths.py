@@ -1,4 +1,4 @@
-"""Path rules of ``token-saver digest``: those of ``compress_context``, without the limit to the project."""
+"""Path rules of ``token-saver digest``: the rules of ``compress_context``, but without the project limit."""
 
 import asyncio
 import os
@@ -23,10 +23,10 @@ TOOL = "compress_context"
 
 
 def open_allowed(file: str) -> BinaryIO:
-    """Open a file that may be read.
+    """Open a file that the rules allow reading.
 
     Raises:
-        TokenSaverError: as ``require_allowed``, or the file is missing or not a regular one.
+        TokenSaverError: as in ``require_allowed``, or the file is missing or not a regular file.
     """
     path = require_allowed(file)
     require_file(path, file)
@@ -34,13 +34,14 @@ def open_allowed(file: str) -> BinaryIO:
 
 
 def require_allowed(file: str) -> Path:
-    """Return the absolute path of a file, with links resolved, if the rules allow reading it. From a shell,
-    files outside of the project may be named, too.
+    """Return the absolute path of a file with links resolved, if the rules allow reading it.
+
+    Commands from a shell can name files outside the project, too.
 
     Raises:
-        WorkspaceError: the file may hold credentials, or belongs to version control or to this app.
-        Denied: the user's policy denies it to ``compress_context``.
-        SettingsError: the settings or the policy are broken.
+        WorkspaceError: the file can hold credentials, or belongs to version control or to this app.
+        Denied: the user's policy denies ``compress_context`` this file.
+        SettingsError: the settings or the policy are invalid.
     """
     named = Path(file).absolute()
     workspace = _workspace(Path(named.anchor))
@@ -54,7 +55,7 @@ def require_allowed(file: str) -> Path:
 
 
 def project_folder() -> Path:
-    """Return the folder of the project that the command runs in."""
+    """Return the project folder in which the command runs."""
     return Path(os.environ.get("CLAUDE_PROJECT_DIR") or Path.cwd())
 
 

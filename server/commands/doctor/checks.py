@@ -1,4 +1,4 @@
-"""What ``doctor`` says about the user's named checks: where they run, and with which variables."""
+"""Findings of ``doctor`` about the user's named checks: where they run, and with which variables."""
 
 from collections.abc import Iterator
 
@@ -15,15 +15,15 @@ def check_findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "checks",
             "ok",
-            f"{', '.join(sorted(settings.checks))} run what the model wrote with your rights",
-            "on Linux, to run them in a sandbox: [offload] check_sandbox = true",
+            f"{', '.join(sorted(settings.checks))} run code written by the model with your permissions",
+            "on Linux, run them in a sandbox: [offload] check_sandbox = true",
         )
     elif outside:
-        yield Finding("checks", "ok", f"in the sandbox, except for {', '.join(outside)}")
+        yield Finding("checks", "ok", f"run in the sandbox, except {', '.join(outside)}")
     more = ", ".join(settings.offload.check_env) or "no others"
     yield Finding(
         "checks",
         "ok",
-        f"their environment has PATH, HOME, language, temporary folder; further variables: {more} "
+        f"their environment holds PATH, HOME, language, temporary folder; further variables: {more} "
         "([offload] check_env)",
     )

@@ -37,9 +37,11 @@ from server.store.records import TEST_SESSION
 from server.web.instance import listen
 
 EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
-"""By the worst finding. Other commands use 2 for wrong usage and 3 for a hand-back, so a warning is 4."""
+"""By the worst finding. A warning is 4, because other commands use 2 for wrong usage and 3 for a
+hand-back.
+"""
 ENGINE_SECONDS = 10.0
-"""How long to wait until an engine is found (seconds)."""
+"""Maximum wait for an engine to be found (seconds)."""
 COMMAND = "token-saver"
 SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
 _KINDS: tuple[tuple[Literal["python", "command"], str], ...] = (
@@ -47,14 +49,14 @@ _KINDS: tuple[tuple[Literal["python", "command"], str], ...] = (
     ("command", "commands"),
 )
 MODELS_SECONDS = 10.0
-"""How long a found engine may take to list its models (seconds)."""
+"""Maximum wait for a found engine to list its models (seconds)."""
 GIB = 1024**3
 
 
 def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool, offload: bool) -> int:
     """Run all checks, print the findings, and return the exit status.
 
-    ``missing_tray`` returns one line on why no icon is visible, empty if one is.
+    ``missing_tray`` returns one line that explains why the icon is not visible; empty if it is visible.
     """
     findings: list[Finding] = []
     for finding in _findings(folders, missing_tray, offload=offload):
@@ -99,7 +101,7 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
 
 
 def _project_checks(folders: Folders) -> Finding:
-    """Say which checks the project in the current folder brings, and whether they are accepted."""
+    """Report which checks the project in the current folder has, and whether they are accepted."""
     from server.execution.project_checks.accepted import AcceptedChecks  # noqa: PLC0415 - few need it
     from server.execution.project_checks.find import find_project_checks  # noqa: PLC0415
 
@@ -121,7 +123,9 @@ def _project_checks(folders: Folders) -> Finding:
 def _sandboxes(settings: Settings) -> Iterator[Finding]:
     """Probe the sandboxes by running a hostile script in them."""
     if not settings.offload.run_code:
-        yield Finding("sandbox", "ok", "off ([offload] run_code); new code is delivered without being run")
+        yield Finding(
+            "sandbox", "ok", "switched off ([offload] run_code); new code is delivered without being run"
+        )
         return
     from server.execution.sandbox.find import Sandboxes  # noqa: PLC0415 - few commands need it
 
@@ -147,7 +151,7 @@ def _settings(folders: Folders) -> Finding:
                 return Finding(
                     "settings",
                     "ok",
-                    f"{path} was changed since the hub started; most settings apply at its next start",
+                    f"{path} has changed since the hub started; most settings apply after a restart",
                     "token-saver quit, then token-saver",
                 )
     return Finding("settings", "ok", str(path))
@@ -158,20 +162,20 @@ def _path() -> Finding:
     first = shutil.which(COMMAND)
     ours = Path(sys.executable).with_name(f"{COMMAND}.exe" if sys.platform == "win32" else COMMAND)
     if first is None:
-        return Finding("path", "ok", f"no {COMMAND} is on PATH; this one is {ours}")
+        return Finding("path", "ok", f"PATH contains no {COMMAND}; this one is {ours}")
     if not ours.exists() or _same_program(Path(first), ours):
         return Finding("path", "ok", first)
     another = "the app under its former name" if in_former_environment(Path(first)) else "another program"
     return Finding(
         "path",
         "warning",
-        f"{first} comes first on PATH and is {another}; this one is {ours}",
+        f"PATH finds {first} first, which is {another}; this one is {ours}",
         f"Put {ours.parent} before {Path(first).parent} on PATH, or remove the other one",
     )
 
 
 def _same_program(first: Path, ours: Path) -> bool:
-    # On Windows installers copy programs instead of linking to them.
+    # On Windows, installers copy programs instead of linking them.
     return first.resolve() == ours.resolve() or filecmp.cmp(first, ours, shallow=False)
 
 
@@ -210,7 +214,9 @@ def _token(folders: Folders) -> Finding:
         return Finding("token", "ok", "does not exist yet; the first start creates it")
     mode = stat.S_IMODE(path.stat().st_mode)
     if sys.platform != "win32" and mode & 0o077:
-        return Finding("token", "error", f"others can read {path} (mode {mode:04o})", f"chmod 600 '{path}'")
+        return Finding(
+            "token", "error", f"other users can read {path} (mode {mode:04o})", f"chmod 600 '{path}'"
+        )
     return Finding("token", "ok", f"only you can read {path}")
 
 
@@ -260,7 +266,7 @@ def _client(place: Place, entry: dict[str, Any]) -> Finding:
     if not (Path(command).is_absolute() and os.access(command, os.X_OK)):
         return Finding(name, "error", f"its command does not exist: {command}", connect)
     if [command, *entry.get("args", [])] != bridge_command():
-        what = "this app as an earlier version did" if is_of_this_app(entry) else "another installation"
+        what = "this app as set up by an earlier version" if is_of_this_app(entry) else "another installation"
         return Finding(name, "warning", f"it starts {what}: {command}", connect)
     return Finding(name, "ok", f"connected in {place.path}")
 
@@ -305,8 +311,8 @@ def _idle_gpu(engine: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _engine(hub: HubClient) -> dict[str, Any]:
-    """Return the engine once it is found and has listed its models."""
-    # Asks the engine now, so that the status is current.
+    """Return the engine after it is found and has listed its models."""
+    # Ask the engine now to get its current status.
     hub.call_tool("list_loaded_models", {}, lambda _: None)
     deadline = time.monotonic() + ENGINE_SECONDS
     while True:
@@ -314,13 +320,14 @@ def _engine(hub: HubClient) -> dict[str, Any]:
         if engine["installed"] or engine["error"] or time.monotonic() > deadline:
             return engine
         if engine["label"]:
-            # The engine is found and lists its models next; one without models is not awaited for long.
+            # The engine is found first and lists its models later. Wait only briefly for an engine without
+            # models.
             deadline = min(deadline, time.monotonic() + MODELS_SECONDS)
         time.sleep(0.1)
 
 
 def _offload(hub: HubClient) -> Finding:
-    """Have the model write one small file in a temporary folder."""
+    """Let the model write one small file in a temporary folder."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="token-saver-doctor-") as folder, contextlib.chdir(folder):
         arguments = {
@@ -331,7 +338,7 @@ def _offload(hub: HubClient) -> Finding:
         hub.session = f"{TEST_SESSION}{os.getpid()}"
         try:
             answer = hub.call_tool("offload_work", arguments, lambda _: None)
-            # A test is no work: it neither shows in the history nor counts in the savings.
+            # A test is not work: it does not appear in the history or in the savings.
             hub.post("/api/forget-test", {"session": hub.session})
         except TokenSaverError as error:
             return _failed("offload", error)
@@ -354,7 +361,7 @@ def _failed(name: str, error: TokenSaverError) -> Finding:
 
 
 def _as_json(finding: Finding) -> dict[str, str]:
-    # Since 0.1.0 the JSON field of `fix` is `mend`; scripts rely on it.
+    # Since 0.1.0 the JSON field for `fix` is `mend`; scripts rely on that name.
     return {"name": finding.name, "level": finding.level, "text": finding.text, "mend": finding.fix}
 
 

@@ -1,4 +1,4 @@
-"""A finding of ``doctor``."""
+"""One finding of ``doctor``."""
 
 import dataclasses
 from typing import Literal
@@ -8,7 +8,7 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Result of one check. ``fix`` is the next step, empty if all is well."""
+    """Result of one check. ``fix`` is the next step; empty if the check passed."""
 
     name: str
     level: Level

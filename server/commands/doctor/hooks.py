@@ -1,4 +1,4 @@
-"""What ``doctor`` checks of the hooks in Claude Code: their program, and whether the client heeds them."""
+"""Checks of the hooks in Claude Code: whether their programs exist, and whether Claude Code supports them."""
 
 import os
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from server.common.errors import TokenSaverError
 
 
 def hook_findings(scope: Scope) -> Iterator[Finding]:
-    """Check the hooks of one scope; none for hooks that are off."""
+    """Check the hooks of one scope. Hooks that are switched off are skipped."""
     names: tuple[tuple[HookName, str], ...] = (
-        ("hook", "reminds before large reads and writes"),
-        ("digest", "digests in place of large results"),
+        ("hook", "shows a reminder before large reads and writes"),
+        ("digest", "replaces large results with digests"),
     )
     for hook, does in names:
         program = advice.hook_command(hook, scope)
@@ -35,7 +35,7 @@ def hook_findings(scope: Scope) -> Iterator[Finding]:
 
 
 def _heeded(name: str, hook: HookName, does: str) -> Finding:
-    """Check that the installed Claude Code is new enough for a hook."""
+    """Check whether the installed Claude Code is new enough for a hook."""
     try:
         claude_code.require_version([hook])
     except TokenSaverError as error:

@@ -21,10 +21,10 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
     """Print the engine's models.
 
     Raises:
-        TokenSaverError: the hub does not answer, or cannot be started.
+        TokenSaverError: the hub does not answer or cannot be started.
     """
     with hub_for_call(settings, folders) as hub:
-        hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is current
+        hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine to get its current status
         snapshot = hub.get("/api/status")
     engine = snapshot["engine"]
     if as_json:
@@ -43,25 +43,25 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
 
 
 def pull_model(settings: Settings, folders: Folders, model: str, *, as_json: bool) -> None:
-    """Download a model; without a name, the engine's default model.
+    """Download a model. Without a name, download the engine's default model.
 
     Raises:
-        TokenSaverError: the model cannot be downloaded; the message has the reason.
+        TokenSaverError: the model cannot be downloaded; the message gives the reason.
     """
     with hub_for_call(settings, folders) as hub:
         if not model:
-            hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is current
+            hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine to get its current status
             model = hub.get("/api/status")["engine"]["default_model"]
         if not model:
-            raise BadArguments("The engine has no default model.", "Name one: `models pull NAME`.")
+            raise BadArguments("The engine has no default model.", "Name a model: `models pull NAME`.")
         _call(hub, "pull_model", {"model": model}, as_json=as_json)
 
 
 def load_model(folders: Folders, model: str, keep_alive: str, *, as_json: bool) -> None:
-    """Load a model in the running hub, or start one that stays.
+    """Load a model in the running hub. Without one, start a hub that keeps running.
 
     Raises:
-        TokenSaverError: the model cannot be loaded; the message has the reason.
+        TokenSaverError: the model cannot be loaded; the message gives the reason.
     """
     hub = connect_or_start(folders)
     _call(hub, "preload_model", {"model": model, "keep_alive": keep_alive}, as_json=as_json)
@@ -71,7 +71,7 @@ def unload_model(folders: Folders, model: str, *, as_json: bool) -> None:
     """Free a model's memory.
 
     Raises:
-        TokenSaverError: the model cannot be unloaded; the message has the reason.
+        TokenSaverError: the model cannot be unloaded; the message gives the reason.
     """
     hub = connect_or_start(folders)
     _call(hub, "preload_model", {"model": model, "keep_alive": "0"}, as_json=as_json)
@@ -83,7 +83,7 @@ def recommend_models(
     """Print the best models for a category on this machine, with reasons.
 
     Raises:
-        TokenSaverError: there is no engine, or no such category.
+        TokenSaverError: no engine is available, or the category does not exist.
     """
     arguments = {"category": category, "prefer_quality": prefer_quality}
     with hub_for_call(settings, folders) as hub:
@@ -105,15 +105,15 @@ def bench_models(
     as_json: bool,
     project: Path | None = None,
 ) -> None:
-    """Measure models one after the other and print the results, which recommendations will use. Functions of
-    ``project`` become further chores.
+    """Measure models one after the other and print the results. Recommendations will use the results.
+    Functions of ``project`` become additional chores.
 
     Raises:
-        TokenSaverError: a model cannot be measured; earlier measurements are kept.
+        TokenSaverError: a model cannot be measured. Earlier measurements are kept..
     """
     own = [each.model_dump(exclude_defaults=True) for each in own_chores(project)] if project else []
     if project and not own:
-        raise BadArguments(f"{project} has no Python function that suits.", "Name another folder.")
+        raise BadArguments(f"{project} has no suitable Python function.", "Name another folder.")
     with hub_for_call(settings, folders) as hub:
         found = [_measure(hub, model, own) for model in models or _chosen(hub, every=every)]
     if as_json:
@@ -128,10 +128,10 @@ def bench_models(
 
 
 def _chosen(hub: HubClient, *, every: bool) -> list[str]:
-    """Return the models to measure if none is named: the model in use, or all installed ones."""
+    """Return the models to measure if the user names none: the model in use, or all installed models."""
     if not every:
         return [""]
-    hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine, so that the status is current
+    hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine to get its current status
     installed = hub.get("/api/status")["engine"]["installed"]
     return [model["name"] for model in installed if model["generates"]]
 
@@ -181,8 +181,8 @@ def _loaded(cell: str) -> str:
 def _first_model(engine: dict[str, Any]) -> str:
     if engine["default_model"]:
         usual = in_line(engine["default_model"])
-        return f"The first task downloads {usual}; `token-saver models pull` does it now."
-    return "`token-saver models recommend` suggests some; `token-saver models pull NAME` downloads one."
+        return f"The first task downloads {usual}. To download it now: `token-saver models pull`."
+    return "`token-saver models recommend` suggests models; `token-saver models pull NAME` downloads a model."
 
 
 def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def pull(
 def load(
     model: ModelName,
     keep_alive: Annotated[
-        str, typer.Option(help='How long it stays loaded: "10m"; "-1": without limit.')
+        str, typer.Option(help='How long the model stays loaded: "10m", or "-1" for no limit.')
     ] = "-1",
     as_json: Json = False,
 ) -> None:
@@ -66,7 +66,10 @@ def recommend(
         typer.Argument(help="Kind of work."),
     ] = "general",
     prefer_quality: Annotated[
-        bool, typer.Option("--prefer-quality", help="Best quality first, including models to download.")
+        bool,
+        typer.Option(
+            "--prefer-quality", help="Show the best quality first, including models that must be downloaded."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -77,15 +80,16 @@ def recommend(
 @models_app.command()
 def bench(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="By default the model in use.")
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="The model to measure; by default the model in use."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
     project: Annotated[
-        Path | None, typer.Option(help="Also measure on functions of this folder: docstrings for them.")
+        Path | None, typer.Option(help="Also measure docstrings for functions in this folder.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure models on this machine: speed, and correct chores; recommendations use the results."""
+    """Measure models on this machine: speed and correct chores. Recommendations use the results."""
     bench_models(_settings(), find_folders(), models or [], every=every, as_json=as_json, project=project)
 
 
@@ -93,7 +97,7 @@ def bench(
 def update(
     source: Annotated[str, typer.Argument(metavar="FILE_OR_ADDRESS", help="A catalogue as a TOML file.")],
 ) -> None:
-    """Use a newer catalogue of recommendable models, from a file or an address that you name."""
+    """Install a newer model catalogue from a file or URL."""
     echo(update_catalogue(find_folders(), source))
 
 

@@ -1,4 +1,4 @@
-"""Commands ``policy waiting``, ``approve`` and ``deny``: answers to waiting calls from a terminal."""
+"""Commands ``policy waiting``, ``approve`` and ``deny``: answer waiting calls from a terminal."""
 
 import time
 from typing import Any
@@ -13,23 +13,23 @@ def waiting(*, as_json: bool) -> None:
     """Print the calls that wait for approval.
 
     Raises:
-        TokenSaverError: no hub is running.
+        TokenSaverError: the hub is not running.
     """
     calls = connect(find_folders()).get("/api/approvals")["waiting"]
     if as_json:
         print_json(calls)
         return
     if not calls:
-        echo("No call is waiting for approval.")
+        echo("No calls are waiting for approval.")
     for call in calls:
         echo(_lines(call))
 
 
 def answer(call: str, chosen: str, reason: str = "") -> None:
-    """Answer one waiting call and confirm it.
+    """Answer one waiting call and confirm the answer.
 
     Raises:
-        TokenSaverError: no hub is running, no such call is waiting, or the answer is invalid.
+        TokenSaverError: the hub is not running, the call is not waiting, or the answer is invalid.
     """
     body = {"id": call, "answer": chosen, "reason": reason}
     echo(connect(find_folders()).post("/api/approvals", body)["text"])

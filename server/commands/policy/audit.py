@@ -1,4 +1,4 @@
-"""Actions of ``token-saver audit`` on the audit trail: verify, export, search. They need no hub."""
+"""Actions of ``token-saver audit`` on the audit trail: verify, export, search. They do not need a hub."""
 
 import json
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from server.policy.trail import export_lines, find, read_head, verify, verify_li
 
 
 def verify_trail(file: Path | None, *, as_json: bool = False) -> None:
-    """Check that no row was changed, removed or moved. The exit status is 1 if one was."""
+    """Check that no row was changed, removed or moved. Otherwise the exit status is 1."""
     if file is not None:
         try:
             with file.open(encoding="utf-8") as lines:
@@ -55,7 +55,7 @@ def export(output: Path) -> None:
         return count
 
     count = with_database(_trail_folders(), lambda database: database.read(write))
-    echo(f"{count} rows in {output}")
+    echo(f"Exported {count} rows to {output}")
 
 
 def search(text: str, kind: str, limit: int, *, as_json: bool) -> None:
@@ -77,5 +77,5 @@ def search(text: str, kind: str, limit: int, *, as_json: bool) -> None:
 def _trail_folders() -> Folders:
     folders = find_folders()
     if not folders.database.exists():
-        raise NotFound("There is no audit trail yet.", "The first start of token-saver creates it.")
+        raise NotFound("The audit trail does not exist yet.", "The first start of token-saver creates it.")
     return folders

@@ -8,7 +8,7 @@ import typer
 from server.commands.terminal.output import Json
 
 PolicyPath = Annotated[
-    Path | None, typer.Option("--file", "-f", help="Use this file instead of the policy in force.")
+    Path | None, typer.Option("--file", "-f", help="Use this file instead of the active policy.")
 ]
 
 policy_app = typer.Typer(help="The policy: what Claude may do.")
@@ -34,14 +34,12 @@ def _list_commands(context: typer.Context) -> None:
 
 @policy_app.command()
 def check(
-    file: Annotated[
-        Path | None, typer.Argument(help="Check this file instead of the policy in force.")
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help="Check this file instead of the active policy.")] = None,
     *,
     named: Annotated[Path | None, typer.Option("--file", "-f", hidden=True)] = None,
     as_json: Json = False,
 ) -> None:
-    """Report whether the policy file is valid, or the line with the error."""
+    """Check the policy file and report the line of the first error."""
     from server.commands.policy import rules  # noqa: PLC0415
 
     rules.check(file or named, as_json=as_json)
@@ -49,11 +47,11 @@ def check(
 
 @policy_app.command()
 def explain(
-    tool: Annotated[str, typer.Argument(help="By default all tools.")] = "",
+    tool: Annotated[str, typer.Argument(help="The tool to explain; by default all tools.")] = "",
     file: PolicyPath = None,
     as_json: Json = False,
 ) -> None:
-    """Describe the rules in force, or those of one tool."""
+    """Describe the active rules, for all tools or for one."""
     from server.commands.policy import rules  # noqa: PLC0415
 
     rules.explain(tool, file, as_json=as_json)
@@ -64,22 +62,26 @@ def try_call(
     call: Annotated[
         str,
         typer.Argument(
-            metavar="CALL", help='A tool, in quotes with its arguments: \'offload_work {"files": ["a.py"]}\''
+            metavar="CALL",
+            help='A tool, or a quoted tool with arguments: \'offload_work {"files": ["a.py"]}\'',
         ),
     ],
     *,
     arguments: Annotated[str, typer.Option(help="The arguments as JSON.")] = "{}",
     files: Annotated[
-        int | None, typer.Option(min=0, help="Number of files that it would touch; counted by default.")
+        int | None,
+        typer.Option(
+            min=0, help="Number of files that the call would touch; by default counted from the arguments."
+        ),
     ] = None,
     session: Annotated[str, typer.Option(help="Use the counters of this client session.")] = "",
     file: PolicyPath = None,
     root: Annotated[
-        Path | None, typer.Option(help="The project's folder; by default the current one.")
+        Path | None, typer.Option(help="The project folder; by default the current folder.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Report the decision on a call, the deciding rule and the reason. Nothing is counted."""
+    """Show how the policy would decide on a call: decision, rule and reason. The test is not counted."""
     from server.commands.policy import rules  # noqa: PLC0415
 
     rules.try_call(call, arguments, files, session, file=file, root=root, as_json=as_json)
@@ -97,7 +99,7 @@ def waiting(as_json: Json = False) -> None:
 def approve(
     call: Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver policy waiting`.")],
     extent: Annotated[
-        str, typer.Option("--for", help="once, session (of this client) or project (always).")
+        str, typer.Option("--for", help="once, session (for this client), or project (always).")
     ] = "once",
 ) -> None:
     """Approve a waiting call."""
@@ -122,7 +124,7 @@ def verify(
     file: Annotated[Path | None, typer.Argument(help="Check this export instead of the trail.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check that no row was changed, removed or moved. The exit status is 1 if one was."""
+    """Check that no row was changed, removed or moved. Otherwise the exit status is 1."""
     from server.commands.policy import audit  # noqa: PLC0415
 
     audit.verify_trail(file, as_json=as_json)
@@ -130,7 +132,7 @@ def verify(
 
 @audit_app.command()
 def export(output: Annotated[Path, typer.Argument(help="Output file (JSON lines).")]) -> None:
-    """Write the whole trail as JSON lines; `audit verify FILE` checks them independently."""
+    """Export the whole trail as JSON lines. `audit verify FILE` checks the export independently."""
     from server.commands.policy import audit  # noqa: PLC0415
 
     audit.export(output)
@@ -138,9 +140,9 @@ def export(output: Annotated[Path, typer.Argument(help="Output file (JSON lines)
 
 @audit_app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="Text that a row contains.")] = "",
+    text: Annotated[str, typer.Argument(help="Text to search for in the rows.")] = "",
     kind: Annotated[str, typer.Option(help="decision, approval, write, undo, connection, policy, …")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Number of rows.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number of rows.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Print rows that contain a text, newest first."""

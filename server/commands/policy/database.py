@@ -1,4 +1,4 @@
-"""Access of policy commands to the database, without a hub."""
+"""Database access for policy commands that run without a hub."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def with_database(folders: Folders, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Run ``work`` on the opened database and return its result."""
+    """Open the database, run ``work`` on it, and return the result of ``work``."""
 
     async def run() -> T:
         database = await asyncio.to_thread(open_database, folders.database)

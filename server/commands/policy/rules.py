@@ -1,4 +1,4 @@
-"""Actions of ``token-saver policy`` on the policy file: check, explain, test. They need no hub."""
+"""Actions of ``token-saver policy`` on the policy file: check, explain, test. They do not need a hub."""
 
 import asyncio
 import difflib
@@ -25,7 +25,7 @@ from server.policy.rules.policy_file import read_policy_text
 from server.policy.values import EVERY_TOOL, Call, Decision, Policy
 from server.store.records import SHELL
 
-REFUSES = "the app itself; `roots` and `[paths] read` in config.toml set what it allows"
+REFUSES = "the app itself; `roots` and `[paths] read` in config.toml control access"
 EXAMPLE = 'Write them like {"files": ["a.py"]}.'
 TOOLS = (
     "offload_work",
@@ -41,12 +41,12 @@ TOOLS = (
     "cost_dashboard",
     "get_metrics",
 )
-"""The tools that Claude can call; listed here because policy commands start no hub to ask."""
+"""The tools that Claude can call. They are listed here because policy commands have no hub to ask."""
 WITH_FILES = ("offload_work", "batch_offload", "compress_context")
 
 
 def check(file: Path | None, *, as_json: bool) -> None:
-    """Report whether the policy file is valid, or the line with the error."""
+    """Check the policy file and report the line of the first error."""
     path, policy = _read(file)
     rules = sum(len(group) for group in policy.tools.values())
     if as_json:
@@ -59,7 +59,7 @@ def check(file: Path | None, *, as_json: bool) -> None:
 
 
 def explain(tool: str, file: Path | None, *, as_json: bool = False) -> None:
-    """Print the rules in force, or those of one tool, in words."""
+    """Describe the active rules, for all tools or for one."""
     path, policy = _read(file)
     if tool:
         _require_tool(tool, policy)
@@ -110,7 +110,7 @@ def try_call(
     root: Path | None,
     as_json: bool,
 ) -> None:
-    """Report the decision on a call, the deciding rule and the reason. Nothing is counted."""
+    """Show how the policy would decide on a call: decision, rule and reason. The test is not counted."""
     path, policy = _read(file)
     folders = find_folders()
     tool, values = _call(call, arguments)
@@ -133,7 +133,7 @@ def try_call(
     else:
         echo(f"{decision.verdict}: {decision.reason}")
         in_file = f" in {path}" if where == path else ""
-        echo(f"decided by {by or 'the default or the list of hidden tools'}{in_file}")
+        echo(f"decided by {by or 'the default, or the list of hidden tools'}{in_file}")
 
 
 def _read(file: Path | None) -> tuple[Path, Policy]:
@@ -159,21 +159,21 @@ def _call(tool: str, arguments: str) -> tuple[str, dict[str, Any]]:
 
 
 def _require_tool(tool: str, policy: Policy) -> None:
-    """Return if the tool exists, or if the policy's file lists it anyway.
+    """Check that the tool exists or that the policy file lists it.
 
     Raises:
-        NotFound: neither; probably a typing error.
+        NotFound: the tool is unknown to both; its name is probably misspelt.
     """
     if tool not in (*TOOLS, EVERY_TOOL) and tool not in policy.tools:
         near = difflib.get_close_matches(tool, TOOLS, n=1)
         step = f"Did you mean {near[0]}?" if near else f"The tools are {', '.join(TOOLS)}."
-        raise NotFound(f"There is no tool {tool!r}.", step)
+        raise NotFound(f"Unknown tool: {tool!r}.", step)
 
 
 def _workspace(settings: Settings, folders: Folders, root: Path | None, session: str) -> Workspace:
     project = (root or Path.cwd()).resolve()
     if not project.is_dir():
-        raise NotFound(f"{project} is not a folder.", "Name the folder of a project.")
+        raise NotFound(f"{project} is not a folder.", "Give the path of a project folder.")
     roots = tuple(dict.fromkeys((project, *settings.roots)))
     return open_workspace(Caller(SHELL, session, project, roots), settings, folders)
 

@@ -1,4 +1,4 @@
-"""Output of commands: results on standard output, everything else on standard error."""
+"""Output of commands: results on standard output, all other text on standard error."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from server.common.control_characters import CONTROL, in_line, shown
 GIB = 1024**3
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Paint = Callable[[str], str]
-"""Returns the style of a cell by its text, as ``rich`` names styles; empty for none."""
+"""Returns the ``rich`` style for a cell's text; empty for no style."""
 
 LEAST_FLEXIBLE = 12
-"""Least width of the shortened column of a table, in characters."""
+"""Minimum width of the shortened column of a table (characters)."""
 OUTCOME_STYLES: Mapping[str, str] = {
     "delivered": "green",
     "returned": "green",
@@ -35,17 +35,19 @@ OUTCOME_STYLES: Mapping[str, str] = {
     "cancelled": "dim",
     "idle": "dim",
 }
-"""Styles of outcomes and states, by their first word."""
+"""Styles for outcomes and states, keyed by their first word."""
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, style: str = "") -> None:
-    """Print text that may come from a model, a file or a client, with control characters escaped. ``style``
-    is a colour, ``bold`` or ``dim``; it is used only if the stream shows colours."""
+    """Print text that may come from a model, a file or a client. Control characters are escaped.
+
+    ``style`` is a colour, ``bold`` or ``dim``. It has an effect only on streams that show colours.
+    """
     typer.echo(styled(shown(str(text)), style, sys.stderr if err else sys.stdout), err=err, nl=nl, color=True)
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:
-    """Return the text in a colour, ``bold`` or ``dim``, or unchanged if the stream shows no colours."""
+    """Return the text in a colour, ``bold`` or ``dim``; unchanged if the stream shows no colours."""
     if not style or not shows_colours(stream):
         return text
     if style in ("bold", "dim"):
@@ -54,8 +56,9 @@ def styled(text: str, style: str, stream: TextIO) -> str:
 
 
 def shows_colours(stream: TextIO) -> bool:
-    """Return whether to colour a stream: a terminal, unless ``NO_COLOR`` or ``FORCE_COLOR`` says otherwise
-    (no-color.org, force-color.org)."""
+    """Return whether a stream shows colours. Only terminals do, unless ``NO_COLOR`` or ``FORCE_COLOR`` is set
+    (no-color.org, force-color.org).
+    """
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -64,12 +67,12 @@ def shows_colours(stream: TextIO) -> bool:
 
 
 def outcome_style(text: str) -> str:
-    """Return the style of an outcome or a state by its first word."""
+    """Return the style for an outcome or a state, chosen by its first word."""
     return OUTCOME_STYLES.get(text.split(" ", 1)[0].rstrip(","), "")
 
 
 def sign_style(text: str) -> str:
-    """Return the style of a signed figure: gains green, losses red."""
+    """Return the style for a signed figure: green for gains, red for losses."""
     return "green" if text.startswith("+") else "red" if text.startswith(("-", "−")) else ""
 
 
@@ -87,12 +90,13 @@ def print_table(
     right: Sequence[str] = (),
     shorten: str = "",
 ) -> None:
-    """Print a table. On a terminal it fits the width and is coloured; elsewhere no cell is shortened.
+    """Print a table. In a terminal, the table fits the width and is coloured. Elsewhere, no cell is
+    shortened.
 
     Args:
         paint: the styles of columns, by heading.
         right: headings of the right-aligned columns.
-        shorten: heading of the column that gives way if the terminal is too narrow; by default the last.
+        shorten: heading of the column to shorten if the terminal is too narrow; by default the last.
     """
     lines = [[in_line(cell) for cell in row] for row in rows]
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
@@ -112,7 +116,7 @@ def _print_rich_table(
     paint: Mapping[str, Paint],
     right: Sequence[str],
 ) -> None:
-    # Imported here because it takes longer than a short command.
+    # Imported here because the import takes longer than a short command.
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -142,8 +146,9 @@ def _widths(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[int]:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return the text cut to ``width`` characters, with an ellipsis. Paths keep their end; sentences are cut
-    between words."""
+    """Return the text cut to ``width`` characters, with an ellipsis. Paths keep their end. Sentences are cut
+    between words.
+    """
     if len(text) <= width:
         return text
     if " " not in text and "/" in text:

@@ -1,4 +1,4 @@
-"""Opening the dashboard in the user's browser."""
+"""Opens the dashboard in the user's browser."""
 
 import os
 import sys
@@ -18,8 +18,8 @@ def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
 
 
 def open_page(url: str) -> None:
-    """Open the page in the user's browser, or print its address without one."""
-    # Without a display Python would start a text browser in this terminal.
+    """Open the page in the user's browser. Without a browser, print its address."""
+    # Without a display, Python would start a text browser in this terminal.
     has_display = sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )

@@ -1,4 +1,4 @@
-"""Long output in the user's pager, with coloured diffs. Without a terminal it is printed as it is."""
+"""Long output in the user's pager, with coloured diffs. Without a terminal, the text is printed directly."""
 
 import os
 import pydoc
@@ -9,7 +9,7 @@ from server.commands.terminal.output import styled
 from server.common.control_characters import shown
 
 LESS = "FRX"
-"""Options of ``less``: quit if the text fits on one screen, show colours, leave the text on the screen."""
+"""Options of ``less``: quit if the text fits on one screen, show colours, keep the text on the screen."""
 DIFF_STYLES = (
     ("+++", "bold"),
     ("---", "bold"),
@@ -17,11 +17,11 @@ DIFF_STYLES = (
     ("+", "green"),
     ("-", "red"),
 )
-"""Styles of a unified diff's lines by their beginning; the first match counts."""
+"""Styles for the lines of a unified diff, keyed by prefix; the first match counts."""
 
 
 class Paged:
-    """Collects text within the ``with`` block and shows it at the end."""
+    """Text collected in a ``with`` block and shown at its end."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []

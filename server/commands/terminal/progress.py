@@ -1,4 +1,4 @@
-"""Progress of a command: a bar on a terminal, an occasional line elsewhere."""
+"""Progress of a command: a bar in a terminal, a line from time to time elsewhere."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of work: ``done`` of ``total`` units (None if unknown), and a text that names the unit."""
+    """Progress of work: ``done`` of ``total`` units (None if unknown), and a text with the unit."""
 
     text: str
     done: float = 0.0
@@ -29,8 +29,9 @@ class Step:
 
 
 class ProgressBar:
-    """A bar with the time left; without a terminal, a line every ``every`` seconds, so that short work prints
-    nothing."""
+    """A progress bar with the time left. Without a terminal, it prints a line every ``every`` seconds, so
+    short work prints nothing.
+    """
 
     def __init__(self, bar: "Progress | None", every: float = LOGGED_SECONDS) -> None:
         self._bar = bar
@@ -40,12 +41,12 @@ class ProgressBar:
         self._total: float | None = -1.0
 
     def show(self, step: Step | str) -> None:
-        """Show another step."""
+        """Show the next step."""
         step = Step(step) if isinstance(step, str) else step
         if self._bar is None or self._task is None:
             self._log(in_line(step.text)[:LONGEST])
             return
-        if step.total != self._total:  # other work: its speed says nothing about the time left
+        if step.total != self._total:  # The speed of other work says nothing about the time left.
             self._bar.reset(self._task, start=True, total=step.total, visible=True)
             self._total = step.total
         self._bar.update(
@@ -62,11 +63,11 @@ class ProgressBar:
 
 @contextmanager
 def progress_bar() -> Iterator[ProgressBar]:
-    """Yield the bar of one command; it disappears at the end of the ``with`` block."""
+    """Yield the progress bar of one command. It disappears at the end of the ``with`` block."""
     if not sys.stderr.isatty():
         yield ProgressBar(None)
         return
-    # Imported here because it takes longer than a short command.
+    # Imported here because the import takes longer than a short command.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
