@@ -96,7 +96,7 @@ def _users_step(job: JobRecord, counts: JobCounts) -> str:
     if job.state in {"paused", "stopped"}:
         return f"`token-saver jobs resume {job.id}` resumes it."
     if counts.unsuccessful or counts.ended < counts.total:
-        return f"`token-saver jobs retry {job.id}` retries what has no result."
+        return f"`token-saver jobs retry {job.id}` retries the items without a result."
     return f"`token-saver undo {job.id}` restores the files; `token-saver history` lists them."
 
 

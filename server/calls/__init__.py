@@ -1,1 +1,1 @@
-"""Tool calls before they run: prepared, judged by the policy, entered."""
+"""Tool calls before they run: prepare, judge by the policy, enter."""

@@ -1,4 +1,6 @@
-"""The files that a call would touch, found before it runs: for the policy, and for the user who approves."""
+"""The files that a call would touch, determined before the call runs. The policy and the approving user see
+them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,16 +13,16 @@ from server.offload.files.workspace import Workspace, split_selection
 from server.policy.values import Item
 
 MOST_PATHS = 20
-"""Paths that are named to the user; the rest is a number."""
+"""Maximum number of paths shown to the user; further paths are only counted."""
 
 
 @dataclass(frozen=True)
 class AffectedFiles:
     """The files that a call would touch.
 
-    ``files`` counts those that it would write, or read if it writes none; ``paths`` names some of them.
-    ``outputs`` are all that it would write: as the call names them, and as they are once links are resolved.
-    ``items`` are a batch's tasks; ``read_as`` are the arguments with their paths resolved (see ``Call``).
+    ``files`` counts the files that the call would write, or read if it writes none. ``paths`` names some of
+    these files. ``outputs`` holds every output path: as the call names it, and with links resolved. ``items``
+    holds a batch's tasks. ``read_as`` holds the arguments with resolved paths (see ``Call``).
     """
 
     files: int = 0
@@ -38,9 +40,9 @@ def affected_by(
     *,
     batch: bool,
 ) -> AffectedFiles:
-    """Return what the call would touch, as far as that is known if its arguments are wrong; blocks.
+    """Return the files that the call would touch. Wrong arguments give a partial result. Blocks.
 
-    ``inputs`` and ``planned`` are those of a ``batch``. A dry run touches nothing.
+    ``inputs`` and ``planned`` belong to a ``batch``. A dry run touches no files.
     """
     resolver = PathResolver(workspace)
     outputs = texts([arguments.get("output")]) if planned is None else planned.outputs
@@ -57,8 +59,9 @@ def affected_by(
 def _batch_read_as(
     resolver: PathResolver, arguments: Mapping[str, Any], planned: Planned | None
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return the batch's arguments with its output pattern as written, and once more for each place that a
-    filled pattern leads to through a link."""
+    """Return the batch's arguments with the output pattern as written. Add a copy for each place that a
+    filled pattern reaches through a link.
+    """
     pattern = arguments.get("output")
     read_as = {**resolver.of({**arguments, "output": ""}), "output": pattern}
     if pattern is None:
@@ -78,7 +81,7 @@ def _plainly(path: str) -> str:
 
 
 def _affected(workspace: Workspace, names: tuple[str, ...], outputs: tuple[str, ...]) -> AffectedFiles:
-    # A selection is part of a file, so it does not count as a further one.
+    # A selection is part of a file, so it does not count as another file.
     files = dict.fromkeys(_file_of(workspace, name) for name in (*outputs, *names))
     written = tuple(dict.fromkeys(_file_of(workspace, name) for name in outputs))
     resolved = tuple(_resolved(workspace, name) for name in written)
@@ -92,7 +95,7 @@ def _file_of(workspace: Workspace, given: str) -> str:
 
 
 def _resolved(workspace: Workspace, name: str) -> str:
-    """Return where a path leads: a link in the project may lead to a file that needs approval."""
+    """Return the target of a path: a link in the project may lead to a file that needs approval."""
     try:
         return workspace.shown(workspace.confine(name))
     except TokenSaverError:  # the tool will refuse it
@@ -100,5 +103,5 @@ def _resolved(workspace: Workspace, name: str) -> str:
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """Return the texts in a list that are not empty; nothing of any other value."""
+    """Return the non-empty texts of a list; nothing for any other value."""
     return tuple(each for each in value if isinstance(each, str) and each) if isinstance(value, list) else ()

@@ -1,7 +1,8 @@
-"""The question whether a call may run, asked in the client as well as in the tray and the dashboard.
+"""Asks for approval of a call: in the client, in the tray and in the dashboard.
 
-A client of an older protocol is sent a request while its call waits. From protocol 2026-07-28 on there are no
-requests from server to client: the call ends with the question as its result, and comes back with the answer.
+A client of an older protocol receives a request while its call waits. Since protocol 2026-07-28, servers send
+no requests to clients: the call ends with the question as its result, and the client calls again with the
+answer.
 """
 
 import asyncio
@@ -35,14 +36,14 @@ _CHOICES: dict[str, Any] = {
 
 
 def asks_between_calls(context: ToolContext) -> bool:
-    """Whether the client takes a question as a call's result, and calls again with the answer."""
+    """Return whether the client accepts a question as a call's result and calls again with the answer."""
     capabilities = context.client_capabilities
     asks = capabilities is not None and capabilities.elicitation is not None
     return asks and (context.protocol_version or "") >= wire.MODERN_VERSION
 
 
 def question_as_result(context: ToolContext, approval: Approval) -> InputRequiredResult:
-    """Return the result that asks the client."""
+    """Return a result that contains the question for the client."""
     state = CallState(approval.id, answered_roots(context))
     params = ElicitRequestFormParams(message=_question(approval), requested_schema=_CHOICES)
     return InputRequiredResult(
@@ -51,18 +52,24 @@ def question_as_result(context: ToolContext, approval: Approval) -> InputRequire
 
 
 def take_answer(hub: Hub, context: ToolContext) -> str:
-    """Pass on the answer that a call comes back with; return the id of the approval, empty for none."""
+    """Pass on the answer that the client sent with a repeated call. Return the approval's id, or an empty
+    text without an answer.
+    """
     state = state_of(context)
     back_from = state.approval if state is not None else ""
     said = (context.input_responses or {}).get(_QUESTION)
     answer = _answer(said) if isinstance(said, ElicitResult) else None
     if back_from and answer is not None:
-        hub.answer_approval(back_from, answer)  # has no effect if the tray or the dashboard was first
+        hub.answer_approval(
+            back_from, answer
+        )  # has no effect if the user already answered in the tray or the dashboard
     return back_from
 
 
 async def elicit(context: ToolContext, approval: Approval) -> ApprovalAnswer | None:
-    """Ask in the client if its protocol allows that; otherwise wait until the others had their time."""
+    """Ask in the client if its protocol allows this. Otherwise wait until the time for the tray and the
+    dashboard is over.
+    """
     capabilities = context.client_capabilities
     if capabilities is None or capabilities.elicitation is None or not context.session.can_send_request:
         await asyncio.sleep(approval.deadline - approval.asked_at)
@@ -80,7 +87,7 @@ def _answer(result: ElicitResult) -> ApprovalAnswer | None:
     if chosen == "no":
         return ApprovalAnswer(approved=False, by="client")
     extent = next((each for each in EXTENTS if each == chosen), None)
-    # A dialog that was closed does not count as an answer: the tray and the dashboard still ask.
+    # A closed dialog is not an answer: the tray and the dashboard still ask.
     return ApprovalAnswer(approved=True, extent=extent, by="client") if extent else None
 
 
@@ -90,4 +97,4 @@ def _question(approval: Approval) -> str:
     more = f" and {call.files - 10} more" if call.files > 10 else ""
     files = f" Files: {shown}{more}." if shown else ""
     question = f"Token Saver: may {call.client or 'the client'} run {call.tool}? {approval.reason}{files}"
-    return in_line(question)  # the client shows it in its terminal, and names may contain anything
+    return in_line(question)  # the client shows this in its terminal, and names can contain any character

@@ -1,7 +1,7 @@
-"""State of a call that ends with a question to its client and comes back with the answer.
+"""State of a call that ends with a question to its client and returns with the answer.
 
-That is the way of protocol 2026-07-28. The package seals the state and binds it to the call's arguments: a
-client can neither read nor forge one.
+Protocol 2026-07-28 works this way. The package seals the state and binds it to the call's arguments, so a
+client can neither read nor forge it.
 """
 
 import json
@@ -13,11 +13,11 @@ from server.calls.caller import ToolContext
 
 @dataclass(frozen=True)
 class CallState:
-    """What is known from the earlier rounds of a call.
+    """Information from the earlier rounds of a call.
 
     Attributes:
-        approval: id of the approval that the client was asked for; empty for none.
-        roots: URIs of the client's roots; None if it was not asked, or did not tell.
+        approval: id of the approval that the client was asked for; empty without an approval.
+        roots: URIs of the client's roots; None if the client was not asked or did not answer.
     """
 
     approval: str = ""
@@ -29,12 +29,12 @@ class CallState:
 
 
 def state_of(context: ToolContext) -> CallState | None:
-    """Return the state that a call comes back with; None for the first round."""
+    """Return the state that a repeated call brings; None in the first round."""
     if context.request_state is None:
         return None
     try:
         fields: dict[str, Any] = json.loads(context.request_state)
     except ValueError:
-        return CallState()  # of a version before this form
+        return CallState()  # from a version with another format
     roots = fields["roots"]
     return CallState(fields["approval"], None if roots is None else tuple(roots))

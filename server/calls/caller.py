@@ -1,4 +1,4 @@
-"""The caller of a tool: client, session and project, read from the request once for each call."""
+"""The caller of a tool: client, session and project, read from the request once per call."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,9 +20,10 @@ def build_caller(
     configured_roots: tuple[Path, ...],
     arguments: Mapping[str, Any],
 ) -> Caller:
-    """Return the caller of this call, which has these arguments.
+    """Return the caller of a call with these arguments.
 
-    The project is the bridge's header, else the client's first MCP root, else the only configured root.
+    The project comes from the bridge's header, else from the client's first MCP root, else from the only
+    configured root.
     """
     headers = ctx.headers or {}
     named = project_of(ctx)
@@ -43,8 +44,9 @@ def build_caller(
 
 
 def _client(name: str, session: str) -> str:
-    """Return the client's name. A client with the name of a part of this app gets a suffix, because calls of
-    those parts count as the user's own."""
+    """Return the client's name. If the name belongs to a part of this app, it gets a suffix, because calls
+    from these parts count as the user's own.
+    """
     shell = name == SHELL and session.startswith(SHELL_SESSION)
     return f"{name} (MCP)" if name in OWN_CLIENTS and not shell else name
 
@@ -58,8 +60,11 @@ def project_of(ctx: ToolContext) -> Path | None:
 
 
 def is_project(path: Path) -> bool:
-    """Whether the folder can be a project. A client that was not started in a project names the root folder,
-    the user's home or a folder above it, which would allow everything."""
+    """Return whether the folder can be a project.
+
+    A client that was not started in a project names the root folder, the user's home or a folder above it.
+    Such a folder would allow access to everything.
+    """
     if not path.is_absolute() or "\0" in str(path):
         return False
     return not Path.home().resolve().is_relative_to(path.resolve())

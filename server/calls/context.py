@@ -1,4 +1,4 @@
-"""What a tool gets in addition to its arguments: the MCP context of the call, and the prepared call."""
+"""Input of a tool besides its arguments: the MCP context of the call and the prepared call."""
 
 from server.calls.caller import ToolContext
 from server.calls.prepared import Prepared
@@ -6,7 +6,7 @@ from server.offload.values import Caller
 
 
 class CallContext(ToolContext):
-    """The MCP context of one call of a tool. A parameter of this type is filled in by the package."""
+    """The MCP context of one tool call. The package fills in parameters of this type."""
 
     _prepared: Prepared
 

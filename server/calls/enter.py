@@ -1,4 +1,4 @@
-"""The gate, as a prepared call passes it: rules first, then the user if a rule asks for approval."""
+"""The policy gate for a prepared call: rules first, then the user if a rule asks for approval."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -16,13 +16,13 @@ WAITING = "waiting for the user's approval (in the tray, the dashboard or here)"
 
 @contextlib.asynccontextmanager
 async def enter(hub: Hub, prepared: Prepared, context: ToolContext) -> AsyncIterator[Passage]:
-    """Hold a call within the ``async with`` block, once the policy and the user let it run.
+    """Check the call against the policy, then hold it for the ``async with`` block.
 
     Raises:
         Left: approval is needed, and the call ends so that its client can be asked.
-        Denied: a rule or the user said no.
+        Denied: a rule or the user denied the call.
         Limited: a rate limit is used up.
-        StoreError: the decision cannot be recorded; then nothing passes.
+        StoreError: the decision cannot be recorded. No call passes then.
     """
 
     async def in_client(approval: Approval) -> ApprovalAnswer | None:

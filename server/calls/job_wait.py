@@ -1,4 +1,4 @@
-"""Waiting for a job, with progress, until it ends or the client would give up."""
+"""Waits for a job and reports progress until the job ends or the client's patience runs out."""
 
 import asyncio
 import time
@@ -15,19 +15,19 @@ from server.hub import Hub
 from server.offload.values import Caller
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
-"""Seconds that a client waits for a call that reports progress, if that is more than ``client_patience``.
-Claude Code's idle limit (5 min over HTTP, 30 min over stdio) is reset by progress; ten minutes keep a
-conversation usable."""
+"""Seconds that a client waits for a call that reports progress, if this is longer than ``client_patience``.
+Progress resets Claude Code's idle limit (5 min over HTTP, 30 min over stdio). Ten minutes keep a
+conversation usable.
+"""
 
 
 async def wait_for_job(
     hub: Hub, ctx: ToolContext, job_id: str, *, cancel_with_call: bool, seconds: float | None = None
 ) -> None:
-    """Return when the job ends, the wait is over, or the hub closes; in the last case the job continues after
-    the next start.
+    """Wait until the job ends, the time is over, or the hub closes. After a hub restart the job continues.
 
-    ``cancel_with_call``: a client that goes away while it waits takes the job with it; one that was
-    given the job's id does not. If the client knows tasks, the job is then handed over as one.
+    With ``cancel_with_call``, the job is cancelled if the client disconnects during the wait. Leave it unset
+    for clients that hold the job's id. If the client supports tasks, the job is then handed over as a task.
     """
     handoff = handoff_of(ctx) if cancel_with_call else None
     patience = patience_of(hub, ctx) if seconds is None else seconds
@@ -49,22 +49,22 @@ async def wait_for_job(
                     handoff.job_id = job_id
     except asyncio.CancelledError:
         if cancel_with_call and not hub.batches.closed:
-            await hub.batches.cancel(job_id, by_user=False)  # finishes although this call is cancelled
+            await hub.batches.cancel(job_id, by_user=False)  # runs to its end although this call is cancelled
         raise
 
 
 async def answer_for_job(
     hub: Hub, job_id: str, caller: Caller, asked: Mapping[str, Any] | None = None
 ) -> str:
-    """Return the job's digest, and record the cost of it and, with ``asked``, of the call with these
-    arguments.
+    """Return the job's digest and record its cost. With ``asked``, also record the cost of the call with
+    these arguments.
 
-    The net figure in the digest includes the digest's own cost; a digest for the user is free.
+    The net figure in the digest includes the cost of the digest. A digest for the user costs nothing.
     """
     if caller.by_user:
         return await describe_job(hub, job_id, for_user=True)
     text = await describe_job(hub, job_id)
-    if not (await hub.batches.get(job_id)).by_user:  # else the call has its own receipt
+    if not (await hub.batches.get(job_id)).by_user:  # otherwise the call has its own receipt
         spent = hub.ledger.cost_of_result(text) + (hub.ledger.cost_of_call(asked) if asked is not None else 0)
         text = await describe_job(hub, job_id, spent)
     await hub.batches.charge(job_id, asked, text, caller)
@@ -72,8 +72,9 @@ async def answer_for_job(
 
 
 async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool = False) -> str:
-    """Return the job's digest, at most 600 characters; ``spent`` are tokens that are not recorded yet,
-    ``for_user`` is set for a call from a shell."""
+    """Return the job's digest, at most 600 characters. ``spent`` counts tokens that are not recorded yet;
+    ``for_user`` marks a call from a shell.
+    """
     counts = await hub.batches.counts(job_id)
     return describe(
         await hub.batches.get(job_id),
@@ -85,7 +86,7 @@ async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool 
 
 
 def patience_of(hub: Hub, ctx: ToolContext) -> float:
-    """Return the seconds that the client waits for a call."""
+    """Return how many seconds the client waits for a call."""
     params = ctx.session.client_params
     client = params.client_info.name if params is not None else ""
     has_progress = bool((ctx.request_context.meta or {}).get(wire.META_PROGRESS))

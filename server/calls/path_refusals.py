@@ -1,4 +1,4 @@
-"""The permission check of a call's paths, for ``policy test``: what the tool itself would refuse."""
+"""Permission check of a call's paths for ``policy test``: paths that the tool itself would refuse."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,11 @@ from server.policy.values import Call
 
 
 async def refused_path(prepared: Prepared) -> TokenSaverError | None:
-    """Return why the tool would refuse a path of the call although the policy lets it pass: the caller may
-    not read or write there; None if the tool refuses none. Missing files are not a permission error."""
+    """Return why the tool would refuse a path although the policy allows the call; None if the tool accepts
+    all paths.
+
+    A path is refused if the caller may not read or write there. Missing files are not a permission error.
+    """
     return await search(prepared.workspace, _first_refusal, prepared.call)
 
 
@@ -26,7 +29,7 @@ def _refusals(workspace: Workspace, call: Call) -> Iterator[TokenSaverError]:
             for given in texts(arguments.get(key)):
                 yield from _refusal(workspace, given, reads=True)
         output = arguments.get("output")
-        # The output of a batch with `each` is a pattern; the paths are those of its items.
+        # The output of a batch with `each` is a pattern; the items hold the real paths.
         if isinstance(output, str) and output and not (call.items and arguments is call.arguments):
             yield from _refusal(workspace, output, reads=False)
 

@@ -1,4 +1,6 @@
-"""From a tool's arguments to a ``Prepared`` call: parsed, globs expanded, a batch planned, each once."""
+"""Turns a tool's arguments into a ``Prepared`` call. Arguments are parsed, globs expanded and batches planned
+once.
+"""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +23,7 @@ from server.policy.files.protect import patterns_of, protected_outputs
 from server.policy.values import Call
 
 SHARED = ("files", "context", "model", "check")
-"""Arguments of ``batch_offload`` that each of its items has."""
+"""Arguments of ``batch_offload`` that apply to each of its items."""
 
 
 async def prepare(
@@ -31,16 +33,16 @@ async def prepare(
     arguments: Mapping[str, Any],
     kept: KeptTexts | None = None,
 ) -> Prepared:
-    """Return the call of ``tool`` by the workspace's caller. It raises nothing: see ``Prepared.refusal``.
+    """Prepare a call of ``tool`` by the workspace's caller. Errors do not raise; see ``Prepared.refusal``.
 
-    With ``kept``, the policy sees the file that a kept text was made from instead of its handle.
+    With ``kept``, the policy sees the original file of a kept text instead of its handle.
     """
     return await search(workspace, _prepare, settings, tool, arguments, kept)
 
 
 @dataclass
 class _Parsed:
-    """What is known of the arguments, up to the first error in them."""
+    """Arguments parsed so far, up to the first error."""
 
     inputs: tuple[str, ...] = ()
     task: Task | None = None
@@ -60,7 +62,10 @@ def _prepare(
         _parse(parsed, settings, workspace, tool, arguments)
     except TokenSaverError as error:
         refusal = error
-    except (TypeError, ValueError) as error:  # a value of another type, which the tool's schema refuses, too
+    except (
+        TypeError,
+        ValueError,
+    ) as error:  # a value of another type, which the tool's schema refuses as well
         refusal = BadArguments(f"{tool}: {error}.", "Correct the argument and call again.")
     batch = tool == "batch_offload"
     seen = _bounded(arguments)
@@ -94,8 +99,9 @@ def _parse(
 
 
 def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: Mapping[str, Any]) -> None:
-    """Plan a batch. What is wrong only because its tasks run at the same time is found last, so that the
-    policy still sees what they touch."""
+    """Plan a batch. Errors that arise only because tasks run in parallel are reported last, so that the
+    policy still sees the files of these tasks.
+    """
     tasks, each = arguments.get("tasks"), texts(arguments.get("each"))
     if tasks:
         parsed.plan = plan_tasks(tasks, sequential=True)
@@ -128,7 +134,9 @@ def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: 
 
 
 def _bounded(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the arguments without files if there are too many: the call is refused and touches none."""
+    """Return the arguments without their files if there are too many. Such a call is refused and touches no
+    files.
+    """
     files = arguments.get("files")
     if not isinstance(files, list) or len(files) <= MOST_FILES:
         return arguments
@@ -136,12 +144,12 @@ def _bounded(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _source_of(name: str, workspace: Workspace, kept: KeptTexts) -> str:
-    """Return the file that a kept text was made from; other names, and texts of commands, stay."""
+    """Return the original file of a kept text. Other names stay unchanged, as do texts of commands."""
     try:
         reference = reference_of(name)
         project = project_of(workspace)
         found = kept.find(reference.handle, project) if reference and project else None
-    except TokenSaverError:  # the tool reports that
+    except TokenSaverError:  # the tool reports this error
         return name
     return found.source if found and found.source else name
 
@@ -149,7 +157,7 @@ def _source_of(name: str, workspace: Workspace, kept: KeptTexts) -> str:
 def policy_call(
     settings: Settings, caller: Caller, tool: str, arguments: Mapping[str, Any], affected: AffectedFiles
 ) -> Call:
-    """Return a call as the policy judges it, with the files that it would touch."""
+    """Return a call as the policy judges it, with the files that the call would touch."""
     protected = protected_outputs(affected.outputs, settings.paths.protect)
     others = (output for output in affected.outputs if output not in protected)
     executed, executed_as = executed_outputs(

@@ -1,4 +1,4 @@
-"""A tool call, parsed and resolved once: the policy judges it, then the tool runs it."""
+"""A tool call, parsed and resolved once. The policy judges it, then the tool runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from server.policy.values import Call
 class Prepared:
     """One tool call before it runs.
 
-    ``arguments`` are what the tool reads; ``workspace`` is the caller's, and keeps what each glob of the call
-    named. ``call`` is the call as the policy judges it, with the files that it would touch. ``task`` is that
-    of ``offload_work``, ``plan`` that of ``batch_offload``. ``refusal`` is the error of wrong arguments: the
-    tool raises it, after the policy let the call pass.
+    ``arguments`` are the tool's input. ``workspace`` belongs to the caller and remembers which files each
+    glob of the call named. ``call`` is the call as the policy judges it, with the files that the call would
+    touch. ``task`` belongs to ``offload_work``, ``plan`` to ``batch_offload``. ``refusal`` is the error of
+    wrong arguments; the tool raises it after the policy allowed the call.
     """
 
     tool: str
@@ -31,11 +31,11 @@ class Prepared:
 
     @property
     def caller(self) -> Caller:
-        """The caller, with the arguments as they were sent."""
+        """The caller, with the arguments as sent."""
         return self.workspace.caller
 
     def require_valid(self) -> None:
-        """Return if the arguments are right.
+        """Raise the error of wrong arguments, if any.
 
         Raises:
             TokenSaverError: the arguments are wrong.

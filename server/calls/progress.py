@@ -1,4 +1,4 @@
-"""Progress reports to the client during a call, at least every 10 s: without them clients give up."""
+"""Progress reports to the client during a call, at least every 10 s. Without them clients give up."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from server.common.control_characters import in_line
 from server.offload.values import Report
 
 HEARTBEAT_SECONDS = 8.0
-"""Seconds after which the last line is sent again, well within the promised 10."""
+"""Interval after which the last line is sent again (seconds); well below the promised 10."""
 
 
 class _Relay:
@@ -45,8 +45,9 @@ class _Relay:
 
 @contextlib.asynccontextmanager
 async def progress_to(ctx: ToolContext, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncIterator[Report]:
-    """Yield the function that reports progress to the client; the last line is repeated every ``heartbeat``
-    seconds."""
+    """Yield a function that reports progress to the client. The last line is repeated every ``heartbeat``
+    seconds.
+    """
     relay = _Relay(ctx, heartbeat)
     async with running(relay.beat()):
         yield relay.report

@@ -1,5 +1,7 @@
-"""Redaction of everything sent back to a client: secrets, each recorded on the audit trail, and control
-characters, which the client's terminal would interpret."""
+"""Redaction of all text sent to a client: secrets and control characters.
+
+Each secret is recorded in the audit trail. Control characters would be interpreted by the client's terminal.
+"""
 
 import asyncio
 
@@ -12,7 +14,7 @@ from server.policy.trail import TrailEntry
 from server.policy.values import Call
 
 SHORT = 5_000
-"""Characters up to which a text is redacted on the event loop: less than some milliseconds."""
+"""Maximum length of a text that is redacted on the event loop: takes less than a few milliseconds."""
 
 
 async def redact_result(hub: Hub, call: Call, result: CallToolResult) -> CallToolResult:

@@ -1,7 +1,7 @@
-"""The roots of a client: asked for during the call, or from protocol 2026-07-28 on between two rounds of it.
+"""Asks a client for its roots: during the call, or since protocol 2026-07-28 between two rounds of a call.
 
-In that protocol there are no requests from server to client: the call ends with the question as its result,
-and comes back with the answer.
+In that protocol, servers send no requests to clients: the call ends with the question as its result, and the
+client calls again with the answer.
 """
 
 from pathlib import Path
@@ -18,13 +18,14 @@ from server.calls.call_state import CallState, state_of
 from server.calls.caller import ToolContext, is_project, project_of
 
 ROOTS_SECONDS = 15.0
-"""Seconds that a client has to answer with its roots: the machine may be busy."""
+"""Seconds that a client has to answer with its roots. The limit is long because the machine may be busy."""
 _QUESTION = "roots"
 
 
 def needs_roots(context: ToolContext) -> bool:
-    """Whether this call must end with a question for the roots of its client: it has some, named no project,
-    and was not asked before."""
+    """Return whether this call must end with a question for the client's roots. The client must have roots,
+    must not have named a project, and must not have been asked before.
+    """
     capabilities = context.client_capabilities
     return (
         (context.protocol_version or "") >= wire.MODERN_VERSION
@@ -36,14 +37,16 @@ def needs_roots(context: ToolContext) -> bool:
 
 
 def roots_question() -> InputRequiredResult:
-    """Return the result that asks the client for its roots."""
+    """Return a result that asks the client for its roots."""
     return InputRequiredResult(
         input_requests={_QUESTION: ListRootsRequest()}, request_state=CallState().sealed_text()
     )
 
 
 def answered_roots(context: ToolContext) -> tuple[str, ...] | None:
-    """Return the URIs of the roots that the client named in this or an earlier round; None if it did not."""
+    """Return the URIs of the roots that the client named in this or an earlier round; None
+    without an answer.
+    """
     answer = (context.input_responses or {}).get(_QUESTION)
     if isinstance(answer, ListRootsResult):
         return tuple(str(root.uri) for root in answer.roots)
@@ -52,7 +55,9 @@ def answered_roots(context: ToolContext) -> tuple[str, ...] | None:
 
 
 async def client_roots(context: ToolContext) -> tuple[Path, ...]:
-    """Return the client's roots that are folders; a client of a protocol up to 2025-11-25 is asked now."""
+    """Return those roots of the client that are folders. A client of a protocol up to 2025-11-25 is asked
+    now.
+    """
     uris = answered_roots(context) or await _asked(context)
     return tuple(path for uri in uris if (path := _root_path(uri)) is not None)
 
@@ -62,7 +67,7 @@ async def _asked(context: ToolContext) -> tuple[str, ...]:
     if capabilities is None or capabilities.roots is None or not context.session.can_send_request:
         return ()
     try:
-        # Related to the call, so that it is sent on the call's own stream.
+        # Related to the call, so that the request uses the call's own stream.
         result = await context.session.send_request(
             ListRootsRequest(),
             ListRootsResult,

@@ -1,4 +1,4 @@
-"""The handoff of a batch: a call that waits for one ends, and its client gets a task instead."""
+"""Handoff of a batch: a call that waits for a batch ends, and its client receives a task instead."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,14 +10,14 @@ from server.calls.caller import ToolContext
 
 @dataclass
 class TaskHandoff:
-    """The batch that goes on without the call, empty for none."""
+    """The batch that continues without the call; empty without a batch."""
 
     job_id: str = ""
 
 
 @dataclass(kw_only=True)
 class HandoffRequestContext(ServerRequestContext[Any, Any]):
-    """The request of a client that knows tasks: its call may hand over the batch that it waits for."""
+    """A request from a client that supports tasks: the call can hand over the batch for which it waits."""
 
     handoff: TaskHandoff
 
@@ -30,6 +30,6 @@ def with_handoff(ctx: ServerRequestContext[Any, Any], handoff: TaskHandoff) -> H
 
 
 def handoff_of(ctx: ToolContext) -> TaskHandoff | None:
-    """Return where the call may leave its batch, None if its client does not know tasks."""
+    """Return where the call can leave its batch; None if its client does not support tasks."""
     request = ctx.request_context
     return request.handoff if isinstance(request, HandoffRequestContext) else None

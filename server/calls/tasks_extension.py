@@ -1,11 +1,11 @@
 """Long calls as tasks, for clients that declare the extension ``io.modelcontextprotocol/tasks``.
 
-A call that takes longer than ``[offload] client_patience`` is answered with a task, which the client polls
-with ``tasks/get`` and ends with ``tasks/cancel``, as in the extension's draft of 2026. A batch is in the
+A call that takes longer than ``[offload] client_patience`` returns a task. The client polls the task with
+``tasks/get`` and cancels it with ``tasks/cancel``, as in the extension's draft of 2026. A batch is in the
 database, so its task survives a restart. Any other call is kept in memory for an hour after its end.
 
-The server asks the client nothing during a task, so ``tasks/update`` has no effect, and it sends no
-``notifications/tasks``: the client is told to poll every few seconds.
+The server asks the client nothing during a task, so ``tasks/update`` has no effect. The server sends no
+``notifications/tasks``; instead, the client polls every few seconds.
 """
 
 import asyncio
@@ -36,11 +36,13 @@ from server.store.job_records import JobRecord
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000
-"""Milliseconds between polls, as the client is told."""
+"""Interval between polls that the client is told (milliseconds)."""
 HANDOVER_SECONDS = 2.0
-"""Seconds after the client's patience within which a call hands its batch over."""
+"""Time after the client's patience in which a call hands its batch over (seconds)."""
 KEPT_SECONDS = 3_600.0
-"""Seconds for which a call's result can be fetched after its end; a batch's result: while its row is kept."""
+"""Time after a call's end during which its result can be fetched (seconds). A batch's result lives as long as
+its row.
+"""
 
 
 class TaskParams(RequestParams):
@@ -57,7 +59,7 @@ class TaskUpdateParams(TaskParams):
 
 @dataclass
 class _Call:
-    """A call that continues after it was answered with a task."""
+    """A call that continues after it returned a task."""
 
     work: "asyncio.Task[HandlerResult]"
     created_at: float = field(default_factory=time.time)
@@ -75,7 +77,7 @@ class Tasks(Extension):
         self._secret = secrets.token_hex(16)
 
     def methods(self) -> Sequence[MethodBinding]:
-        """Return the three requests about a task."""
+        """Return the three request handlers for tasks."""
         versions = frozenset(MODERN_PROTOCOL_VERSIONS)
         return (
             MethodBinding("tasks/get", TaskParams, self._get, versions),
@@ -89,13 +91,13 @@ class Tasks(Extension):
         ctx: ServerRequestContext[Any, Any],
         call_next: CallNext,
     ) -> HandlerResult:
-        """Run the call for as long as its client is patient, then answer with a task."""
+        """Run the call while its client is patient, then return a task."""
         if not _declares(ctx):
             return await call_next(ctx)
         handoff = TaskHandoff()
         work = asyncio.ensure_future(call_next(with_handoff(ctx, handoff)))
         try:
-            # A call that waits for a batch hands it over shortly before.
+            # A call that waits for a batch hands it over shortly before this time.
             await asyncio.wait({work}, timeout=self._hub.settings.offload.client_patience + HANDOVER_SECONDS)
         except asyncio.CancelledError:
             work.cancel()
@@ -144,12 +146,12 @@ class Tasks(Extension):
         return {}
 
     async def _job(self, task_id: str, action: str) -> JobRecord:
-        """Return the batch of a task, if the policy allows ``check_job`` the same."""
+        """Return the batch of a task, if the policy allows ``check_job`` for it."""
         job_id, _, signature = task_id.partition(".")
         try:
             job = await self._hub.batches.get(job_id) if self._is_signed(job_id, signature) else None
         except NotFound:
-            job = None  # removed with the history
+            job = None  # removed together with its history
         if job is None:
             raise MCPError(INVALID_PARAMS, "Failed to retrieve task: Task not found")
         if denied := await self._hub.gate.denies_look(_look_at(job, action)):
@@ -170,7 +172,7 @@ class Tasks(Extension):
         return {**task, "status": "completed", "result": _text_result(text)}
 
     def _signature(self, job_id: str) -> str:
-        """Return the part of a task's id that makes it impossible to guess."""
+        """Return the part of a task's id that cannot be guessed."""
         keys = self._hub.keys
         return keys.sign(f"task {job_id}") if keys is not None else self._secret + job_id
 
@@ -196,7 +198,7 @@ def _look_at(job: JobRecord, action: str = "look") -> Call:
 
 def _declares(ctx: ServerRequestContext[Any, Any]) -> bool:
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-        return False  # older versions allow no other result
+        return False  # older protocol versions allow no other result
     capabilities = ctx.session.client_capabilities
     return bool(capabilities and EXTENSION in (capabilities.extensions or {}))
 

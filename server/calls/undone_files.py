@@ -1,4 +1,4 @@
-"""The files that ``check_job`` would restore by an undo. To the policy, an undo is a write of these files."""
+"""The files that ``check_job`` would restore by an undo. For the policy, an undo writes these files."""
 
 from dataclasses import replace
 
@@ -12,9 +12,9 @@ from server.policy.values import Item
 
 
 async def with_undone_files(hub: Hub, prepared: Prepared) -> Prepared:
-    """Return the call with the files that it would restore. Calls other than an undo are unchanged.
+    """Return the call with the files that an undo would restore. Other calls are unchanged.
 
-    An undo of a file that the caller may not write gets a refusal.
+    An undo of a file that the caller may not write is refused.
     """
     if prepared.tool != "check_job" or prepared.arguments.get("action") != "undo":
         return prepared

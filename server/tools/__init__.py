@@ -1,1 +1,1 @@
-"""The MCP tools: arguments in, text out, nothing else. Start in ``mcp_server.py``."""
+"""The MCP tools: arguments in, text out. Start reading in ``mcp_server.py``."""

@@ -1,4 +1,4 @@
-"""Normalised arguments: lists, numbers and truth values written as text, and null for what is not given."""
+"""Normalised arguments: lists, numbers and booleans may arrive as text, and absent values as null."""
 
 from collections.abc import Collection
 from typing import Any, get_args
@@ -10,12 +10,12 @@ from server.batch.plan import LISTS
 
 
 def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments as the tool reads them, so that the policy judges what will run.
+    """Return the arguments as the tool reads them, so that the policy judges the real call.
 
-    The package accepts a list that is written as JSON in a text. Here, a plain text in place of a list of
-    texts becomes a list of one, or an empty list if it is empty; this includes the ``tasks`` of a batch. Some
-    clients send null, the text ``null`` or ``["null"]`` for every argument that they do not use: an argument
-    with a default then has that. A number in place of a text (``keep_alive``) becomes a text.
+    The package accepts a list that is written as JSON text. Here, a plain text in place of a list of texts
+    becomes a list with one entry, or an empty list if the text is empty. This includes the ``tasks`` of a
+    batch. Some clients send null, the text ``null`` or ``["null"]`` for every unused argument; such an
+    argument gets its default. A number in place of a text (``keep_alive``) becomes a text.
     """
     fields = tool.fn_metadata.arg_model.model_fields
     optional = {name for name, field in fields.items() if not field.is_required()}
@@ -34,11 +34,11 @@ def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _converted(tool: Tool, read: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers and truth values that the package accepts as texts, such as ``"true"``."""
+    """Return the numbers and booleans that the package accepts as texts, such as ``"true"``."""
     try:
         values = tool.fn_metadata.validate_arguments(read)
     except ValidationError:
-        return {}  # the tool says what is wrong, after the policy
+        return {}  # the tool reports the error, after the policy
     return {name: values[name] for name in read if isinstance(values.get(name), bool | int | float)}
 
 

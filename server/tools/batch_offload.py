@@ -1,4 +1,4 @@
-"""``batch_offload``: many tasks in one call, as a durable job."""
+"""``batch_offload``: many tasks in one call, run as a durable job."""
 
 # ruff: noqa: ARG001 - the signature is the tool's schema; calls/prepare.py reads the arguments
 
@@ -21,7 +21,7 @@ DESCRIPTION = (
     "selection (`src/a.py::*` for its functions) with an `output` pattern. Returns counts and a job id."
 )
 MOST_SHOWN = 12
-"""Files that a dry run names; it counts the others."""
+"""Number of files that a dry run names; further files are only counted."""
 
 
 def batch_offload_tool(hub: Hub) -> Tool:
@@ -50,7 +50,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
         hub.check_paused()
         planned = ctx.prepared.require_plan()
         if max_hours < 0:
-            raise BadArguments("max_hours is negative.", "Leave it out to use the limit of the settings.")
+            raise BadArguments("max_hours is negative.", "Leave it out to use the limit in the settings.")
         if dry_run:
             return await _preview(hub, planned)
         job_id = await hub.batches.submit(planned, ctx.caller, max_hours)
@@ -68,11 +68,11 @@ async def _preview(hub: Hub, planned: Planned) -> str:
     outputs = planned.outputs
     seconds = await hub.batches.estimate(planned)
     lines = [
-        f"Dry run, nothing was changed: {counted(len(planned.items), 'task')}, "
+        f"Dry run, no file was changed: {counted(len(planned.items), 'task')}, "
         f"{counted(len(outputs), 'file')} would be written."
     ]
     if seconds is not None:
-        lines[0] += f" About {seconds / 60:.0f} min by this machine's past speed."
+        lines[0] += f"  About {seconds / 60:.0f} min at this machine's past speed."
     lines += outputs[:MOST_SHOWN]
     if len(outputs) > MOST_SHOWN:
         lines.append(f"… and {len(outputs) - MOST_SHOWN} more")

@@ -18,10 +18,10 @@ MOST_WAIT = 1800
 MOST_ITEMS = 40
 EVERY_ITEM = -1
 LONGEST_LINE = 200
-"""Characters of an item's line, enough for a reason of two sentences."""
+"""Maximum length of an item's line: long enough for a reason of two sentences."""
 
 CLOSED = {"cancelled": "was cancelled", "done": "has ended"}
-"""The end of a job that cannot be resumed, by its state."""
+"""How a job that cannot be resumed has ended, by state."""
 
 Action = Literal["look", "items", "pause", "resume", "cancel", "retry", "undo"]
 
@@ -53,8 +53,8 @@ def check_job_tool(hub: Hub) -> Tool:
         elif action == "resume":
             if caller.by_user and before.state in CLOSED:
                 raise BadArguments(
-                    f"Job {job} {CLOSED[before.state]}: there is nothing to resume.",
-                    f"`token-saver jobs retry {job}` retries what has no result.",
+                    f"Job {job} {CLOSED[before.state]} and cannot be resumed.",
+                    f"`token-saver jobs retry {job}` retries the items without a result.",
                 )
             await hub.batches.resume(job, by_user=caller.by_user)
         elif action == "cancel":
@@ -72,9 +72,11 @@ def check_job_tool(hub: Hub) -> Tool:
 
 
 def _refuse_bad_values(wait: int, action: Action, item: int) -> None:
-    # Checked here, because limits in the schema would cost tokens in every session.
+    # Checked here, because a limit in the schema would cost tokens in every session.
     if not 0 <= wait <= MOST_WAIT:
-        raise BadArguments(f"wait is {wait}; it takes 0 to {MOST_WAIT} seconds.", "Then call again.")
+        raise BadArguments(
+            f"wait is {wait}; it must be from 0 to {MOST_WAIT} seconds.", "Correct wait, then call again."
+        )
     if item != EVERY_ITEM and action not in ("cancel", "retry"):
         raise BadArguments(f"item cannot be used with {action}.", "Use it with cancel or retry.")
 

@@ -1,6 +1,6 @@
-"""``compress_context``: a short digest of long files, which Claude need not read.
+"""``compress_context``: a short digest of long files, so that Claude need not read them.
 
-It also works while offloading is paused, then without the model.
+The tool also works while offloading is paused. It then does not use the model.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Construction of a tool: text results, annotations, a small schema."""
+"""Builds tools: text results, annotations, a small schema."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from server.tools.schema import compact
 
 ALWAYS_LOAD_KEY = "anthropic/alwaysLoad"
 ALWAYS_LOAD = {ALWAYS_LOAD_KEY: True}
-"""Lets Claude Code load a tool's whole definition from the start, not only its name."""
+"""Makes Claude Code load a tool's whole definition at the start, not only its name."""
 
 
 def make_tool(
@@ -19,7 +19,7 @@ def make_tool(
     annotations: ToolAnnotations,
     meta: dict[str, Any] | None = None,
 ) -> Tool:
-    """Return the tool. Its result is text only: structured results would hide the text from Claude."""
+    """Return the tool. Its result is only text: structured results would hide the text from Claude."""
     tool = Tool.from_function(
         function, description=description, annotations=annotations, meta=meta, structured_output=False
     )
@@ -27,5 +27,5 @@ def make_tool(
 
 
 def text_result(text: str, *, failed: bool = False, meta: dict[str, Any] | None = None) -> CallToolResult:
-    """Return ``text`` as a result; ``meta`` is for programs and never reaches the model."""
+    """Return ``text`` as a result. ``meta`` is for programs and never reaches the model."""
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=failed, _meta=meta)

@@ -1,4 +1,4 @@
-"""The MCP server: the list of tools, and the boundary that each call of one passes."""
+"""The MCP server: the list of tools, and the boundary that every tool call passes."""
 
 import logging
 from typing import Any
@@ -51,9 +51,9 @@ wrote nothing: then do the task yourself rather than retry the same words."""
 
 
 class TokenSaverServer(MCPServer[dict[str, Any]]):
-    """The package's server: every call is prepared, judged by the user's policy and then run.
+    """Extends the package's server: each call is prepared, judged by the user's policy, and run.
 
-    This is the boundary where errors become text: ``code: cause next step``, without secrets.
+    At this boundary errors become text: ``code: cause next step``, without secrets.
     """
 
     def __init__(self, hub: Hub, **options: Any) -> None:
@@ -61,7 +61,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         self._hub = hub
 
     async def list_tools(self) -> list[MCPTool]:
-        """List the tools, except those that the user's policy hides."""
+        """List the tools, except the tools that the user's policy hides."""
         return [tool for tool in await super().list_tools() if not self._hub.gate.hidden(tool.name)]
 
     async def get_prompt(
@@ -73,7 +73,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         """Return a prompt.
 
         Raises:
-            MCPError: there is none of that name; the package itself would report an internal error.
+            MCPError: no prompt has this name. The package itself would report an internal error.
         """
         if name not in {prompt.name for prompt in await self.list_prompts()}:
             raise MCPError(INVALID_PARAMS, f"Unknown prompt: {name}")
@@ -85,7 +85,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         """Call a tool.
 
         Raises:
-            ToolError: its text is for the caller to read.
+            ToolError: the call failed. The caller sees the error's text.
         """
         hub, context = self._hub, context or Context(mcp_server=self)
         tool = self._tool_manager.get_tool(name)
@@ -122,8 +122,8 @@ async def _run(
     """Run a tool on the prepared call.
 
     Raises:
-        TokenSaverError: what went wrong, even if the package wrapped it in another error.
-        ToolError: there is no such tool.
+        TokenSaverError: the tool failed. Errors that the package wrapped are unwrapped.
+        ToolError: the tool does not exist.
     """
     if tool is None:
         raise ToolError(f"Unknown tool: {prepared.tool}")
@@ -144,7 +144,7 @@ async def _run(
 
 
 def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
-    """Refuse a misspelt argument, which the package would silently drop."""
+    """Refuse misspelt arguments. The package would silently drop them."""
     known = tool.parameters["properties"]
     if unknown := sorted(set(prepared.arguments) - set(known)):
         raise BadArguments(
@@ -153,7 +153,7 @@ def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
 
 
 def build_mcp(hub: Hub) -> TokenSaverServer:
-    """Return the server with all tools of this hub, and tell the ledger the cost of their definitions."""
+    """Build the server with all tools of this hub, and tell the ledger the cost of their definitions."""
     tools = all_tools(hub)
     hub.ledger.definitions_tokens = _definitions_tokens(tools, hub.ledger.family)
     server = TokenSaverServer(
@@ -172,7 +172,7 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
 
 
 def all_tools(hub: Hub) -> list[Tool]:
-    """Return the tools, the core ones first."""
+    """Return the tools, core tools first."""
     return [
         offload_work_tool(hub),
         compress_context_tool(hub),
@@ -185,13 +185,16 @@ def all_tools(hub: Hub) -> list[Tool]:
 
 
 def _state_security(hub: Hub) -> RequestStateSecurity | None:
-    """Return the key that seals the state of a call while its client is asked. It survives a restart, so that
-    a client that comes back to a new hub is asked again instead of getting an error."""
+    """Return the key that seals the state of a call while its client is asked.
+
+    The key survives a restart. A client that returns to a new hub is therefore asked again instead of getting
+    an error.
+    """
     return RequestStateSecurity(keys=[hub.keys.sign("request state")]) if hub.keys is not None else None
 
 
 def _definitions_tokens(tools: list[Tool], family: Family) -> int:
-    """Return the tokens that every session pays for: always loaded definitions, and the instructions."""
+    """Return the tokens that every session pays: always loaded definitions, and the instructions."""
     eager = [tool for tool in tools if (tool.meta or {}).get(ALWAYS_LOAD_KEY)]
     definitions = [
         {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
@@ -203,8 +206,8 @@ def _definitions_tokens(tools: list[Tool], family: Family) -> int:
 def _internal(name: str) -> InternalError:
     return InternalError(
         f"{name} failed because of a defect in this app.",
-        "`token-saver logs` has details.",
-        "Do the task yourself; `token-saver logs` has details.",
+        "`token-saver logs` shows details.",
+        "Do the task yourself. `token-saver logs` shows details.",
     )
 
 

@@ -1,4 +1,4 @@
-"""``recommend_model``, ``auto_setup`` and ``configure_model_selector``: the choice of a model."""
+"""``recommend_model``, ``auto_setup`` and ``configure_model_selector``: tools that choose a model."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -22,7 +22,7 @@ from server.tools.model_tools import CHANGES, READS, pulled
 
 MOST_SHOWN = 5
 RECOMMENDED_META = "token-saver/recommended"
-"""Key of the recommendations for programs (the command line reads it), in the result's ``_meta``."""
+"""Key of the recommendations in the result's ``_meta``, for programs such as the command line."""
 WRITES = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
@@ -63,7 +63,7 @@ def _auto_setup(hub: Hub) -> Tool:
 
             done = await _prepare_best(hub, usable, relay, load=not skip_preload and can.load)
         if not skip_preload and not can.load:
-            done += " This engine loads models by itself."
+            done += " This engine loads models on demand."
         return f"{hub.engine.view().label}. {done}"
 
     return make_tool(auto_setup, "Choose, download and load the best local model.", CHANGES)
@@ -108,17 +108,18 @@ async def _ranked(hub: Hub, category: Category, *, prefer_quality: bool) -> tupl
     found = await ranked(hub.engine, hub.folders, category, measurements, prefer_quality=prefer_quality)
     if not found:
         raise ModelNotFound(
-            "The user's filters exclude all models.", "Show them with configure_model_selector, action get."
+            "The user's filters exclude all models.",
+            "To see the filters, call configure_model_selector with action get.",
         )
     return found
 
 
 def _usable(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> list[Recommendation]:
-    """Return the models that fit and are installed or can be downloaded, best first.
+    """Return the models that fit and are installed or can be downloaded, best model first.
 
     Raises:
-        BackendUnsupported: nothing fits.
-        ModelNotFound: nothing is installed.
+        BackendUnsupported: no model fits.
+        ModelNotFound: no model is installed.
     """
     usable = [each for each in ranked if each.fits and (may_pull or each.installed)]
     if usable:
@@ -134,10 +135,11 @@ def _usable(ranked: tuple[Recommendation, ...], *, may_pull: bool) -> list[Recom
 
 
 async def _prepare_best(hub: Hub, usable: list[Recommendation], report: ReportPull, *, load: bool) -> str:
-    """Prepare the best model, or the best installed one if it cannot be downloaded; return a report.
+    """Prepare the best model and return a report. If its download fails, prepare the best installed model
+    instead.
 
     Raises:
-        DownloadError, ModelTooLarge: neither can be had.
+        DownloadError, ModelTooLarge: neither model is available.
     """
     best = usable[0]
     try:
@@ -196,7 +198,7 @@ def _changed_table(
         gone = {*values, *config}
         return {category: model for category, model in kept.items() if category not in gone}
     if values or not (config or action == "set"):
-        raise BadArguments("custom_recommendations takes custom_config.", "Give category and model there.")
+        raise BadArguments("custom_recommendations takes custom_config.", "Give its category and model.")
     return {**(kept if action == "add" else {}), **config}
 
 

@@ -1,4 +1,4 @@
-"""``list_loaded_models``, ``preload_model`` and ``pull_model``: the models in memory and on disk."""
+"""``list_loaded_models``, ``preload_model`` and ``pull_model``: models in memory and on disk."""
 
 import time
 from typing import Annotated
@@ -18,7 +18,7 @@ from server.tools.make_tool import make_tool
 
 GIB = 1024**3
 MOST_SHOWN = 20
-"""Loaded models in one answer."""
+"""Maximum number of loaded models in one answer."""
 
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES = ToolAnnotations(
@@ -38,7 +38,7 @@ def _list_loaded_models(hub: Hub) -> Tool:
         if view.error:
             return view.error
         if not view.capabilities.list_loaded:
-            return f"{view.label} does not report its loaded models; it loads models by itself."
+            return f"{view.label} does not report its loaded models; it loads models on demand."
         if not view.loaded:
             return f"No model is loaded. {view.label}: {len(view.installed)} installed."
         more = len(view.loaded) - MOST_SHOWN
@@ -93,7 +93,7 @@ def _named(model: str) -> str:
 
 
 def pulled(progress: PullProgress) -> str:
-    """Return a download's progress in words: bytes, speed and time left, as far as known."""
+    """Return a download's progress as text: bytes, speed and time left, as far as known."""
     if not progress.total:
         return f"{progress.model}: {progress.status}"
     share = progress.completed / progress.total
@@ -113,7 +113,7 @@ def _memory(model: LoadedModel) -> str:
 
 
 def _nearest(hub: Hub, name: str) -> str:
-    """Return a next step that names similar models of the catalogue; empty if the engine in use has none."""
+    """Return a next step that names similar models in the catalogue; empty if the active engine has none."""
     kind = hub.engine.view().kind
     near = nearest(name, [each.name for each in load_catalogue(hub.folders) if each.engine == kind])
     return f"Similar known models: {', '.join(near)}." if near else ""

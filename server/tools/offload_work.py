@@ -1,4 +1,4 @@
-"""``offload_work``: one task, paths in, a checked file out, a digest back."""
+"""``offload_work``: runs one task. Takes paths, writes a checked file, returns a digest."""
 
 # ruff: noqa: ARG001 - the signature is the tool's schema; calls/prepare.py reads the arguments
 
@@ -20,7 +20,7 @@ DESCRIPTION = (
 )
 EXAMPLES = "For new Python: 2-4 facts, `f([3]) == [6]`, `raises ValueError: f(-1)`"
 OUTCOME_META = "token-saver/outcome"
-"""Key of the outcome for programs (the command line reads it), in the result's ``_meta``."""
+"""Key of the outcome in the result's ``_meta``, for programs such as the command line."""
 
 
 def offload_work_tool(hub: Hub) -> Tool:

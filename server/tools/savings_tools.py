@@ -1,4 +1,4 @@
-"""``cost_dashboard`` and ``get_metrics``: the net savings, for Claude and for programs."""
+"""``cost_dashboard`` and ``get_metrics``: net savings, for Claude and for programs."""
 
 import datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Small input schemas: every character costs tokens in each of Claude's sessions."""
+"""Small input schemas: every character costs tokens in every Claude session."""
 
 from typing import Any
 

@@ -57,7 +57,7 @@ async def test_a_dry_run_of_one_says_one(client: Client) -> None:
     said = await _said(
         client, "batch_offload", task="Write notes.", each="a.py", output="{stem}.md", dry_run=True
     )
-    assert said.startswith("Dry run, nothing was changed: 1 task, 1 file would be written.")
+    assert said.startswith("Dry run, no file was changed: 1 task, 1 file would be written.")
 
 
 async def test_a_folder_is_no_input_of_a_batch(client: Client) -> None:

@@ -164,7 +164,7 @@ async def test_what_a_server_cannot_do_is_said(dialect: str, loads: bool, pulls:
                 assert "backend_unsupported" in await _refused(client, "pull_model", model="x:1b")
             done = await _said(client, "auto_setup", category="coding")
             assert MODEL in done
-            assert ("loads models by itself" in done) is not loads
+            assert ("loads models on demand" in done) is not loads
 
         await with_client(settings, work)
 
