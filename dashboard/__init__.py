@@ -1,1 +1,1 @@
-"""The dashboard: NiceGUI pages and their components. It imports ``server``; ``server`` never imports it."""
+"""The dashboard: NiceGUI pages and their components. ``dashboard`` imports ``server``, never the reverse."""

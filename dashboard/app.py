@@ -9,7 +9,7 @@
 ``/models``                   installed and recommended models
 ``/savings``                  tokens saved and spent (``/savings.csv``: by day)
 ``/digests``                  digests of large results inside Claude Code
-``/context``                  what weighs on Claude's context, with switches
+``/context``                  what fills Claude's context, with switches
 ``/policy``                   approvals, rules, audit trail
 ``/settings``                 all settings with their sources
 ``/welcome``                  the first steps of a new user
@@ -57,7 +57,7 @@ from server.web.plain_page import plain_page
 
 ASSETS = Path(str(files("assets")))
 RECONNECT_SECONDS = 30.0
-"""A page that reconnects within this time resumes where it was; later it reloads."""
+"""A page that reconnects within this time resumes where it was. After this time it reloads."""
 
 PAGE_SECONDS = 30.0
 """Time limit for building a page. NiceGUI's default of three seconds is too short on a busy machine."""
@@ -72,7 +72,7 @@ def build_dashboard(hub: Hub) -> Dashboard:
     Unit.prefer(hub.settings.ledger)
     _add_pages(hub, updates)
     _add_assets()
-    # Nothing is stored there today, but it must never be the working directory.
+    # NiceGUI stores nothing there today, but the folder must never be the working directory.
     pages.storage.path = hub.folders.state / "dashboard"
     # Quasar's loading bar has no accessible name and adds nothing.
     pages.config.quasar_config["loadingBar"]["skipHijack"] = True
@@ -90,8 +90,9 @@ def build_dashboard(hub: Hub) -> Dashboard:
     )
     pages.on_startup(updates.start)
     pages.on_shutdown(updates.stop)
-    # Not the lifespan that `run_with` made for `app`: it searches all objects of the process for a server,
-    # and CPython 3.11 may then fail in another thread (`SystemError`). It only wraps this one.
+    # Do not use the lifespan that `run_with` made for `app`: it searches all objects of the process for a
+    # server, and CPython 3.11 can then fail in another thread (`SystemError`). `run_with` only wraps this
+    # lifespan.
     return Dashboard(app, lambda: pages.router.lifespan_context(pages))
 
 
@@ -105,7 +106,7 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
             error_page.show(hub, updates, section, error)
 
     async def wants_welcome() -> bool:
-        with contextlib.suppress(StoreError):  # the page itself shows the error of the history
+        with contextlib.suppress(StoreError):  # the page itself shows the history's error
             return await welcome.is_wanted(hub)
         return False
 
@@ -172,7 +173,10 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
 
 async def _not_found(_request: Request, _error: Exception) -> Response:
     return plain_page(
-        404, "There is no such page", "The address may be mistyped or from an older version.", link="/"
+        404,
+        "This page does not exist",
+        "The address may be mistyped, or it comes from an older version.",
+        link="/",
     )
 
 

@@ -8,17 +8,18 @@ from server.engine.view import EngineView
 from server.state.snapshot import RunningOffload, Snapshot
 
 DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}
-"""The phases of a ``ModelActivity`` in words."""
+"""The phases of a ``ModelActivity`` as text."""
 
 
 PAUSED = "Offloading is paused. Claude does the work itself until you resume."
-FINISHING = "Running work is finished first."
+FINISHING = "Running work finishes first."
 
 
 @dataclass(frozen=True)
 class Headline:
-    """``word`` is the state in one or two words, ``detail`` one line about it. ``next_step`` is empty if
-    there is nothing to do."""
+    """The app's state. ``word`` is one or two words, ``detail`` one line of explanation. ``next_step`` is
+    empty if the user need not act.
+    """
 
     state: str
     word: str
@@ -27,14 +28,14 @@ class Headline:
 
 
 def headline(snapshot: Snapshot) -> Headline:
-    """Describe the state of the app. Obstacles take precedence over work."""
+    """Describe the state of the app. Problems take precedence over work."""
     return _obstacle(snapshot) or _work(snapshot) or _rest(snapshot.engine)
 
 
 def split(
     offloads: tuple[RunningOffload, ...],
 ) -> tuple[tuple[RunningOffload, ...], tuple[RunningOffload, ...]]:
-    """Return the running offloads and those that wait for the engine."""
+    """Return the running offloads and the offloads that wait for the engine."""
     waiting = tuple(each for each in offloads if each.stage == "queue")
     return tuple(each for each in offloads if each.stage != "queue"), waiting
 
@@ -55,7 +56,7 @@ def _obstacle(snapshot: Snapshot) -> Headline | None:
 
 
 def on_hold(snapshot: Snapshot) -> str:
-    """Return what a pause means: what is on hold, and what still runs."""
+    """Return what a pause has stopped, and what still runs."""
     parts = [PAUSED]
     if snapshot.running:
         parts.append(FINISHING)
@@ -87,7 +88,9 @@ def _rest(engine: EngineView) -> Headline:
 
 
 def to_fetch(engine: EngineView) -> str:
-    """Return the model that the next offload must download first, with its size; empty if none."""
+    """Return the model that the next offload must download first, with its size; empty if no download is
+    needed.
+    """
     name = engine.default_model
     pinned = pinned_models().get(name) if engine.capabilities.run_by_app else None
     if pinned is None or any(model.name == name for model in engine.installed):

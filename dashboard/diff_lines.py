@@ -15,13 +15,13 @@ from pygments.util import ClassNotFound
 
 Kind = Literal["file", "hunk", "same", "added", "removed"]
 MOST_PAIRED = 200
-"""Lines of one changed block whose words are compared; comparing takes quadratic time."""
+"""Maximum lines of a changed block whose words are compared, because the comparison takes quadratic time."""
 LONGEST_PAIRED = 1_000
-"""Characters of a line whose words are compared."""
+"""Maximum length of a line whose words are compared (characters)."""
 MOST_COLOURED = 2_000
-"""Lines of a diff that get syntax colours."""
+"""Maximum lines of a diff that get syntax colours."""
 LEAST_ALIKE = 0.35
-"""Similarity (0 to 1) from which two lines count as versions of each other."""
+"""Minimum similarity (0 to 1) at which two lines count as versions of each other."""
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -56,7 +56,7 @@ class DiffLine:
 
     @property
     def text(self) -> str:
-        """The line without its sign."""
+        """Return the line without its sign."""
         return "".join(piece.text for piece in self.pieces)
 
 
@@ -104,7 +104,7 @@ def _coloured(lines: list[DiffLine]) -> list[DiffLine]:
 
 
 def _lexed(texts: Sequence[str], lexer: Lexer) -> Iterator[tuple[Piece, ...]]:
-    """Yield the pieces of each line. The lines are read together, since strings may span several."""
+    """Yield the pieces of each line. The lines are read together, because strings can span several lines."""
     pieces: list[Piece] = []
     lines: list[tuple[Piece, ...]] = []
     for token, value in lexer.get_tokens("\n".join(texts)):
@@ -126,7 +126,7 @@ def _style(token: _TokenType) -> str:
 
 
 def _marked(lines: Sequence[DiffLine]) -> Iterator[DiffLine]:
-    """Yield the lines, with marks on the words that differ between a removed line and its new version."""
+    """Yield the lines, with marks on words that differ between a removed line and its new version."""
     at = 0
     while at < len(lines):
         if lines[at].kind != "removed":
@@ -151,7 +151,9 @@ def _end_of(lines: Sequence[DiffLine], start: int, kind: Kind) -> int:
 
 
 def _mark_pairs(removed: list[DiffLine], added: list[DiffLine]) -> None:
-    """Mark the words of each removed line and of the first similar added line after the last pair."""
+    """Mark the words of each removed line and its new version: the first similar added line after the last
+    pair.
+    """
     start = 0
     for number, old in enumerate(removed):
         words = _WORDS.findall(old.text)
@@ -171,14 +173,14 @@ def _mark_pairs(removed: list[DiffLine], added: list[DiffLine]) -> None:
 
 
 def _are_alike(old: str, new: str) -> bool:
-    """Return whether a line can be a version of another one; spaces do not count."""
+    """Return whether one line can be a version of the other. Spaces do not count."""
     first, second = ([word for word in _WORDS.findall(each) if not word.isspace()] for each in (old, new))
     matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
     return matcher.quick_ratio() >= LEAST_ALIKE and matcher.ratio() >= LEAST_ALIKE
 
 
 def _with_marks(line: DiffLine, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> DiffLine:
-    """Return the line with the words of these spans marked."""
+    """Return the line with the words in these spans marked."""
     changed = [False] * len(line.text)
     starts = [0]
     for word in words:

@@ -63,7 +63,7 @@ def signed_money(microusd: int) -> str:
 
 
 class Unit:
-    """The unit for money: dollars, or the share of a weekly quota if the user prefers."""
+    """The unit for money: dollars, or the share of a weekly quota if the user prefers it."""
 
     quota_dollars = 0.0
 
@@ -175,7 +175,7 @@ def count(value: int, one: str, many: str = "") -> str:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """The text on one line, at most ``limit`` characters, cut with an ellipsis."""
+    """Return the text as one line of at most ``limit`` characters, cut with an ellipsis."""
     line = " ".join(text[: 4 * limit].split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
@@ -193,11 +193,11 @@ STAGES: Mapping[str, str] = {
     "sample": "Drawing another sample",
     "deliver": "Writing the file",
 }
-"""The stages of ``events.OffloadStage`` in words."""
+"""The stages of ``events.OffloadStage`` as text."""
 
 
 def stage(name: str) -> str:
-    """The stage in words; an unknown stage by its own name."""
+    """Return the stage as text. An unknown stage keeps its own name."""
     return STAGES.get(name, name.replace("_", " ").capitalize())
 
 
@@ -215,7 +215,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
 
 
 def outcome(name: str) -> str:
-    """The outcome in words."""
+    """Return the outcome as text."""
     return OUTCOMES.get(name, (name.replace("_", " ").capitalize(), ""))[0]
 
 

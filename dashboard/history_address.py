@@ -13,8 +13,9 @@ SPANS = {"today": 0, "7d": 6, "30d": 29}
 
 @dataclass(frozen=True)
 class HistoryAddress:
-    """The filters of ``/history``. An empty field matches everything; ``before`` is the id above the first
-    row."""
+    """The filters of ``/history``. An empty field matches every offload. ``before`` is the id above the first
+    row.
+    """
 
     q: str = ""
     outcome: str = ""
@@ -27,7 +28,7 @@ class HistoryAddress:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "HistoryAddress":
-        """Read the known fields of a query and ignore the rest."""
+        """Read the known fields of a query and ignore all others."""
         return cls(**{field.name: query.get(field.name, "").strip() for field in fields(cls)})
 
     @property
@@ -38,7 +39,7 @@ class HistoryAddress:
 
     @property
     def filters(self) -> bool:
-        """Whether a filter is set."""
+        """Return whether any filter is set."""
         return replace(self, before="") != HistoryAddress()
 
     def filter(self, today: datetime.date) -> OffloadFilter:

@@ -1,7 +1,7 @@
 """Hub events as updates for the open pages.
 
-One instance serves all pages. It listens to the hub, takes a snapshot at the pace of a throttle, however fast
-a model writes, and emits an event for each kind of change. It never queries the engine.
+One instance serves all pages. It listens to the hub, takes snapshots at the pace of a throttle (even if a
+model writes faster), and emits an event for each kind of change. It never queries the engine.
 """
 
 import asyncio
@@ -39,14 +39,17 @@ TEXT_SECONDS = 0.15
 PAGE_SECONDS = 0.03
 """Extra pause for each further visible page: every page redraws."""
 CHANGE_SECONDS = 0.5
-"""Pause between two updates of everything else, and the longest pause between two pieces of text. The first
-change after a quiet moment is shown at once; a batch or a download then changes something all the time."""
+"""Pause between two updates of other content, and the longest pause between two pieces of text. The first
+change after a quiet period is shown immediately. During a batch or a download, changes never stop.
+"""
 TICK_SECONDS = 1.0
 """Interval of the pages' clocks."""
 EARLY_SECONDS = 0.08
-"""A clock may tick this much early, to be drawn in the same frame as text: less than half a text pause."""
+"""A clock may tick early by this amount, so that it is drawn in the same frame as text: less than half a text
+pause.
+"""
 MACHINE_SECONDS = 10.0
-"""Interval of memory readings while a page is open; other programs take and free memory too."""
+"""Interval of memory readings while a page is open. Other programs also take and free memory."""
 
 TEXT = {OffloadText}
 HISTORY = {OffloadQueued, OffloadEnded, OffloadUndone}
@@ -59,17 +62,17 @@ POLICY = {ApprovalRequested, ApprovalAnswered, PolicyReloaded}
 
 
 class HubUpdates:
-    """The pages' source of updates. Bound to the hub's event loop from ``start`` on."""
+    """The pages' source of updates. After ``start`` it belongs to the hub's event loop."""
 
     def __init__(self, hub: Hub) -> None:
         self.changed = Event[Snapshot]()
         """The snapshot changed in more than streamed text."""
         self.text_written = Event[Snapshot]()
-        """Models wrote more text; nothing else changed."""
+        """Models wrote more text. Nothing else changed."""
         self.history_changed = Event[[]]()
         """An offload started, ended or was undone."""
         self.results_digested = Event[[]]()
-        """A digest replaced a result inside Claude Code, or became a loss."""
+        """A digest replaced a result inside Claude Code, or a digest became a loss."""
         self.second_passed = Event[float]()
         """A clock tick; the argument is the time in seconds since the epoch."""
         self.jobs_changed = Event[[]]()
@@ -83,9 +86,9 @@ class HubUpdates:
         self.models_changed = Event[[]]()
         """The installed models, the loaded models or the engine changed."""
         self.settings_changed = Event[[]]()
-        """A setting changed; some settings apply at once."""
+        """A setting changed. Some settings apply immediately."""
         self.hidden_pages = WeakSet[Client]()
-        """Open pages that are not visible, for example in a background tab."""
+        """Number of open pages that are not visible, for example in a background tab."""
         self.machine: Machine | None = None
         self._hub = hub
         self._last = hub.snapshot()
@@ -126,14 +129,14 @@ class HubUpdates:
                 await self._task
 
     def _note_event(self, event: HubEvent) -> None:
-        """Record the kind of an event until the next update. Any thread calls this."""
+        """Record the kind of an event until the next update. Any thread can call this."""
         kind = type(event)
         self._kinds.add(kind)
         if self._pending and not self._urgent and kind not in TEXT:
             self._plan()
 
     def _note_change(self) -> None:
-        """Request an update. Any thread calls this, often, so it must return at once."""
+        """Request an update. Any thread calls this, and often, so it must return immediately."""
         if not self._pending:
             self._pending = True
             self._plan()
@@ -143,7 +146,9 @@ class HubUpdates:
             self._loop.call_soon_threadsafe(self._schedule)
 
     def _schedule(self) -> None:
-        """Set the time of the next update. Only now are the kinds complete: `_note_change` may run first."""
+        """Set the time of the next update. The kinds are complete only now, because `_note_change` can run
+        first.
+        """
         assert self._loop is not None
         if not self._pending:
             return
@@ -192,7 +197,7 @@ class HubUpdates:
     def _on_tick(self) -> None:
         due = self._tick_at
         if self._pending and self._visible_pages:
-            self._update()  # may tick the clocks itself
+            self._update()  # ticks the clocks itself if they are due
         if self._tick_at == due:
             self._tick()
 
@@ -223,7 +228,7 @@ class HubUpdates:
 
 
 def _text_pause(pages: int) -> float:
-    """Return a pause that divides a clock interval, so that a tick needs no frame of its own."""
+    """Return a pause that divides a clock interval, so that a tick needs no separate frame."""
     pause = TEXT_SECONDS + PAGE_SECONDS * max(0, pages - 1)
     return 1 / max(1 / CHANGE_SECONDS, int(1 / pause))
 

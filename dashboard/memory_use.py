@@ -1,4 +1,4 @@
-"""The use of the memory that models run in: models, other programs, free. Sizes are bytes."""
+"""Use of the memory in which models run: models, other programs, free. Sizes are in bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ PartKind = Literal["model", "other", "free"]
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a memory. ``name`` is the model's name, or a fixed word for the other kinds."""
+    """One part of a memory pool. ``name`` is the model's name, or a fixed word for other kinds."""
 
     kind: PartKind
     name: str
@@ -21,7 +21,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Pool:
-    """One memory: that of a GPU, or the machine's RAM."""
+    """One memory pool: a GPU's memory or the machine's RAM."""
 
     name: str
     total: int
@@ -29,7 +29,7 @@ class Pool:
 
     @property
     def used(self) -> int:
-        """Bytes in use."""
+        """Return the bytes in use."""
         return sum(part.size for part in self.parts if part.kind != "free")
 
 
@@ -38,10 +38,11 @@ ENGINES = ("ollama", "llama", "lm studio", "lmstudio", "vllm", "python")
 
 
 def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
-    """Return the memories to show: each GPU, and RAM if models are or may be in it.
+    """Return the memory pools to show: each GPU, and RAM if models are or can be in RAM.
 
-    Engines report how much of a model is on GPUs, but not on which. It is divided in proportion to the memory
-    that the engines' processes hold on each GPU; if the driver does not report that, to all used memory.
+    Engines report how much of a model is on GPUs, but not on which GPU. This amount is divided in proportion
+    to the memory that the engines' processes hold on each GPU. If the driver does not report that memory, all
+    used memory counts.
     """
     gpus = tuple(gpu for gpu in machine.gpus if not gpu.unified)
     if not gpus:
@@ -79,7 +80,7 @@ def _is_engine(name: str) -> bool:
 
 
 def _ram(name: str, machine: Machine, models: Sequence[tuple[str, int]]) -> Pool:
-    """Return the RAM. The system counts file pages that models have mapped as available; they are not."""
+    """Return the RAM. The system counts file pages mapped by models as available, but they are in use."""
     size = sum(size for _, size in models)
     mapped = 0 if machine.engine_ram is None else max(0, size - machine.engine_ram)
     return _pool(name, machine.ram_total, machine.ram_available - mapped, models)

@@ -1,4 +1,4 @@
-"""Opening a file in the program that the desktop uses for it, or in the editor of ``VISUAL``."""
+"""Opens a file in the desktop's program for it, or in the editor named by ``VISUAL``."""
 
 import asyncio
 import os
@@ -17,10 +17,10 @@ async def open_file(path: str) -> None:
     """Open the file.
 
     Raises:
-        NotFound: the file does not exist any more, or there is no program to open it.
+        NotFound: the file no longer exists, or no program can open it.
     """
     if not await asyncio.to_thread(Path(path).is_file):
-        raise NotFound(f"{path} does not exist any more.", "It was moved or removed since.")
+        raise NotFound(f"{path} no longer exists.", "The file was moved or removed.")
     await asyncio.to_thread(_open, path)
 
 
@@ -32,8 +32,8 @@ def _open(path: str) -> None:
     program = shutil.which(command[0])
     if program is None:
         raise NotFound(
-            f"There is no program {command[0]!r} to open files with.",
-            "Set the variable VISUAL to the command of your editor, and start Token Saver again.",
+            f"The program {command[0]!r}, which should open files, was not found.",
+            "Set the VISUAL variable to the command of your editor, and restart Token Saver.",
         )
     subprocess.Popen(
         [program, *command[1:], path],

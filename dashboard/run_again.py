@@ -32,7 +32,7 @@ async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:
     """
     hub.check_paused()
     if not can_run_again(detail):
-        raise NotFound("The history did not keep this call.", "Ask Claude to do it again.")
+        raise NotFound("The history did not keep this call.", "Ask Claude to repeat the task.")
     project = Path(detail.row.project) if detail.row.project else None
     return await run_task(hub, task_of(detail, model), project)
 
@@ -58,9 +58,9 @@ async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
 
 
 def task_of(detail: OffloadDetail, model: str) -> Task:
-    """Return the original task for ``model`` (empty: choose a model again)."""
+    """Return the original task for ``model``. With an empty text, a model is chosen again."""
     return replace(Task.from_arguments(detail.arguments), model=model or None)
 
 
 async def _ignore_progress(_done: float, _total: float | None, _words: str) -> None:
-    """Ignore the progress: the page follows the hub's events."""
+    """Ignore progress, because the page follows the hub's events."""

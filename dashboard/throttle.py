@@ -1,4 +1,4 @@
-"""One throttle for everything that pages do repeatedly: updates, reloads, messages to browsers."""
+"""A throttle for all repeated work of pages: updates, reloads, messages to browsers."""
 
 import math
 
@@ -6,8 +6,8 @@ import math
 class Throttle:
     """The earliest start of the next run of some work. Times are seconds of the event loop's clock.
 
-    After a run comes a pause: ``rest`` times what the run took, at least ``least`` and at most ``most``
-    seconds.
+    After each run comes a pause: ``rest`` times the duration of the run, at least ``least`` and at most
+    ``most`` seconds.
     """
 
     def __init__(self, least: float, *, rest: float = 0.0, most: float = math.inf) -> None:
@@ -17,5 +17,5 @@ class Throttle:
         self._most = most
 
     def ran(self, began: float, ended: float) -> None:
-        """Note a run; the pause begins when it ended."""
+        """Record a run. The pause begins at the end of the run."""
         self.next_at = ended + min(self._most, max(self.least, self._rest * (ended - began)))

@@ -1,1 +1,1 @@
-"""Building blocks of the pages. One room per purpose, one component per module."""
+"""Building blocks of the pages. Each folder has one purpose, each module one component."""

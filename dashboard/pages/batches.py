@@ -53,7 +53,10 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
     job = await jobs.get(job_id)
     if job is None:
         with page_frame(hub, updates, "No such batch", "/batches"), card("Not found"):
-            empty(f"There is no batch {job_id}. The history removes batches after the days in [history].")
+            empty(
+                f"Batch {job_id} does not exist. The history removes batches after the number of days in "
+                "[history]."
+            )
             link("/batches", "ts-more", "All batches")
         return
     acted = Event[[]]()

@@ -1,4 +1,4 @@
-"""The page *Context*: what weighs on each request of Claude's, what it costs a week, and switches."""
+"""The page *Context*: what fills each of Claude's requests, what it costs per week, and switches."""
 
 import asyncio
 import datetime
@@ -20,8 +20,9 @@ from server.hub import Hub
 
 
 async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
-    """Fill the page; ``project``: the folder that switches "for this project" change, empty for the one of
-    the latest session."""
+    """Fill the page. ``project`` is the folder for switches "for this project"; empty means the latest
+    session's folder.
+    """
     acted = Event[[]]()
     with page_frame(hub, updates, "Context", "/context") as page:
         content = box("ts-stack")
@@ -36,11 +37,11 @@ async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
                 return
             with card("Week"):
                 _sums(context)
-            with card("What each request carries"):
+            with card("Content of each request"):
                 PartTable(context, off, hub.folders, acted)
             with card("Habits"):
                 _habits(context)
-            with card("Everything else in the bill"):
+            with card("The rest of the bill"):
                 _others(context)
 
     await page.reload_on(load, updates.transcript_check_changed, requested=acted)
@@ -56,7 +57,7 @@ async def _read(hub: Hub, project: str) -> Context:
 
 async def _nothing(hub: Hub) -> None:
     with card("No data yet"):
-        empty("No session of the last 7 days is known. The transcript check has to read them first.")
+        empty("No session of the last 7 days is known. The transcript check must read the sessions first.")
     with card("Check against Claude Code's transcripts"):
         await TranscriptCheckCard(hub).update()
 
@@ -73,9 +74,9 @@ def _sums(context: Context) -> None:
                 text(name, "ts-figure-name")
                 text(value, "ts-figure-value")
     text(
-        f"Since {report.since}, from the token counts in Claude Code's transcripts at list prices. The money "
-        "of all parts adds up to the bill. Characters are exact. Tokens are estimates, scaled so that the "
-        "parts of a session's first request add up to the size that the API counted.",
+        f"Since {report.since}, from the token counts in Claude Code's transcripts at list prices. The "
+        "cost of all parts adds up to the bill. Characters are exact. Tokens are estimates, scaled so "
+        "that the parts of a session's first request add up to the size that the API counted.",
         "ts-sub",
         "p",
     )
@@ -83,7 +84,7 @@ def _sums(context: Context) -> None:
 
 def _habits(context: Context) -> None:
     if not context.habits:
-        empty("None of the habits that this page knows occurred.")
+        empty("None of the known habits occurred.")
         return
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):

@@ -1,4 +1,6 @@
-"""The page *Digests*: large results inside Claude Code, what Claude saw of them, and what that spared."""
+"""The page *Digests*: large results inside Claude Code, the digests that Claude saw instead, and
+the savings.
+"""
 
 from nicegui import Event
 
@@ -30,11 +32,11 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
                     box("ts-rows", "ul"), lambda row: row.id, lambda row: DigestRow(row, page.clock)
                 )
                 with box() as no_rows:
-                    empty("No digest yet.")
+                    empty("No digests yet.")
         with box("ts-stack"):
             with card("Digests in Claude Code"):
                 switch = DigestSwitch(hub.folders)
-            with card("Before you switch it on"):
+            with card("Before you switch digests on"):
                 DryRunCard(hub)
             with card("Left alone"):
                 alone = RebuiltSection(box())

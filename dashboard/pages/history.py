@@ -56,7 +56,7 @@ class Listing:
         self.requested.emit()
 
     async def load(self) -> None:
-        """Read and show the rows. Older pages never change, so they are read once."""
+        """Read and show the rows. Older pages never change, so they are read only once."""
         wanted = self._address
         if wanted.before and wanted == self._shown:
             return

@@ -62,12 +62,12 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 def downloadable(capabilities: Capabilities) -> str:
-    """Say which model names an engine accepts, with an example."""
+    """Return which model names an engine accepts, with an example."""
     if capabilities.run_by_app:
         names = ", ".join(pinned_models())
         return (
-            "A GGUF model on Hugging Face (hf.co/org/repo:Q4_K_M), the address or path of a GGUF file, a "
-            f"folder of such files, or {names}."
+            "A GGUF model on Hugging Face (hf.co/org/repo:Q4_K_M), the URL or path of a GGUF file, a "
+            f"folder with GGUF files, or {names}."
         )
     return (
         "Any name from the engine's registry, such as qwen2.5-coder:7b, or a recommended model. "
@@ -88,7 +88,7 @@ class DownloadForm:
         self._hint = text("", "ts-sub", "p")
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show what this engine can download."""
+        """Update which models this engine can download."""
         view = snapshot.engine
         self._activities.update(snapshot.activities)
         self._form.set_visibility(view.capabilities.pull)
@@ -100,11 +100,12 @@ class DownloadForm:
             self._hint.set_text(
                 ""
                 if view.error
-                else f"{view.label or 'This engine'} cannot download models. Install them there by hand."
+                else f"{view.label or 'This engine'} cannot download models. Install models in the engine "
+                "itself."
             )
 
     async def _pull(self) -> None:
-        """Show size and licence, and download the model if the user agrees."""
+        """Show the model's size and licence, and download the model if the user agrees."""
         name = (self._name.value or "").strip()
         about: list[str] = []
 

@@ -34,7 +34,8 @@ async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
     if detail is None:
         with page_frame(hub, updates, "No such offload", "/history"), card("Not found"):
             empty(
-                f"There is no offload {offload_id}. The history removes offloads after the days in [history]."
+                f"Offload {offload_id} does not exist. The history removes offloads after the number "
+                "of days in [history]."
             )
             link("/history", "ts-more", "All offloads")
         return
@@ -52,7 +53,7 @@ async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
 
 
 class OffloadView:
-    """One offload. Sections that did not change stay as they are, with their open folds."""
+    """One offload. Unchanged sections are not rebuilt, so their folds stay open."""
 
     def __init__(self, page: Page, detail: OffloadDetail) -> None:
         self._page = page
@@ -76,7 +77,7 @@ class OffloadView:
         self.show(detail)
 
     def show(self, detail: OffloadDetail) -> None:
-        """Show everything known about it."""
+        """Show all data of the offload."""
         row, receipt = detail.row, detail.receipt if detail.row.ended_at is not None else None
         self._result.show((row, detail.undo), lambda: self._show_result(detail))
         self._change.show(detail.diff, lambda: _change(detail))
@@ -87,7 +88,7 @@ class OffloadView:
         self._files.show(detail.files, lambda: _files(detail))
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show its progress while it runs."""
+        """Update the progress while the offload runs."""
         if self._running is not None:
             self._running.update([each for each in snapshot.running if each.id == self._id])
 
@@ -108,7 +109,7 @@ class OffloadView:
                 copy_button(row.summary, "Copy the answer")
         if detail.notices:
             with box("ts-notices"):
-                text("Also changed, and maybe not meant:", "", "p")
+                text("Other changes, possibly not intended:", "", "p")
                 for notice in detail.notices:
                     text(notice, "ts-notice-line", "p")
         _facts(detail)
@@ -124,7 +125,7 @@ class OffloadView:
             if not detail.row.by_user or receipt.net_tokens:
                 receipt_view(receipt, self._page.hub.ledger, detail.audit)
                 if detail.row.strength:
-                    text(f"The result rests on: {detail.row.strength}.", "ts-sub", "p")
+                    text(f"Evidence: {detail.row.strength}.", "ts-sub", "p")
 
     def _actions(self, detail: OffloadDetail) -> None:
         hub = self._page.hub

@@ -1,4 +1,4 @@
-"""The page *Policy*: pending approvals, rules in force, audit trail."""
+"""The page *Policy*: pending approvals, active rules, audit trail."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
 
 ROWS = 50
-"""Rows of the trail shown at first, and added by each click."""
+"""Number of rows of the trail shown at first, and added by each click."""
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
@@ -38,7 +38,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
                 waiting = ApprovalList(hub, page.clock)
             with card("Audit trail"):
                 trail = TrailList(page)
-        with box("ts-stack"), card("Rules in force"):
+        with box("ts-stack"), card("Active rules"):
             rules = RebuiltSection(box())
 
     async def update() -> None:
@@ -80,7 +80,7 @@ class TrailList:
                 box("ts-rows", "ul"), lambda row: row.seq, lambda row: _Row(row, page.clock)
             )
             with box() as self._nothing:
-                empty("No record matches.")
+                empty("No rows match.")
             self._more = button("Show more", self._show_more, look="quiet", label="Show more of the trail")
 
     async def load(self) -> None:
@@ -111,7 +111,7 @@ class TrailList:
     async def _verify(self) -> None:
         found = await self._page.hub.gate.trail.verify()
         complete = (
-            f"The trail is complete: {formats.count(found.rows, 'row')}, each linked to the one before."
+            f"The trail is complete: {formats.count(found.rows, 'row')}, each linked to the row before."
         )
         self._verdict.set_text(found.problem or complete)
 
@@ -127,7 +127,7 @@ class _Row:
                 text(" · ".join(part for part in about if part), "ts-sub", "p")
 
     def update(self, _row: Record) -> None:
-        """A record never changes."""
+        """Do nothing: a record never changes."""
 
 
 def _rules(loaded: Loaded, paths: PathsSettings) -> None:

@@ -1,4 +1,4 @@
-"""The page *Review*: written results that nobody has looked at, the riskiest first."""
+"""The page *Review*: written results that are not reviewed yet, riskiest first."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import PurePath
@@ -42,7 +42,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 class ReviewView:
-    """The list of results on the left, the chosen one with its diff and actions on the right."""
+    """The list of results on the left, the chosen result with its diff and actions on the right."""
 
     def __init__(self, page: Page) -> None:
         self.requested = Event[[]]()
@@ -53,7 +53,7 @@ class ReviewView:
         self._items: tuple[Unreviewed, ...] = ()
         self._chosen = ""
         self._model = ""
-        # Buttons have the focus after a click, and the keys must still work then.
+        # A button has the focus after a click, and the keys must work even then.
         ui.keyboard(self._press, ignore=["input", "select", "textarea"])
         with box() as self._nothing, card("Nothing to review"):
             empty("Files that the local model writes appear here until you keep or undo them.")
@@ -70,12 +70,12 @@ class ReviewView:
             self._result = RebuiltSection(box("ts-stack"))
 
     async def load(self) -> None:
-        """Read and show what waits for a review."""
+        """Read and show the results that wait for a review."""
         before = [each.row.id for each in self._items]
         self._items = await self._reviews.waiting()
         ids = [each.row.id for each in self._items]
         if self._chosen not in ids:
-            # The next one in the order that the user saw.
+            # Continue in the order that the user saw.
             later = before[before.index(self._chosen) + 1 :] if self._chosen in before else []
             self._chosen = next((each for each in later if each in ids), ids[0] if ids else "")
         self._show()
@@ -98,7 +98,7 @@ class ReviewView:
         with box("ts-card", "section", row.output or "Result"):
             with box("ts-card-head"):
                 text(row.output or row.id, tag="h2")
-                text(f"rests on: {row.strength or 'unknown'}", "ts-aside")
+                text(f"evidence: {row.strength or 'unknown'}", "ts-aside")
             text(row.task, "ts-summary", "p")
             if item.notices:
                 with box("ts-notices"):
@@ -116,7 +116,7 @@ class ReviewView:
             if item.diff:
                 diff_view(item.diff)
             else:
-                empty("The history keeps no contents, so there is no diff.")
+                empty("The history keeps no contents, so no diff is available.")
 
     def _place_run_again(self, used: str) -> None:
         models = [model.name for model in self._hub.snapshot().engine.installed if model.generates]
@@ -185,7 +185,7 @@ class ReviewView:
         show_notice(f"Running again with {self._model or item.row.model}. The new result appears here.")
 
     async def _open(self, item: Unreviewed) -> None:
-        if item.row.output:  # relative to the project, if the file lies inside it
+        if item.row.output:  # relative to the project, if the file lies inside the project
             await run_action(open_file(str(PurePath(item.row.project, item.row.output))))
 
     async def _keep_batch(self, batch: tuple[Unreviewed, ...]) -> None:

@@ -39,7 +39,7 @@ COLUMNS = (
 
 
 async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
-    """Fill the page for a time span of ``SPANS``; an empty one means all time."""
+    """Fill the page for a time span of ``SPANS``. An empty text means all time."""
     since = _since(time)
     history = hub.history
     totals = await history.totals(since)
@@ -50,7 +50,7 @@ async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
         _spans(time)
         if not totals.offloads:
             with card("No data yet"):
-                empty("No offloads in this time span. The work that Claude sends here will be counted.")
+                empty("No offloads in this time span. Work that Claude sends here will be counted.")
             return
         with box("ts-two-columns ts-savings"):
             with box("ts-stack"):
@@ -77,7 +77,7 @@ async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
 
 
 async def as_csv(hub: Hub) -> str:
-    """Return the totals of every day with offloads as CSV with a header; money is in micro-dollars."""
+    """Return the totals of each day with offloads as CSV with a header. Money is in micro-dollars."""
     text_file = io.StringIO()
     writer = csv.writer(text_file)
     writer.writerow(COLUMNS)

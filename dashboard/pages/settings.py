@@ -90,7 +90,7 @@ def _columns(
 
 
 class EngineTest:
-    """The latest state of the engine, and a button that tests it."""
+    """The latest state of the engine, with a button that tests it."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -129,10 +129,10 @@ class AuditSwitch:
         on = self._hub.settings.savings.audit
         where = self._hub.transcript_check.folder
         self._words.set_text(
-            f"On. Token Saver reads {where} to find what each offload really saved."
+            f"On. Token Saver reads {where} to find out what each offload really saved."
             if on
-            else f"Off. If you allow it, Token Saver reads {where} to find what each offload really saved. "
-            "It writes nothing there, and nothing leaves this machine."
+            else f"Off. If you allow the check, Token Saver reads {where} to find out what each offload "
+            "really saved. The check writes nothing there, and nothing leaves this machine."
         )
         self._button.set_text("Stop reading" if on else "Allow reading")
 
@@ -156,7 +156,7 @@ def _heading(section: str) -> str:
 
 
 def _how(hub: Hub) -> None:
-    text("You can also edit this file. Changes take effect at the next start:", "", "p")
+    text("You can also edit this file. Changes take effect when Token Saver restarts:", "", "p")
     text(str(hub.folders.config_file), "ts-command", "code")
     text(
         '[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"',

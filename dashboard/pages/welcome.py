@@ -58,7 +58,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         with box("ts-actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
-            text("Both end these steps. The page Settings has a link back.", "ts-sub")
+            text("Both buttons end these steps. The page Settings has a link back.", "ts-sub")
 
         def update(snapshot: Snapshot) -> None:
             view = snapshot.engine
@@ -70,7 +70,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
                     f"{formats.count(len(names), 'model')} installed. Default: {view.default_model}."
                 )
             else:
-                model.set_text("No model is installed yet. This one suits your machine:")
+                model.set_text("No model is installed yet. This model suits your machine:")
             activities.update(snapshot.activities)
             first.update(snapshot)
             mine = [each for each in snapshot.running if each.id == first.offload_id]
@@ -97,11 +97,11 @@ class FirstOffload:
     def update(self, snapshot: Snapshot) -> None:
         """Explain what the first offload does."""
         missing = to_fetch(snapshot.engine)
-        first = f" It first downloads {missing}, which may take some minutes." if missing else ""
+        first = f" It first downloads {missing}, which can take some minutes." if missing else ""
         self._about.set_text(f"The model on this machine writes the answer, without Claude.{first}")
 
     def place_result(self) -> None:
-        """Build the place of the answer in the current container."""
+        """Build the place for the answer in the current container."""
         with box() as self._result:
             self._state = text("", "", "p")
             self._answer = text("", "ts-long-text ts-first-answer", "pre")
@@ -142,4 +142,4 @@ def _machine(machine: Machine | None) -> str:
         return ""
     gpus = ", ".join(f"{gpu.name} with {formats.size(gpu.total)}" for gpu in machine.gpus)
     what = f"{formats.count(machine.cores, 'core')}, {formats.size(machine.ram_total)} of RAM"
-    return f"{gpus}; {what}." if gpus else f"{what}. There is no GPU, so small models suit it best."
+    return f"{gpus}; {what}." if gpus else f"{what}. There is no GPU, so small models work best here."

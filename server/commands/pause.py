@@ -33,7 +33,7 @@ def pause(
     when = f"until {time.strftime('%H:%M', time.localtime(until))}" if until else "until `token-saver resume`"
     echo(f"Offloading is paused {when}.")
     if finish:
-        echo("Running work is finished first.")
+        echo("Running work finishes first.")
     for each in paused["on_hold"]:
         echo(f"on hold  {each}")
 

@@ -56,7 +56,7 @@ def test_a_pause_names_what_it_holds_and_can_finish_running_work(
         while not ollama_standin.running:
             time.sleep(0.05)
         said = command(hub.environ, "pause", "--for", "15m", "--finish")
-        assert "Running work is finished first." in said
+        assert "Running work finishes first." in said
         assert "on hold  batch “Describe the fox”" in said
         status = json.loads(command(hub.environ, "status", "--json"))
         assert status["state"] == "paused"

@@ -72,5 +72,5 @@ def test_a_part_is_switched_off_after_its_diff_and_on_again(page: Page, hub: Hub
 def test_the_whole_bill_stands_beside_the_savings(page: Page, hub: HubProcess) -> None:
     page.goto(f"{hub.info.url}/savings")
     card = page.locator(".ts-card").filter(has_text="Your whole bill for Claude Code")
-    expect(card).to_contain_text("Saved of it")
+    expect(card).to_contain_text("Share saved")
     expect(card).to_contain_text(datetime.now().astimezone().date().isoformat())

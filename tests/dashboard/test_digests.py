@@ -43,7 +43,7 @@ def send_result(stage: DashboardHarness, session: str) -> bool:
 def test_digests_losses_and_switches(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/digests"))
     settle(page)
-    expect(page.get_by_text("No digest yet.").first).to_be_visible()
+    expect(page.get_by_text("No digests yet.").first).to_be_visible()
 
     assert send_result(stage, "one")
     latest = page.get_by_role("region", name="Latest")
@@ -55,7 +55,7 @@ def test_digests_losses_and_switches(page: Page, stage: DashboardHarness) -> Non
     expect(latest.get_by_text("Claude ran the command again")).to_be_visible()
     assert not send_result(stage, "two"), "it is left alone"
     page.get_by_role("button", name="Use again: pytest").click()
-    expect(page.get_by_text("None. A kind is left alone")).to_be_visible()
+    expect(page.get_by_text("None. Digests stop for a kind")).to_be_visible()
     assert send_result(stage, "three")
 
     page.get_by_role("button", name="Switch off: pytest").click()
@@ -67,16 +67,16 @@ def test_the_switch_shows_the_change_and_writes_it(page: Page, stage: DashboardH
     settings = Path(stage.hub.environ["CLAUDE_CONFIG_DIR"]) / "settings.json"
     page.goto(stage.url("/digests"))
     settle(page)
-    expect(page.get_by_text("Off. If you switch it on")).to_be_visible()
+    expect(page.get_by_text("Off. When you switch digests on")).to_be_visible()
     page.get_by_role("button", name="Switch on…").click()
     expect(page.get_by_text("server.digest_hook").first).to_be_visible()
     assert not settings.exists()
     page.get_by_role("button", name="Write the file").click()
-    expect(page.get_by_text("On: large results")).to_be_visible()
+    expect(page.get_by_text("On: Claude gets digests")).to_be_visible()
     assert "server.digest_hook" in settings.read_text()
     page.get_by_role("button", name="Switch off…").click()
     page.get_by_role("button", name="Write the file").click()
-    expect(page.get_by_text("Off. If you switch it on")).to_be_visible()
+    expect(page.get_by_text("Off. When you switch digests on")).to_be_visible()
     assert not settings.exists()
 
 
@@ -89,5 +89,5 @@ def test_the_dry_run_reads_the_sessions(page: Page, stage: DashboardHarness) -> 
     (folder / "a.jsonl").write_text(line + "\n")
     page.goto(stage.url("/digests"))
     settle(page)
-    page.get_by_role("button", name="Show me what it would have done").click()
+    page.get_by_role("button", name="Show what digests would have saved").click()
     expect(page.get_by_text(re.compile(r"1 transcript: .* 0\.0% of a bill"))).to_be_visible()

@@ -53,7 +53,7 @@ def test_an_empty_result_says_what_to_do(page: Page, stage: DashboardHarness) ->
     page.goto(stage.url("/history?q=zebra"))
     expect(page.locator(".ts-listing")).to_contain_text("Clear a filter")
     page.goto(stage.url("/offload/00000000"))
-    expect(page.locator(".ts-main")).to_contain_text("There is no offload 00000000")
+    expect(page.locator(".ts-main")).to_contain_text("Offload 00000000 does not exist")
 
 
 def test_the_details_show_everything(page: Page, stage: DashboardHarness) -> None:

@@ -36,7 +36,7 @@ def test_a_visitor_without_a_login_reads_how_to_get_one(
 def test_an_unknown_address_leads_back(browser: Browser, stage: DashboardHarness) -> None:
     with visit(browser, stage.hub) as (page, witness):
         page.goto(stage.url("/nonsense"))
-        expect(page.get_by_role("heading")).to_have_text("There is no such page")
+        expect(page.get_by_role("heading")).to_have_text("This page does not exist")
         page.get_by_role("link", name="Go to the dashboard").click()
         expect(page.locator("h1")).to_have_text("Now")
         witness.errors[:] = [error for error in witness.errors if "404" not in error]
@@ -72,7 +72,7 @@ def test_the_banner_of_a_pause_says_what_is_on_hold(browser: Browser, stage: Das
     with visit(browser, stage.hub) as (page, _):
         settle(page)
         page.get_by_role("button", name="Pause offloading").click()
-        page.locator(".q-menu").get_by_text("Finish what runs, then pause").click()
+        page.locator(".q-menu").get_by_text("Finish running work, then pause").click()
         banner = page.locator(".ts-banner:not(.ts-lost)")
         expect(banner).to_contain_text("Claude does the work itself until you resume.")
         page.get_by_role("button", name="Resume").click()

@@ -119,7 +119,7 @@ def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_
         expect(roots.locator(".ts-setting-value")).to_have_text("none")
         roots.get_by_label("Add a folder to roots").fill("/no/such/folder")
         roots.get_by_role("button", name="Add").click()
-        expect(page.locator(".ts-notice", has_text="settings_invalid")).to_contain_text("There is no folder")
+        expect(page.locator(".ts-notice", has_text="settings_invalid")).to_contain_text("does not exist")
         page.locator(".ts-notice").get_by_role("button", name="Close").click()
         roots.get_by_label("Add a folder to roots").fill(str(tmp_path))
         roots.get_by_role("button", name="Add").click()

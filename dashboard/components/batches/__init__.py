@@ -1,1 +1,1 @@
-"""Batches: one card for each."""
+"""Components for batches."""

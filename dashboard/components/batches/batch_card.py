@@ -36,7 +36,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class BatchView:
-    """A batch with everything that its card shows. ``seconds_left`` is None if unknown."""
+    """A batch with all data of its card. ``seconds_left`` is None if unknown."""
 
     job: JobRecord
     counts: JobCounts
@@ -45,7 +45,7 @@ class BatchView:
 
 
 async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
-    """Read everything that the card shows."""
+    """Read all data of the card."""
     batches = hub.batches
     counts = await batches.counts(job.id)
     left = await batches.time_left(job.id, counts) if job.state == "running" else None
@@ -53,8 +53,9 @@ async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
 
 
 class BatchCard:
-    """A batch, updated in place. Its buttons emit ``acted``; ``linked`` links the task to the batch's
-    page."""
+    """A batch, updated in place. Its buttons emit ``acted``. With ``linked``, the task links to the batch's
+    page.
+    """
 
     def __init__(
         self, hub: Hub, clock: Clock, job: JobRecord, acted: Event[[]], *, linked: bool = True
@@ -82,7 +83,7 @@ class BatchCard:
             self._actions = _Actions(hub, job, acted)
 
     def update(self, view: BatchView) -> None:
-        """Show its progress."""
+        """Update the batch's progress."""
         job = view.job
         word, picture, look = state_of(job.state, view.counts.unsuccessful)
         set_classes(self._state, f"ts-outcome ts-job-{look}")
@@ -102,7 +103,7 @@ class BatchCard:
 
 
 def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
-    """Return the state in words, its icon and its look. A batch with failed items is not green."""
+    """Return the batch's state as text, with an icon and a style. A batch with failed items is not green."""
     word, picture = STATES.get(state, (state, "help"))
     if state == "done" and unsuccessful:
         return f"{word}, {formats.number(unsuccessful)} failed", "error", "wrong"
@@ -110,7 +111,7 @@ def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
 
 
 class _Actions:
-    """The buttons of a batch. They are built once and only hidden, so an update never swallows a click."""
+    """The buttons of a batch. They are built once and only hidden, so that an update never loses a click."""
 
     def __init__(self, hub: Hub, job: JobRecord, acted: Event[[]]) -> None:
         batches = hub.batches

@@ -1,4 +1,4 @@
-"""The table of everything that the set-up adds to a request, with a switch for each part."""
+"""The table of all parts that the set-up adds to a request, with a switch for each part."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ HEADS = ("Part", "Tokens", "Characters", "Sessions", "Used", "A week", "")
 
 
 class PartTable:
-    """The parts, the most expensive first, and the parts that are switched off."""
+    """The parts, most expensive first, and the parts that are switched off."""
 
     def __init__(self, context: Context, off: Sequence[Applied], folders: Folders, acted: Event[[]]) -> None:
         self._context = context
@@ -71,7 +71,11 @@ class PartTable:
             text(f"Switch off {part}", tag="h3")
             for scope, words in (("project", "For this project"), ("user", "Everywhere")):
                 self._choice(dialog, part, scope, words)  # type: ignore[arg-type]
-            text("It takes effect in new sessions. This page switches it on again.", "ts-sub", "p")
+            text(
+                "The change takes effect in new sessions. You can switch the part on again on this page.",
+                "ts-sub",
+                "p",
+            )
             button("Cancel", dialog.close, look="quiet")
         dialog.open()
 
@@ -101,7 +105,7 @@ class PartTable:
 
 
 def _uses(weight: Weight) -> str:
-    """Return how often a part was used; what the client reads by itself has no uses."""
+    """Return how often a part was used. Parts that the client reads automatically have no uses."""
     if weight.unused:
         return "never"
     return number(weight.uses) if weight.uses else "–"

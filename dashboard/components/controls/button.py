@@ -16,8 +16,9 @@ def button(
     icon: str | None = None,
     label: str = "",
 ) -> ui.button:
-    """Show a button. ``label`` is a fuller name for screen readers and the tooltip; it must contain the
-    words."""
+    """Show a button. ``label`` is a longer name for screen readers and the tooltip; it must contain
+    ``words``.
+    """
     made = ui.button(words, on_click=on_click, icon=icon, color=None)
     made.classes(f"ts-btn ts-btn-{look}").props("no-caps unelevated")
     if label:

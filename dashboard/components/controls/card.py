@@ -23,7 +23,7 @@ def card(heading: str, classes: str = "", aside: str = "", anchor: str = "") -> 
 
 
 def empty(words: str, *, command: str = "") -> None:
-    """Say that a list is empty and what to do about it; ``command`` is a line for a terminal."""
+    """Show that a list is empty and what the user can do. ``command`` is a line for a terminal."""
     with box("ts-empty"):
         text(words, tag="p")
         if command:

@@ -32,12 +32,12 @@ class ChangePreview:
         then: Callable[[], Awaitable[object]],
         label: str = "",
     ) -> None:
-        """Show a change, or the error that planning it raises.
+        """Show a planned change, or the error of planning it.
 
         Args:
-            plan: returns the change and what writes it; blocking.
-            words: the button that writes it. ``label`` is its fuller name.
-            done: the notice after it was written; ``then`` is awaited next.
+            plan: returns the change and a function that writes it; blocking.
+            words: text of the button that writes the change. ``label`` is its longer name.
+            done: notice after the change was written. Afterwards ``then`` is awaited.
         """
         try:
             change, act = await asyncio.to_thread(plan)

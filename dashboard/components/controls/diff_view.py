@@ -17,14 +17,14 @@ def diff_view(diff: str) -> None:
     left = diff.count("\n") - MOST_LINES
     if left > 0:
         shown += f'<span class="ts-diff-hunk">… {left:,} more lines</span>'
-    # Every text is escaped below, so the browser need not sanitise it again.
+    # Every text is escaped below, so the browser need not sanitise the HTML again.
     view = ui.html(shown, sanitize=False, tag="pre").classes("ts-diff")
     view.props.update({"tabindex": "0", "role": "region", "aria-label": "The change, line by line"})
 
 
 def _line(line: DiffLine) -> str:
     text = "".join(_piece(piece) for piece in line.pieces)
-    # The stylesheet shows the numbers, so that they are not copied with the text.
+    # The stylesheet shows the numbers, so that they are not copied together with the text.
     numbers = f"{line.old or '':>5} {line.new or '':>5}"
     return (
         f'<span class="ts-diff-{line.kind}" data-numbers="{numbers}">{SIGNS.get(line.kind, "")}{text}</span>'

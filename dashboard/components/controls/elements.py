@@ -1,6 +1,7 @@
-"""Plain HTML elements: text, box, link, icon. All components consist of these and NiceGUI's controls.
+"""Plain HTML elements: text, box, link, icon. All components consist of these elements and NiceGUI's
+controls.
 
-The stylesheet's classes start with ``ts-``, so that they never meet a class of NiceGUI or Quasar.
+The stylesheet's classes start with ``ts-``, so that they cannot clash with classes of NiceGUI or Quasar.
 """
 
 from nicegui.element import Element
@@ -38,7 +39,7 @@ def icon(name: str, classes: str = "") -> TextElement:
 
 
 def set_prop(element: Element, name: str, value: object) -> None:
-    """Set an attribute; an equal value sends nothing."""
+    """Set an attribute. An unchanged value is not sent."""
     if element.props.get(name) != value:
         element.props[name] = value
 
@@ -49,6 +50,6 @@ def set_title(element: Element, title: str) -> None:
 
 
 def set_classes(element: Element, classes: str) -> None:
-    """Set an element's classes; equal ones send nothing."""
+    """Set an element's classes. Unchanged classes are not sent."""
     if element.classes != classes.split():
         element.classes(replace=classes)

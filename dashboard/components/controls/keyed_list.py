@@ -1,6 +1,6 @@
 """Lists and sections that change in place.
 
-Unchanged parts are never rebuilt, so an update never swallows a click or loses the focus, an open fold or a
+Unchanged parts are never rebuilt. An update therefore never loses a click, the focus, an open fold or a
 selection.
 """
 
@@ -25,8 +25,8 @@ class ListEntry(Protocol[Item_contra]):
 class KeyedList(Generic[Item]):
     """The entries of ``body``: one per item, in the order of the items.
 
-    ``key`` identifies an item. ``make`` builds the entry of a new item inside ``body``; ``ListEntry.update``
-    is called right after.
+    ``key`` identifies an item. ``make`` builds the entry of a new item inside ``body``. ``ListEntry.update``
+    is called directly afterwards.
     """
 
     def __init__(

@@ -3,17 +3,18 @@
 from dashboard import formats
 from dashboard.components.controls.elements import set_classes, set_title, text
 
-NOT_BY_CLAUDE = "You started this yourself, so it saved Claude nothing and cost Claude nothing."
+NOT_BY_CLAUDE = "You started this yourself. It saved Claude nothing and cost Claude nothing."
 
 ASKED_ABOUT = (
-    "You started this yourself, so it saved Claude nothing. The cost is Claude's questions about it."
+    "You started this yourself, so it saved Claude nothing. Claude's questions about it caused the cost."
 )
-"""For batches of older versions, which were charged with Claude's questions. Today these have rows of their
-own."""
+"""For batches of older versions, whose cost included Claude's questions. Today these questions have rows of
+their own.
+"""
 
 
 def tone(value: int) -> str:
-    """Return the class of a gain, a loss, or zero."""
+    """Return the CSS class for a gain, a loss or zero."""
     return "ts-gain" if value > 0 else "ts-loss" if value < 0 else "ts-zero"
 
 
@@ -25,7 +26,7 @@ class NetTokens:
         self._figure = text("", f"ts-num {classes}")
 
     def update(self, tokens: int, microusd: int, *, by_user: bool = False) -> None:
-        """Show another figure. A call by the user has none, unless it cost something."""
+        """Show another figure. A call by the user has no figure unless the call cost something."""
         if by_user and not tokens:
             self._figure.set_text("your own")
             set_classes(self._figure, f"ts-sub {self._classes}")

@@ -1,4 +1,4 @@
-"""Notices after an action of the user: success, or an error with its code and next step."""
+"""Notices after a user's action: success, or an error with its code and next step."""
 
 from collections.abc import Awaitable
 
@@ -7,12 +7,12 @@ from nicegui import ui
 from server.common.errors import TokenSaverError
 
 GROUP = "notice"
-"""Notices of one group replace each other, so that "Saved." does not appear beside an older error."""
+"""Notices in the same group replace each other, so that "Saved." does not appear beside an older error."""
 
 
 async def run_action(action: Awaitable[object], done: str = "") -> bool:
     """Await an action and show ``done`` or the error. Return whether it succeeded."""
-    # The notice belongs to the page: the action may have removed the button.
+    # The notice belongs to the page, because the action may have removed the button.
     page = ui.context.client
     try:
         await action

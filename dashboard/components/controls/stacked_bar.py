@@ -20,7 +20,7 @@ class BarSegment:
 
 
 class StackedBar:
-    """The segments in a row, with a description for screen readers; the legend names each segment."""
+    """The segments in a row, with a description for screen readers. A legend names each segment."""
 
     def __init__(self) -> None:
         with box("ts-bar") as self._bar:
@@ -29,7 +29,7 @@ class StackedBar:
         self._legend = KeyedList[BarSegment](box("ts-legend", "ul"), _key, _LegendEntry)
 
     def update(self, segments: Sequence[BarSegment], label: str) -> None:
-        """Show these segments; ``label`` describes the bar in words."""
+        """Show these segments. ``label`` describes the bar as text."""
         set_prop(self._bar, "aria-label", label)
         self._segments.update(segments)
         self._legend.update(segments)

@@ -1,4 +1,4 @@
-"""Kinds of results, each with its totals and a switch, and the kinds that are left alone."""
+"""Kinds of results with their totals and switches, and the kinds that are not digested."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ LOSSES = {
     "read": "Claude read the file again",
     "opened": "Claude opened the whole text",
 }
-"""Losses in words."""
+"""Reasons for losses, as text."""
 
 
 def kind_table(
@@ -25,7 +25,7 @@ def kind_table(
 ) -> None:
     """Show the totals by kind, each with a button that switches the kind off everywhere."""
     if not kinds:
-        empty("No digest yet. Large results appear here once digests are on.")
+        empty("No digests yet. Large results appear here once digests are on.")
         return
     off = {each.kind for each in alone if each.project == EVERYWHERE}
     with box("ts-groups", "table"):
@@ -47,9 +47,12 @@ def kind_table(
 
 
 def alone_list(alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[[]]) -> None:
-    """Show the kinds that pass unchanged, each with a button that takes it up again."""
+    """Show the kinds that are not digested, each with a button that digests the kind again."""
     if not alone:
-        empty("None. A kind is left alone after Claude came back for the text, or if you switch it off.")
+        empty(
+            "None. Digests stop for a kind after Claude came back for the full text, or if you switch "
+            "the kind off."
+        )
     with box("ts-rows", "ul"):
         for each in alone:
             with box("ts-trail-row", "li"), box("ts-grow"):

@@ -1,4 +1,6 @@
-"""The latest digests: what came, what Claude saw instead, and whether it came back for more."""
+"""The latest digests: the result's size, what Claude saw instead, and whether Claude came back for the full
+text.
+"""
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, text
@@ -8,7 +10,7 @@ from server.store.result_digests import ResultDigest
 
 
 class DigestRow:
-    """One digest. Its text is in a fold."""
+    """One digest, with its text in a fold."""
 
     def __init__(self, record: ResultDigest, clock: Clock) -> None:
         with box("ts-trail-row", "li") as self.element:
@@ -32,9 +34,9 @@ class DigestRow:
 def _figures(record: ResultDigest) -> str:
     return " · ".join(
         (
-            f"{formats.count(record.lines, 'line')}, {formats.number(record.whole_tokens)} tokens came",
+            f"Result: {formats.count(record.lines, 'line')}, {formats.number(record.whole_tokens)} tokens",
             f"Claude would have seen {formats.number(record.shown_tokens)}",
-            f"it saw {formats.number(record.digest_tokens)}",
+            f"Claude saw {formats.number(record.digest_tokens)}",
             f"net {formats.signed(record.net_tokens)}",
             record.project,
         )

@@ -1,4 +1,6 @@
-"""The switch of digests in Claude Code. The change to the client's settings is shown before it is written."""
+"""The switch for digests in Claude Code. The user sees the change to the client's settings before it is
+written.
+"""
 
 import asyncio
 
@@ -14,7 +16,7 @@ _KIND: Kind = "digest"
 
 
 class DigestSwitch:
-    """Whether digests are on, and a button that changes it."""
+    """Shows whether digests are on, with a button that switches them."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
@@ -27,15 +29,16 @@ class DigestSwitch:
         """Read the client's settings."""
         on = await asyncio.to_thread(advice.is_on, _KIND, "user")
         self._words.set_text(
-            "On: large results of commands, MCP servers and logs reach Claude as digests."
+            "On: Claude gets digests instead of large results of commands, MCP servers and logs."
             if on
-            else "Off. If you switch it on, large results of commands, MCP servers and logs reach Claude as "
-            "digests; source code and everything that Claude chose narrowly stay as they are."
+            else "Off. When you switch digests on, Claude gets digests instead of large results of "
+            "commands, MCP servers and logs. Source code and results that Claude asked for in part "
+            "stay unchanged."
         )
         self._button.set_text("Switch off…" if on else "Switch on…")
 
     async def _plan(self) -> None:
-        done = "Done. Claude Code heeds it from its next session on."
+        done = "Done. The change takes effect in the next session of Claude Code."
         await self._preview.show(self._change, "Write the file", done=done, then=self.refresh)
 
     def _change(self) -> tuple[ConfigChange, Act]:

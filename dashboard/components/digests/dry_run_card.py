@@ -1,4 +1,4 @@
-"""The dry run of digests over the user's own sessions."""
+"""The dry run of digests on the user's own sessions."""
 
 import asyncio
 import time
@@ -15,18 +15,18 @@ _MOST_KINDS = 20
 
 
 class DryRunCard:
-    """A button that reads the transcripts, and what it found."""
+    """A button that reads the transcripts, and the results."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         text(
-            f"Reads Claude Code's transcripts of the last {DAYS} days and estimates what digests would have "
-            "spared. Nothing is written, and nothing leaves this machine.",
+            f"Reads Claude Code's transcripts of the last {DAYS} days and estimates what digests would "
+            "have saved. Nothing is written, and nothing leaves this machine.",
             "",
             "p",
         )
         with box("ts-actions"):
-            self._button = button("Show me what it would have done", self._run, icon="query_stats")
+            self._button = button("Show what digests would have saved", self._run, icon="query_stats")
         self._found = box()
 
     async def _run(self) -> None:

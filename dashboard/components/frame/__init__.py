@@ -1,1 +1,1 @@
-"""The frame of every page: navigation, header, banner, and the rules for refreshing its content."""
+"""The frame of every page: navigation, header, banner, and refresh rules."""

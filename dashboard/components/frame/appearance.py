@@ -1,4 +1,4 @@
-"""Light or dark appearance of the open pages, as the setting says."""
+"""Light or dark appearance of the open pages, according to the setting."""
 
 from nicegui import app as pages
 from nicegui import ui
@@ -7,7 +7,7 @@ from dashboard.hub_updates import HubUpdates
 from server.hub import Hub
 
 DARK = {"system": None, "light": False, "dark": True}
-"""Values of the setting ``appearance``, as NiceGUI and the stylesheet know them."""
+"""Values of the setting ``appearance`` as NiceGUI and the stylesheet name them."""
 
 
 def follow_appearance(hub: Hub, updates: HubUpdates) -> None:

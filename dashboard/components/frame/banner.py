@@ -1,4 +1,4 @@
-"""The banner under the header of every page: what is wrong, and what to do about it."""
+"""The banner under the header of every page: the current problem and its next step."""
 
 from dashboard.app_status import Headline
 from dashboard.components.controls.button import button
@@ -8,7 +8,7 @@ from server.hub import Hub
 
 
 class Banner:
-    """Visible while something needs the user."""
+    """Visible while the user needs to act."""
 
     def __init__(self, hub: Hub) -> None:
         self._database = hub.history.database
@@ -37,7 +37,7 @@ class Banner:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the most urgent message: a page's error, the last failed write, the next step, a remark."""
+        """Show the most urgent message: a page's error, the last failed write, the next step, or a notice."""
         error: TokenSaverError | None = next(iter(self._errors.values()), self._database.trouble)
         next_step = self._headline.next_step if self._headline else ""
         state = self._headline.state if self._headline else ""

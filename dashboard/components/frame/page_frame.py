@@ -39,7 +39,7 @@ PAGES = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a page needs to show its content and to keep it up to date."""
+    """The tools with which a page shows its content and keeps it up to date."""
 
     hub: Hub
     updates: HubUpdates
@@ -48,9 +48,10 @@ class Page:
     visibility: PageVisibility
 
     def follow_changes(self, update: Callable[[Snapshot], None], *events: Event[Snapshot]) -> None:
-        """Run ``update`` now, at every change (or only at ``events``), and when the page becomes visible.
+        """Run ``update`` now, after every change (or only after ``events``), and when the page becomes
+        visible.
 
-        It never runs while the page is hidden.
+        ``update`` never runs while the page is hidden.
         """
 
         def update_visible(snapshot: Snapshot) -> None:
@@ -69,7 +70,7 @@ class Page:
         requested: Event[[]] | None = None,
         later: bool = False,
     ) -> None:
-        """Run ``load`` now (``later``: once the page is shown), after ``events``, and at once when
+        """Run ``load`` now (with ``later``: once the page is visible), after ``events``, and immediately on
         ``requested``.
 
         ``Refresher`` sets the pace.
@@ -101,7 +102,7 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
             _lost_hub()
             banner = Banner(hub)
             main = box("ts-main", "main")
-    # NiceGUI wraps everything in a <main> of its own. A page should have only one.
+    # NiceGUI wraps the page in a <main> element of its own. A page should have only one.
     around = ui.context.client.content.parent_slot
     if around is not None:
         around.parent.props["role"] = "presentation"
@@ -128,17 +129,17 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
 
 
 def _lost_hub() -> None:
-    """Show how to come back. The stylesheet hides it while the browser is connected to the hub."""
+    """Show how to reconnect. The stylesheet hides this text while the browser is connected to the hub."""
     with box("ts-banner ts-banner-error ts-lost"):
         icon("power_off", "ts-banner-icon")
         with box("ts-banner-words"):
             text("Token Saver is not running. Start it from your applications, or in a terminal with ")
             text("token-saver", "ts-lost-command", "code")
-            text(". This page then comes back on its own.")
+            text(". This page then reconnects automatically.")
 
 
 def _navigation(hub: Hub, section: str) -> TextElement:
-    """Show the pages; return the badge for calls that wait for approval."""
+    """Show the pages. Return the badge that counts calls waiting for approval."""
     with box("ts-rail", "nav", "Pages"), box("ts-rail-inside"):
         badge = text("", "ts-badge")
         with link("/", "ts-brand"):

@@ -1,4 +1,4 @@
-"""The button that pauses offloading. While it is paused, Claude does its work itself."""
+"""The button that pauses offloading. During a pause, Claude does all work itself."""
 
 import time
 
@@ -12,7 +12,7 @@ CHOICES = (("For 15 minutes", 15 * MINUTE), ("For 1 hour", HOUR), ("Until I resu
 
 
 class PauseButton:
-    """A button with a menu. It is hidden during a pause; the banner has the button that resumes."""
+    """A button with a menu. It is hidden during a pause; the banner then has a button that resumes."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -21,7 +21,7 @@ class PauseButton:
             for words, seconds in CHOICES:
                 ui.menu_item(words, on_click=lambda _, seconds=seconds: self._pause(seconds))
             ui.separator()
-            ui.menu_item("Finish what runs, then pause", on_click=lambda _: self._pause(0, finish=True))
+            ui.menu_item("Finish running work, then pause", on_click=lambda _: self._pause(0, finish=True))
 
     def update(self, *, paused: bool) -> None:
         """Show the button unless offloading is paused."""

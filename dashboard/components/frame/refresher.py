@@ -1,4 +1,4 @@
-"""Reloads of a part of a page after changes, at a pace that the machine can afford."""
+"""Reloads a part of a page after changes, at a pace that the machine can sustain."""
 
 import asyncio
 import contextlib
@@ -12,15 +12,16 @@ from server.common.errors import TokenSaverError
 LEAST_PAUSE, MOST_PAUSE = 0.4, 3.0
 """Limits of the pause between two loads (seconds)."""
 REST = 9
-"""The pause as a multiple of the loading time: a page uses at most a tenth of the time, even on a busy
-machine."""
+"""The pause as a multiple of the loading time: loading takes at most a tenth of the time, even on a busy
+machine.
+"""
 
 
 class Refresher:
-    """Runs ``load`` after changes, one at a time. Changes during a load lead to one more load.
+    """Runs ``load`` after changes, one load at a time. Changes during a load cause one more load.
 
-    The first change and the user's own requests load at once. Other changes wait for the pause, and all of
-    them wait while the page is hidden. An error appears in the page's banner, and the load is retried every
+    The first change and the user's own requests load immediately. Other changes wait for the pause. While the
+    page is hidden, all changes wait. An error appears in the page's banner, and the load is retried every
     second.
     """
 
@@ -37,7 +38,7 @@ class Refresher:
         self._hurried = asyncio.Event()
 
     async def refresh(self) -> None:
-        """Load; if a load is running, load once more after it."""
+        """Load. If a load is running, load once more afterwards."""
         self._wanted = True
         if self._busy:
             return
@@ -53,7 +54,7 @@ class Refresher:
             self._busy = False
 
     async def refresh_now(self) -> None:
-        """Load without a pause: the user is waiting."""
+        """Load without a pause, because the user is waiting."""
         self._hurried.set()
         await self.refresh()
 

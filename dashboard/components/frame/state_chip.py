@@ -6,9 +6,9 @@ from dashboard.components.live.live_text import LiveText
 
 
 class StateChip:
-    """A dot, the word, and one line of detail. Screen readers announce changes.
+    """A dot, the state's word, and one line of detail. Screen readers announce changes.
 
-    The stylesheet replaces the state by "Not connected" while the browser has no connection to the hub.
+    The stylesheet shows "Not connected" instead while the browser has no connection to the hub.
     """
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ APP = "Claude Token Saver"
 
 
 class TabTitle:
-    """A title that follows the state; equal titles send nothing."""
+    """A title that follows the state. An unchanged title is not sent."""
 
     def __init__(self, page: str) -> None:
         self._page = page
@@ -25,7 +25,9 @@ class TabTitle:
 
 
 def tab_title(snapshot: Snapshot, page: str) -> str:
-    """Return a title such as ``▶ 2 · +6.7k · Now``: what needs the user first, then work and savings."""
+    """Return a title such as ``▶ 2 · +6.7k · Now``: pending approvals or problems first, then work and
+    savings.
+    """
     running, waiting = split(snapshot.running)
     parts = []
     if snapshot.approvals:

@@ -1,4 +1,4 @@
-"""Times that stay correct while a page is open: elapsed, remaining, "3 min ago"."""
+"""Texts with times that stay correct while a page is open: elapsed, remaining, "3 min ago"."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from dashboard.components.live.page_visibility import PageVisibility
 from dashboard.hub_updates import HubUpdates
 
 Words = Callable[[float], str]
-"""Takes seconds since the epoch, returns the text for that moment."""
+"""Takes seconds since the epoch and returns the text for that moment."""
 
 
 class Clock:
-    """One per page. Updates its times every second, where their text changes.
+    """The clock of one page. It updates texts every second if they changed.
 
     A hidden page is updated as soon as it becomes visible.
     """
@@ -40,7 +40,7 @@ class Clock:
         return moment
 
     def tick(self, now: float) -> None:
-        """Update every time that is still on the page."""
+        """Update every time text that is still on the page."""
         self._times = [moment for moment in self._times if not moment.is_deleted]
         if not self._visibility.page_visible:
             return

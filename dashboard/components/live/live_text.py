@@ -1,4 +1,4 @@
-"""A text that changes often, replaced in place without a rebuild of its surroundings."""
+"""A text that changes often and is replaced in place, without rebuilding its surroundings."""
 
 from nicegui.element import Element
 
@@ -13,8 +13,8 @@ class LiveText(Element, component="live_text.js"):
         self.props.update({"words": words, "tag": tag})
 
     def set_text(self, words: str) -> None:
-        """Show another text; an equal one sends nothing."""
+        """Show another text. An unchanged text is not sent."""
         if words != self.props["words"]:
-            with self.props.suspend_updates():  # the props serve new pages; an open page gets a call
+            with self.props.suspend_updates():  # the props serve new pages; an open page receives a call
                 self.props["words"] = words
             call_in_browser(self, "show", words)

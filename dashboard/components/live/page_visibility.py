@@ -1,4 +1,4 @@
-"""Whether the page is visible in the browser. Hidden pages receive no updates."""
+"""Visibility of the page in the browser. Hidden pages receive no updates."""
 
 from nicegui import Event
 from nicegui.element import Element
@@ -8,7 +8,7 @@ from dashboard.hub_updates import HubUpdates
 
 
 class PageVisibility(Element, component="page_visibility.js"):
-    """One per page. A page counts as visible until its browser reports otherwise."""
+    """The visibility of one page. A page counts as visible until its browser reports otherwise."""
 
     def __init__(self, updates: HubUpdates) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class PageVisibility(Element, component="page_visibility.js"):
 
     @property
     def page_visible(self) -> bool:
-        """Whether the browser draws the page."""
+        """Return whether the browser draws the page."""
         return self.client not in self._updates.hidden_pages
 
     def _set(self, event: GenericEventArguments) -> None:

@@ -1,4 +1,4 @@
-"""The answer of a running offload as the model writes it. Only new text is sent to the page."""
+"""The answer of a running offload, shown as the model writes it. Only new text is sent to the page."""
 
 from nicegui.element import Element
 
@@ -16,7 +16,7 @@ class StreamedText(Element, component="streamed_text.js"):
         self._set_props()
 
     def show(self, offload: RunningOffload) -> None:
-        """Append new text; the answer of another round replaces the text."""
+        """Append new text. The answer of another round replaces the text."""
         before, self._shown = self._shown, offload
         new = offload.characters - before.characters
         if offload.round != before.round or not 0 <= new <= len(offload.text):
@@ -29,7 +29,7 @@ class StreamedText(Element, component="streamed_text.js"):
         call_in_browser(self, method, words, self._shown.characters)
 
     def _set_props(self) -> None:
-        """Set the text for new pages; open pages get calls instead."""
+        """Set the text for new pages. Open pages get calls instead."""
         with self.props.suspend_updates():
             self.props["text"] = self._shown.text
             self.props["end"] = self._shown.characters

@@ -20,7 +20,7 @@ from server.hub import Hub
 from server.state.snapshot import ModelActivity
 
 FOREVER_SECONDS = 10 * 365 * formats.DAY
-"""Ollama reports an end three centuries away for a model that never unloads."""
+"""For a model that never unloads, Ollama reports an expiry three centuries ahead."""
 
 
 class EngineCard:

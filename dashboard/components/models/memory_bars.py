@@ -1,4 +1,4 @@
-"""One bar per memory: models, other programs, free memory."""
+"""Bars for memory, one per pool: models, other programs, free memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,7 +11,7 @@ from server.backends.base import LoadedModel
 from server.gpu.hardware import Machine
 
 COLOURS = 6
-"""Number of model colours in the stylesheet (``--model-0`` and on)."""
+"""Number of model colours in the stylesheet (``--model-0``, ``--model-1``, …)."""
 
 
 class MemoryBars:
@@ -22,7 +22,7 @@ class MemoryBars:
         self._colours: Mapping[str, int] = {}
 
     def update(self, machine: Machine | None, loaded: Sequence[LoadedModel]) -> None:
-        """Show the use of the memory; show nothing before the first reading of the machine."""
+        """Update the memory use. Before the machine was first measured, the bars are empty."""
         if machine is not None:
             self._colours = {
                 name: at % COLOURS for at, name in enumerate(sorted(model.name for model in loaded))
@@ -39,7 +39,7 @@ class MemoryBars:
 
 
 class MemoryBar:
-    """One memory."""
+    """The bar of one memory pool."""
 
     def __init__(self, pool: Pool, colour: Callable[[Part], str]) -> None:
         self._colour = colour
@@ -50,7 +50,7 @@ class MemoryBar:
             self._bar = StackedBar()
 
     def update(self, pool: Pool) -> None:
-        """Show its parts."""
+        """Update the parts of the bar."""
         self._used.set_text(f"{formats.size(pool.used)} of {formats.size(pool.total)}")
         segments = [
             BarSegment(

@@ -1,4 +1,4 @@
-"""Downloads, loads and measurements of models, with their progress."""
+"""Downloads, loads and measurements of models, with progress."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from server.state.snapshot import ModelActivity
 
 
 class ModelActivities:
-    """One line each, updated in place."""
+    """One line per activity, updated in place."""
 
     def __init__(self, hub: Hub) -> None:
         self._lines = KeyedList[ModelActivity](
@@ -23,7 +23,7 @@ class ModelActivities:
         )
 
     def update(self, activities: Sequence[ModelActivity]) -> None:
-        """Show the progress of each."""
+        """Update the progress of each activity."""
         self._lines.update(activities)
 
 
@@ -58,7 +58,7 @@ class Meter:
             self._fill = box("ts-meter-fill")
 
     def update(self, share: float | None) -> None:
-        """Show a share from 0 to 1, or None if unknown."""
+        """Show a share from 0 to 1; None means unknown."""
         set_classes(self._meter, "ts-meter" if share is not None else "ts-meter ts-meter-unknown")
         if share is None:
             self._fill.style(replace="")

@@ -1,4 +1,4 @@
-"""The installed models: memory, speed on this machine; load, unload, measure, delete."""
+"""The installed models with memory and speed on this machine; buttons load, unload, measure and delete."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ from server.state.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model with everything that its line shows. ``free`` is free memory in bytes, None if unknown."""
+    """A model with all data of its line. ``free`` is free memory in bytes, None if unknown."""
 
     model: InstalledModel
     loaded: LoadedModel | None
@@ -48,7 +48,7 @@ class ModelList:
             self._nothing = text("", tag="p")
 
     def update(self, snapshot: Snapshot, known: Mapping[str, Evidence]) -> None:
-        """Show the engine's models with the evidence that is ``known`` about them."""
+        """Update the engine's models. ``known`` holds the measurements and results of each model."""
         view, machine = snapshot.engine, self._page.updates.machine
         loaded = {model.name: model for model in view.loaded}
         entries = [
@@ -71,7 +71,7 @@ class ModelList:
 
 
 class _Line:
-    """One model. Its buttons are built once and only hidden."""
+    """The line of one model. Its buttons are built once and only hidden."""
 
     def __init__(self, page: Page, entry: ModelEntry) -> None:
         self._entry = entry
@@ -129,12 +129,12 @@ class _Line:
             self._hub.measuring.cancel()
             return
         page = ui.context.client
-        # In a separate task, so that stopping it ends nothing else.
+        # A separate task, so that stopping the measurement ends nothing else.
         work = asyncio.ensure_future(self._hub.measure(self._name))
         await asyncio.wait([work])
         if work.cancelled():
             with page:
-                show_notice("Measuring was stopped. No result was kept.")
+                show_notice("The measurement was stopped. No result was kept.")
         else:
             await run_action(work, f"{self._name} was measured.")
 

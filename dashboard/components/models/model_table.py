@@ -1,4 +1,4 @@
-"""The models that suit this machine, compared: fit, speed, results on chores, licence, download."""
+"""Models that suit this machine, compared by fit, speed, results on chores, licence and download."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -17,7 +17,7 @@ COLUMNS = ("Model", "Fits", "Speed", "Right on your chores", "Licence", "Downloa
 
 
 class ModelTable:
-    """The best models for code, installed or not, one a row."""
+    """The best models for code, installed or not, one per row."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -43,7 +43,7 @@ class ModelTable:
 
 
 class _Row:
-    """One model. Its cells are built once."""
+    """The row of one model. Its cells are built once."""
 
     def __init__(self, hub: Hub, each: Recommendation) -> None:
         self._hub = hub
@@ -61,7 +61,7 @@ class _Row:
                 self._choose = button("Make default", self._make_default, label=f"Make {name} the default")
 
     def update(self, each: Recommendation) -> None:
-        """Show the facts."""
+        """Update the cells."""
         about = "≈ " if each.model.size_estimated else ""
         self._fit.set_text(fit_of(each))
         self._speed.set_text(speed_of(each) or "–")
@@ -83,7 +83,7 @@ class _Row:
 
 
 def chores_of(evidence: Evidence) -> str:
-    """Return the share of right results with its 95 % interval, or what is missing."""
+    """Return the share of correct results with its 95 % interval, or the reason why there is no share yet."""
     if evidence.quality is None:
         return "not measured"
     low, high = evidence.interval

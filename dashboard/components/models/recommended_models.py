@@ -36,7 +36,9 @@ class RecommendedModels:
 
 
 async def ranked_for_code(hub: Hub) -> tuple[Recommendation, ...]:
-    """Return the models, best first for code; none without an engine, whose error the banner shows."""
+    """Return the models, best for code first. Without an engine the list is empty, and the banner shows the
+    error.
+    """
     try:
         return await ranked(hub.engine, hub.folders, "coding", hub.measuring.measurements)
     except BackendError:
@@ -62,8 +64,9 @@ class _Line:
 
 
 def facts(each: Recommendation) -> str:
-    """Return what a choice depends on: ``Fits (2.7 GiB spare) · 13.8 GB download · ≈ 8 tokens/s ·
-    Apache-2.0``."""
+    """Return the facts for choosing a model: ``Fits (2.7 GiB spare) · 13.8 GB download · ≈ 8 tokens/s ·
+    Apache-2.0``.
+    """
     model, evidence = each.model, each.evidence
     about = "≈ " if model.size_estimated else ""
     quality = model.quality if evidence.quality is None else None
@@ -82,7 +85,7 @@ def facts(each: Recommendation) -> str:
 
 
 def fit_of(each: Recommendation) -> str:
-    """Return whether the model fits, and what it leaves or lacks."""
+    """Return whether the model fits, and how much memory it leaves or lacks."""
     if not each.model.size:
         return "Size unknown"
     if each.fits:
@@ -91,7 +94,7 @@ def fit_of(each: Recommendation) -> str:
 
 
 def speed_of(each: Recommendation) -> str:
-    """Return the measured or expected speed; empty if it is unknown."""
+    """Return the measured or expected speed; empty if unknown."""
     measured = each.evidence.generate_rate
     known = (
         f"{formats.speed(measured)} measured"
@@ -105,4 +108,4 @@ def speed_of(each: Recommendation) -> str:
 
 
 async def ignore_progress(_progress: PullProgress) -> None:
-    """Ignore the progress: the page follows the hub's events."""
+    """Ignore progress, because the page follows the hub's events."""

@@ -1,4 +1,4 @@
-"""Calls that wait for approval: approve, deny, or always approve in this project."""
+"""Calls that wait for approval. The user approves, denies, or always approves in this project."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -11,7 +11,7 @@ from server.policy.approvals import Approval, ApprovalAnswer, Extent
 
 
 class ApprovalList:
-    """One section per call. The others stay as they are when a call arrives or goes."""
+    """One section per call. Existing sections stay unchanged when a call is added or removed."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
@@ -55,7 +55,7 @@ class _WaitingCall:
                     )
 
     def update(self, _approval: Approval) -> None:
-        """A waiting call does not change."""
+        """Do nothing: a waiting call does not change."""
 
     def _answer(self, approval: Approval, *, approved: bool, extent: Extent = "once") -> None:
         reason = "" if approved else "The user denied it."

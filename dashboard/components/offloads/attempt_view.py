@@ -1,4 +1,4 @@
-"""One attempt of the model: prompt, answer, results of the checks."""
+"""One attempt of the model: prompt, answer, check results."""
 
 from dashboard import formats
 from dashboard.components.controls.copy_button import copy_button
@@ -9,7 +9,7 @@ NAMES = {"system": "Instructions", "user": "Prompt", "assistant": "Previous answ
 
 
 def attempt_view(attempt: AttemptRecord) -> None:
-    """Show an attempt, with its long texts folded."""
+    """Show an attempt, with long texts folded."""
     with box("ts-attempt", "section", f"Attempt {attempt.number}"):
         with box("ts-attempt-head"):
             text(f"Attempt {attempt.number}", tag="h3")

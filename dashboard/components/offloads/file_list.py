@@ -1,4 +1,4 @@
-"""The files of an offload, read and written, each with its SHA-256."""
+"""Files that an offload read and wrote, each with its SHA-256."""
 
 from collections.abc import Sequence
 from pathlib import PurePath

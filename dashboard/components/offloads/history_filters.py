@@ -20,7 +20,7 @@ TYPING_SECONDS = 0.3
 
 
 class HistoryFilters:
-    """Shows the filters of an address and calls ``on_change`` with every new address."""
+    """Shows the filters of an address. ``on_change`` is called with each new address."""
 
     def __init__(
         self, address: HistoryAddress, facets: Facets, on_change: Callable[[HistoryAddress], object]

@@ -1,4 +1,4 @@
-"""The receipt of an offload with its arithmetic: tokens and turns, prices, sums."""
+"""The receipt of an offload with its calculation: tokens and turns, prices, sums."""
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, text
@@ -13,12 +13,14 @@ ENDINGS = {
     "read_again": "Claude read the file again",
     "edited": "Claude edited the file",
     "rewritten": "Claude rewrote the file",
-    "left_alone": "Claude left the file as it was",
+    "left_alone": "Claude left the file unchanged",
 }
 
 
 def receipt_view(receipt: ReceiptRecord, ledger: Ledger, audit: TranscriptCheckRecord | None = None) -> None:
-    """Show the lines, the sums and the net. Prices appear only if they are those of the recorded sums."""
+    """Show the lines, the sums and the net. Prices appear only if the recorded sums were calculated with
+    them.
+    """
     explained = explain_receipt(receipt, ledger.prices)
     _table(receipt, explained)
     for note in explained.notes:

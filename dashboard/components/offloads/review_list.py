@@ -10,7 +10,7 @@ from server.store.reviews import Unreviewed
 
 
 class ReviewList:
-    """One button for each result; ``choose`` gets the id of the one that the user clicks."""
+    """One button per result. ``choose`` gets the id of the clicked result."""
 
     def __init__(self, choose: Callable[[str], None]) -> None:
         self._entries: dict[str, _Entry] = {}
@@ -46,7 +46,7 @@ class _Entry:
         self._about.set_text(" · ".join(part for part in about if part))
 
     def mark(self, *, chosen: bool) -> None:
-        """Mark the entry as the one that is shown."""
+        """Mark the entry that is shown."""
         if self.element.is_deleted:
             return
         set_prop(self._button, "aria-current", "true" if chosen else "false")

@@ -22,9 +22,9 @@ PHASES = (
     ("Check", ("check", "repair", "sample")),
     ("Deliver", ("deliver",)),
 )
-"""The steps of an offload on the track, with the stages of each."""
+"""The steps of an offload in the progress display, with the stages of each step."""
 MOST_LINES = 20
-"""Limit on the queue entries shown."""
+"""Maximum number of queue entries shown."""
 
 
 class RunningList:
@@ -42,7 +42,7 @@ class RunningList:
         )
 
     def update(self, offloads: Sequence[RunningOffload]) -> None:
-        """Show these offloads, the oldest first."""
+        """Show these offloads, oldest first."""
         self._panes.update(offloads)
         self._empty.set_visibility(not offloads)
 
@@ -65,7 +65,7 @@ class RunningPane:
             with box("ts-run-line"):
                 self._stage = text("", "ts-run-stage")
                 self._detail = text("", "ts-sub")
-                # Figures change once a second, which is as fast as people read them.
+                # Figures change once a second, because people cannot read them faster.
                 clock.show(lambda _: _tokens(self._offload), "ts-num")
                 clock.show(lambda _: _speed(self._offload), "ts-num")
                 clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "ts-num")
@@ -120,7 +120,7 @@ class WaitingList:
         self._body.set_visibility(False)
 
     def update(self, offloads: Sequence[RunningOffload]) -> None:
-        """Show the queue, the next offload first."""
+        """Show the queue, next offload first."""
         self._body.set_visibility(bool(offloads))
         self._head.set_text(f"{len(offloads)} waiting for the engine")
         self._lines.update(offloads[:MOST_LINES])
@@ -143,4 +143,4 @@ class _Line:
             )
 
     def update(self, _offload: RunningOffload) -> None:
-        """The line of a waiting offload does not change."""
+        """Do nothing: the line of a waiting offload does not change."""

@@ -1,1 +1,1 @@
-"""Savings: figures, chart, tables, and the check against Claude Code's transcripts."""
+"""Savings: figures, chart, tables, and the comparison with Claude Code's transcripts."""

@@ -1,4 +1,4 @@
-"""The user's whole bill for Claude Code by day and week, and the share saved of it."""
+"""The user's whole bill for Claude Code by day and week, with the saved share."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ DAYS = 7
 
 
 def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int]) -> None:
-    """Show the bill of each of the last days beside what was saved on it (micro-dollars)."""
+    """Show the bill of each recent day beside the amount saved on that day (micro-dollars)."""
     if not bill.days:
         empty("The transcript check has read no transcript yet.")
         return
@@ -23,7 +23,7 @@ def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int]) -> None
     with box("ts-figures"):
         for name, value in (
             ("7 days", formats.money(amount)),
-            ("Saved of it", share_saved(week, amount)),
+            ("Share saved", share_saved(week, amount)),
         ):
             with box("ts-figure"):
                 text(name, "ts-figure-name")
@@ -40,8 +40,8 @@ def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int]) -> None
         else ""
     )
     text(
-        "Token counts of all transcripts at list prices. The share is of what the bill would have been "
-        f"without the savings.{estimated}",
+        "Token counts of all transcripts at list prices. The share relates to the bill without the "
+        f"savings.{estimated}",
         "ts-sub",
         "p",
     )

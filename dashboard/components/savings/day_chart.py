@@ -1,7 +1,7 @@
 """Net tokens by day as bars: gains up, losses down.
 
-The chart is SVG, and the stylesheet replaces its colours. A switch between light and dark needs no new
-drawing.
+The chart is SVG, and the stylesheet replaces its colours. Switching between light and dark therefore needs no
+redraw.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,9 @@ class DayChart:
         self._shown: tuple[DayTotal, ...] | None = None
 
     def update(self, days: Sequence[DayTotal]) -> None:
-        """Show these days, the last one on the right. Drawing takes a browser 40 ms, so equal days change
-        nothing."""
+        """Show these days, the latest on the right. Drawing takes a browser 40 ms, so unchanged days are not
+        redrawn.
+        """
         shown = tuple(days)
         if shown == self._shown:
             return

@@ -1,4 +1,4 @@
-"""The transcript check: the user's consent, its results, the error of the estimates, missed opportunities."""
+"""The transcript check: the user's consent, results, the error of the estimates, missed opportunities."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -51,7 +51,7 @@ class TranscriptCheckCard:
 
     def _agreed(self, report: TranscriptReport) -> None:
         if not report.transcripts:
-            text(f"No transcripts found yet in {self._hub.transcript_check.folder}.", "ts-sub", "p")
+            text(f"No transcripts were found in {self._hub.transcript_check.folder} yet.", "ts-sub", "p")
         with box("ts-actions"):
             button("Stop reading transcripts", lambda: self._switch(on=False), look="quiet")
 
@@ -84,7 +84,7 @@ def _missed(report: TranscriptReport) -> None:
     if not missed.kinds:
         return
     text("Missed opportunities", tag="h3")
-    called = f"Claude used Token Saver in {missed.rate or 0:.0%} of the cases where it could have"
+    called = f"Claude used Token Saver in {missed.rate or 0:.0%} of the possible cases"
     _facts(
         [
             (f"{formats.number(each.count)} {each.kind}", f"~{formats.short(each.tokens)} tokens")

@@ -1,4 +1,4 @@
-"""Start at login: its state, the system's entry for it, and a switch."""
+"""Start at login: state, system entry and switch."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from server.hub import Hub
 
 
 class AutostartRow:
-    """A row among the settings. The state is an entry of the operating system, not a setting."""
+    """A row among the settings. The state is an entry in the operating system, not a setting."""
 
     def __init__(self, hub: Hub, updates: HubUpdates) -> None:
         self._hub = hub

@@ -1,4 +1,4 @@
-"""Connections to MCP clients. The change to a client's file is shown before it is written."""
+"""Connections to MCP clients. The user sees the change to a client's file before it is written."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class ClientConnections:
         self._others = text("", "ts-sub", "p")
 
     async def refresh(self) -> None:
-        """Read the clients' files. Clients that are not installed appear by name only."""
+        """Read the clients' files. Clients that are not installed are only listed by name."""
         missing = [line.name for line in self._lines if not await line.refresh()]
         self._others.set_text(f"Not installed: {', '.join(missing)}.")
         self._others.set_visibility(bool(missing))
@@ -62,7 +62,7 @@ class _Client:
             self._preview = ChangePreview(folders)
 
     async def refresh(self) -> bool:
-        """Read the client's file. Return whether the client is installed; if not, hide the line."""
+        """Read the client's file. Return whether the client is installed; otherwise hide the line."""
         connected, words = await asyncio.to_thread(self._read)
         self._state.set_text("connected" if connected else "not connected")
         self._state.classes(add="ts-tag-on" if connected else "", remove="" if connected else "ts-tag-on")
@@ -107,6 +107,6 @@ class _Client:
 
 def connect_by_hand() -> None:
     """Show the command that connects Claude Code from a terminal."""
-    text("Or in a terminal, in any folder:", "ts-sub", "p")
+    text("Or run this in a terminal, in any folder:", "ts-sub", "p")
     text(connect_line(), "ts-command", "code")
     copy_button(connect_line(), "Copy the command that connects Claude Code")

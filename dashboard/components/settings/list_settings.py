@@ -19,7 +19,7 @@ EXAMPLE = 'test = "uv run pytest -q {file}"'
 
 
 class ListSetting:
-    """A setting that is a list: entries can be removed and added."""
+    """A setting that is a list. Entries can be added and removed."""
 
     def __init__(self, hub: Hub, setting: Setting) -> None:
         self._hub = hub
@@ -81,7 +81,7 @@ class CheckList:
         self._rows = box("ts-rows ts-setting-rows", "ul")
         with box() as self._nothing:
             empty(
-                "No checks yet. A check has a name and a command; {file} stands for the file:",
+                "No checks yet. A check has a name and a command; {file} stands for the checked file:",
                 command=EXAMPLE,
             )
         with box("ts-setting-editor"):
@@ -142,5 +142,7 @@ def _row(name: str, words: str, remove: Callable[[], Awaitable[None]] | None) ->
 def _folder(entered: str) -> str:
     folder = Path(entered).expanduser()
     if not folder.is_absolute() or not folder.is_dir():
-        raise SettingsError(f"There is no folder {entered}.", "Enter the full path of an existing folder.")
+        raise SettingsError(
+            f"The folder {entered} does not exist.", "Enter the full path of an existing folder."
+        )
     return str(folder)

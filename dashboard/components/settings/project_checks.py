@@ -1,4 +1,4 @@
-"""The checks that projects bring, with a button to accept each; and the sandboxes that hold here."""
+"""The checks that projects define, with a button to accept each check; and the state of the sandboxes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,14 +18,14 @@ from server.hub import Hub
 
 MOST_PROJECTS = 8
 RUNS_CODE = (
-    "Found in the files of your projects. They run the project's code, so each runs only once you accept it: "
-    "in the sandbox, without network and without changing the project."
+    "Found in the files of your projects. These checks run the project's code, so each check runs only "
+    "after you accept it: in the sandbox, without network access and without changes to the project."
 )
 _KINDS: tuple[tuple[Kind, str], ...] = (("python", "New Python code"), ("command", "Checks of projects"))
 
 
 class ProjectCheckList:
-    """The checks of the projects that Claude worked in, and of the configured folders."""
+    """The checks of the projects in which Claude worked, and of the configured folders."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -34,7 +34,7 @@ class ProjectCheckList:
         self._rows = box("ts-stack")
 
     async def refresh(self) -> None:
-        """Search the projects' files and show what was found."""
+        """Search the projects' files and show the checks found."""
         known = (await self._hub.history.facets()).projects
         roots = dict.fromkeys(Path(each) for each in (*map(str, self._hub.settings.roots), *known) if each)
         found = await asyncio.to_thread(self._search, list(roots)[:MOST_PROJECTS])
@@ -46,7 +46,7 @@ class ProjectCheckList:
                     for check in checks:
                         self._row(root, check, places)
             if not found:
-                empty("No checks were found in the projects that Claude worked in.")
+                empty("No checks were found in the projects in which Claude worked.")
 
     def _search(
         self, roots: list[Path]
@@ -64,7 +64,7 @@ class ProjectCheckList:
                 text(check.name, "ts-mono")
                 text(f"{' '.join(check.command)} · from {check.found_in}", "ts-sub")
             if place is not None:
-                text("accepted" if place == "sandbox" else "accepted outside of the sandbox", "ts-tag")
+                text("accepted" if place == "sandbox" else "accepted outside the sandbox", "ts-tag")
             word = "Accept" if place is None else "Withdraw"
             label = f"{word} {check.name} of {root.name}"
             button(word, self._change(root, check, places), look="quiet", label=label)
@@ -75,7 +75,11 @@ class ProjectCheckList:
         async def change() -> None:
             left = {each: place for each, place in places.items() if each != check}
             wanted = left if check in places else {**left, check: "sandbox"}
-            done = "It runs no more." if check in places else "It runs on what it concerns from now on."
+            done = (
+                ("The check no longer runs.")
+                if check in places
+                else ("From now on, the check runs on results that it applies to.")
+            )
             await run_action(asyncio.to_thread(self._put, root, wanted), done)
             await self.refresh()
 
@@ -91,7 +95,7 @@ class ProjectCheckList:
 
 
 class SandboxState:
-    """What runs in which sandbox, and a button that attacks them to find out."""
+    """Shows which sandbox is used for what, with a button that tests them by attacks."""
 
     def __init__(self) -> None:
         self._lines = box("ts-stack")

@@ -1,4 +1,4 @@
-"""One setting: its value, the source of the value, and an editor."""
+"""One setting: its value, where the value comes from, and an editor."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ class SettingRow:
 
 
 async def save_setting(hub: Hub, section: str, name: str, value: object) -> bool:
-    """Write a setting and say when it takes effect. Return whether it was written."""
+    """Write a setting and show when it takes effect. Return whether it was written."""
     at_once = (section or name) in AT_ONCE
     notice = "Saved." if at_once else "Saved. It takes effect when Token Saver restarts."
     return await run_action(hub.change_setting(section, name, value), notice)
@@ -73,18 +73,18 @@ def name_of(setting: Setting) -> None:
 
 
 def source_tag(setting: Setting) -> TextElement:
-    """Show the source of the value."""
+    """Show where the value comes from."""
     tag = text("", "ts-tag")
     show_source(tag, setting.source)
     if setting.source == "environment":
         set_title(tag, f"Set by {setting.variable}, which overrides the file. Change it there.")
     else:
-        set_title(tag, f"The environment variable {setting.variable} would override it.")
+        set_title(tag, f"The environment variable {setting.variable} would override the value.")
     return tag
 
 
 def show_source(tag: TextElement, source: Source) -> None:
-    """Show another source."""
+    """Update where the value comes from."""
     tag.set_text(SOURCES[source])
     set_classes(tag, f"ts-tag ts-tag-{source}")
 
