@@ -14,9 +14,9 @@ The rooms from top to bottom. An import points down this list, never up:
 ``execution``  code in a sandbox: checks, examples, candidates, mutants
 ``models``     which models suit this machine and this work, measured and recommended
 ``ledger``     tokens and money saved and spent; the transcript check
-``policy``     rules, limits, approvals, audit trail, file access, secrets
+``policy`` rules, limits, approvals, audit trail, file access, secrets
 ``clients``    connections of MCP clients to this app
-``gpu``        GPU memory and RAM: what is there, what a model takes, whether it fits, yielding
+``gpu``        GPU memory and RAM: capacity, a model's need, fit, yielding to other programs
 ``state``      the snapshot that tray, dashboard and ``status`` show
 ``engine``     the engine in use: discovery, queue, model selection, pausing
 ``backends``   engine protocols: Ollama, OpenAI-compatible servers, the embedded engine
@@ -25,7 +25,7 @@ The rooms from top to bottom. An import points down this list, never up:
 ``bridge``     MCP on standard input and output, forwarded to the hub (standard library only)
 ``common``     errors, events, days, atomic writes, asyncio building blocks
 
-``reminder`` is a plugin for Claude Code that stands alone; ``digest_hook`` is the hook's side of
+``reminder`` is an independent plugin for Claude Code; ``digest_hook`` is the hook's side of
 ``tool_results``, ``statusline`` is Claude Code's status line. ``server`` imports neither ``tray`` nor
 ``dashboard``. ``docs/architecture.md`` follows one call through the rooms.
 """

@@ -1,8 +1,8 @@
-"""The hub: every part of the app that works, composed from the settings.
+"""The hub: all working parts of the app, composed from the settings.
 
-``async with open_hub(settings, folders) as hub`` starts the parts and ends them in order. ``snapshot``,
-``on_change``, ``submit``, ``request_quit`` and ``login_link`` may be called from any thread, everything else
-belongs to the hub's event loop.
+``async with open_hub(settings, folders) as hub`` starts the parts and ends them in order. Any thread can call
+``snapshot``, ``on_change``, ``submit``, ``request_quit`` and ``login_link``. All other methods belong to the
+hub's event loop.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AT_ONCE = ("appearance", "roots", "checks")
-"""The settings that hold as soon as they are changed; the others hold after the next start."""
+"""Settings that take effect immediately. All others take effect after a restart."""
 
 
 @contextlib.asynccontextmanager
@@ -42,8 +42,8 @@ async def open_hub(
     """Run a hub within the ``async with`` block.
 
     Args:
-        url: the address that the hub is served at, empty for none.
-        keys: what opens that address.
+        url: address at which the hub is served; empty if it is not served.
+        keys: keys that give access to that address.
 
     Raises:
         StoreError: the history cannot be opened.
@@ -57,19 +57,19 @@ async def open_hub(
 
 
 class Hub(HubParts):
-    """One per user: the queue, the engine, the history and the policy, for every client."""
+    """The hub of one user. It owns the queue, the engine, the history and the policy for all clients."""
 
     async def close(self) -> None:
-        """End the running work, then the engine's child processes, then the history."""
+        """End running work, then the engine's child processes, then the history."""
         await self._closing.aclose()
 
     async def end_work(self) -> None:
-        """Cancel what runs and record that; a batch goes on when the hub runs again."""
+        """Cancel running work and record the cancellation. Batches continue when the hub runs again."""
         await self.batches.close()
         await self.offloader.close()
 
     def snapshot(self) -> Snapshot:
-        """Return the current snapshot; no I/O, from any thread."""
+        """Return the current snapshot. No I/O; any thread can call this."""
         snapshot = self._activity.snapshot()
         on_hold = self.batches.under_way() if snapshot.paused_until is not None else ()
         return dataclasses.replace(snapshot, approvals=self._pending_approvals(), on_hold=on_hold)
@@ -84,14 +84,15 @@ class Hub(HubParts):
         return self.snapshot()
 
     def answer_approval(self, approval_id: str, answer: ApprovalAnswer) -> bool:
-        """Answer a call that waits, from any thread; False if it was already answered."""
+        """Answer a waiting call. Return False if the call was already answered. Any thread can call this."""
         return self.gate.approvals.answer(approval_id, answer)
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call ``listener`` whenever the snapshot may have changed; the function returned ends that.
+        """Call ``listener`` whenever the snapshot may have changed. The returned function removes the
+        listener.
 
-        It is called in the thread where the change happened, often many times a second while a model
-        writes: it must return at once.
+        ``listener`` is called in the thread of the change, often many times a second while a model writes. It
+        must return immediately.
         """
         return self._listeners.add(listener)
 
@@ -103,21 +104,23 @@ class Hub(HubParts):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def pause(self, until: float = 0.0, reason: str = "", *, finish: bool = False) -> None:
-        """Take on no more work until then (seconds since the epoch; 0: until ``resume``). Running work ends
-        at once, or with ``finish`` runs to its end; items of batches wait and start again later. The pause
-        outlasts a restart. From any thread."""
+        """Accept no more work until ``until`` (seconds since the epoch; 0: until ``resume``).
+
+        Running work ends immediately, or with ``finish`` runs to its end. Batch items wait and start again
+        later. The pause survives a restart. Any thread can call this.
+        """
         self._pause.pause(until, reason, finish=finish)
 
     def resume(self) -> None:
-        """Take on work again. From any thread."""
+        """Accept work again. Any thread can call this."""
         self._pause.resume()
 
     def give_way(self, reason: str) -> None:
-        """Pause by itself, until ``go_on``; ``reason`` is a sentence without its full stop."""
+        """Pause automatically until ``go_on``. ``reason`` is a sentence without its full stop."""
         self._pause.give_way(reason)
 
     def go_on(self) -> None:
-        """End giving way; a pause of the user's stays."""
+        """End the automatic pause. A pause by the user stays."""
         self._pause.go_on()
 
     async def measure(
@@ -126,18 +129,18 @@ class Hub(HubParts):
         report: ReportMeasure | None = None,
         own: tuple[Chore, ...] = (),
     ) -> MeasurementRecord:
-        """Measure a model (None: the one in use) and keep the result; see ``Measuring.measure``.
+        """Measure a model (None: the model in use) and keep the result; see ``Measuring.measure``.
 
-        ``hub.measuring`` names the model under way and cancels. Progress is published as
+        ``hub.measuring`` names the model being measured and can cancel. Progress is published as
         ``MeasureProgress`` and is part of the snapshot's ``activities``.
 
         Raises:
-            TokenSaverError: as ``Measuring.measure``.
+            TokenSaverError: as in ``Measuring.measure``.
         """
         return await self.measuring.measure(model, report, own)
 
     def check_paused(self) -> None:
-        """Return if offloading is not paused.
+        """Check that offloading is not paused.
 
         Raises:
             Paused: offloading is paused.
@@ -146,10 +149,10 @@ class Hub(HubParts):
             raise paused(reason)
 
     async def undo(self, given: str, *, by_user: bool = True) -> str:
-        """Undo an offload, or every file of a batch, by its id; return what was restored.
+        """Undo an offload or every file of a batch, by its id. Return a report of the restored files.
 
         Raises:
-            NotFound: there is no such offload or batch, or nothing to undo.
+            NotFound: the offload or batch does not exist, or there is nothing to undo.
             BadArguments: the batch is running.
             Denied: an agent asks to undo the user's own work.
             FileChanged: the offload's file was changed since.
@@ -162,16 +165,20 @@ class Hub(HubParts):
         return await self.offloader.undo(detail.row.id)
 
     async def forget_test(self, session: str) -> None:
-        """Remove the offloads of a test from the history, and from the savings."""
+        """Remove the offloads of a test from the history and from the savings."""
         await self.history.forget_test(session)
         self._totals.refresh_soon()
 
     async def change_setting(self, section: str, key: str, value: object) -> None:
-        """Write a setting into ``config.toml``; ``section`` is empty for the top, None takes it out.
-        Those in ``AT_ONCE`` hold when it returns, the others when the app starts again.
+        """Write a setting into ``config.toml``. ``section`` is empty for the top level; the value None
+        removes the setting.
+
+        Settings in ``AT_ONCE`` are in effect when the call returns. Other settings take effect after a
+        restart.
 
         Raises:
-            SettingsError: ``config.toml`` cannot be changed, or the value is bad; then nothing has.
+            SettingsError: ``config.toml`` cannot be changed, or the value is invalid. Nothing is changed
+            then.
         """
         await asyncio.to_thread(set_setting, self.folders, section, key, value)
         if (section or key) in AT_ONCE:
@@ -184,7 +191,7 @@ class Hub(HubParts):
         """Switch the transcript check on or off and keep the setting.
 
         Raises:
-            SettingsError: ``config.toml`` cannot be changed; then nothing has.
+            SettingsError: ``config.toml`` cannot be changed. The check is then not switched.
         """
         await asyncio.to_thread(set_setting, self.folders, "savings", "audit", on)
         savings = self.settings.savings.model_copy(update={"audit": on})
@@ -194,7 +201,7 @@ class Hub(HubParts):
         self.events.publish(TranscriptChecksSwitched(on))
 
     def login_link(self) -> str:
-        """Return an address that logs one browser in to the dashboard, once."""
+        """Return a link that logs one browser in to the dashboard and works once."""
         url = self._activity.url
         return f"{url}/login?code={self.keys.new_code()}" if self.keys is not None else url
 
@@ -203,7 +210,7 @@ class Hub(HubParts):
         self._quit.request()
 
     def on_quit(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` when the process is asked to end; a tray stops its loop there."""
+        """Call ``listener`` when the process is asked to end. A tray then stops its loop."""
         self._quit.on_request(listener)
 
     def wait_for_quit(self) -> None:

@@ -52,7 +52,7 @@ VERSION = installed_version()
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class HubParts:
-    """The parts of a hub. ``settings`` are those in force."""
+    """The parts of a hub. ``settings`` are the settings in effect."""
 
     settings: Settings
     folders: Folders
@@ -85,8 +85,10 @@ class HubParts:
     async def start(
         cls, settings: Settings, folders: Folders, url: str = "", keys: Keys | None = None
     ) -> Self:
-        """Start all parts and return the hub, which the caller closes; see ``open_hub``. A hub that cannot
-        start closes the parts that did."""
+        """Start all parts and return the hub, which the caller closes; see ``open_hub``.
+
+        If a part cannot start, the parts already started are closed.
+        """
         closing = contextlib.AsyncExitStack()
         try:
             return await cls._start(settings, folders, url, keys, closing)
@@ -103,7 +105,7 @@ class HubParts:
         keys: Keys | None,
         closing: contextlib.AsyncExitStack,
     ) -> Self:
-        """Compose and start the parts in order; what was pushed to ``closing`` last ends first."""
+        """Compose and start the parts in order. The part pushed to ``closing`` last is closed first."""
         folders.create()
         events, listeners, metrics = EventBus(), Listeners(), Metrics()
         history = await History.open(folders.database, settings.history.contents)
@@ -232,7 +234,9 @@ async def _start_policy(
 
 
 async def _undo_after_crash(offloader: Offloader, trail: Trail) -> None:
-    """Put back files that a crash left changed before their check had passed."""
+    """Restore files that a crash left changed before their check had passed."""
     for path in await offloader.start():
-        logger.warning("put back %s, which a crash had left changed", path)
-        await trail.record(TrailEntry("undo", f"{path} was put back: the app ended before its check did."))
+        logger.warning("restored %s, which a crash had left changed", path)
+        await trail.record(
+            TrailEntry("undo", f"{path} was restored, because the app ended before the check of the file.")
+        )

@@ -1,1 +1,1 @@
-"""Building blocks that know nothing of the product: errors, events, days, atomic writes, processes."""
+"""Building blocks without knowledge of the product: errors, events, days, atomic writes, processes."""

@@ -1,4 +1,4 @@
-"""Asyncio building blocks: work that outlives a cancellation, and background tasks with an orderly end."""
+"""Asyncio building blocks: work that survives a cancellation, and background tasks that end in order."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 
 async def run_uncancellable(work: Awaitable[T], *, error_first: bool = False) -> T:
-    """Await ``work`` to its end. A caller that is cancelled meanwhile, even repeatedly, still waits for it.
+    """Await ``work`` to its end, even if the caller is cancelled once or repeatedly.
 
-    Use it where ``work`` is short and ends by itself: a cancelled caller blocks until then.
+    Use this only for short ``work`` that always ends: a cancelled caller blocks until then.
 
     Raises:
-        CancelledError: the caller was cancelled, raised after the end of ``work``; an error of ``work`` is
-            its cause.
-        Exception: the error of ``work``; with ``error_first`` also if the caller was cancelled.
+        CancelledError: the caller was cancelled. Raised after the end of ``work``; an error of ``work`` is
+        its cause.
+        Exception: the error of ``work``. With ``error_first``, raised even if the caller was cancelled.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -37,13 +37,16 @@ async def run_uncancellable(work: Awaitable[T], *, error_first: bool = False) ->
 
 
 async def run_thread_uncancellable(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking function in a thread, as ``run_uncancellable`` does: a thread cannot be cancelled."""
+    """Run a blocking function in a thread, like ``run_uncancellable``, because a thread cannot
+    be cancelled.
+    """
     return await run_uncancellable(asyncio.to_thread(function, *args, **kwargs))
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel the tasks and wait for their end; None stands for a task that was never started. The error of a
-    task is logged."""
+    """Cancel the tasks and wait until they end. None stands for a task that was never started. Errors of
+    tasks are logged.
+    """
     started = [task for task in tasks if task is not None]
     for task in started:
         task.cancel()
@@ -55,7 +58,7 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
 
 @contextlib.asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run ``work`` beside the ``async with`` block; cancel it when the block ends.
+    """Run ``work`` in parallel to the ``async with`` block. Cancel ``work`` when the block ends.
 
     Raises:
         Exception: the error of ``work``, raised at the end of the block.
@@ -71,20 +74,21 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 class BackgroundTasks:
-    """Tasks that run beside their starter. For one event loop."""
+    """Tasks that run in parallel to their starter, on one event loop."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
-        """Start ``work`` and return its task. Its error is logged."""
+        """Start ``work`` and return its task. An error of the task is logged."""
         task = self._add(work, name)
         task.add_done_callback(_log_error)
         return task
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await ``work``. A caller that is cancelled meanwhile gets ``CancelledError`` at once, and ``work``
-        goes on in the background; then its error is logged."""
+        """Await ``work``. A cancelled caller gets ``CancelledError`` immediately, and ``work`` continues in
+        the background; an error of ``work`` is then logged.
+        """
         task = self._add(work, None)
         try:
             return await asyncio.shield(task)
@@ -93,12 +97,12 @@ class BackgroundTasks:
             raise
 
     async def drain(self) -> None:
-        """Wait until no task is left."""
+        """Wait until all tasks have ended."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
-        """Cancel all tasks and wait for their end."""
+        """Cancel all tasks and wait until they end."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()

@@ -14,16 +14,17 @@ PRIVATE = 0o600
 
 
 def replace_file(path: Path, data: bytes, *, mode: int | None = None, new_mode: int = PRIVATE) -> None:
-    """Replace the contents of ``path`` in one step. A symbolic link stays; its target is replaced.
+    """Replace the contents of ``path`` in one step. For a symbolic link, the target is replaced and the link
+    stays.
 
     Args:
         mode: the file's new mode; None keeps the mode of an existing file.
         new_mode: the mode of a file that did not exist and has no ``mode``, reduced by the umask.
 
-    The draft is never readable under a wider mode than the final one.
+    The draft's mode never allows more than the final mode.
 
     Raises:
-        OSError: the file cannot be written; its old contents are untouched.
+        OSError: the file cannot be written. Its old contents are unchanged..
     """
     target = Path(os.path.realpath(path))  # `Path.resolve` raises RuntimeError, no OSError, on a link loop
     before = _stat(target)
@@ -54,7 +55,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _keep_owner(draft: Path, before: os.stat_result) -> None:
-    """Keep the user as owner when root changes the file; otherwise the system decides."""
+    """Keep the user as the owner when root changes the file. Otherwise the system decides."""
     if hasattr(os, "chown"):
         with contextlib.suppress(PermissionError):
             os.chown(draft, before.st_uid, before.st_gid)

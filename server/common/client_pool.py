@@ -14,20 +14,23 @@ _Job = tuple[Future[Any], Callable[[], Any]]
 
 
 class ClientPool:
-    """A pool of threads in which each client occupies one thread at most; its further work waits.
+    """A pool of threads in which each client occupies at most one thread. Further work of the client waits.
 
-    A client that floods the app thus delays its own work only.
+    A client that floods the app therefore delays only its own work.
     """
 
     def __init__(self, threads: int, name: str) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[_Job]] = {}
-        """The work of each client that has a thread or waits for one; the first job is the running one."""
+        """The work of each client that has a thread or waits for one. The first job is the running job."""
 
     async def run(self, client: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a blocking function for a client. Cancelling drops work that is still waiting; running work
-        goes on and keeps the client's thread until it ends."""
+        """Run a blocking function for a client.
+
+        Cancelling drops work that is still waiting. Running work continues and keeps the client's thread
+        until it ends.
+        """
         future: Future[T] = Future()
         with self._lock:
             jobs = self._waiting.setdefault(client, deque())
@@ -38,7 +41,7 @@ class ClientPool:
 
     @property
     def idle(self) -> bool:
-        """Whether no work runs or waits."""
+        """Return whether the pool has no running or waiting work."""
         with self._lock:
             return not self._waiting
 
@@ -58,7 +61,7 @@ class ClientPool:
 
 
 def _outcome(future: Future[Any], function: Callable[[], Any]) -> Callable[[], None]:
-    """Run the work; return the function that hands its result or error to the caller."""
+    """Run the work. Return a function that hands its result or error to the caller."""
     try:
         result = function()
     except BaseException as error:  # noqa: BLE001 - the caller raises it

@@ -7,17 +7,17 @@ table.
 import re
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Characters that a terminal interprets instead of displaying, or displays elsewhere."""
+"""Characters that a terminal interprets instead of displaying, or displays in another place."""
 _IN_LINES = re.compile(rf"(?![\n\t]|\r\n){CONTROL.pattern}")
 
 
 def shown(text: str) -> str:
-    """Return the text with control characters other than tabs and line ends as ``\\x1b`` and the like."""
+    """Return the text with control characters escaped as ``\x1b`` etc. Tabs and line ends stay."""
     return _IN_LINES.sub(_escaped, text)
 
 
 def in_line(text: str) -> str:
-    """Return the text without line ends, for use within a single line."""
+    """Return the text as a single line, with line ends escaped."""
     return CONTROL.sub(_escaped, text)
 
 

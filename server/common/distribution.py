@@ -2,7 +2,9 @@
 
 NAME = "claude-token-saver-app"
 FORMER_NAME = "claude-token-saver"
-"""The name of version 0.1.0. On PyPI it belongs to another product, with a ``token-saver`` of its own."""
+"""The distribution name of version 0.1.0. On PyPI, it belongs to another product that also has a command
+``token-saver``.
+"""
 
 
 def installed_version() -> str:

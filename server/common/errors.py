@@ -1,6 +1,6 @@
 """The errors that a person or an agent (Claude) can see.
 
-Each has a stable ``code``, a cause and a next step for either audience::
+Each error has a stable ``code``, a cause, and a next step for each audience::
 
     TokenSaverError
     ├── SettingsError            settings_invalid
@@ -57,8 +57,8 @@ class TokenSaverError(Exception):
 
     Args:
         cause: what went wrong, one sentence, ending in a full stop.
-        next_step: what the person can do about it, one sentence, ending in a full stop.
-        agent_step: what an agent can do about it, if that differs.
+        next_step: what the person can do, one sentence, ending in a full stop.
+        agent_step: what an agent can do, if this differs from ``next_step``.
 
     ``str(error)`` is the text for a person.
     """
@@ -86,7 +86,7 @@ class SettingsError(TokenSaverError):
 
 
 class WorkspaceError(TokenSaverError):
-    """A file that a task may not read or write, or cannot."""
+    """A task may not or cannot read or write a file."""
 
     code = "workspace_error"
 
@@ -98,7 +98,7 @@ class PathOutsideRoots(WorkspaceError):
 
 
 class PathProtected(WorkspaceError):
-    """The path is never written, or never read: ``.git``, keys, the app's files."""
+    """The app never reads or never writes this path: ``.git``, keys, the app's files."""
 
     code = "path_protected"
 
@@ -134,7 +134,7 @@ class SelectionNotFound(WorkspaceError):
 
 
 class FileChanged(WorkspaceError):
-    """The file changed after it was read; it was not overwritten."""
+    """The file changed after it was read, and was not overwritten."""
 
     code = "file_changed"
 
@@ -152,13 +152,13 @@ class BadArguments(TokenSaverError):
 
 
 class WouldLose(TokenSaverError):
-    """The call would cost more tokens than it saves; the next step is the cheaper form."""
+    """The call would cost more tokens than it saves. The next step names the cheaper form."""
 
     code = "would_lose"
 
 
 class NotFound(TokenSaverError):
-    """No offload, job or setting has that name."""
+    """No offload, job or setting has this name or id."""
 
     code = "not_found"
 
@@ -182,13 +182,13 @@ class Limited(PolicyError):
 
 
 class Paused(PolicyError):
-    """Offloading is paused, by the user or because another program needs the GPU."""
+    """Offloading is paused by the user or because another program needs the GPU."""
 
     code = "paused"
 
 
 class BackendError(TokenSaverError):
-    """The engine could not do its work."""
+    """The engine could not handle a request."""
 
     code = "backend_error"
 
@@ -212,7 +212,7 @@ class BackendUnsupported(BackendError):
 
 
 class ModelNotFound(BackendError):
-    """The engine has no model of that name."""
+    """The engine has no model with this name."""
 
     code = "model_not_found"
 
@@ -244,7 +244,7 @@ class QueueFull(BackendError):
 class EngineBusy(BackendError):
     """The engine, or a gateway in front of it, is loading, restarting or overloaded.
 
-    ``retry_after`` is the number of seconds to wait that it names; 0 if it names none.
+    ``retry_after`` is the wait in seconds that the engine asks for; 0 if it names none.
     """
 
     code = "engine_busy"
@@ -257,7 +257,7 @@ class EngineBusy(BackendError):
 
 
 class EngineChanged(BackendError):
-    """Another engine took over after the model was chosen; the model has to be chosen again."""
+    """Another engine took over after the model was chosen. The model must be chosen again."""
 
     code = "engine_changed"
 
@@ -281,13 +281,13 @@ class NoDiskSpace(DownloadError):
 
 
 class ChecksumMismatch(DownloadError):
-    """The downloaded file does not have the expected checksum; it was removed."""
+    """The downloaded file does not have the expected checksum and was removed."""
 
     code = "checksum_mismatch"
 
 
 class StillDownloading(DownloadError):
-    """The model is still being downloaded; the call ended so that the client does not time out."""
+    """The model is still being downloaded. The call ended so that the client does not time out."""
 
     code = "still_downloading"
 
@@ -299,7 +299,7 @@ class ClientFailed(TokenSaverError):
 
 
 class CommitFailed(TokenSaverError):
-    """Nothing was committed, and the index is as it was."""
+    """Nothing was committed, and the index is unchanged."""
 
     code = "commit_failed"
 
@@ -311,19 +311,19 @@ class StoreError(TokenSaverError):
 
 
 class InternalError(TokenSaverError):
-    """The app has a defect; the log has the details."""
+    """A defect in the app. The log has details."""
 
     code = "internal_error"
 
 
 class HubError(TokenSaverError):
-    """The app's own process does not run, or not as it should."""
+    """The app's own process is not running or does not work correctly."""
 
     code = "hub_error"
 
 
 class HubUnreachable(HubError):
-    """No hub is running, or it does not answer."""
+    """No hub is running, or the hub does not answer."""
 
     code = "hub_unreachable"
 

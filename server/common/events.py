@@ -1,7 +1,7 @@
-"""In-process events, for the dashboard, the tray and progress reports.
+"""In-process events for the dashboard, the tray and progress reports.
 
-Events are small frozen values. ``publish`` may be called from any thread. A listener runs in the
-publishing thread and must neither block nor raise.
+Events are small frozen values. Any thread can call ``publish``. A listener runs in the publishing thread and
+must neither block nor raise.
 """
 
 import logging
@@ -20,7 +20,8 @@ class Event:
 @dataclass(frozen=True)
 class OffloadQueued(Event):
     """A task was accepted and waits for the engine. ``output`` and ``model`` are empty if the call did not
-    name them."""
+    name them.
+    """
 
     offload_id: str
     tool: str
@@ -42,7 +43,7 @@ class OffloadStage(Event):
 
 @dataclass(frozen=True)
 class OffloadText(Event):
-    """The model wrote more text. ``tokens`` is the count so far (approximate until the end)."""
+    """The model wrote more text. ``tokens`` is the count so far; it is approximate until the end."""
 
     offload_id: str
     text: str
@@ -61,14 +62,16 @@ class OffloadEnded(Event):
 
 @dataclass(frozen=True)
 class OffloadUndone(Event):
-    """The files of an offload were restored to their contents before it."""
+    """The files of an offload were restored to their former contents."""
 
     offload_id: str
 
 
 @dataclass(frozen=True)
 class ResultDigested(Event):
-    """A digest replaced a result inside Claude Code, or was booked as a loss; ``kind`` is the result's."""
+    """A digest replaced a result inside Claude Code, or was recorded as a loss. ``kind`` is the kind of
+    result.
+    """
 
     kind: str
 
@@ -82,8 +85,9 @@ class JobChanged(Event):
 
 @dataclass(frozen=True)
 class SettingsChanged(Event):
-    """A setting was changed from within the app. ``name`` is its table and key, ``where`` the file that
-    holds it. The value is left out because it may be secret."""
+    """A setting was changed from within the app. ``name`` is its table and key; ``where`` is the file with
+    the setting. The value is left out because it can be secret.
+    """
 
     name: str
     where: str = "config.toml"
@@ -124,7 +128,8 @@ class MeasureProgress(Event):
 @dataclass(frozen=True)
 class PauseChanged(Event):
     """Offloading was paused or resumed. ``until`` is in seconds since the epoch; 0 means "until I resume".
-    ``giving_way`` marks a pause that the app started for ``reason`` and will end on its own."""
+    ``giving_way`` marks a pause that the app started for ``reason`` and will end automatically.
+    """
 
     paused: bool
     until: float = 0.0
@@ -134,8 +139,9 @@ class PauseChanged(Event):
 
 @dataclass(frozen=True)
 class ApprovalRequested(Event):
-    """A call waits for the user's approval. ``files`` counts the files it would touch, ``paths`` lists some
-    of them. The call is denied at ``deadline`` (seconds since the epoch)."""
+    """A call waits for the user's approval. ``files`` counts the files that the call would touch; ``paths``
+    lists some of these files. The call is denied at ``deadline`` (seconds since the epoch).
+    """
 
     approval_id: str
     tool: str
@@ -160,8 +166,9 @@ class ApprovalAnswered(Event):
 
 @dataclass(frozen=True)
 class PolicyReloaded(Event):
-    """The policy file changed. ``error`` says why it cannot be read; ``Loaded.until_then`` names the rules
-    that apply meanwhile."""
+    """The policy file changed. ``error`` says why the file cannot be read. ``Loaded.until_then`` names the
+    rules that apply until the file is corrected.
+    """
 
     path: str
     error: str = ""
@@ -170,8 +177,9 @@ class PolicyReloaded(Event):
 @dataclass(frozen=True)
 class RequestsRefused(Event):
     """The web server refused requests. ``source`` is their ``Origin``, or else the requested ``Host``.
-    ``path`` is the first request's path; it is empty in an event that adds ``count`` more requests of a
-    kind already reported."""
+    ``path`` is the path of the first request. It is empty in an event that adds ``count`` more requests of
+    a kind already reported.
+    """
 
     reason: str
     source: str
@@ -181,12 +189,12 @@ class RequestsRefused(Event):
 
 @dataclass(frozen=True)
 class BrowserLoggedIn(Event):
-    """A login link was used: a browser can now open the dashboard."""
+    """A login link was used, so a browser can now open the dashboard."""
 
 
 @dataclass(frozen=True)
 class TokenReplaced(Event):
-    """The bearer token was replaced; sessions opened with the old one were closed."""
+    """The bearer token was replaced. Sessions opened with the old token were closed."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +229,7 @@ class EventBus:
         self._lock = threading.Lock()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with every event from now on; the returned function unsubscribes it."""
+        """Call ``listener`` with every event from now on. The returned function unsubscribes the listener."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
@@ -232,7 +240,9 @@ class EventBus:
         return unsubscribe
 
     def publish(self, event: Event) -> None:
-        """Call every listener. If one raises, the error is logged and the others are still called."""
+        """Call every listener. If a listener raises, the error is logged and the other listeners are still
+        called.
+        """
         for listener in self._listeners:
             try:
                 listener(event)

@@ -1,6 +1,6 @@
-"""Watch on the parent process: a child of the app ends when its parent does, for whatever reason.
+"""Watch on the parent process: a child of the app ends when its parent ends for any reason.
 
-``python -P -m server.common.parent_death MODULE ARGUMENT…`` runs any module under this watch, such as pip.
+``python -P -m server.common.parent_death MODULE ARGUMENT…`` runs any module, such as pip, under this watch.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(before: Callable[[], None] | None = None) -> None:
-    """End this process as soon as its parent has ended; call ``before`` first, if there is time for it.
+    """End this process as soon as its parent has ended. If time allows, call ``before`` first.
 
     Standard input must be a pipe that the parent holds open, with no data left in it. A thread waits for
     its end. On Linux the kernel watches as well (``PR_SET_PDEATHSIG``), because a library that holds the
@@ -36,7 +36,7 @@ def end_with_parent(before: Callable[[], None] | None = None) -> None:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends. Linux only."""
+    """Make the kernel kill this process when the thread that started the process ends. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

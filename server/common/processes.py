@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 TAIL = 2_000
-"""Characters kept of a child's error output."""
+"""Maximum characters kept of a child's error output."""
 
 if sys.platform == "win32":
     NO_WINDOW = subprocess.CREATE_NO_WINDOW
@@ -18,10 +18,10 @@ else:
 
 
 def find_program(name: str) -> str | None:
-    """Return the absolute path of a program on ``PATH``, or None if there is none.
+    """Return the absolute path of a program on ``PATH``, or None if the program is missing.
 
-    Relative entries are skipped, and so is the working directory, which Windows searches first: both mean the
-    user's project, whose files must not run by themselves.
+    Relative entries and the working directory, which Windows searches first, are skipped. Both refer to the
+    user's project, whose files must not run unasked.
     """
     endings = os.environ.get("PATHEXT", ".EXE").split(os.pathsep) if sys.platform == "win32" else [""]
     for folder in map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep)):
@@ -53,7 +53,8 @@ async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str
     )
     assert process.stderr is not None
     try:
-        # Not communicate(): it closes standard input, whose end tells the child that this process is gone.
+        # Not communicate(): it closes standard input, and the child would conclude that this process has
+        # ended.
         errors = await process.stderr.read()
         status = await process.wait()
     finally:

@@ -1,4 +1,4 @@
-"""Signals inside the process: listeners of changes, and the request to quit. Usable from any thread."""
+"""Signals inside the process: change listeners and the request to quit. Any thread can use them."""
 
 import logging
 import threading
@@ -10,13 +10,13 @@ Listener = Callable[[], None]
 
 
 class Listeners:
-    """Functions that are called at every change, in the thread where it happened."""
+    """Functions that are called after every change, in the thread of the change."""
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
 
     def add(self, listener: Listener) -> Listener:
-        """Call ``listener`` from now on; the function returned ends that."""
+        """Call ``listener`` from now on. The returned function removes the listener."""
         self._listeners = (*self._listeners, listener)
 
         def remove() -> None:
@@ -25,7 +25,7 @@ class Listeners:
         return remove
 
     def notify(self) -> None:
-        """Call all listeners. The error of one is logged."""
+        """Call all listeners. Errors of listeners are logged."""
         for listener in self._listeners:
             try:
                 listener()
@@ -41,18 +41,18 @@ class QuitSignal:
         self._listeners = Listeners()
 
     def request(self) -> None:
-        """Request the end."""
+        """Request the end of the process."""
         self._requested.set()
         self._listeners.notify()
 
     def on_request(self, listener: Listener) -> None:
-        """Call ``listener`` at the request, or now if that was made before."""
+        """Call ``listener`` at the request, or now if the request was already made."""
         self._listeners.add(listener)
         if self._requested.is_set():
             listener()
 
     def wait(self) -> None:
         """Block until the request."""
-        # With a timeout, because on Windows a wait without one holds back Ctrl-C.
+        # The timeout is needed because on Windows a wait without timeout blocks Ctrl-C.
         while not self._requested.wait(0.5):
             pass

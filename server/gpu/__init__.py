@@ -1,1 +1,1 @@
-"""GPU memory and RAM: what is there, what a model takes, whether it fits; yielding to other programs."""
+"""GPU memory and RAM: capacity, a model's need, fit, and yielding to other programs."""

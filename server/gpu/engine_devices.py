@@ -1,4 +1,4 @@
-"""GPUs as the engine sees them, beside those that the drivers report."""
+"""GPUs as the engine sees them, in addition to GPUs that drivers report."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from server.gpu.hardware import Gpu, Machine
 
 
 def with_engine_devices(machine: Machine, devices: Sequence[EngineDevice] | None) -> Machine:
-    """Return the machine with the engine's devices as its GPUs if no driver reports one.
+    """Return the machine with the engine's devices as its GPUs if no driver reports a GPU.
 
     Drivers report more (processes, current use), but not for every maker and system.
     """
@@ -19,17 +19,18 @@ def with_engine_devices(machine: Machine, devices: Sequence[EngineDevice] | None
 
 
 def idle_gpu(machine: Machine, devices: Sequence[EngineDevice] | None) -> str:
-    """Return the name of a GPU that the engine does not use; empty if it uses one, if there is none, or if
-    the engine was not asked."""
+    """Return the name of a GPU that the engine leaves idle. The name is empty if the engine uses a GPU, no
+    GPU exists, or the engine was not asked.
+    """
     if devices is None or devices:
         return ""
     return next((gpu.name for gpu in machine.gpus if not gpu.unified), "")
 
 
 def idle_gpu_advice(name: str) -> tuple[str, str]:
-    """Return what is wrong and what to do, one sentence each."""
+    """Return the problem and its fix, one sentence each."""
     return (
         f"the built-in engine computes on the CPU; {name} is idle",
-        "install Ollama, or a llama-server that uses it (brew install llama.cpp, winget install llama.cpp, "
-        "on Linux uv tool install 'claude-token-saver-app[vulkan]'), then restart the app",
+        "install Ollama, or a llama-server that uses the GPU (brew install llama.cpp, winget install "
+        "llama.cpp, on Linux uv tool install 'claude-token-saver-app[vulkan]'), then restart the app",
     )

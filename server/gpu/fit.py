@@ -1,4 +1,4 @@
-"""Fit of a model in the free memory: where it is placed, and the longest context that fits.
+"""Fit of a model in the free memory: placement of the model, and the longest context that fits.
 
 On GPUs a model must fit completely: layers in RAM make it many times slower and can stall the machine.
 llama.cpp and Ollama split a model among GPUs by whole layers, and each GPU needs compute buffers of its own
@@ -26,7 +26,7 @@ Place = Literal["GPU memory", "unified memory", "RAM"]
 
 @dataclass(frozen=True)
 class Room:
-    """The memory available to a model: one number per GPU, or one for RAM."""
+    """Memory available to a model: one number per GPU, or one number for RAM."""
 
     place: Place
     free: tuple[int, ...]
@@ -34,17 +34,17 @@ class Room:
 
     @property
     def total(self) -> int:
-        """Memory that one model can use at most."""
+        """Maximum memory that one model can use."""
         return sum(self.free)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model in a room.
+    """Fit of a model into the available memory.
 
     Attributes:
-        left: bytes that stay free; negative (the missing bytes) if the model does not fit.
-        longest: longest context that fits, in tokens; 0 if none does.
+        left: bytes that stay free. Negative (the missing bytes) if the model does not fit.
+        longest: longest context that fits, in tokens; 0 if no context fits.
     """
 
     memory: ModelMemory
@@ -54,18 +54,18 @@ class Fit:
 
     @property
     def fits(self) -> bool:
-        """Whether the model fits completely."""
+        """Return whether the model fits completely."""
         return self.left >= 0
 
 
 def room_of(machine: Machine, *, on_gpu: bool = True, held: int = 0) -> Room:
     """Return the memory available to a model.
 
-    A GPU that shares the machine's RAM counts only if there is no other.
+    A GPU that shares the machine's RAM counts only if no other GPU exists.
 
     Args:
         on_gpu: whether the engine uses GPUs at all.
-        held: bytes of the engine's own models, which it frees for another one.
+        held: bytes of the engine's own models. The engine frees them for another model.
     """
     cards = [gpu for gpu in machine.gpus if not gpu.unified] if on_gpu else []
     if cards:
@@ -78,8 +78,11 @@ def room_of(machine: Machine, *, on_gpu: bool = True, held: int = 0) -> Room:
 
 
 def _of_unified(gpu: Gpu, machine: Machine, held: int) -> int:
-    """Return what a GPU that shares the RAM leaves for a model. Metal uses no more than its share of the RAM;
-    with others, layers that do not fit run on the CPU from the same memory."""
+    """Return the memory that a model can use on a GPU that shares the RAM.
+
+    Metal uses no more than its share of the RAM. On other such GPUs, layers that do not fit run on the CPU
+    from the same memory.
+    """
     free = gpu.total if gpu.free is None else gpu.free
     if gpu.vendor == "apple":
         return max(0, min(gpu.total, free + held) - METAL_RESERVE)
@@ -87,9 +90,9 @@ def _of_unified(gpu: Gpu, machine: Machine, held: int) -> int:
 
 
 def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float = 1.0) -> Fit | None:
-    """Return the fit of a model, or None if its metadata is not sufficient.
+    """Return the fit of a model, or None if its metadata is insufficient.
 
-    ``correction`` is the memory that earlier loads took relative to the estimate.
+    ``correction`` is the actual memory of earlier loads relative to the estimate.
     """
     layers = layer_count(file.metadata)
     if not layers or not file.weights:
@@ -105,14 +108,15 @@ def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float
 
 
 def memory_of(file: ModelFile, num_ctx: int, slots: int) -> ModelMemory:
-    """Return the memory of a model in its engine; the engine's own process counts as weights."""
+    """Return the memory of a model in its engine. The engine's own process counts as weights."""
     resident = file.weights + file.overhead
     return model_memory(file.metadata, resident, num_ctx, file.kv_type, slots, n_ubatch=file.n_ubatch)
 
 
 def left_in(room: Room, memory: ModelMemory, layers: int) -> int:
-    """Return the bytes that stay free with a model of ``layers`` layers in the room; negative (the missing
-    bytes) if it does not fit."""
+    """Return the bytes that stay free when a model with ``layers`` layers is loaded. Negative (the missing
+    bytes) if the model does not fit.
+    """
     return max(_alone(room.free, memory), _split(room.free, memory, layers))
 
 
@@ -127,14 +131,15 @@ def corrected(memory: ModelMemory, correction: float) -> ModelMemory:
 
 
 def _alone(free: Sequence[int], memory: ModelMemory) -> int:
-    """Return the bytes left with the whole model on the card with the most free memory."""
+    """Return the bytes left if the whole model is on the card with the most free memory."""
     left = max(free, default=0) - memory.total
     return sum(free) - memory.total if left >= 0 else left
 
 
 def _split(free: Sequence[int], memory: ModelMemory, layers: int) -> int:
-    """Return the bytes left with the layers, including the output layer, spread over as few cards as needed,
-    those with the most free memory first."""
+    """Return the bytes left if the layers, including the output layer, are spread over as few cards as
+    needed. Cards with the most free memory come first.
+    """
     pieces = layers + 1
     piece = -(-(memory.weights + memory.kv_cache) // pieces)
     room_left = sum(free)

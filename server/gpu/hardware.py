@@ -73,17 +73,19 @@ class Machine:
 
     @property
     def gpu_free(self) -> int:
-        """Bytes free on GPUs for a model; a card counts as wholly free if its driver reports no figure."""
+        """Bytes free on GPUs for a model. A card counts as completely free if its driver reports
+        no figure.
+        """
         return sum(gpu.total if gpu.free is None else gpu.free for gpu in self.gpus)
 
     @property
     def model_memory(self) -> int:
-        """Bytes free where a model runs well: on the GPUs if there are any, or else in RAM."""
+        """Bytes free where a model runs well: on the GPUs if any exist, otherwise in RAM."""
         return self.gpu_free if self.gpus else self.ram_available
 
 
 def read_machine() -> Machine:
-    """Return the machine's current state. Takes some milliseconds; never raises."""
+    """Return the machine's current state. This takes some milliseconds and never raises."""
     memory = psutil.virtual_memory()
     return Machine(
         ram_total=memory.total,
@@ -95,9 +97,9 @@ def read_machine() -> Machine:
 
 
 def read_engine_ram(processes: Iterable[psutil.Process]) -> int | None:
-    """Return the RAM of engines' processes, without pages mapped from files; None if no engine runs.
+    """Return the RAM of the engines' processes, without pages mapped from files; None if no engine runs.
 
-    The embedded engine is a child of this process. For Linux; never raises.
+    The embedded engine is a child of this process. Linux only; never raises.
     """
     held = []
     for process in processes:
@@ -163,7 +165,7 @@ def _read_nvidia_processes(handle: object) -> tuple[GpuProcess, ...]:
         except pynvml.NVMLError:
             continue  # some drivers list only one of the two kinds
         for process in running:
-            # In a container and under WDDM the driver does not report the memory of single processes.
+            # In a container and under WDDM, the driver does not report the memory of single processes.
             used = None if process.usedGpuMemory is None else int(process.usedGpuMemory)
             found[process.pid] = GpuProcess(process.pid, _process_name(process.pid), used)
     return tuple(found.values())
@@ -180,7 +182,7 @@ def read_drm(drm: Path) -> tuple[Gpu, ...]:
     """Return the AMD and Intel GPUs in Linux's ``/sys/class/drm`` (tests use another folder).
 
     AMD's driver reports VRAM and, for an APU, the RAM that it may use (GTT). The driver of Intel's discrete
-    cards may report only their size.
+    cards sometimes reports only their size.
     """
     gpus = []
     for card in sorted(drm.glob("card[0-9]*")):
@@ -219,7 +221,7 @@ def _read_apple() -> tuple[Gpu, ...]:
 
 
 def apple_gpu(ram_total: int, ram_available: int, wired_limit_mb: int | None, chip: str = "Apple GPU") -> Gpu:
-    """Return an Apple GPU: its memory is the RAM, limited to what Metal may use.
+    """Return an Apple GPU. Its memory is the part of the RAM that Metal can use.
 
     ``wired_limit_mb`` is ``sysctl iogpu.wired_limit_mb``; 0 and None mean the system's default share.
     """

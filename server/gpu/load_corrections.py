@@ -1,4 +1,4 @@
-"""Memory that loads actually took, kept to correct the next estimate of the same model."""
+"""Actual memory of earlier loads, kept to correct the next estimate for the same model."""
 
 import json
 import logging
@@ -12,7 +12,9 @@ from server.common.atomic_write import replace_file
 logger = logging.getLogger(__name__)
 
 LEAST, MOST = 0.5, 2.0
-"""Limits for memory taken relative to the estimate. A figure beyond them is a wrong report of the server."""
+"""Limits for the actual memory relative to the estimate. A figure outside these limits is a wrong report by
+the server.
+"""
 
 
 class Measured(BaseModel):
@@ -47,7 +49,7 @@ class Corrections:
         return found.factor if found else 1.0
 
     def record(self, engine: str, model: str, computed: int, taken: int, num_ctx: int) -> bool:
-        """Store the memory that a load took; return False if the figure is implausible."""
+        """Store the actual memory of a load. Return False if the figure is implausible."""
         if computed <= 0 or not LEAST <= taken / computed <= MOST:
             return False
         found = Measured(computed=computed, taken=taken, num_ctx=num_ctx, at=time.time())
@@ -72,4 +74,4 @@ def _write(path: Path, measured: dict[str, Measured]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(path, _FILE.dump_json(measured, indent=1))
     except OSError as error:
-        logger.warning("the memory that a load took cannot be stored in %s: %s", path, error)
+        logger.warning("the memory of a load cannot be stored in %s: %s", path, error)

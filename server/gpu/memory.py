@@ -37,7 +37,7 @@ _UNGATED = frozenset({"starcoder2"})
 
 @dataclass(frozen=True)
 class ModelMemory:
-    """Memory of a model by part. ``compute`` is the least certain: it depends on the GPU backend."""
+    """Memory of a model by part. ``compute`` is the least certain part: it depends on the GPU backend."""
 
     weights: int
     kv_cache: int
@@ -50,8 +50,9 @@ class ModelMemory:
 
 
 def layer_count(metadata: Mapping[str, Any]) -> int:
-    """Return the number of layers; 0 if the metadata lacks it or is invalid, so that the memory cannot be
-    calculated."""
+    """Return the number of layers. The number is 0 if the metadata lacks it or is invalid; the memory then
+    cannot be calculated.
+    """
     shape = _Shape(metadata)
     return shape.layers if 0 < shape.layers <= MOST_LAYERS and shape.embedding and shape.context_length else 0
 
@@ -69,8 +70,8 @@ def model_memory(
 
     Args:
         weights: size of its file, because a GGUF file consists almost only of tensors.
-        kv_type: type of the cached values; an unknown one counts as f16.
-        n_ubatch: tokens of a prompt that are processed at once.
+        kv_type: type of the cached values. An unknown type counts as f16.
+        n_ubatch: number of prompt tokens that are processed at a time.
     """
     shape = _Shape(metadata, n_ubatch)
     cells = _padded(num_ctx)
@@ -85,9 +86,10 @@ def model_memory(
 
 
 def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) -> int:
-    """Return the longest context that ``fits``, in steps of 256 tokens; 0 if none does.
+    """Return the longest context that ``fits``, in steps of 256 tokens; 0 if no context fits.
 
-    It is at most the length that the model was trained for. If a longer context fits, so must a shorter one.
+    The result is at most the length for which the model was trained. If a context fits, every shorter context
+    must fit too.
     """
     low, high = 0, _Shape(metadata).context_length // CELLS_STEP
     while low < high:
@@ -108,7 +110,7 @@ class _Shape:
         self.heads = max(1, self._largest("attention.head_count"))
         self.context_length = self._number("context_length")
         self.window = self._number("attention.sliding_window")
-        # Newer files of DeepSeek's architecture contain the tensors for a compressed cache, and this key.
+        # Newer files of DeepSeek's architecture contain this key and the tensors for a compressed cache.
         self.mla = self._number("attention.key_length_mla") > 0
         self.shared = self._number("attention.shared_kv_layers")
         self._leading = self._number("leading_dense_block_count")
@@ -130,13 +132,14 @@ class _Shape:
     @property
     def state(self) -> int:
         """Number of values of a recurrent layer for one sequence: the states of the convolution and of the
-        state space (``n_embd_r`` and ``n_embd_s`` of ``llama-hparams.cpp``)."""
+        state space (``n_embd_r`` and ``n_embd_s`` of ``llama-hparams.cpp``).
+        """
         inner, size = self._number("ssm.inner_size"), self._number("ssm.state_size")
         groups, conv = self._number("ssm.group_count"), self._number("ssm.conv_kernel")
         return max(0, conv - 1) * (inner + 2 * groups * size) + size * inner
 
     def is_recurrent(self, layer: int) -> bool:
-        """Whether a layer has a state of fixed size instead of a cache."""
+        """Return whether a layer has a state of fixed size instead of a cache."""
         if not self._number("ssm.state_size"):
             return False
         if interval := self._number("full_attention_interval"):
@@ -144,12 +147,13 @@ class _Shape:
         return self._of_layer("attention.head_count_kv", layer, 0) == 0
 
     def has_own_cache(self, layer: int) -> bool:
-        """Whether a layer stores keys and values. The last layers of some models use those of earlier ones
-        (``n_layer_kv_from_start`` of ``llama-hparams.h``)."""
+        """Return whether a layer stores keys and values. The last layers of some models use the keys and
+        values of earlier layers (``n_layer_kv_from_start`` of ``llama-hparams.h``).
+        """
         return not self.is_recurrent(layer) and layer < self.layers - self.shared
 
     def is_windowed(self, layer: int) -> bool:
-        """Whether a layer sees only a sliding window."""
+        """Return whether a layer sees only a sliding window."""
         if not self.window:
             return False
         pattern = self._value("attention.sliding_window_pattern")
@@ -159,12 +163,13 @@ class _Shape:
         return period > 0 and (layer + 1) % period != 0
 
     def cells(self, layer: int, cells: int) -> int:
-        """Return the number of cells of a layer for one slot: with a sliding window, those of the window and
-        of one batch."""
+        """Return the number of cells of a layer for one slot. With a sliding window, these are the cells of
+        the window and of one batch.
+        """
         return min(cells, _padded(self.window + self.n_ubatch)) if self.is_windowed(layer) else cells
 
     def width(self, layer: int) -> int:
-        """Return the number of values that a layer stores per token, keys and values together."""
+        """Return the number of values that a layer stores per token: keys and values together."""
         heads = self._of_layer("attention.head_count_kv", layer, self.heads)
         usual = self.embedding // self.heads
         suffix = "_swa" if self.is_windowed(layer) and self._number("attention.key_length_swa") else ""
@@ -191,13 +196,13 @@ class _Shape:
 
 
 def _count(value: Any) -> int:
-    """Return a count from a header, or 0 if it is invalid: a foreign server may report anything."""
+    """Return a count from a header, or 0 if the count is invalid. A foreign server can report any value."""
     return value if isinstance(value, int) and 0 <= value <= LARGEST else 0
 
 
 def _compute(shape: _Shape, cells: int) -> int:
     """Return the size of the compute buffer: the widest point of a layer for a batch, in f32, and the
-    attention masks over the ``cells`` of one slot and over those of a window, in f16.
+    attention masks over the ``cells`` of one slot and over the cells of a window, in f16.
 
     ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. The widest point is in the feed-forward part
     (gate, up and their product, beside five embeddings) or in the sum over many experts. This matches the

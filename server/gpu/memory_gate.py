@@ -1,4 +1,4 @@
-"""Admission of loads by memory: a model is loaded only if it fits, and each load corrects later estimates."""
+"""Admission of loads by memory. A model is loaded only if it fits, and each load corrects later estimates."""
 
 import asyncio
 import logging
@@ -21,18 +21,19 @@ logger = logging.getLogger(__name__)
 
 GIB = 2**30
 SHARE_OF_GPUS = 0.8
-"""Largest file, as a share of all GPU memory, of a model that is chosen without being named; the rest is for
-its KV cache and compute buffers."""
+"""Size limit for a model that the app chooses, as a share of all GPU memory. The rest is for its KV cache and
+compute buffers.
+"""
 SHORTEST = 2048
-"""Shortest context, in tokens, that is chosen if little memory is free; tasks and answers need it."""
+"""Shortest context that is chosen if little memory is free (tokens). Tasks and answers need this much."""
 FIT_SECONDS = 5.0
-"""Time for asking the engine about all its models; it answers for one in milliseconds."""
+"""Time limit for asking the engine about all its models (seconds). One model takes milliseconds."""
 ADMITTED_SECONDS = 120.0
-"""How long an admission is valid: while a model loads, its own memory is missing from the free memory."""
+"""How long an admission is valid. While a model loads, its own memory is missing from the free memory."""
 
 
 class MemoryGate:
-    """See ``Admission``. ``read`` reads the machine's state, which takes some milliseconds."""
+    """Implements ``Admission``. ``read`` reads the machine's state, which takes some milliseconds."""
 
     def __init__(
         self, settings: BackendSettings, folders: Folders, read: Callable[[], Machine] = read_machine
@@ -63,7 +64,7 @@ class MemoryGate:
         return granted
 
     async def fit(self, backend: Backend, model: str, num_ctx: int) -> Fit | None:
-        """Return how the model fits now; None if that cannot be determined.
+        """Return how the model fits now; None if this cannot be determined.
 
         Raises:
             BackendUnreachable: the engine does not answer.
@@ -72,8 +73,8 @@ class MemoryGate:
         return await self._fit(backend, model, num_ctx, machine)
 
     async def fit_all(self, backend: Backend, models: Iterable[InstalledModel]) -> Mapping[str, Fit]:
-        """Return how each of the installed models fits with the usual context, by name. Models for which the
-        engine did not answer within ``FIT_SECONDS`` are left out.
+        """Return how each installed model fits with the usual context, by name. A model is left out if the
+        engine did not answer for it within ``FIT_SECONDS``.
 
         Raises:
             BackendUnreachable: the engine does not answer.
@@ -118,8 +119,9 @@ class MemoryGate:
         return fit(file, num_ctx, await backend.slots(model), room, correction)
 
     async def _granted(self, backend: Backend, model: str, num_ctx: int, need: int) -> int | None:
-        """Return the context if the memory need not be checked: the model is loaded with it, or was admitted
-        just now."""
+        """Return the context if the memory need not be checked: the model is loaded with this context, or was
+        admitted just now.
+        """
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
         current = next((each.num_ctx for each in loaded if each.name == model), 0)
         if current >= num_ctx:
@@ -132,7 +134,8 @@ class MemoryGate:
         return None
 
     def _choose_context(self, model: str, found: Fit, wanted: int, need: int) -> int:
-        """Return ``wanted``, or the longest context of the ladder that fits if the user did not set one.
+        """Return ``wanted``. If it does not fit and the user did not set it, return the longest context of
+        the ladder that fits.
 
         Raises:
             ModelTooLarge: no context that holds ``need`` tokens fits.
@@ -147,18 +150,18 @@ class MemoryGate:
         raise _too_large(model, found, wanted)
 
     async def _held(self, backend: Backend, machine: Machine, *, on_gpu: bool) -> int:
-        """Return the memory of the engine's own models in the room, which it frees for another one."""
+        """Return the memory of the engine's own models, which the engine frees for another model."""
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
         if on_gpu and any(not gpu.unified for gpu in machine.gpus):
             return sum(each.size_vram for each in loaded)
         if not backend.capabilities.run_by_app:
             return sum(each.size for each in loaded)
-        # The embedded engine maps weights from their file; those count as available already.
+        # The embedded engine maps weights from their file. Mapped weights already count as available.
         files = {each.name: each.size for each in await backend.installed()}
         return sum(max(0, each.size - files.get(each.name, 0)) for each in loaded)
 
     async def _record_load(self, backend: Backend, loaded: LoadedModel) -> int:
-        """Record the memory of a loaded model and return its estimate, in bytes; 0 if there is none."""
+        """Record the memory of a loaded model and return its estimate in bytes; 0 without an estimate."""
         key = (backend.kind, loaded.name, loaded.num_ctx, loaded.slots)
         if key in self._expected or not isinstance(backend, ReportsModelFile) or not loaded.num_ctx:
             return self._expected.get(key, 0)
@@ -171,8 +174,8 @@ class MemoryGate:
         self._expected[key] = found.memory.total
         taken = loaded.size
         if backend.capabilities.run_by_app:
-            # The resident memory counts weights twice if llama.cpp maps them and repacks them for the CPU;
-            # mapped pages are given back as soon as another program needs the memory.
+            # The resident memory counts weights twice if llama.cpp maps them and repacks them for the CPU.
+            # Mapped pages are freed as soon as another program needs the memory.
             taken = min(taken, computed)
         if taken and not await asyncio.to_thread(
             self._corrections.record, backend.kind, loaded.name, computed, taken, loaded.num_ctx

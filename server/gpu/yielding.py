@@ -19,9 +19,11 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 CONFIRMATIONS = 2
-"""Polls in a row that must agree before a pause starts or ends, as some programs use memory briefly."""
+"""Number of polls in a row that must agree before a pause starts or ends, because some programs use memory
+only briefly.
+"""
 HYSTERESIS = 0.1
-"""How far below the limit the share of other programs must fall before a pause ends."""
+"""A pause ends when the share of other programs falls this far below the limit."""
 GIB = 2**30
 
 
@@ -32,7 +34,7 @@ class OtherUsage:
     Attributes:
         held: bytes that they hold, over all GPUs.
         total: bytes that the GPUs have.
-        largest: name of the program that holds the most; empty if unknown.
+        largest: name of the program that holds most memory; empty if unknown.
     """
 
     held: int
@@ -48,8 +50,8 @@ class OtherUsage:
 class YieldMonitor:
     """Polls the GPUs and calls ``give_way`` and ``go_on`` when the answer changes.
 
-    A user who resumes is not overruled: ``give_way`` is called again only after the reason has gone and come
-    back.
+    The app does not pause again right after the user resumes: ``give_way`` is called only after the reason
+    has disappeared and returned.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class YieldMonitor:
         self._confirmations = 0
 
     async def watch(self) -> None:
-        """Poll until cancelled. Returns at once if the settings switch yielding off."""
+        """Poll until cancelled. Return immediately if the settings switch yielding off."""
         if not self._settings.yield_share:
             return
         while True:
@@ -78,7 +80,7 @@ class YieldMonitor:
             )
 
     async def observe(self, reason: str) -> None:
-        """Take in the result of one poll: the reason to pause, or an empty text."""
+        """Process the result of one poll: the reason to pause, or an empty text."""
         self._confirmations = self._confirmations + 1 if bool(reason) != bool(self._reason) else 0
         if self._confirmations < CONFIRMATIONS:
             return
@@ -102,11 +104,11 @@ class YieldMonitor:
 
 
 def reason_to_yield(limit: float, view: EngineView, giving_way: bool) -> str:
-    """Return the reason to pause now, a sentence without full stop, or an empty string. Never raises.
+    """Return the reason to pause now as a sentence without full stop; empty for no reason. Never raises.
 
     Args:
         limit: share of GPU memory (0 to 1) that other programs may hold.
-        giving_way: whether a pause is under way; it ends only well below the limit.
+        giving_way: whether a pause is active; a pause ends only well below the limit.
     """
     gpus = [gpu for gpu in read_gpus() if not gpu.unified]
     if not gpus:
@@ -123,11 +125,11 @@ def reason_to_yield(limit: float, view: EngineView, giving_way: bool) -> str:
 
 
 def explain_yielding(usage: OtherUsage, limit: float, *, giving_way: bool) -> str:
-    """Return the reason to pause for ``usage``; empty if it is below ``limit`` (0 to 1)."""
+    """Return the reason to pause for ``usage``; empty if the usage is below ``limit`` (0 to 1)."""
     if usage.share < (limit - HYSTERESIS if giving_way else limit):
         return ""
     program = usage.largest or "another program"
-    return f"{program} has {usage.held / GIB:.1f} of the GPU's {usage.total / GIB:.1f} GiB"
+    return f"{program} holds {usage.held / GIB:.1f} of the GPU's {usage.total / GIB:.1f} GiB"
 
 
 def other_usage(
@@ -136,12 +138,13 @@ def other_usage(
     """Return the GPU memory of other programs, or None if it cannot be determined.
 
     Args:
-        gpus: the machine's GPUs; those with unified memory are left out, because the system shares it out.
+        gpus: the machine's GPUs. GPUs with unified memory are left out, because the system manages that
+        memory.
         own: processes of this app and its engine.
-        held: bytes that the engine's models have on GPUs.
+        held: bytes that the engine's models hold on GPUs.
         reported: whether the engine reports ``held``, so that 0 means that its models hold nothing.
-        known: whether ``own`` includes the engine's processes. Those of another user cannot be found, such as
-            Ollama's as a system service.
+        known: whether ``own`` includes the engine's processes. Processes of another user cannot be found, for
+        example Ollama as a system service.
     """
     cards = [gpu for gpu in gpus if not gpu.unified and gpu.used is not None]
     if not cards:
@@ -159,7 +162,7 @@ def other_usage(
 
 
 def own_processes(engine: int | None) -> frozenset[int]:
-    """Return this process, the engine's (by its id), and all their descendants."""
+    """Return this process, the engine's process (by its id), and all their descendants."""
     found: set[int] = set()
     for root in (psutil.Process().pid, engine):
         if root is None:
@@ -177,6 +180,6 @@ def find_listener(url: str) -> int | None:
     try:
         connections = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
-        return None  # macOS reports this to administrators only
+        return None  # macOS reports this only to administrators
     listening = (each for each in connections if each.status == psutil.CONN_LISTEN)
     return next((each.pid for each in listening if getattr(each.laddr, "port", None) == port), None)

@@ -1,6 +1,6 @@
 """Current activity, built from events: the changing part of the ``Snapshot``.
 
-All of it is in memory. ``record`` may be called from any thread.
+All data is in memory. Any thread can call ``record``.
 """
 
 import threading
@@ -23,7 +23,7 @@ from server.state.snapshot import ModelActivity, RunningOffload, Snapshot, State
 from server.store.records import Totals
 
 TEXT_TAIL = 4096
-"""Characters of streamed text kept for each running offload: about one page of the dashboard's pane."""
+"""Characters of streamed text kept per running offload: about one page of the dashboard's pane."""
 
 
 class ActivityTracker:
@@ -42,7 +42,7 @@ class ActivityTracker:
         self.url = url
 
     def record(self, event: Event) -> None:
-        """Apply an event. Events that the snapshot does not show are ignored."""
+        """Apply an event. Events without effect on the snapshot are ignored."""
         with self._lock:
             match event:
                 case OffloadQueued():
@@ -68,13 +68,13 @@ class ActivityTracker:
                     return
 
     def set_totals(self, today: Totals, everything: Totals) -> None:
-        """Set the totals read from the history: today's and those of all time."""
+        """Set the totals read from the history: today's totals and the totals of all time."""
         with self._lock:
             self._today, self._all = today, everything
 
     @property
     def paused_until(self) -> float | None:
-        """End of the pause in seconds since the epoch, 0 for "until I resume", None if not paused."""
+        """End of the pause in seconds since the epoch; 0 for "until I resume", None without a pause."""
         until = self._paused_until
         return None if until and until <= time.time() else until
 

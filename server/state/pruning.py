@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Pruner:
-    """Prunes the history when it starts and after every midnight.
+    """Prunes the history when the app starts and after every midnight.
 
     Args:
         days: how long offloads and batches are kept, in days of 24 hours.

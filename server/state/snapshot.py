@@ -45,8 +45,9 @@ class RunningOffload:
 
 @dataclass(frozen=True)
 class PendingApproval:
-    """A call that waits for the user's approval. ``files`` counts the files it would touch, ``paths`` lists
-    some of them. The call is denied at ``deadline`` (seconds since the epoch)."""
+    """A call that waits for the user's approval. ``files`` counts the files that the call would touch;
+    ``paths`` lists some of these files. The call is denied at ``deadline`` (seconds since the epoch).
+    """
 
     id: str
     tool: str
@@ -60,7 +61,7 @@ class PendingApproval:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of the app. ``state`` decides the tray icon; ``saved_*`` are signed net savings."""
+    """The state of the app. ``state`` determines the tray icon; ``saved_*`` are signed net savings."""
 
     version: str
     url: str
@@ -73,10 +74,12 @@ class Snapshot:
     saved_all: Totals = field(default_factory=Totals)
     paused_until: float | None = None
     giving_way: str = ""
-    """Why the app paused on its own, as a sentence; it resumes on its own. Empty for the user's pause."""
+    """Why the app paused automatically, as a sentence. Such a pause ends automatically. Empty for the user's
+    pause.
+    """
     approvals: tuple[PendingApproval, ...] = ()
     on_hold: tuple[str, ...] = ()
-    """The batches that a pause holds up, each as a line for the user."""
+    """Batches stopped by the pause, each as a line for the user."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the snapshot as JSON-compatible values."""

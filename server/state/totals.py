@@ -15,20 +15,22 @@ from server.store.records import Totals
 logger = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 0.2
-"""Delay between a change and the recalculation, so that items of a batch that end together share one."""
+"""Delay between a change and the recalculation, so that batch items that end together share one
+recalculation.
+"""
 CHANGES_TOTALS = OffloadEnded | OffloadUndone | JobChanged
-"""Events that may change the totals. Calls about a batch cost tokens too."""
+"""Events that can change the totals. Calls about a batch cost tokens too."""
 
 OnTotals = Callable[[Totals, Totals], None]
 """Called with the totals of today and of all time."""
 
 
 class TotalsUpdater:
-    """Keeps the totals of a history up to date. Belongs to one event loop; ``observe`` may be called from any
-    thread.
+    """Keeps the totals of a history up to date. Belongs to one event loop, but any thread can call
+    ``observe``.
 
     Args:
-        on_totals: called after every calculation.
+        on_totals: called after each calculation.
     """
 
     def __init__(self, history: History, on_totals: OnTotals) -> None:
@@ -53,7 +55,7 @@ class TotalsUpdater:
         await cancel_and_wait(self._watcher)
 
     def observe(self, event: Event) -> None:
-        """Schedule a calculation if the event may change the totals."""
+        """Schedule a calculation if the event can change the totals."""
         if isinstance(event, CHANGES_TOTALS):
             self._changes += 1
             self._loop.call_soon_threadsafe(self._wanted.set)
@@ -72,7 +74,7 @@ class TotalsUpdater:
             await self._refresh()
 
     async def _watch(self) -> None:
-        """Recalculate on request, and at midnight, when "today" starts over."""
+        """Recalculate on request and at midnight, when "today" starts again."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds_to_midnight()):
